@@ -1,0 +1,29 @@
+# Which heuristics make a super-net rank architectures as stand-alone training does?
+#
+#   snakemake --cores 2                         the default study, `mini`
+#   snakemake --cores 2 --config study=NAME     workflow/studies/NAME.yaml
+#   snakemake --cores 2 figure_learning_rate    one figure and what it needs
+#   snakemake --profile slurm all               on a cluster
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/ground_truth.smk"
+include: "workflow/rules/supernets.smk"
+include: "workflow/rules/metrics.smk"
+include: "workflow/rules/paper.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.input,
+        rules.figures.input,
+    message:
+        "All tables and figures of study {STUDY.study}"

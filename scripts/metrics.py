@@ -1,0 +1,63 @@
+"""Measure all runs of a study: metrics with intervals, reference predictors, and the facts of each space's pool."""
+
+import argparse
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet import cli
+from supernet.files import write_json, write_table
+from supernet.measure import SpaceTruth, measure_run
+from supernet.splitting import file_sizes
+from supernet.study import load_study
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study-file", type=Path, required=True, help="the study")
+    parser.add_argument("--results", type=Path, required=True, help="results of the study: pools and runs")
+    parser.add_argument("--data", type=Path, required=True, help="images: file of scripts/data.py")
+    parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
+    parser.add_argument("--references", type=Path, required=True, help="predictors and ceiling to write (Parquet)")
+    parser.add_argument("--spaces", type=Path, required=True, help="facts of the spaces to write (JSON)")
+    parser.add_argument("--threads", type=int, default=1, help="processes")
+    parser.add_argument("--log", type=Path, help="log file")
+    return parser.parse_args(arguments)
+
+
+def work(options: argparse.Namespace) -> None:
+    study = load_study(options.study_file)
+    sizes = file_sizes(options.data, study.data)
+    truths = {
+        space: SpaceTruth(study, space, pd.read_parquet(options.results / "pools" / f"{space}.parquet"), sizes)
+        for space in study.spaces
+    }
+    measure = partial(measure_one, truths, options.results)
+    with ProcessPoolExecutor(options.threads) as pool:
+        rows = [row for part in pool.map(measure, study.runs()) for row in part]
+    table = pd.DataFrame(rows).astype({"diverged_at": "Int64"})
+    write_table(options.metrics, table)
+    write_table(options.references, pd.DataFrame([row for truth in truths.values() for row in truth.references()]))
+    write_json(options.spaces, {truth.space: truth.facts() for truth in truths.values()})
+    diverged = table.loc[table["status"] == "diverged", ["space", "setting", "seed"]].drop_duplicates()
+    print(f"{options.metrics}: {len(list(study.runs()))} runs, {len(diverged)} diverged")
+
+
+def measure_one(truths: dict[str, SpaceTruth], results: Path, run: tuple[str, str, int]) -> list[dict[str, Any]]:
+    """Rows of one run, in a process of the pool."""
+    space, setting, seed = run
+    return measure_run(truths[space], results, setting, seed)
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    with cli.open_log(options.log):
+        work(options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

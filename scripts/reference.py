@@ -1,0 +1,37 @@
+"""Write the reference of the study file (docs/reference), or check that it is in step with the models."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet.files import write_text
+from supernet.reference import page_text, schema_text
+
+DIRECTORY = Path(__file__).resolve().parents[1] / "docs" / "reference"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0, or 1 if `--check` finds a file that is missing or out of step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of step")
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="default: %(default)s")
+    options = parser.parse_args(arguments)
+    texts = {
+        options.directory / "study.md": page_text(),
+        options.directory / "study.schema.json": schema_text(),
+    }
+    if not options.check:
+        for path, text in texts.items():
+            write_text(path, text)
+        return 0
+    stale = [path for path, text in texts.items() if not path.is_file() or path.read_bytes() != text.encode()]
+    for path in stale:
+        print(
+            f"{path}: out of step with supernet/study.py; run: python scripts/reference.py", file=sys.stderr
+        )
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Score a pool again with the weights of a finished run, for example in another BN mode or for another pool."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+STARTED = time.time()
+
+import pandas as pd  # noqa: E402
+
+from supernet import cli, session, spaces  # noqa: E402
+from supernet.build import load_supernet  # noqa: E402
+from supernet.files import write_table  # noqa: E402
+from supernet.progress import Progress  # noqa: E402
+from supernet.score import Evaluator  # noqa: E402
+from supernet.study import Run  # noqa: E402
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    session.add_arguments(parser)
+    parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
+    parser.add_argument("--weights", type=Path, required=True, help="weights of the run (safetensors)")
+    parser.add_argument("--task", required=True, help="name of the run in progress lines")
+    parser.add_argument("--scores", type=Path, required=True, help="scores to write (Parquet)")
+    return parser.parse_args(arguments)
+
+
+def work(options: argparse.Namespace) -> None:
+    run = session.read_config(options.config, Run)
+    now = session.open_session(options, STARTED)
+    space, splits = spaces.load(run.space), now.splits(run.data, run.study_seed)
+    pool = [(arch.arch_id, space.parse(arch.encoding)) for arch in pd.read_parquet(options.pool).itertuples()]
+    network = load_supernet(run, space, splits, options.weights)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
+    with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
+        write_table(options.scores, pd.DataFrame(evaluator.rows(network, pool, progress)))
+    now.write_timing()
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    with cli.open_log(options.log):
+        work(options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,37 @@
+"""Write one table of the paper: STEM.csv (numbers), STEM.md and STEM.tex."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet.cli import open_log, run
+from supernet.paper import catalogue
+from supernet.paper.load import Results
+from supernet.study import load_study
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse the command line and make one table.
+
+    Raises UserError for an unknown name or a missing artifact.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="table of the study; an unknown name lists them")
+    parser.add_argument("--study-file", type=Path, required=True, metavar="YAML", help="the study")
+    parser.add_argument(
+        "--results", type=Path, required=True, metavar="FOLDER", help="its results, such as results/mini"
+    )
+    parser.add_argument(
+        "--output-stem", type=Path, required=True, metavar="STEM", help="output path without a suffix"
+    )
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout"
+    )
+    options = parser.parse_args(arguments)
+    with open_log(options.log):
+        results = Results(load_study(options.study_file), options.results)
+        catalogue.make_table(options.name, results, options.output_stem)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,95 @@
+"""Train the super-net of one run and score the pool with its weights; a killed job goes on from its checkpoint."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+STARTED = time.time()
+
+import pandas as pd  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+from torch import nn  # noqa: E402
+
+from supernet import cli, session, spaces  # noqa: E402
+from supernet.build import build_supernet, supernet_trainer  # noqa: E402
+from supernet.checkpoint import Checkpoint  # noqa: E402
+from supernet.files import publish, write_json, write_table  # noqa: E402
+from supernet.progress import Progress  # noqa: E402
+from supernet.score import Evaluator  # noqa: E402
+from supernet.study import Run  # noqa: E402
+from supernet.train import Trained  # noqa: E402
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    session.add_arguments(parser)
+    parser.add_argument("--state", type=Path, required=True, help="folder for the checkpoint")
+    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="between two checkpoints")
+    parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
+    parser.add_argument("--task", required=True, help="name of the run in progress lines")
+    parser.add_argument("--curve", type=Path, required=True, help="training curve to write (Parquet)")
+    parser.add_argument("--weights", type=Path, required=True, help="weights to write (safetensors)")
+    parser.add_argument("--scores", type=Path, required=True, help="scores of the pool to write (Parquet)")
+    parser.add_argument("--summary", type=Path, required=True, help="outcome of the run to write (JSON)")
+    return parser.parse_args(arguments)
+
+
+def work(options: argparse.Namespace) -> None:
+    run = session.read_config(options.config, Run)
+    now = session.open_session(options, STARTED)
+    space, splits = spaces.load(run.space), now.splits(run.data, run.study_seed)
+    pool = [(arch.arch_id, space.parse(arch.encoding)) for arch in pd.read_parquet(options.pool).itertuples()]
+    network = build_supernet(run, space, splits)
+    checkpoint = Checkpoint(
+        options.state / "training.safetensors",
+        now.fingerprint(run.model_dump_json(exclude={"scoring"})),
+        options.checkpoint_seconds,
+    )
+    with now.phase("train"):
+        trainer = supernet_trainer(run, space, network, splits)
+        unit = trainer.recipe.batch_size * trainer.recipe.passes_per_step
+        with Progress(
+            options.task, "training", trainer.recipe.steps, options.progress, unit_images=unit, done=checkpoint.done
+        ) as progress:
+            trained = trainer.run(checkpoint, progress)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
+    with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
+        if trained.diverged_at is None:
+            rows = evaluator.rows(network, pool, progress)
+        else:
+            print(f"{options.task}: the loss was not finite at step {trained.diverged_at}: diverged, not scored")
+            rows = evaluator.empty_rows(network, [arch_id for arch_id, _ in pool])
+    write(options, run, network, trained, rows)
+    now.write_timing(steps=trained.steps, passes=trained.passes)
+    checkpoint.discard()
+
+
+def write(
+    options: argparse.Namespace, run: Run, network: nn.Module, trained: Trained, rows: list[dict[str, Any]]
+) -> None:
+    write_table(options.curve, pd.DataFrame(trained.curve))
+    with publish(options.weights) as temporary:
+        save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, temporary)
+    write_table(options.scores, pd.DataFrame(rows))
+    summary = {
+        "status": "complete" if trained.diverged_at is None else "diverged",
+        "diverged_at": trained.diverged_at,
+        "steps": trained.steps,
+        "passes": trained.passes,
+        "images": trained.passes * run.setting.batch_size,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "run": run.model_dump(mode="json"),
+    }
+    write_json(options.summary, summary)
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    with cli.open_log(options.log, append=True):
+        work(options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,65 @@
+"""Train a share of a pool stand-alone: the ground truth of a study whose data no published table fits."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+STARTED = time.time()
+
+import pandas as pd  # noqa: E402
+
+from supernet import cli, session, spaces  # noqa: E402
+from supernet.files import write_table  # noqa: E402
+from supernet.jobs import TruthJob  # noqa: E402
+from supernet.pools import trainings  # noqa: E402
+from supernet.progress import Progress  # noqa: E402
+from supernet.score import Evaluator  # noqa: E402
+from supernet.truth import TruthLog, train_standalone  # noqa: E402
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    session.add_arguments(parser)
+    parser.add_argument("--state", type=Path, required=True, help="folder for finished trainings")
+    parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
+    parser.add_argument("--seeds", type=int, required=True, help="trainings of a repeated architecture")
+    parser.add_argument("--repeated", type=int, required=True, help="architectures that have all seeds")
+    parser.add_argument("--shard", type=int, required=True, help="which share, from 0")
+    parser.add_argument("--shards", type=int, required=True, help="number of shares")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write, one row a training")
+    return parser.parse_args(arguments)
+
+
+def work(options: argparse.Namespace) -> None:
+    job = session.read_config(options.config, TruthJob)
+    now = session.open_session(options, STARTED)
+    space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
+    evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
+    every = trainings(pd.read_parquet(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
+    todo = every.iloc[options.shard :: options.shards]
+    log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))
+    task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"
+    rows = []
+    with now.phase("train"), Progress(task, "stand-alone trainings", len(todo), options.progress) as progress:
+        for done, (arch_id, encoding, seed) in enumerate(todo.itertuples(index=False), start=1):
+            result = log.get(arch_id, seed)
+            if result is None:
+                result = train_standalone(job, space, space.parse(encoding), seed, splits, evaluator)
+                log.add(arch_id, seed, result)
+            rows.append({"arch_id": arch_id, "seed": seed, **vars(result)})
+            progress.update(done)
+    table = pd.DataFrame(rows).astype({"accuracy": float, "diverged_at": "Int64"})
+    write_table(options.output, table)
+    now.write_timing(trainings=len(table))
+    log.discard()
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    with cli.open_log(options.log, append=True):
+        work(options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

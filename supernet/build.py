@@ -1,0 +1,131 @@
+"""Networks and trainers from validated configs: the one place where a config value becomes an argument."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from supernet.data import Augmenter, Images, Splits
+from supernet.errors import UserError
+from supernet.jobs import TruthJob
+from supernet.paths import epoch_paths, passes_per_step
+from supernet.rng import torch_seed
+from supernet.spaces.base import Space
+from supernet.study import Protocol, Run
+from supernet.train import Recipe, Trainer, steps_in_epoch
+
+
+def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
+    """The super-net of a run, initialised from its seed, on the device of the images."""
+    setting = run.setting
+    with _seeded(run.seed):
+        network = space.build_supernet(
+            channels=setting.channels,
+            layers=setting.layers,
+            num_classes=splits.classes,
+            in_channels=splits.test.pixels.shape[1],
+            bn_momentum=run.protocol.bn_momentum,
+            batch_norm=setting.batch_norm,
+        )
+    return _placed(network, run.protocol, splits)
+
+
+def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) -> nn.Module:
+    """The trained super-net of a run from its weights file; raises UserError if the file fits another network."""
+    network = build_supernet(run, space, splits)
+    try:
+        network.load_state_dict(load_file(weights))
+    except RuntimeError as error:
+        raise UserError(f"{weights}: not the weights of this run: {error}") from error
+    return network
+
+
+def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
+    """The path network of one architecture, initialised from a seed, called as `net(images, arch)`."""
+    with _seeded(seed):
+        network = space.build_standalone(
+            arch,
+            channels=job.truth.channels,
+            layers=job.truth.layers,
+            num_classes=splits.classes,
+            in_channels=splits.test.pixels.shape[1],
+            bn_momentum=job.protocol.bn_momentum,
+        )
+    path_network: nn.Module = network.network  # type: ignore[assignment]
+    return _placed(path_network, job.protocol, splits)
+
+
+def supernet_trainer(run: Run, space: Space[Any], network: nn.Module, splits: Splits) -> Trainer:
+    """The trainer of a run. FairNAS at equal passes takes |O| times fewer steps, on as many fewer images."""
+    setting, protocol = run.setting, run.protocol
+    images = splits.training_images(setting.train_portion)
+    per_epoch = steps_in_epoch(images, setting.batch_size)
+    steps = setting.epochs * per_epoch
+    passes = passes_per_step(space, setting.path_sampling)
+    if protocol.fairnas_budget == "equal_passes":
+        steps = max(1, steps // passes)
+    recipe = Recipe(
+        steps=steps,
+        steps_per_epoch=per_epoch,
+        batch_size=setting.batch_size,
+        learning_rate=setting.learning_rate,
+        weight_decay=setting.weight_decay,
+        final_learning_rate=protocol.final_learning_rate,
+        momentum=protocol.momentum,
+        clip=protocol.clip,
+        passes_per_step=passes,
+        mean_gradient=protocol.fairnas_gradient == "mean",
+    )
+    return Trainer(
+        network,
+        recipe,
+        _augmenter(images, splits, run),
+        lambda epoch, steps: epoch_paths(space, setting.path_sampling, run.seed, epoch, steps),
+        run.seed,
+    )
+
+
+def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, splits: Splits) -> Trainer:
+    """The trainer of one architecture by the recipe of the ground truth."""
+    truth, protocol = job.truth, job.protocol
+    images = splits.training_images(truth.train_portion)
+    per_epoch = steps_in_epoch(images, truth.batch_size)
+    recipe = Recipe(
+        steps=truth.epochs * per_epoch,
+        steps_per_epoch=per_epoch,
+        batch_size=truth.batch_size,
+        learning_rate=truth.learning_rate,
+        weight_decay=truth.weight_decay,
+        final_learning_rate=protocol.final_learning_rate,
+        momentum=protocol.momentum,
+        clip=protocol.clip,
+    )
+    return Trainer(
+        network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed
+    )
+
+
+def _augmenter(images: Images, splits: Splits, config: Run | TruthJob) -> Augmenter:
+    return Augmenter(images, splits, config.data, config.protocol.channels_last)
+
+
+def _placed(network: nn.Module, protocol: Protocol, splits: Splits) -> nn.Module:
+    memory_format = torch.channels_last if protocol.channels_last else torch.contiguous_format
+    return network.to(device=splits.test.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
+
+
+class _seeded:  # noqa: N801 - reads as a statement
+    """Initialise from the stream `init` of a seed, without touching torch's global generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = torch_seed(seed, "init")
+        self._fork = torch.random.fork_rng(devices=[])
+
+    def __enter__(self) -> None:
+        self._fork.__enter__()
+        torch.manual_seed(self._seed)
+
+    def __exit__(self, *error: Any) -> None:
+        self._fork.__exit__(*error)

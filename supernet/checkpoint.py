@@ -1,0 +1,54 @@
+"""The state of a training in one file, so that a killed process goes on where it was."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from supernet.files import publish
+
+
+@dataclass
+class Checkpoint:
+    """A safetensors file with tensors and a JSON note; another `fingerprint` in the file means another training."""
+
+    path: Path
+    fingerprint: str
+    seconds: float
+    _last: float = field(default_factory=time.monotonic)
+
+    def due(self) -> bool:
+        """Whether the last save is longer ago than `seconds`."""
+        return time.monotonic() - self._last >= self.seconds
+
+    def save(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """Replace the file; a reader never sees a part of it."""
+        text = json.dumps({"fingerprint": self.fingerprint, "note": note})
+        with publish(self.path) as temporary:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, {"state": text})
+        self._last = time.monotonic()
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Tensors and note of this training; None if there is no file, or one of a training with another config."""
+        if not self.path.exists():
+            return None
+        with safe_open(self.path, "pt") as file:
+            state = json.loads(file.metadata()["state"])
+            if state["fingerprint"] != self.fingerprint:
+                return None
+            return {name: file.get_tensor(name) for name in file.keys()}, state["note"]  # noqa: SIM118
+
+    @property
+    def done(self) -> int:
+        """Steps that a training would not repeat: 0 without a usable file."""
+        loaded = self.load()
+        return 0 if loaded is None else int(loaded[1]["done"])
+
+    def discard(self) -> None:
+        """Delete the file: the training is complete and its results are written."""
+        self.path.unlink(missing_ok=True)

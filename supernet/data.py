@@ -1,0 +1,133 @@
+"""Image data sets as tensors on the device: stored as bytes, split once for a study, augmented a batch at a time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from supernet.errors import UserError
+from supernet.rng import stream
+from supernet.splitting import part_sizes
+from supernet.study import Data
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images (N, C, H, W) uint8 and labels (N,) int64."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Images":
+        """The images of these numbers, in their order."""
+        chosen = torch.from_numpy(indices).to(self.pixels.device)
+        return Images(self.pixels[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Disjoint parts of a data set, and the (C,) mean and standard deviation by which pixels / 255 are normalised."""
+
+    train: Images
+    scoring: Images
+    test: Images
+    mean: Tensor
+    std: Tensor
+    classes: int
+
+    def training_images(self, portion: float) -> Images:
+        """The first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
+
+        `portion` counts from the whole training set, scoring split included. Raises UserError if there are not enough.
+        """
+        count = int(portion * (len(self.train) + len(self.scoring)) + 1e-9)
+        if not 0 < count <= len(self.train):
+            raise UserError(
+                f"train_portion {portion}: asks for {count} images; {len(self.train)} are outside the scoring split"
+            )
+        return Images(self.train.pixels[:count], self.train.labels[:count])
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(N, C, H, W) bytes to float32 with zero mean and unit variance for each channel of the training set."""
+        scale = (1 / (255 * self.std))[:, None, None]
+        return pixels.float().mul_(scale).sub_((self.mean / self.std)[:, None, None])
+
+
+def load(path: Path) -> Images:
+    """Images and labels of a safetensors file that `scripts/data.py` wrote."""
+    tensors = load_file(path)
+    return Images(tensors["images"], tensors["labels"])
+
+
+def split(images: Images, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:
+    """Shuffle once by the study seed; test set first, then the scoring split, the rest is for training."""
+    order = stream(study_seed, "split").permutation(len(images))
+    sizes = part_sizes(len(images), config)
+    on_device = Images(images.pixels.to(device), images.labels.to(device))
+    test, scoring, train = np.split(order, [sizes.test, sizes.test + sizes.scoring])
+    chosen = on_device.take(train)
+    values = chosen.pixels.double() / 255
+    return Splits(
+        chosen,
+        on_device.take(scoring),
+        on_device.take(test),
+        values.mean((0, 2, 3)).float(),
+        values.std((0, 2, 3)).float(),
+        int(images.labels.max()) + 1,
+    )
+
+
+class Augmenter:
+    """Random crops of zero-padded images and random flips, as one gather from a view of all windows."""
+
+    def __init__(self, images: Images, splits: Splits, config: Data, channels_last: bool) -> None:
+        padding = config.crop_padding
+        height, width = images.pixels.shape[2:]
+        padded = torch.nn.functional.pad(images.pixels, (padding,) * 4)
+        # (N, C, 2p + 1, 2p + 1, H, W): a view, no memory of its own.
+        self._windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+        self._labels, self._splits, self._config = images.labels, splits, config
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def epoch(self, seed: int, epoch: int, batch_size: int) -> "Epoch":
+        """Order, crops and flips of an epoch: a function of the run seed and the epoch."""
+        count = len(self._labels)
+        order = stream(seed, "batches", epoch).permutation(count)
+        rng = stream(seed, "augmentation", epoch)
+        offsets = rng.integers(2 * self._config.crop_padding + 1, size=(2, count))
+        flips = rng.random(count) < (0.5 if self._config.flip else 0.0)
+        device = self._labels.device
+        return Epoch(
+            self, batch_size, *(torch.from_numpy(a).to(device) for a in (order, offsets[0], offsets[1], flips))
+        )
+
+    def batch(self, indices: Tensor, top: Tensor, left: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised images (B, C, H, W) float32 and labels (B,)."""
+        pixels = self._windows[indices, :, top, left]
+        if self._config.flip:
+            pixels = torch.where(flip[:, None, None, None], pixels.flip(3), pixels)
+        images = self._splits.normalise(pixels).contiguous(memory_format=self._format)
+        return images, self._labels[indices]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The mini-batches of one pass; images that do not fill a batch wait for the next shuffle."""
+
+    augmenter: Augmenter
+    batch_size: int
+    order: Tensor
+    top: Tensor
+    left: Tensor
+    flip: Tensor
+
+    def batch(self, number: int) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) and labels (B,) of a batch."""
+        part = slice(number * self.batch_size, (number + 1) * self.batch_size)
+        return self.augmenter.batch(self.order[part], self.top[part], self.left[part], self.flip[part])

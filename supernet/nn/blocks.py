@@ -1,0 +1,45 @@
+"""Small blocks that several spaces share."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from supernet.nn.layers import Layers
+
+
+class ConvNormReLU(nn.Module):
+    """Convolution, batch norm, ReLU (NASBench-101); c·c_out·k² + 2·c_out parameters with affine."""
+
+    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = layers.conv(c_in, c_out, kernel)
+        self.norm = layers.norm(c_out)
+
+    def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
+        """(N, c, H, W) to (N, c_out, H, W)."""
+        return F.relu(self.norm(self.conv(images, c_out)))
+
+
+class ReLUConvNorm(nn.Module):
+    """ReLU, convolution, batch norm (NASBench-201, DARTS)."""
+
+    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = layers.conv(c_in, c_out, kernel, stride)
+        self.norm = layers.norm(c_out)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, c_in, H, W) to (N, c_out, H', W')."""
+        return self.norm(self.conv(F.relu(images)))
+
+
+class ConvNorm(nn.Module):
+    """Convolution, batch norm: the stem."""
+
+    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = layers.conv(c_in, c_out, kernel)
+        self.norm = layers.norm(c_out)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, c_in, H, W) to (N, c_out, H, W)."""
+        return self.norm(self.conv(images))

@@ -1,0 +1,101 @@
+"""Batch normalisation whose statistics at evaluation are an explicit choice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Statistics = Literal["batch", "tracked", "recalibrating", "recalibrated"]
+
+
+class Norm(nn.Module):
+    """Batch norm over the first channels of a shared layer.
+
+    In training mode it normalises by the batch. In evaluation mode by `statistics`: of the `batch` (the authors'
+    choice), `tracked` in training, or `recalibrated` for one architecture; `recalibrating` collects the latter.
+    An input of c channels (N, c, H, W) uses the first c of every parameter and statistic.
+    """
+
+    def __init__(self, channels: int, affine: bool, tracking: bool, momentum: float, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.channels, self.momentum, self.eps = channels, momentum, eps
+        self.statistics: Statistics = "batch"
+        self.collected = 0
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.running_mean: Tensor | None
+        self.running_var: Tensor | None
+        self.collected_mean: Tensor
+        self.collected_var: Tensor
+        self.register_buffer("running_mean", torch.zeros(channels) if tracking else None)
+        self.register_buffer("running_var", torch.ones(channels) if tracking else None)
+        self.register_buffer("collected_mean", torch.zeros(channels), persistent=False)
+        self.register_buffer("collected_var", torch.ones(channels), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, c, H, W) to the same shape, c at most the layer's channels."""
+        if self.training or self.statistics == "batch":
+            return self._normalise(images, *self._running(), batch=True, momentum=self.momentum)
+        if self.statistics == "tracked":
+            return self._normalise(images, self.running_mean, self.running_var, batch=False)
+        if self.statistics == "recalibrated":
+            return self._normalise(images, self.collected_mean, self.collected_var, batch=False)
+        # The mean of the statistics of all batches seen so far, each with the same weight.
+        self.collected += 1
+        return self._normalise(
+            images, self.collected_mean, self.collected_var, batch=True, momentum=1 / self.collected
+        )
+
+    def _running(self) -> tuple[Tensor | None, Tensor | None]:
+        return (self.running_mean, self.running_var) if self.training else (None, None)
+
+    def _normalise(
+        self, images: Tensor, mean: Tensor | None, var: Tensor | None, *, batch: bool, momentum: float = 0.0
+    ) -> Tensor:
+        c = images.shape[1]
+        if c != self.channels:
+            mean, var = _first(mean, c), _first(var, c)
+            weight, bias = _first(self.weight, c), _first(self.bias, c)
+        else:
+            weight, bias = self.weight, self.bias
+        return F.batch_norm(images, mean, var, weight, bias, batch, momentum, self.eps)
+
+
+def norms(network: nn.Module) -> list[Norm]:
+    """All norms of a network."""
+    return [module for module in network.modules() if isinstance(module, Norm)]
+
+
+@contextmanager
+def statistics(network: nn.Module, kind: Statistics) -> Iterator[None]:
+    """Evaluate the network with statistics of this kind; restores the former mode and kind at the end.
+
+    Raises ValueError for `tracked` where the network does not track.
+    """
+    layers = norms(network)
+    if kind == "tracked" and not tracks(network):
+        raise ValueError("the network was built without tracking: it has no tracked statistics")
+    training, former = network.training, [layer.statistics for layer in layers]
+    network.eval()
+    for layer in layers:
+        layer.statistics = kind
+        if kind == "recalibrating":
+            layer.collected = 0
+    try:
+        yield
+    finally:
+        network.train(training)
+        for layer, before in zip(layers, former, strict=True):
+            layer.statistics = before
+
+
+def tracks(network: nn.Module) -> bool:
+    """Whether all norms keep running statistics."""
+    return all(layer.running_mean is not None for layer in norms(network))
+
+
+def _first(values: Tensor | None, count: int) -> Tensor | None:
+    return None if values is None else values[:count]

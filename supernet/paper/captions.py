@@ -1,0 +1,125 @@
+"""Sentences that captions share, true to what was read: no number that the artifacts do not hold."""
+
+from collections.abc import Iterable
+
+from supernet.paper.load import Results
+from supernet.paper.names import BN_MODE_NAMES, SPACE_NAMES, count, listed, significant_percent
+from supernet.paper.summary import MAIN, Reading
+
+INTERVAL = (
+    "Intervals are 95 % bootstrap percentile intervals over architectures; with several seeds, the mean "
+    "plus and minus the average distance of the runs' bounds from their estimates. They tell the error "
+    "from the choice of the pool, not the spread over seeds."
+)
+
+
+def caption(*sentences: str) -> str:
+    """Sentences as one paragraph; empty ones drop out."""
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def study_sentence(results: Results) -> str:
+    """Which study it is."""
+    return f"Study {results.study.study}: {results.study.title.rstrip('.')}."
+
+
+def reading_sentence(reading: Reading = MAIN) -> str:
+    """Which scores were read: split, batch-norm mode, and what ranks the architectures."""
+    splits = {"scoring": "the scoring split, held out of training", "test": "the test set"}
+    ranked = {"accuracy": "accuracy", "loss": "negative loss"}
+    return (
+        f"Super-net scores: shared-weight accuracy on {splits[reading.split]}, with "
+        f"{BN_MODE_NAMES[reading.bn_mode]} (mode {reading.bn_mode}); architectures ranked by "
+        f"{ranked[reading.score]}."
+    )
+
+
+def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """n, the architectures in the pool of each space."""
+    return f"n, architectures in the pool: {_by_space(results, spaces, 'pool')}."
+
+
+def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """What S-KdT is, with its threshold."""
+    return f"S-KdT is Kendall's tau-b with ground truth rounded to {_by_space(results, spaces, 'threshold')}."
+
+
+def surpass_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """The definition of P>R and the set in which each space takes the rank."""
+    facts = {space: results.facts[space] for space in spaces}
+    draws = _merged({space: str(fact.draws) for space, fact in facts.items()})
+    top = _merged({space: str(fact.top) for space, fact in facts.items()})
+    return (
+        f"P>R = (1 - r/N)^n is the probability that none of n = {draws} uniform random draws does as well "
+        f"as the best of the K = {top} predicted best, r being its rank from the top by ground truth; r/N "
+        f"is a quantile in {_quantile_set(results, facts)}. Its interval is descriptive only: the bootstrap "
+        "of a maximum is not consistent."
+    )
+
+
+def quantile_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """What the quantile of a found architecture is, and in which set each space takes it."""
+    where = _quantile_set(results, spaces)
+    return f"Quantile: r/N, r being the rank from the top by ground truth in {where}; small is good."
+
+
+def final_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """What final performance is."""
+    top = _merged({space: str(results.facts[space].top) for space in spaces})
+    return (
+        f"Final performance: mean ground truth (stand-alone test accuracy) of the K = {top} architectures "
+        "predicted best."
+    )
+
+
+def diverged_sentence(number: int) -> str:
+    """How many runs diverged, and what became of them."""
+    if number == 0:
+        return "No run diverged."
+    return f"{number} {'run' if number == 1 else 'runs'} diverged; they are left out of means and intervals."
+
+
+def missing_sentence(results: Results, drawn: Iterable[str], what: str = "results") -> str:
+    """Spaces of the paper that are not drawn; empty if none is missing."""
+    shown = set(drawn)
+    missing = [space for space in SPACE_NAMES if space not in shown]
+    return (
+        f"Not shown, for study {results.study.study} has no such {what}: {listed(missing)}."
+        if missing
+        else ""
+    )
+
+
+def lost_searches_sentence(results: Results) -> str:
+    """Which searches of measured spaces are missing; empty if none is."""
+    missing = [
+        f"{SPACE_NAMES[space]} seed {seed}"
+        for space in results.spaces
+        for seed in results.study.seeds(space, "baseline")
+        if seed not in results.searches(space)
+    ]
+    return f"No search (the baseline run diverged or is not made): {', '.join(missing)}." if missing else ""
+
+
+def _quantile_set(results: Results, spaces: Iterable[str]) -> str:
+    sets = {
+        "pool": "the pool",
+        "sample": "a uniform sample of the space",
+        "table": "the complete table of the space",
+    }
+    return _merged({space: sets[results.facts[space].quantile] for space in spaces})
+
+
+def _by_space(results: Results, spaces: Iterable[str], name: str) -> str:
+    def shown(space: str) -> str:
+        facts = results.facts[space]
+        return significant_percent(facts.threshold) if name == "threshold" else count(facts.pool)
+
+    return _merged({space: shown(space) for space in spaces})
+
+
+def _merged(values: dict[str, str]) -> str:
+    """`5` where all spaces agree, else `5 (NASBench-101), 10 (NASBench-201)`."""
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    return ", ".join(f"{value} ({SPACE_NAMES[space]})" for space, value in values.items())

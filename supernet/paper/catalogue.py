@@ -1,0 +1,67 @@
+"""Tables and figures by name; a module is imported only when its own table or figure is made."""
+
+import importlib
+import logging
+import pkgutil
+from pathlib import Path
+
+from supernet.errors import UserError
+from supernet.factors import FACTORS
+from supernet.paper import figures, tables
+from supernet.paper.load import Results
+from supernet.study import Study
+
+_LOG = logging.getLogger(__name__)
+_OF_ANY_FACTOR = "factor"
+
+
+def table_names(study: Study) -> tuple[str, ...]:
+    """Tables of a study: those with a module of their own, then one for each factor that it sweeps."""
+    own = tuple(name for name in _modules(list(tables.__path__)) if name != _OF_ANY_FACTOR)
+    return own + tuple(study.factors())
+
+
+def figure_names(study: Study) -> tuple[str, ...]:
+    """Figures of a study: those with a module of their own, less factors that it does not sweep, then other factors."""
+    swept = study.factors()
+    own = tuple(name for name in _modules(list(figures.__path__)) if name not in FACTORS or name in swept)
+    return own + tuple(factor for factor in swept if factor not in own)
+
+
+def table_sources(name: str) -> list[str]:
+    """Modules, relative to the project, whose edit makes a table again."""
+    return [f"supernet/paper/tables/{_OF_ANY_FACTOR if name in FACTORS else name}.py"]
+
+
+def figure_sources(name: str) -> list[str]:
+    """Modules, relative to the project, whose edit draws a figure again."""
+    return [f"supernet/paper/figures/{name if name in _modules(list(figures.__path__)) else '_sweep'}.py"]
+
+
+def make_table(name: str, results: Results, out_stem: Path) -> None:
+    """Write a table by its name, or by that of a factor; raises UserError if there is none of that name."""
+    if name in FACTORS:
+        importlib.import_module(f"{tables.__name__}.{_OF_ANY_FACTOR}").make(results, name, out_stem)
+    elif name in table_names(results.study):
+        importlib.import_module(f"{tables.__name__}.{name}").make(results, out_stem)
+    else:
+        raise UserError(f"{name}: no such table; expected one of {', '.join(table_names(results.study))}")
+    _LOG.info("table %s of study %s written to %s", name, results.study.study, out_stem)
+
+
+def make_figure(name: str, results: Results, out_stem: Path) -> None:
+    """Draw a figure by its name; raises UserError if the study has none of that name."""
+    known = figure_names(results.study)
+    if name not in known:
+        raise UserError(f"{name}: no such figure in this study; expected one of {', '.join(known)}")
+    if name in _modules(list(figures.__path__)):
+        importlib.import_module(f"{figures.__name__}.{name}").make(results, out_stem)
+    else:
+        importlib.import_module(f"{figures.__name__}._sweep").make(results, name, out_stem)
+    _LOG.info("figure %s of study %s written to %s", name, results.study.study, out_stem)
+
+
+def _modules(path: list[str]) -> tuple[str, ...]:
+    return tuple(
+        sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
+    )

@@ -1,0 +1,1 @@
+"""One module a figure, each with `make(results, out_stem)`."""

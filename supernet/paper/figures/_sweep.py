@@ -1,0 +1,287 @@
+"""A factor's sweep: S-KdT, super-net accuracy and final performance over its values, per space."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.transforms import offset_copy
+
+from supernet.factors import FACTORS, Factor
+from supernet.paper import captions, style
+from supernet.paper.load import Results
+from supernet.paper.names import METRIC_NAMES, value_name
+from supernet.paper.summary import (
+    Point,
+    diverged_runs,
+    frame,
+    run_values,
+    summarise,
+    summary_row,
+    sweep,
+    swept_spaces,
+)
+
+METRICS = ("s_kdt", "accuracy", "final_mean")
+_LABELS = {"s_kdt": "S-KdT", "accuracy": "Super-net\naccuracy (%)", "final_mean": "Final\nperformance (%)"}
+_HEIGHTS = (1.9, 1.15, 1.15)
+_LINES = {"seed": "--", "parameters": ":", "pool": "-."}
+_REFERENCE_WORDS = {
+    "seed": "seed-to-seed ceiling",
+    "parameters": "parameters alone",
+    "pool": "mean of the pool",
+}
+_DIVERGED_STRIP = 0.14
+_MARGIN = 0.06
+_BESIDE = 5  # points by which runs stand beside their mean
+_MOST_CHARACTERS = 24  # of tick labels, side by side, in a panel a third of the page wide
+
+
+def make(results: Results, factor: str, out_stem: Path) -> None:
+    """Draw the sweep of a factor; raises UserError if the study does not sweep it."""
+    spaces = swept_spaces(results, factor)
+    drawn = frame([row for space in spaces for row in _numbers(results, space, factor)])
+    with style.paper():
+        figure = _figure(results, factor, spaces, drawn)
+        style.save(figure, out_stem, drawn, _caption(results, factor, spaces))
+
+
+def _numbers(results: Results, space: str, factor: str) -> list[dict[str, Any]]:
+    """All drawn numbers of a space: kind `run`, `mean` or `reference`; accuracies are fractions."""
+    rows: list[dict[str, Any]] = []
+    for metric in METRICS:
+        for point in sweep(results.study, space, factor):
+            start = {"space": space, "metric": metric, "value": str(point.value), "setting": point.setting}
+            runs = run_values(results, space, metric, point.setting)
+            for run in runs:
+                rows.append(
+                    {
+                        **start,
+                        "kind": "run",
+                        "seed": run.seed,
+                        "mean": run.value,
+                        "diverged": int(run.diverged),
+                    }
+                )
+            rows.append({**start, "kind": "mean", **summary_row(summarise(runs))})
+        for name, value in _references(results, space, metric).items():
+            rows.append({"space": space, "metric": metric, "kind": "reference", "value": name, "mean": value})
+    return rows
+
+
+def _references(results: Results, space: str, metric: str) -> dict[str, float]:
+    """Horizontal lines of a panel by name; super-net accuracy has none."""
+    if metric == "s_kdt":
+        return {name: results.reference(space, name, metric).value for name in ("seed", "parameters")}
+    return {"pool": results.facts[space].truth_mean} if metric == "final_mean" else {}
+
+
+def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(style.PAGE if len(spaces) > 1 else style.COLUMN, 5.0))
+    grid = figure.subplots(
+        len(METRICS), len(spaces), squeeze=False, sharex="col", gridspec_kw={"height_ratios": _HEIGHTS}
+    )
+    for column, space in enumerate(spaces):
+        points = sweep(results.study, space, factor)
+        for row, metric in enumerate(METRICS):
+            panel = drawn[(drawn["space"] == space) & (drawn["metric"] == metric)]
+            _panel(grid[row, column], FACTORS[factor], points, panel, space)
+        style.title(grid[0, column], space)
+        grid[-1, column].set_xlabel(FACTORS[factor].label)
+    for row, metric in enumerate(METRICS):
+        grid[row, 0].set_ylabel(_LABELS[metric])
+    _share_tau_axis(list(grid[0]))
+    figure.align_ylabels(grid[:, 0])
+    figure.align_xlabels(grid[-1])
+    _legend(figure, drawn, columns=4 if len(spaces) > 1 else 2)
+    return figure
+
+
+def _panel(axes: Axes, factor: Factor, points: Sequence[Point], panel: pd.DataFrame, space: str) -> None:
+    """One metric of one space over the factor's values."""
+    places = _places(axes, factor, points)
+    scale = 1 if (panel["metric"] == "s_kdt").all() else 100
+    look = style.LOOKS[space]
+    for point, place in zip(points, places, strict=True):
+        if point.is_baseline:
+            axes.axvspan(
+                *_around(place, places, axes.get_xscale() == "log"), color=style.BAND, lw=0, zorder=-1
+            )
+    for name, value in _rows(panel, "reference", "value", "mean"):
+        if math.isfinite(value):
+            axes.axhline(scale * value, color=look.color, ls=_LINES[name], lw=0.9, zorder=1)
+    where = {point.setting: place for point, place in zip(points, places, strict=True)}
+    _draw_runs(axes, panel, where, scale, look)
+    _draw_means(axes, panel, where, scale, look, joined=factor.scale != "category")
+    axes.set_ylim(*_limits(panel, scale))
+    if not panel["mean"].notna().any():
+        axes.set_yticks([])  # a scale without a value on it would mislead
+
+
+def _draw_runs(
+    axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: float, look: style.Look
+) -> None:
+    """Runs beside the mean of several; crosses for those that diverged."""
+    runs = _rows(panel, "run", "setting", "mean", "diverged")
+    beside = offset_copy(axes.transData, axes.get_figure(root=True), x=_BESIDE, units="points")
+    for setting, value, diverged in runs:
+        if diverged:
+            across = axes.get_xaxis_transform()
+            axes.plot(
+                where[setting],
+                0.06,
+                "x",
+                color=style.DIVERGED,
+                ms=5,
+                mew=1.2,
+                transform=across,
+                clip_on=False,
+            )
+        elif math.isfinite(value) and sum(name == setting and not lost for name, _, lost in runs) > 1:
+            axes.plot(
+                where[setting],
+                scale * value,
+                look.marker,
+                color=look.color,
+                mfc="white",
+                ms=3,
+                mew=0.7,
+                transform=beside,
+            )
+
+
+def _draw_means(
+    axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: float, look: style.Look, joined: bool
+) -> None:
+    means = [row for row in _rows(panel, "mean", "setting", "mean", "low", "high") if math.isfinite(row[1])]
+    if not means:
+        axes.text(
+            0.5,
+            0.5,
+            "all runs diverged\nor undefined",
+            ha="center",
+            transform=axes.transAxes,
+            color=style.GREY,
+        )
+        return
+    across = [where[setting] for setting, *_ in means]
+    axes.plot(
+        across,
+        [scale * mean for _, mean, *_ in means],
+        ls="-" if joined else "none",
+        marker=look.marker,
+        color=look.color,
+    )
+    for place, (_, _, low, high) in zip(across, means, strict=True):
+        if math.isfinite(low) and math.isfinite(high):
+            axes.plot([place, place], [scale * low, scale * high], color=look.color, lw=0.9, alpha=0.6)
+
+
+def _limits(panel: pd.DataFrame, scale: float) -> tuple[float, float]:
+    """y limits that hold all that is drawn; correlations have zero in sight, crosses a strip of their own."""
+    values = scale * panel[["mean", "low", "high"]].to_numpy(dtype=float)
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    if scale == 1:
+        low, high = min(low, 0.0), max(high, 0.0)
+    span = (high - low) or 1.0
+    strip = _DIVERGED_STRIP if (panel["diverged"] > 0).any() else 0.0
+    return low - (_MARGIN + strip) * span, high + _MARGIN * span
+
+
+def _places(axes: Axes, factor: Factor, points: Sequence[Point]) -> list[float]:
+    """Set up the x axis: numbers to scale, categories (and logarithms that meet a zero) in equal steps."""
+    values = [point.value for point in points]
+    labels = [value_name(value) for value in values]
+    if factor.scale == "category" or (factor.scale == "log" and min(values) <= 0):
+        places = [float(position) for position in range(len(values))]
+        axes.set_xlim(-0.5, len(values) - 0.5)
+    else:
+        places = [float(value) for value in values]
+        axes.set_xscale(factor.scale)
+        ends = [_around(place, places, factor.scale == "log") for place in (places[0], places[-1])]
+        axes.set_xlim(ends[0][0], ends[1][1])
+    if factor.scale == "category":
+        labels = [label.replace("+", " +\n").replace("-NAS", "-\nNAS") for label in labels]
+        axes.set_xticks(places, labels)
+    else:
+        crowded = sum(map(len, labels)) > _MOST_CHARACTERS
+        turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+        axes.set_xticks(places, labels, **turned)
+    axes.minorticks_off()
+    axes.grid(axis="y", color=style.BAND, lw=0.5)
+    return places
+
+
+def _around(place: float, places: Sequence[float], logarithmic: bool) -> tuple[float, float]:
+    """A narrow interval around a place: a share of the axis, or of its logarithm."""
+    forward, back = (math.log, math.exp) if logarithmic else (float, float)
+    width = 0.08 * (forward(places[-1]) - forward(places[0])) or 0.5
+    return back(forward(place) - width), back(forward(place) + width)
+
+
+def _rows(panel: pd.DataFrame, kind: str, *columns: str) -> list[Any]:
+    return list(panel.loc[panel["kind"] == kind, list(columns)].itertuples(index=False, name=None))
+
+
+def _share_tau_axis(top: Sequence[Axes]) -> None:
+    """Correlations of all spaces on one scale, with a line at zero."""
+    low = min(axes.get_ylim()[0] for axes in top)
+    high = max(axes.get_ylim()[1] for axes in top)
+    for axes in top:
+        axes.set_ylim(low, high)
+        axes.axhline(0, color=style.GREY, lw=0.6, zorder=0)
+
+
+def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
+    """What the signs mean, below the panels; only signs that are drawn."""
+    grey = style.GREY
+    mean = (
+        Line2D([], [], color=grey, marker="o"),
+        Line2D([], [], color=grey, marker="|", ms=12, mew=0.9, ls="none"),
+    )
+    run = Line2D([], [], color=grey, marker="o", mfc="white", ms=3, mew=0.7, ls="none")
+    entries: dict[str, Any] = {"mean, 95 % interval": mean}
+    complete = drawn[(drawn["kind"] == "run") & (drawn["diverged"] == 0)]
+    if complete.groupby(["space", "setting", "metric"]).size().max() > 1:
+        entries["one of several runs"] = run
+    lines = drawn[(drawn["kind"] == "reference") & drawn["mean"].notna()]
+    for name, words in _REFERENCE_WORDS.items():
+        if (lines["value"] == name).any():
+            entries[words] = Line2D([], [], color=grey, ls=_LINES[name], lw=0.9)
+    entries["baseline"] = Patch(color=style.BAND)
+    if (drawn["diverged"] > 0).any():
+        entries["diverged"] = Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none")
+    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
+
+
+def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
+    settings = frozenset(p.setting for space in spaces for p in sweep(results.study, space, factor))
+    entry = FACTORS[factor]
+    return captions.caption(
+        (
+            f"{entry.label} ({entry.meaning}): {METRIC_NAMES['s_kdt']}, super-net accuracy and final "
+            "performance, per space."
+        ),
+        captions.study_sentence(results),
+        "Filled markers: mean over runs; bars: the interval; small open markers beside them: the runs "
+        "(seeds), where there are several; grey band: the baseline, to which all other factors are set; "
+        "crosses at the bottom: diverged runs.",
+        "Dashed: seed-to-seed tau of the ground truth, the ceiling; dotted: the parameter count as the "
+        "score; dash-dotted: mean ground truth of the pool, what a random choice gives.",
+        captions.INTERVAL,
+        captions.reading_sentence(),
+        captions.threshold_sentence(results, spaces),
+        captions.final_sentence(results, spaces),
+        captions.pool_sentence(results, spaces),
+        captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+        captions.missing_sentence(results, spaces, f"sweep of {factor}"),
+    )

@@ -1,0 +1,11 @@
+"""The number of epochs."""
+
+from pathlib import Path
+
+from supernet.paper.figures import _sweep
+from supernet.paper.load import Results
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Draw the figure; raises UserError if the study does not sweep the factor."""
+    _sweep.make(results, "epochs", out_stem)

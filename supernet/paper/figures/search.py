@@ -1,0 +1,146 @@
+"""Random search: where the found architectures stand in the distribution of the pool."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from supernet.errors import UserError
+from supernet.paper import captions, style
+from supernet.paper.load import Results
+from supernet.paper.names import count
+from supernet.paper.summary import frame
+
+_BINS = 16
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Draw the figure; raises UserError if the study has no search."""
+    spaces = tuple(space for space in results.spaces if results.searches(space))
+    if not spaces:
+        raise UserError(
+            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this figure "
+            "out"
+        )
+    drawn = frame([row for space in spaces for row in _numbers(results, space)])
+    with style.paper():
+        style.save(_figure(drawn, spaces), out_stem, drawn, _caption(results, spaces))
+
+
+def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
+    """Ground truth of the pool (kind `pool`) and of what each search found (kind `found`), as fractions."""
+    pool = results.pool(space)
+    rows: list[dict[str, Any]] = [
+        {"space": space, "kind": "pool", "arch_id": arch, "truth": truth}
+        for arch, truth in zip(pool["arch_id"], pool["truth"], strict=True)
+    ]
+    for seed, search in results.searches(space).items():
+        for rank, arch, truth in search.found[["rank", "arch_id", "truth"]].itertuples(index=False):
+            rows.append(
+                {"space": space, "kind": "found", "arch_id": arch, "truth": truth, "seed": seed, "rank": rank}
+            )
+    return rows
+
+
+def _figure(drawn: pd.DataFrame, spaces: tuple[str, ...]) -> Figure:
+    seeds = max(drawn.loc[drawn["space"] == space, "seed"].nunique() for space in spaces)
+    strip = 0.22 * (seeds + 1)
+    figure = Figure(figsize=(style.PAGE if len(spaces) > 1 else style.COLUMN, 2.3 + strip))
+    grid = figure.subplots(
+        2,
+        len(spaces),
+        squeeze=False,
+        sharex="col",
+        gridspec_kw={"height_ratios": [strip, 1.5], "hspace": 0.02},
+    )
+    for column, space in enumerate(spaces):
+        panel = drawn[drawn["space"] == space]
+        _found(grid[0, column], panel, space)
+        _pool(grid[1, column], panel)
+        style.title(grid[0, column], space)
+    grid[1, 0].set_ylabel("Architectures\nin the pool")
+    marks: dict[str, Any] = {"marker": "D", "ms": 4, "color": style.GREY, "ls": "none"}
+    handles = [
+        Line2D([], [], **marks, label="found, best score"),
+        Line2D([], [], **marks, mfc="white", label="found, others"),
+        Patch(color="#BDBDBD", label="pool"),
+        Line2D([], [], color=style.GREY, ls="-.", lw=0.8, label="mean of the pool"),
+        Line2D([], [], color="black", ls="-", lw=0.8, label="best of the pool"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5 if len(spaces) > 1 else 2)
+    return figure
+
+
+def _found(axes: Axes, panel: pd.DataFrame, space: str) -> None:
+    """One line of markers per search, the first seed on top."""
+    found = panel[panel["kind"] == "found"]
+    look = style.LOOKS[space]
+    seeds = sorted({int(seed) for seed in found["seed"]})
+    for line, seed in enumerate(seeds):
+        for rank, truth in found.loc[found["seed"] == seed, ["rank", "truth"]].itertuples(index=False):
+            best = rank == found["rank"].min()
+            if pd.isna(truth):
+                axes.plot(
+                    0.02,
+                    line,
+                    "x",
+                    color=style.DIVERGED,
+                    ms=5,
+                    transform=axes.get_yaxis_transform(),
+                    clip_on=False,
+                )
+            else:
+                face = look.color if best else "none"
+                axes.plot(
+                    100 * truth,
+                    line,
+                    look.marker,
+                    color=look.color,
+                    mfc=face,
+                    mew=0.8,
+                    zorder=4 if best else 3,
+                )
+    axes.set_yticks(range(len(seeds)), [f"seed {seed}" for seed in seeds])
+    axes.set_ylim(len(seeds) - 0.4, -0.6)
+    axes.tick_params(axis="x", length=0)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    _pool_lines(axes, panel)
+
+
+def _pool(axes: Axes, panel: pd.DataFrame) -> None:
+    truths = panel.loc[panel["kind"] == "pool", "truth"].dropna().to_numpy()
+    axes.hist(100 * truths, bins=_BINS, color="#BDBDBD", edgecolor="white", linewidth=0.4)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    axes.set_xlabel("Stand-alone test accuracy (%)")
+    _pool_lines(axes, panel)
+
+
+def _pool_lines(axes: Axes, panel: pd.DataFrame) -> None:
+    truths = panel.loc[panel["kind"] == "pool", "truth"].dropna().to_numpy()
+    axes.axvline(100 * float(np.mean(truths)), color=style.GREY, ls="-.", lw=0.8, zorder=1)
+    axes.axvline(100 * float(np.max(truths)), color="black", lw=0.8, zorder=1)
+
+
+def _caption(results: Results, spaces: tuple[str, ...]) -> str:
+    search = results.study.search
+    return captions.caption(
+        f"Random search: stand-alone test accuracy of the {search.retrain} best-scored of "
+        f"{count(search.architectures)} architectures (markers, one line a search; filled: best score) "
+        "against that of the pool (histogram; lines: its mean and its best).",
+        captions.study_sentence(results),
+        captions.reading_sentence(),
+        (
+            "The found architectures are trained with the recipe of the ground truth; crosses at the left "
+            "edge: diverged."
+        ),
+        captions.pool_sentence(results, spaces),
+        captions.lost_searches_sentence(results),
+        captions.missing_sentence(results, spaces, "search"),
+    )

@@ -1,0 +1,181 @@
+"""A study's artifacts as one read-only object; each file is read when a table or figure first asks for it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet.errors import UserError
+from supernet.factors import SPACES
+from supernet.files import read_json
+from supernet.metrics import Estimate
+from supernet.study import Study
+
+METRIC_COLUMNS = (
+    "space",
+    "setting",
+    "seed",
+    "bn_mode",
+    "split",
+    "score",
+    "metric",
+    "estimate",
+    "low",
+    "high",
+    "n",
+    "status",
+)
+REFERENCE_COLUMNS = ("space", "name", "metric", "estimate", "low", "high", "n")
+POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs")
+SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
+SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceFacts:
+    """One space in spaces.json: counts, and accuracies and their spreads as fractions, nan where undefined.
+
+    `seed_std` is the standard deviation of one stand-alone training within an architecture, `truth_se` the
+    standard error of an architecture's mean; `threshold` rounds ground truth in S-KdT; `quantile` says in
+    which set P>R takes its rank.
+    """
+
+    size: int
+    encodings: str
+    pool: int
+    repeated: int
+    truth_mean: float
+    truth_std: float
+    truth_min: float
+    truth_max: float
+    seed_std: float
+    truth_se: float
+    threshold: float
+    images_test: int
+    images_scoring: int
+    diverged: int
+    quantile: str
+    top: int
+    draws: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """Random search on one super-net.
+
+    `found` has one row per returned architecture, best score first, with columns `SEARCH_COLUMNS`; the rest
+    is what it cost to find them, their stand-alone trainings not counted.
+    """
+
+    found: pd.DataFrame
+    architectures: int
+    images: int
+    forward_passes: int
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study and its results folder.
+
+    Every reader raises UserError naming a file that is missing or incomplete.
+    """
+
+    study: Study
+    folder: Path
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """metrics.parquet: one row per run x batch-norm mode x split x score x metric."""
+        return _table(self.folder / "metrics.parquet", METRIC_COLUMNS)
+
+    @cached_property
+    def metrics_by_reading(self) -> Mapping[tuple[str, ...], pd.DataFrame]:
+        """Rows of metrics.parquet by (space, metric, bn_mode, split, score), for many look-ups."""
+        keys = ["space", "metric", "bn_mode", "split", "score"]
+        return {tuple(map(str, key)): rows for key, rows in self.metrics.groupby(keys, sort=False)}
+
+    @cached_property
+    def references(self) -> pd.DataFrame:
+        """references.parquet: what needs no super-net, and the ceiling (name `seed`)."""
+        return _table(self.folder / "references.parquet", REFERENCE_COLUMNS)
+
+    @cached_property
+    def facts(self) -> Mapping[str, SpaceFacts]:
+        """spaces.json, by space."""
+        path = self.folder / "spaces.json"
+        found = read_json(_existing(path))
+        return {space: _facts(path, space, found[space]) for space in SPACES if space in found}
+
+    @cached_property
+    def spaces(self) -> tuple[str, ...]:
+        """Spaces of the study that have results, in the order of the paper."""
+        measured = set(self.metrics["space"])
+        return tuple(space for space in SPACES if space in self.study.spaces and space in measured)
+
+    def pool(self, space: str) -> pd.DataFrame:
+        """The pool of a space, one row an architecture, sorted by `arch_id`."""
+        return _table(self.folder / "pools" / f"{space}.parquet", POOL_COLUMNS)
+
+    def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
+        """The pool's scores in one run: one row per architecture x batch-norm mode x split."""
+        return _table(
+            self.folder / "runs" / space / setting / f"seed{seed}" / "scores.parquet", SCORE_COLUMNS
+        )
+
+    def searches(self, space: str) -> dict[int, Search]:
+        """Random searches of a space by seed; seeds without one (a diverged baseline) are left out."""
+        folder = self.folder / "search" / space
+        seeds = self.study.seeds(space, "baseline")
+        return {
+            seed: _search(folder / f"seed{seed}")
+            for seed in seeds
+            if (folder / f"seed{seed}.parquet").exists()
+        }
+
+    def reference(self, space: str, name: str, metric: str) -> Estimate:
+        """One reference tau (name: seed, parameters or macs.
+
+        Metric: kdt or s_kdt); nan where there is none.
+        """
+        table = self.references
+        rows = table[(table["space"] == space) & (table["name"] == name) & (table["metric"] == metric)]
+        if rows.empty:
+            return Estimate(math.nan, math.nan, math.nan)
+        row = rows.iloc[0]
+        return Estimate(float(row["estimate"]), float(row["low"]), float(row["high"]))
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(
+            f"{path}: no such file; make it with `snakemake {path}`, or point --results at a complete folder"
+        )
+    return path
+
+
+def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    table = pd.read_parquet(_existing(path))
+    lacking = [column for column in columns if column not in table.columns]
+    if lacking:
+        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")
+    return table
+
+
+def _facts(path: Path, space: str, values: dict[str, Any]) -> SpaceFacts:
+    names = [field.name for field in fields(SpaceFacts)]
+    lacking = [name for name in names if name not in values]
+    if lacking:
+        raise UserError(f"{path}: {space} lacks {', '.join(lacking)}; delete it and make it again")
+    # JSON has no nan: an undefined number is written as null.
+    known: dict[str, Any] = {name: math.nan if values[name] is None else values[name] for name in names}
+    return SpaceFacts(**known)
+
+
+def _search(stem: Path) -> Search:
+    found = _table(stem.with_suffix(".parquet"), SEARCH_COLUMNS)
+    cost = read_json(_existing(stem.with_suffix(".json")))
+    return Search(found.sort_values("rank"), cost["architectures"], cost["images"], cost["forward_passes"])

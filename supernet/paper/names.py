@@ -1,0 +1,61 @@
+"""How spaces, values and numbers are printed, in every table, figure and caption."""
+
+import math
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any
+
+SPACE_NAMES = MappingProxyType(
+    {"nasbench101": "NASBench-101", "nasbench201": "NASBench-201", "darts": "DARTS-NDS"}
+)
+METRIC_NAMES = MappingProxyType(
+    {
+        "accuracy": "Super-net accuracy",
+        "kdt": "KdT",
+        "s_kdt": "S-KdT",
+        "p_surpass": "P>R",
+        "final_mean": "Final performance",
+    }
+)
+_VALUE_NAMES = MappingProxyType({"random_a": "Random-A", "random_nas": "Random-NAS", "fairnas": "FairNAS"})
+BN_MODE_NAMES = MappingProxyType(
+    {
+        "batch": "batch-norm statistics of each scored batch",
+        "tracked": "batch-norm statistics tracked in training",
+        "recalibrated": "batch-norm statistics re-estimated for each architecture",
+    }
+)
+ABSENT = "\u2013"
+"""A dash: there is no such number."""
+
+
+def value_name(value: Any) -> str:
+    """A factor's value as printed: `Random-A`, `0.025`, `affine+tracking`."""
+    if isinstance(value, str):
+        return _VALUE_NAMES.get(value, value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in percent, without the sign: `94.3`; a dash for nan."""
+    return number(100 * fraction, digits)
+
+
+def significant_percent(fraction: float) -> str:
+    """A fraction in percent with two significant digits and the sign, for thresholds and noise: `0.1 %`."""
+    return ABSENT if math.isnan(fraction) else f"{100 * fraction:.2g} %"
+
+
+def number(value: float, digits: int) -> str:
+    """A number with a fixed number of decimals and a proper minus sign; a dash for nan."""
+    return ABSENT if math.isnan(value) else f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def count(value: int) -> str:
+    """A whole number with thousands set apart: `423 624` (a space that does not break)."""
+    return f"{value:,}".replace(",", "\u00a0")
+
+
+def listed(spaces: Iterable[str]) -> str:
+    """Display names of spaces, joined by commas."""
+    return ", ".join(SPACE_NAMES[space] for space in spaces)

@@ -1,0 +1,110 @@
+"""One look for all figures, and one way to save them: same numbers, same bytes."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from supernet.files import publish, write_text
+from supernet.paper.names import SPACE_NAMES
+from supernet.paper.render import beside, escape_markdown, write_csv
+
+COLUMN = 3.25
+"""Width of one text column, in inches."""
+PAGE = 6.75
+"""Width of the page's text, in inches."""
+PNG_DPI = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Colour and marker of a space."""
+
+    color: str
+    marker: str
+
+
+# Okabe and Ito, "Color Universal Design" (2008): told apart with all common kinds of colour blindness; the
+# marker tells the spaces apart in black and white.
+LOOKS: Mapping[str, Look] = MappingProxyType(
+    {
+        "nasbench101": Look("#0072B2", "o"),
+        "nasbench201": Look("#D55E00", "s"),
+        "darts": Look("#009E73", "^"),
+    }
+)
+GREY = "#6E6E6E"
+BAND = "#E9E9E9"
+DIVERGED = "#000000"
+
+_RC: Mapping[str, Any] = MappingProxyType(
+    {
+        "font.family": "DejaVu Sans",  # ships with matplotlib: the same on every machine
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "axes.labelsize": 8,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 7,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "lines.linewidth": 1.1,
+        "lines.markersize": 4.5,
+        "legend.frameon": False,
+        "legend.handlelength": 2.2,
+        "legend.columnspacing": 1.4,
+        "figure.constrained_layout.use": True,
+        "figure.constrained_layout.h_pad": 0.04,
+        "figure.constrained_layout.w_pad": 0.04,
+        "savefig.dpi": PNG_DPI,
+        "pdf.fonttype": 42,  # TrueType: text stays text, and conferences refuse type 3
+        "svg.hashsalt": "supernet",
+    }
+)
+
+
+@contextlib.contextmanager
+def paper() -> Iterator[None]:
+    """The style, for the figures made and saved inside; a user's matplotlibrc has no say."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(dict(_RC))  # type: ignore[arg-type]
+        yield
+
+
+def save(figure: Figure, stem: Path | str, drawn: pd.DataFrame, caption: str) -> None:
+    """Write stem.pdf, stem.png (200 dpi), stem.csv (the drawn numbers) and stem.md (the caption), each
+    atomically.
+
+    Neither image carries a date or a version, so that the same numbers give the same bytes.
+    """
+    stem = Path(stem)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once: both images agree, in half the time
+    with publish(beside(stem, ".pdf")) as temporary:
+        figure.savefig(
+            temporary, metadata={"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
+        )
+    with publish(beside(stem, ".png")) as temporary:
+        figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": None})
+    write_csv(beside(stem, ".csv"), drawn)
+    write_text(beside(stem, ".md"), escape_markdown(caption) + "\n")
+
+
+def title(axes: Axes, space: str, detail: str = "") -> None:
+    """The space's name above a panel, in its colour, and beneath it what the panel says in numbers."""
+    text = SPACE_NAMES[space] if not detail else f"{SPACE_NAMES[space]}\n{detail}"
+    axes.set_title(text, color=LOOKS[space].color)

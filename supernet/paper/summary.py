@@ -1,0 +1,204 @@
+"""From runs to what is printed and drawn: values of runs, summaries of settings, points of a sweep."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from supernet.baselines import SWEEPS
+from supernet.errors import UserError
+from supernet.factors import FACTORS, SPACES
+from supernet.paper.load import Results
+from supernet.study import Study
+
+_COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Which scores are read: batch-norm mode, split, and the score that ranks the architectures."""
+
+    bn_mode: str = "batch"
+    split: str = "scoring"
+    score: str = "accuracy"
+
+
+MAIN = Reading()
+"""The main reading of all tables and figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunValue:
+    """One metric of one run with its 95 % bootstrap interval over architectures; nan if it has none."""
+
+    setting: str
+    seed: int
+    value: float
+    low: float
+    high: float
+    n: int
+    diverged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One metric over the runs (seeds) of a setting.
+
+    `mean` and `sd` (n - 1 in the denominator, nan for one seed) are over the `seeds` runs that have a value.
+    `low` and `high` bound a pooled 95 % interval: the mean minus (plus) the average distance of the runs'
+    bootstrap bounds from their estimates, which for one run is that run's own interval. All seeds score the
+    same pool, so that the error from the choice of architectures is shared and does not shrink with seeds;
+    `sd` tells the spread over seeds apart from it. `diverged` and `undefined` (complete, but the metric does
+    not exist, such as tau of constant scores) runs are left out of all four and counted. `n` is the number of
+    architectures behind each value.
+    """
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    seeds: int
+    diverged: int
+    undefined: int
+    n: int
+
+    @property
+    def state(self) -> str:
+        """`measured`, or why there is no mean: `diverged`, `undefined` or `absent`."""
+        if self.seeds:
+            return "measured"
+        if self.undefined:
+            return "undefined"
+        return "diverged" if self.diverged else "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a factor in a space, and the setting that has it."""
+
+    value: Any
+    setting: str
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the value is the baseline's."""
+        return self.setting == "baseline"
+
+
+def run_values(
+    results: Results, space: str, metric: str, setting: str | None = None, reading: Reading = MAIN
+) -> tuple[RunValue, ...]:
+    """One metric of the runs of a space, or of one setting of it; raises UserError if the study lacks it."""
+    modes = results.study.scoring.bn_modes
+    if reading.bn_mode not in modes:
+        raise UserError(
+            f"study {results.study.study}: scoring.bn_modes is {', '.join(modes)}; tables and figures read "
+            f"{reading.bn_mode}: add it and run the study again"
+        )
+    table = results.metrics_by_reading.get((space, metric, reading.bn_mode, reading.split, reading.score))
+    if table is None:
+        return ()
+    columns = ["setting", "seed", "estimate", "low", "high", "n", "status"]
+    return tuple(
+        RunValue(name, int(seed), float(value), float(low), float(high), int(n), status == "diverged")
+        for name, seed, value, low, high, n, status in table[columns].itertuples(index=False)
+        if setting in (None, name)
+    )
+
+
+def summarise(runs: tuple[RunValue, ...]) -> Summary:
+    """Summary of one metric over runs; an empty one if there are none."""
+    complete = [run for run in runs if not run.diverged]
+    defined = [run for run in complete if math.isfinite(run.value)]
+    values = np.array([run.value for run in defined])
+    mean = float(values.mean()) if defined else math.nan
+    return Summary(
+        mean=mean,
+        sd=float(values.std(ddof=1)) if len(defined) > 1 else math.nan,
+        low=mean - _average([run.value - run.low for run in defined]),
+        high=mean + _average([run.high - run.value for run in defined]),
+        seeds=len(defined),
+        diverged=len(runs) - len(complete),
+        undefined=len(complete) - len(defined),
+        n=max((run.n for run in runs), default=0),
+    )
+
+
+def summary(results: Results, space: str, setting: str, metric: str, reading: Reading = MAIN) -> Summary:
+    """Summary of one metric over the seeds of a setting."""
+    return summarise(run_values(results, space, metric, setting, reading))
+
+
+def swept_spaces(results: Results, factor: str) -> tuple[str, ...]:
+    """Measured spaces that sweep a factor.
+
+    Raises UserError for an unknown or unavailable one, or if no space sweeps it.
+    """
+    if factor not in FACTORS:
+        raise UserError(f"{factor}: no such factor; expected one of {', '.join(FACTORS)}")
+    if not FACTORS[factor].available:
+        raise UserError(f"{factor}: this factor is not available yet, so that no study can sweep it")
+    spaces = tuple(space for space in results.spaces if factor in results.study.spaces[space].sweep)
+    if not spaces:
+        swept = ", ".join(results.study.factors()) or "none"
+        raise UserError(
+            f"{factor}: study {results.study.study} has no results that sweep it (factors swept: {swept}); "
+            f"add values under `spaces: …: sweep: {factor}:` of the study file and run the study"
+        )
+    return spaces
+
+
+def sweep(study: Study, space: str, factor: str) -> tuple[Point, ...]:
+    """A factor's values in a space, the baseline's among them: numbers ascending, categories in the paper's
+    order."""
+    entry = study.spaces[space]
+    values = list(dict.fromkeys((*entry.sweep.get(factor, ()), getattr(entry.baseline, factor))))
+    if FACTORS[factor].scale == "category":
+        values.sort(key=SWEEPS[space][factor].index)
+    else:
+        values.sort()
+    return tuple(Point(value, study.setting_of(space, factor, value)) for value in values)
+
+
+def diverged_runs(
+    results: Results, spaces: tuple[str, ...] = SPACES, settings: frozenset[str] | None = None
+) -> int:
+    """Number of diverged runs in these spaces and, if given, settings."""
+    table = results.metrics
+    chosen = table[(table["status"] == "diverged") & table["space"].isin(spaces)]
+    if settings is not None:
+        chosen = chosen[chosen["setting"].isin(settings)]
+    return len(chosen[["space", "setting", "seed"]].drop_duplicates())
+
+
+def summary_row(found: Summary) -> dict[str, Any]:
+    """A summary as columns of a CSV file, at full precision."""
+    return {
+        "mean": found.mean,
+        "sd": found.sd,
+        "low": found.low,
+        "high": found.high,
+        "seeds": found.seeds,
+        "diverged": found.diverged,
+        "undefined": found.undefined,
+        "n": found.n,
+    }
+
+
+def frame(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows as a table: first the given columns, even if no row has them, then others as they appear.
+
+    Counts stay whole.
+    """
+    names = list(dict.fromkeys((*columns, *(key for row in rows for key in row))))
+    whole = {name: "Int64" for name in _COUNTS if name in names}
+    return pd.DataFrame(rows, columns=names).astype(whole)
+
+
+def _average(distances: list[float]) -> float:
+    """Mean of the distances that exist: a run can have an estimate but no interval."""
+    defined = [distance for distance in distances if math.isfinite(distance)]
+    return float(np.mean(defined)) if defined else math.nan

@@ -1,0 +1,117 @@
+"""One factor's table: its settings per space, and the references beside every tau."""
+
+from pathlib import Path
+from typing import Any
+
+from supernet.factors import FACTORS
+from supernet.paper import captions
+from supernet.paper.load import Results
+from supernet.paper.names import ABSENT, METRIC_NAMES, SPACE_NAMES, value_name
+from supernet.paper.render import Table, write
+from supernet.paper.summary import Point, diverged_runs, frame, summary, summary_row, sweep, swept_spaces
+from supernet.paper.tables._cells import PERCENT_METRICS, estimate_cell, runs_cell, summary_cell
+
+METRICS = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
+REFERENCES = {
+    "parameters": "parameters alone",
+    "macs": "multiply-adds alone",
+    "seed": "seed-to-seed ceiling",
+}
+
+
+def make(results: Results, factor: str, out_stem: Path) -> None:
+    """Write the table of a factor; raises UserError if the study does not sweep it."""
+    spaces = swept_spaces(results, factor)
+    label = FACTORS[factor].label
+    text: list[dict[str, str]] = []
+    numbers: list[dict[str, Any]] = []
+    for space in spaces:
+        for point in sweep(results.study, space, factor):
+            text.append(_setting_text(results, space, point, label))
+            numbers += _setting_numbers(results, space, point)
+        text += _reference_text(results, space, label)
+        numbers += _reference_numbers(results, space)
+    table = Table(
+        frame(text),
+        frame(numbers),
+        _caption(results, factor, spaces),
+        notes=(captions.missing_sentence(results, spaces, f"sweep of {factor}"),),
+        group="Space",
+        left=frozenset({label}),
+    )
+    write(table, out_stem)
+
+
+def _setting_text(results: Results, space: str, point: Point, label: str) -> dict[str, str]:
+    found = {metric: summary(results, space, point.setting, metric) for metric in METRICS}
+    mark = " *" if point.is_baseline else ""
+    cells = {_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
+    # KdT is the first to be undefined: an undefined accuracy means a diverged run.
+    return {
+        "Space": SPACE_NAMES[space],
+        label: value_name(point.value) + mark,
+        **cells,
+        "Runs": runs_cell(found["kdt"]),
+    }
+
+
+def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[str, Any]]:
+    start = {
+        "space": space,
+        "row": "setting",
+        "name": point.setting,
+        "value": str(point.value),
+        "baseline": point.is_baseline,
+    }
+    return [
+        {**start, "metric": metric, **summary_row(summary(results, space, point.setting, metric))}
+        for metric in METRICS
+    ]
+
+
+def _reference_text(results: Results, space: str, label: str) -> list[dict[str, str]]:
+    rows = []
+    for name, words in REFERENCES.items():
+        cells = {_header(metric): ABSENT for metric in METRICS}
+        for metric in ("kdt", "s_kdt"):
+            cells[_header(metric)] = estimate_cell(results.reference(space, name, metric))
+        rows.append({"Space": SPACE_NAMES[space], label: words, **cells, "Runs": ABSENT})
+    return rows
+
+
+def _reference_numbers(results: Results, space: str) -> list[dict[str, Any]]:
+    rows = []
+    for name in REFERENCES:
+        for metric in ("kdt", "s_kdt"):
+            found = results.reference(space, name, metric)
+            start = {"space": space, "row": "reference", "name": name, "metric": metric}
+            rows.append({**start, "mean": found.value, "low": found.low, "high": found.high})
+    return rows
+
+
+def _header(metric: str) -> str:
+    short = {"accuracy": "Accuracy", "final_mean": "Final perf."}.get(metric, METRIC_NAMES[metric])
+    return f"{short} (%)" if metric in PERCENT_METRICS else short
+
+
+def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
+    settings = frozenset(p.setting for space in spaces for p in sweep(results.study, space, factor))
+    entry = FACTORS[factor]
+    return captions.caption(
+        f"{entry.label}: {entry.meaning}; all other factors at the baseline.",
+        captions.study_sentence(results),
+        (
+            "Mean ± standard deviation over runs (seeds); in brackets the interval. An asterisk marks the "
+            "baseline."
+        ),
+        "Below each space: KdT and S-KdT of the parameter count or the multiply-adds as the score, and, as "
+        "the ceiling, of one stand-alone training as the score of another.",
+        captions.INTERVAL,
+        captions.reading_sentence(),
+        "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
+        captions.threshold_sentence(results, spaces),
+        captions.surpass_sentence(results, spaces),
+        captions.final_sentence(results, spaces),
+        captions.pool_sentence(results, spaces),
+        captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+    )

@@ -1,0 +1,87 @@
+"""The 14 factors: who has them, where the baseline is, what this study sweeps. Reads the study file alone."""
+
+from pathlib import Path
+from typing import Any
+
+from supernet.baselines import BASELINES, SWEEPS
+from supernet.factors import FACTORS, SPACES, Factor
+from supernet.paper import captions
+from supernet.paper.load import Results
+from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
+from supernet.paper.render import Table, write
+from supernet.paper.summary import frame
+from supernet.study import Study
+
+GRID = "Grid (recalled, not published)"
+SWEPT = "Swept here"
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Write the table of all 14 factors; spaces with the same entries share a row."""
+    numbers = [_entry(results.study, factor, space) for factor in FACTORS.values() for space in SPACES]
+    text = [row for factor in FACTORS.values() for row in _merged(results.study, factor)]
+    table = Table(
+        frame(text),
+        frame(numbers),
+        captions.caption(
+            "The 14 factors (training heuristics) by group: the spaces that have them, the baseline and "
+            f"the values swept in study {results.study.study}.",
+            "The last column gives, as baseline : values, what a study takes by default; these are "
+            "recalled and bracketed by public code, not published numbers.",
+            "A space that does not stand beside a factor does not have it, or is not part of the study.",
+        ),
+        notes=("Not yet available: the factor is part of the paper but not of this version.",),
+        group="Group",
+        left=frozenset({"Factor", "Baseline"}),
+        widths={"Spaces": "1.2in", SWEPT: "1.25in", GRID: "1.9in"},
+    )
+    write(table, out_stem)
+
+
+def _merged(study: Study, factor: Factor) -> list[dict[str, str]]:
+    """Rows of a factor, one for each distinct (baseline, swept, grid)."""
+    spaces_of: dict[tuple[str, str, str], list[str]] = {}
+    for space in factor.spaces:
+        entry = _entry(study, factor, space)
+        if entry["status"] in {"in study", "not swept", "not yet available"}:
+            spaces_of.setdefault((entry["baseline"], entry["swept"], entry["grid"]), []).append(space)
+    rows = []
+    for position, ((baseline, swept, grid), spaces) in enumerate(spaces_of.items()):
+        names = "all" if tuple(spaces) == SPACES else ", ".join(SPACE_NAMES[space] for space in spaces)
+        shown = swept or ("not yet available" if not factor.available else "not swept")
+        label = factor.label if position == 0 else ""
+        cells = {"Spaces": names, "Baseline": baseline or ABSENT, SWEPT: shown, GRID: grid or ABSENT}
+        rows.append({"Group": factor.group.capitalize(), "Factor": label, **cells})
+    return rows
+
+
+def _entry(study: Study, factor: Factor, space: str) -> dict[str, Any]:
+    """One factor in one space; baseline, swept and grid are empty where there are none."""
+    entry = {
+        "group": factor.group,
+        "factor": factor.name,
+        "space": space,
+        "status": _status(study, factor, space),
+    }
+    baseline = swept = grid = ""
+    if factor.available and space in factor.spaces:
+        grid = f"{value_name(BASELINES[space][factor.name])} : {_values(SWEEPS[space][factor.name])}"
+        if space in study.spaces:
+            inside = study.spaces[space]
+            baseline = value_name(getattr(inside.baseline, factor.name))
+            swept = _values(inside.sweep.get(factor.name, ()))
+    return {**entry, "baseline": baseline, "swept": swept, "grid": grid}
+
+
+def _status(study: Study, factor: Factor, space: str) -> str:
+    if space not in factor.spaces:
+        return "not in this space"
+    if not factor.available:
+        return "not yet available"
+    if space not in study.spaces:
+        return "space not in study"
+    return "in study" if factor.name in study.spaces[space].sweep else "not swept"
+
+
+def _values(values: tuple[Any, ...]) -> str:
+    return ", ".join(value_name(value) for value in values)

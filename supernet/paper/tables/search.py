@@ -1,0 +1,119 @@
+"""Random search on the baseline super-nets: what it found, how good that is stand-alone, and what it cost."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet.errors import UserError
+from supernet.paper import captions
+from supernet.paper.load import Results, Search
+from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
+from supernet.paper.render import Table, write
+from supernet.paper.summary import frame
+
+PREFIX = 8
+"""Characters of an arch_id that are printed; the CSV file has all of them."""
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Write the table of found architectures; raises UserError if the study has no search."""
+    found = {(space, seed): one for space in results.spaces for seed, one in results.searches(space).items()}
+    if not found:
+        raise UserError(
+            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this table "
+            "out"
+        )
+    drawn = tuple(dict.fromkeys(space for space, _ in found))
+    text = [row for (space, seed), search in found.items() for row in _text(space, seed, search)]
+    numbers = [row for (space, seed), search in found.items() for row in _numbers(space, seed, search)]
+    table = Table(
+        frame(text),
+        frame(numbers),
+        _caption(results, drawn),
+        notes=(
+            *_costs(found),
+            *_pools(results, drawn),
+            captions.lost_searches_sentence(results),
+            captions.missing_sentence(results, drawn, "search"),
+        ),
+        group="Space",
+        left=frozenset({"Architecture"}),
+    )
+    write(table, out_stem)
+
+
+def _text(space: str, seed: int, search: Search) -> list[dict[str, str]]:
+    rows = []
+    for row in _records(search.found):
+        truth = row["truth"]
+        rows.append(
+            {
+                "Space": SPACE_NAMES[space],
+                "Seed": str(seed),
+                "Rank": str(row["rank"]),
+                "Architecture": str(row["arch_id"])[:PREFIX],
+                "Score (%)": percent(row["score"]),
+                "Ground truth (%)": "diverged" if pd.isna(truth) else percent(truth),
+                "Quantile": ABSENT if pd.isna(truth) else number(row["truth_quantile"], 3),
+                "Parameters (k)": count(round(row["parameters"] / 1e3)),
+                "Multiply-adds (k)": count(round(row["macs"] / 1e3)),
+            }
+        )
+    truths = search.found["truth"].dropna()
+    mean = {"Architecture": "mean", "Ground truth (%)": percent(float(truths.mean()))}
+    return [*rows, {**dict.fromkeys(rows[0], ""), "Space": SPACE_NAMES[space], "Seed": str(seed), **mean}]
+
+
+def _numbers(space: str, seed: int, search: Search) -> list[dict[str, Any]]:
+    cost = {
+        "architectures": search.architectures,
+        "images": search.images,
+        "forward_passes": search.forward_passes,
+    }
+    return [{"space": space, "seed": seed, **row, **cost} for row in _records(search.found)]
+
+
+def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = ["rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs"]
+    return [dict(zip(columns, row, strict=True)) for row in found[columns].itertuples(index=False)]
+
+
+def _costs(found: dict[tuple[str, int], Search]) -> list[str]:
+    """One sentence per space; seeds of a space cost the same unless a search was cut."""
+    costs: dict[str, list[str]] = {}
+    for (space, _), search in found.items():
+        words = (
+            f"{count(search.architectures)} architectures scored, {count(search.images)} images, "
+            f"{count(search.forward_passes)} forward passes"
+        )
+        if words not in costs.setdefault(space, []):
+            costs[space].append(words)
+    return [
+        f"Cost of a search in {SPACE_NAMES[space]}: {' or '.join(words)}." for space, words in costs.items()
+    ]
+
+
+def _pools(results: Results, spaces: tuple[str, ...]) -> list[str]:
+    sentences = []
+    for space in spaces:
+        facts = results.facts[space]
+        sentences.append(
+            f"Pool of {SPACE_NAMES[space]}: mean {percent(facts.truth_mean)} %, best "
+            f"{percent(facts.truth_max)} % of {count(facts.pool)} architectures."
+        )
+    return sentences
+
+
+def _caption(results: Results, spaces: tuple[str, ...]) -> str:
+    search = results.study.search
+    return captions.caption(
+        f"Random search: of {count(search.architectures)} architectures drawn and scored with the shared "
+        f"weights of a baseline super-net, the {search.retrain} with the best score, trained stand-alone "
+        "with the recipe of the ground truth.",
+        captions.study_sentence(results),
+        captions.reading_sentence(),
+        captions.quantile_sentence(results, spaces),
+        "Parameters and multiply-adds (of one image) in thousands.",
+        "The cost leaves out the training of the super-net and the stand-alone trainings.",
+    )

@@ -1,0 +1,168 @@
+"""The spaces: how large, how noisy, how well ranked without any super-net."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from supernet.metrics import Estimate
+from supernet.paper import captions
+from supernet.paper.load import Results
+from supernet.paper.names import ABSENT, SPACE_NAMES, count, percent, significant_percent
+from supernet.paper.render import Table, write
+from supernet.paper.summary import frame
+from supernet.paper.tables._cells import estimate_cell
+
+Row = tuple[str, str, Callable[[Results, str], str]]
+TAUS = (
+    ("seed", "Ceiling: seed-to-seed tau"),
+    ("parameters", "Parameter count as the score"),
+    ("macs", "Multiply-adds as the score"),
+)
+_FACTS = (
+    "size",
+    "pool",
+    "repeated",
+    "truth_mean",
+    "truth_std",
+    "truth_min",
+    "truth_max",
+    "seed_std",
+    "truth_se",
+    "threshold",
+    "images_test",
+    "images_scoring",
+    "diverged",
+)
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Write the table of spaces: one column per space, blocks of quantities."""
+    spaces = results.spaces
+    text = [
+        {"Block": block, "Quantity": name, **{SPACE_NAMES[space]: cell(results, space) for space in spaces}}
+        for block, name, cell in _rows()
+    ]
+    table = Table(
+        frame(text),
+        frame([row for space in spaces for row in _numbers(results, space)]),
+        _caption(results),
+        notes=(captions.missing_sentence(results, spaces),),
+        group="Block",
+        left=frozenset({"Quantity"}),
+    )
+    write(table, out_stem)
+
+
+def _rows() -> list[Row]:
+    """Rows as (block, quantity, cell of a space)."""
+    fact = _fact
+    return [
+        ("Space", "Architectures N", fact(lambda f: count(f.size))),
+        ("Space", "Encodings", fact(lambda f: f.encodings)),
+        ("Space", "Pool: architectures scored", fact(lambda f: count(f.pool))),
+        ("Networks", "Super-net, baseline: layers x channels", _super_net),
+        ("Networks", "Stand-alone: layers x channels", _stand_alone),
+        (
+            "Ground truth",
+            "Mean ± sd over the pool (%)",
+            fact(lambda f: f"{percent(f.truth_mean)} ± {percent(f.truth_std)}"),
+        ),
+        (
+            "Ground truth",
+            "Range over the pool (%)",
+            fact(lambda f: f"{percent(f.truth_min)} to {percent(f.truth_max)}"),
+        ),
+        ("Ground truth", "Noise: sd of one training (%)", fact(lambda f: percent(f.seed_std, 2))),
+        ("Ground truth", "Standard error of a mean (%)", fact(lambda f: percent(f.truth_se, 2))),
+        ("Ground truth", "Architectures with repeated training", fact(lambda f: count(f.repeated))),
+        ("Ground truth", "Diverged architectures", fact(lambda f: count(f.diverged))),
+        ("Ground truth", "Test images", fact(lambda f: count(f.images_test))),
+        ("Ground truth", "Images of the scoring split", fact(lambda f: count(f.images_scoring))),
+        *(("KdT", words, _tau(name, "kdt")) for name, words in TAUS),
+        ("S-KdT", "Threshold", fact(lambda f: significant_percent(f.threshold))),
+        *(("S-KdT", words, _tau(name, "s_kdt")) for name, words in TAUS),
+        ("Random search", "Found: mean ± sd over searches (%)", _search),
+    ]
+
+
+def _fact(shown: Callable[[Any], str]) -> Callable[[Results, str], str]:
+    return lambda results, space: shown(results.facts[space])
+
+
+def _tau(name: str, metric: str) -> Callable[[Results, str], str]:
+    def cell(results: Results, space: str) -> str:
+        found: Estimate = results.reference(space, name, metric)
+        return estimate_cell(found, separator=" ")
+
+    return cell
+
+
+def _super_net(results: Results, space: str) -> str:
+    baseline = results.study.spaces[space].baseline
+    return f"{baseline.layers} x {baseline.channels}"
+
+
+def _stand_alone(results: Results, space: str) -> str:
+    truth = results.study.spaces[space].truth
+    return f"{truth.layers} x {truth.channels}"
+
+
+def _found(results: Results, space: str) -> tuple[float, float, int]:
+    """Mean over searches of the found architectures' mean ground truth, its sd (n - 1), and the number of
+    searches."""
+    means = frame([{"mean": search.found["truth"].mean()} for search in results.searches(space).values()])
+    if means.empty:
+        return math.nan, math.nan, 0
+    return float(means["mean"].mean()), float(means["mean"].std()), len(means)
+
+
+def _search(results: Results, space: str) -> str:
+    mean, sd, searches = _found(results, space)
+    if searches == 0:
+        return ABSENT
+    return percent(mean) if math.isnan(sd) else f"{percent(mean)} ± {percent(sd)}"
+
+
+def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
+    facts = results.facts[space]
+    rows: list[dict[str, Any]] = [
+        {"space": space, "quantity": name, "value": getattr(facts, name)} for name in _FACTS
+    ]
+    for metric in ("kdt", "s_kdt"):
+        for name, _ in TAUS:
+            tau = results.reference(space, name, metric)
+            rows.append(
+                {
+                    "space": space,
+                    "quantity": f"{metric} of {name}",
+                    "value": tau.value,
+                    "low": tau.low,
+                    "high": tau.high,
+                }
+            )
+    mean, sd, searches = _found(results, space)
+    rows.append(
+        {
+            "space": space,
+            "quantity": "random search: mean truth of found",
+            "value": mean,
+            "sd": sd,
+            "n": searches,
+        }
+    )
+    return rows
+
+
+def _caption(results: Results) -> str:
+    spaces = results.spaces
+    retrained = results.study.search.retrain
+    return captions.caption(
+        "The search spaces: size, ground truth and its noise, and rank correlations that need no super-net.",
+        captions.study_sentence(results),
+        "In brackets, 95 % bootstrap percentile intervals over architectures.",
+        "The ceiling of any score is the seed-to-seed tau, between two stand-alone trainings of the pool.",
+        captions.threshold_sentence(results, spaces),
+        f"Random search: mean stand-alone test accuracy of the {retrained} best-scored of "
+        f"{results.study.search.architectures} architectures drawn, over baseline super-nets (seeds).",
+    )

@@ -1,0 +1,116 @@
+"""What the workflow asks of a study: its config, its folders, the arguments of its jobs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError
+
+from supernet.errors import UserError
+from supernet.jobs import search_job, truth_job
+from supernet.model import Model
+from supernet.study import Study, load_study
+
+Folder = Annotated[str, Field(min_length=1)]
+
+
+class WorkflowConfig(Model):
+    """`config.yaml` and `--config`: which study, where its files go, how its jobs run."""
+
+    study: Folder = Field(description="Name of a file in workflow/studies, or the path of a YAML file.")
+    results: Folder = Field(default="results", description="Folder of results, one folder a study.")
+    resources: Folder = Field(default="resources", description="Folder of data sets and published tables.")
+    state: Folder = Field(default="state", description="Folder of training checkpoints and progress.")
+    checkpoint_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds between two checkpoints of a training."
+    )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study in its folders; every method gives an argument or a list of files of a rule."""
+
+    config: WorkflowConfig
+    study: Study
+    study_file: Path
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any], root: Path) -> Self:
+        """Validate Snakemake's config and the study that it names; UserError lists all mistakes."""
+        try:
+            checked = WorkflowConfig.model_validate(dict(config))
+        except ValidationError as error:
+            raise UserError("\n".join(_finding(one) for one in error.errors())) from None
+        file = _study_file(checked.study, root)
+        return cls(checked, load_study(file), file)
+
+    @property
+    def results(self) -> str:
+        """Folder of the study's results."""
+        return f"{self.config.results}/{self.study.study}"
+
+    @property
+    def resources(self) -> str:
+        """Folder of data sets."""
+        return self.config.resources
+
+    @property
+    def state(self) -> str:
+        """Folder of the study's checkpoints."""
+        return f"{self.config.state}/{self.study.study}"
+
+    @cached_property
+    def runs(self) -> tuple[str, ...]:
+        """All runs as `{space}/{setting}/seed{n}`."""
+        return tuple(f"{space}/{setting}/seed{seed}" for space, setting, seed in self.study.runs())
+
+    def run(self, space: str, setting: str, seed: str) -> str:
+        """JSON of all that a run depends on: its change, and no other, trains it again."""
+        return self.study.run(space, setting, int(seed)).model_dump_json()
+
+    def truth(self, space: str) -> str:
+        """JSON of all that the stand-alone trainings of a space depend on."""
+        return truth_job(self.study, space).model_dump_json()
+
+    def search(self, space: str, seed: str) -> str:
+        """JSON of a random search."""
+        return search_job(self.study, space, int(seed)).model_dump_json()
+
+    def metrics(self) -> str:
+        """JSON of the part of the study that the metrics depend on besides scores and ground truth."""
+        return self.study.model_dump_json(include={"study", "seed", "pool", "metrics"})
+
+    def paper(self) -> str:
+        """JSON of what tables and figures print of the study."""
+        return self.study.model_dump_json()
+
+    def seeds(self, space: str) -> tuple[int, ...]:
+        """Seeds of the baseline of a space."""
+        return self.study.seeds(space, "baseline")
+
+
+def _study_file(name: str, root: Path) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    folder = root / "workflow" / "studies"
+    file = folder / f"{name}.yaml"
+    if not file.exists():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        raise UserError(
+            f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file"
+        )
+    return file
+
+
+def _finding(error: Any) -> str:
+    key = ".".join(map(str, error["loc"]))
+    allowed = ", ".join(WorkflowConfig.model_fields)
+    reason = f"unknown key; expected one of {allowed}" if error["type"] == "extra_forbidden" else error["msg"]
+    return f"config.yaml or --config: {key}: found {error['input']!r}; {reason}"

@@ -1,0 +1,39 @@
+"""Random search on a trained super-net (paper, Sec. 4): draw, score with the shared weights, return the best."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from supernet.spaces.base import Space
+
+
+@dataclass(frozen=True)
+class Found:
+    """An architecture and its score: accuracy (fraction) and loss with shared weights."""
+
+    arch_id: str
+    arch: Any
+    accuracy: float
+    loss: float
+
+
+def random_search(
+    space: Space[Any],
+    score: Callable[[Any], tuple[float, float]],
+    architectures: int,
+    rng: np.random.Generator,
+    excluded: frozenset[str] = frozenset(),
+) -> list[Found]:
+    """Score `architectures` different ones, uniform over the space, and rank them: best accuracy, then lowest loss.
+
+    `score` gives (accuracy, loss) of one architecture; architectures in `excluded` are passed over.
+    """
+    found: dict[str, Found] = {}
+    while len(found) < architectures:
+        for arch in space.sample(rng, "random_a", count=architectures):
+            arch_id = space.arch_id(arch)
+            if len(found) < architectures and arch_id not in found and arch_id not in excluded:
+                found[arch_id] = Found(arch_id, arch, *score(arch))
+    return sorted(found.values(), key=lambda one: (-one.accuracy, one.loss, one.arch_id))

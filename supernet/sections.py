@@ -1,0 +1,174 @@
+"""The sections of a study file that do not depend on a space."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from supernet.model import Findings, Model, distinct
+
+BnMode = Literal["batch", "tracked", "recalibrated"]
+BnModes = Annotated[
+    tuple[BnMode, ...],
+    Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(distinct),
+]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Data(Model):
+    """The images and how they are split; the split is drawn once for a study from its seed."""
+
+    name: Literal["digits"] = Field(
+        description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8)."
+    )
+    test_portion: Share = Field(
+        default=0.25,
+        description="Share of all images that is the test set, where the data set has no official one.",
+    )
+    scoring_portion: Share = Field(
+        default=0.1,
+        description="Share of the training set on which architectures are scored; never trained on.",
+    )
+    crop_padding: int = Field(
+        default=4, ge=0, description="Zero padding in pixels before a random crop of the original size."
+    )
+    flip: bool = Field(default=True, description="Mirror images left to right at random.")
+
+
+class Protocol(Model):
+    """What all trainings share: the optimiser and how FairNAS counts its budget."""
+
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
+    final_learning_rate: float = Field(
+        default=0.001, ge=0, description="Learning rate at the end of the cosine."
+    )
+    clip: float = Field(default=5.0, gt=0, description="Largest global norm of the gradient.")
+    bn_momentum: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Weight of a batch in the running statistics; null takes the benchmark's own "
+        "(NASBench-101: .003, else .1).",
+    )
+    fairnas_gradient: Literal["sum", "mean"] = Field(
+        default="sum", description="How FairNAS combines the gradients of the models of one step."
+    )
+    fairnas_budget: Literal["equal_steps", "equal_passes"] = Field(
+        default="equal_passes",
+        description="Whether FairNAS takes as many optimiser steps or as many forward-backward passes "
+        "as the other laws.",
+    )
+    channels_last: bool = Field(
+        default=True,
+        description="Memory format of images and weights; changes speed, not results beyond rounding.",
+    )
+
+
+class Pool(Model):
+    """The fixed architectures of each space that every run scores."""
+
+    size: Annotated[int, Field(ge=3)] = Field(
+        default=200, description="Architectures in the pool, uniform over the space."
+    )
+    seeds: Positive = Field(default=1, description="Stand-alone trainings of a repeated architecture.")
+    repeated: int = Field(
+        default=0,
+        ge=0,
+        description="Architectures that are trained with all seeds (the others with the first), at most "
+        "`size`; they tell the noise of the ground truth. Above 0 if and only if `seeds` is above 1.",
+    )
+    shards: Positive = Field(
+        default=1,
+        description="Jobs over which the stand-alone trainings of a space are spread, at most `size`.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        findings = Findings()
+        if self.repeated > self.size:
+            findings.add(
+                f"the pool has {self.size} architectures: at most that many", self.repeated, "repeated"
+            )
+        if self.shards > self.size:
+            findings.add(f"the pool has {self.size} architectures: at most that many", self.shards, "shards")
+        if self.repeated > 0 and self.seeds == 1:
+            findings.add(
+                "has no effect while pool.seeds is 1: set pool.seeds to 2 or more", self.repeated, "repeated"
+            )
+        if self.repeated == 0 and self.seeds > 1:
+            findings.add("has no effect while pool.repeated is 0: set pool.repeated", self.seeds, "seeds")
+        findings.raise_all()
+        return self
+
+
+class Scoring(Model):
+    """How a trained super-net scores the pool."""
+
+    bn_modes: BnModes = Field(
+        default=("batch", "recalibrated"),
+        description="Statistics used at evaluation: of the scored batch, tracked in training "
+        "(skipped where tracking is off), or re-estimated for each architecture.",
+    )
+    batch_size: Annotated[int, Field(ge=2)] = Field(
+        default=250,
+        description="Images of a scored batch; part of the protocol, because `batch` depends on it.",
+    )
+    recalibration_batches: Positive = Field(
+        default=4, description="Training batches from which `recalibrated` re-estimates the statistics."
+    )
+
+
+class Metrics(Model):
+    """How runs are measured."""
+
+    top: Positive = Field(
+        default=5,
+        description="K: architectures that the search returns (paper: 10 for NASBench-201, else 5), "
+        "at most `pool.size`.",
+    )
+    threshold: Share | Literal["auto"] = Field(
+        default="auto",
+        description="Rounding of the ground truth in S-KdT, as a fraction; `auto` is .001, or the noise of "
+        "the ground truth where one image is more than that.",
+    )
+    resamples: Annotated[int, Field(ge=100)] = Field(
+        default=10_000, description="Bootstrap resamples of the pool behind each interval."
+    )
+
+    @field_validator("threshold", mode="wrap")
+    @classmethod
+    def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        # A union reports each branch as an error of its own.
+        findings = Findings()
+        result = findings.attempt(lambda: handler(value))
+        if result is None:
+            message = "should be `auto`, or a number greater than 0 and less than 1"
+            raise PydanticCustomError("threshold", "{message}", {"message": message})
+        return result
+
+
+class Search(Model):
+    """Random search on the baseline super-nets; what it finds is trained stand-alone."""
+
+    architectures: Positive = Field(
+        default=100, description="Architectures that random search draws and scores."
+    )
+    retrain: Positive = Field(
+        default=5,
+        description="Best-scored architectures that are trained stand-alone with the recipe of the ground "
+        "truth, at most `architectures`.",
+    )
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        findings = Findings()
+        if self.retrain > self.architectures:
+            findings.add(
+                f"only {self.architectures} architectures are drawn: at most that many",
+                self.retrain,
+                "retrain",
+            )
+        findings.raise_all()
+        return self

@@ -1,0 +1,117 @@
+"""One value for each factor, and the rules that a value must keep in its space."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, create_model
+from pydantic_core import PydanticCustomError
+
+from supernet.factors import LAYER_MULTIPLES, PATH_LAWS
+from supernet.model import Model, distinct
+
+BatchNorm = Literal["affine+tracking", "affine", "tracking", "none"]
+PathSampling = Literal["random_a", "random_nas", "fairnas"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands: the validation context of the rules that need more than the value.
+
+    `scoring_portion` is the share of the training set that is never trained on (None: the file's is invalid);
+    `tracked_only` says that scores are made with tracked statistics and no others.
+    """
+
+    space: str
+    scoring_portion: float | None = None
+    tracked_only: bool = False
+
+
+def _has_score(value: str, info: ValidationInfo) -> str:
+    place = info.context
+    if isinstance(place, Place) and place.tracked_only and not value.endswith("tracking"):
+        _refuse("scoring.bn_modes has `tracked` alone, which needs tracking: such a run would have no score")
+    return value
+
+
+def _whole_stacks(value: int, info: ValidationInfo) -> int:
+    place = info.context
+    if isinstance(place, Place) and value % LAYER_MULTIPLES[place.space]:
+        _refuse(
+            f"{place.space} has stacks of equal depth: expected a multiple of {LAYER_MULTIPLES[place.space]}"
+        )
+    return value
+
+
+def _law_of_space(value: str, info: ValidationInfo) -> str:
+    place = info.context
+    if isinstance(place, Place) and value not in PATH_LAWS[place.space]:
+        _refuse(f"{place.space} does not have this law; allowed here: {', '.join(PATH_LAWS[place.space])}")
+    return value
+
+
+def _apart_from_scoring(value: float, info: ValidationInfo) -> float:
+    place = info.context
+    if isinstance(place, Place) and place.scoring_portion is not None:
+        # Portions are decimal fractions: 1 - .1 must allow .9 whatever the rounding.
+        limit = round(1 - place.scoring_portion, 9)
+        if value > limit:
+            _refuse(
+                f"data.scoring_portion keeps {place.scoring_portion} of the training set: at most {limit}"
+            )
+    return value
+
+
+def _unsigned_zero(value: float) -> float:
+    return value + 0.0  # -0.0 equals 0.0, but would get a name and a record of its own
+
+
+def _refuse(message: str) -> None:
+    raise PydanticCustomError("study", "{message}", {"message": message})
+
+
+Rate = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0), AfterValidator(_unsigned_zero)]
+Count = Annotated[int, Field(gt=0)]
+# A batch norm in training needs two values, where a layer's output is a single pixel.
+BatchSize = Annotated[int, Field(ge=2)]
+Layers = Annotated[int, Field(gt=0), AfterValidator(_whole_stacks)]
+TrainPortion = Annotated[float, Field(gt=0, le=1), AfterValidator(_apart_from_scoring)]
+
+
+class Setting(Model):
+    """One value for each factor; paper, Sec. 3.
+
+    The rules of a space are checked where the validation context is a `Place`.
+    """
+
+    batch_norm: Annotated[BatchNorm, AfterValidator(_has_score)] = Field(
+        description="Learnable scale and shift (affine) and running statistics (tracking)."
+    )
+    learning_rate: Rate = Field(description="Initial learning rate of SGD, annealed by a cosine.")
+    epochs: Count = Field(description="Passes over the training images.")
+    weight_decay: Decay = Field(description="L2 penalty in SGD.")
+    path_sampling: Annotated[PathSampling, AfterValidator(_law_of_space)] = Field(
+        description="Law of the architecture that each mini-batch trains."
+    )
+    layers: Layers = Field(
+        description="Cells: in all for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201."
+    )
+    train_portion: TrainPortion = Field(
+        description="Share of the training set that is trained on; the scoring split is never part of it, "
+        "so that at most 1 - `data.scoring_portion` is allowed."
+    )
+    batch_size: BatchSize = Field(description="Images of a mini-batch.")
+    channels: Count = Field(description="Channels of the first cell.")
+
+
+def _list_of(factor: str) -> Any:
+    field = Setting.model_fields[factor]
+    item: Any = field.rebuild_annotation()
+    values: Any = Annotated[tuple[item, ...], Field(min_length=1, strict=False), AfterValidator(distinct)]
+    return values, Field(default=None, validate_default=False)
+
+
+# Lists of values with the types and rules of `Setting`: a factor is defined once.
+Lists: type[Model] = create_model(
+    "Lists", __base__=Model, **{name: _list_of(name) for name in Setting.model_fields}
+)

@@ -1,0 +1,123 @@
+"""What a search space offers; torch is imported only by the builders."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+
+import numpy as np
+
+from supernet.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from supernet.nn.layers import Layers
+
+Arch = TypeVar("Arch")
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """Channels of the first cell, cells as the factor `layers` counts them, classes, channels of the images."""
+
+    channels: int
+    layers: int
+    num_classes: int
+    in_channels: int
+
+
+class Space(ABC, Generic[Arch]):
+    """A search space: its architectures are immutable, hashable values with a stable `arch_id`."""
+
+    name: ClassVar[str]
+    size: ClassVar[int]
+    encodings: ClassVar[str]
+    operations: ClassVar[tuple[str, ...]]
+    laws: ClassVar[tuple[str, ...]]
+    channels: ClassVar[int]
+    layers: ClassVar[int]
+    bn_momentum: ClassVar[float] = 0.1
+
+    @abstractmethod
+    def parse(self, source: Any) -> Arch:
+        """An architecture from its text, from itself or from a mapping; UserError says what is wrong."""
+
+    @abstractmethod
+    def format(self, arch: Arch) -> str:
+        """The text of an architecture; `parse` reads it back."""
+
+    @abstractmethod
+    def arch_id(self, arch: Arch) -> str:
+        """The name of the function class that an architecture stands for: equal for equivalent encodings."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Arch]:
+        """`count` independent architectures by a law of `laws`."""
+
+    @abstractmethod
+    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Arch, ...]]:
+        """`count` FairNAS groups: one topology each, every operation of every position exactly once."""
+
+    @abstractmethod
+    def network(self, make: Layers, own: Arch | None, size: NetworkSize) -> nn.Module:
+        """The path network `net(images, arch)` that owns all operations, or those of one architecture (`own`)."""
+
+    def build_standalone(
+        self,
+        arch: Arch,
+        channels: int | None = None,
+        layers: int | None = None,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        bn_momentum: float | None = None,
+    ) -> nn.Module:
+        """The network of one architecture, called as `net(images)`; the defaults are the benchmark's own sizes.
+
+        `channels` are those of the first cell; `layers` counts cells as the factor of that name does.
+        """
+        from supernet.nn.layers import layers_for
+        from supernet.nn.standalone import StandAlone
+
+        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
+        make = layers_for("affine+tracking", bn_momentum or self.bn_momentum)
+        return StandAlone(self.network(make, arch, size), arch)
+
+    def build_supernet(
+        self,
+        channels: int | None = None,
+        layers: int | None = None,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        bn_momentum: float | None = None,
+        batch_norm: str = "affine+tracking",
+    ) -> nn.Module:
+        """The shared-weight network of the space, called as `net(images, arch)`.
+
+        `batch_norm` is the heuristic of that name: affine+tracking, affine, tracking or none.
+        """
+        from supernet.nn.layers import layers_for
+
+        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
+        return self.network(layers_for(batch_norm, bn_momentum or self.bn_momentum), None, size)
+
+    @overload
+    def sample(self, rng: np.random.Generator, law: str = ..., count: None = None) -> Arch: ...
+    @overload
+    def sample(self, rng: np.random.Generator, law: str = ..., *, count: int) -> list[Arch]: ...
+    def sample(
+        self, rng: np.random.Generator, law: str = "random_a", count: int | None = None
+    ) -> Arch | list[Arch]:
+        """One architecture, or a list of `count`; UserError names the laws that the space has."""
+        if law not in self.laws:
+            raise UserError(f"{self.name}: found sampling law {law!r}; this space has {', '.join(self.laws)}")
+        drawn = self.draw(rng, law, 1 if count is None else count)
+        return drawn[0] if count is None else drawn
+
+
+def permuted_operations(rng: np.random.Generator, positions: int, operations: Sequence[str]) -> list[list[str]]:
+    """FairNAS: for each position an independent permutation; row m holds the operations of the m-th model."""
+    columns = [[operations[i] for i in rng.permutation(len(operations))] for _ in range(positions)]
+    return [[column[model] for column in columns] for model in range(len(operations))]

@@ -1,0 +1,54 @@
+"""DARTS as sampled by NDS (Radosavovic et al. 2019): 5 000 trained genotypes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from supernet.spaces.base import NetworkSize, Space
+from supernet.spaces.darts import encoding, sampling
+from supernet.spaces.darts.encoding import OPERATIONS, Genotype
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from supernet.nn.layers import Layers
+
+
+class Darts(Space[Genotype]):
+    """Two cells of four nodes; `size` counts the genotypes whose ground truth NDS publishes."""
+
+    name = "darts"
+    size = 5_000
+    encodings = "(2·3·4·5·8^4)^4 = 5.8e22"
+    operations = OPERATIONS
+    laws = ("random_a",)
+    channels = 36
+    layers = 20
+
+    def parse(self, source: Any) -> Genotype:
+        """A genotype from its text or from a mapping with normal, reduce and their concat."""
+        return encoding.parse(source)
+
+    def format(self, arch: Genotype) -> str:
+        """The genotype's text."""
+        return encoding.format_genotype(arch)
+
+    def arch_id(self, arch: Genotype) -> str:
+        """Hash of both cells; the order of a node's two edges does not count."""
+        return encoding.arch_id(arch)
+
+    def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Genotype]:
+        """Uniform genotypes (`random_a`)."""
+        return sampling.random_a(rng, count)
+
+    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Genotype, ...]]:
+        """Groups of eight genotypes that together use each operation once on each edge of one topology."""
+        return sampling.fair_groups(rng, count)
+
+    def network(self, make: Layers, own: Genotype | None, size: NetworkSize) -> nn.Module:
+        """`layers` cells in all; every pair of node and input state owns its operations. No auxiliary head."""
+        from supernet.spaces.darts.network import Network
+
+        return Network(make, own, size)

@@ -1,0 +1,147 @@
+"""DARTS genotypes: a normal and a reduction cell, four nodes with two inputs each (Liu et al. 2019; NDS 2019)."""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+from supernet.errors import UserError
+
+NONE, SKIP = "none", "skip_connect"
+MAXPOOL3X3, AVGPOOL3X3 = "max_pool_3x3", "avg_pool_3x3"
+OPERATIONS = (
+    NONE,
+    MAXPOOL3X3,
+    AVGPOOL3X3,
+    SKIP,
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+CONVOLUTIONS = frozenset(OPERATIONS[4:])
+NODES = 4
+EDGES = 2 * NODES
+# (number of the edge in the cell, operation, input state)
+Edge = tuple[int, str, int]
+_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Eight edges (operation, input state), two for each node, and the states that are concatenated.
+
+    States 0 and 1 are the outputs of the two cells before, states 2 to 5 the nodes. The two edges of a node are sorted,
+    because their order changes nothing.
+    """
+
+    edges: tuple[tuple[str, int], ...]
+    concat: tuple[int, ...]
+
+    @classmethod
+    def build(cls, edges: Iterable[Any], concat: Iterable[int] | None = None) -> Self:
+        """A validated cell; without `concat` it concatenates the loose ends (nodes that feed no node)."""
+        pairs = [_edge(number, edge) for number, edge in enumerate(edges)]
+        if len(pairs) != EDGES:
+            raise UserError(f"DARTS: found {len(pairs)} edges in a cell; expected {EDGES}")
+        ordered = [pair for node in range(NODES) for pair in sorted(pairs[2 * node : 2 * node + 2], key=_by_input)]
+        states = loose_ends(ordered) if concat is None else tuple(sorted(concat))
+        if not states or len(set(states)) != len(states) or not set(states) <= set(range(2, 2 + NODES)):
+            raise UserError(f"DARTS: found concat {states}; expected distinct states from 2 to {NODES + 1}")
+        return cls(tuple(ordered), states)
+
+
+@dataclass(frozen=True, slots=True)
+class Genotype:
+    """The architecture: both cells."""
+
+    normal: Cell
+    reduce: Cell
+
+
+def loose_ends(edges: Iterable[tuple[str, int]]) -> tuple[int, ...]:
+    """Nodes that are the input of no other node."""
+    used = {state for _, state in edges}
+    return tuple(state for state in range(2, 2 + NODES) if state not in used)
+
+
+@lru_cache(maxsize=32_768)
+def live_edges(cell: Cell, zero_in_zero_out: bool) -> tuple[tuple[Edge, ...], ...]:
+    """For each node the edges that carry more than zeros.
+
+    A convolution that is fed only by zeros is left out if `zero_in_zero_out`: not with batch norm's affine parameters
+    (its shift would reach the output) nor with tracked statistics (their mean would).
+    """
+    zero: set[int] = set()
+    nodes = []
+    for node in range(NODES):
+        numbered = [(number, *cell.edges[number]) for number in (2 * node, 2 * node + 1)]
+        live = tuple(
+            (number, operation, state)
+            for number, operation, state in numbered
+            if operation != NONE
+            and (state not in zero or (operation in CONVOLUTIONS and not zero_in_zero_out))
+        )
+        if not live:
+            zero.add(2 + node)
+        nodes.append(live)
+    return tuple(nodes)
+
+
+def format_genotype(genotype: Genotype) -> str:
+    """The genotype as the DARTS code base prints it."""
+    normal, reduce = genotype.normal, genotype.reduce
+    return (
+        f"Genotype(normal={list(normal.edges)}, normal_concat={list(normal.concat)}, "
+        f"reduce={list(reduce.edges)}, reduce_concat={list(reduce.concat)})"
+    )
+
+
+def arch_id(genotype: Genotype) -> str:
+    """128 bits of the SHA-256 of the text: both cells count (the authors' hash leaves out the reduction cell)."""
+    return hashlib.sha256(format_genotype(genotype).encode()).hexdigest()[:32]
+
+
+def parse(source: Any) -> Genotype:
+    """A genotype from itself, its text, or a mapping with normal, reduce and optionally their concat."""
+    if isinstance(source, Genotype):
+        return source
+    fields = _parse_text(source) if isinstance(source, str) else source
+    if not isinstance(fields, Mapping) or not {"normal", "reduce"} <= set(fields) <= set(_FIELDS):
+        raise UserError(f"DARTS: found {source!r}; expected Genotype(normal=[…], normal_concat=[…], reduce=[…], …)")
+    return Genotype(
+        Cell.build(fields["normal"], fields.get("normal_concat")),
+        Cell.build(fields["reduce"], fields.get("reduce_concat")),
+    )
+
+
+def _parse_text(text: str) -> dict[str, Any]:
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("not a call with keywords")
+        return {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"DARTS: {text!r} is not a genotype ({error}); expected Genotype(normal=[…], …)") from None
+
+
+def _literal(node: ast.expr) -> Any:
+    # The published genotypes write `range(2, 6)` for the concatenated states.
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+        return list(range(*(ast.literal_eval(argument) for argument in node.args)))
+    return ast.literal_eval(node)
+
+
+def _edge(number: int, edge: Any) -> tuple[str, int]:
+    operation, state = edge
+    if operation not in OPERATIONS:
+        raise UserError(f"DARTS: edge {number}: found {operation!r}; expected one of {', '.join(OPERATIONS)}")
+    if not isinstance(state, int) or not 0 <= state < 2 + number // 2:
+        raise UserError(f"DARTS: edge {number}: found input {state!r}; expected 0 to {1 + number // 2}")
+    return operation, state
+
+
+def _by_input(edge: tuple[str, int]) -> tuple[int, int]:
+    return edge[1], OPERATIONS.index(edge[0])

@@ -1,0 +1,209 @@
+"""DARTS networks: one class for the super-net (all operations) and for one architecture (its own).
+
+Rule for pooling, here and in stand-alone networks: no batch norm after it, as in the evaluation networks of DARTS.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from supernet.nn.blocks import ConvNorm
+from supernet.nn.conv import block_columns
+from supernet.nn.layers import Layers
+from supernet.spaces.base import NetworkSize
+from supernet.spaces.darts.encoding import (
+    AVGPOOL3X3,
+    CONVOLUTIONS,
+    MAXPOOL3X3,
+    NODES,
+    OPERATIONS,
+    SKIP,
+    Cell,
+    Edge,
+    Genotype,
+    live_edges,
+)
+
+
+class Separable(nn.Module):
+    """Depthwise and pointwise convolution, batch norm; the input is already activated. C·k² + C² + 2C parameters."""
+
+    def __init__(self, layers: Layers, channels: int, kernel: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        self.depthwise = layers.depthwise(channels, kernel, stride, dilation)
+        self.pointwise = layers.conv(channels, channels, 1)
+        self.norm = layers.norm(channels)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H/stride, W/stride)."""
+        return self.norm(self.pointwise(self.depthwise(images)))
+
+
+class SeparableTwice(nn.Module):
+    """Two separable convolutions with a ReLU between them: `sep_conv`."""
+
+    def __init__(self, layers: Layers, channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.first = Separable(layers, channels, kernel, stride, 1)
+        self.second = Separable(layers, channels, kernel, 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H/stride, W/stride)."""
+        return self.second(F.relu(self.first(images)))
+
+
+class FactorizedReduce(nn.Module):
+    """Halves the resolution by two 1x1 convolutions on shifted grids; the input is already activated."""
+
+    def __init__(self, layers: Layers, blocks: int, c_block: int, c_out: int) -> None:
+        super().__init__()
+        self.even = layers.block_conv(blocks, c_block, c_out // 2, stride=2)
+        self.odd = layers.block_conv(blocks, c_block, c_out - c_out // 2, stride=2)
+        self.norm = layers.norm(c_out)
+
+    def forward(self, images: Tensor, present: tuple[int, ...] = (0,)) -> Tensor:
+        """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
+        halves = [self.even(images, present), self.odd(images[:, :, 1:, 1:], present)]
+        return self.norm(torch.cat(halves, dim=1))
+
+
+class Project(nn.Module):
+    """1x1 convolution and batch norm over the blocks that are present; the input is already activated."""
+
+    def __init__(self, layers: Layers, blocks: int, c_block: int, c_out: int) -> None:
+        super().__init__()
+        self.conv = layers.block_conv(blocks, c_block, c_out)
+        self.norm = layers.norm(c_out)
+
+    def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
+        """(N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
+        return self.norm(self.conv(images, present))
+
+
+def make_operation(layers: Layers, operation: str, channels: int, stride: int) -> nn.Module | None:
+    """The module of an operation; None where it has no weights."""
+    if operation in CONVOLUTIONS:
+        kernel = int(operation[-1])
+        if operation.startswith("sep"):
+            return SeparableTwice(layers, channels, kernel, stride)
+        return Separable(layers, channels, kernel, stride, 2)
+    if operation == SKIP and stride == 2:
+        return FactorizedReduce(layers, 1, channels, channels)
+    return None
+
+
+class SearchCell(nn.Module):
+    """Four nodes, each the sum of two edges.
+
+    A super-net cell (`own` is None) owns all operations of each pair of node and input state; a stand-alone cell owns one
+    module for each of its eight edges, so that two equal edges of a node have weights of their own, as in the benchmark.
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        sources: tuple[tuple[int, int], tuple[int, int]],
+        channels: int,
+        reduced_before: bool,
+        reduction: bool,
+        own: Cell | None,
+    ) -> None:
+        """`sources` gives (blocks, channels of a block) of the outputs of the two cells before."""
+        super().__init__()
+        self.reduction, self.standalone = reduction, own is not None
+        self.zero_in_zero_out = not layers.affine and not layers.tracking
+        before = FactorizedReduce if reduced_before else Project
+        self.project0 = before(layers, *sources[0], channels)
+        self.project1 = Project(layers, *sources[1], channels)
+        self.operations = nn.ModuleDict()
+        for number, operation, state in _all_edges() if own is None else _own_edges(own):
+            module = make_operation(layers, operation, channels, self._stride(state))
+            if module is not None:
+                self.operations[self._name(number, operation, state)] = module
+
+    def forward(
+        self, before: Tensor, last: Tensor, cell: Cell, present: tuple[tuple[int, ...], tuple[int, ...]]
+    ) -> Tensor:
+        """Outputs of the two cells before, of which the blocks `present`, to (N, len(concat)·C, H', W')."""
+        states = [self.project0(F.relu(before), present[0]), self.project1(F.relu(last), present[1])]
+        # The convolutions that leave a state share its ReLU.
+        activated: dict[int, Tensor] = {}
+        for edges in live_edges(cell, self.zero_in_zero_out):
+            values = [self._edge(edge, states, activated) for edge in edges]
+            states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
+        return torch.cat([states[state] for state in cell.concat], dim=1)
+
+    def _edge(self, edge: Edge, states: list[Tensor], activated: dict[int, Tensor]) -> Tensor:
+        number, operation, state = edge
+        stride = self._stride(state)
+        if operation == MAXPOOL3X3:
+            return F.max_pool2d(states[state], 3, stride, 1)
+        if operation == AVGPOOL3X3:
+            return F.avg_pool2d(states[state], 3, stride, 1, count_include_pad=False)
+        if operation == SKIP and stride == 1:
+            return states[state]
+        if state not in activated:
+            activated[state] = F.relu(states[state])
+        value: Tensor = self.operations[self._name(number, operation, state)](activated[state])
+        return value
+
+    def _name(self, number: int, operation: str, state: int) -> str:
+        return f"edge{number}_{operation}" if self.standalone else f"node{number // 2}_from{state}_{operation}"
+
+    def _stride(self, state: int) -> int:
+        return 2 if self.reduction and state < 2 else 1
+
+    def _zeros(self, like: Tensor) -> Tensor:
+        stride = self._stride(0)
+        n, c, height, width = like.shape
+        return like.new_zeros(n, c, (height + stride - 1) // stride, (width + stride - 1) // stride)
+
+
+def _all_edges() -> list[Edge]:
+    pairs = [(node, state) for node in range(NODES) for state in range(2 + node)]
+    return [(2 * node, operation, state) for node, state in pairs for operation in OPERATIONS]
+
+
+def _own_edges(cell: Cell) -> list[Edge]:
+    return [(number, operation, state) for number, (operation, state) in enumerate(cell.edges)]
+
+
+class Network(nn.Module):
+    """Stem of 3C channels, L cells with reductions at L//3 and 2L//3, pooling, linear.
+
+    A cell concatenates the loose ends of the architecture, so the next cells' projections and the classifier keep one
+    slice of their weights for each node; a stand-alone network (`own` given) has exactly the slices it needs.
+    """
+
+    def __init__(self, layers: Layers, own: Genotype | None, size: NetworkSize) -> None:
+        super().__init__()
+        self.own = own
+        channels, cells = size.channels, size.layers
+        self.stem = ConvNorm(layers, size.in_channels, 3 * channels, 3)
+        self.cells = nn.ModuleList()
+        sources, width, reduced = [(1, 3 * channels), (1, 3 * channels)], channels, False
+        for index in range(cells):
+            reduction = index in {cells // 3, 2 * cells // 3}
+            width *= 2 if reduction else 1
+            cell = own and (own.reduce if reduction else own.normal)
+            self.cells.append(SearchCell(layers, (sources[0], sources[1]), width, reduced, reduction, cell))
+            blocks = NODES if cell is None else len(cell.concat)
+            sources, reduced = [sources[1], (blocks, width)], reduction
+        self.last_blocks, self.last_width = sources[1]
+        self.classifier = nn.Linear(self.last_blocks * self.last_width, size.num_classes)
+
+    def forward(self, images: Tensor, arch: Genotype) -> Tensor:
+        """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
+        before = last = self.stem(images)
+        present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))
+        for module in self.cells:
+            cell = arch.reduce if module.reduction else arch.normal
+            before, last = last, module(before, last, cell, present)
+            present = present[1], self._blocks(cell)
+        weight = block_columns(self.classifier.weight, present[1], self.last_blocks, self.last_width)
+        return F.linear(last.mean((2, 3)), weight, self.classifier.bias)
+
+    def _blocks(self, cell: Cell) -> tuple[int, ...]:
+        if self.own is not None:
+            return tuple(range(len(cell.concat)))
+        return tuple(state - 2 for state in cell.concat)

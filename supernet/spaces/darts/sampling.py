@@ -1,0 +1,45 @@
+"""Random DARTS genotypes."""
+
+import numpy as np
+
+from supernet.spaces.base import permuted_operations
+from supernet.spaces.darts.encoding import EDGES, NODES, OPERATIONS, Cell, Genotype
+
+
+def random_a(rng: np.random.Generator, count: int) -> list[Genotype]:
+    """Uniform over genotypes that differ: each node draws an unordered pair of edges, equal edges included."""
+    return [Genotype(_uniform_cell(rng), _uniform_cell(rng)) for _ in range(count)]
+
+
+def fair_groups(rng: np.random.Generator, count: int) -> list[tuple[Genotype, ...]]:
+    """FairNAS: the inputs of one `random_a` genotype, and for each of its 16 edges a permutation of the operations.
+
+    The concatenated states follow from the inputs, so they are the same in all genotypes of a group.
+    """
+    return [_fair_group(rng, topology) for topology in random_a(rng, count)]
+
+
+def _fair_group(rng: np.random.Generator, topology: Genotype) -> tuple[Genotype, ...]:
+    normals = _relabelled(rng, topology.normal)
+    return tuple(map(Genotype, normals, _relabelled(rng, topology.reduce)))
+
+
+def _relabelled(rng: np.random.Generator, cell: Cell) -> list[Cell]:
+    rows = permuted_operations(rng, EDGES, OPERATIONS)
+    return [Cell.build((op, state) for op, (_, state) in zip(row, cell.edges, strict=True)) for row in rows]
+
+
+def _uniform_cell(rng: np.random.Generator) -> Cell:
+    edges: list[tuple[str, int]] = []
+    for node in range(NODES):
+        choices = len(OPERATIONS) * (2 + node)
+        # Unordered pairs (i <= j) are the cells of a triangle: draw a cell of the square that covers it evenly.
+        low, high = sorted(_triangle_cell(rng, choices))
+        edges += [(OPERATIONS[c % len(OPERATIONS)], c // len(OPERATIONS)) for c in (low, high)]
+    return Cell.build(edges)
+
+
+def _triangle_cell(rng: np.random.Generator, choices: int) -> tuple[int, int]:
+    """A uniform pair i <= j: of the choices·(choices + 1) cells of a rectangle, two stand for each pair."""
+    row, column = int(rng.integers(choices)), int(rng.integers(choices + 1))
+    return (row, column - 1) if column > row else (choices - 1 - row, choices - 1 - column)

@@ -1,0 +1,56 @@
+"""NASBench-101 (Ying et al. 2019): 423 624 cells of up to 7 vertices and 9 edges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from supernet.spaces.base import NetworkSize, Space
+from supernet.spaces.nasbench101 import encoding, sampling
+from supernet.spaces.nasbench101.encoding import OPERATIONS, Cell
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from supernet.nn.layers import Layers
+
+
+class NASBench101(Space[Cell]):
+    """Cells up to isomorphism; `arch_id` is the benchmark's own hash."""
+
+    name = "nasbench101"
+    size = 423_624
+    encodings = "2^21 · 3^5 = 5.1e8"
+    operations = OPERATIONS
+    laws = ("random_a", "random_nas")
+    channels = 128
+    layers = 9
+    # The benchmark's .997 is TensorFlow's convention: the weight of the past, not of the batch.
+    bn_momentum = 0.003
+
+    def parse(self, source: Any) -> Cell:
+        """A cell from its text, a mapping with matrix and operations, or that pair; it is pruned."""
+        return encoding.parse(source)
+
+    def format(self, arch: Cell) -> str:
+        """Operation letters, colon, rows of the upper triangle: `I3MO:110/01/1`."""
+        return encoding.format_cell(arch)
+
+    def arch_id(self, arch: Cell) -> str:
+        """The official isomorphism-invariant MD5 hash."""
+        return encoding.module_hash(arch)
+
+    def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Cell]:
+        """`random_a`: uniform over cells up to isomorphism; `random_nas`: uniform over encodings."""
+        return {"random_a": sampling.random_a, "random_nas": sampling.random_nas}[law](rng, count)
+
+    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
+        """Groups of three cells of one wiring that together use each operation once at each vertex."""
+        return [tuple(group) for group in sampling.fair_group(rng, count)]
+
+    def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
+        """`layers` cells in three stacks; every vertex owns its operations and an input projection."""
+        from supernet.spaces.nasbench101.network import Network
+
+        return Network(make, own, size)

@@ -1,0 +1,313 @@
+"""NASBench-101 cells: encoding, pruning, isomorphism-invariant hash, channel arithmetic and parameter count.
+
+A cell is a directed acyclic graph whose vertices carry operations (Ying et al., "NAS-Bench-101", ICML 2019).
+The hash, the channel arithmetic and the parameter count are those of the benchmark's own code
+(google-research/nasbench, `lib/graph_util.py` and `lib/model_builder.py`), so that cells can be looked up in
+its published table.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from supernet.errors import UserError
+
+INPUT = "input"
+OUTPUT = "output"
+CONV3X3 = "conv3x3-bn-relu"
+CONV1X1 = "conv1x1-bn-relu"
+MAXPOOL3X3 = "maxpool3x3"
+# The order is the benchmark's: an operation enters the hash as its index in this tuple.
+OPERATIONS = (CONV3X3, CONV1X1, MAXPOOL3X3)
+MAX_VERTICES = 7
+MAX_EDGES = 9
+
+_LETTERS = {INPUT: "I", CONV3X3: "3", CONV1X1: "1", MAXPOOL3X3: "M", OUTPUT: "O"}
+_NAMES = {letter: name for name, letter in _LETTERS.items()}
+_HASH_LABELS = {INPUT: -1, OUTPUT: -2} | {name: index for index, name in enumerate(OPERATIONS)}
+_STACKS = 3
+
+Matrix: TypeAlias = tuple[tuple[int, ...], ...]
+Operations: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One pruned, valid cell: `matrix[i][j]` is 1 where an edge runs from vertex i to vertex j > i.
+
+    Vertex 0 is the input, the last one the output, and every vertex lies on a path between them. Equality is
+    that of labelled graphs; `module_hash` tells whether two cells are isomorphic. The constructor raises
+    UserError on anything that is not already pruned; `Cell.build` prunes first.
+    """
+
+    matrix: Matrix
+    operations: Operations
+
+    def __post_init__(self) -> None:
+        _check_graph(self.matrix, self.operations)
+        _check_limits(self.matrix)
+        if not _is_pruned(self.matrix):
+            raise _invalid("a vertex lies on no path from input to output", "use Cell.build, which prunes it")
+
+    @classmethod
+    def build(cls, matrix: Sequence[Sequence[int]], operations: Sequence[str]) -> "Cell":
+        """The cell of a (v, v) upper triangular 0/1 matrix and its v operations, after pruning.
+
+        The limits of the benchmark (7 vertices, 9 edges) hold for the pruned graph, as in its own code.
+        Raises UserError where the graph is malformed, unconnected or beyond those limits.
+        """
+        pruned = prune(matrix, operations)
+        if pruned is None:
+            raise _invalid("no path leads from input to output", "connect them")
+        return cls(*pruned)
+
+    @property
+    def vertices(self) -> int:
+        """Number of vertices, input and output included: 2 to 7."""
+        return len(self.matrix)
+
+    @property
+    def edges(self) -> int:
+        """Number of edges: 1 to 9."""
+        return sum(map(sum, self.matrix))
+
+
+def prune(matrix: Sequence[Sequence[int]], operations: Sequence[str]) -> tuple[Matrix, Operations] | None:
+    """The graph without the vertices that lie on no input-to-output path; None where no such path exists.
+
+    Raises UserError on a malformed graph (shape, entries, operations); does not check the limits of the
+    space.
+    """
+    try:
+        rows, names = tuple(map(tuple, matrix)), tuple(operations)
+    except TypeError as error:
+        raise _invalid(f"({matrix!r}, {operations!r}) is no graph", "give rows and names") from error
+    _check_graph(rows, names)
+    last = len(rows) - 1
+    fed, used = {0}, {last}
+    for vertex in range(1, last + 1):
+        if any(rows[source][vertex] for source in fed):
+            fed.add(vertex)
+    for vertex in range(last - 1, -1, -1):
+        if any(rows[vertex][target] for target in used):
+            used.add(vertex)
+    if last not in fed:
+        return None
+    kept = sorted(fed & used)
+    return tuple(tuple(int(rows[i][j]) for j in kept) for i in kept), tuple(names[i] for i in kept)
+
+
+def module_hash(cell: Cell) -> str:
+    """The benchmark's isomorphism-invariant MD5 (32 hex digits), the key of its published table.
+
+    Source: `hash_module` in google-research/nasbench, `lib/graph_util.py`: as many rounds as vertices, in
+    each of which every vertex absorbs the hashes of its predecessors and of its successors
+    (Weisfeiler-Lehman).
+    """
+    predecessors, successors = _neighbours(cell.matrix)
+    hashes = [
+        _md5(str((len(targets), len(sources), _HASH_LABELS[name])))
+        for sources, targets, name in zip(predecessors, successors, cell.operations, strict=True)
+    ]
+    for _ in cell.matrix:
+        hashes = [
+            _md5(f"{_joined(hashes, sources)}|{_joined(hashes, targets)}|{own}")
+            for sources, targets, own in zip(predecessors, successors, hashes, strict=True)
+        ]
+    return _md5(str(sorted(hashes)))
+
+
+def vertex_channels(c_in: int, c_out: int, matrix: Sequence[Sequence[int]]) -> list[int]:
+    """Channels of each vertex, input and output included, of a pruned cell that maps c_in to c_out channels.
+
+    The interior vertices wired to the output share c_out equally, the first ones taking one more until the
+    remainder is spent; an input-to-output edge takes no share; any other vertex is as wide as its widest
+    successor. Source: `compute_vertex_channels` in google-research/nasbench, `lib/model_builder.py`. Raises
+    UserError where c_out is less than the number of vertices that share it.
+    """
+    last = len(matrix) - 1
+    channels = [c_in] + [0] * (last - 1) + [c_out]
+    concatenated = [vertex for vertex in range(1, last) if matrix[vertex][last]]
+    if c_out < max(1, len(concatenated)):
+        raise UserError(
+            f"NASBench-101 cell: {c_out} output channels cannot be shared by {len(concatenated)} vertices; "
+            f"use at least {max(1, len(concatenated))} channels"
+        )
+    for position, vertex in enumerate(concatenated):
+        share, remainder = divmod(c_out, len(concatenated))
+        channels[vertex] = share + (position < remainder)
+    for vertex in range(last - 1, 0, -1):
+        if not matrix[vertex][last]:
+            channels[vertex] = max(channels[target] for target in range(last) if matrix[vertex][target])
+    return channels
+
+
+def parameters(
+    cell: Cell, channels: int = 128, layers: int = 9, num_classes: int = 10, in_channels: int = 3
+) -> int:
+    """Exact number of trainable parameters of the benchmark's network built from `cell`.
+
+    A 3x3 stem to `channels`, three stacks of `layers` / 3 cells of width 1, 2 and 4 times `channels`, a
+    linear head with bias; convolutions have no bias, batch norm has a scale and a shift per channel. With the
+    defaults this is the benchmark's `trainable_parameters`. Raises UserError where `layers` is not a positive
+    multiple of 3.
+    """
+    if layers < _STACKS or layers % _STACKS:
+        raise UserError(
+            f"NASBench-101 network: layers={layers} cannot be divided into {_STACKS} equal stacks of cells; "
+            f"use a positive multiple of {_STACKS}, such as 3, 6 or 9"
+        )
+    repeats = layers // _STACKS
+    total, width = _conv_bn(in_channels, channels, kernel=3), channels
+    for stack in range(_STACKS):
+        stack_width = channels * 2**stack
+        total += _cell_parameters(cell, width, stack_width)
+        total += (repeats - 1) * _cell_parameters(cell, stack_width, stack_width)
+        width = stack_width
+    return total + (width + 1) * num_classes
+
+
+def format_cell(cell: Cell) -> str:
+    """Compact text such as "I3MO:110/01/1": a letter per operation, then the rows of the upper triangle.
+
+    Letters: I input, 3 conv3x3-bn-relu, 1 conv1x1-bn-relu, M maxpool3x3, O output. `parse` is the inverse.
+    """
+    letters = "".join(_LETTERS[name] for name in cell.operations)
+    rows = ("".join(map(str, row[i + 1 :])) for i, row in enumerate(cell.matrix[:-1]))
+    return f"{letters}:{'/'.join(rows)}"
+
+
+def parse(source: Cell | str | Mapping[str, Any] | Sequence[Any]) -> Cell:
+    """The cell that `source` describes, pruned.
+
+    `source` is a Cell, text as of `format_cell`, a mapping with the keys `matrix` and `operations`, or a pair
+    (matrix, operations). Raises UserError on anything else, and where the cell is not valid.
+    """
+    if isinstance(source, Cell):
+        return source
+    if isinstance(source, str):
+        return _parse_text(source)
+    if isinstance(source, Mapping) and set(source) == {"matrix", "operations"}:
+        return Cell.build(source["matrix"], source["operations"])
+    if isinstance(source, Sequence) and len(source) == 2:
+        return Cell.build(*source)
+    raise UserError(
+        f"NASBench-101 cell: cannot read {source!r}; expected text such as 'I3MO:110/01/1', "
+        "a mapping with exactly the keys 'matrix' and 'operations', or a pair (matrix, operations)"
+    )
+
+
+def permute(cell: Cell, order: Sequence[int]) -> Cell:
+    """The same cell with its vertices in another order: the new vertex k is the old vertex `order[k]`.
+
+    Raises UserError where `order` is no permutation that starts at the input, ends at the output and keeps
+    every edge pointing forward.
+    """
+    if sorted(order) != list(range(cell.vertices)):
+        raise _invalid(f"{list(order)} is no order of its {cell.vertices} vertices", "name each exactly once")
+    return Cell(*_reordered(cell, order))
+
+
+def labellings(cell: Cell) -> int:
+    """Number of distinct pairs (upper triangular matrix, operations) that are isomorphic to this cell."""
+    last = cell.vertices - 1
+    orders = ((0, *interior, last) for interior in itertools.permutations(range(1, last)))
+    graphs = {_reordered(cell, order) for order in orders}
+    return sum(_is_upper_triangular(matrix) for matrix, _ in graphs)
+
+
+def _reordered(cell: Cell, order: Sequence[int]) -> tuple[Matrix, Operations]:
+    matrix = tuple(tuple(cell.matrix[i][j] for j in order) for i in order)
+    return matrix, tuple(cell.operations[i] for i in order)
+
+
+def _neighbours(matrix: Matrix) -> tuple[list[list[int]], list[list[int]]]:
+    predecessors = [[i for i, bit in enumerate(column) if bit] for column in zip(*matrix, strict=True)]
+    successors = [[j for j, bit in enumerate(row) if bit] for row in matrix]
+    return predecessors, successors
+
+
+def _joined(hashes: Sequence[str], vertices: Sequence[int]) -> str:
+    return "".join(sorted(hashes[vertex] for vertex in vertices))
+
+
+def _md5(text: str) -> str:
+    # Without the flag, an interpreter in FIPS mode refuses MD5.
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _conv_bn(c_in: int, c_out: int, kernel: int) -> int:
+    return kernel * kernel * c_in * c_out + 2 * c_out
+
+
+def _cell_parameters(cell: Cell, c_in: int, c_out: int) -> int:
+    """Parameters of one cell: an operation per interior vertex, a 1x1 projection per edge from the input."""
+    widths = vertex_channels(c_in, c_out, cell.matrix)
+    projected = (width for width, wired in zip(widths, cell.matrix[0], strict=True) if wired)
+    total = sum(_conv_bn(c_in, width, 1) for width in projected)
+    for name, width in zip(cell.operations, widths, strict=True):
+        if name == CONV3X3:
+            total += _conv_bn(width, width, 3)
+        elif name == CONV1X1:
+            total += _conv_bn(width, width, 1)
+    return total
+
+
+def _parse_text(text: str) -> Cell:
+    letters, _, triangle = text.partition(":")
+    rows = triangle.split("/")
+    lengths = list(range(len(letters) - 1, 0, -1))
+    readable = set(letters) <= set(_NAMES) and set(triangle) <= set("01/")
+    if not readable or [len(row) for row in rows] != lengths:
+        raise UserError(
+            f"NASBench-101 cell: cannot read the text {text!r}; expected text such as 'I3MO:110/01/1': "
+            f"letters among {' '.join(_NAMES)}, a colon, and the upper triangle's rows of 0 and 1 "
+            "joined by '/', each one shorter than the row before it"
+        )
+    matrix = [[0] * (i + 1) + [int(bit) for bit in row] for i, row in enumerate(rows)]
+    return Cell.build([*matrix, [0] * len(letters)], [_NAMES[letter] for letter in letters])
+
+
+def _check_graph(matrix: Matrix, operations: Operations) -> None:
+    """Raise UserError unless this is an upper triangular graph with operations of the space."""
+    size = len(matrix)
+    if size < 2 or any(len(row) != size for row in matrix):
+        lengths = [len(row) for row in matrix]
+        raise _invalid(f"the rows of the matrix have lengths {lengths}", "make it square, 2x2 or larger")
+    if any(bit not in (0, 1) for row in matrix for bit in row):
+        raise _invalid(f"the matrix {matrix} has other entries than 0 and 1", "use 1 for an edge, else 0")
+    if not _is_upper_triangular(matrix):
+        raise _invalid(f"the matrix {matrix} is not upper triangular", "make every edge point forward")
+    if len(operations) != size:
+        raise _invalid(f"{len(operations)} operations for {size} vertices", "name one per vertex")
+    first, *interior, last = operations
+    if first != INPUT or last != OUTPUT or any(name not in OPERATIONS for name in interior):
+        raise _invalid(
+            f"the operations are {operations}",
+            f"start with {INPUT!r}, end with {OUTPUT!r}, and use {', '.join(map(repr, OPERATIONS))} between",
+        )
+
+
+def _check_limits(matrix: Matrix) -> None:
+    edges = sum(map(sum, matrix))
+    if len(matrix) > MAX_VERTICES or edges > MAX_EDGES:
+        raise _invalid(
+            f"{len(matrix)} vertices and {edges} edges after pruning",
+            f"the space ends at {MAX_VERTICES} vertices and {MAX_EDGES} edges",
+        )
+
+
+def _is_upper_triangular(matrix: Matrix) -> bool:
+    return not any(any(row[: i + 1]) for i, row in enumerate(matrix))
+
+
+def _is_pruned(matrix: Matrix) -> bool:
+    # Edges go forward, so a vertex is on a path as soon as an edge enters and another leaves it.
+    columns = tuple(zip(*matrix, strict=True))
+    return all(map(any, matrix[:-1])) and all(map(any, columns[1:]))
+
+
+def _invalid(found: str, remedy: str) -> UserError:
+    return UserError(f"NASBench-101 cell: {found}; {remedy}")

@@ -1,0 +1,108 @@
+"""NASBench-101 networks: one class for the super-net (full width, sliced) and for one cell (its own widths)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from supernet.errors import UserError
+from supernet.nn.blocks import ConvNormReLU
+from supernet.nn.layers import Layers
+from supernet.spaces.base import NetworkSize
+from supernet.spaces.nasbench101.encoding import (
+    CONV1X1,
+    CONV3X3,
+    MAX_VERTICES,
+    OPERATIONS,
+    Cell,
+    vertex_channels,
+)
+
+_KERNELS = {CONV1X1: 1, CONV3X3: 3}
+STACKS = 3
+
+
+class Vertex(nn.Module):
+    """An interior vertex: its operations with weights (C²k² + 2C each) and, maybe, a projection of the cell input."""
+
+    def __init__(self, layers: Layers, c_in: int, channels: int, operations: tuple[str, ...], project: bool) -> None:
+        super().__init__()
+        self.operations = nn.ModuleDict(
+            {op: ConvNormReLU(layers, channels, channels, _KERNELS[op]) for op in operations if op in _KERNELS}
+        )
+        self.project = ConvNormReLU(layers, c_in, channels, 1) if project else None
+
+    def forward(self, inputs: list[Tensor], cell_input: Tensor | None, operation: str, channels: int) -> Tensor:
+        """Sum of the first `channels` of the inputs and of the projected cell input, through the operation."""
+        terms = [tensor if tensor.shape[1] == channels else tensor[:, :channels] for tensor in inputs]
+        if cell_input is not None:
+            terms.append(self.project(cell_input, channels))  # type: ignore[misc]
+        total = sum(terms[1:], start=terms[0])
+        if operation not in _KERNELS:
+            return F.max_pool2d(total, 3, 1, 1)
+        value: Tensor = self.operations[operation](total, channels)
+        return value
+
+
+class SearchCell(nn.Module):
+    """Up to five interior vertices; the wiring and the widths follow the cell that is asked for."""
+
+    def __init__(self, layers: Layers, c_in: int, c_out: int, own: Cell | None) -> None:
+        super().__init__()
+        self.c_in, self.c_out = c_in, c_out
+        interior = range(1, (MAX_VERTICES if own is None else own.vertices) - 1)
+        widths = None if own is None else vertex_channels(c_in, c_out, own.matrix)
+        self.vertices = nn.ModuleList(
+            Vertex(
+                layers,
+                c_in,
+                c_out if widths is None else widths[v],
+                OPERATIONS if own is None else (own.operations[v],),
+                own is None or bool(own.matrix[0][v]),
+            )
+            for v in interior
+        )
+        projects = own is None or bool(own.matrix[0][-1])
+        self.project = ConvNormReLU(layers, c_in, c_out, 1) if projects else None
+
+    def forward(self, images: Tensor, cell: Cell) -> Tensor:
+        """(N, c_in, H, W) to (N, c_out, H, W)."""
+        channels = vertex_channels(self.c_in, self.c_out, cell.matrix)
+        last = cell.vertices - 1
+        tensors = [images]
+        for v in range(1, last):
+            inputs = [tensors[u] for u in range(1, v) if cell.matrix[u][v]]
+            cell_input = images if cell.matrix[0][v] else None
+            tensors.append(self.vertices[v - 1](inputs, cell_input, cell.operations[v], channels[v]))
+        ends = [tensors[v] for v in range(1, last) if cell.matrix[v][last]]
+        if not cell.matrix[0][last]:
+            return ends[0] if len(ends) == 1 else torch.cat(ends, dim=1)
+        projected: Tensor = self.project(images)  # type: ignore[misc]
+        return projected + torch.cat(ends, dim=1) if ends else projected
+
+
+class Network(nn.Module):
+    """Conv stem, three stacks of cells with max-pooling between them and doubling widths, pooling, linear."""
+
+    def __init__(self, layers: Layers, own: Cell | None, size: NetworkSize) -> None:
+        super().__init__()
+        if size.layers % STACKS:
+            raise UserError(f"NASBench-101: found {size.layers} layers; expected a multiple of {STACKS}")
+        channels = size.channels
+        self.stem = ConvNormReLU(layers, size.in_channels, channels, 3)
+        self.stacks = nn.ModuleList()
+        for stack in range(STACKS):
+            width = channels * 2**stack
+            inputs = [max(channels, width // 2)] + [width] * (size.layers // STACKS - 1)
+            self.stacks.append(nn.ModuleList(SearchCell(layers, c_in, width, own) for c_in in inputs))
+        self.classifier = nn.Linear(4 * channels, size.num_classes)
+
+    def forward(self, images: Tensor, arch: Cell) -> Tensor:
+        """(N, in_channels, H, W) images and a cell to (N, num_classes) logits."""
+        features = self.stem(images)
+        for stack, cells in enumerate(self.stacks):
+            if stack:
+                features = F.max_pool2d(features, 2, 2)
+            for cell in cells:  # type: ignore[attr-defined]
+                features = cell(features, arch)
+        logits: Tensor = self.classifier(features.mean((2, 3)))
+        return logits

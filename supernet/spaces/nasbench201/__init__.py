@@ -1,0 +1,57 @@
+"""NASBench-201 (Dong & Yang 2020): 15 625 cells on six edges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from supernet.spaces.base import NetworkSize, Space, permuted_operations
+from supernet.spaces.nasbench201 import encoding
+from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from supernet.nn.layers import Layers
+
+
+class NASBench201(Space[Cell]):
+    """Every assignment of five operations to six edges; each is an architecture of its own."""
+
+    name = "nasbench201"
+    size = 15_625
+    encodings = "5^6 = 15 625"
+    operations = OPERATIONS
+    laws = ("random_a", "random_nas")
+    channels = 16
+    layers = 5
+
+    def parse(self, source: Any) -> Cell:
+        """A cell from the official string, six operations or six operation numbers."""
+        return encoding.parse(source)
+
+    def format(self, arch: Cell) -> str:
+        """The official architecture string."""
+        return encoding.format_cell(arch)
+
+    def arch_id(self, arch: Cell) -> str:
+        """The official architecture string: the benchmark lists each encoding by itself."""
+        return encoding.format_cell(arch)
+
+    def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Cell]:
+        """Uniform cells: Random-A and Random-NAS are the same law here."""
+        numbers = rng.integers(len(OPERATIONS), size=(count, len(EDGES))).tolist()
+        return [Cell(tuple(OPERATIONS[op] for op in row)) for row in numbers]
+
+    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
+        """Groups of five cells that together use each operation once on each edge."""
+        groups = (permuted_operations(rng, len(EDGES), OPERATIONS) for _ in range(count))
+        return [tuple(Cell(tuple(operations)) for operations in group) for group in groups]
+
+    def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
+        """N = `layers` cells in each of three stages; every edge owns its operations."""
+        from supernet.spaces.nasbench201.network import Network
+
+        candidates = [OPERATIONS] * len(EDGES) if own is None else [(op,) for op in own.operations]
+        return Network(make, candidates, size)

@@ -1,0 +1,100 @@
+"""What a study does in one space: the recipe of its ground truth, its baseline, its sweeps, their seeds."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+
+from supernet.baselines import BASELINES, SWEEPS
+from supernet.factors import FACTORS, factors_of
+from supernet.model import Findings, Model, distinct
+from supernet.setting import BatchSize, Count, Decay, Layers, Lists, Place, Rate, Setting, TrainPortion
+from supernet.validation import did_you_mean
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[
+    tuple[Seed, ...],
+    Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(distinct),
+]
+
+
+class Truth(Model):
+    """The stand-alone training that makes the ground truth of a space."""
+
+    channels: Count = Field(description="Channels of the first cell of a stand-alone network.")
+    layers: Layers = Field(
+        description="Cells of a stand-alone network, counted as the factor `layers` counts them."
+    )
+    epochs: Count = Field(description="Passes over the training images.")
+    learning_rate: Rate = Field(default=0.1, description="Initial learning rate.")
+    weight_decay: Decay = Field(default=5e-4, description="L2 penalty.")
+    batch_size: BatchSize = Field(default=128, description="Images of a mini-batch.")
+    train_portion: TrainPortion = Field(
+        default=0.9,
+        description="Share of the training set that is trained on, at most 1 - `data.scoring_portion`.",
+    )
+
+
+class SpaceStudy(Model):
+    """What a study does in one space."""
+
+    truth: Truth = Field(description="Recipe of the stand-alone trainings.")
+    baseline: Setting = Field(
+        description="Values of the factors; those not given are the space's baseline in the table of factors."
+    )
+    sweep: dict[str, tuple[Any, ...]] = Field(
+        default={},
+        description="Factor: list of values, or `paper` for those of the table of factors; each value is one "
+        "setting, with all other factors at the baseline.",
+    )
+    seeds: Seeds = Field(default=(0, 1, 2), description="Run seeds of the baseline.")
+    sweep_seeds: Seeds | None = Field(
+        default=None, description="Run seeds of the swept settings; null takes those of the baseline."
+    )
+
+    @field_validator("baseline", mode="wrap")
+    @classmethod
+    def _completed(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        place = info.context
+        if not isinstance(place, Place) or not isinstance(value, dict):
+            return handler(value)
+        findings = Findings()
+        known = _known_factors(value, place.space, findings)
+        setting = findings.attempt(partial(handler, {**BASELINES[place.space], **known}))
+        findings.raise_all()
+        return setting
+
+    @field_validator("sweep", mode="before")
+    @classmethod
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        place = info.context
+        findings = Findings()
+        lists: dict[str, Any] = dict(value)
+        if isinstance(place, Place):
+            lists = _known_factors(value, place.space, findings)
+            grid = SWEEPS[place.space]
+            lists = {name: grid[name] if found == "paper" else found for name, found in lists.items()}
+        for name in [name for name, found in lists.items() if not isinstance(found, list | tuple)]:
+            findings.add("should be a list of values, or `paper`", lists.pop(name), name)
+        checked = findings.attempt(partial(Lists.model_validate, lists, context=place))
+        findings.raise_all()
+        return {name: getattr(checked, name) for name in lists}
+
+
+def _known_factors(values: dict[str, Any], space: str, findings: Findings) -> dict[str, Any]:
+    """The values whose factor the space has and this version implements; an error for each other one."""
+    allowed = [factor.name for factor in factors_of(space)]
+    for name in values:
+        if name in allowed:
+            continue
+        if name not in FACTORS:
+            message = f"unknown factor; {did_you_mean(name, allowed)}"
+        elif space not in FACTORS[name].spaces:
+            message = f"{space} does not have this factor; allowed here: {', '.join(allowed)}"
+        else:
+            message = f"this factor is not implemented yet; allowed here: {', '.join(allowed)}"
+        findings.add(message, values[name], name)
+    return {name: value for name, value in values.items() if name in allowed}

@@ -1,0 +1,232 @@
+"""The study file as validated models: what is trained, on which data, for how long, and what is measured."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
+
+from supernet.errors import UserError
+from supernet.factors import FACTORS, SPACES
+from supernet.model import Findings, Model
+from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Scoring, Search
+from supernet.setting import BatchNorm, PathSampling, Place, Setting
+from supernet.spacestudy import Seed, SpaceStudy, Truth
+from supernet.validation import did_you_mean, validate
+from supernet.yamlfile import YamlFile
+
+__all__ = [
+    "BatchNorm",
+    "BnMode",
+    "Data",
+    "Metrics",
+    "Model",
+    "PathSampling",
+    "Pool",
+    "Protocol",
+    "Run",
+    "Scoring",
+    "Search",
+    "Seed",
+    "Setting",
+    "SpaceName",
+    "SpaceStudy",
+    "Study",
+    "Truth",
+    "load_study",
+]
+
+SpaceName = Literal["nasbench101", "nasbench201", "darts"]
+
+
+class Run(Model):
+    """All that one training of a super-net depends on: the argument of `scripts/train.py`."""
+
+    space: SpaceName
+    setting: Setting
+    seed: Seed
+    study_seed: Seed
+    data: Data
+    protocol: Protocol
+    scoring: Scoring
+
+    @model_validator(mode="after")
+    def _in_its_place(self) -> Self:
+        findings = Findings()
+        place = _place(self.space, self.data, self.scoring)
+        findings.attempt(partial(Setting.model_validate, self.setting, context=place), "setting")
+        findings.raise_all()
+        return self
+
+
+class Study(Model):
+    """Spaces x settings x seeds on one data set."""
+
+    study: str = Field(
+        description="Name: that of the file, and of the folder under results/.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"},
+    )
+    title: str = Field(
+        description="One line for captions and reports.", json_schema_extra={"pattern": r"^.*\S.*$"}
+    )
+    seed: Seed = Field(default=0, description="Study seed: draws the pool and the split.")
+    data: Data
+    protocol: Protocol = Protocol()
+    pool: Pool = Pool()
+    scoring: Scoring = Scoring()
+    metrics: Metrics = Metrics()
+    search: Search = Search()
+    spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
+
+    @field_validator("study")
+    @classmethod
+    def _name_of_file(cls, name: str, info: ValidationInfo) -> str:
+        findings = Findings()
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+            findings.add(
+                "should be letters, digits, `_`, `.` and `-`, and start with a letter or digit", name
+            )
+        elif isinstance(info.context, Path) and info.context.stem != name:
+            findings.add(f"should be the name of the file: {info.context.stem!r}", name)
+        findings.raise_all()
+        return name
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, title: str) -> str:
+        findings = Findings()
+        if not title.strip() or len(title.splitlines()) > 1:
+            findings.add("should be one line of text", title)
+        findings.raise_all()
+        return title
+
+    @field_validator("metrics")
+    @classmethod
+    def _top_in_pool(cls, metrics: Metrics, info: ValidationInfo) -> Metrics:
+        findings = Findings()
+        pool = info.data.get("pool")
+        if isinstance(pool, Pool) and metrics.top > pool.size:
+            findings.add(f"the pool has {pool.size} architectures: at most that many", metrics.top, "top")
+        findings.raise_all()
+        return metrics
+
+    @field_validator("spaces", mode="wrap")
+    @classmethod
+    def _in_their_places(
+        cls, spaces: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if not isinstance(spaces, dict) or not spaces:
+            return handler(spaces)
+        findings = Findings()
+        checked = {}
+        for name, space in spaces.items():
+            if name not in SPACES:
+                findings.add(f"unknown space; {did_you_mean(str(name), SPACES)}", space, str(name))
+                continue
+            authored = {"baseline": {}, **space} if isinstance(space, dict) else space
+            place = _place(name, info.data.get("data"), info.data.get("scoring"))
+            checked[name] = findings.attempt(
+                partial(SpaceStudy.model_validate, authored, context=place), name
+            )
+        findings.raise_all()
+        return checked
+
+    def settings(self, space: str) -> dict[str, Setting]:
+        """Settings of a space by name: `baseline` first, then `{factor}={value}` in the order of the file.
+
+        Names are unique and safe as a path component; a float stands as its repr, which parses to that value.
+        UserError if the study lacks the space.
+        """
+        study = self._space(space)
+        found = {"baseline": study.baseline}
+        for factor, values in study.sweep.items():
+            for value in values:
+                if value != getattr(study.baseline, factor):
+                    found[f"{factor}={value}"] = study.baseline.model_copy(update={factor: value})
+        return found
+
+    def setting_of(self, space: str, factor: str, value: Any) -> str:
+        """The name of the setting with this factor at this value: `baseline` where that is the baseline's.
+
+        UserError if the space has no such setting; 1 and 1.0 are the same value.
+        """
+        study = self._space(space)
+        if factor not in Setting.model_fields:
+            raise UserError(f"unknown factor {factor!r}; {did_you_mean(factor, Setting.model_fields)}")
+        baseline = getattr(study.baseline, factor)
+        if value == baseline:
+            return "baseline"
+        swept = study.sweep.get(factor, ())
+        if value not in swept:
+            values = ", ".join(map(str, dict.fromkeys((baseline, *swept))))
+            raise UserError(
+                f"study {self.study!r}: {space} has no setting {factor}={value}; values: {values}"
+            )
+        return f"{factor}={swept[swept.index(value)]}"
+
+    def seeds(self, space: str, setting: str) -> tuple[int, ...]:
+        """Run seeds of a setting; UserError if the space has no such setting."""
+        study = self._space(space)
+        names = self.settings(space)
+        if setting not in names:
+            hint = did_you_mean(setting, names)
+            raise UserError(f"study {self.study!r}: {space} has no setting {setting!r}; {hint}")
+        return study.seeds if setting == "baseline" or study.sweep_seeds is None else study.sweep_seeds
+
+    def runs(self) -> Iterator[tuple[str, str, int]]:
+        """All runs as (space, setting name, seed)."""
+        for space in self.spaces:
+            for setting in self.settings(space):
+                for seed in self.seeds(space, setting):
+                    yield space, setting, seed
+
+    def run(self, space: str, setting: str, seed: int) -> Run:
+        """The part of the study that one run depends on; UserError if the study has no such run."""
+        seeds = self.seeds(space, setting)
+        if seed not in seeds:
+            raise UserError(
+                f"study {self.study!r}: {space}, {setting} has no run seed {seed}; it has {seeds}"
+            )
+        return Run.model_validate(
+            {
+                "space": space,
+                "setting": self.settings(space)[setting],
+                "seed": seed,
+                "study_seed": self.seed,
+                "data": self.data,
+                "protocol": self.protocol,
+                "scoring": self.scoring,
+            }
+        )
+
+    def factors(self) -> list[str]:
+        """Factors that at least one space sweeps, in the order of the paper's table."""
+        swept = {factor for space in self.spaces.values() for factor in space.sweep}
+        return [factor for factor in FACTORS if factor in swept]
+
+    def _space(self, space: str) -> SpaceStudy:
+        if space not in self.spaces:
+            raise UserError(
+                f"study {self.study!r} has no space {space!r}; {did_you_mean(space, self.spaces)}"
+            )
+        return self.spaces[space]
+
+
+def load_study(path: Path | str) -> Study:
+    """Read and validate a study file.
+
+    UserError with one line for each mistake: file, line, key path, the value found and what is allowed.
+    """
+    path = Path(path)
+    return validate(Study, YamlFile.read(path), context=path)
+
+
+def _place(space: str, data: Data | None, scoring: Scoring | None) -> Place:
+    """The rules of a space in a file of which these sections are valid (None where they are not)."""
+    return Place(
+        space=space,
+        scoring_portion=None if data is None else data.scoring_portion,
+        tracked_only=scoring is not None and scoring.bn_modes == ("tracked",),
+    )

@@ -1,0 +1,182 @@
+"""SGD on sampled paths: the one training loop of super-nets and stand-alone networks."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from supernet.checkpoint import Checkpoint
+from supernet.data import Augmenter, Epoch, Images
+from supernet.errors import UserError
+from supernet.paths import Group
+from supernet.progress import Progress
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An optimisation: SGD with momentum, a cosine from `learning_rate` to `final_learning_rate`, clipped gradients.
+
+    `steps` optimiser steps of `passes_per_step` models each, in epochs of `steps_per_epoch`; `mean_gradient` averages the gradients of the models of one
+    step instead of summing them.
+    """
+
+    steps: int
+    steps_per_epoch: int
+    batch_size: int
+    learning_rate: float
+    final_learning_rate: float
+    weight_decay: float
+    momentum: float
+    clip: float
+    passes_per_step: int = 1
+    mean_gradient: bool = False
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, from 0."""
+        amplitude = (self.learning_rate - self.final_learning_rate) / 2
+        return self.final_learning_rate + amplitude * (1 + math.cos(math.pi * step / self.steps))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Rows of the training curve (one an epoch), and the step at which the loss was no longer finite, if any."""
+
+    curve: list[dict[str, float]]
+    diverged_at: int | None
+    steps: int
+    passes: int
+
+
+def steps_in_epoch(images: Images, batch_size: int) -> int:
+    """Full batches of a pass; UserError if there is none."""
+    if batch_size > len(images):
+        raise UserError(f"batch_size {batch_size}: there are only {len(images)} training images; use a smaller one")
+    return len(images) // batch_size
+
+
+class Trainer:
+    """Trains a path network `net(images, arch)`; can be killed at any step and goes on with the same bits.
+
+    `paths(epoch, steps)` gives the architectures of each step of an epoch. Only parameters that the step's paths touch
+    are updated: those of other paths keep their values and their momentum.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        augmenter: Augmenter,
+        paths: Callable[[int, int], list[Group]],
+        seed: int,
+    ) -> None:
+        self.network, self.recipe, self.augmenter, self.paths, self.seed = network, recipe, augmenter, paths, seed
+        self.parameters = dict(network.named_parameters())
+        self.optimizer = torch.optim.SGD(
+            network.parameters(),
+            recipe.learning_rate,
+            recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            foreach=True,
+        )
+        self.device = next(iter(self.parameters.values())).device
+        self.curve: list[dict[str, float]] = []
+        self.passes = 0
+        self._reset_sums()
+        self.first_bad = torch.tensor(recipe.steps, device=self.device)
+
+    def run(self, checkpoint: Checkpoint | None = None, progress: Progress | None = None) -> Trained:
+        """Train from the checkpoint, or from the start, to the last step."""
+        start = self._restore(checkpoint)
+        self.network.train()
+        epoch: Epoch | None = None
+        for step in range(start, self.recipe.steps):
+            number, position = divmod(step, self.recipe.steps_per_epoch)
+            if epoch is None or position == 0:
+                epoch = self.augmenter.epoch(self.seed, number, self.recipe.batch_size)
+                groups = self.paths(number, self.recipe.steps_per_epoch)
+            self._step(step, epoch.batch(position), groups[position])
+            done = step + 1
+            if done % self.recipe.steps_per_epoch == 0 or done == self.recipe.steps:
+                if self._end_epoch(number, done):
+                    break
+            if progress is not None:
+                progress.update(done)
+            if checkpoint is not None and (checkpoint.due() or done == self.recipe.steps):
+                checkpoint.save(*self._state(done))
+        diverged_at = None if self.first_bad >= self.recipe.steps else int(self.first_bad)
+        return Trained(self.curve, diverged_at, int(self.curve[-1]["step"]), self.passes)
+
+    def _step(self, step: int, batch: tuple[Tensor, Tensor], group: Group) -> None:
+        images, labels = batch
+        self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        for arch in group:
+            logits = self.network(images, arch)
+            loss = F.cross_entropy(logits, labels)
+            (loss / len(group) if self.recipe.mean_gradient else loss).backward()
+            self._note(step, loss.detach(), logits.detach(), labels)
+        touched = [p for p in self.parameters.values() if p.grad is not None]
+        nn.utils.clip_grad_norm_(touched, self.recipe.clip)
+        self.optimizer.step()
+
+    def _note(self, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        # Sums stay on the device: reading them would make every step wait for it.
+        bad = torch.where(torch.isfinite(loss), self.recipe.steps, step)
+        self.first_bad = torch.minimum(self.first_bad, bad)
+        self.loss_sum += loss
+        self.correct_sum += (logits.argmax(1) == labels).double().mean()
+        self.passes += 1
+        self.epoch_passes += 1
+
+    def _end_epoch(self, epoch: int, done: int) -> bool:
+        """Add a row to the curve; true if the loss has been infinite or NaN."""
+        row = {
+            "epoch": epoch + 1,
+            "step": done,
+            "learning_rate": self.recipe.rate(done - 1),
+            "loss": float(self.loss_sum) / self.epoch_passes,
+            "accuracy": float(self.correct_sum) / self.epoch_passes,
+        }
+        self.curve.append(row)
+        self._reset_sums()
+        return int(self.first_bad) < self.recipe.steps
+
+    def _reset_sums(self) -> None:
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.correct_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.epoch_passes = 0
+
+    def _state(self, done: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        for name, parameter in self.parameters.items():
+            momentum = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
+            if momentum is not None:
+                tensors[f"momentum.{name}"] = momentum
+        tensors |= {"loss_sum": self.loss_sum, "correct_sum": self.correct_sum, "first_bad": self.first_bad}
+        note = {"done": done, "curve": self.curve, "passes": self.passes, "epoch_passes": self.epoch_passes}
+        return tensors, note
+
+    def _restore(self, checkpoint: Checkpoint | None) -> int:
+        loaded = None if checkpoint is None else checkpoint.load()
+        if loaded is None:
+            return 0
+        tensors, note = loaded
+        prefix = "network."
+        self.network.load_state_dict(
+            {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        )
+        for name, parameter in self.parameters.items():
+            if f"momentum.{name}" in tensors:
+                # The buffer takes the parameter's memory format: other strides could choose other kernels.
+                momentum = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
+                self.optimizer.state[parameter]["momentum_buffer"] = momentum.detach()
+        self.loss_sum = tensors["loss_sum"].to(self.device)
+        self.correct_sum = tensors["correct_sum"].to(self.device)
+        self.first_bad = tensors["first_bad"].to(self.device)
+        # JSON writes a NaN of the curve as NaN and reads it back, so the rows are the same after a restart.
+        self.curve, self.passes, self.epoch_passes = note["curve"], note["passes"], note["epoch_passes"]
+        return int(note["done"])

@@ -1,0 +1,209 @@
+"""A synthetic results folder for a study: all that tables and figures read, with made-up numbers."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from supernet import metrics
+from supernet.files import write_json, write_table
+from supernet.rng import stream
+from supernet.study import Study
+
+RESAMPLES = 60
+TRUTH = {"nasbench101": (0.86, 0.05), "nasbench201": (0.80, 0.12), "darts": (0.92, 0.02)}
+SIZES = {"nasbench101": 423_624, "nasbench201": 15_625, "darts": 5_000}
+DIVERGED = frozenset({("nasbench201", "learning_rate=0.1", 0), ("darts", "baseline", 1)})
+"""One setting whose only run diverged, and one run of a setting that has another."""
+
+
+def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str, int]] = DIVERGED) -> Path:
+    """Write all artifacts of a study; the same study gives the same numbers."""
+    rows: list[dict[str, Any]] = []
+    references: list[dict[str, Any]] = []
+    facts = {}
+    for space in study.spaces:
+        pool = _pool(study, space)
+        write_table(folder / "pools" / f"{space}.parquet", pool)
+        facts[space] = _facts(study, space, pool)
+        references += _references(space, pool, facts[space]["threshold"])
+        for setting in study.settings(space):
+            for seed in study.seeds(space, setting):
+                lost = (space, setting, seed) in diverged
+                rows += _run(study, folder, space, setting, seed, pool, facts[space], lost)
+                if setting == "baseline" and not lost:
+                    _search(study, folder, space, seed, pool)
+    table = pd.DataFrame(rows)
+    write_table(folder / "metrics.parquet", table.assign(diverged_at=table["diverged_at"].astype("Int64")))
+    write_table(folder / "references.parquet", pd.DataFrame(references))
+    write_json(folder / "spaces.json", facts)
+    return folder
+
+
+def _pool(study: Study, space: str) -> pd.DataFrame:
+    rng = stream(study.seed, "fake", "pool", space)
+    n, (centre, spread) = study.pool.size, TRUTH[space]
+    latent = rng.normal(size=n)
+    table: dict[str, Any] = {"arch_id": [hashlib.md5(f"{space}{i}".encode()).hexdigest() for i in range(n)]}
+    table["encoding"] = [f"cell {i}" for i in range(n)]
+    truths = (
+        centre + spread * np.tanh(latent)[:, None] + 0.2 * spread * rng.normal(size=(n, study.pool.seeds))
+    )
+    truths = np.round(np.clip(truths, 0, 1) * 450) / 450
+    table["truth"] = truths.mean(axis=1)
+    table |= {f"truth_seed{seed}": truths[:, seed] for seed in range(study.pool.seeds)}
+    table["parameters"] = (2e4 * np.exp(0.4 * latent + 0.6 * rng.normal(size=n))).astype(int)
+    table["macs"] = table["parameters"] * 40
+    return pd.DataFrame(table).sort_values("arch_id", ignore_index=True)
+
+
+def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
+    truth = pool["truth"]
+    noise = metrics.seed_noise(pool.filter(like="truth_seed").to_numpy())
+    error = None if np.isnan(noise.standard_error) else noise.standard_error
+    return {
+        "size": SIZES[space],
+        "encodings": "10 to the 9",
+        "pool": len(pool),
+        "repeated": study.pool.repeated,
+        "truth_mean": truth.mean(),
+        "truth_std": truth.std(ddof=0),
+        "truth_min": truth.min(),
+        "truth_max": truth.max(),
+        "seed_std": None if np.isnan(noise.std) else noise.std,
+        "truth_se": error,
+        "threshold": metrics.threshold_for(noise.standard_error, 450),
+        "images_test": 450,
+        "images_scoring": 337,
+        "diverged": 0,
+        "quantile": "pool",
+        "top": study.metrics.top,
+        "draws": study.metrics.top,
+    }
+
+
+def _references(space: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
+    rows = []
+    seeds = [pool[name] for name in ("truth_seed0", "truth_seed1") if name in pool]
+    pairs = {name: (pool[name], pool["truth"]) for name in ("parameters", "macs")}
+    if len(seeds) == 2:
+        pairs["seed"] = (seeds[0], seeds[1])
+    for name, (values, truth) in pairs.items():
+        rng = stream(0, "fake", "references", space, name)
+        estimates = metrics.predictor_tau(values.astype(float), truth, threshold, rng, RESAMPLES)
+        for metric, found in zip(("kdt", "s_kdt"), estimates, strict=True):
+            row = {"space": space, "name": name, "metric": metric, "estimate": found.value}
+            rows.append({**row, "low": found.low, "high": found.high, "n": len(pool)})
+    return rows
+
+
+def _run(
+    study: Study,
+    folder: Path,
+    space: str,
+    setting: str,
+    seed: int,
+    pool: pd.DataFrame,
+    facts: dict[str, Any],
+    lost: bool,
+) -> list[dict[str, Any]]:
+    factor, _, value = setting.partition("=")
+    start = {
+        "study": study.study,
+        "space": space,
+        "setting": setting,
+        "factor": factor,
+        "value": value,
+        "seed": seed,
+    }
+    rng = stream(seed, "fake", "run", space, setting)
+    quality = rng.uniform(0.1, 1.2)
+    rows, scores = [], []
+    for mode in study.scoring.bn_modes:
+        for split in ("scoring", "test"):
+            latent = stats_of(pool["truth"].to_numpy()) * quality + rng.normal(size=len(pool))
+            accuracy = np.clip(0.3 + 0.3 * quality + 0.08 * latent, 0, 1)
+            loss = 2.3 - 2 * accuracy + 0.02 * rng.normal(size=len(pool))
+            if lost:
+                accuracy, loss = np.full(len(pool), np.nan), np.full(len(pool), np.nan)
+            scores.append(
+                pd.DataFrame(
+                    {
+                        "arch_id": pool["arch_id"],
+                        "bn_mode": mode,
+                        "split": split,
+                        "accuracy": accuracy,
+                        "loss": loss,
+                    }
+                )
+            )
+            for measure in _measures(accuracy, loss, pool, facts, rng, lost):
+                state = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
+                rows.append({**start, "bn_mode": mode, "split": split, **measure, **state})
+    where = folder / "runs" / space / setting / f"seed{seed}"
+    write_table(where / "scores.parquet", pd.concat(scores, ignore_index=True))
+    status = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
+    write_json(
+        where / "run.json", status | {"run": json.loads(study.run(space, setting, seed).model_dump_json())}
+    )
+    return rows
+
+
+def stats_of(values: np.ndarray) -> np.ndarray:
+    """Values with mean 0 and standard deviation 1."""
+    return (values - values.mean()) / values.std()
+
+
+def _measures(
+    accuracy: np.ndarray,
+    loss: np.ndarray,
+    pool: pd.DataFrame,
+    facts: dict[str, Any],
+    rng: np.random.Generator,
+    lost: bool,
+) -> list[dict[str, Any]]:
+    """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
+    truth = pool["truth"].to_numpy()
+    known = (truth, 1 - truth) if lost else (accuracy, loss)
+    found = metrics.evaluate(
+        *known, truth, threshold=facts["threshold"], k=facts["top"], draws=facts["draws"],
+        population=len(truth), population_truth=truth, rng=rng, resamples=1 if lost else RESAMPLES,
+    )  # fmt: skip
+    return [
+        {
+            "score": one.score,
+            "metric": one.metric,
+            "estimate": np.nan if lost else one.estimate.value,
+            "low": np.nan if lost else one.estimate.low,
+            "high": np.nan if lost else one.estimate.high,
+            "n": one.n,
+        }
+        for one in found
+    ]
+
+
+def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFrame) -> None:
+    rng = stream(seed, "fake", "search", space)
+    k, truth = study.search.retrain, pool["truth"].to_numpy()
+    found = np.quantile(truth, rng.uniform(0.6, 1, size=k)) + rng.normal(scale=0.004, size=k)
+    ranks = np.array([metrics.truth_rank(one, truth) for one in found])
+    table = {
+        "rank": np.arange(1, k + 1),
+        "arch_id": [hashlib.md5(f"{space}{seed}{i}found".encode()).hexdigest() for i in range(k)],
+        "encoding": [f"found {i}" for i in range(k)],
+        "score": np.sort(rng.uniform(0.6, 0.7, size=k))[::-1],
+        "truth": found,
+        "truth_quantile": ranks / len(truth),
+        "parameters": rng.integers(10_000, 90_000, size=k),
+        "macs": rng.integers(400_000, 3_600_000, size=k),
+    }
+    stem = folder / "search" / space / f"seed{seed}"
+    write_table(stem.with_suffix(".parquet"), pd.DataFrame(table))
+    drawn = study.search.architectures
+    write_json(
+        stem.with_suffix(".json"),
+        {"architectures": drawn, "images": drawn * 337, "forward_passes": drawn * 2},
+    )

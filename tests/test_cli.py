@@ -1,0 +1,83 @@
+"""Exit codes, messages and logs that all programs share."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from supernet import cli
+from supernet.errors import UserError
+
+
+def exit_code(error: BaseException | None) -> int:
+    def main(arguments: Sequence[str]) -> None:
+        assert list(arguments) == sys.argv[1:]
+        if error is not None:
+            raise error
+
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    return int(stopped.value.code or 0)
+
+
+def test_exit_codes_and_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(None) == 0
+    assert exit_code(UserError("a.yaml:3: epochs: found 0; expected more")) == 2
+    assert capsys.readouterr().err == "error: a.yaml:3: epochs: found 0; expected more\n"
+    assert exit_code(KeyboardInterrupt()) == 130
+
+
+def test_our_own_mistakes_keep_their_traceback() -> None:
+    def main(arguments: Sequence[str]) -> None:
+        raise ZeroDivisionError(arguments)
+
+    with pytest.raises(ZeroDivisionError):
+        cli.run(main)
+
+
+def test_log_takes_stdout_warnings_and_our_records(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "logs" / "a.log"
+    with cli.open_log(path):
+        sys.stdout.write("a line\n")
+        logging.getLogger("supernet.train").info("epoch 3")
+        logging.getLogger("another.library").info("chatter")
+        warnings.warn("careful", stacklevel=1)
+        sys.stderr.write("seen\n")
+    text = path.read_text(encoding="utf-8")
+    assert "a line" in text
+    assert "INFO epoch 3" in text
+    assert "careful" in text
+    assert "chatter" not in text
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "seen\n")
+    sys.stdout.write("after\n")
+    assert capsys.readouterr().out == "after\n"
+
+
+def test_without_a_file_records_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    with cli.open_log(None):
+        logging.getLogger("supernet.x").info("hello")
+    logging.getLogger("supernet.x").info("gone")
+    assert capsys.readouterr().out.endswith("INFO hello\n")
+
+
+def test_errors_reach_the_log_and_the_caller(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    with pytest.raises(UserError), cli.open_log(path):
+        raise UserError("wrong")
+    assert path.read_text(encoding="utf-8") == "error: wrong\n"
+    with pytest.raises(KeyError), cli.open_log(path, append=True):
+        raise KeyError("ours")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("error: wrong\nTraceback")
+    assert "KeyError: 'ours'" in text
+
+
+def test_a_log_that_cannot_be_opened_is_a_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be written"), cli.open_log(tmp_path):
+        pass

@@ -1,0 +1,423 @@
+"""Tables and figures against numbers taken by hand from the artifacts that they read."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import fake_results
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supernet.errors import UserError
+from supernet.paper import captions, catalogue, render
+from supernet.paper.load import Results
+from supernet.paper.names import number, percent
+from supernet.paper.style import LOOKS
+from supernet.paper.summary import RunValue, summarise, swept_spaces
+from supernet.study import Study, load_study
+
+ROOT = Path(__file__).resolve().parents[1]
+STUDY_FILE = ROOT / "workflow" / "studies" / "mini.yaml"
+ONE_SPACE = """
+study: one
+title: "One space: 100 % of a_b & c"
+data: {name: digits, scoring_portion: 0.25}
+pool: {size: 12}
+scoring: {bn_modes: [batch]}
+search: {architectures: 10, retrain: 2}
+spaces:
+  nasbench201:
+    truth: {channels: 8, layers: 1, epochs: 2, train_portion: 0.75}
+    baseline: {channels: 8, layers: 1, epochs: 4, train_portion: 0.75}
+    seeds: [7]
+    sweep: {epochs: [2, 4], weight_decay: [0.0, 0.003]}
+"""
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    study = load_study(STUDY_FILE)
+    study = study.model_copy(update={"scoring": study.scoring.model_copy(update={"bn_modes": ("batch",)})})
+    return Results(study, fake_results.write_results(study, tmp_path_factory.mktemp("mini")))
+
+
+@pytest.fixture(scope="module")
+def one_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    path = tmp_path_factory.mktemp("study") / "one.yaml"
+    path.write_text(ONE_SPACE, encoding="utf-8")
+    return load_study(path)
+
+
+@pytest.fixture(scope="module")
+def one(one_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("one")
+    return Results(one_study, fake_results.write_results(one_study, folder, diverged=frozenset()))
+
+
+@pytest.fixture(scope="module")
+def lost(one_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A study in which every run diverged."""
+    runs = frozenset(one_study.runs())
+    return Results(one_study, fake_results.write_results(one_study, tmp_path_factory.mktemp("lost"), runs))
+
+
+@pytest.fixture(scope="module")
+def figures(mini: Results, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The stem of a figure of the mini study, drawn when first asked for."""
+    folder = tmp_path_factory.mktemp("figures")
+
+    @cache
+    def drawn(name: str) -> Path:
+        catalogue.make_figure(name, mini, folder / name)
+        return folder / name
+
+    return drawn
+
+
+def raw(results: Results, space: str, setting: str, metric: str) -> pd.DataFrame:
+    """The main reading's rows, by a query of their own."""
+    query = "space == @space and setting == @setting and metric == @metric"
+    score = "score == 'accuracy' and bn_mode == 'batch' and split == 'scoring'"
+    return pd.read_parquet(results.folder / "metrics.parquet").query(f"{query} and {score}")
+
+
+# Summaries ----------------------------------------------------------------------------------------------
+
+
+def test_one_run_keeps_its_own_interval() -> None:
+    found = summarise((RunValue("baseline", 0, 0.4, 0.1, 0.6, 40, False),))
+    assert (found.mean, found.seeds) == (0.4, 1)
+    assert found.low == pytest.approx(0.1)
+    assert found.high == pytest.approx(0.6)
+    assert np.isnan(found.sd)
+
+
+def test_several_runs_average_the_distances_of_their_bounds() -> None:
+    runs = (
+        RunValue("baseline", 0, 0.4, 0.1, 0.6, 40, False),
+        RunValue("baseline", 1, 0.6, 0.5, 0.9, 40, False),
+        RunValue("baseline", 2, np.nan, np.nan, np.nan, 40, True),
+        RunValue("baseline", 3, np.nan, np.nan, np.nan, 40, False),
+    )
+    found = summarise(runs)
+    assert found.mean == pytest.approx(0.5)
+    assert found.sd == pytest.approx(np.sqrt(0.02))
+    assert found.low == pytest.approx(0.5 - (0.3 + 0.1) / 2)
+    assert found.high == pytest.approx(0.5 + (0.2 + 0.3) / 2)
+    assert (found.seeds, found.diverged, found.undefined, found.n) == (2, 1, 1, 40)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6))
+def test_intervals_are_the_means_of_the_bounds(runs: list[tuple[float, float, float]]) -> None:
+    values = tuple(RunValue("baseline", seed, *run, 10, False) for seed, run in enumerate(runs))
+    found = summarise(values)
+    assert found.low == pytest.approx(np.mean([low for _, low, _ in runs]), abs=1e-12)
+    assert found.high == pytest.approx(np.mean([high for *_, high in runs]), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("runs", "state"),
+    [
+        ((), "absent"),
+        ((RunValue("x", 0, np.nan, np.nan, np.nan, 9, True),), "diverged"),
+        ((RunValue("x", 0, np.nan, np.nan, np.nan, 9, False),), "undefined"),
+        ((RunValue("x", 0, 0.1, np.nan, np.nan, 9, False),), "measured"),
+    ],
+)
+def test_a_summary_says_why_there_is_no_mean(runs: tuple[RunValue, ...], state: str) -> None:
+    assert summarise(runs).state == state
+
+
+# Tables -------------------------------------------------------------------------------------------------
+
+
+def test_factor_table_equals_aggregates_by_hand(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("learning_rate", mini, tmp_path / "learning_rate")
+    table = pd.read_csv(tmp_path / "learning_rate.csv").set_index(["space", "name", "metric"])
+    for metric in ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean"):
+        rows = raw(mini, "nasbench101", "baseline", metric)
+        found = table.loc["nasbench101", "baseline", metric]
+        assert len(rows) == found["seeds"] == 2
+        assert found["mean"] == pytest.approx(rows["estimate"].mean(), abs=1e-15)
+        assert found["sd"] == pytest.approx(np.std(rows["estimate"], ddof=1), abs=1e-15)
+        assert found["low"] == pytest.approx(rows["low"].mean(), abs=1e-12)
+        assert found["high"] == pytest.approx(rows["high"].mean(), abs=1e-12)
+    references = pd.read_parquet(mini.folder / "references.parquet")
+    for name in ("seed", "parameters", "macs"):
+        row = references.query("space == 'darts' and name == @name and metric == 's_kdt'").iloc[0]
+        found = table.loc["darts", name, "s_kdt"]
+        assert found[["mean", "low", "high"]].tolist() == row[["estimate", "low", "high"]].tolist()
+
+
+def test_factor_table_prints_what_the_csv_holds(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("epochs", mini, tmp_path / "epochs")
+    rows = raw(mini, "darts", "epochs=50", "accuracy")
+    text = (tmp_path / "epochs.md").read_text(encoding="utf-8")
+    line = next(x for x in text.split("**DARTS-NDS**")[1].splitlines() if x.startswith(" | 50 |"))
+    assert f"| {percent(rows['estimate'].iloc[0])}<br>" in line
+    assert "150 \\* |" in text  # the baseline, marked
+
+
+def test_diverged_runs_are_left_out_and_shown(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("learning_rate", mini, tmp_path / "learning_rate")
+    table = pd.read_csv(tmp_path / "learning_rate.csv").set_index(["space", "name", "metric"])
+    partly = table.loc["darts", "baseline", "accuracy"]
+    survivor = raw(mini, "darts", "baseline", "accuracy").query("seed == 0")["estimate"].iloc[0]
+    assert partly["mean"] == survivor
+    assert (partly["seeds"], partly["diverged"]) == (1, 1)
+    wholly = table.loc["nasbench201", "learning_rate=0.1", "accuracy"]
+    assert np.isnan(wholly["mean"])
+    assert (wholly["seeds"], wholly["diverged"]) == (0, 1)
+    text = (tmp_path / "learning_rate.md").read_text(encoding="utf-8")
+    assert "| 0.1 | diverged | diverged | diverged | diverged | diverged | 0 (+1 diverged) |" in text
+    assert "2 runs diverged" in text
+
+
+def test_spaces_table_holds_the_facts_and_the_search(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("spaces", mini, tmp_path / "spaces")
+    table = pd.read_csv(tmp_path / "spaces.csv").set_index(["space", "quantity"])
+    pool = pd.read_parquet(mini.folder / "pools" / "darts.parquet")
+    assert table.loc[("darts", "truth_mean"), "value"] == pytest.approx(pool["truth"].mean(), abs=1e-15)
+    found = [pd.read_parquet(mini.folder / "search" / "nasbench101" / f"seed{s}.parquet") for s in (0, 1)]
+    means = [one["truth"].mean() for one in found]
+    row = table.loc[("nasbench101", "random search: mean truth of found")]
+    assert row["value"] == pytest.approx(np.mean(means), abs=1e-15)
+    assert row["sd"] == pytest.approx(abs(means[0] - means[1]) / np.sqrt(2), abs=1e-15)
+
+
+def test_search_table_names_quantile_cost_and_what_is_missing(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("search", mini, tmp_path / "search")
+    table = pd.read_csv(tmp_path / "search.csv")
+    assert len(table) == 5 * 3  # five searches (one baseline diverged), three architectures each
+    text = (tmp_path / "search.md").read_text(encoding="utf-8")
+    assert "DARTS-NDS seed 1" in text
+    assert "200 forward passes" in text
+    assert "rank from the top by ground truth in the pool" in text
+
+
+def test_factors_table_lists_all_fourteen_and_calls_the_grid_recalled(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("factors", mini, tmp_path / "factors")
+    table = pd.read_csv(tmp_path / "factors.csv", keep_default_na=False)
+    assert table["factor"].nunique() == 14
+    states = table.set_index(["factor", "space"])["status"]
+    assert states["wsbn", "nasbench201"] == "not in this space"
+    assert states["wsbn", "darts"] == "not yet available"
+    assert states["epochs", "darts"] == "in study"
+    assert states["layers", "darts"] == "not swept"
+    assert "recalled, not published" in (tmp_path / "factors.tex").read_text(encoding="utf-8")
+
+
+def test_factors_table_needs_no_results(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("factors", Results(mini.study, tmp_path / "nothing here"), tmp_path / "factors")
+    assert (tmp_path / "factors.csv").exists()
+
+
+# Rendering ----------------------------------------------------------------------------------------------
+
+
+def test_special_characters_are_escaped(one: Results, tmp_path: Path) -> None:
+    catalogue.make_table("epochs", one, tmp_path / "epochs")
+    text = (tmp_path / "epochs.tex").read_text(encoding="utf-8")
+    assert r"One space: 100 \% of a\_b \& c" in text
+    assert r"P\textgreater{}R = (1 - r/N)\textasciicircum{}n" in text
+    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
+    assert "\\\\\n[" not in body  # LaTeX would take it for the extra space of a row
+
+
+def test_latex_escapes_each_special_character() -> None:
+    special = "\\&%$#_{}~^<>|[]*"
+    expected = (
+        r"\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}"
+        r"\textless{}\textgreater{}\textbar{}{[}{]}{*}"
+    )
+    assert render.escape_latex(special) == expected
+
+
+@given(st.text(alphabet="ab\\`*_|<>[]"))
+def test_markdown_escapes_can_be_undone(text: str) -> None:
+    escaped = render.escape_markdown(text)
+    plain, position = "", 0
+    while position < len(escaped):
+        position += escaped[position] == "\\"
+        plain += escaped[position]
+        position += 1
+    assert plain == text
+
+
+def test_a_cell_of_two_lines_becomes_two_latex_rows() -> None:
+    text = pd.DataFrame({"Space": ["A", "A", "B"], "x": ["1\n[2]", "3", "4"], "y": ["p", "q", "r\ns"]})
+    table = render.Table(text, pd.DataFrame(), "Caption.", group="Space", left=frozenset({"y"}))
+    latex = render.latex(table, label="a_b")
+    assert r"\begin{tabular}{@{}rl@{}}" in latex
+    assert "1 & p \\\\\n{[}2{]} &  \\\\\n3 & q \\\\\n\\midrule" in latex
+    assert r"\label{tab:a-b}" in latex
+    assert render.markdown(table).splitlines()[4:] == [
+        r"| **A** | 1<br>\[2\] | p |",
+        "|  | 3 | q |",
+        "| **B** | 4 | r<br>s |",
+    ]
+
+
+def test_numbers_have_a_minus_sign_and_nan_a_dash() -> None:
+    assert number(-0.126, 2) == "\u22120.13"
+    assert number(float("nan"), 2) == "\u2013"
+    assert percent(0.9435) == "94.3"
+
+
+# Figures ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", catalogue.figure_names())
+def test_figures_have_the_same_bytes_twice(
+    name: str, mini: Results, figures: Callable[[str], Path], tmp_path: Path
+) -> None:
+    catalogue.make_figure(name, mini, tmp_path / name)
+    for suffix in (".pdf", ".png", ".csv", ".md"):
+        first, second = (folder / f"{name}{suffix}" for folder in (figures(name).parent, tmp_path))
+        assert first.read_bytes() == second.read_bytes(), suffix
+        assert first.stat().st_size > 0
+    pdf = (tmp_path / f"{name}.pdf").read_bytes()
+    assert b"/Type3" not in pdf
+    assert b"FontFile2" in pdf  # embedded TrueType
+    assert b"CreationDate" not in pdf
+
+
+def test_sweep_figure_draws_the_aggregates(mini: Results, figures: Callable[[str], Path]) -> None:
+    stem = figures("learning_rate")
+    drawn = pd.read_csv(f"{stem}.csv")
+    means = drawn.query("kind == 'mean'").set_index(["space", "metric", "setting"])
+    rows = raw(mini, "nasbench201", "baseline", "s_kdt")
+    assert means.loc[("nasbench201", "s_kdt", "baseline"), "mean"] == pytest.approx(rows["estimate"].mean())
+    runs = drawn.query(
+        "kind == 'run' and space == 'nasbench201' and metric == 's_kdt' and setting == 'baseline'"
+    )
+    assert sorted(runs["mean"]) == sorted(rows["estimate"])
+    lost = drawn.query("kind == 'run' and diverged == 1 and metric == 's_kdt'")
+    assert set(lost["space"]) == {"nasbench201", "darts"}
+    assert "2 runs diverged" in Path(f"{stem}.md").read_text(encoding="utf-8")
+
+
+def test_scatter_of_runs_leaves_diverged_ones_out(mini: Results, figures: Callable[[str], Path]) -> None:
+    stem = figures("accuracy_vs_final")
+    drawn = pd.read_csv(f"{stem}.csv").query("metric == 'accuracy'")
+    runs = len(list(mini.study.runs()))
+    assert len(drawn) == runs - len(fake_results.DIVERGED)
+    row = drawn.query("space == 'darts' and setting == 'epochs=50'").iloc[0]
+    assert row["final_mean"] == raw(mini, "darts", "epochs=50", "final_mean")["estimate"].iloc[0]
+
+
+def test_rounding_figure_ties_what_rounds_to_one_value(figures: Callable[[str], Path]) -> None:
+    stem = figures("kdt_vs_skdt")
+    drawn = pd.read_csv(f"{stem}.csv").query("kind == 'architecture'")
+    assert set(drawn["space"]) == set(LOOKS)
+    for _, panel in drawn.groupby("space"):
+        assert sorted(panel["truth"]) == panel.sort_values("truth_rank")["truth"].tolist()
+        for _, tied in panel.groupby("rounded_truth"):
+            assert tied["rounded_rank"].nunique() == 1
+            assert tied["truth_rank"].mean() == pytest.approx(tied["rounded_rank"].iloc[0])
+
+
+# What a study lacks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["epochs", "accuracy_vs_final", "kdt_vs_skdt", "search"])
+def test_a_study_of_one_space_and_one_seed_draws_and_says_what_is_missing(
+    name: str, one: Results, tmp_path: Path
+) -> None:
+    catalogue.make_figure(name, one, tmp_path / name)
+    caption = (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+    assert "NASBench-101, DARTS-NDS" in caption.split("Not shown")[1]
+    assert (tmp_path / f"{name}.png").exists()
+
+
+@pytest.mark.parametrize("name", ["epochs", "accuracy_vs_final", "kdt_vs_skdt"])
+def test_a_study_whose_runs_all_diverged_still_draws(name: str, lost: Results, tmp_path: Path) -> None:
+    catalogue.make_figure(name, lost, tmp_path / name)
+    assert "diverged" in (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+    assert (tmp_path / f"{name}.png").exists()
+
+
+def test_a_table_of_diverged_runs_has_words_for_numbers(lost: Results, tmp_path: Path) -> None:
+    catalogue.make_table("weight_decay", lost, tmp_path / "t")
+    assert (tmp_path / "t.md").read_text(encoding="utf-8").count("| diverged ") == 2 * 5
+    catalogue.make_table("spaces", lost, tmp_path / "s")
+    with pytest.raises(UserError, match="no random search"):
+        catalogue.make_table("search", lost, tmp_path / "u")
+
+
+def test_factors_that_cannot_be_drawn_are_user_errors(one: Results, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"factors swept: epochs, weight_decay"):
+        catalogue.make_figure("learning_rate", one, tmp_path / "f")
+    with pytest.raises(UserError, match="not available yet"):
+        catalogue.make_table("wsbn", one, tmp_path / "t")
+    with pytest.raises(UserError, match="no such table"):
+        catalogue.make_table("factor", one, tmp_path / "t")
+    with pytest.raises(UserError, match="no such figure"):
+        catalogue.make_figure("_sweep", one, tmp_path / "f")
+    with pytest.raises(UserError, match="no such factor"):
+        swept_spaces(one, "colour")
+
+
+def test_a_missing_artifact_is_named(mini: Results, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"metrics\.parquet: no such file"):
+        catalogue.make_table("epochs", Results(mini.study, tmp_path), tmp_path / "t")
+
+
+def test_a_study_without_the_main_reading_is_a_user_error(mini: Results, tmp_path: Path) -> None:
+    scoring = mini.study.scoring.model_copy(update={"bn_modes": ("recalibrated",)})
+    results = Results(mini.study.model_copy(update={"scoring": scoring}), mini.folder)
+    with pytest.raises(UserError, match=r"bn_modes is recalibrated; .* read batch"):
+        catalogue.make_table("epochs", results, tmp_path / "t")
+
+
+def test_captions_merge_what_spaces_share(mini: Results, one: Results) -> None:
+    assert captions.pool_sentence(mini, mini.spaces) == "n, architectures in the pool: 40."
+    assert "(NASBench-101), " in captions.threshold_sentence(mini, mini.spaces)
+    assert captions.diverged_sentence(1).startswith("1 run diverged;")
+    assert captions.missing_sentence(mini, mini.spaces) == ""
+    assert "of the K = 5 predicted best" in captions.surpass_sentence(one, one.spaces)
+
+
+# Programs -----------------------------------------------------------------------------------------------
+
+
+def program(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_programs_write_log_and_explain_mistakes(mini: Results, tmp_path: Path) -> None:
+    where = [
+        "--study-file",
+        STUDY_FILE,
+        "--results",
+        mini.folder,
+        "--output-stem",
+        tmp_path / "out" / "spaces",
+    ]
+    done = program("table", "spaces", *where, "--log", tmp_path / "logs" / "spaces.log")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "table spaces of study mini" in (tmp_path / "logs" / "spaces.log").read_text(encoding="utf-8")
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".tex"}
+    failed = program("figure", "nothing", *where, "--log", tmp_path / "figure.log")
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("error: nothing: no such figure; expected one of accuracy_vs_final, ")
+    assert "Traceback" not in failed.stderr
+    assert failed.stderr in (tmp_path / "figure.log").read_text(encoding="utf-8")
+
+
+def test_nothing_imports_torch() -> None:
+    code = (
+        "import sys, importlib, pkgutil, supernet.paper as p\n"
+        "for m in pkgutil.walk_packages(p.__path__, 'supernet.paper.'):\n"
+        "    importlib.import_module(m.name)\n"
+        "assert 'supernet.paper.figures.search' in sys.modules\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

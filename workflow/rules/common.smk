@@ -1,0 +1,62 @@
+# The validated study, the folders, and how programs are started: what the other rule files share.
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(workflow.basedir))
+
+from supernet.errors import UserError
+from supernet.plan import Plan
+
+
+def load_plan():
+    """The plan of this workflow; a mistake in a config ends Snakemake before any job, with a plain message."""
+    try:
+        return Plan.load(config, Path(workflow.basedir))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
+def python():
+    """The interpreter of the job: that of its conda environment, or the one that runs Snakemake."""
+    methods = {str(method) for method in workflow.deployment_settings.deployment_method}
+    return "python" if "conda" in methods else shlex.quote(sys.executable)
+
+
+def source(path):
+    """A file of this checkout as an input: relative where Snakemake runs in the checkout, as it should."""
+    root = Path(workflow.basedir)
+    return path if Path.cwd() == root else str(root / path)
+
+
+def minutes(base):
+    """`runtime` of a job: more at each attempt."""
+    return lambda wildcards, attempt: base * attempt
+
+
+def megabytes(base):
+    """`mem_mb` of a job: more at each attempt."""
+    return lambda wildcards, attempt: base * attempt
+
+
+PLAN = load_plan()
+STUDY = PLAN.study
+RESULTS = PLAN.results
+RESOURCES = PLAN.resources
+STATE = PLAN.state
+LOGS = f"{RESULTS}/logs"
+RUN = "{space}/{setting}/seed{seed}"
+PYTHON = python()
+SCRIPTS = shlex.quote(str(Path(workflow.basedir) / "scripts"))
+
+
+wildcard_constraints:
+    space="|".join(STUDY.spaces),
+    setting="[^/]+",
+    seed=r"\d+",
+    shard=r"\d+",
+
+
+# Programs import the package from this checkout, wherever Snakemake was started.
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow.basedir))}; ")

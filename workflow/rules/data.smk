@@ -1,0 +1,20 @@
+# Image data sets.
+rule data:
+    output:
+        images=f"{RESOURCES}/data/{STUDY.data.name}.safetensors",
+    log:
+        f"{RESOURCES}/logs/data/{STUDY.data.name}.log",
+    benchmark:
+        f"{RESOURCES}/benchmarks/data/{STUDY.data.name}.tsv"
+    params:
+        name=STUDY.data.name,
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Writing the images of {params.name}"
+    shell:
+        "{PYTHON} {SCRIPTS}/data.py --name {params.name:q} --output {output.images:q} --log {log:q}"

@@ -1,0 +1,79 @@
+# The pool of each space and its stand-alone accuracies.
+rule pool:
+    output:
+        pool=f"{RESULTS}/drawn/{{space}}.parquet",
+    log:
+        f"{LOGS}/pool/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pool/{{space}}.tsv"
+    params:
+        size=STUDY.pool.size,
+        seed=STUDY.seed,
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Drawing the pool of {wildcards.space}"
+    shell:
+        "{PYTHON} {SCRIPTS}/pool.py --space {wildcards.space:q} --size {params.size} --study-seed {params.seed}"
+        " --output {output.pool:q} --log {log:q}"
+
+
+rule truth:
+    input:
+        images=rules.data.output.images,
+        pool=rules.pool.output.pool,
+    output:
+        trainings=f"{RESULTS}/truth/{{space}}/shard{{shard}}.parquet",
+        timing=f"{RESULTS}/truth/{{space}}/shard{{shard}}.timing.json",
+    log:
+        f"{LOGS}/truth/{{space}}/shard{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/truth/{{space}}/shard{{shard}}.tsv"
+    params:
+        config=lambda wildcards: PLAN.truth(wildcards.space),
+        seeds=STUDY.pool.seeds,
+        repeated=STUDY.pool.repeated,
+        shards=STUDY.pool.shards,
+        state=f"{STATE}/truth/{{space}}/shard{{shard}}",
+        progress=f"{STATE}/progress/truth-{{space}}-{{shard}}.json",
+    threads: 1
+    resources:
+        mem_mb=megabytes(2500),
+        runtime=minutes(240),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Ground truth of {wildcards.space}, share {wildcards.shard}: training architectures stand-alone"
+    shell:
+        "{PYTHON} {SCRIPTS}/truth.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --seeds {params.seeds} --repeated {params.repeated} --shard {wildcards.shard} --shards {params.shards}"
+        " --output {output.trainings:q} --timing {output.timing:q}"
+        " --state {params.state:q} --progress {params.progress:q} --threads {threads}"
+        " --device {PLAN.config.device:q} --log {log:q}"
+
+
+rule pool_truth:
+    input:
+        pool=rules.pool.output.pool,
+        trainings=expand(rules.truth.output.trainings, shard=range(STUDY.pool.shards), allow_missing=True),
+    output:
+        pool=f"{RESULTS}/pools/{{space}}.parquet",
+    log:
+        f"{LOGS}/pool_truth/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pool_truth/{{space}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Putting the ground truth of {wildcards.space} together"
+    shell:
+        "{PYTHON} {SCRIPTS}/pool_truth.py --pool {input.pool:q} --trainings {input.trainings:q}"
+        " --output {output.pool:q} --log {log:q}"

@@ -1,0 +1,31 @@
+# From scores and ground truth to numbers.
+rule metrics:
+    input:
+        images=rules.data.output.images,
+        pools=expand(rules.pool_truth.output.pool, space=STUDY.spaces),
+        scores=[f"{RESULTS}/runs/{run}/scores.parquet" for run in PLAN.runs],
+        summaries=[f"{RESULTS}/runs/{run}/run.json" for run in PLAN.runs],
+    output:
+        metrics=f"{RESULTS}/metrics.parquet",
+        references=f"{RESULTS}/references.parquet",
+        spaces=f"{RESULTS}/spaces.json",
+    log:
+        f"{LOGS}/metrics.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/metrics.tsv"
+    params:
+        config=PLAN.metrics(),
+        study=str(PLAN.study_file),
+        results=RESULTS,
+    threads: 2
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    conda:
+        "../../envs/analysis.yaml"
+    message:
+        "Measuring all runs of study {STUDY.study}"
+    shell:
+        "{PYTHON} {SCRIPTS}/metrics.py --study-file {params.study:q} --results {params.results:q}"
+        " --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
+        " --spaces {output.spaces:q} --threads {threads} --log {log:q}"

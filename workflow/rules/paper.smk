@@ -1,0 +1,103 @@
+# Tables and figures: one rule each, named `table_NAME` and `figure_NAME`. Their programs and modules are inputs, so an
+# edit of one draws that one again.
+from supernet.paper.catalogue import figure_names, figure_sources, table_names, table_sources
+
+MEASURED = [rules.metrics.output.metrics, rules.metrics.output.references, rules.metrics.output.spaces]
+SEARCHED = [
+    path.format(space=space, seed=seed)
+    for path in (rules.search.output.found, rules.search.output.cost)
+    for space in STUDY.spaces
+    for seed in PLAN.seeds(space)
+]
+POOLS = expand(rules.pool_truth.output.pool, space=STUDY.spaces)
+BASELINE_SCORES = [
+    f"{RESULTS}/runs/{space}/baseline/seed{seed}/scores.parquet"
+    for space in STUDY.spaces
+    for seed in PLAN.seeds(space)
+]
+TABLE_INPUTS = {"factors": [], "spaces": MEASURED + SEARCHED, "search": MEASURED + SEARCHED}
+FIGURE_INPUTS = {"kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES, "search": MEASURED + POOLS + SEARCHED}
+TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
+FIGURES = {name: f"{RESULTS}/figures/{name}" for name in figure_names(STUDY)}
+
+
+for name, stem in TABLES.items():
+
+    rule:
+        name:
+            f"table_{name}"
+        input:
+            program=source("scripts/table.py"),
+            modules=[source(path) for path in table_sources(name)],
+            results=TABLE_INPUTS.get(name, MEASURED),
+        output:
+            multiext(stem, ".csv", ".md", ".tex"),
+        log:
+            f"{LOGS}/table/{name}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/table/{name}.tsv"
+        params:
+            name=name,
+            stem=stem,
+            results=RESULTS,
+            study=str(PLAN.study_file),
+            config=PLAN.paper(),
+        threads: 1
+        resources:
+            mem_mb=megabytes(1000),
+            runtime=minutes(10),
+        conda:
+            "../../envs/analysis.yaml"
+        message:
+            "Table {params.name}"
+        shell:
+            "{PYTHON} {SCRIPTS}/table.py {params.name:q} --study-file {params.study:q}"
+            " --results {params.results:q} --output-stem {params.stem:q} --log {log:q}"
+
+
+for name, stem in FIGURES.items():
+
+    rule:
+        name:
+            f"figure_{name}"
+        input:
+            program=source("scripts/figure.py"),
+            modules=[source(path) for path in figure_sources(name)],
+            results=FIGURE_INPUTS.get(name, MEASURED),
+        output:
+            multiext(stem, ".pdf", ".png", ".csv", ".md"),
+        log:
+            f"{LOGS}/figure/{name}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figure/{name}.tsv"
+        params:
+            name=name,
+            stem=stem,
+            results=RESULTS,
+            study=str(PLAN.study_file),
+            config=PLAN.paper(),
+        threads: 1
+        resources:
+            mem_mb=megabytes(1000),
+            runtime=minutes(10),
+        conda:
+            "../../envs/analysis.yaml"
+        message:
+            "Figure {params.name}"
+        shell:
+            "{PYTHON} {SCRIPTS}/figure.py {params.name:q} --study-file {params.study:q}"
+            " --results {params.results:q} --output-stem {params.stem:q} --log {log:q}"
+
+
+rule tables:
+    input:
+        [f"{stem}{suffix}" for stem in TABLES.values() for suffix in (".csv", ".md", ".tex")],
+    message:
+        "All tables of study {STUDY.study}"
+
+
+rule figures:
+    input:
+        [f"{stem}{suffix}" for stem in FIGURES.values() for suffix in (".pdf", ".png", ".csv", ".md")],
+    message:
+        "All figures of study {STUDY.study}"

@@ -1,0 +1,96 @@
+# Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
+# code never trains again by itself.
+rule train:
+    input:
+        images=rules.data.output.images,
+        pool=rules.pool.output.pool,
+    output:
+        curve=f"{RESULTS}/runs/{RUN}/curve.parquet",
+        weights=f"{RESULTS}/runs/{RUN}/weights.safetensors",
+        scores=f"{RESULTS}/runs/{RUN}/scores.parquet",
+        summary=f"{RESULTS}/runs/{RUN}/run.json",
+        timing=f"{RESULTS}/runs/{RUN}/timing.json",
+    log:
+        f"{LOGS}/train/{RUN}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{RUN}.tsv"
+    params:
+        config=lambda wildcards: PLAN.run(wildcards.space, wildcards.setting, wildcards.seed),
+        # Not an output: Snakemake would delete it when the job starts again.
+        state=f"{STATE}/runs/{RUN}",
+        progress=f"{STATE}/progress/{{space}}-{{setting}}-{{seed}}.json",
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(240),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Super-net of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}: training and scoring"
+    shell:
+        "{PYTHON} {SCRIPTS}/train.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
+        " --summary {output.summary:q} --timing {output.timing:q}"
+        " --state {params.state:q} --progress {params.progress:q} --threads {threads}"
+        " --checkpoint-seconds {PLAN.config.checkpoint_seconds} --device {PLAN.config.device:q} --log {log:q}"
+
+
+# On request only: the scores of a finished run once more, from its weights.
+rule score:
+    input:
+        images=rules.data.output.images,
+        pool=rules.pool.output.pool,
+        weights=rules.train.output.weights,
+    output:
+        scores=f"{RESULTS}/rescored/{RUN}/scores.parquet",
+    log:
+        f"{LOGS}/score/{RUN}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/score/{RUN}.tsv"
+    params:
+        config=lambda wildcards: PLAN.run(wildcards.space, wildcards.setting, wildcards.seed),
+        progress=f"{STATE}/progress/score-{{space}}-{{setting}}-{{seed}}.json",
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(120),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Scoring the pool of {wildcards.space} again with {wildcards.setting}, seed {wildcards.seed}"
+    shell:
+        "{PYTHON} {SCRIPTS}/score.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --weights {input.weights:q} --scores {output.scores:q} --progress {params.progress:q}"
+        " --threads {threads} --device {PLAN.config.device:q} --log {log:q}"
+
+
+rule search:
+    input:
+        images=rules.data.output.images,
+        pool=rules.pool_truth.output.pool,
+        weights=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/weights.safetensors",
+        summary=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/run.json",
+    output:
+        found=f"{RESULTS}/search/{{space}}/seed{{seed}}.parquet",
+        cost=f"{RESULTS}/search/{{space}}/seed{{seed}}.json",
+        timing=f"{RESULTS}/search/{{space}}/seed{{seed}}.timing.json",
+    log:
+        f"{LOGS}/search/{{space}}/seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/search/{{space}}/seed{{seed}}.tsv"
+    params:
+        config=lambda wildcards: PLAN.search(wildcards.space, wildcards.seed),
+        progress=f"{STATE}/progress/search-{{space}}-{{seed}}.json",
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(120),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Random search in {wildcards.space} on the baseline super-net of seed {wildcards.seed}"
+    shell:
+        "{PYTHON} {SCRIPTS}/search.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
+        " --timing {output.timing:q} --progress {params.progress:q} --threads {threads}"
+        " --device {PLAN.config.device:q} --log {log:q}"
