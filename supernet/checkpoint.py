@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from supernet.errors import UserError
 from supernet.files import publish
 
 
@@ -34,21 +35,37 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and note of this training; None if there is no file, or one of a training with another config."""
-        if not self.path.exists():
+        """Tensors and note of this training; None if there is no file, or one of a training with another config.
+
+        Raises UserError if the file is damaged.
+        """
+        note = self._note()
+        if note is None:
             return None
         with safe_open(self.path, "pt") as file:
-            state = json.loads(file.metadata()["state"])
-            if state["fingerprint"] != self.fingerprint:
-                return None
-            return {name: file.get_tensor(name) for name in file.keys()}, state["note"]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, note  # noqa: SIM118
 
     @property
     def done(self) -> int:
-        """Steps that a training would not repeat: 0 without a usable file."""
-        loaded = self.load()
-        return 0 if loaded is None else int(loaded[1]["done"])
+        """Steps that a training would not repeat: 0 without a usable file. Raises UserError if it is damaged."""
+        note = self._note()
+        return 0 if note is None else int(note["done"])
 
     def discard(self) -> None:
         """Delete the file: the training is complete and its results are written."""
         self.path.unlink(missing_ok=True)
+
+    def _note(self) -> dict[str, Any] | None:
+        """The note of this training, from the head of the file: opening checks that the file has its full length."""
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, "pt") as file:
+                state = json.loads((file.metadata() or {})["state"])
+        except (SafetensorError, KeyError, ValueError) as error:
+            # `save` leaves no such file: the disk did, or a copy that was cut.
+            raise UserError(
+                f"{self.path}: not a whole checkpoint ({error}); delete the file to train from the first step"
+            ) from error
+        note: dict[str, Any] = state["note"]
+        return note if state["fingerprint"] == self.fingerprint else None

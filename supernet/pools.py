@@ -2,25 +2,29 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from supernet.errors import UserError
 from supernet.rng import stream
 from supernet.spaces.base import Space
+
+# Architectures of one draw. A fixed number, because a space may draw in batches of its own: what a later draw gives
+# must not depend on the size of the pool.
+_DRAW = 256
 
 
 def draw_pool(space: Space[Any], size: int, study_seed: int) -> pd.DataFrame:
     """`size` different architectures, uniform over the space: columns arch_id and encoding, sorted by arch_id.
 
     An architecture that is drawn again is passed over, so the pool is a simple random sample without replacement; a
-    larger pool of the same seed contains the smaller one. Raises ValueError if the space is too small.
+    larger pool of the same seed contains the smaller one. Raises UserError if the space is too small.
     """
     if size > space.size:
-        raise ValueError(f"pool size {size}: {space.name} has only {space.size} architectures")
+        raise UserError(f"pool.size {size}: {space.name} has only {space.size} architectures; use a smaller one")
     rng = stream(study_seed, "pool", space.name)
     found: dict[str, str] = {}
     while len(found) < size:
-        for arch in space.sample(rng, "random_a", count=size):
+        for arch in space.sample(rng, "random_a", count=_DRAW):
             if len(found) < size:
                 found.setdefault(space.arch_id(arch), space.format(arch))
     return pd.DataFrame(sorted(found.items()), columns=["arch_id", "encoding"])
@@ -52,6 +56,6 @@ def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     seeds = results.pivot(index="arch_id", columns="seed", values="accuracy").astype(float)
     seeds.columns = [f"truth_seed{seed}" for seed in seeds.columns]
     cost = results.groupby("arch_id")[["parameters", "macs"]].first()
-    truth = pd.Series(np.nanmean(seeds, axis=1) if len(seeds.columns) else np.nan, seeds.index, name="truth")
+    truth = seeds.mean(axis=1).rename("truth")
     table = pool.set_index("arch_id").join([truth, seeds, cost], validate="one_to_one")
     return table.sort_index().reset_index()

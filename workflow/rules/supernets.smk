@@ -18,6 +18,7 @@ rule train:
         config=lambda wildcards: PLAN.run(wildcards.space, wildcards.setting, wildcards.seed),
         # Not an output: Snakemake would delete it when the job starts again.
         state=f"{STATE}/runs/{RUN}",
+        task="{space} {setting} seed {seed}",
         progress=f"{STATE}/progress/{{space}}-{{setting}}-{{seed}}.json",
     threads: 1
     resources:
@@ -31,7 +32,7 @@ rule train:
         "{PYTHON} {SCRIPTS}/train.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
-        " --state {params.state:q} --progress {params.progress:q} --threads {threads}"
+        " --state {params.state:q} --progress {params.progress:q} --task {params.task:q} --threads {threads}"
         " --checkpoint-seconds {PLAN.config.checkpoint_seconds} --device {PLAN.config.device:q} --log {log:q}"
 
 
@@ -49,6 +50,7 @@ rule score:
         f"{RESULTS}/benchmarks/score/{RUN}.tsv"
     params:
         config=lambda wildcards: PLAN.run(wildcards.space, wildcards.setting, wildcards.seed),
+        task="{space} {setting} seed {seed} again",
         progress=f"{STATE}/progress/score-{{space}}-{{setting}}-{{seed}}.json",
     threads: 1
     resources:
@@ -61,7 +63,7 @@ rule score:
     shell:
         "{PYTHON} {SCRIPTS}/score.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --scores {output.scores:q} --progress {params.progress:q}"
-        " --threads {threads} --device {PLAN.config.device:q} --log {log:q}"
+        " --task {params.task:q} --threads {threads} --device {PLAN.config.device:q} --log {log:q}"
 
 
 rule search:
@@ -80,6 +82,7 @@ rule search:
         f"{RESULTS}/benchmarks/search/{{space}}/seed{{seed}}.tsv"
     params:
         config=lambda wildcards: PLAN.search(wildcards.space, wildcards.seed),
+        task="{space} search seed {seed}",
         progress=f"{STATE}/progress/search-{{space}}-{{seed}}.json",
     threads: 1
     resources:
@@ -92,5 +95,5 @@ rule search:
     shell:
         "{PYTHON} {SCRIPTS}/search.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
-        " --timing {output.timing:q} --progress {params.progress:q} --threads {threads}"
+        " --timing {output.timing:q} --progress {params.progress:q} --task {params.task:q} --threads {threads}"
         " --device {PLAN.config.device:q} --log {log:q}"

@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
@@ -42,15 +42,16 @@ class Cell:
 
     @classmethod
     def build(cls, edges: Iterable[Any], concat: Iterable[int] | None = None) -> Self:
-        """A validated cell; without `concat` it concatenates the loose ends (nodes that feed no node)."""
-        pairs = [_edge(number, edge) for number, edge in enumerate(edges)]
-        if len(pairs) != EDGES:
-            raise UserError(f"DARTS: found {len(pairs)} edges in a cell; expected {EDGES}")
+        """A validated cell; without `concat` it concatenates the loose ends (nodes that feed no node).
+
+        Raises UserError where an edge, their number or the concatenated states are wrong.
+        """
+        found = _listed(edges, "edges")
+        if len(found) != EDGES:
+            raise UserError(f"DARTS: found {len(found)} edges in a cell; expected {EDGES}")
+        pairs = [_edge(number, edge) for number, edge in enumerate(found)]
         ordered = [pair for node in range(NODES) for pair in sorted(pairs[2 * node : 2 * node + 2], key=_by_input)]
-        states = loose_ends(ordered) if concat is None else tuple(sorted(concat))
-        if not states or len(set(states)) != len(states) or not set(states) <= set(range(2, 2 + NODES)):
-            raise UserError(f"DARTS: found concat {states}; expected distinct states from 2 to {NODES + 1}")
-        return cls(tuple(ordered), states)
+        return cls(tuple(ordered), loose_ends(ordered) if concat is None else _concat(concat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +124,49 @@ def _parse_text(text: str) -> dict[str, Any]:
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("not a call with keywords")
         return {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"DARTS: {text!r} is not a genotype ({error}); expected Genotype(normal=[…], …)") from None
 
 
 def _literal(node: ast.expr) -> Any:
     # The published genotypes write `range(2, 6)` for the concatenated states.
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
-        return list(range(*(ast.literal_eval(argument) for argument in node.args)))
+        return range(*(ast.literal_eval(argument) for argument in node.args))
     return ast.literal_eval(node)
 
 
+def _listed(values: Any, name: str) -> Sequence[Any]:
+    if not isinstance(values, Iterable) or isinstance(values, str | Mapping):
+        raise UserError(f"DARTS: found {values!r} as the {name} of a cell; expected a list")
+    return values if isinstance(values, Sequence) else list(values)
+
+
+def _concat(states: Any) -> tuple[int, ...]:
+    found = _listed(states, "concat")
+    allowed = range(2, 2 + NODES)
+    if (
+        not 0 < len(found) <= NODES
+        or not all(_is_number(state) and state in allowed for state in found)
+        or len(set(found)) < len(found)
+    ):
+        raise UserError(f"DARTS: found concat {states!r}; expected distinct states from 2 to {NODES + 1}")
+    return tuple(sorted(found))
+
+
 def _edge(number: int, edge: Any) -> tuple[str, int]:
+    if not isinstance(edge, list | tuple) or len(edge) != 2:
+        raise UserError(f"DARTS: edge {number}: found {edge!r}; expected an operation and its input state")
     operation, state = edge
     if operation not in OPERATIONS:
         raise UserError(f"DARTS: edge {number}: found {operation!r}; expected one of {', '.join(OPERATIONS)}")
-    if not isinstance(state, int) or not 0 <= state < 2 + number // 2:
+    if not _is_number(state) or not 0 <= state < 2 + number // 2:
         raise UserError(f"DARTS: edge {number}: found input {state!r}; expected 0 to {1 + number // 2}")
     return operation, state
+
+
+def _is_number(value: Any) -> bool:
+    # A Boolean is an int to Python, but no state.
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _by_input(edge: tuple[str, int]) -> tuple[int, int]:

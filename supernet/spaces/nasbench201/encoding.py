@@ -51,8 +51,17 @@ def parse(source: Any) -> Cell:
     if isinstance(source, str):
         return _parse_text(source)
     if isinstance(source, Sequence):
-        return Cell(tuple(OPERATIONS[op] if isinstance(op, int) else op for op in source))
+        return Cell(tuple(map(_operation, source)))
     raise UserError(f"NASBench-201: found {source!r}; expected an architecture string or six operations")
+
+
+def _operation(source: Any) -> Any:
+    # A Boolean is an int to Python, but no operation number.
+    if not isinstance(source, int) or isinstance(source, bool):
+        return source
+    if not 0 <= source < len(OPERATIONS):
+        raise UserError(f"NASBench-201: found operation number {source}; expected 0 to {len(OPERATIONS) - 1}")
+    return OPERATIONS[source]
 
 
 def _parse_text(text: str) -> Cell:

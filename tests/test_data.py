@@ -1,0 +1,156 @@
+"""Images: split, normalisation and augmentation, against references that take one image at a time."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tiny import raw_images
+from torch import Tensor
+
+from supernet.data import Augmenter, Images, Splits, split
+from supernet.errors import UserError
+from supernet.study import Data
+from supernet.train import steps_in_epoch
+
+
+def numbered(count: int) -> Images:
+    """Image n has the label n and pixels that tell n."""
+    pixels = torch.arange(count, dtype=torch.uint8)[:, None, None, None].expand(count, 1, 8, 8).contiguous()
+    return Images(pixels, torch.arange(count))
+
+
+def parts(splits: Splits) -> list[list[int]]:
+    return [part.labels.tolist() for part in (splits.train, splits.scoring, splits.test)]
+
+
+def config(**values: Any) -> Data:
+    return Data(name="digits", **values)
+
+
+@pytest.mark.parametrize("count", [100, 101, 119])
+def test_splits_are_disjoint_and_complete(count: int) -> None:
+    splits = split(numbered(count), config(test_portion=0.25, scoring_portion=0.2), 3)
+    train, scoring, test = parts(splits)
+    assert sorted(train + scoring + test) == list(range(count))
+    assert len(test) == round(count / 4)
+    assert len(scoring) == round((count - len(test)) / 5)
+    assert splits.classes == count
+    for part in (splits.train, splits.scoring, splits.test):
+        assert part.pixels[:, 0, 0, 0].tolist() == part.labels.tolist()
+
+
+def test_split_is_a_function_of_the_study_seed() -> None:
+    first, again, other = (split(numbered(100), config(), seed) for seed in (0, 0, 1))
+    assert parts(first) == parts(again)
+    assert all(a != b for a, b in zip(parts(first), parts(other), strict=True))
+    # The scoring portion moves images between scoring and training alone.
+    assert parts(split(numbered(100), config(scoring_portion=0.5), 0))[2] == parts(first)[2]
+
+
+def test_portions_are_nested_and_count_from_the_whole_training_set() -> None:
+    splits = split(numbered(200), config(test_portion=0.5, scoring_portion=0.1), 0)
+    before: set[int] = set()
+    for portion, count in [(0.01, 1), (0.25, 25), (0.29, 29), (0.57, 57), (0.9, 90)]:
+        labels = splits.training_images(portion).labels.tolist()
+        assert len(labels) == count
+        assert before < set(labels) <= set(splits.train.labels.tolist())
+        before = set(labels)
+
+
+@pytest.mark.parametrize("portion", [0.91, 1.0, 0.001])
+def test_impossible_portions(portion: float) -> None:
+    splits = split(numbered(200), config(test_portion=0.5, scoring_portion=0.1), 0)
+    with pytest.raises(UserError, match=f"train_portion {portion}: .* 90 are outside the scoring split"):
+        splits.training_images(portion)
+
+
+def test_training_set_has_zero_mean_and_unit_variance_by_channel() -> None:
+    splits = split(raw_images(400, in_channels=3), config(), 0)
+    values = splits.normalise(splits.train.pixels)
+    assert values.dtype == torch.float32
+    torch.testing.assert_close(values.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(values.var((0, 2, 3)), torch.ones(3), atol=1e-4, rtol=0)
+    # The test set is normalised by the training set's statistics.
+    test = splits.test.pixels.double() / 255
+    expected = (test - splits.mean[:, None, None]) / splits.std[:, None, None]
+    torch.testing.assert_close(splits.normalise(splits.test.pixels), expected.float(), atol=1e-5, rtol=1e-5)
+
+
+def one_image(image: NDArray[np.uint8], top: int, left: int, flip: bool, padding: int) -> NDArray[np.uint8]:
+    """The crop at (top, left) of the zero-padded (C, H, W) image, and its mirror image."""
+    height, width = image.shape[1:]
+    padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
+    crop = padded[:, top : top + height, left : left + width]
+    return crop[:, :, ::-1] if flip else crop
+
+
+@pytest.mark.parametrize(("padding", "flip"), [(2, True), (4, False), (0, True)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_batches_are_crops_and_flips_of_single_images(padding: int, flip: bool, channels_last: bool) -> None:
+    data = config(crop_padding=padding, flip=flip)
+    splits = split(raw_images(80, in_channels=2, height=8, width=6), data, 0)
+    epoch = Augmenter(splits.train, splits, data, channels_last).epoch(seed=5, epoch=1, batch_size=16)
+    for number in range(2):
+        images, labels = epoch.batch(number)
+        chosen = slice(16 * number, 16 * (number + 1))
+        indices = epoch.order[chosen]
+        assert images.is_contiguous(
+            memory_format=torch.channels_last if channels_last else torch.contiguous_format
+        )
+        assert torch.equal(labels, splits.train.labels[indices])
+        expected = [
+            one_image(splits.train.pixels[i].numpy(), int(t), int(c), bool(f), padding)
+            for i, t, c, f in zip(
+                indices, epoch.top[chosen], epoch.left[chosen], epoch.flip[chosen], strict=True
+            )
+        ]
+        assert torch.equal(images, splits.normalise(torch.from_numpy(np.stack(expected))))
+
+
+def test_crops_and_flips_cover_their_range_evenly() -> None:
+    splits = split(raw_images(2_400), config(crop_padding=1), 0)
+    epoch = Augmenter(splits.train, splits, config(crop_padding=1), False).epoch(
+        seed=0, epoch=0, batch_size=10
+    )
+    count = len(splits.train)
+    for offsets in (epoch.top, epoch.left):
+        assert offsets.unique().tolist() == [0, 1, 2]
+        assert float((offsets == 0).double().mean()) == pytest.approx(1 / 3, abs=4 * (2 / 9 / count) ** 0.5)
+    assert float(epoch.flip.double().mean()) == pytest.approx(0.5, abs=4 * (0.25 / count) ** 0.5)
+    assert sorted(epoch.order.tolist()) == list(range(count))
+    still = Augmenter(splits.train, splits, config(flip=False), False).epoch(seed=0, epoch=0, batch_size=10)
+    assert not still.flip.any()
+
+
+def test_epochs_are_streams_of_their_own() -> None:
+    splits = split(raw_images(80), config(), 0)
+    augmenter = Augmenter(splits.train, splits, config(), False)
+
+    def choices(seed: int, epoch: int) -> list[Tensor]:
+        found = augmenter.epoch(seed, epoch, 16)
+        return [found.order, found.top, found.left, found.flip]
+
+    late = choices(0, 7)
+    choices(0, 6)  # asked for in any order, an epoch is the same
+    assert all(map(torch.equal, late, choices(0, 7)))
+    for seed, epoch in [(0, 6), (1, 7)]:
+        assert not any(map(torch.equal, late, choices(seed, epoch)))
+
+
+def test_batch_size_does_not_change_an_epoch() -> None:
+    splits = split(raw_images(80), config(), 0)
+    augmenter = Augmenter(splits.train, splits, config(), False)
+    small, large = augmenter.epoch(0, 0, 8), augmenter.epoch(0, 0, 16)
+    pairs = [torch.cat(pair) for pair in zip(small.batch(2), small.batch(3), strict=True)]
+    assert all(map(torch.equal, pairs, large.batch(1)))
+
+
+def test_steps_are_full_batches() -> None:
+    images = raw_images(50)
+    assert [steps_in_epoch(images, size) for size in (50, 25, 24, 16)] == [1, 2, 2, 3]
+    with pytest.raises(
+        UserError, match="batch_size 51: there are only 50 training images; use a smaller one"
+    ):
+        steps_in_epoch(images, 51)

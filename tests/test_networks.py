@@ -1,0 +1,302 @@
+"""Super-nets of all spaces against stand-alone networks with the same weights."""
+
+import copy
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import (
+    BATCH_NORMS,
+    SIZES,
+    SPACES,
+    Origins,
+    copy_weights,
+    origins,
+    random_images,
+    raw_images,
+    shared_gradients,
+    small_splits,
+    standalone,
+    supernet,
+)
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from supernet.data import Augmenter
+from supernet.errors import UserError
+from supernet.nn.norm import statistics
+from supernet.paths import epoch_paths, passes_per_step
+from supernet.spaces import load
+from supernet.spaces.base import Space
+from supernet.study import Data
+from supernet.train import Recipe, Trainer
+from supernet.truth import multiply_adds
+
+IMAGES = random_images(3)
+LABELS = torch.tensor([0, 1, 4])
+
+# Architectures that share weights within themselves, or have parts that nothing reaches.
+SPECIAL: dict[str, list[Any]] = {
+    "nasbench101": ["IO:1", "I3O:11/1", "I3131O:11110/0001/001/01/1"],
+    "nasbench201": [["none"] * 6, ["none", "none", "nor_conv_3x3", "none", "none", "nor_conv_1x1"]],
+    "darts": [
+        {"normal": [(op, state)] * 2 + [("sep_conv_3x3", 1)] * 2 + [(op, 2)] * 2 + [("none", 0)] * 2,
+         "reduce": [(op, state)] * 2 + [("none", 0)] * 2 + [(op, 3)] * 2 + [("skip_connect", 0)] * 2}
+        for op, state in (("dil_conv_5x5", 0), ("skip_connect", 1), ("none", 1))
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(params=SPACES.values(), ids=SPACES)
+def space(request: pytest.FixtureRequest) -> Space[Any]:
+    return request.param  # type: ignore[no-any-return]
+
+
+def architectures(space: Space[Any], count: int, seed: int = 0) -> list[Any]:
+    special = [space.parse(source) for source in SPECIAL[space.name]]
+    return special + space.sample(np.random.default_rng(seed), count=count)
+
+
+def same_weights(
+    space: Space[Any], shared: nn.Module, arch: Any, batch_norm: str
+) -> tuple[nn.Module, Origins]:
+    own = standalone(space, arch, batch_norm)
+    sources = origins(space, shared, own, arch)
+    copy_weights(shared, own, sources)
+    return own, sources
+
+
+@pytest.mark.parametrize("batch_norm", BATCH_NORMS)
+def test_restricted_supernet_is_the_standalone_network(space: Space[Any], batch_norm: str) -> None:
+    """13 random architectures for each of the four values, 52 in all, and the special ones."""
+    shared = supernet(space, batch_norm)
+    for arch in architectures(space, 13, seed=BATCH_NORMS.index(batch_norm)):
+        own, _ = same_weights(space, shared, arch, batch_norm)
+        for mode in ("batch", "tracked" if "tracking" in batch_norm else "recalibrated"):
+            torch.testing.assert_close(
+                evaluated(shared, arch, mode), evaluated(own, arch, mode), rtol=0, atol=1e-10
+            )
+
+
+def evaluated(network: nn.Module, arch: Any, mode: Any, images: Tensor = IMAGES) -> Tensor:
+    with torch.no_grad():
+        if mode == "recalibrated":
+            with statistics(network, "recalibrating"):
+                network(random_images(4, 1), arch)
+                network(random_images(4, 2), arch)
+        with statistics(network, mode):
+            logits: Tensor = network(images, arch)
+    assert torch.isfinite(logits).all()
+    return logits
+
+
+@pytest.mark.parametrize("batch_norm", ["affine+tracking", "none"])
+def test_gradients_reach_exactly_the_active_path(space: Space[Any], batch_norm: str) -> None:
+    """Gradients are the stand-alone ones at their places, zero beside them in the same tensor, else None."""
+    shared = supernet(space, batch_norm)
+    for arch in architectures(space, 6):
+        own, sources = same_weights(space, shared, arch, batch_norm)
+        for network in (shared, own):
+            network.zero_grad(set_to_none=True)
+            F.cross_entropy(network(IMAGES, arch), LABELS).backward()
+        expected = shared_gradients(own, shared, sources)
+        found = {name: p.grad for name, p in shared.named_parameters() if p.grad is not None}
+        assert found.keys() == expected.keys()
+        for name, gradient in found.items():
+            torch.testing.assert_close(gradient, expected[name], rtol=1e-9, atol=1e-12)
+
+
+def test_training_tracks_the_statistics_of_the_active_path_alone(space: Space[Any]) -> None:
+    shared = supernet(space)
+    fresh = copy.deepcopy(shared.state_dict())
+    for arch in architectures(space, 4):
+        shared.load_state_dict(fresh)
+        own, sources = same_weights(space, shared, arch, "affine+tracking")
+        for network in (shared, own):
+            network(IMAGES, arch)
+        # Two equal edges of a DARTS node update one statistic twice, their stand-alone ones once each.
+        repeated = {name for name, times in Counter(s for s, _ in sources.values()).items() if times > 1}
+        expected = {name: value.clone() for name, value in fresh.items()}
+        for name, value in own.state_dict().items():
+            source, places = sources[name]
+            expected[source].view(-1)[places.flatten()] = value.flatten()
+        for name, value in shared.state_dict().items():
+            if name not in repeated:
+                torch.testing.assert_close(value, expected[name], rtol=1e-9, atol=1e-12)
+
+
+def test_cost_of_a_path_is_that_of_its_standalone_network(space: Space[Any]) -> None:
+    """Multiply-adds grow neither with the operations that are left out nor with the shared widths."""
+    shared, shape = supernet(space).to("meta"), IMAGES.shape[1:]
+    archs = architectures(space, 3)
+    costs = [multiply_adds(standalone(space, arch), arch, shape) for arch in archs]
+    assert [multiply_adds(shared, arch, shape) for arch in archs] == costs
+    assert len(set(costs)) > 2
+
+
+def test_channels_last_changes_rounding_alone(space: Space[Any]) -> None:
+    shared = supernet(space).float()
+    last = copy.deepcopy(shared).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = random_images(4).float()
+    reordered = images.contiguous(memory_format=torch.channels_last)
+    for arch in architectures(space, 6):
+        # By `batch`, a constant channel would blow rounding up by 1/sqrt(eps) = 316.
+        plain = evaluated(shared, arch, "tracked", images)
+        torch.testing.assert_close(evaluated(last, arch, "tracked", reordered), plain, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("law", ["random_a", "random_nas"])
+def test_paths_are_one_architecture_a_step(law: str) -> None:
+    groups = epoch_paths(SPACES["nasbench101"], law, seed=1, epoch=2, steps=7)
+    assert [len(group) for group in groups] == [1] * 7
+    assert groups == epoch_paths(SPACES["nasbench101"], law, seed=1, epoch=2, steps=7)
+    assert groups != epoch_paths(SPACES["nasbench101"], law, seed=1, epoch=3, steps=7)
+    assert groups != epoch_paths(SPACES["nasbench101"], law, seed=2, epoch=2, steps=7)
+    assert passes_per_step(SPACES["nasbench101"], law) == 1
+
+
+def test_fairnas_paths_are_groups_of_one_topology(space: Space[Any]) -> None:
+    groups = epoch_paths(space, "fairnas", seed=1, epoch=2, steps=7)
+    assert [len(group) for group in groups] == [passes_per_step(space, "fairnas")] * 7
+    assert passes_per_step(space, "fairnas") == len(space.operations)
+    assert groups == epoch_paths(space, "fairnas", seed=1, epoch=2, steps=7)
+    for group in groups:
+        assert len({topology(space.name, arch) for arch in group}) == 1
+
+
+def topology(name: str, arch: Any) -> Any:
+    if name == "nasbench101":
+        return arch.matrix
+    if name == "darts":
+        return tuple(
+            (*(state for _, state in cell.edges), cell.concat) for cell in (arch.normal, arch.reduce)
+        )
+    return None
+
+
+# (number of the state an edge leaves, number of the state it enters, operation), and its candidates in the
+# last cell.
+Position = tuple[int, int, str]
+
+
+def positions(space: Space[Any], arch: Any) -> list[tuple[str, Position]]:
+    """The positions of an architecture with the prefix of their operations in the super-net's last cell."""
+    if space.name == "nasbench101":
+        names = enumerate(arch.operations[1:-1])
+        return [(f"stacks.2.0.vertices.{vertex}.operations.", (0, 1, op)) for vertex, op in names]
+    if space.name == "nasbench201":
+        edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+        named = enumerate(zip(edges, arch.operations, strict=True))
+        return [(f"stages.2.0.edges.{n}.", (source, target, op)) for n, ((source, target), op) in named]
+    return [
+        (f"cells.{SIZES['darts'].layers - 1}.operations.node{n // 2}_from{state}_", (state, 2 + n // 2, op))
+        for n, (op, state) in enumerate(arch.normal.edges)
+    ]
+
+
+def alive(found: list[Position], inputs: set[int], outputs: set[int], shifts: bool) -> list[bool]:
+    """Whether an edge carries more than zeros to an output; `shifts` says that a convolution of zeros is not zero."""
+    fed, used, carries = set(inputs), set(outputs), []
+    for source, target, operation in found:
+        carries.append(operation != "none" and (source in fed or (shifts and "conv" in operation)))
+        if carries[-1]:
+            fed.add(target)
+    for source, target, operation in reversed(found):
+        if operation != "none" and target in used:
+            used.add(source)
+    return [carry and target in used for carry, (_, target, _) in zip(carries, found, strict=True)]
+
+
+@pytest.mark.parametrize("batch_norm", ["affine+tracking", "none"])
+def test_fairnas_updates_each_operation_once_unless_its_edge_is_dead(
+    space: Space[Any], batch_norm: str
+) -> None:
+    """Each operation of each position is in one model of a group; an edge that `none` cuts off there has no
+    gradient.
+
+    NASBench-101 has no `none`: every operation of every vertex is updated exactly once. Elsewhere an
+    operation is updated exactly once if its edge is alive in its model, else not at all: then the super-net's
+    function does not depend on it. Two edges of a DARTS node from the same state share their operations,
+    which are updated once for each.
+    """
+    shared = supernet(space, batch_norm)
+    dead = 0
+    for group in space.fair_groups(np.random.default_rng(0), 3):
+        found, expected = Counter[str](), Counter[str]()
+        for arch in group:
+            shared.zero_grad(set_to_none=True)
+            F.cross_entropy(shared(IMAGES, arch), LABELS).backward()
+            updated = [name for name, parameter in shared.named_parameters() if parameter.grad is not None]
+            named = positions(space, arch)
+            inputs, outputs = ends(space, arch)
+            lives = alive([position for _, position in named], inputs, outputs, batch_norm != "none")
+            for (prefix, (_, _, operation)), live in zip(named, lives, strict=True):
+                if "conv" in operation:
+                    module = f"{prefix}{operation}."
+                    found[module] += any(name.startswith(module) for name in updated)
+                    expected[module] += live
+                    dead += not live
+        # Where one of two edges that share an operation is alive, the gradient is there for both.
+        assert all(found[m] == times for m, times in expected.items() if expected_once(space, m, group))
+        assert all((found[m] > 0) == (times > 0) for m, times in expected.items())
+    assert (dead > 0) == (space.name != "nasbench101")
+
+
+def ends(space: Space[Any], arch: Any) -> tuple[set[int], set[int]]:
+    """States of the last cell that its input or the cells before give, and states that its output takes."""
+    if space.name == "darts":
+        return {0, 1}, set(arch.normal.concat)
+    return {0}, {1} if space.name == "nasbench101" else {3}
+
+
+def expected_once(space: Space[Any], module: str, group: tuple[Any, ...]) -> bool:
+    """Whether one edge alone has the operation."""
+    prefixes = [prefix for prefix, _ in positions(space, group[0])]
+    return sum(module.startswith(prefix) for prefix in prefixes) == 1
+
+
+@pytest.mark.parametrize("mean", [False, True])
+def test_fairnas_step_adds_or_averages_the_gradients_of_its_models(space: Space[Any], mean: bool) -> None:
+    """One step by the trainer against SGD by hand: the group's gradient, one clip, weight decay, one step."""
+    splits = small_splits()
+    (group,) = space.fair_groups(np.random.default_rng(3), 1)
+    recipe = Recipe(1, 1, 8, 0.1, 0.001, 0.01, 0.9, 0.5, len(group), mean)
+    augmenter = Augmenter(splits.train, splits, Data(name="digits"), channels_last=False)
+    network = supernet(space).float()
+    reference = copy.deepcopy(network).train()
+    trained = Trainer(network, recipe, augmenter, lambda *_: [group], seed=0).run()
+    assert (trained.passes, trained.steps) == (len(group), 1)
+
+    images, labels = augmenter.epoch(0, 0, 8).batch(0)
+    losses = [F.cross_entropy(reference(images, arch), labels) for arch in group]
+    assert trained.curve[0]["loss"] == pytest.approx(
+        sum(map(float, torch.stack(losses).detach())) / len(group), rel=1e-5
+    )
+    (torch.stack(losses).mean() if mean else torch.stack(losses).sum()).backward()
+    gradients = [p.grad for p in reference.parameters() if p.grad is not None]
+    norm = torch.stack([g.norm() for g in gradients]).norm()
+    for (name, found), before in zip(network.named_parameters(), reference.parameters(), strict=True):
+        expected = before.detach()
+        if before.grad is not None:
+            expected = expected - 0.1 * (before.grad * min(1.0, 0.5 / float(norm)) + 0.01 * expected)
+        torch.testing.assert_close(found.detach(), expected, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_one_cell_fewer_or_unknown_names_are_errors() -> None:
+    with pytest.raises(UserError, match="found 4 layers; expected a multiple of 3"):
+        SPACES["nasbench101"].build_supernet(channels=4, layers=4)
+    with pytest.raises(
+        UserError, match="found space 'enas'; expected one of nasbench101, nasbench201, darts"
+    ):
+        load("enas")
+    with pytest.raises(ValueError, match="batch_norm: found 'affine\\+wsbn'; expected affine\\+tracking"):
+        SPACES["darts"].build_supernet(channels=4, layers=3, batch_norm="affine+wsbn")
+
+
+def test_standalone_is_called_with_images_alone(space: Space[Any]) -> None:
+    size = SIZES[space.name]
+    arch = space.sample(np.random.default_rng(0))
+    network = space.build_standalone(arch, size.channels, size.layers, num_classes=7, in_channels=3)
+    assert network(raw_images(4, in_channels=3).pixels.float()).shape == (4, 7)

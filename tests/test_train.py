@@ -1,0 +1,343 @@
+"""The training loop: schedule, updates, divergence, checkpoints, and the trainers that configs give."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny import SIZES, SPACES, small_splits
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from supernet.build import build_supernet, load_supernet, supernet_trainer
+from supernet.checkpoint import Checkpoint
+from supernet.data import Augmenter
+from supernet.errors import UserError
+from supernet.study import Run
+from supernet.train import Recipe, Trained, Trainer
+
+SPLITS = small_splits()
+RECIPE = Recipe(
+    steps=10,
+    steps_per_epoch=4,
+    batch_size=8,
+    learning_rate=0.1,
+    final_learning_rate=0.001,
+    weight_decay=0.01,
+    momentum=0.9,
+    clip=5.0,
+)
+ARCHS = SPACES["nasbench201"].sample(np.random.default_rng(0), count=10)
+
+
+def run_of(
+    space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] | None = None, **factors: Any
+) -> Run:
+    """A run on 32 training images: 4 steps an epoch, 2 epochs."""
+    size = SIZES[space]
+    setting = {
+        "batch_norm": "affine+tracking", "learning_rate": 0.05, "epochs": 2, "weight_decay": 1e-3,
+        "path_sampling": "random_a", "layers": size.layers, "train_portion": 0.54, "batch_size": 8,
+        "channels": size.channels,
+    }  # fmt: skip
+    return Run.model_validate(
+        {
+            "space": space,
+            "setting": setting | factors,
+            "seed": seed,
+            "study_seed": 0,
+            "data": {"name": "digits", "crop_padding": 2},
+            "protocol": protocol or {},
+            "scoring": {},
+        }
+    )
+
+
+def trainer_of(run: Run) -> Trainer:
+    space = SPACES[run.space]
+    return supernet_trainer(run, space, build_supernet(run, space, SPLITS), SPLITS)
+
+
+def trainer_by_hand(archs: list[Any], recipe: Recipe = RECIPE) -> Trainer:
+    """A trainer of given architectures, one after the other, in each epoch."""
+    run = run_of()
+    network = build_supernet(run, SPACES["nasbench201"], SPLITS)
+    augmenter = Augmenter(SPLITS.train, SPLITS, run.data, channels_last=True)
+    return Trainer(network, recipe, augmenter, lambda _, steps: [(arch,) for arch in archs[:steps]], seed=0)
+
+
+def state(trainer: Trainer) -> dict[str, Tensor]:
+    """Weights, statistics and momentum."""
+    momenta = {
+        f"momentum.{name}": trainer.optimizer.state[parameter]["momentum_buffer"]
+        for name, parameter in trainer.network.named_parameters()
+        if "momentum_buffer" in trainer.optimizer.state[parameter]
+    }
+    return {name: value.clone() for name, value in (trainer.network.state_dict() | momenta).items()}
+
+
+def same_bits(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    """Whether all tensors agree to the bit; a NaN equals itself."""
+    return one.keys() == two.keys() and all(
+        torch.equal(value.nan_to_num(nan=-7e33), two[name].nan_to_num(nan=-7e33))
+        for name, value in one.items()
+    )
+
+
+class KilledError(Exception):
+    """The process is killed here."""
+
+
+class Watcher:
+    """Stands in for `Progress`: notes the steps, and kills or calls back at one of them."""
+
+    def __init__(self, kill_at: int | None = None, at: dict[int, Any] | None = None) -> None:
+        self.seen: list[int] = []
+        self.kill_at, self.at = kill_at, at or {}
+
+    def update(self, done: int) -> None:
+        self.seen.append(done)
+        if done in self.at:
+            self.at[done]()
+        if done == self.kill_at:
+            raise KilledError
+
+
+def test_learning_rate_is_a_cosine_from_the_first_to_the_last() -> None:
+    assert RECIPE.rate(0) == pytest.approx(0.1)
+    assert RECIPE.rate(RECIPE.steps) == pytest.approx(0.001)
+    assert RECIPE.rate(RECIPE.steps // 2) == pytest.approx((0.1 + 0.001) / 2)
+    rates = [RECIPE.rate(step) for step in range(RECIPE.steps + 1)]
+    assert rates == sorted(rates, reverse=True)
+    # torch's own schedule.
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, RECIPE.steps, eta_min=0.001)
+    for rate in rates:
+        assert rate == pytest.approx(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+
+
+def plain_training(trainer: Trainer, archs: list[Any], until: int) -> list[float]:
+    """Losses of a training by the book, on the trainer's network: one tensor at a time, no checkpoint."""
+    recipe, network = trainer.recipe, trainer.network.train()
+    momenta: dict[str, Tensor] = {}
+    losses = []
+    for step in range(until):
+        number, position = divmod(step, recipe.steps_per_epoch)
+        images, labels = trainer.augmenter.epoch(trainer.seed, number, recipe.batch_size).batch(position)
+        network.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(network(images, archs[position]), labels)
+        losses.append(float(loss.detach()))
+        loss.backward()
+        touched = {name: p for name, p in network.named_parameters() if p.grad is not None}
+        norm = math.sqrt(sum(float(p.grad.square().sum()) for p in touched.values()))  # type: ignore[union-attr]
+        for name, p in touched.items():
+            gradient = p.grad * min(1.0, recipe.clip / norm) + recipe.weight_decay * p.detach()  # type: ignore[operator]
+            momenta[name] = gradient + recipe.momentum * momenta.get(name, torch.zeros_like(p))
+            p.data.sub_(recipe.rate(step) * momenta[name])
+    return losses
+
+
+def test_training_is_sgd_by_the_book() -> None:
+    trainer, reference = trainer_by_hand(ARCHS), trainer_by_hand(ARCHS)
+    trained = trainer.run()
+    losses = plain_training(reference, ARCHS, RECIPE.steps)
+    for name, value in trainer.network.state_dict().items():
+        torch.testing.assert_close(value, reference.network.state_dict()[name], rtol=1e-3, atol=1e-5)
+    assert (trained.steps, trained.passes, trained.diverged_at) == (10, 10, None)
+    # Two epochs of 4 steps, and one that the last step cuts.
+    assert [(row["epoch"], row["step"]) for row in trained.curve] == [(1, 4), (2, 8), (3, 10)]
+    for row, part in zip(trained.curve, (losses[:4], losses[4:8], losses[8:]), strict=True):
+        assert row["loss"] == pytest.approx(sum(part) / len(part), rel=1e-3)
+        assert row["learning_rate"] == RECIPE.rate(int(row["step"]) - 1)
+        assert 0 <= row["accuracy"] <= 1
+
+
+def test_training_learns() -> None:
+    trained = trainer_of(run_of(epochs=12)).run()
+    assert trained.curve[-1]["loss"] < 0.8 * trained.curve[0]["loss"]
+    assert trained.curve[-1]["accuracy"] > trained.curve[0]["accuracy"]
+
+
+def test_untouched_parameters_keep_value_and_momentum() -> None:
+    space = SPACES["nasbench201"]
+    one, two = space.parse(["nor_conv_3x3"] * 6), space.parse(["nor_conv_1x1"] * 6)
+    trainer = trainer_by_hand([one, one, two, two])
+    states: dict[int, dict[str, Tensor]] = {}
+    steps: dict[int, Any] = {done: lambda done=done: states.update({done: state(trainer)}) for done in (2, 4)}
+    with pytest.raises(KilledError):
+        trainer.run(progress=Watcher(4, steps))  # type: ignore[arg-type]
+    kept = {name for name in states[2] if "nor_conv_3x3" in name}
+    assert any(name.startswith("momentum.") for name in kept)
+    assert any(name.endswith("running_mean") for name in kept)
+    for name, value in states[2].items():
+        assert torch.equal(value, states[4][name]) == (name in kept), name
+    assert not any("nor_conv_1x1" in name for name in states[2] if name.startswith("momentum."))
+
+
+@pytest.mark.parametrize("learning_rate", [1e6, 3e9])
+def test_divergence_is_recorded_at_its_step_and_ends_with_its_epoch(learning_rate: float) -> None:
+    recipe = Recipe(**{**RECIPE.__dict__, "learning_rate": learning_rate, "steps": 40})
+    space = SPACES["nasbench201"]
+    archs = [space.parse(["nor_conv_3x3", "skip_connect"] * 3)] * 4
+    losses = plain_training(trainer_by_hand(archs, recipe), archs, 40)
+    first = next(step for step, loss in enumerate(losses) if not math.isfinite(loss))
+    trained = trainer_by_hand(archs, recipe).run()
+    assert 0 < first < 36
+    assert trained.diverged_at == first
+    assert trained.steps == 4 * (first // 4 + 1) == trained.passes
+    assert not math.isfinite(trained.curve[-1]["loss"])
+    assert all(math.isfinite(row["loss"]) for row in trained.curve[:-1])
+
+
+RESUMED = {
+    "one path a step": run_of("nasbench201"),
+    "sliced weights, contiguous": run_of("nasbench101", protocol={"channels_last": False}),
+    "blocks of weights, no norm parameters": run_of("darts", batch_norm="none", epochs=1),
+    "fairnas": run_of("nasbench201", path_sampling="fairnas", protocol={"fairnas_budget": "equal_steps"}),
+    "fairnas that ends in mid-epoch": run_of("nasbench201", path_sampling="fairnas", epochs=8),
+    "diverged": run_of("nasbench201", learning_rate=1e30),
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_killed_at_any_step_training_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    run = RESUMED[name]
+    whole, watcher = trainer_of(run), Watcher()
+    expected, steps = whole.run(progress=watcher), whole.recipe.steps  # type: ignore[arg-type]
+    assert (expected.diverged_at is not None) == (name == "diverged")
+    for step in watcher.seen:
+        checkpoint = Checkpoint(tmp_path / f"{step}.safetensors", "this run", seconds=0)
+        with pytest.raises(KilledError):
+            trainer_of(run).run(checkpoint, Watcher(step))  # type: ignore[arg-type]
+        # Another process finds the file.
+        checkpoint = Checkpoint(tmp_path / f"{step}.safetensors", "this run", seconds=1e9)
+        resumed, seen = trainer_of(run), Watcher()
+        done = checkpoint.done
+        assert done in (step - 1, step)
+        assert_same(resumed.run(checkpoint, seen), expected)  # type: ignore[arg-type]
+        assert same_bits(state(resumed), state(whole))
+        assert seen.seen == [later for later in watcher.seen if later > done]
+        if expected.diverged_at is None:
+            assert checkpoint.done == steps  # a job that is killed while it scores does not train again
+
+
+def assert_same(one: Trained, two: Trained) -> None:
+    # As text, in which NaN equals NaN.
+    assert json.dumps(vars(one)) == json.dumps(vars(two))
+
+
+def test_training_that_is_complete_is_not_repeated(tmp_path: Path) -> None:
+    run, file = run_of(), tmp_path / "training.safetensors"
+    first = trainer_of(run)
+    expected = first.run(Checkpoint(file, "this run", seconds=1e9))
+    again, watcher = trainer_of(run), Watcher()
+    found = again.run(Checkpoint(file, "this run", seconds=1e9), watcher)  # type: ignore[arg-type]
+    assert_same(found, expected)
+    assert watcher.seen == []
+    assert same_bits(state(again), state(first))
+
+
+def test_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
+    file = tmp_path / "training.safetensors"
+    trainer_of(run_of(seed=1)).run(Checkpoint(file, "seed 1", seconds=0))
+    checkpoint = Checkpoint(file, "seed 0", seconds=0)
+    assert checkpoint.load() is None and checkpoint.done == 0
+    resumed, fresh = trainer_of(run_of(seed=0)), trainer_of(run_of(seed=0))
+    assert_same(resumed.run(checkpoint), fresh.run())
+    assert same_bits(state(resumed), state(fresh))
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated head", "truncated tensors", "another file"])
+def test_damaged_checkpoint_is_an_error_that_names_the_file(damage: str, tmp_path: Path) -> None:
+    file = tmp_path / "training.safetensors"
+    checkpoint = Checkpoint(file, "this run", seconds=0)
+    trainer_of(run_of(epochs=1)).run(checkpoint)
+    content = file.read_bytes()
+    kept = {"empty": 0, "truncated head": 100, "truncated tensors": len(content) - 10}
+    if damage == "another file":
+        save_file({"a": torch.zeros(1)}, file)
+    else:
+        file.write_bytes(content[: kept[damage]])
+    for use in (
+        checkpoint.load,
+        lambda: checkpoint.done,
+        lambda: trainer_of(run_of(epochs=1)).run(checkpoint),
+    ):
+        with pytest.raises(
+            UserError, match=r"training\.safetensors: not a whole checkpoint .*; delete the file"
+        ):
+            use()
+    checkpoint.discard()
+    assert checkpoint.load() is None
+    checkpoint.discard()
+
+
+def test_checkpoints_are_as_far_apart_as_asked(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "x", "", seconds=3600)
+    assert not checkpoint.due()
+    checkpoint.seconds = 0
+    assert checkpoint.due()
+
+
+def test_same_seed_same_bits_another_seed_others() -> None:
+    states = {}
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        torch.manual_seed(len(states))  # what a process did before does not matter
+        trainer = trainer_of(run_of(seed=seed))
+        trainer.run()
+        states[name] = state(trainer)
+    assert same_bits(states["first"], states["again"])
+    assert not same_bits(states["first"], states["other"])
+
+
+def test_initial_weights_are_those_of_the_run_seed_and_leave_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    networks = [build_supernet(run_of(seed=seed), SPACES["nasbench201"], SPLITS) for seed in (0, 0, 1)]
+    assert torch.equal(torch.get_rng_state(), before)
+    first, again, other = (network.state_dict()["stem.conv.weight"] for network in networks)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("law", "budget", "steps", "passes"),
+    [
+        ("random_a", "equal_passes", 8, 8),
+        ("fairnas", "equal_steps", 8, 40),
+        ("fairnas", "equal_passes", 1, 5),
+    ],
+)
+def test_budget_of_fairnas(law: str, budget: str, steps: int, passes: int) -> None:
+    trained = trainer_of(run_of(path_sampling=law, protocol={"fairnas_budget": budget})).run()
+    assert (trained.steps, trained.passes) == (steps, passes)
+
+
+def test_config_reaches_the_trainer() -> None:
+    run = run_of(
+        protocol={"momentum": 0.5, "clip": 2.0, "final_learning_rate": 0.0, "fairnas_gradient": "mean"}
+    )
+    trainer = trainer_of(run)
+    assert trainer.recipe == Recipe(8, 4, 8, 0.05, 0.0, 1e-3, 0.5, 2.0, 1, True)
+    assert trainer.optimizer.defaults["momentum"] == 0.5
+    assert trainer.optimizer.defaults["weight_decay"] == 1e-3
+    weight = trainer.network.get_parameter("stages.0.0.edges.0.nor_conv_3x3.conv.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_weights_are_loaded_into_their_network_alone(tmp_path: Path) -> None:
+    space, file = SPACES["nasbench201"], tmp_path / "weights.safetensors"
+    network = build_supernet(run_of(seed=5), space, SPLITS)
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, file)
+    assert same_bits(load_supernet(run_of(seed=6), space, SPLITS, file).state_dict(), network.state_dict())
+    with pytest.raises(UserError, match=r"weights\.safetensors: not the weights of this run"):
+        load_supernet(run_of(channels=5), space, SPLITS, file)
+
+
+def test_too_large_a_batch() -> None:
+    with pytest.raises(UserError, match="batch_size 64: there are only 32 training images"):
+        trainer_of(run_of(batch_size=64))

@@ -1,0 +1,138 @@
+"""Small networks, images and weights for tests, and how stand-alone weights come from a super-net's."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from supernet.data import Images, Splits, split
+from supernet.nn.norm import norms
+from supernet.spaces.base import NetworkSize, Space
+from supernet.spaces.darts import Darts
+from supernet.spaces.nasbench101 import NASBench101
+from supernet.spaces.nasbench201 import NASBench201
+from supernet.study import Data
+
+BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
+SPACES: dict[str, Space[Any]] = {space.name: space for space in (NASBench101(), NASBench201(), Darts())}
+# The fewest cells that have every kind of cell: a DARTS cell after a normal and after each reduction cell.
+SIZES = {
+    "nasbench101": NetworkSize(6, 3, 5, 2),
+    "nasbench201": NetworkSize(4, 1, 5, 2),
+    "darts": NetworkSize(4, 5, 5, 2),
+}
+
+
+def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int = 0) -> nn.Module:
+    """A small super-net in double precision with random norms."""
+    size = SIZES[space.name]
+    torch.manual_seed(seed)
+    network = space.build_supernet(
+        size.channels, size.layers, size.num_classes, size.in_channels, batch_norm=batch_norm
+    )
+    return randomised(network.double(), seed)
+
+
+def standalone(space: Space[Any], arch: Any, batch_norm: str = "affine+tracking") -> nn.Module:
+    """The small path network of one architecture in double precision, called as `net(images, arch)`."""
+    from supernet.nn.layers import layers_for
+
+    return space.network(layers_for(batch_norm, space.bn_momentum), arch, SIZES[space.name]).double()
+
+
+def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
+    """The network with random scales, shifts and tracked statistics: their initial values hide mistakes."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for layer in norms(network):
+            if layer.weight is not None and layer.bias is not None:
+                layer.weight.copy_(torch.randn(layer.channels, generator=generator))
+                layer.bias.copy_(torch.randn(layer.channels, generator=generator))
+            if layer.running_mean is not None and layer.running_var is not None:
+                layer.running_mean.copy_(torch.randn(layer.channels, generator=generator))
+                layer.running_var.copy_(torch.rand(layer.channels, generator=generator) + 0.5)
+    return network
+
+
+def random_images(count: int, seed: int = 0, in_channels: int = 2, size: int = 8) -> Tensor:
+    """(count, in_channels, size, size) normal values in double precision."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, in_channels, size, size, generator=generator, dtype=torch.float64)
+
+
+def raw_images(count: int, seed: int = 0, in_channels: int = 2, height: int = 8, width: int = 8) -> Images:
+    """Random bytes, of which the labels can be learnt: classes differ in brightness."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(count) % 5
+    noise = rng.integers(0, 100, size=(count, in_channels, height, width))
+    pixels = torch.from_numpy((noise + 30 * labels[:, None, None, None]).astype(np.uint8))
+    return Images(pixels, torch.from_numpy(labels))
+
+
+def small_splits(count: int = 80, crop_padding: int = 2) -> Splits:
+    """Splits of `raw_images` by a study seed 0."""
+    return split(raw_images(count), Data(name="digits", crop_padding=crop_padding), 0)
+
+
+Origins = dict[str, tuple[str, Tensor]]
+
+
+def origins(space: Space[Any], shared: nn.Module, own: nn.Module, arch: Any) -> Origins:
+    """For each tensor of a stand-alone network, the super-net's tensor and its flat positions there."""
+    found, state = {}, shared.state_dict()
+    for name, tensor in own.state_dict().items():
+        source = _darts_name(name, arch) if space.name == "darts" else name
+        positions = torch.arange(state[source].numel()).view(state[source].shape)
+        if space.name == "darts" and (blocks := _darts_blocks(name, arch)):
+            width = tensor.shape[1] // len(blocks)
+            positions = torch.cat([positions[:, b * width : (b + 1) * width] for b in blocks], dim=1)
+        # NASBench-101 shares the first channels.
+        positions = positions[tuple(slice(length) for length in tensor.shape)]
+        assert positions.shape == tensor.shape, name
+        found[name] = (source, positions)
+    return found
+
+
+def copy_weights(shared: nn.Module, own: nn.Module, sources: Origins) -> None:
+    """Give the stand-alone network the weights and statistics that the super-net has for it."""
+    state = shared.state_dict()
+    own.load_state_dict({name: state[source].flatten()[places] for name, (source, places) in sources.items()})
+
+
+def shared_gradients(own: nn.Module, shared: nn.Module, sources: Origins) -> dict[str, Tensor]:
+    """The gradients a super-net should have: the stand-alone ones at their places, added where shared."""
+    parameters, found = dict(shared.named_parameters()), {}
+    for name, parameter in own.named_parameters():
+        if parameter.grad is not None:
+            source, places = sources[name]
+            total = found.setdefault(source, torch.zeros_like(parameters[source]))
+            total.view(-1).index_add_(0, places.flatten(), parameter.grad.flatten())
+    return found
+
+
+def _darts_name(name: str, arch: Any) -> str:
+    head, _, rest = name.partition(".operations.edge")
+    if not rest:
+        return name
+    number = int(rest[0])
+    cell = _darts_cell(int(head.split(".")[1]), arch)
+    state = cell.edges[number][1]
+    return f"{head}.operations.node{number // 2}_from{state}_{rest.removeprefix(f'{number}_')}"
+
+
+def _darts_cell(index: int, arch: Any) -> Any:
+    cells = SIZES["darts"].layers
+    return arch.reduce if index in {cells // 3, 2 * cells // 3} else arch.normal
+
+
+def _darts_blocks(name: str, arch: Any) -> list[int]:
+    """Blocks of the columns of a weight that a stand-alone network has; empty where it has all columns."""
+    parts, cells = name.split("."), SIZES["darts"].layers
+    if name == "classifier.weight":
+        source = cells - 1
+    elif name.startswith("cells.") and parts[2].startswith("project") and parts[3] in {"conv", "even", "odd"}:
+        source = int(parts[1]) - (2 if parts[2] == "project0" else 1)
+    else:
+        return []
+    return [] if source < 0 else [state - 2 for state in _darts_cell(source, arch).concat]
