@@ -71,9 +71,10 @@ def same_weights(
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 def test_restricted_supernet_is_the_standalone_network(space: Space[Any], batch_norm: str) -> None:
     """13 random architectures for each of the four values, 52 in all, and the special ones."""
-    shared = supernet(space, batch_norm)
+    shared = supernet(space, batch_norm).eval()
     for arch in architectures(space, 13, seed=BATCH_NORMS.index(batch_norm)):
         own, _ = same_weights(space, shared, arch, batch_norm)
+        own.eval()
         for mode in ("batch", "tracked" if "tracking" in batch_norm else "recalibrated"):
             torch.testing.assert_close(
                 evaluated(shared, arch, mode), evaluated(own, arch, mode), rtol=0, atol=1e-10
@@ -111,7 +112,7 @@ def test_gradients_reach_exactly_the_active_path(space: Space[Any], batch_norm: 
 def test_training_tracks_the_statistics_of_the_active_path_alone(space: Space[Any]) -> None:
     shared = supernet(space)
     fresh = copy.deepcopy(shared.state_dict())
-    for arch in architectures(space, 4):
+    for arch in architectures(space, 3):
         shared.load_state_dict(fresh)
         own, sources = same_weights(space, shared, arch, "affine+tracking")
         for network in (shared, own):
@@ -123,21 +124,21 @@ def test_training_tracks_the_statistics_of_the_active_path_alone(space: Space[An
             source, places = sources[name]
             expected[source].view(-1)[places.flatten()] = value.flatten()
         for name, value in shared.state_dict().items():
-            if name not in repeated:
+            if name not in repeated and not torch.equal(value, expected[name]):
                 torch.testing.assert_close(value, expected[name], rtol=1e-9, atol=1e-12)
 
 
 def test_cost_of_a_path_is_that_of_its_standalone_network(space: Space[Any]) -> None:
     """Multiply-adds grow neither with the operations that are left out nor with the shared widths."""
     shared, shape = supernet(space).to("meta"), IMAGES.shape[1:]
-    archs = architectures(space, 3)
+    archs = architectures(space, 3)[-5:]
     costs = [multiply_adds(standalone(space, arch), arch, shape) for arch in archs]
     assert [multiply_adds(shared, arch, shape) for arch in archs] == costs
     assert len(set(costs)) > 2
 
 
 def test_channels_last_changes_rounding_alone(space: Space[Any]) -> None:
-    shared = supernet(space).float()
+    shared = supernet(space).float().eval()
     last = copy.deepcopy(shared).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = random_images(4).float()
     reordered = images.contiguous(memory_format=torch.channels_last)
@@ -176,8 +177,7 @@ def topology(name: str, arch: Any) -> Any:
     return None
 
 
-# (number of the state an edge leaves, number of the state it enters, operation), and its candidates in the
-# last cell.
+# (state an edge leaves, state it enters, operation)
 Position = tuple[int, int, str]
 
 
@@ -197,7 +197,7 @@ def positions(space: Space[Any], arch: Any) -> list[tuple[str, Position]]:
 
 
 def alive(found: list[Position], inputs: set[int], outputs: set[int], shifts: bool) -> list[bool]:
-    """Whether an edge carries more than zeros to an output; `shifts` says that a convolution of zeros is not zero."""
+    """Whether each edge carries more than zeros to an output; `shifts`: a convolution of zeros is not zero."""
     fed, used, carries = set(inputs), set(outputs), []
     for source, target, operation in found:
         carries.append(operation != "none" and (source in fed or (shifts and "conv" in operation)))

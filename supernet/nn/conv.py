@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
+
 
 class Conv(nn.Module):
     """A convolution without bias whose kernel is sliced to the channels that are asked for.
@@ -21,6 +23,7 @@ class Conv(nn.Module):
         self.kernel, self.stride, self.dilation = kernel, stride, dilation
         self.padding = dilation * (kernel - 1) // 2
         self.depthwise = depthwise
+        self._taps: dict[tuple[int, ...], Tensor] = {}
         if depthwise and c_in != c_out:
             raise ValueError(f"a depthwise convolution keeps its channels, got {c_in} and {c_out}")
         self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, kernel, kernel))
@@ -32,13 +35,32 @@ class Conv(nn.Module):
         c_out = (c_in if self.depthwise else self.c_out) if c_out is None else c_out
         if c_out != self.c_out or c_in != self.c_in:
             weight = weight[:c_out] if self.depthwise else weight[:c_out, :c_in]
-        groups = c_in if self.depthwise else 1
-        if self.stride == 2 and (self.kernel == 1 or self.dilation == 2):
+        stride, dilation, padding = self.stride, self.dilation, self.padding
+        if stride == 2 and (self.kernel == 1 or dilation == 2):
             # Only every second pixel meets the kernel: the same sums without the stride and the dilation.
             # oneDNN is 3 to 9 times slower on strided dilated kernels, and its backward pass of a strided 1x1
             # convolution of fewer than 8 channels writes past its buffers.
-            return F.conv2d(images[:, :, ::2, ::2], weight, None, 1, self.padding // 2, 1, groups)
-        return F.conv2d(images, weight, None, self.stride, self.padding, self.dilation, groups)
+            images, stride, dilation, padding = images[:, :, ::2, ::2], 1, 1, padding // 2
+        if self.depthwise and self._small(images, dilation):
+            return self._by_matrices(images, weight, stride, dilation)
+        groups = c_in if self.depthwise else 1
+        return F.conv2d(images, weight, None, stride, padding, dilation, groups)
+
+    def _small(self, images: Tensor, dilation: int) -> bool:
+        height, width = images.shape[2:]
+        extent = dilation * (self.kernel - 1) + 1
+        wide = dilation > 1 or extent > min(height, width)
+        return wide and height * width <= 64 and images.device.type == "cpu"
+
+    def _by_matrices(self, images: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
+        height, width = images.shape[2:]
+        key = (height, width, stride, dilation)
+        if key not in self._taps:
+            # Made in a scoring, it must still serve a training.
+            with torch.inference_mode(False):
+                self._taps[key] = tap_matrices(height, width, self.kernel, stride, dilation).to(images.dtype)
+        shape = (-(-height // stride), -(-width // stride))
+        return depthwise_by_matrices(images, weight, self._taps[key], shape)
 
 
 class BlockConv(nn.Module):

@@ -79,7 +79,8 @@ def statistics(network: nn.Module, kind: Statistics) -> Iterator[None]:
     if kind == "tracked" and not tracks(network):
         raise ValueError("the network was built without tracking: it has no tracked statistics")
     training, former = network.training, [layer.statistics for layer in layers]
-    network.eval()
+    if training:  # walking through thousands of modules costs as much as a small network's forward pass
+        network.eval()
     for layer in layers:
         layer.statistics = kind
         if kind == "recalibrating":
@@ -87,7 +88,8 @@ def statistics(network: nn.Module, kind: Statistics) -> Iterator[None]:
     try:
         yield
     finally:
-        network.train(training)
+        if training:
+            network.train()
         for layer, before in zip(layers, former, strict=True):
             layer.statistics = before
 

@@ -47,8 +47,6 @@ RESOURCES = PLAN.resources
 STATE = PLAN.state
 LOGS = f"{RESULTS}/logs"
 RUN = "{space}/{setting}/seed{seed}"
-PYTHON = python()
-SCRIPTS = shlex.quote(str(Path(workflow.basedir) / "scripts"))
 
 
 wildcard_constraints:
@@ -58,5 +56,12 @@ wildcard_constraints:
     shard=r"\d+",
 
 
-# Programs import the package from this checkout, wherever Snakemake was started.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow.basedir))}; ")
+# How jobs run does not belong into their `params`: another folder or device must not make results again. Programs
+# import the package from this checkout, wherever Snakemake was started.
+PREFIX = (
+    "set -euo pipefail; "
+    f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
+    f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
+    f'program() {{ {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
+)
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))

@@ -6,15 +6,15 @@ rule data:
         f"{RESOURCES}/logs/data/{STUDY.data.name}.log",
     benchmark:
         f"{RESOURCES}/benchmarks/data/{STUDY.data.name}.tsv"
-    params:
-        name=STUDY.data.name,
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        name=STUDY.data.name,
     message:
         "Writing the images of {params.name}"
     shell:
-        "{PYTHON} {SCRIPTS}/data.py --name {params.name:q} --output {output.images:q} --log {log:q}"
+        "program data --name {params.name:q} --output {output.images:q} --log {log:q}"

@@ -6,19 +6,19 @@ rule pool:
         f"{LOGS}/pool/{{space}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pool/{{space}}.tsv"
-    params:
-        size=STUDY.pool.size,
-        seed=STUDY.seed,
+    conda:
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
-    conda:
-        "../../envs/analysis.yaml"
+    params:
+        size=STUDY.pool.size,
+        seed=STUDY.seed,
     message:
         "Drawing the pool of {wildcards.space}"
     shell:
-        "{PYTHON} {SCRIPTS}/pool.py --space {wildcards.space:q} --size {params.size} --study-seed {params.seed}"
+        "program pool --space {wildcards.space:q} --size {params.size} --study-seed {params.seed}"
         " --output {output.pool:q} --log {log:q}"
 
 
@@ -33,6 +33,12 @@ rule truth:
         f"{LOGS}/truth/{{space}}/shard{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/truth/{{space}}/shard{{shard}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2500),
+        runtime=minutes(240),
     params:
         config=lambda wildcards: PLAN.truth(wildcards.space),
         seeds=STUDY.pool.seeds,
@@ -40,40 +46,38 @@ rule truth:
         shards=STUDY.pool.shards,
         state=f"{STATE}/truth/{{space}}/shard{{shard}}",
         progress=f"{STATE}/progress/truth-{{space}}-{{shard}}.json",
-    threads: 1
-    resources:
-        mem_mb=megabytes(2500),
-        runtime=minutes(240),
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Ground truth of {wildcards.space}, share {wildcards.shard}: training architectures stand-alone"
     shell:
-        "{PYTHON} {SCRIPTS}/truth.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        "program truth --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --seeds {params.seeds} --repeated {params.repeated} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
         " --state {params.state:q} --progress {params.progress:q} --threads {threads}"
-        " --device {PLAN.config.device:q} --log {log:q}"
+        " --device $DEVICE --log {log:q}"
 
 
 rule pool_truth:
     input:
         pool=rules.pool.output.pool,
-        trainings=expand(rules.truth.output.trainings, shard=range(STUDY.pool.shards), allow_missing=True),
+        trainings=expand(
+            rules.truth.output.trainings,
+            shard=range(STUDY.pool.shards),
+            allow_missing=True,
+        ),
     output:
         pool=f"{RESULTS}/pools/{{space}}.parquet",
     log:
         f"{LOGS}/pool_truth/{{space}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pool_truth/{{space}}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
-    conda:
-        "../../envs/analysis.yaml"
     message:
         "Putting the ground truth of {wildcards.space} together"
     shell:
-        "{PYTHON} {SCRIPTS}/pool_truth.py --pool {input.pool:q} --trainings {input.trainings:q}"
+        "program pool_truth --pool {input.pool:q} --trainings {input.trainings:q}"
         " --output {output.pool:q} --log {log:q}"

@@ -13,19 +13,19 @@ rule metrics:
         f"{LOGS}/metrics.log",
     benchmark:
         f"{RESULTS}/benchmarks/metrics.tsv"
-    params:
-        config=PLAN.metrics(),
-        study=str(PLAN.study_file),
-        results=RESULTS,
+    conda:
+        "../../envs/analysis.yaml"
     threads: 2
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
-    conda:
-        "../../envs/analysis.yaml"
+    params:
+        config=PLAN.metrics(),
+        study=str(PLAN.study_file),
+        results=lambda wildcards, output: str(Path(output.metrics).parent),
     message:
         "Measuring all runs of study {STUDY.study}"
     shell:
-        "{PYTHON} {SCRIPTS}/metrics.py --study-file {params.study:q} --results {params.results:q}"
+        "program metrics --study-file {params.study:q} --results {params.results:q}"
         " --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"

@@ -1,8 +1,17 @@
 # Tables and figures: one rule each, named `table_NAME` and `figure_NAME`. Their programs and modules are inputs, so an
 # edit of one draws that one again.
-from supernet.paper.catalogue import figure_names, figure_sources, table_names, table_sources
+from supernet.paper.catalogue import (
+    figure_names,
+    figure_sources,
+    table_names,
+    table_sources,
+)
 
-MEASURED = [rules.metrics.output.metrics, rules.metrics.output.references, rules.metrics.output.spaces]
+MEASURED = [
+    rules.metrics.output.metrics,
+    rules.metrics.output.references,
+    rules.metrics.output.spaces,
+]
 SEARCHED = [
     path.format(space=space, seed=seed)
     for path in (rules.search.output.found, rules.search.output.cost)
@@ -15,8 +24,15 @@ BASELINE_SCORES = [
     for space in STUDY.spaces
     for seed in PLAN.seeds(space)
 ]
-TABLE_INPUTS = {"factors": [], "spaces": MEASURED + SEARCHED, "search": MEASURED + SEARCHED}
-FIGURE_INPUTS = {"kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES, "search": MEASURED + POOLS + SEARCHED}
+TABLE_INPUTS = {
+    "factors": [],
+    "spaces": MEASURED + SEARCHED,
+    "search": MEASURED + SEARCHED,
+}
+FIGURE_INPUTS = {
+    "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
+    "search": MEASURED + POOLS + SEARCHED,
+}
 TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
 FIGURES = {name: f"{RESULTS}/figures/{name}" for name in figure_names(STUDY)}
 
@@ -36,22 +52,22 @@ for name, stem in TABLES.items():
             f"{LOGS}/table/{name}.log",
         benchmark:
             f"{RESULTS}/benchmarks/table/{name}.tsv"
-        params:
-            name=name,
-            stem=stem,
-            results=RESULTS,
-            study=str(PLAN.study_file),
-            config=PLAN.paper(),
+        conda:
+            "../../envs/analysis.yaml"
         threads: 1
         resources:
             mem_mb=megabytes(1000),
             runtime=minutes(10),
-        conda:
-            "../../envs/analysis.yaml"
+        params:
+            name=name,
+            stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
+            results=lambda wildcards, output: str(Path(output[0]).parents[1]),
+            study=str(PLAN.study_file),
+            config=PLAN.paper(),
         message:
             "Table {params.name}"
         shell:
-            "{PYTHON} {SCRIPTS}/table.py {params.name:q} --study-file {params.study:q}"
+            "program table {params.name:q} --study-file {params.study:q}"
             " --results {params.results:q} --output-stem {params.stem:q} --log {log:q}"
 
 
@@ -70,34 +86,42 @@ for name, stem in FIGURES.items():
             f"{LOGS}/figure/{name}.log",
         benchmark:
             f"{RESULTS}/benchmarks/figure/{name}.tsv"
-        params:
-            name=name,
-            stem=stem,
-            results=RESULTS,
-            study=str(PLAN.study_file),
-            config=PLAN.paper(),
+        conda:
+            "../../envs/analysis.yaml"
         threads: 1
         resources:
             mem_mb=megabytes(1000),
             runtime=minutes(10),
-        conda:
-            "../../envs/analysis.yaml"
+        params:
+            name=name,
+            stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
+            results=lambda wildcards, output: str(Path(output[0]).parents[1]),
+            study=str(PLAN.study_file),
+            config=PLAN.paper(),
         message:
             "Figure {params.name}"
         shell:
-            "{PYTHON} {SCRIPTS}/figure.py {params.name:q} --study-file {params.study:q}"
+            "program figure {params.name:q} --study-file {params.study:q}"
             " --results {params.results:q} --output-stem {params.stem:q} --log {log:q}"
 
 
 rule tables:
     input:
-        [f"{stem}{suffix}" for stem in TABLES.values() for suffix in (".csv", ".md", ".tex")],
+        [
+            f"{stem}{suffix}"
+            for stem in TABLES.values()
+            for suffix in (".csv", ".md", ".tex")
+        ],
     message:
         "All tables of study {STUDY.study}"
 
 
 rule figures:
     input:
-        [f"{stem}{suffix}" for stem in FIGURES.values() for suffix in (".pdf", ".png", ".csv", ".md")],
+        [
+            f"{stem}{suffix}"
+            for stem in FIGURES.values()
+            for suffix in (".pdf", ".png", ".csv", ".md")
+        ],
     message:
         "All figures of study {STUDY.study}"

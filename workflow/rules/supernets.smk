@@ -14,26 +14,28 @@ rule train:
         f"{LOGS}/train/{RUN}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{RUN}.tsv"
-    params:
-        config=lambda wildcards: PLAN.run(wildcards.space, wildcards.setting, wildcards.seed),
-        # Not an output: Snakemake would delete it when the job starts again.
-        state=f"{STATE}/runs/{RUN}",
-        task="{space} {setting} seed {seed}",
-        progress=f"{STATE}/progress/{{space}}-{{setting}}-{{seed}}.json",
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(3000),
         runtime=minutes(240),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        config=lambda wildcards: PLAN.run(
+            wildcards.space, wildcards.setting, wildcards.seed
+        ),
+        # Not an output: Snakemake would delete it when the job starts again.
+        state=f"{STATE}/runs/{RUN}",
+        task="{space} {setting} seed {seed}",
+        progress=f"{STATE}/progress/{{space}}-{{setting}}-{{seed}}.json",
     message:
         "Super-net of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}: training and scoring"
     shell:
-        "{PYTHON} {SCRIPTS}/train.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        "program train --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
         " --state {params.state:q} --progress {params.progress:q} --task {params.task:q} --threads {threads}"
-        " --checkpoint-seconds {PLAN.config.checkpoint_seconds} --device {PLAN.config.device:q} --log {log:q}"
+        " --checkpoint-seconds $CHECKPOINT_SECONDS --device $DEVICE --log {log:q}"
 
 
 # On request only: the scores of a finished run once more, from its weights.
@@ -48,22 +50,24 @@ rule score:
         f"{LOGS}/score/{RUN}.log",
     benchmark:
         f"{RESULTS}/benchmarks/score/{RUN}.tsv"
-    params:
-        config=lambda wildcards: PLAN.run(wildcards.space, wildcards.setting, wildcards.seed),
-        task="{space} {setting} seed {seed} again",
-        progress=f"{STATE}/progress/score-{{space}}-{{setting}}-{{seed}}.json",
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(3000),
         runtime=minutes(120),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        config=lambda wildcards: PLAN.run(
+            wildcards.space, wildcards.setting, wildcards.seed
+        ),
+        task="{space} {setting} seed {seed} again",
+        progress=f"{STATE}/progress/score-{{space}}-{{setting}}-{{seed}}.json",
     message:
         "Scoring the pool of {wildcards.space} again with {wildcards.setting}, seed {wildcards.seed}"
     shell:
-        "{PYTHON} {SCRIPTS}/score.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        "program score --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --scores {output.scores:q} --progress {params.progress:q}"
-        " --task {params.task:q} --threads {threads} --device {PLAN.config.device:q} --log {log:q}"
+        " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
 
 
 rule search:
@@ -80,20 +84,20 @@ rule search:
         f"{LOGS}/search/{{space}}/seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/search/{{space}}/seed{{seed}}.tsv"
-    params:
-        config=lambda wildcards: PLAN.search(wildcards.space, wildcards.seed),
-        task="{space} search seed {seed}",
-        progress=f"{STATE}/progress/search-{{space}}-{{seed}}.json",
+    conda:
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(3000),
         runtime=minutes(120),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        config=lambda wildcards: PLAN.search(wildcards.space, wildcards.seed),
+        task="{space} search seed {seed}",
+        progress=f"{STATE}/progress/search-{{space}}-{{seed}}.json",
     message:
         "Random search in {wildcards.space} on the baseline super-net of seed {wildcards.seed}"
     shell:
-        "{PYTHON} {SCRIPTS}/search.py --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        "program search --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
         " --timing {output.timing:q} --progress {params.progress:q} --task {params.task:q} --threads {threads}"
-        " --device {PLAN.config.device:q} --log {log:q}"
+        " --device $DEVICE --log {log:q}"

@@ -1,0 +1,64 @@
+# Two commands do all the set-up: `make run` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+STUDY ?= mini
+BIN := .venv/bin
+LOCK := envs/requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-deps lint plan format lock docs benchmark clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+# The stamp holds the hash of the lock, so that an edited lock is installed and a touched one is not.
+.venv/installed: $(LOCK) pyproject.toml
+	@if ! grep -qs "$$(sha256sum < $(LOCK))" $@; then \
+		echo "Installing $(LOCK) into .venv (about 6 GB, a few minutes)"; \
+		$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "error: $(LOCK) is for Python 3.11, found " + sys.version.split()[0] + "; set PYTHON=python3.11")' \
+		&& $(PYTHON) -m venv --clear .venv \
+		&& $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK); \
+	fi
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@sha256sum < $(LOCK) > $@
+
+run: .venv/installed  ## run the default study (STUDY=name CORES=n) and print what it found
+	@$(BIN)/python scripts/run.py --study $(STUDY) --cores $(CORES)
+
+plan: .venv/installed  ## list what `make run` would do, without doing it
+	@$(BIN)/snakemake --dry-run --cores $(CORES) --config study=$(STUDY)
+
+test: .venv/installed  ## run the tests
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
+
+test-deps:  ## install what some tests need from Debian's packages: LaTeX (needs root)
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended
+
+lint: .venv/installed  ## ruff, mypy, snakemake --lint, snakefmt, generated docs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/python scripts/reference.py --check
+
+format: .venv/installed  ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile workflow
+
+docs: .venv/installed  ## write the reference of the study file again
+	$(BIN)/python scripts/reference.py
+
+benchmark: .venv/installed  ## measure speed (benchmarks/)
+	@for program in benchmarks/[a-z]*.py; do $(BIN)/python $$program; done
+
+lock: .venv/installed  ## solve envs/requirements.in again (minutes, network)
+	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools
+	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file=$(LOCK) envs/requirements.in
+	rm -r .venv-lock
+
+clean:  ## delete the installation; results stay
+	rm -rf .venv
