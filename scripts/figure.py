@@ -21,12 +21,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--results", type=Path, required=True, metavar="FOLDER", help="its results, such as results/mini"
     )
-    parser.add_argument(
-        "--output-stem", type=Path, required=True, metavar="STEM", help="output path without a suffix"
-    )
-    parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout"
-    )
+    parser.add_argument("--output-stem", type=Path, required=True, metavar="STEM", help="output path without a suffix")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout")
     options = parser.parse_args(arguments)
     with open_log(options.log):
         results = Results(load_study(options.study_file), options.results)

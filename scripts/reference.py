@@ -27,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     stale = [path for path, text in texts.items() if not path.is_file() or path.read_bytes() != text.encode()]
     for path in stale:
-        print(
-            f"{path}: out of step with supernet/study.py; run: python scripts/reference.py", file=sys.stderr
-        )
+        print(f"{path}: out of step with supernet/study.py; run: python scripts/reference.py", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -86,9 +86,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
     options = _parse(arguments)
     if not re.fullmatch(r"[\w.-]*\w[\w.-]*", options.study):
-        raise UserError(
-            f"study {options.study!r}: expected the name of a file in workflow/studies, without .yaml"
-        )
+        raise UserError(f"study {options.study!r}: expected the name of a file in workflow/studies, without .yaml")
     start = time.monotonic()
     workflow = Workflow()
     with _locked_log(ROOT / options.log) as log, Snakemake(options.command(), log) as snakemake:
@@ -111,9 +109,7 @@ def _parse(arguments: Sequence[str]) -> Options:
         description="Run a study with Snakemake and show its progress.",
         epilog="What follows -- goes to Snakemake as it is, for example: run.py -- --dry-run",
     )
-    parser.add_argument(
-        "--study", help="name of a file in workflow/studies/ (default: the one in config.yaml)"
-    )
+    parser.add_argument("--study", help="name of a file in workflow/studies/ (default: the one in config.yaml)")
     parser.add_argument(
         "--cores", type=_positive, default=_available_cores(), help="cores to use (default: %(default)s)"
     )
@@ -373,9 +369,7 @@ class Workflow:
             job = self.running.pop(match[2], None)
             self.failures[-1].message = job.message if job else ""
         else:
-            self.failures[-1].logs = tuple(
-                match[2].removesuffix(" (check log file(s) for error details)").split(", ")
-            )
+            self.failures[-1].logs = tuple(match[2].removesuffix(" (check log file(s) for error details)").split(", "))
 
     def _start(self, job: str, message: str, now: float) -> None:
         self.running[job] = Job(message, now)
@@ -391,9 +385,7 @@ class Workflow:
     def _fail(self, rule: str) -> None:
         said = tuple(takewhile(lambda line: line != "RuleException:", self._loose))
         status = _STATUS.search(" ".join(self._loose))
-        self.failures.append(
-            Failure(rule, said=said, status=status[0].replace("<Signals.", "") if status else "")
-        )
+        self.failures.append(Failure(rule, said=said, status=status[0].replace("<Signals.", "") if status else ""))
         self._loose.clear()
         self._block = "error"
 
@@ -451,9 +443,7 @@ class Lines:
             print(_STOPPING)
         if self._start is None and workflow.total:
             self._start, self._due = now, now + _LINE_INTERVAL
-            print(
-                f"{_headline(self._options)}: {_many(workflow.total, 'job')} to do; log: {self._options.log}"
-            )
+            print(f"{_headline(self._options)}: {_many(workflow.total, 'job')} to do; log: {self._options.log}")
         for failure in [] if workflow.stopping else workflow.failures[self._failures :]:
             print(f"FAILED: {failure}; {_many(len(workflow.running), 'job')} still running")
         self._failures = len(workflow.failures)
@@ -486,9 +476,7 @@ class Panel:
         if not workflow.stopping:
             parts += [Text(f"FAILED: {failure}", style="bold red") for failure in workflow.failures]
         if workflow.last_started:
-            parts.append(
-                Text(f"last started: {workflow.last_started}", style="dim", overflow="ellipsis", no_wrap=True)
-            )
+            parts.append(Text(f"last started: {workflow.last_started}", style="dim", overflow="ellipsis", no_wrap=True))
         self._live.update(Group(*parts, Text(foot, style="dim")), refresh=True)
 
     def _bars(self, workflow: Workflow, reports: Sequence[Report], now: float) -> "RenderableType":
@@ -541,9 +529,7 @@ def _explanation(workflow: Workflow, code: int, options: Options) -> str:
     if not workflow.failures:
         text = workflow.remarks[-2 * _TAIL :]
         if code > 128:
-            text.append(
-                f"Snakemake was ended by signal {code - 128} ({signal.Signals(code - 128).name}); {_GO_ON}"
-            )
+            text.append(f"Snakemake was ended by signal {code - 128} ({signal.Signals(code - 128).name}); {_GO_ON}")
         if any(line.startswith("LockException") for line in workflow.remarks):
             python = os.path.relpath(sys.executable, ROOT)
             unlock = f"{python} scripts/run.py --study {options.study} -- --unlock"
@@ -571,9 +557,7 @@ def _tail(log: str) -> list[str]:
 
 def _conclusion(workflow: Workflow, options: Options, seconds: float) -> str:
     """What came out: the time, the table that matters, and where tables and figures are."""
-    if (
-        not workflow.done and not workflow.nothing_to_do
-    ):  # a dry run, a lint, ...: the output itself was asked for
+    if not workflow.done and not workflow.nothing_to_do:  # a dry run, a lint, ...: the output itself was asked for
         lines = (ROOT / options.log).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(line for line in lines if not line.startswith(_GROUP))
     if workflow.nothing_to_do:
@@ -604,9 +588,7 @@ def _summary(options: Options) -> list[str]:
         for row in zip(*columns, strict=True)
     ]
     rule = "-" * (sum(widths) + 2 * len(widths) - 2)
-    title = (
-        "Baseline super-nets: batch statistics, scoring split; mean over seeds [95 % interval over the pool]"
-    )
+    title = "Baseline super-nets: batch statistics, scoring split; mean over seeds [95 % interval over the pool]"
     return [title, rule, rows[0].rstrip(), rule, *(row.rstrip() for row in rows[1:]), rule]
 
 

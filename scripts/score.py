@@ -12,6 +12,7 @@ import pandas as pd  # noqa: E402
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import load_supernet  # noqa: E402
 from supernet.files import write_table  # noqa: E402
+from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.study import Run  # noqa: E402
@@ -31,7 +32,7 @@ def work(options: argparse.Namespace) -> None:
     run = session.read_config(options.config, Run)
     now = session.open_session(options, STARTED)
     space, splits = spaces.load(run.space), now.splits(run.data, run.study_seed)
-    pool = [(arch.arch_id, space.parse(arch.encoding)) for arch in pd.read_parquet(options.pool).itertuples()]
+    pool = read_pool(options.pool, space)
     network = load_supernet(run, space, splits, options.weights)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:

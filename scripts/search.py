@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 STARTED = time.time()
 
@@ -21,6 +22,17 @@ from supernet.rng import stream  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.search.random_search import random_search  # noqa: E402
 from supernet.truth import train_standalone  # noqa: E402
+
+COLUMNS: dict[str, Any] = {
+    "rank": "int64",
+    "arch_id": "str",
+    "encoding": "str",
+    "score": "float64",
+    "truth": "float64",
+    "truth_quantile": "float64",
+    "parameters": "int64",
+    "macs": "int64",
+}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -87,11 +99,8 @@ def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
 
 
 def write(options: argparse.Namespace, now: session.Session, rows: list[dict[str, object]], images: int) -> None:
-    columns = {
-        "rank": "int64", "arch_id": "str", "encoding": "str", "score": float, "truth": float,
-        "truth_quantile": float, "parameters": "int64", "macs": "int64",
-    }  # fmt: skip
-    write_table(options.output, pd.DataFrame(rows, columns=list(columns)).astype(columns))
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    write_table(options.output, table)
     job = session.read_config(options.config, SearchJob)
     drawn = job.search.architectures if rows else 0
     write_json(options.cost, {"architectures": drawn, "images": images, "forward_passes": images})

@@ -16,6 +16,7 @@ from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_supernet, supernet_trainer  # noqa: E402
 from supernet.checkpoint import Checkpoint  # noqa: E402
 from supernet.files import publish, write_json, write_table  # noqa: E402
+from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.study import Run  # noqa: E402
@@ -40,7 +41,7 @@ def work(options: argparse.Namespace) -> None:
     run = session.read_config(options.config, Run)
     now = session.open_session(options, STARTED)
     space, splits = spaces.load(run.space), now.splits(run.data, run.study_seed)
-    pool = [(arch.arch_id, space.parse(arch.encoding)) for arch in pd.read_parquet(options.pool).itertuples()]
+    pool = read_pool(options.pool, space)
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(
         options.state / "training.safetensors",
@@ -51,7 +52,12 @@ def work(options: argparse.Namespace) -> None:
         trainer = supernet_trainer(run, space, network, splits)
         unit = trainer.recipe.batch_size * trainer.recipe.passes_per_step
         with Progress(
-            options.task, "training", trainer.recipe.steps, options.progress, unit_images=unit, done=checkpoint.done
+            options.task,
+            "training",
+            trainer.recipe.steps,
+            options.progress,
+            unit_images=unit,
+            done=checkpoint.done,
         ) as progress:
             trained = trainer.run(checkpoint, progress)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)

@@ -1,1 +1,1 @@
-"""Super-net training heuristics, measured: search spaces, networks, training, metrics and figures. No Snakemake in here."""
+"""Super-net training heuristics, measured: spaces, networks, training, metrics, figures. No Snakemake in here."""

@@ -102,9 +102,7 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
         momentum=protocol.momentum,
         clip=protocol.clip,
     )
-    return Trainer(
-        network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed
-    )
+    return Trainer(network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed)
 
 
 def _augmenter(images: Images, splits: Splits, config: Run | TruthJob) -> Augmenter:

@@ -16,7 +16,7 @@ from supernet.files import publish
 
 @dataclass
 class Checkpoint:
-    """A safetensors file with tensors and a JSON note; another `fingerprint` in the file means another training."""
+    """A safetensors file with tensors and a JSON note; another `fingerprint` in it means another training."""
 
     path: Path
     fingerprint: str
@@ -35,7 +35,7 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and note of this training; None if there is no file, or one of a training with another config.
+        """Tensors and note of this training; None without a file, or with that of another training.
 
         Raises UserError if the file is damaged.
         """
@@ -47,7 +47,7 @@ class Checkpoint:
 
     @property
     def done(self) -> int:
-        """Steps that a training would not repeat: 0 without a usable file. Raises UserError if it is damaged."""
+        """Steps that a training would not repeat: 0 without a usable file; UserError if it is damaged."""
         note = self._note()
         return 0 if note is None else int(note["done"])
 
@@ -56,7 +56,7 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
     def _note(self) -> dict[str, Any] | None:
-        """The note of this training, from the head of the file: opening checks that the file has its full length."""
+        """The note of this training from the head of the file; opening checks that it has its full length."""
         if not self.path.exists():
             return None
         try:

@@ -1,4 +1,4 @@
-"""Image data sets as tensors on the device: stored as bytes, split once for a study, augmented a batch at a time."""
+"""Image data sets on the device: stored as bytes, split once for a study, augmented a batch at a time."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Splits:
-    """Disjoint parts of a data set, and the (C,) mean and standard deviation by which pixels / 255 are normalised."""
+    """Disjoint parts of a data set, and the (C,) mean and standard deviation that normalise pixels / 255."""
 
     train: Images
     scoring: Images
@@ -44,7 +44,8 @@ class Splits:
     def training_images(self, portion: float) -> Images:
         """The first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
 
-        `portion` counts from the whole training set, scoring split included. Raises UserError if there are not enough.
+        `portion` counts from the whole training set, scoring split included. Raises UserError if there are
+        not enough.
         """
         count = int(portion * (len(self.train) + len(self.scoring)) + 1e-9)
         if not 0 < count <= len(self.train):
@@ -54,7 +55,7 @@ class Splits:
         return Images(self.train.pixels[:count], self.train.labels[:count])
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(N, C, H, W) bytes to float32 with zero mean and unit variance for each channel of the training set."""
+        """(N, C, H, W) bytes to float32, of zero mean and unit variance over the training set's channels."""
         scale = (1 / (255 * self.std))[:, None, None]
         return pixels.float().mul_(scale).sub_((self.mean / self.std)[:, None, None])
 
@@ -104,7 +105,9 @@ class Augmenter:
         flips = rng.random(count) < (0.5 if self._config.flip else 0.0)
         device = self._labels.device
         return Epoch(
-            self, batch_size, *(torch.from_numpy(a).to(device) for a in (order, offsets[0], offsets[1], flips))
+            self,
+            batch_size,
+            *(torch.from_numpy(a).to(device) for a in (order, offsets[0], offsets[1], flips)),
         )
 
     def batch(self, indices: Tensor, top: Tensor, left: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,6 +37,4 @@ def truth_job(study: Study, space: str) -> TruthJob:
 
 def search_job(study: Study, space: str, seed: int) -> SearchJob:
     """Random search on the baseline super-net of a seed."""
-    return SearchJob(
-        run=study.run(space, "baseline", seed), search=study.search, truth=truth_job(study, space)
-    )
+    return SearchJob(run=study.run(space, "baseline", seed), search=study.search, truth=truth_job(study, space))

@@ -47,9 +47,7 @@ class SpaceTruth:
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
         self.noise: SeedNoise = seed_noise(self.seeds)
         chosen = study.metrics.threshold
-        self.threshold = (
-            threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
-        )
+        self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
 
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
         """Rows (bn_mode, split, score, metric, estimate, low, high, n) of one run."""
@@ -67,11 +65,15 @@ class SpaceTruth:
     def references(self) -> Iterator[dict[str, Any]]:
         """Rows (space, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
         for name in ("parameters", "macs"):
-            taus = predictor_tau(
-                self.pool[name].to_numpy(float), self.truth, self.threshold, self._rng("predictor")
-            )
+            taus = predictor_tau(self.pool[name].to_numpy(float), self.truth, self.threshold, self._rng("predictor"))
             for metric, estimate in zip(("kdt", "s_kdt"), taus, strict=True):
-                yield {"space": self.space, "name": name, "metric": metric, **_numbers(estimate), "n": len(self.pool)}
+                yield {
+                    "space": self.space,
+                    "name": name,
+                    "metric": metric,
+                    **_numbers(estimate),
+                    "n": len(self.pool),
+                }
         yield from self._ceiling()
 
     def facts(self) -> dict[str, Any]:
@@ -128,7 +130,13 @@ class SpaceTruth:
             return
         taus = predictor_tau(complete[:, 0], complete[:, 1], self.threshold, self._rng("ceiling"))
         for metric, estimate in zip(("kdt", "s_kdt"), taus, strict=True):
-            yield {"space": self.space, "name": "seed", "metric": metric, **_numbers(estimate), "n": len(complete)}
+            yield {
+                "space": self.space,
+                "name": "seed",
+                "metric": metric,
+                **_numbers(estimate),
+                "n": len(complete),
+            }
 
     def _rng(self, name: str) -> np.random.Generator:
         # The same resamples for every run of a space: differences between settings are then paired.
@@ -145,8 +153,8 @@ def measure_run(truth: SpaceTruth, results: Path, setting: str, seed: int) -> li
     folder = run_folder(results, truth.space, setting, seed)
     summary = read_json(folder / "run.json")
     factor, _, value = setting.partition("=")
-    head = {"study": truth.study.study, "space": truth.space, "factor": factor, "value": value}
-    head |= {"setting": setting, "seed": seed}
+    run = {"space": truth.space, "setting": setting, "seed": seed}
+    head = {"study": truth.study.study, **run, "factor": factor, "value": value}
     tail = {"status": summary["status"], "diverged_at": summary["diverged_at"]}
     scores = pd.read_parquet(folder / "scores.parquet")
     return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]

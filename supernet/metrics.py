@@ -109,18 +109,14 @@ def positional_ranks(truth: npt.ArrayLike, threshold: float) -> Integers:
     return ranks
 
 
-def sparse_kendall_tau(
-    scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = SPARSE_THRESHOLD
-) -> float:
+def sparse_kendall_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = SPARSE_THRESHOLD) -> float:
     """S-KdT, our default: tau-b of scores (n,) against ground truth (n,) rounded to `threshold`; nan as for
     KdT."""
     scores, truth = _same_length(scores=scores, truth=truth)
     return kendall_tau(scores, round_truth(truth, threshold))
 
 
-def positional_sparse_kendall_tau(
-    scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 1e-2
-) -> float:
+def positional_sparse_kendall_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 1e-2) -> float:
     """S-KdT of the authors' code: tau-b of `positional_ranks` in ground-truth order and in predicted order.
 
     The p-th architecture by ground truth is paired with the p-th by score, so that a perfect order gives 1
@@ -139,14 +135,10 @@ def top_k(scores: npt.ArrayLike, k: int, losses: npt.ArrayLike | None = None) ->
     Ties go to the lower loss (n,) where losses are given, then to the lower index: with architectures sorted
     by `arch_id` the choice is deterministic. Raises ValueError unless 1 <= k <= n.
     """
-    given: dict[str, npt.ArrayLike] = (
-        {"scores": scores} if losses is None else {"scores": scores, "losses": losses}
-    )
+    given: dict[str, npt.ArrayLike] = {"scores": scores} if losses is None else {"scores": scores, "losses": losses}
     values, *rest = _same_length(**given)
     if not 1 <= k <= len(values):
-        raise ValueError(
-            f"top_k: k is {k}, expected 1 to {len(values)}, the number of architectures that have a score"
-        )
+        raise ValueError(f"top_k: k is {k}, expected 1 to {len(values)}, the number of architectures that have a score")
     # lexsort is stable and its last key is the first criterion.
     order: Integers = np.lexsort((*rest, -values))
     return order[:k]
@@ -193,9 +185,7 @@ def threshold_for(truth_se: float, images: int) -> float:
     negative or infinite `truth_se`.
     """
     if images < 1:
-        raise ValueError(
-            f"threshold_for: images is {images}, expected the images behind ground truth, at least 1"
-        )
+        raise ValueError(f"threshold_for: images is {images}, expected the images behind ground truth, at least 1")
     if truth_se < 0 or math.isinf(truth_se):
         raise ValueError(
             f"threshold_for: truth_se is {truth_se}, expected a finite number >= 0, or nan for a single seed"
@@ -224,9 +214,7 @@ def seed_noise(per_seed_truth: npt.ArrayLike) -> SeedNoise:
         )
     counts = np.isfinite(truth).sum(axis=1)
     if (counts == 0).any():
-        raise ValueError(
-            f"seed_noise: architecture {int(np.argmin(counts))} has no ground truth at all; leave it out"
-        )
+        raise ValueError(f"seed_noise: architecture {int(np.argmin(counts))} has no ground truth at all; leave it out")
     deviations = truth - np.nanmean(truth, axis=1, keepdims=True)
     freedom = int((counts - 1).sum())
     std = math.sqrt(float(np.nansum(deviations**2)) / freedom) if freedom else math.nan
@@ -280,12 +268,8 @@ def bootstrap(
     ]
 
 
-def _evaluate_families(
-    families: Sequence[tuple[str, Family]], counts: Floats
-) -> dict[tuple[str, str], Floats]:
-    return {
-        (score, metric): values for score, family in families for metric, values in family(counts).items()
-    }
+def _evaluate_families(families: Sequence[tuple[str, Family]], counts: Floats) -> dict[tuple[str, str], Floats]:
+    return {(score, metric): values for score, family in families for metric, values in family(counts).items()}
 
 
 def _interval(value: float, resampled: Floats) -> Estimate:
@@ -356,9 +340,7 @@ def search_performance(
     is.
     """
     if not 1 <= k <= len(scores):
-        raise ValueError(
-            f"search_performance: k is {k}, expected 1 to {len(scores)}, the number of architectures"
-        )
+        raise ValueError(f"search_performance: k is {k}, expected 1 to {len(scores)}, the number of architectures")
     _check_draws(draws)
     order = top_k(scores, len(scores), losses)
     ordered, population = truth[order], np.sort(population_truth)
@@ -418,9 +400,7 @@ def evaluate(
     for name, scores in (("accuracy", accuracy), ("loss", -loss)):
         families.append((name, rank_correlations(scores, truth, threshold)))
         for percent, edge in POSITIONAL_THRESHOLDS:
-            families.append(
-                (name, positional_correlation(scores, truth, edge, f"s_kdt_positional_{percent}"))
-            )
+            families.append((name, positional_correlation(scores, truth, edge, f"s_kdt_positional_{percent}")))
         search = search_performance(scores, loss, truth, k=k, draws=draws, population_truth=reference)
         families.append((name, search))
     return bootstrap(families, len(truth), rng, resamples)
@@ -436,9 +416,7 @@ def predictor_tau(
     """KdT and S-KdT of a predictor without training (n,), such as parameters or FLOPs; errors as
     `evaluate`."""
     values, truth = _evaluated(values=values, truth=truth)
-    measures = bootstrap(
-        [("values", rank_correlations(values, truth, threshold))], len(truth), rng, resamples
-    )
+    measures = bootstrap([("values", rank_correlations(values, truth, threshold))], len(truth), rng, resamples)
     by_name = {measure.metric: measure.estimate for measure in measures}
     return by_name["kdt"], by_name["s_kdt"]
 

@@ -43,9 +43,7 @@ class Findings:
         except ValidationError as error:
             for one in error.errors(include_url=False):
                 place = (*location, *one["loc"])
-                self._errors.append(
-                    _details(one["type"], one["msg"], one.get("ctx", {}), one["input"], place)
-                )
+                self._errors.append(_details(one["type"], one["msg"], one.get("ctx", {}), one["input"], place))
             return None
 
     def raise_all(self) -> None:

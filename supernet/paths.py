@@ -9,10 +9,11 @@ Group = tuple[Any, ...]
 
 
 def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int) -> list[Group]:
-    """The architectures of each step of an epoch: one for `random_a` and `random_nas`, a fair group for `fairnas`.
+    """The architectures of each step of an epoch: one, or a group of |O| for `fairnas`.
 
-    Random-A is uniform over architectures, Random-NAS over encodings; FairNAS (Chu et al. 2019) trains |O| models on
-    each mini-batch so that every operation of every position is updated exactly once.
+    Random-A is uniform over architectures, Random-NAS over encodings; FairNAS (Chu et al. 2019) trains |O|
+    models on each mini-batch that use every operation of every position exactly once. It is updated so,
+    unless `none` cuts its edge off in that model: then there is no gradient.
     """
     rng = stream(seed, "paths", epoch)
     if law == "fairnas":

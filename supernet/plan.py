@@ -23,9 +23,7 @@ class WorkflowConfig(Model):
     results: Folder = Field(default="results", description="Folder of results, one folder a study.")
     resources: Folder = Field(default="resources", description="Folder of data sets and published tables.")
     state: Folder = Field(default="state", description="Folder of training checkpoints and progress.")
-    checkpoint_seconds: float = Field(
-        default=30.0, gt=0, description="Seconds between two checkpoints of a training."
-    )
+    checkpoint_seconds: float = Field(default=30.0, gt=0, description="Seconds between two checkpoints of a training.")
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
@@ -103,9 +101,7 @@ def _study_file(name: str, root: Path) -> Path:
     file = folder / f"{name}.yaml"
     if not file.exists():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise UserError(
-            f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file"
-        )
+        raise UserError(f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file")
     return file
 
 

@@ -1,23 +1,24 @@
 """The fixed pool of a space, and its ground truth put together from stand-alone trainings."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from supernet.errors import UserError
 from supernet.rng import stream
-from supernet.spaces.base import Space
+from supernet.spaces.base import Arch, Space
 
-# Architectures of one draw. A fixed number, because a space may draw in batches of its own: what a later draw gives
-# must not depend on the size of the pool.
+# Architectures of one draw. A fixed number, because a space may draw in batches of its own: what a later draw
+# gives must not depend on the size of the pool.
 _DRAW = 256
 
 
 def draw_pool(space: Space[Any], size: int, study_seed: int) -> pd.DataFrame:
-    """`size` different architectures, uniform over the space: columns arch_id and encoding, sorted by arch_id.
+    """`size` different architectures, uniform over the space: arch_id and encoding, sorted by arch_id.
 
-    An architecture that is drawn again is passed over, so the pool is a simple random sample without replacement; a
-    larger pool of the same seed contains the smaller one. Raises UserError if the space is too small.
+    An architecture that is drawn again is passed over, so the pool is a simple random sample without
+    replacement; a larger pool of the same seed contains the smaller one. UserError if the space is too small.
     """
     if size > space.size:
         raise UserError(f"pool.size {size}: {space.name} has only {space.size} architectures; use a smaller one")
@@ -28,6 +29,12 @@ def draw_pool(space: Space[Any], size: int, study_seed: int) -> pd.DataFrame:
             if len(found) < size:
                 found.setdefault(space.arch_id(arch), space.format(arch))
     return pd.DataFrame(sorted(found.items()), columns=["arch_id", "encoding"])
+
+
+def read_pool(path: Path, space: Space[Arch]) -> list[tuple[str, Arch]]:
+    """(arch_id, architecture) of each row of a pool file, in its order."""
+    pool = pd.read_parquet(path)
+    return [(str(row.arch_id), space.parse(row.encoding)) for row in pool.itertuples()]
 
 
 def trainings(pool: pd.DataFrame, seeds: int, repeated: int, study_seed: int, space: str) -> pd.DataFrame:
@@ -47,8 +54,8 @@ def trainings(pool: pd.DataFrame, seeds: int, repeated: int, study_seed: int, sp
 def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """The pool with its ground truth: the mean test accuracy over the seeds that did not diverge.
 
-    `results` has arch_id, seed, accuracy (null if diverged), parameters, macs. Raises ValueError if an architecture was
-    not trained: a missing ground truth is never filled in.
+    `results` has arch_id, seed, accuracy (null if diverged), parameters, macs. Raises ValueError if an
+    architecture was not trained: a missing ground truth is never filled in.
     """
     missing = sorted(set(pool["arch_id"]) - set(results["arch_id"]))
     if missing:

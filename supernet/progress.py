@@ -149,9 +149,7 @@ class Progress:
     def _closing(self, failed: bool) -> str:
         seconds, steps = self._clock() - self._start, self._done - self._first
         end = "stopped at" if failed else "finished,"
-        line = (
-            f"{self.task}: {self.phase} {end} {self._done}/{self.total}, {steps} steps in {duration(seconds)}"
-        )
+        line = f"{self.task}: {self.phase} {end} {self._done}/{self.total}, {steps} steps in {duration(seconds)}"
         if self._unit_images and seconds > 0:
             line += f", {_grouped(steps * self._unit_images / seconds)} images/s"
         return line

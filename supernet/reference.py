@@ -105,9 +105,7 @@ def _untitled(schema: Any) -> Any:
     """The schema without pydantic's titles, which repeat the keys; a property called `title` stays."""
     if isinstance(schema, dict):
         return {
-            key: _untitled(value)
-            for key, value in schema.items()
-            if not (key == "title" and isinstance(value, str))
+            key: _untitled(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))
         }
     return [_untitled(part) for part in schema] if isinstance(schema, list) else schema
 
@@ -115,9 +113,7 @@ def _untitled(schema: Any) -> Any:
 def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     """Title and schema of each mapping of the file, and what a key that is left out stands for."""
     definitions = schema["$defs"]
-    keys = {
-        key: definitions.get(_definition(value), {}) | value for key, value in schema["properties"].items()
-    }
+    keys = {key: definitions.get(_definition(value), {}) | value for key, value in schema["properties"].items()}
     yield "Top level", schema | {"properties": keys}, "its defaults"
     for key, value in keys.items():
         if "$ref" in value:

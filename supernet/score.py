@@ -14,10 +14,10 @@ from supernet.study import Scoring
 
 
 class Evaluator:
-    """Evaluates a path network `net(images, arch)`: same images, same order, same batches for every architecture.
+    """Evaluates a path network `net(images, arch)` on the same batches for every architecture.
 
-    A part is cut into batches of equal size (to one image) of at most `batch_size`, because with `batch` statistics a
-    small last batch would be normalised by a worse estimate.
+    A part is cut into batches of equal size (to one image) of at most `batch_size`, because with `batch`
+    statistics a small last batch would be normalised by a worse estimate.
     """
 
     def __init__(self, splits: Splits, scoring: Scoring, channels_last: bool) -> None:
@@ -28,9 +28,7 @@ class Evaluator:
             "test": self._cut(splits.test),
         }
         calibration = scoring.recalibration_batches * scoring.batch_size
-        self._calibration = self._cut(
-            Images(splits.train.pixels[:calibration], splits.train.labels[:calibration])
-        )
+        self._calibration = self._cut(Images(splits.train.pixels[:calibration], splits.train.labels[:calibration]))
 
     def modes(self, network: nn.Module) -> list[str]:
         """The BN modes of the study that are defined for a network: `tracked` needs tracking."""

@@ -20,9 +20,7 @@ Positive = Annotated[int, Field(gt=0)]
 class Data(Model):
     """The images and how they are split; the split is drawn once for a study from its seed."""
 
-    name: Literal["digits"] = Field(
-        description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8)."
-    )
+    name: Literal["digits"] = Field(description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8).")
     test_portion: Share = Field(
         default=0.25,
         description="Share of all images that is the test set, where the data set has no official one.",
@@ -41,9 +39,7 @@ class Protocol(Model):
     """What all trainings share: the optimiser and how FairNAS counts its budget."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
-    final_learning_rate: float = Field(
-        default=0.001, ge=0, description="Learning rate at the end of the cosine."
-    )
+    final_learning_rate: float = Field(default=0.001, ge=0, description="Learning rate at the end of the cosine.")
     clip: float = Field(default=5.0, gt=0, description="Largest global norm of the gradient.")
     bn_momentum: float | None = Field(
         default=None,
@@ -88,15 +84,11 @@ class Pool(Model):
     def _consistent(self) -> Self:
         findings = Findings()
         if self.repeated > self.size:
-            findings.add(
-                f"the pool has {self.size} architectures: at most that many", self.repeated, "repeated"
-            )
+            findings.add(f"the pool has {self.size} architectures: at most that many", self.repeated, "repeated")
         if self.shards > self.size:
             findings.add(f"the pool has {self.size} architectures: at most that many", self.shards, "shards")
         if self.repeated > 0 and self.seeds == 1:
-            findings.add(
-                "has no effect while pool.seeds is 1: set pool.seeds to 2 or more", self.repeated, "repeated"
-            )
+            findings.add("has no effect while pool.seeds is 1: set pool.seeds to 2 or more", self.repeated, "repeated")
         if self.repeated == 0 and self.seeds > 1:
             findings.add("has no effect while pool.repeated is 0: set pool.repeated", self.seeds, "seeds")
         findings.raise_all()
@@ -152,9 +144,7 @@ class Metrics(Model):
 class Search(Model):
     """Random search on the baseline super-nets; what it finds is trained stand-alone."""
 
-    architectures: Positive = Field(
-        default=100, description="Architectures that random search draws and scores."
-    )
+    architectures: Positive = Field(default=100, description="Architectures that random search draws and scores.")
     retrain: Positive = Field(
         default=5,
         description="Best-scored architectures that are trained stand-alone with the recipe of the ground "

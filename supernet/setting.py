@@ -36,9 +36,7 @@ def _has_score(value: str, info: ValidationInfo) -> str:
 def _whole_stacks(value: int, info: ValidationInfo) -> int:
     place = info.context
     if isinstance(place, Place) and value % LAYER_MULTIPLES[place.space]:
-        _refuse(
-            f"{place.space} has stacks of equal depth: expected a multiple of {LAYER_MULTIPLES[place.space]}"
-        )
+        _refuse(f"{place.space} has stacks of equal depth: expected a multiple of {LAYER_MULTIPLES[place.space]}")
     return value
 
 
@@ -55,9 +53,7 @@ def _apart_from_scoring(value: float, info: ValidationInfo) -> float:
         # Portions are decimal fractions: 1 - .1 must allow .9 whatever the rounding.
         limit = round(1 - place.scoring_portion, 9)
         if value > limit:
-            _refuse(
-                f"data.scoring_portion keeps {place.scoring_portion} of the training set: at most {limit}"
-            )
+            _refuse(f"data.scoring_portion keeps {place.scoring_portion} of the training set: at most {limit}")
     return value
 
 
@@ -112,6 +108,4 @@ def _list_of(factor: str) -> Any:
 
 
 # Lists of values with the types and rules of `Setting`: a factor is defined once.
-Lists: type[Model] = create_model(
-    "Lists", __base__=Model, **{name: _list_of(name) for name in Setting.model_fields}
-)
+Lists: type[Model] = create_model("Lists", __base__=Model, **{name: _list_of(name) for name in Setting.model_fields})

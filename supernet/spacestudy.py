@@ -23,9 +23,7 @@ class Truth(Model):
     """The stand-alone training that makes the ground truth of a space."""
 
     channels: Count = Field(description="Channels of the first cell of a stand-alone network.")
-    layers: Layers = Field(
-        description="Cells of a stand-alone network, counted as the factor `layers` counts them."
-    )
+    layers: Layers = Field(description="Cells of a stand-alone network, counted as the factor `layers` counts them.")
     epochs: Count = Field(description="Passes over the training images.")
     learning_rate: Rate = Field(default=0.1, description="Initial learning rate.")
     weight_decay: Decay = Field(default=5e-4, description="L2 penalty.")

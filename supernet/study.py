@@ -68,9 +68,7 @@ class Study(Model):
         description="Name: that of the file, and of the folder under results/.",
         json_schema_extra={"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"},
     )
-    title: str = Field(
-        description="One line for captions and reports.", json_schema_extra={"pattern": r"^.*\S.*$"}
-    )
+    title: str = Field(description="One line for captions and reports.", json_schema_extra={"pattern": r"^.*\S.*$"})
     seed: Seed = Field(default=0, description="Study seed: draws the pool and the split.")
     data: Data
     protocol: Protocol = Protocol()
@@ -85,9 +83,7 @@ class Study(Model):
     def _name_of_file(cls, name: str, info: ValidationInfo) -> str:
         findings = Findings()
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-            findings.add(
-                "should be letters, digits, `_`, `.` and `-`, and start with a letter or digit", name
-            )
+            findings.add("should be letters, digits, `_`, `.` and `-`, and start with a letter or digit", name)
         elif isinstance(info.context, Path) and info.context.stem != name:
             findings.add(f"should be the name of the file: {info.context.stem!r}", name)
         findings.raise_all()
@@ -114,9 +110,7 @@ class Study(Model):
 
     @field_validator("spaces", mode="wrap")
     @classmethod
-    def _in_their_places(
-        cls, spaces: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> Any:
+    def _in_their_places(cls, spaces: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         if not isinstance(spaces, dict) or not spaces:
             return handler(spaces)
         findings = Findings()
@@ -127,9 +121,7 @@ class Study(Model):
                 continue
             authored = {"baseline": {}, **space} if isinstance(space, dict) else space
             place = _place(name, info.data.get("data"), info.data.get("scoring"))
-            checked[name] = findings.attempt(
-                partial(SpaceStudy.model_validate, authored, context=place), name
-            )
+            checked[name] = findings.attempt(partial(SpaceStudy.model_validate, authored, context=place), name)
         findings.raise_all()
         return checked
 
@@ -161,9 +153,7 @@ class Study(Model):
         swept = study.sweep.get(factor, ())
         if value not in swept:
             values = ", ".join(map(str, dict.fromkeys((baseline, *swept))))
-            raise UserError(
-                f"study {self.study!r}: {space} has no setting {factor}={value}; values: {values}"
-            )
+            raise UserError(f"study {self.study!r}: {space} has no setting {factor}={value}; values: {values}")
         return f"{factor}={swept[swept.index(value)]}"
 
     def seeds(self, space: str, setting: str) -> tuple[int, ...]:
@@ -186,9 +176,7 @@ class Study(Model):
         """The part of the study that one run depends on; UserError if the study has no such run."""
         seeds = self.seeds(space, setting)
         if seed not in seeds:
-            raise UserError(
-                f"study {self.study!r}: {space}, {setting} has no run seed {seed}; it has {seeds}"
-            )
+            raise UserError(f"study {self.study!r}: {space}, {setting} has no run seed {seed}; it has {seeds}")
         return Run.model_validate(
             {
                 "space": space,
@@ -208,9 +196,7 @@ class Study(Model):
 
     def _space(self, space: str) -> SpaceStudy:
         if space not in self.spaces:
-            raise UserError(
-                f"study {self.study!r} has no space {space!r}; {did_you_mean(space, self.spaces)}"
-            )
+            raise UserError(f"study {self.study!r} has no space {space!r}; {did_you_mean(space, self.spaces)}")
         return self.spaces[space]
 
 

@@ -20,8 +20,8 @@ from supernet.progress import Progress
 class Recipe:
     """An optimisation: SGD with momentum, a cosine from `learning_rate` to `final_learning_rate`, clipped gradients.
 
-    `steps` optimiser steps of `passes_per_step` models each, in epochs of `steps_per_epoch`; `mean_gradient` averages the gradients of the models of one
-    step instead of summing them.
+    `steps` optimiser steps of `passes_per_step` models each, in epochs of `steps_per_epoch`; `mean_gradient` averages
+    the gradients of the models of one step instead of summing them.
     """
 
     steps: int
@@ -73,7 +73,13 @@ class Trainer:
         paths: Callable[[int, int], list[Group]],
         seed: int,
     ) -> None:
-        self.network, self.recipe, self.augmenter, self.paths, self.seed = network, recipe, augmenter, paths, seed
+        self.network, self.recipe, self.augmenter, self.paths, self.seed = (
+            network,
+            recipe,
+            augmenter,
+            paths,
+            seed,
+        )
         self.parameters = dict(network.named_parameters())
         self.optimizer = torch.optim.SGD(
             network.parameters(),
@@ -100,9 +106,9 @@ class Trainer:
                 groups = self.paths(number, self.recipe.steps_per_epoch)
             self._step(step, epoch.batch(position), groups[position])
             done = step + 1
-            if done % self.recipe.steps_per_epoch == 0 or done == self.recipe.steps:
-                if self._end_epoch(number, done):
-                    break
+            ended = done % self.recipe.steps_per_epoch == 0 or done == self.recipe.steps
+            if ended and self._end_epoch(number, done):
+                break
             if progress is not None:
                 progress.update(done)
             if checkpoint is not None and (checkpoint.due() or done == self.recipe.steps):
@@ -117,7 +123,7 @@ class Trainer:
         for arch in group:
             logits = self.network(images, arch)
             loss = F.cross_entropy(logits, labels)
-            (loss / len(group) if self.recipe.mean_gradient else loss).backward()
+            torch.autograd.backward(loss / len(group) if self.recipe.mean_gradient else loss)
             self._note(step, loss.detach(), logits.detach(), labels)
         touched = [p for p in self.parameters.values() if p.grad is not None]
         nn.utils.clip_grad_norm_(touched, self.recipe.clip)

@@ -43,7 +43,7 @@ def train_standalone(
 
 
 def multiply_adds(network: nn.Module, arch: Any, shape: torch.Size) -> int:
-    """Multiply-adds of the convolutions and linear layers for one image of `shape` (C, H, W), as torch counts them."""
+    """Multiply-adds of the convolutions and linear layers for an image (C, H, W), by torch's count."""
     # On the meta device nothing is computed, and layers take their plain way.
     shadow = copy.deepcopy(network).to("meta").eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -82,11 +82,7 @@ def _hint(kind: str, value: Any) -> str:
         return ": put it in quotes"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():
         return f": write {int(value)}"
-    if (
-        kind in ("int_type", "float_type")
-        and isinstance(value, str)
-        and (number := _number(value)) is not None
-    ):
+    if kind in ("int_type", "float_type") and isinstance(value, str) and (number := _number(value)) is not None:
         meant = int(number) if kind == "int_type" and number == int(number) else number
         return f": YAML reads {value} as text here, write {_as_yaml(meant)} without quotes"
     return ""

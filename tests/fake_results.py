@@ -49,9 +49,7 @@ def _pool(study: Study, space: str) -> pd.DataFrame:
     latent = rng.normal(size=n)
     table: dict[str, Any] = {"arch_id": [hashlib.md5(f"{space}{i}".encode()).hexdigest() for i in range(n)]}
     table["encoding"] = [f"cell {i}" for i in range(n)]
-    truths = (
-        centre + spread * np.tanh(latent)[:, None] + 0.2 * spread * rng.normal(size=(n, study.pool.seeds))
-    )
+    truths = centre + spread * np.tanh(latent)[:, None] + 0.2 * spread * rng.normal(size=(n, study.pool.seeds))
     truths = np.round(np.clip(truths, 0, 1) * 450) / 450
     table["truth"] = truths.mean(axis=1)
     table |= {f"truth_seed{seed}": truths[:, seed] for seed in range(study.pool.seeds)}
@@ -146,9 +144,7 @@ def _run(
     where = folder / "runs" / space / setting / f"seed{seed}"
     write_table(where / "scores.parquet", pd.concat(scores, ignore_index=True))
     status = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
-    write_json(
-        where / "run.json", status | {"run": json.loads(study.run(space, setting, seed).model_dump_json())}
-    )
+    write_json(where / "run.json", status | {"run": json.loads(study.run(space, setting, seed).model_dump_json())})
     return rows
 
 

@@ -38,9 +38,7 @@ def test_our_own_mistakes_keep_their_traceback() -> None:
         cli.run(main)
 
 
-def test_log_takes_stdout_warnings_and_our_records(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_log_takes_stdout_warnings_and_our_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "logs" / "a.log"
     with cli.open_log(path):
         sys.stdout.write("a line\n")

@@ -31,9 +31,9 @@ DARTS_V2 = (
     "('max_pool_3x3', 1)], reduce_concat=range(2, 6))"
 )
 
-edge_lists = st.tuples(
-    *[st.tuples(st.sampled_from(OPERATIONS), st.integers(0, slots - 1)) for slots in SLOTS]
-).map(list)
+edge_lists = st.tuples(*[st.tuples(st.sampled_from(OPERATIONS), st.integers(0, slots - 1)) for slots in SLOTS]).map(
+    list
+)
 concats = st.none() | st.sets(st.integers(2, 5), min_size=1)
 cells = st.builds(Cell.build, edge_lists, concats)
 genotypes = st.builds(Genotype, cells, cells)

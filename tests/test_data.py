@@ -96,24 +96,18 @@ def test_batches_are_crops_and_flips_of_single_images(padding: int, flip: bool, 
         images, labels = epoch.batch(number)
         chosen = slice(16 * number, 16 * (number + 1))
         indices = epoch.order[chosen]
-        assert images.is_contiguous(
-            memory_format=torch.channels_last if channels_last else torch.contiguous_format
-        )
+        assert images.is_contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
         assert torch.equal(labels, splits.train.labels[indices])
         expected = [
             one_image(splits.train.pixels[i].numpy(), int(t), int(c), bool(f), padding)
-            for i, t, c, f in zip(
-                indices, epoch.top[chosen], epoch.left[chosen], epoch.flip[chosen], strict=True
-            )
+            for i, t, c, f in zip(indices, epoch.top[chosen], epoch.left[chosen], epoch.flip[chosen], strict=True)
         ]
         assert torch.equal(images, splits.normalise(torch.from_numpy(np.stack(expected))))
 
 
 def test_crops_and_flips_cover_their_range_evenly() -> None:
     splits = split(raw_images(2_400), config(crop_padding=1), 0)
-    epoch = Augmenter(splits.train, splits, config(crop_padding=1), False).epoch(
-        seed=0, epoch=0, batch_size=10
-    )
+    epoch = Augmenter(splits.train, splits, config(crop_padding=1), False).epoch(seed=0, epoch=0, batch_size=10)
     count = len(splits.train)
     for offsets in (epoch.top, epoch.left):
         assert offsets.unique().tolist() == [0, 1, 2]
@@ -150,7 +144,5 @@ def test_batch_size_does_not_change_an_epoch() -> None:
 def test_steps_are_full_batches() -> None:
     images = raw_images(50)
     assert [steps_in_epoch(images, size) for size in (50, 25, 24, 16)] == [1, 2, 2, 3]
-    with pytest.raises(
-        UserError, match="batch_size 51: there are only 50 training images; use a smaller one"
-    ):
+    with pytest.raises(UserError, match="batch_size 51: there are only 50 training images; use a smaller one"):
         steps_in_epoch(images, 51)

@@ -42,9 +42,7 @@ def test_temporary_name_is_hidden_and_keeps_the_suffix(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_error_keeps_the_old_file_and_leaves_nothing_behind(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
+def test_error_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "table.csv"
     write_text(path, "old")
     with pytest.raises(error), publish(path) as temporary:

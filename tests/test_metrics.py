@@ -152,9 +152,7 @@ def test_bin_edges_are_those_of_decimals(truth, threshold, rounded, floor):
 )
 def test_bins_equal_exact_decimal_arithmetic(truth, threshold):
     exact = [Fraction(str(value)) / Fraction(threshold) for value in truth]
-    assert metrics.round_truth(truth, float(threshold)).tolist() == [
-        math.floor(e + Fraction(1, 2)) for e in exact
-    ]
+    assert metrics.round_truth(truth, float(threshold)).tolist() == [math.floor(e + Fraction(1, 2)) for e in exact]
     floors = sorted({math.floor(e) for e in exact})
     expected = [floors.index(math.floor(e)) for e in exact]
     assert metrics.positional_ranks(truth, float(threshold)).tolist() == expected
@@ -402,9 +400,7 @@ def test_blocks_do_not_change_the_intervals(monkeypatch):
     whole = evaluated(*pool)
     monkeypatch.setattr(metrics, "_BLOCK_ELEMENTS", 3 * len(pool[0]) + 1)
     for one, other in zip(whole, evaluated(*pool), strict=True):
-        assert dataclasses.astuple(one.estimate) == pytest.approx(
-            dataclasses.astuple(other.estimate), abs=1e-12
-        )
+        assert dataclasses.astuple(one.estimate) == pytest.approx(dataclasses.astuple(other.estimate), abs=1e-12)
 
 
 def test_interval_is_the_percentile_of_the_resamples():
@@ -492,9 +488,7 @@ def test_evaluate_does_not_depend_on_the_order_of_architectures(order):
     rng = np.random.default_rng(2)
     accuracy, loss, truth = rng.random(20), rng.random(20), 0.9 + rng.random(20) / 20
     order = np.array(order)
-    pairs = zip(
-        evaluated(accuracy, loss, truth), evaluated(accuracy[order], loss[order], truth[order]), strict=True
-    )
+    pairs = zip(evaluated(accuracy, loss, truth), evaluated(accuracy[order], loss[order], truth[order]), strict=True)
     for one, other in pairs:
         assert same(one.estimate.value, other.estimate.value)
 

@@ -152,9 +152,7 @@ def test_hash_and_labellings_do_not_depend_on_the_labelling(cell: Cell, random: 
 
 
 def test_format_is_the_documented_text() -> None:
-    cell = Cell.build(
-        [[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]], [INPUT, CONV3X3, MAXPOOL3X3, OUTPUT]
-    )
+    cell = Cell.build([[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]], [INPUT, CONV3X3, MAXPOOL3X3, OUTPUT])
     assert format_cell(cell) == "I3MO:110/01/1"
     assert (cell.vertices, cell.edges) == (4, 4)
     assert format_cell(parse("I3MO:101/10/0")) == "IO:1"
@@ -316,10 +314,7 @@ def test_the_laws_on_four_vertices() -> None:
 
 def test_random_a_draws_sizes_in_proportion_to_their_unique_cells() -> None:
     sizes = Counter(cell.vertices for cell in random_a(np.random.default_rng(1), 10_000))
-    expected = (
-        np.array([sum(UNIQUE_CELLS[size] for size in (2, 3, 4, 5)), UNIQUE_CELLS[6], UNIQUE_CELLS[7]])
-        / 423_624
-    )
+    expected = np.array([sum(UNIQUE_CELLS[size] for size in (2, 3, 4, 5)), UNIQUE_CELLS[6], UNIQUE_CELLS[7]]) / 423_624
     observed = [sum(sizes[size] for size in (2, 3, 4, 5)), sizes[6], sizes[7]]
     assert chisquare(observed, 10_000 * expected).pvalue > 0.01
 
@@ -350,9 +345,7 @@ def test_fair_groups_use_every_operation_of_every_vertex_once() -> None:
 
 
 def test_fair_groups_permute_vertices_independently() -> None:
-    cells_of_four = [
-        group for group in fair_group(np.random.default_rng(4), 4_000, 4) if group[0].vertices == 4
-    ]
+    cells_of_four = [group for group in fair_group(np.random.default_rng(4), 4_000, 4) if group[0].vertices == 4]
     counts = Counter(tuple(cell.operations[1:-1] for cell in group) for group in cells_of_four)
     assert len(counts) == 36
     assert chisquare(list(counts.values())).pvalue > 0.01
@@ -391,9 +384,7 @@ def test_random_a_looks_like_the_published_uniform_sample(published: pd.DataFram
     def features(cell: Cell) -> tuple[int, int, int]:
         return cell.vertices, cell.edges, cell.operations.count(CONV3X3)
 
-    theirs = Counter(
-        features(cell_of_row(row)) for row in published[published.sampled_full][:6_000].itertuples()
-    )
+    theirs = Counter(features(cell_of_row(row)) for row in published[published.sampled_full][:6_000].itertuples())
     ours = Counter(features(cell) for cell in random_a(np.random.default_rng(5), 6_000))
     other = Counter(features(cell) for cell in random_nas(np.random.default_rng(5), 6_000))
     assert homogeneity(theirs, ours) > 0.01

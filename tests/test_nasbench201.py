@@ -96,9 +96,7 @@ def every_edge(network: nn.Module, images: Tensor, cell: Cell) -> Tensor:
             nodes = [features]
             for target in (1, 2, 3):
                 incoming = [number for number, edge in enumerate(EDGES) if edge[1] == target]
-                nodes.append(
-                    sum(operate(module, n, cell.operations[n], nodes[EDGES[n][0]]) for n in incoming)
-                )
+                nodes.append(sum(operate(module, n, cell.operations[n], nodes[EDGES[n][0]]) for n in incoming))
             features = nodes[3]
     return network.classifier(F.relu(network.last_norm(features)).mean((2, 3)))
 

@@ -59,9 +59,7 @@ def architectures(space: Space[Any], count: int, seed: int = 0) -> list[Any]:
     return special + space.sample(np.random.default_rng(seed), count=count)
 
 
-def same_weights(
-    space: Space[Any], shared: nn.Module, arch: Any, batch_norm: str
-) -> tuple[nn.Module, Origins]:
+def same_weights(space: Space[Any], shared: nn.Module, arch: Any, batch_norm: str) -> tuple[nn.Module, Origins]:
     own = standalone(space, arch, batch_norm)
     sources = origins(space, shared, own, arch)
     copy_weights(shared, own, sources)
@@ -76,9 +74,7 @@ def test_restricted_supernet_is_the_standalone_network(space: Space[Any], batch_
         own, _ = same_weights(space, shared, arch, batch_norm)
         own.eval()
         for mode in ("batch", "tracked" if "tracking" in batch_norm else "recalibrated"):
-            torch.testing.assert_close(
-                evaluated(shared, arch, mode), evaluated(own, arch, mode), rtol=0, atol=1e-10
-            )
+            torch.testing.assert_close(evaluated(shared, arch, mode), evaluated(own, arch, mode), rtol=0, atol=1e-10)
 
 
 def evaluated(network: nn.Module, arch: Any, mode: Any, images: Tensor = IMAGES) -> Tensor:
@@ -171,9 +167,7 @@ def topology(name: str, arch: Any) -> Any:
     if name == "nasbench101":
         return arch.matrix
     if name == "darts":
-        return tuple(
-            (*(state for _, state in cell.edges), cell.concat) for cell in (arch.normal, arch.reduce)
-        )
+        return tuple((*(state for _, state in cell.edges), cell.concat) for cell in (arch.normal, arch.reduce))
     return None
 
 
@@ -197,7 +191,7 @@ def positions(space: Space[Any], arch: Any) -> list[tuple[str, Position]]:
 
 
 def alive(found: list[Position], inputs: set[int], outputs: set[int], shifts: bool) -> list[bool]:
-    """Whether each edge carries more than zeros to an output; `shifts`: a convolution of zeros is not zero."""
+    """Whether each edge carries more than zeros to an output (`shifts`: convolutions of zeros do)."""
     fed, used, carries = set(inputs), set(outputs), []
     for source, target, operation in found:
         carries.append(operation != "none" and (source in fed or (shifts and "conv" in operation)))
@@ -210,9 +204,7 @@ def alive(found: list[Position], inputs: set[int], outputs: set[int], shifts: bo
 
 
 @pytest.mark.parametrize("batch_norm", ["affine+tracking", "none"])
-def test_fairnas_updates_each_operation_once_unless_its_edge_is_dead(
-    space: Space[Any], batch_norm: str
-) -> None:
+def test_fairnas_updates_each_operation_once_unless_its_edge_is_dead(space: Space[Any], batch_norm: str) -> None:
     """Each operation of each position is in one model of a group; an edge that `none` cuts off there has no
     gradient.
 
@@ -287,9 +279,7 @@ def test_fairnas_step_adds_or_averages_the_gradients_of_its_models(space: Space[
 def test_one_cell_fewer_or_unknown_names_are_errors() -> None:
     with pytest.raises(UserError, match="found 4 layers; expected a multiple of 3"):
         SPACES["nasbench101"].build_supernet(channels=4, layers=4)
-    with pytest.raises(
-        UserError, match="found space 'enas'; expected one of nasbench101, nasbench201, darts"
-    ):
+    with pytest.raises(UserError, match="found space 'enas'; expected one of nasbench101, nasbench201, darts"):
         load("enas")
     with pytest.raises(ValueError, match="batch_norm: found 'affine\\+wsbn'; expected affine\\+tracking"):
         SPACES["darts"].build_supernet(channels=4, layers=3, batch_norm="affine+wsbn")

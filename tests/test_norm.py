@@ -75,9 +75,7 @@ def test_training_normalises_by_the_batch_and_tracks_the_first_channels(channels
     norm, batch = make(momentum=0.25), images(channels)
     before, found = running(norm), moments(batch, unbiased=True)
     result = norm(batch)
-    torch.testing.assert_close(
-        result, normalised(batch, moments(batch, unbiased=False), norm), atol=1e-10, rtol=0
-    )
+    torch.testing.assert_close(result, normalised(batch, moments(batch, unbiased=False), norm), atol=1e-10, rtol=0)
     for now, old, new in zip(running(norm), before, found, strict=True):
         torch.testing.assert_close(now[:channels], 0.75 * old[:channels] + 0.25 * new)
         torch.testing.assert_close(now[channels:], old[channels:], rtol=0, atol=0)
@@ -133,9 +131,7 @@ def test_evaluator_recalibrates_on_its_training_batches() -> None:
     arch = space.parse(["nor_conv_3x3", "none", "skip_connect", "nor_conv_1x1", "none", "nor_conv_3x3"])
     network, splits = supernet(space).float(), small_splits()
     scoring = Scoring(bn_modes=("recalibrated",), batch_size=10, recalibration_batches=2)
-    accuracy, loss = Evaluator(splits, scoring, channels_last=False).evaluate(
-        network, arch, "recalibrated", "test"
-    )
+    accuracy, loss = Evaluator(splits, scoring, channels_last=False).evaluate(network, arch, "recalibrated", "test")
 
     collected: dict[Norm, list[Moments]] = {norm: [] for norm in norms(network)}
 
@@ -150,9 +146,7 @@ def test_evaluator_recalibrates_on_its_training_batches() -> None:
             hook.remove()
         for norm, found in collected.items():
             if found:
-                for buffer, values in zip(
-                    (norm.running_mean, norm.running_var), zip(*found, strict=True), strict=True
-                ):
+                for buffer, values in zip((norm.running_mean, norm.running_var), zip(*found, strict=True), strict=True):
                     buffer.copy_(torch.stack(values).mean(0))  # type: ignore[union-attr]
         with statistics(network, "tracked"):
             logits = network(splits.normalise(splits.test.pixels), arch)
@@ -160,18 +154,21 @@ def test_evaluator_recalibrates_on_its_training_batches() -> None:
     assert accuracy == float((logits.argmax(1) == splits.test.labels).double().mean())
 
 
-@pytest.mark.parametrize("size", [(8, 8), (7, 7), (7, 8), (1, 5), (2, 3)])
+@pytest.mark.parametrize("size", [(8, 8), (7, 8), (1, 5), (2, 3), (9, 9)])
 @pytest.mark.parametrize(("kernel", "dilation"), [(3, 2), (5, 2), (1, 1), (1, 2), (3, 1)])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("channels", [6, 4])
 @pytest.mark.parametrize("depthwise", [True, False])
-def test_strided_convolutions_are_the_plain_ones(
-    size: tuple[int, int], kernel: int, dilation: int, depthwise: bool
+def test_convolutions_are_the_plain_ones(
+    size: tuple[int, int], kernel: int, dilation: int, stride: int, channels: int, depthwise: bool
 ) -> None:
-    """Some are computed on the even pixels: same values and gradients, odd sizes included."""
+    """Some are computed on the even pixels, or as products of matrices: same values and gradients."""
     torch.manual_seed(0)
-    conv = Conv(6, 6, kernel, stride=2, dilation=dilation, depthwise=depthwise).double()
-    batch = torch.randn(3, 6, *size, dtype=torch.float64, requires_grad=True)
-    groups, padding = 6 if depthwise else 1, dilation * (kernel - 1) // 2
-    expected = F.conv2d(batch, conv.weight, None, 2, padding, dilation, groups)
+    conv = Conv(6, 6, kernel, stride, dilation, depthwise).double()
+    batch = torch.randn(3, channels, *size, dtype=torch.float64, requires_grad=True)
+    groups, padding = channels if depthwise else 1, dilation * (kernel - 1) // 2
+    weight = conv.weight[:channels] if depthwise else conv.weight[:, :channels]
+    expected = F.conv2d(batch, weight, None, stride, padding, dilation, groups)
     found = conv(batch)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     up = torch.randn_like(expected)
@@ -181,6 +178,17 @@ def test_strided_convolutions_are_the_plain_ones(
         strict=True,
     ):
         torch.testing.assert_close(mine, plain, rtol=0, atol=1e-12)
+
+
+def test_convolutions_follow_the_precision_of_their_input() -> None:
+    """Nothing that is kept from one call to the next fixes the type, nor whether gradients are wanted."""
+    conv = Conv(3, 3, 5, dilation=2, depthwise=True)
+    batch = random_images(2, in_channels=3)
+    with torch.inference_mode():
+        single = conv(batch.float())
+    conv.double()(batch).sum().backward()
+    assert conv.weight.grad is not None and conv.weight.grad.abs().min() > 0
+    torch.testing.assert_close(single.double(), conv(batch).detach(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -293,9 +293,7 @@ def test_sweep_figure_draws_the_aggregates(mini: Results, figures: Callable[[str
     means = drawn.query("kind == 'mean'").set_index(["space", "metric", "setting"])
     rows = raw(mini, "nasbench201", "baseline", "s_kdt")
     assert means.loc[("nasbench201", "s_kdt", "baseline"), "mean"] == pytest.approx(rows["estimate"].mean())
-    runs = drawn.query(
-        "kind == 'run' and space == 'nasbench201' and metric == 's_kdt' and setting == 'baseline'"
-    )
+    runs = drawn.query("kind == 'run' and space == 'nasbench201' and metric == 's_kdt' and setting == 'baseline'")
     assert sorted(runs["mean"]) == sorted(rows["estimate"])
     lost = drawn.query("kind == 'run' and diverged == 1 and metric == 's_kdt'")
     assert set(lost["space"]) == {"nasbench201", "darts"}

@@ -35,9 +35,7 @@ def _run(progress: Progress, clock: Clock, steps: int, seconds: float, start: in
 
 def test_line_has_speed_and_eta(clock: Clock) -> None:
     lines: list[str] = []
-    with Progress(
-        "darts seed 0", "training", 2250, None, lines.append, unit_images=128, clock=clock
-    ) as progress:
+    with Progress("darts seed 0", "training", 2250, None, lines.append, unit_images=128, clock=clock) as progress:
         _run(progress, clock, 1200, 1 / 32)
     # 32 steps/s x 128 images = 4096 images/s; lines are due after 10, 20, 30 of 37.5 s; 960 steps take 30 s.
     assert lines[0] == "darts seed 0: training 0/2250 (0 %)"
@@ -120,9 +118,7 @@ def test_reader_skips_dead_and_old(tmp_path: Path) -> None:
     assert read_reports(tmp_path / "absent") == []
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00"), (20.6, "0:21"), (59.6, "1:00"), (3723, "1:02:03")]
-)
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (20.6, "0:21"), (59.6, "1:00"), (3723, "1:02:03")])
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 

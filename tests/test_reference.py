@@ -62,9 +62,7 @@ def test_check_names_the_file_that_is_out_of_step(
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_the_schema_accepts_every_study_as_it_is_written(
-    schema: jsonschema.Draft202012Validator, path: Path
-) -> None:
+def test_the_schema_accepts_every_study_as_it_is_written(schema: jsonschema.Draft202012Validator, path: Path) -> None:
     schema.validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 

@@ -72,9 +72,7 @@ def toy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _start(
-    toy: Path, *arguments: str, output: int = subprocess.PIPE, **variables: str
-) -> subprocess.Popen[str]:
+def _start(toy: Path, *arguments: str, output: int = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **variables}
     command = [sys.executable, "scripts/run.py", "--cores", "2", *arguments]
     return subprocess.Popen(command, cwd=toy, env=environment, stdout=output, stderr=output, text=True)
@@ -303,9 +301,7 @@ def _write_results(folder: Path) -> None:
         for metric, pair in values.items()
         for seed, value in enumerate(pair)
     ]
-    rows += [
-        {**rows[0], "seed": 2, "metric": metric, "estimate": None, "status": "diverged"} for metric in values
-    ]
+    rows += [{**rows[0], "seed": 2, "metric": metric, "estimate": None, "status": "diverged"} for metric in values]
     references = [
         {
             "space": "nasbench201",
@@ -349,9 +345,7 @@ def test_conclusion_has_the_table_and_the_paths(run: ModuleType, tmp_path: Path)
     (tmp_path / "results" / "mini" / "tables" / "spaces.csv").write_text("")
     options = run._parse(["--cores", "2"])
     text = run._conclusion(run.Workflow(nothing_to_do=True), options, 3.0)
-    cells = dict(
-        re.split(r" {2,}", line.strip()) for line in text.splitlines() if re.search(r"\S {2,}\S", line)
-    )
+    cells = dict(re.split(r" {2,}", line.strip()) for line in text.splitlines() if re.search(r"\S {2,}\S", line))
     assert cells == {
         "seeds": "2 (1 diverged)",
         "super-net accuracy": "60.0 %",

@@ -375,9 +375,7 @@ def test_the_unchanged_case_is_valid(tmp_path: Path) -> None:
 def test_unsafe_study_names(tmp_path: Path, name: str) -> None:
     findings = _errors(tmp_path, _swap("study: case", f'study: "{name}"'))
     assert len(findings) == 1
-    assert findings[0].endswith(
-        "should be letters, digits, `_`, `.` and `-`, and start with a letter or digit"
-    )
+    assert findings[0].endswith("should be letters, digits, `_`, `.` and `-`, and start with a letter or digit")
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -404,13 +402,9 @@ def test_control_characters(tmp_path: Path) -> None:
 
 def test_all_errors_are_reported_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = BASE.replace("study: case", "study: other").replace("size: 10", "size: 1\n  sizes: 3")
-    text = text.replace(
-        "{train_portion: 0.75}\n    sweep:", "{train_portion: 0.9, epochs: 0, hue: 1}\n    sweep:"
-    )
+    text = text.replace("{train_portion: 0.75}\n    sweep:", "{train_portion: 0.9, epochs: 0, hue: 1}\n    sweep:")
     text = text.replace(RATES, "      layers: [0, 1.5]\n      wsbn: [1]\n      batch_norm: []")
-    text = text.replace(
-        "  darts:\n    truth: {channels: 8, layers: 3", "  darts:\n    truth: {channels: 8, layer: 3"
-    )
+    text = text.replace("  darts:\n    truth: {channels: 8, layers: 3", "  darts:\n    truth: {channels: 8, layer: 3")
     findings = _errors(tmp_path, text)
     keys = [finding.split(": ")[1] for finding in findings]
     assert sorted(keys) == sorted(
@@ -484,8 +478,7 @@ def test_paper_for_every_factor_of_every_space(tmp_path: Path) -> None:
         "title": "x",
         "data": {"name": "digits"},
         "spaces": {
-            space: {"truth": truth, "sweep": {factor.name: "paper" for factor in factors_of(space)}}
-            for space in SPACES
+            space: {"truth": truth, "sweep": {factor.name: "paper" for factor in factors_of(space)}} for space in SPACES
         },
     }
     study = _load(tmp_path, yaml.safe_dump(content, sort_keys=False))

@@ -32,9 +32,7 @@ OTHERS = {name: value for name, value in FACTOR_VALUES.items() if name not in PO
 BASELINE = st.fixed_dictionaries(PORTION, optional=OTHERS)
 SWEEP = st.fixed_dictionaries(
     {},
-    optional={
-        name: st.lists(value, min_size=1, max_size=4, unique=True) for name, value in FACTOR_VALUES.items()
-    },
+    optional={name: st.lists(value, min_size=1, max_size=4, unique=True) for name, value in FACTOR_VALUES.items()},
 )
 
 
@@ -102,9 +100,7 @@ def test_a_study_is_stable_under_validation(content: dict[str, Any]) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    contents(), st.text("abc ", min_size=1), st.integers(5, 50), st.integers(1, 5), st.integers(100, 10**6)
-)
+@given(contents(), st.text("abc ", min_size=1), st.integers(5, 50), st.integers(1, 5), st.integers(100, 10**6))
 def test_what_does_not_concern_a_run_leaves_its_json(
     content: dict[str, Any], title: str, size: int, top: int, resamples: int
 ) -> None:

@@ -34,9 +34,7 @@ RECIPE = Recipe(
 ARCHS = SPACES["nasbench201"].sample(np.random.default_rng(0), count=10)
 
 
-def run_of(
-    space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] | None = None, **factors: Any
-) -> Run:
+def run_of(space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] | None = None, **factors: Any) -> Run:
     """A run on 24 training images: 3 steps an epoch, 2 epochs."""
     size = SIZES[space]
     setting = {
@@ -83,8 +81,7 @@ def state(trainer: Trainer) -> dict[str, Tensor]:
 def same_bits(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
     """Whether all tensors agree to the bit; a NaN equals itself."""
     return one.keys() == two.keys() and all(
-        torch.equal(value.nan_to_num(nan=-7e33), two[name].nan_to_num(nan=-7e33))
-        for name, value in one.items()
+        torch.equal(value.nan_to_num(nan=-7e33), two[name].nan_to_num(nan=-7e33)) for name, value in one.items()
     )
 
 
@@ -269,9 +266,7 @@ def test_damaged_checkpoint_is_an_error_that_names_the_file(damage: str, tmp_pat
         lambda: checkpoint.done,
         lambda: trainer_of(run_of(epochs=1)).run(checkpoint),
     ):
-        with pytest.raises(
-            UserError, match=r"training\.safetensors: not a whole checkpoint .*; delete the file"
-        ):
+        with pytest.raises(UserError, match=r"training\.safetensors: not a whole checkpoint .*; delete the file"):
             use()
     checkpoint.discard()
     assert checkpoint.load() is None
@@ -318,9 +313,7 @@ def test_budget_of_fairnas(law: str, budget: str, steps: int, passes: int) -> No
 
 
 def test_config_reaches_the_trainer() -> None:
-    run = run_of(
-        protocol={"momentum": 0.5, "clip": 2.0, "final_learning_rate": 0.0, "fairnas_gradient": "mean"}
-    )
+    run = run_of(protocol={"momentum": 0.5, "clip": 2.0, "final_learning_rate": 0.0, "fairnas_gradient": "mean"})
     trainer = trainer_of(run)
     assert trainer.recipe == Recipe(6, 3, 8, 0.05, 0.0, 1e-3, 0.5, 2.0, 1, True)
     assert trainer.optimizer.defaults["momentum"] == 0.5

@@ -65,8 +65,7 @@ def test_diverged_training_has_no_accuracy() -> None:
 
 def test_seed_decides_the_initial_weights() -> None:
     weights = [
-        build_standalone(job_of(), SPACE, ARCH, seed, SPLITS).get_parameter("stem.conv.weight")
-        for seed in (0, 0, 1)
+        build_standalone(job_of(), SPACE, ARCH, seed, SPLITS).get_parameter("stem.conv.weight") for seed in (0, 0, 1)
     ]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 

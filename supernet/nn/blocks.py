@@ -29,7 +29,8 @@ class ReLUConvNorm(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, c_in, H, W) to (N, c_out, H', W')."""
-        return self.norm(self.conv(F.relu(images)))
+        normalised: Tensor = self.norm(self.conv(F.relu(images)))
+        return normalised
 
 
 class ConvNorm(nn.Module):
@@ -42,4 +43,5 @@ class ConvNorm(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, c_in, H, W) to (N, c_out, H, W)."""
-        return self.norm(self.conv(images))
+        normalised: Tensor = self.norm(self.conv(images))
+        return normalised

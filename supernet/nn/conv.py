@@ -23,7 +23,6 @@ class Conv(nn.Module):
         self.kernel, self.stride, self.dilation = kernel, stride, dilation
         self.padding = dilation * (kernel - 1) // 2
         self.depthwise = depthwise
-        self._taps: dict[tuple[int, ...], Tensor] = {}
         if depthwise and c_in != c_out:
             raise ValueError(f"a depthwise convolution keeps its channels, got {c_in} and {c_out}")
         self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, kernel, kernel))
@@ -31,7 +30,8 @@ class Conv(nn.Module):
 
     def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
         """(N, c, H, W) to (N, c_out, H', W'): the first c input and c_out output channels of the kernel."""
-        weight, c_in = self.weight, images.shape[1]
+        weight: Tensor = self.weight
+        c_in = images.shape[1]
         c_out = (c_in if self.depthwise else self.c_out) if c_out is None else c_out
         if c_out != self.c_out or c_in != self.c_in:
             weight = weight[:c_out] if self.depthwise else weight[:c_out, :c_in]
@@ -54,20 +54,15 @@ class Conv(nn.Module):
 
     def _by_matrices(self, images: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
         height, width = images.shape[2:]
-        key = (height, width, stride, dilation)
-        if key not in self._taps:
-            # Made in a scoring, it must still serve a training.
-            with torch.inference_mode(False):
-                self._taps[key] = tap_matrices(height, width, self.kernel, stride, dilation).to(images.dtype)
-        shape = (-(-height // stride), -(-width // stride))
-        return depthwise_by_matrices(images, weight, self._taps[key], shape)
+        taps = tap_matrices(height, width, self.kernel, stride, dilation, images.dtype)
+        return depthwise_by_matrices(images, weight, taps, (-(-height // stride), -(-width // stride)))
 
 
 class BlockConv(nn.Module):
-    """A 1x1 convolution over a concatenation of `blocks` blocks of `c_block` channels, of which some are present.
+    """A 1x1 convolution over a concatenation of blocks of `c_block` channels, of which some are present.
 
-    `present` names the blocks that the input holds, in their order: a super-net whose cells concatenate the loose ends
-    of the architecture keeps one slice of the kernel for each node.
+    `present` names the blocks that the input holds, in their order: a super-net whose cells concatenate the
+    loose ends of the architecture keeps one slice of the kernel for each node.
     """
 
     def __init__(self, blocks: int, c_block: int, c_out: int, stride: int = 1) -> None:

@@ -14,9 +14,9 @@ Statistics = Literal["batch", "tracked", "recalibrating", "recalibrated"]
 class Norm(nn.Module):
     """Batch norm over the first channels of a shared layer.
 
-    In training mode it normalises by the batch. In evaluation mode by `statistics`: of the `batch` (the authors'
-    choice), `tracked` in training, or `recalibrated` for one architecture; `recalibrating` collects the latter.
-    An input of c channels (N, c, H, W) uses the first c of every parameter and statistic.
+    In training mode it normalises by the batch. In evaluation mode by `statistics`: of the `batch` (the
+    authors' choice), `tracked` in training, or `recalibrated` for one architecture; `recalibrating` collects
+    the latter. An input of c channels (N, c, H, W) uses the first c of every parameter and statistic.
     """
 
     def __init__(self, channels: int, affine: bool, tracking: bool, momentum: float, eps: float = 1e-5) -> None:
@@ -45,9 +45,7 @@ class Norm(nn.Module):
             return self._normalise(images, self.collected_mean, self.collected_var, batch=False)
         # The mean of the statistics of all batches seen so far, each with the same weight.
         self.collected += 1
-        return self._normalise(
-            images, self.collected_mean, self.collected_var, batch=True, momentum=1 / self.collected
-        )
+        return self._normalise(images, self.collected_mean, self.collected_var, batch=True, momentum=1 / self.collected)
 
     def _running(self) -> tuple[Tensor | None, Tensor | None]:
         return (self.running_mean, self.running_var) if self.training else (None, None)

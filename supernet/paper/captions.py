@@ -83,11 +83,7 @@ def missing_sentence(results: Results, drawn: Iterable[str], what: str = "result
     """Spaces of the paper that are not drawn; empty if none is missing."""
     shown = set(drawn)
     missing = [space for space in SPACE_NAMES if space not in shown]
-    return (
-        f"Not shown, for study {results.study.study} has no such {what}: {listed(missing)}."
-        if missing
-        else ""
-    )
+    return f"Not shown, for study {results.study.study} has no such {what}: {listed(missing)}." if missing else ""
 
 
 def lost_searches_sentence(results: Results) -> str:

@@ -62,6 +62,4 @@ def make_figure(name: str, results: Results, out_stem: Path) -> None:
 
 
 def _modules(path: list[str]) -> tuple[str, ...]:
-    return tuple(
-        sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_"))
-    )
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")))

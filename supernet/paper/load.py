@@ -122,19 +122,13 @@ class Results:
 
     def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
         """The pool's scores in one run: one row per architecture x batch-norm mode x split."""
-        return _table(
-            self.folder / "runs" / space / setting / f"seed{seed}" / "scores.parquet", SCORE_COLUMNS
-        )
+        return _table(self.folder / "runs" / space / setting / f"seed{seed}" / "scores.parquet", SCORE_COLUMNS)
 
     def searches(self, space: str) -> dict[int, Search]:
         """Random searches of a space by seed; seeds without one (a diverged baseline) are left out."""
         folder = self.folder / "search" / space
         seeds = self.study.seeds(space, "baseline")
-        return {
-            seed: _search(folder / f"seed{seed}")
-            for seed in seeds
-            if (folder / f"seed{seed}.parquet").exists()
-        }
+        return {seed: _search(folder / f"seed{seed}") for seed in seeds if (folder / f"seed{seed}.parquet").exists()}
 
     def reference(self, space: str, name: str, metric: str) -> Estimate:
         """One reference tau (name: seed, parameters or macs.

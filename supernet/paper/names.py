@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
-SPACE_NAMES = MappingProxyType(
-    {"nasbench101": "NASBench-101", "nasbench201": "NASBench-201", "darts": "DARTS-NDS"}
-)
+SPACE_NAMES = MappingProxyType({"nasbench101": "NASBench-101", "nasbench201": "NASBench-201", "darts": "DARTS-NDS"})
 METRIC_NAMES = MappingProxyType(
     {
         "accuracy": "Super-net accuracy",

@@ -95,9 +95,7 @@ def save(figure: Figure, stem: Path | str, drawn: pd.DataFrame, caption: str) ->
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: both images agree, in half the time
     with publish(beside(stem, ".pdf")) as temporary:
-        figure.savefig(
-            temporary, metadata={"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
-        )
+        figure.savefig(temporary, metadata={"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None})
     with publish(beside(stem, ".png")) as temporary:
         figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": None})
     write_csv(beside(stem, ".csv"), drawn)

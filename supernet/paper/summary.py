@@ -163,9 +163,7 @@ def sweep(study: Study, space: str, factor: str) -> tuple[Point, ...]:
     return tuple(Point(value, study.setting_of(space, factor, value)) for value in values)
 
 
-def diverged_runs(
-    results: Results, spaces: tuple[str, ...] = SPACES, settings: frozenset[str] | None = None
-) -> int:
+def diverged_runs(results: Results, spaces: tuple[str, ...] = SPACES, settings: frozenset[str] | None = None) -> int:
     """Number of diverged runs in these spaces and, if given, settings."""
     table = results.metrics
     chosen = table[(table["status"] == "diverged") & table["space"].isin(spaces)]

@@ -21,7 +21,7 @@ Arch = TypeVar("Arch")
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Channels of the first cell, cells as the factor `layers` counts them, classes, channels of the images."""
+    """Channels of the first cell, cells as the factor `layers` counts them, classes, image channels."""
 
     channels: int
     layers: int
@@ -63,7 +63,7 @@ class Space(ABC, Generic[Arch]):
 
     @abstractmethod
     def network(self, make: Layers, own: Arch | None, size: NetworkSize) -> nn.Module:
-        """The path network `net(images, arch)` that owns all operations, or those of one architecture (`own`)."""
+        """The path network `net(images, arch)` that owns all operations, or those of one architecture."""
 
     def build_standalone(
         self,
@@ -74,7 +74,7 @@ class Space(ABC, Generic[Arch]):
         in_channels: int = 3,
         bn_momentum: float | None = None,
     ) -> nn.Module:
-        """The network of one architecture, called as `net(images)`; the defaults are the benchmark's own sizes.
+        """The network of one architecture, called as `net(images)`; by default in the benchmark's sizes.
 
         `channels` are those of the first cell; `layers` counts cells as the factor of that name does.
         """
@@ -107,9 +107,7 @@ class Space(ABC, Generic[Arch]):
     def sample(self, rng: np.random.Generator, law: str = ..., count: None = None) -> Arch: ...
     @overload
     def sample(self, rng: np.random.Generator, law: str = ..., *, count: int) -> list[Arch]: ...
-    def sample(
-        self, rng: np.random.Generator, law: str = "random_a", count: int | None = None
-    ) -> Arch | list[Arch]:
+    def sample(self, rng: np.random.Generator, law: str = "random_a", count: int | None = None) -> Arch | list[Arch]:
         """One architecture, or a list of `count`; UserError names the laws that the space has."""
         if law not in self.laws:
             raise UserError(f"{self.name}: found sampling law {law!r}; this space has {', '.join(self.laws)}")

@@ -110,9 +110,7 @@ def _panel(axes: Axes, factor: Factor, points: Sequence[Point], panel: pd.DataFr
     look = style.LOOKS[space]
     for point, place in zip(points, places, strict=True):
         if point.is_baseline:
-            axes.axvspan(
-                *_around(place, places, axes.get_xscale() == "log"), color=style.BAND, lw=0, zorder=-1
-            )
+            axes.axvspan(*_around(place, places, axes.get_xscale() == "log"), color=style.BAND, lw=0, zorder=-1)
     for name, value in _rows(panel, "reference", "value", "mean"):
         if math.isfinite(value):
             axes.axhline(scale * value, color=look.color, ls=_LINES[name], lw=0.9, zorder=1)
@@ -124,9 +122,7 @@ def _panel(axes: Axes, factor: Factor, points: Sequence[Point], panel: pd.DataFr
         axes.set_yticks([])  # a scale without a value on it would mislead
 
 
-def _draw_runs(
-    axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: float, look: style.Look
-) -> None:
+def _draw_runs(axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: float, look: style.Look) -> None:
     """Runs beside the mean of several; crosses for those that diverged."""
     runs = _rows(panel, "run", "setting", "mean", "diverged")
     beside = offset_copy(axes.transData, axes.get_figure(root=True), x=_BESIDE, units="points")

@@ -44,9 +44,7 @@ def _ranks(results: Results, space: str, seed: int) -> list[dict[str, Any]]:
     scores = results.scores(space, "baseline", seed)
     scores = scores[(scores["bn_mode"] == MAIN.bn_mode) & (scores["split"] == MAIN.split)]
     table = (
-        results.pool(space)
-        .merge(scores[["arch_id", "accuracy"]], on="arch_id")
-        .dropna(subset=["truth", "accuracy"])
+        results.pool(space).merge(scores[["arch_id", "accuracy"]], on="arch_id").dropna(subset=["truth", "accuracy"])
     )
     truth = table["truth"].to_numpy()
     rounded = round_truth(truth, results.facts[space].threshold)
@@ -109,9 +107,7 @@ def _draw_ranks(axes: Axes, panel: pd.DataFrame, space: str) -> None:
     look = style.LOOKS[space]
     for position, (_, tied) in enumerate(panel.groupby("rounded_truth")):
         if position % 2 == 0:
-            axes.axhspan(
-                tied["truth_rank"].min() - 0.5, tied["truth_rank"].max() + 0.5, color=style.BAND, lw=0
-            )
+            axes.axhspan(tied["truth_rank"].min() - 0.5, tied["truth_rank"].max() + 0.5, color=style.BAND, lw=0)
     axes.vlines(panel["score_rank"], panel["truth_rank"], panel["rounded_rank"], color=_ARROW, lw=0.6)
     axes.plot(panel["score_rank"], panel["truth_rank"], "o", color=_ARROW, mfc="white", ms=2.5, mew=0.6)
     axes.plot(panel["score_rank"], panel["rounded_rank"], look.marker, color=look.color, ms=3, mew=0)
@@ -149,9 +145,7 @@ def _draw_differences(axes: Axes, runs: pd.DataFrame, spaces: tuple[str, ...]) -
         _markers(axes, shifted, space, "difference", "line")
         if len(chosen):
             mean = float(shifted["difference"].mean())
-            axes.plot(
-                [mean, mean], [line - 0.35, line + 0.35], color=style.LOOKS[space].color, lw=1.6, zorder=1
-            )
+            axes.plot([mean, mean], [line - 0.35, line + 0.35], color=style.LOOKS[space].color, lw=1.6, zorder=1)
     axes.axvline(0, color=style.GREY, lw=0.7, zorder=0)
     names = [SPACE_NAMES[space] for space in spaces] if len(spaces) > 1 else [""]
     axes.set_yticks(range(len(spaces)), names)
@@ -196,14 +190,11 @@ def _rank_handles() -> list[Line2D | Patch]:
 def _space_handles(spaces: tuple[str, ...]) -> list[Line2D]:
     looks = [(SPACE_NAMES[space], style.LOOKS[space]) for space in spaces]
     handles = [
-        Line2D([], [], color=look.color, marker=look.marker, ms=4, ls="none", label=name)
-        for name, look in looks
+        Line2D([], [], color=look.color, marker=look.marker, ms=4, ls="none", label=name) for name, look in looks
     ]
     return [
         *handles,
-        Line2D(
-            [], [], color=style.GREY, marker="o", mfc="white", ms=4, ls="none", label="open: not baseline"
-        ),
+        Line2D([], [], color=style.GREY, marker="o", mfc="white", ms=4, ls="none", label="open: not baseline"),
     ]
 
 

@@ -25,8 +25,7 @@ def make(results: Results, out_stem: Path) -> None:
     spaces = tuple(space for space in results.spaces if results.searches(space))
     if not spaces:
         raise UserError(
-            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this figure "
-            "out"
+            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this figure out"
         )
     drawn = frame([row for space in spaces for row in _numbers(results, space)])
     with style.paper():
@@ -42,9 +41,7 @@ def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
     ]
     for seed, search in results.searches(space).items():
         for rank, arch, truth in search.found[["rank", "arch_id", "truth"]].itertuples(index=False):
-            rows.append(
-                {"space": space, "kind": "found", "arch_id": arch, "truth": truth, "seed": seed, "rank": rank}
-            )
+            rows.append({"space": space, "kind": "found", "arch_id": arch, "truth": truth, "seed": seed, "rank": rank})
     return rows
 
 

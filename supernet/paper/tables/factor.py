@@ -64,8 +64,7 @@ def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[st
         "baseline": point.is_baseline,
     }
     return [
-        {**start, "metric": metric, **summary_row(summary(results, space, point.setting, metric))}
-        for metric in METRICS
+        {**start, "metric": metric, **summary_row(summary(results, space, point.setting, metric))} for metric in METRICS
     ]
 
 
@@ -100,10 +99,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
     return captions.caption(
         f"{entry.label}: {entry.meaning}; all other factors at the baseline.",
         captions.study_sentence(results),
-        (
-            "Mean ± standard deviation over runs (seeds); in brackets the interval. An asterisk marks the "
-            "baseline."
-        ),
+        ("Mean ± standard deviation over runs (seeds); in brackets the interval. An asterisk marks the baseline."),
         "Below each space: KdT and S-KdT of the parameter count or the multiply-adds as the score, and, as "
         "the ceiling, of one stand-alone training as the score of another.",
         captions.INTERVAL,

@@ -21,8 +21,7 @@ def make(results: Results, out_stem: Path) -> None:
     found = {(space, seed): one for space in results.spaces for seed, one in results.searches(space).items()}
     if not found:
         raise UserError(
-            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this table "
-            "out"
+            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this table out"
         )
     drawn = tuple(dict.fromkeys(space for space, _ in found))
     text = [row for (space, seed), search in found.items() for row in _text(space, seed, search)]
@@ -89,9 +88,7 @@ def _costs(found: dict[tuple[str, int], Search]) -> list[str]:
         )
         if words not in costs.setdefault(space, []):
             costs[space].append(words)
-    return [
-        f"Cost of a search in {SPACE_NAMES[space]}: {' or '.join(words)}." for space, words in costs.items()
-    ]
+    return [f"Cost of a search in {SPACE_NAMES[space]}: {' or '.join(words)}." for space, words in costs.items()]
 
 
 def _pools(results: Results, spaces: tuple[str, ...]) -> list[str]:

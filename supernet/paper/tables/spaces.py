@@ -126,9 +126,7 @@ def _search(results: Results, space: str) -> str:
 
 def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
     facts = results.facts[space]
-    rows: list[dict[str, Any]] = [
-        {"space": space, "quantity": name, "value": getattr(facts, name)} for name in _FACTS
-    ]
+    rows: list[dict[str, Any]] = [{"space": space, "quantity": name, "value": getattr(facts, name)} for name in _FACTS]
     for metric in ("kdt", "s_kdt"):
         for name, _ in TAUS:
             tau = results.reference(space, name, metric)

@@ -48,7 +48,7 @@ class Darts(Space[Genotype]):
         return sampling.fair_groups(rng, count)
 
     def network(self, make: Layers, own: Genotype | None, size: NetworkSize) -> nn.Module:
-        """`layers` cells in all; every pair of node and input state owns its operations. No auxiliary head."""
+        """`layers` cells in all; each pair of node and input state owns its operations. No auxiliary head."""
         from supernet.spaces.darts.network import Network
 
         return Network(make, own, size)

@@ -1,4 +1,4 @@
-"""DARTS genotypes: a normal and a reduction cell, four nodes with two inputs each (Liu et al. 2019; NDS 2019)."""
+"""DARTS genotypes: a normal and a reduction cell of four nodes with two inputs (Liu et al. 2019; NDS)."""
 
 import ast
 import hashlib
@@ -33,8 +33,8 @@ _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 class Cell:
     """Eight edges (operation, input state), two for each node, and the states that are concatenated.
 
-    States 0 and 1 are the outputs of the two cells before, states 2 to 5 the nodes. The two edges of a node are sorted,
-    because their order changes nothing.
+    States 0 and 1 are the outputs of the two cells before, states 2 to 5 the nodes. The two edges of a node
+    are sorted, because their order changes nothing.
     """
 
     edges: tuple[tuple[str, int], ...]
@@ -72,8 +72,8 @@ def loose_ends(edges: Iterable[tuple[str, int]]) -> tuple[int, ...]:
 def live_edges(cell: Cell, zero_in_zero_out: bool) -> tuple[tuple[Edge, ...], ...]:
     """For each node the edges that carry more than zeros.
 
-    A convolution that is fed only by zeros is left out if `zero_in_zero_out`: not with batch norm's affine parameters
-    (its shift would reach the output) nor with tracked statistics (their mean would).
+    A convolution that is fed only by zeros is left out if `zero_in_zero_out`: not with batch norm's affine
+    parameters (its shift would reach the output) nor with tracked statistics (their mean would).
     """
     zero: set[int] = set()
     nodes = []
@@ -82,8 +82,7 @@ def live_edges(cell: Cell, zero_in_zero_out: bool) -> tuple[tuple[Edge, ...], ..
         live = tuple(
             (number, operation, state)
             for number, operation, state in numbered
-            if operation != NONE
-            and (state not in zero or (operation in CONVOLUTIONS and not zero_in_zero_out))
+            if operation != NONE and (state not in zero or (operation in CONVOLUTIONS and not zero_in_zero_out))
         )
         if not live:
             zero.add(2 + node)
@@ -101,7 +100,7 @@ def format_genotype(genotype: Genotype) -> str:
 
 
 def arch_id(genotype: Genotype) -> str:
-    """128 bits of the SHA-256 of the text: both cells count (the authors' hash leaves out the reduction cell)."""
+    """128 bits of the SHA-256 of the text: both cells count (the authors' hash leaves out the second)."""
     return hashlib.sha256(format_genotype(genotype).encode()).hexdigest()[:32]
 
 

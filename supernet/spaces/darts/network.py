@@ -1,6 +1,6 @@
 """DARTS networks: one class for the super-net (all operations) and for one architecture (its own).
 
-Rule for pooling, here and in stand-alone networks: no batch norm after it, as in the evaluation networks of DARTS.
+Rule for pooling, here and in stand-alone networks: no batch norm after it, as in DARTS' evaluation networks.
 """
 
 import torch
@@ -26,7 +26,7 @@ from supernet.spaces.darts.encoding import (
 
 
 class Separable(nn.Module):
-    """Depthwise and pointwise convolution, batch norm; the input is already activated. C·k² + C² + 2C parameters."""
+    """Depthwise and pointwise convolution, batch norm, of an activated input. C·k² + C² + 2C parameters."""
 
     def __init__(self, layers: Layers, channels: int, kernel: int, stride: int, dilation: int) -> None:
         super().__init__()
@@ -36,7 +36,8 @@ class Separable(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H/stride, W/stride)."""
-        return self.norm(self.pointwise(self.depthwise(images)))
+        normalised: Tensor = self.norm(self.pointwise(self.depthwise(images)))
+        return normalised
 
 
 class SeparableTwice(nn.Module):
@@ -49,7 +50,8 @@ class SeparableTwice(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H/stride, W/stride)."""
-        return self.second(F.relu(self.first(images)))
+        value: Tensor = self.second(F.relu(self.first(images)))
+        return value
 
 
 class FactorizedReduce(nn.Module):
@@ -64,7 +66,8 @@ class FactorizedReduce(nn.Module):
     def forward(self, images: Tensor, present: tuple[int, ...] = (0,)) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
         halves = [self.even(images, present), self.odd(images[:, :, 1:, 1:], present)]
-        return self.norm(torch.cat(halves, dim=1))
+        normalised: Tensor = self.norm(torch.cat(halves, dim=1))
+        return normalised
 
 
 class Project(nn.Module):
@@ -77,7 +80,8 @@ class Project(nn.Module):
 
     def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
-        return self.norm(self.conv(images, present))
+        normalised: Tensor = self.norm(self.conv(images, present))
+        return normalised
 
 
 def make_operation(layers: Layers, operation: str, channels: int, stride: int) -> nn.Module | None:
@@ -95,8 +99,9 @@ def make_operation(layers: Layers, operation: str, channels: int, stride: int) -
 class SearchCell(nn.Module):
     """Four nodes, each the sum of two edges.
 
-    A super-net cell (`own` is None) owns all operations of each pair of node and input state; a stand-alone cell owns one
-    module for each of its eight edges, so that two equal edges of a node have weights of their own, as in the benchmark.
+    A super-net cell (`own` is None) owns all operations of each pair of node and input state; a stand-alone
+    cell owns one module for each of its eight edges, so that two equal edges of a node have weights of their
+    own, as in the benchmark.
     """
 
     def __init__(
@@ -171,8 +176,9 @@ def _own_edges(cell: Cell) -> list[Edge]:
 class Network(nn.Module):
     """Stem of 3C channels, L cells with reductions at L//3 and 2L//3, pooling, linear.
 
-    A cell concatenates the loose ends of the architecture, so the next cells' projections and the classifier keep one
-    slice of their weights for each node; a stand-alone network (`own` given) has exactly the slices it needs.
+    A cell concatenates the loose ends of the architecture, so the next cells' projections and the classifier
+    keep one slice of their weights for each node; a stand-alone network (`own` given) has exactly the slices
+    it needs.
     """
 
     def __init__(self, layers: Layers, own: Genotype | None, size: NetworkSize) -> None:
@@ -185,7 +191,7 @@ class Network(nn.Module):
         for index in range(cells):
             reduction = index in {cells // 3, 2 * cells // 3}
             width *= 2 if reduction else 1
-            cell = own and (own.reduce if reduction else own.normal)
+            cell = None if own is None else own.reduce if reduction else own.normal
             self.cells.append(SearchCell(layers, (sources[0], sources[1]), width, reduced, reduction, cell))
             blocks = NODES if cell is None else len(cell.concat)
             sources, reduced = [sources[1], (blocks, width)], reduction

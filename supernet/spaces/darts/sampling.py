@@ -7,12 +7,12 @@ from supernet.spaces.darts.encoding import EDGES, NODES, OPERATIONS, Cell, Genot
 
 
 def random_a(rng: np.random.Generator, count: int) -> list[Genotype]:
-    """Uniform over genotypes that differ: each node draws an unordered pair of edges, equal edges included."""
+    """Uniform over different genotypes: each node draws an unordered pair of edges, equal edges included."""
     return [Genotype(_uniform_cell(rng), _uniform_cell(rng)) for _ in range(count)]
 
 
 def fair_groups(rng: np.random.Generator, count: int) -> list[tuple[Genotype, ...]]:
-    """FairNAS: the inputs of one `random_a` genotype, and for each of its 16 edges a permutation of the operations.
+    """FairNAS: the inputs of one `random_a` genotype, and a permutation of the operations for each edge.
 
     The concatenated states follow from the inputs, so they are the same in all genotypes of a group.
     """
@@ -33,7 +33,8 @@ def _uniform_cell(rng: np.random.Generator) -> Cell:
     edges: list[tuple[str, int]] = []
     for node in range(NODES):
         choices = len(OPERATIONS) * (2 + node)
-        # Unordered pairs (i <= j) are the cells of a triangle: draw a cell of the square that covers it evenly.
+        # Unordered pairs (i <= j) are the cells of a triangle: draw one of a rectangle that covers it
+        # evenly.
         low, high = sorted(_triangle_cell(rng, choices))
         edges += [(OPERATIONS[c % len(OPERATIONS)], c // len(OPERATIONS)) for c in (low, high)]
     return Cell.build(edges)

@@ -144,9 +144,7 @@ def vertex_channels(c_in: int, c_out: int, matrix: Sequence[Sequence[int]]) -> l
     return channels
 
 
-def parameters(
-    cell: Cell, channels: int = 128, layers: int = 9, num_classes: int = 10, in_channels: int = 3
-) -> int:
+def parameters(cell: Cell, channels: int = 128, layers: int = 9, num_classes: int = 10, in_channels: int = 3) -> int:
     """Exact number of trainable parameters of the benchmark's network built from `cell`.
 
     A 3x3 stem to `channels`, three stacks of `layers` / 3 cells of width 1, 2 and 4 times `channels`, a

@@ -1,4 +1,4 @@
-"""NASBench-101 networks: one class for the super-net (full width, sliced) and for one cell (its own widths)."""
+"""NASBench-101 networks: one class for the super-net (full width, sliced) and for one cell (its widths)."""
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ STACKS = 3
 
 
 class Vertex(nn.Module):
-    """An interior vertex: its operations with weights (C²k² + 2C each) and, maybe, a projection of the cell input."""
+    """An interior vertex: operations (C²k² + 2C parameters) and, maybe, a projection of the cell input."""
 
     def __init__(self, layers: Layers, c_in: int, channels: int, operations: tuple[str, ...], project: bool) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Vertex(nn.Module):
         self.project = ConvNormReLU(layers, c_in, channels, 1) if project else None
 
     def forward(self, inputs: list[Tensor], cell_input: Tensor | None, operation: str, channels: int) -> Tensor:
-        """Sum of the first `channels` of the inputs and of the projected cell input, through the operation."""
+        """The operation on the sum of the inputs' first `channels` and of the projected cell input."""
         terms = [tensor if tensor.shape[1] == channels else tensor[:, :channels] for tensor in inputs]
         if cell_input is not None:
             terms.append(self.project(cell_input, channels))  # type: ignore[misc]

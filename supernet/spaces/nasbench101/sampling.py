@@ -46,9 +46,7 @@ def random_nas(rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICE
     return list(itertools.islice(_encoded_cells(rng, max_vertices), n))
 
 
-def fair_group(
-    rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES
-) -> list[tuple[Cell, Cell, Cell]]:
+def fair_group(rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES) -> list[tuple[Cell, Cell, Cell]]:
     """`n` groups of three cells with one topology that together use each operation of each vertex once.
 
     The topology is that of a `random_a` cell; each interior vertex has its own uniform permutation of the

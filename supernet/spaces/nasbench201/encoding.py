@@ -30,9 +30,7 @@ class Cell:
             raise UserError(f"NASBench-201: found {len(self.operations)} operations; expected {len(EDGES)}")
         for operation in self.operations:
             if operation not in OPERATIONS:
-                raise UserError(
-                    f"NASBench-201: found operation {operation!r}; expected one of {', '.join(OPERATIONS)}"
-                )
+                raise UserError(f"NASBench-201: found operation {operation!r}; expected one of {', '.join(OPERATIONS)}")
 
 
 def format_cell(cell: Cell) -> str:
@@ -83,9 +81,9 @@ def _parse_text(text: str) -> Cell:
 def live_plan(cell: Cell, zero_in_zero_out: bool) -> Plan:
     """For each of the nodes 1 to 3 the edges (number, source, operation) that the cell must compute.
 
-    An edge without a way to the output changes nothing and is left out. A convolution that is fed only by zeros is left
-    out if `zero_in_zero_out`: not with batch norm's affine parameters (its shift would reach the output) nor with
-    tracked statistics (their mean would).
+    An edge without a way to the output changes nothing and is left out. A convolution that is fed only by
+    zeros is left out if `zero_in_zero_out`: not with batch norm's affine parameters (its shift would reach
+    the output) nor with tracked statistics (their mean would).
     """
     nonzero = _nonzero_nodes(cell, zero_in_zero_out)
     wanted, plan = {3}, []
@@ -112,8 +110,7 @@ def _nonzero_nodes(cell: Cell, zero_in_zero_out: bool) -> set[int]:
     nonzero = {0}
     for target in (1, 2, 3):
         if any(
-            end == target and _carries(cell, number, nonzero, zero_in_zero_out)
-            for number, (_, end) in enumerate(EDGES)
+            end == target and _carries(cell, number, nonzero, zero_in_zero_out) for number, (_, end) in enumerate(EDGES)
         ):
             nonzero.add(target)
     return nonzero

@@ -29,9 +29,7 @@ class SearchCell(nn.Module):
     def __init__(self, layers: Layers, channels: int, candidates: Sequence[Sequence[str]]) -> None:
         super().__init__()
         self.edges = nn.ModuleList(
-            nn.ModuleDict(
-                {op: ConvNorm(layers, channels, channels, _KERNELS[op]) for op in ops if op in _KERNELS}
-            )
+            nn.ModuleDict({op: ConvNorm(layers, channels, channels, _KERNELS[op]) for op in ops if op in _KERNELS})
             for ops in candidates
         )
 
@@ -83,11 +81,12 @@ class Downsample(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to (N, 2C, H/2, W/2)."""
         residual: Tensor = self.shortcut(F.avg_pool2d(images, 2, 2))
-        return residual + self.second(self.first(images))
+        value: Tensor = residual + self.second(self.first(images))
+        return value
 
 
 class Network(nn.Module):
-    """Stem, three stages of N cells with a residual down-block between them, batch norm, ReLU, pooling, linear.
+    """Stem, three stages of N cells with a residual down-block between them, BN, ReLU, pooling, linear.
 
     `candidates` lists, for each edge, the operations that the network owns.
     """
@@ -105,9 +104,7 @@ class Network(nn.Module):
             width = channels * 2**stage
             if stage:
                 self.downsamples.append(Downsample(layers, width // 2, width))
-            self.stages.append(
-                nn.ModuleList(SearchCell(layers, width, candidates) for _ in range(size.layers))
-            )
+            self.stages.append(nn.ModuleList(SearchCell(layers, width, candidates) for _ in range(size.layers)))
         self.last_norm = layers.norm(4 * channels)
         self.classifier = nn.Linear(4 * channels, size.num_classes)
 

@@ -1,0 +1,27 @@
+"""Shared fixtures; where CI says that nothing may be skipped for want of a tool, a skip fails."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# One thread each: tests run in parallel, and results depend on the number of threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("SUPERNET_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"SUPERNET_NO_SKIP is set, and this was skipped: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT

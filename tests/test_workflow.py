@@ -1,0 +1,335 @@
+"""The workflow as a user runs it: whole, again, after edits, with bad input, killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ("Snakefile", "config.yaml", "workflow", "scripts", "supernet", "envs", "slurm", "tests/studies")
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "2",
+        "--rerun-triggers",
+        "mtime",
+        "params",
+        "input",
+    ]
+    return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Rules and counts of a dry run's table, `all` left out."""
+    assert result.returncode == 0, result.stdout + result.stderr
+    text = result.stdout + result.stderr
+    if "Nothing to be done" in text:
+        return {}
+    lines = text.split("Job stats:")[1].split("\n\n")[0].splitlines()[3:]
+    counts = {line.split()[0]: int(line.split()[1]) for line in lines if len(line.split()) == 2}
+    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of what a clone holds, without results."""
+    for name in CODE:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+    return folder
+
+
+SMOKE = ("--config", "study=tests/studies/smoke.yaml")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which the smoke study has run."""
+    folder = checkout(tmp_path_factory.mktemp("clone with space"))
+    result = snakemake(folder, *SMOKE)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return folder
+
+
+@pytest.mark.xdist_group("workflow")
+class TestFinishedStudy:
+    def test_every_target_exists_and_is_not_empty(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        figures = {"kdt_vs_skdt", "accuracy_vs_final", "search", "learning_rate", "epochs", "batch_norm"}
+        for name in figures | {"path_sampling", "weight_decay"}:
+            for suffix in (".pdf", ".png", ".csv", ".md"):
+                assert (results / "figures" / name).with_suffix(suffix).stat().st_size > 0
+        for name in ("spaces", "factors", "search", "learning_rate", "weight_decay"):
+            for suffix in (".csv", ".md", ".tex"):
+                assert (results / "tables" / name).with_suffix(suffix).stat().st_size > 0
+
+    def test_nothing_is_done_twice(self, finished: Path) -> None:
+        assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
+
+    def test_every_run_has_all_metrics(self, finished: Path) -> None:
+        table = pd.read_parquet(finished / "results" / "smoke" / "metrics.parquet")
+        runs = table.groupby(["space", "setting", "seed", "bn_mode", "split"])
+        assert runs.ngroups == sum(
+            len(pd.read_parquet(path)[["bn_mode", "split"]].drop_duplicates())
+            for path in (finished / "results" / "smoke" / "runs").rglob("scores.parquet")
+        )
+        assert set(runs.size()) == {23}
+
+    def test_tracked_statistics_only_where_they_are_tracked(self, finished: Path) -> None:
+        table = pd.read_parquet(finished / "results" / "smoke" / "metrics.parquet")
+        tracked = set(table.loc[table["bn_mode"] == "tracked", "setting"])
+        assert tracked == {"batch_norm=affine+tracking", "batch_norm=tracking"}
+
+    def test_a_diverged_run_keeps_its_place(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        setting = "learning_rate=1e+30"
+        summary = json.loads((results / "runs/nasbench201" / setting / "seed0/run.json").read_text())
+        assert summary["status"] == "diverged" and summary["diverged_at"] >= 1
+        table = pd.read_parquet(results / "metrics.parquet")
+        rows = table[table["setting"] == setting]
+        assert set(rows["status"]) == {"diverged"} and rows["estimate"].isna().all()
+        assert set(rows["diverged_at"]) == {summary["diverged_at"]}
+        assert table.loc[table["status"] == "complete", "estimate"].notna().any()
+        assert "diverged" in (results / "tables/learning_rate.md").read_text()
+
+    def test_state_is_gone_when_runs_are_complete(self, finished: Path) -> None:
+        assert not list((finished / "state").rglob("*.safetensors"))
+        assert not list((finished / "state").rglob("*.jsonl"))
+
+    def test_an_edited_plot_draws_that_plot_only(self, finished: Path) -> None:
+        module = finished / "supernet" / "paper" / "figures" / "epochs.py"
+        before = module.stat()
+        module.write_text(module.read_text() + "\n# an edit\n")
+        try:
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == {"figure_epochs": 1}
+        finally:
+            module.write_text(module.read_text().removesuffix("\n# an edit\n"))
+            os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def test_edited_training_code_trains_nothing(self, finished: Path) -> None:
+        for name in ("supernet/train.py", "scripts/train.py", "scripts/truth.py"):
+            (finished / name).touch()
+        assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
+
+    def test_a_deleted_table_trains_nothing(self, finished: Path) -> None:
+        table = finished / "results" / "smoke" / "tables" / "epochs.csv"
+        moved = table.rename(table.with_suffix(".moved"))
+        try:
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == {"table_epochs": 1}
+        finally:
+            moved.rename(table)
+
+    def test_one_figure_by_name(self, finished: Path) -> None:
+        assert jobs(snakemake(finished, "-n", "--forcerun", "figure_epochs", "--", "figure_epochs")) != {}
+
+    @pytest.mark.parametrize(
+        ("old", "new", "rules"),
+        [
+            ("title: Smoke", "title: Other", {"table", "figure"}),
+            ("resamples: 200", "resamples: 300", {"metrics", "table", "figure"}),
+            (
+                "learning_rate: [0.1, 1.0e+30]",
+                "learning_rate: [0.2, 1.0e+30]",
+                {"train", "metrics", "table", "figure"},
+            ),
+        ],
+    )
+    def test_a_changed_config_makes_what_depends_on_it(
+        self, finished: Path, old: str, new: str, rules: set[str]
+    ) -> None:
+        study = finished / "tests" / "studies" / "smoke.yaml"
+        text = study.read_text()
+        assert text.count(old) == 1
+        study.write_text(text.replace(old, new))
+        try:
+            found = jobs(snakemake(finished, "-n", *SMOKE))
+        finally:
+            study.write_text(text)
+        assert {rule.split("_")[0] for rule in found} == rules
+        assert found.get("train", 1) == 1
+
+    def test_scores_again_are_the_same(self, finished: Path) -> None:
+        run = "nasbench201/batch_norm=affine+tracking/seed0"
+        target = f"results/smoke/rescored/{run}/scores.parquet"
+        result = snakemake(finished, target, *SMOKE)
+        assert result.returncode == 0, result.stderr
+        again = pd.read_parquet(finished / target)
+        pd.testing.assert_frame_equal(again, pd.read_parquet(finished / f"results/smoke/runs/{run}/scores.parquet"))
+
+    def test_a_plot_does_not_import_torch(self, finished: Path) -> None:
+        code = "import sys, supernet.plan, supernet.measure, supernet.paper.catalogue; sys.exit('torch' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], cwd=finished).returncode == 0
+
+
+BAD = {
+    "unknown key": ("seed: 20", "sead: 20", "sead"),
+    "wrong type": ("size: 36", "size: many", "pool.size"),
+    "unknown factor": ("learning_rate: [0.005", "learning_rat: [0.005", "learning_rat"),
+    "factor of a later version": ("epochs: [60, 180]", "wsbn: [true]", "wsbn"),
+    "factor that the space lacks": ("epochs: [30, 90]", "dynamic_channels: [fixed]", "dynamic_channels"),
+    "negative epochs": ("epochs: 90,", "epochs: -90,", "epochs"),
+    "train portion above 1": ("train_portion: 0.75}", "train_portion: 1.5}", "train_portion"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_study_is_an_error_before_any_job(name: str, tmp_path: Path) -> None:
+    old, new, key = BAD[name]
+    folder = checkout(tmp_path)
+    study = folder / "workflow" / "studies" / "mini.yaml"
+    text = study.read_text()
+    assert old in text
+    study.write_text(text.replace(old, new, 1))
+    result = snakemake(folder)
+    line = next(number for number, content in enumerate(study.read_text().splitlines(), 1) if new in content)
+    assert result.returncode != 0
+    assert f"workflow/studies/mini.yaml:{line}: " in result.stderr and key in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "results").exists() and not (folder / "resources").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("study=nothing", "expected one of mini"),
+        ("stduy=mini", "unknown key"),
+        ("device=tpu", "device"),
+        ("study=no/such.yaml", "no such file"),
+        ("checkpoint_seconds=-1", "checkpoint_seconds"),
+    ],
+)
+def test_bad_config_is_an_error(setting: str, message: str, tmp_path: Path) -> None:
+    result = snakemake(checkout(tmp_path), "--config", setting)
+    assert result.returncode != 0
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_slurm_profile_is_parsed(tmp_path: Path) -> None:
+    result = snakemake(checkout(tmp_path), "--profile", "slurm", "-n", "all")
+    counts = jobs(result)
+    assert counts["train"] > 20
+
+
+class TestKilledTraining:
+    """scripts/train.py killed with SIGKILL and started again, against an undisturbed run."""
+
+    FILES = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
+
+    def command(self, folder: Path, out: Path, seed: int = 0) -> list[str]:
+        return [
+            sys.executable, str(ROOT / "scripts" / "train.py"),
+            "--config", "@" + str(folder / f"run{seed}.json"),
+            "--data", str(folder / "digits.safetensors"), "--pool", str(folder / "pool.parquet"),
+            "--curve", str(out / "curve.parquet"), "--weights", str(out / "weights.safetensors"),
+            "--scores", str(out / "scores.parquet"), "--summary", str(out / "run.json"),
+            "--state", str(out / "state"), "--progress", str(out / "progress.json"), "--task", "test",
+            "--checkpoint-seconds", "0.2", "--timing", str(out / "timing.json"), "--log", str(out / "log"),
+        ]  # fmt: skip
+
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        from supernet.study import load_study
+
+        folder = tmp_path_factory.mktemp("killed")
+        scripts = ROOT / "scripts"
+        self.call(
+            [
+                sys.executable,
+                str(scripts / "data.py"),
+                "--name",
+                "digits",
+                "--output",
+                str(folder / "digits.safetensors"),
+            ]
+        )
+        pool = [
+            "--space",
+            "nasbench201",
+            "--size",
+            "12",
+            "--study-seed",
+            "0",
+            "--output",
+            str(folder / "pool.parquet"),
+        ]
+        self.call([sys.executable, str(scripts / "pool.py"), *pool])
+        study = load_study(ROOT / "tests" / "studies" / "smoke.yaml")
+        for seed in (0, 1):
+            run = study.run("nasbench201", "baseline", seed)
+            setting = run.setting.model_copy(update={"epochs": 40, "batch_size": 32})
+            (folder / f"run{seed}.json").write_text(run.model_copy(update={"setting": setting}).model_dump_json())
+        return folder
+
+    @pytest.fixture(scope="class")
+    def undisturbed(self, folder: Path) -> Path:
+        out = folder / "undisturbed"
+        self.call(self.command(folder, out))
+        return out
+
+    def call(self, command: Sequence[str]) -> None:
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+    def kill_when(self, command: Sequence[str], out: Path, phase: str, done: int) -> None:
+        """Start, and kill as soon as the progress file says that the phase has done that much."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        progress, deadline = out / "progress.json", time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                report = json.loads(progress.read_text())
+            except (FileNotFoundError, json.JSONDecodeError):
+                report = {"phase": "", "done": 0}
+            if report["phase"] == phase and report["done"] >= done:
+                break
+            time.sleep(0.002)
+        assert process.poll() is None, "the program ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def same(self, one: Path, other: Path, files: Sequence[str] = FILES) -> bool:
+        return all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
+
+    @pytest.mark.parametrize(("phase", "done"), [("training", 1), ("training", 150), ("scoring", 0)])
+    def test_killed_and_resumed_has_the_same_bytes(
+        self, folder: Path, undisturbed: Path, phase: str, done: int
+    ) -> None:
+        out = folder / f"{phase}{done}"
+        command = self.command(folder, out)
+        self.kill_when(command, out, phase, done)
+        assert not (out / "run.json").exists()
+        self.call(command)
+        assert self.same(out, undisturbed)
+
+    def test_same_seed_same_bytes_another_seed_other_bytes(self, folder: Path, undisturbed: Path) -> None:
+        again, other = folder / "again", folder / "other"
+        self.call(self.command(folder, again))
+        self.call(self.command(folder, other, seed=1))
+        assert self.same(again, undisturbed)
+        for name in self.FILES:
+            assert not self.same(other, undisturbed, [name])
+
+    def test_a_truncated_checkpoint_is_named(self, folder: Path, undisturbed: Path) -> None:
+        out = folder / "truncated"
+        command = self.command(folder, out)
+        self.kill_when(command, out, "scoring", 0)
+        checkpoint = out / "state" / "training.safetensors"
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 2 and str(checkpoint) in result.stderr
