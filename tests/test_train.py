@@ -198,7 +198,7 @@ RESUMED = {
     "blocks of weights, no norm parameters": run_of("darts", batch_norm="none", epochs=1),
     "fairnas": run_of("nasbench201", path_sampling="fairnas", protocol={"fairnas_budget": "equal_steps"}),
     "fairnas that ends in mid-epoch": run_of("nasbench201", path_sampling="fairnas", epochs=8),
-    "diverged": run_of("nasbench201", learning_rate=1e30),
+    "diverged": run_of("nasbench201", learning_rate=1e30, batch_size=4),
 }
 
 
@@ -208,6 +208,8 @@ def test_killed_at_any_step_training_goes_on_to_the_same_bits(name: str, tmp_pat
     whole, watcher = trainer_of(run), Watcher()
     expected, steps = whole.run(progress=watcher), whole.recipe.steps  # type: ignore[arg-type]
     assert (expected.diverged_at is not None) == (name == "diverged")
+    if expected.diverged_at is not None:
+        assert expected.diverged_at + 1 < max(watcher.seen) - 1  # it is killed after that, too
     for step in watcher.seen:
         checkpoint = Checkpoint(tmp_path / f"{step}.safetensors", "this run", seconds=0)
         with pytest.raises(KilledError):

@@ -136,7 +136,8 @@ class TestFinishedStudy:
             moved.rename(table)
 
     def test_one_figure_by_name(self, finished: Path) -> None:
-        assert jobs(snakemake(finished, "-n", "--forcerun", "figure_epochs", "--", "figure_epochs")) != {}
+        asked = ("-n", "--forcerun", "figure_epochs", *SMOKE, "--", "figure_epochs")
+        assert jobs(snakemake(finished, *asked)) == {"figure_epochs": 1}
 
     @pytest.mark.parametrize(
         ("old", "new", "rules"),
@@ -179,8 +180,8 @@ class TestFinishedStudy:
 
 BAD = {
     "unknown key": ("seed: 20", "sead: 20", "sead"),
-    "wrong type": ("size: 36", "size: many", "pool.size"),
-    "unknown factor": ("learning_rate: [0.005", "learning_rat: [0.005", "learning_rat"),
+    "wrong type": ("size: 32", "size: many", "pool.size"),
+    "unknown factor": ("learning_rate: [0.025", "learning_rat: [0.025", "learning_rat"),
     "factor of a later version": ("epochs: [60, 180]", "wsbn: [true]", "wsbn"),
     "factor that the space lacks": ("epochs: [30, 90]", "dynamic_channels: [fixed]", "dynamic_channels"),
     "negative epochs": ("epochs: 90,", "epochs: -90,", "epochs"),

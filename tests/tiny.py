@@ -18,7 +18,8 @@ BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
 SPACES: dict[str, Space[Any]] = {space.name: space for space in (NASBench101(), NASBench201(), Darts())}
 # The fewest cells that have every kind of cell: a DARTS cell after a normal and after each reduction cell.
 SIZES = {
-    "nasbench101": NetworkSize(6, 3, 5, 2),
+    # Seven channels, so that vertices that share them differ in width.
+    "nasbench101": NetworkSize(7, 3, 5, 2),
     "nasbench201": NetworkSize(4, 1, 5, 2),
     "darts": NetworkSize(4, 5, 5, 2),
 }

@@ -2,8 +2,11 @@
 
 from functools import lru_cache
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd import Function
 from torch.nn import functional as F
 
 
@@ -31,5 +34,19 @@ def depthwise_by_matrices(images: Tensor, weight: Tensor, taps: Tensor, shape: t
     """
     n, c = images.shape[:2]
     matrices = (weight.reshape(c, -1) @ taps.flatten(1)).view(c, *taps.shape[1:])
-    pixels = torch.bmm(images.flatten(2).transpose(0, 1), matrices)
-    return pixels.view(c, n, *shape).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+    # A batched product of strided operands is a loop over the batch, forward and backward: keep them contiguous.
+    pixels = images.flatten(2).transpose(0, 1).contiguous()
+    outputs: Tensor = _ContiguousGradient.apply(torch.bmm(pixels, matrices))  # type: ignore[no-untyped-call]
+    return outputs.view(c, n, *shape).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+class _ContiguousGradient(Function):
+    """The identity; makes the gradient contiguous on its way back."""
+
+    @staticmethod
+    def forward(_: Any, values: Tensor) -> Tensor:
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:
+        return gradient.contiguous()
