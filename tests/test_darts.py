@@ -187,7 +187,7 @@ def degenerate_genotypes() -> list[Genotype]:
 def test_live_edges_compute_what_all_edges_compute(batch_norm: str) -> None:
     network, images = supernet(SPACE, batch_norm), random_images(2)
     mode: Any = "tracked" if "tracking" in batch_norm else "batch"
-    archs = degenerate_genotypes() + SPACE.sample(np.random.default_rng(1), count=40)
+    archs = degenerate_genotypes() + SPACE.sample(np.random.default_rng(1), count=30)
     with statistics(network, mode), torch.no_grad():
         for arch in archs:
             difference = (network(images, arch) - every_edge(network, images, arch)).abs().max()

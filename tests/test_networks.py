@@ -185,7 +185,7 @@ def test_training_tracks_the_statistics_of_the_active_path_alone(space: Space[An
 def test_cost_of_a_path_is_that_of_its_standalone_network(space: Space[Any]) -> None:
     """Multiply-adds grow neither with the operations that are left out nor with the shared widths."""
     shared, shape = supernet(space).to("meta"), IMAGES.shape[1:]
-    archs = architectures(space, 3)[-4:]
+    archs = architectures(space, 3)[-3:]
     costs = [multiply_adds(standalone(space, arch), arch, shape) for arch in archs]
     assert [multiply_adds(shared, arch, shape) for arch in archs] == costs
     assert len(set(costs)) > 2
@@ -307,12 +307,12 @@ def expected_once(space: Space[Any], module: str, group: tuple[Any, ...]) -> boo
     return sum(module.startswith(prefix) for prefix in prefixes) == 1
 
 
-@pytest.mark.parametrize(("mean", "clip"), [(False, 1e6), (True, 1e6), (True, 0.5)])
-def test_fairnas_step_adds_or_averages_the_gradients_of_its_models(space: Space[Any], mean: bool, clip: float) -> None:
-    """One step by the trainer against SGD by hand: the group's gradient, one clip, weight decay, one step."""
+@pytest.mark.parametrize("mean", [False, True])
+def test_fairnas_step_adds_or_averages_the_gradients_of_its_models(space: Space[Any], mean: bool) -> None:
+    """One step by the trainer against SGD by hand: the group's gradient, weight decay, one step."""
     splits = small_splits()
     (group,) = space.fair_groups(np.random.default_rng(3), 1)
-    recipe = Recipe(1, 1, 8, 0.1, 0.001, 0.01, 0.9, clip, len(group), mean)
+    recipe = Recipe(1, 1, 8, 0.1, 0.001, 0.01, 0.9, 1e6, len(group), mean)
     augmenter = Augmenter(splits.train, splits, Data(name="digits"), channels_last=False)
     network = supernet(space).float()
     reference = copy.deepcopy(network).train()
@@ -325,13 +325,10 @@ def test_fairnas_step_adds_or_averages_the_gradients_of_its_models(space: Space[
         sum(map(float, torch.stack(losses).detach())) / len(group), rel=1e-5
     )
     (torch.stack(losses).mean() if mean else torch.stack(losses).sum()).backward()
-    gradients = [p.grad for p in reference.parameters() if p.grad is not None]
-    norm = torch.stack([g.norm() for g in gradients]).norm()
-    assert 0.5 < norm < 1e6
     for (name, found), before in zip(network.named_parameters(), reference.parameters(), strict=True):
         expected = before.detach()
         if before.grad is not None:
-            expected = expected - 0.1 * (before.grad * min(1.0, clip / float(norm)) + 0.01 * expected)
+            expected = expected - 0.1 * (before.grad + 0.01 * expected)
         torch.testing.assert_close(found.detach(), expected, rtol=1e-4, atol=1e-6, msg=name)
 
 

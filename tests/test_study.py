@@ -11,7 +11,7 @@ from supernet.errors import UserError
 from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS, SPACES, factors_of
 from supernet.study import BatchNorm, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
 
-MINI = Path(__file__).parents[1] / "workflow" / "studies" / "mini.yaml"
+MINI = Path(__file__).parent / "studies" / "mini.yaml"
 ALLOWED = ", ".join(Setting.model_fields)
 # Line numbers in the cases below count from `study: case` as line 1.
 BASE = """\

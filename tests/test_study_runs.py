@@ -13,7 +13,7 @@ from supernet.baselines import BATCH_NORMS
 from supernet.factors import SPACES
 from supernet.study import Run, Study
 
-MINI = Path(__file__).parents[1] / "workflow" / "studies" / "mini.yaml"
+MINI = Path(__file__).parent / "studies" / "mini.yaml"
 RATE = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
 FACTOR_VALUES = {
     "batch_norm": st.sampled_from(BATCH_NORMS),

@@ -29,7 +29,7 @@ RECIPE = Recipe(
     final_learning_rate=0.001,
     weight_decay=0.01,
     momentum=0.9,
-    clip=5.0,
+    clip=1.0,
 )
 ARCHS = SPACES["nasbench201"].sample(np.random.default_rng(0), count=10)
 
@@ -123,7 +123,7 @@ def plain_training(trainer: Trainer, archs: list[Any], until: int) -> list[float
     """Losses of a training by the book, on the trainer's network: one tensor at a time, no checkpoint."""
     recipe, network = trainer.recipe, trainer.network.train()
     momenta: dict[str, Tensor] = {}
-    losses = []
+    losses, clipped = [], 0
     for step in range(until):
         number, position = divmod(step, recipe.steps_per_epoch)
         images, labels = trainer.augmenter.epoch(trainer.seed, number, recipe.batch_size).batch(position)
@@ -133,10 +133,12 @@ def plain_training(trainer: Trainer, archs: list[Any], until: int) -> list[float
         loss.backward()
         touched = {name: p for name, p in network.named_parameters() if p.grad is not None}
         norm = math.sqrt(sum(float(p.grad.square().sum()) for p in touched.values()))  # type: ignore[union-attr]
+        clipped += norm > recipe.clip
         for name, p in touched.items():
             gradient = p.grad * min(1.0, recipe.clip / norm) + recipe.weight_decay * p.detach()  # type: ignore[operator]
             momenta[name] = gradient + recipe.momentum * momenta.get(name, torch.zeros_like(p))
             p.data.sub_(recipe.rate(step) * momenta[name])
+    assert clipped  # else the clip would not be tested
     return losses
 
 

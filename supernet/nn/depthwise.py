@@ -1,7 +1,6 @@
 """Depthwise convolution of small maps as one matrix for each channel."""
 
 from functools import lru_cache
-
 from typing import Any
 
 import torch
@@ -36,7 +35,7 @@ def depthwise_by_matrices(images: Tensor, weight: Tensor, taps: Tensor, shape: t
     matrices = (weight.reshape(c, -1) @ taps.flatten(1)).view(c, *taps.shape[1:])
     # A batched product of strided operands is a loop over the batch, forward and backward: keep them contiguous.
     pixels = images.flatten(2).transpose(0, 1).contiguous()
-    outputs: Tensor = _ContiguousGradient.apply(torch.bmm(pixels, matrices))  # type: ignore[no-untyped-call]
+    outputs: Tensor = _ContiguousGradient.apply(torch.bmm(pixels, matrices))
     return outputs.view(c, n, *shape).transpose(0, 1).contiguous(memory_format=torch.channels_last)
 
 

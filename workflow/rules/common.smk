@@ -44,7 +44,6 @@ PLAN = load_plan()
 STUDY = PLAN.study
 RESULTS = PLAN.results
 RESOURCES = PLAN.resources
-STATE = PLAN.state
 LOGS = f"{RESULTS}/logs"
 RUN = "{space}/{setting}/seed{seed}"
 
@@ -61,6 +60,7 @@ wildcard_constraints:
 PREFIX = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
+    f"STATE={shlex.quote(PLAN.state)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     f'program() {{ {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )

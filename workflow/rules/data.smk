@@ -6,6 +6,7 @@ rule data:
         f"{RESOURCES}/logs/data/{STUDY.data.name}.log",
     benchmark:
         f"{RESOURCES}/benchmarks/data/{STUDY.data.name}.tsv"
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     threads: 1

@@ -6,6 +6,7 @@ rule pool:
         f"{LOGS}/pool/{{space}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pool/{{space}}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -33,6 +34,8 @@ rule truth:
         f"{LOGS}/truth/{{space}}/shard{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/truth/{{space}}/shard{{shard}}.tsv"
+    # First: the longest trainings of ground truth would otherwise be left for one core at the end.
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -44,15 +47,15 @@ rule truth:
         seeds=STUDY.pool.seeds,
         repeated=STUDY.pool.repeated,
         shards=STUDY.pool.shards,
-        state=f"{STATE}/truth/{{space}}/shard{{shard}}",
-        progress=f"{STATE}/progress/truth-{{space}}-{{shard}}.json",
     message:
         "Ground truth of {wildcards.space}, share {wildcards.shard}: training architectures stand-alone"
     shell:
         "program truth --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --seeds {params.seeds} --repeated {params.repeated} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
-        " --state {params.state:q} --progress {params.progress:q} --threads {threads}"
+        ' --state "$STATE"/truth/{wildcards.space}/shard{wildcards.shard}'
+        ' --progress "$STATE"/progress/truth-{wildcards.space}-{wildcards.shard}.json'
+        " --threads {threads}"
         " --device $DEVICE --log {log:q}"
 
 
@@ -70,6 +73,7 @@ rule pool_truth:
         f"{LOGS}/pool_truth/{{space}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pool_truth/{{space}}.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1

@@ -13,6 +13,7 @@ rule metrics:
         f"{LOGS}/metrics.log",
     benchmark:
         f"{RESULTS}/benchmarks/metrics.tsv"
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 2

@@ -52,6 +52,7 @@ for name, stem in TABLES.items():
             f"{LOGS}/table/{name}.log",
         benchmark:
             f"{RESULTS}/benchmarks/table/{name}.tsv"
+        localrule: True
         conda:
             "../../envs/analysis.yaml"
         threads: 1
@@ -86,6 +87,7 @@ for name, stem in FIGURES.items():
             f"{LOGS}/figure/{name}.log",
         benchmark:
             f"{RESULTS}/benchmarks/figure/{name}.tsv"
+        localrule: True
         conda:
             "../../envs/analysis.yaml"
         threads: 1

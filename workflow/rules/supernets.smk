@@ -24,17 +24,17 @@ rule train:
         config=lambda wildcards: PLAN.run(
             wildcards.space, wildcards.setting, wildcards.seed
         ),
-        # Not an output: Snakemake would delete it when the job starts again.
-        state=f"{STATE}/runs/{RUN}",
         task="{space} {setting} seed {seed}",
-        progress=f"{STATE}/progress/{{space}}-{{setting}}-{{seed}}.json",
     message:
         "Super-net of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}: training and scoring"
     shell:
         "program train --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
-        " --state {params.state:q} --progress {params.progress:q} --task {params.task:q} --threads {threads}"
+        # The checkpoint is not an output: Snakemake would delete it when the job starts again.
+        ' --state "$STATE"/runs/{wildcards.space}/{wildcards.setting:q}/seed{wildcards.seed}'
+        ' --progress "$STATE"/progress/{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
+        " --task {params.task:q} --threads {threads}"
         " --checkpoint-seconds $CHECKPOINT_SECONDS --device $DEVICE --log {log:q}"
 
 
@@ -61,12 +61,12 @@ rule score:
             wildcards.space, wildcards.setting, wildcards.seed
         ),
         task="{space} {setting} seed {seed} again",
-        progress=f"{STATE}/progress/score-{{space}}-{{setting}}-{{seed}}.json",
     message:
         "Scoring the pool of {wildcards.space} again with {wildcards.setting}, seed {wildcards.seed}"
     shell:
         "program score --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
-        " --weights {input.weights:q} --scores {output.scores:q} --progress {params.progress:q}"
+        " --weights {input.weights:q} --scores {output.scores:q}"
+        ' --progress "$STATE"/progress/score-{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
 
 
@@ -93,11 +93,12 @@ rule search:
     params:
         config=lambda wildcards: PLAN.search(wildcards.space, wildcards.seed),
         task="{space} search seed {seed}",
-        progress=f"{STATE}/progress/search-{{space}}-{{seed}}.json",
     message:
         "Random search in {wildcards.space} on the baseline super-net of seed {wildcards.seed}"
     shell:
         "program search --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
-        " --timing {output.timing:q} --progress {params.progress:q} --task {params.task:q} --threads {threads}"
+        " --timing {output.timing:q}"
+        ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'
+        " --task {params.task:q} --threads {threads}"
         " --device $DEVICE --log {log:q}"
