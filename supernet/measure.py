@@ -52,7 +52,10 @@ class SpaceTruth:
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
         """Rows (bn_mode, split, score, metric, estimate, low, high, n) of one run."""
         for (mode, part), group in scores.groupby(["bn_mode", "split"], sort=True):
-            for measure in self._measures(group, status):
+            # One score that is not finite leaves no ranking of the pool: said as divergence, never averaged over.
+            finite = status == "complete" and np.isfinite(group[["accuracy", "loss"]].to_numpy()).all()
+            outcome = "complete" if finite else "diverged"
+            for measure in self._measures(group, outcome):
                 yield {
                     "bn_mode": mode,
                     "split": part,
@@ -60,6 +63,7 @@ class SpaceTruth:
                     "metric": measure[0],
                     **measure[2],
                     "n": len(self.pool),
+                    "status": outcome,
                 }
 
     def references(self) -> Iterator[dict[str, Any]]:
@@ -155,7 +159,7 @@ def measure_run(truth: SpaceTruth, results: Path, setting: str, seed: int) -> li
     factor, _, value = setting.partition("=")
     run = {"space": truth.space, "setting": setting, "seed": seed}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}
-    tail = {"status": summary["status"], "diverged_at": summary["diverged_at"]}
+    tail = {"diverged_at": summary["diverged_at"]}
     scores = pd.read_parquet(folder / "scores.parquet")
     return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]
 

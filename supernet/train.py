@@ -113,6 +113,9 @@ class Trainer:
                 progress.update(done)
             if checkpoint is not None and (checkpoint.due() or done == self.recipe.steps):
                 checkpoint.save(*self._state(done))
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters.values()):
+            # The last update can break weights that no later loss would show.
+            self.first_bad = torch.minimum(self.first_bad, self.first_bad.new_tensor(self.recipe.steps - 1))
         diverged_at = None if self.first_bad >= self.recipe.steps else int(self.first_bad)
         return Trained(self.curve, diverged_at, int(self.curve[-1]["step"]), self.passes)
 

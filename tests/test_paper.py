@@ -404,7 +404,7 @@ def test_programs_write_log_and_explain_mistakes(mini: Results, tmp_path: Path) 
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".tex"}
     failed = program("figure", "nothing", *where, "--log", tmp_path / "figure.log")
     assert failed.returncode == 2
-    assert failed.stderr.startswith("error: nothing: no such figure; expected one of accuracy_vs_final, ")
+    assert failed.stderr.startswith("error: nothing: no such figure in this study; expected one of accuracy_vs_final, ")
     assert "Traceback" not in failed.stderr
     assert failed.stderr in (tmp_path / "figure.log").read_text(encoding="utf-8")
 
