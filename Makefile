@@ -30,7 +30,7 @@ plan: .venv/installed  ## list what `make run` would do, without doing it
 	@$(BIN)/snakemake --dry-run --cores $(CORES) --config study=$(STUDY)
 
 test: .venv/installed  ## run the tests
-	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
 test-deps:  ## install what some tests need from Debian's packages: LaTeX (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended

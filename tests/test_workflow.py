@@ -57,7 +57,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.xdist_group("workflow")
 class TestFinishedStudy:
     def test_every_target_exists_and_is_not_empty(self, finished: Path) -> None:
         results = finished / "results" / "smoke"
@@ -218,7 +217,6 @@ def test_slurm_profile_is_parsed(tmp_path: Path) -> None:
     assert counts["train"] == 20
 
 
-@pytest.mark.xdist_group("killed")
 class TestKilledTraining:
     """scripts/train.py killed with SIGKILL and started again, against an undisturbed run."""
 
