@@ -96,7 +96,7 @@ def _on_terminal(toy: Path, kill: bool = False, **variables: str) -> tuple[int, 
     """Exit code and screen under a pseudo-terminal; with `kill`, Snakemake is killed in mid-job."""
     front, back = pty.openpty()
     fcntl.ioctl(back, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    process = _start(toy, output=back, **variables)
+    process = _start(toy, output=back, COLUMNS="100", LINES="30", **variables)
     os.close(back)
     screen = b""
     with contextlib.suppress(OSError):  # Linux reports the end of a pseudo-terminal as an I/O error
@@ -162,7 +162,7 @@ def test_panel_on_a_terminal(toy: Path) -> None:
     code, screen = _on_terminal(toy, SECONDS_OF_JOB="6")
     assert code == 0, screen
     assert "0/3 jobs" in screen
-    assert re.search(r"darts seed 0 .*training \d+/100 .*images/s", screen)
+    assert re.search(r"darts seed 0 .*training \d+/100 .*images/s", screen), screen
     assert "Done: 3 jobs" in screen
     assert screen.rfind("\x1b[?25h") > screen.rfind("\x1b[?25l") >= 0  # the cursor is shown again
 
