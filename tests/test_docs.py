@@ -2,12 +2,12 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from checkouts import copy_checkout
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -19,7 +19,6 @@ README = Path("README.md")
 WRITTEN = [page for page in PAGES if page.parts[:2] != ("docs", "reference")]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROJECT_PATH = re.compile(r"(?:supernet|scripts|workflow|tests|docs|envs|slurm|benchmarks)/[\w./-]*")
-COPIED = ("Snakefile", "config.yaml", "workflow", "scripts", "supernet", "slurm", "tests/studies")
 
 
 def text(page: Path) -> str:
@@ -66,15 +65,7 @@ def snakemake_commands() -> list[str]:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the workflow needs of a clone, so that a run in this one locks nobody out."""
-    folder = tmp_path_factory.mktemp("docs")
-    for name in COPIED:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, target)
-    return folder
+    return copy_checkout(tmp_path_factory.mktemp("docs"))
 
 
 def test_pages_were_found() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from checkouts import copy_checkout
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ("Snakefile", "config.yaml", "workflow", "scripts", "supernet", "envs", "slurm", "profiles", "tests/studies")
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,25 +32,13 @@ def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
     return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
 
 
-def checkout(folder: Path) -> Path:
-    """A copy of what a clone holds, without results."""
-    for name in CODE:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, target)
-    return folder
-
-
 SMOKE = ("--config", "study=tests/studies/smoke.yaml")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which the smoke study has run."""
-    folder = checkout(tmp_path_factory.mktemp("clone with space"))
+    folder = copy_checkout(tmp_path_factory.mktemp("clone with space"))
     result = snakemake(folder, *SMOKE)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return folder
@@ -181,7 +168,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_study_is_an_error_before_any_job(name: str, tmp_path: Path) -> None:
     old, new, key = BAD[name]
-    folder = checkout(tmp_path)
+    folder = copy_checkout(tmp_path)
     study = folder / "workflow" / "studies" / "mini.yaml"
     text = study.read_text()
     assert old in text
@@ -205,14 +192,14 @@ def test_bad_study_is_an_error_before_any_job(name: str, tmp_path: Path) -> None
     ],
 )
 def test_bad_config_is_an_error(setting: str, message: str, tmp_path: Path) -> None:
-    result = snakemake(checkout(tmp_path), "--config", setting)
+    result = snakemake(copy_checkout(tmp_path), "--config", setting)
     assert result.returncode != 0
     assert message in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "results").exists()
 
 
 def test_slurm_profile_is_parsed(tmp_path: Path) -> None:
-    result = snakemake(checkout(tmp_path), "--profile", "slurm", "-n", "all")
+    result = snakemake(copy_checkout(tmp_path), "--profile", "slurm", "-n", "all")
     counts = jobs(result)
     assert counts["train"] == 20
 
