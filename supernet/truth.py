@@ -1,21 +1,18 @@
 """Ground truth made here: an architecture trained stand-alone by the recipe of the study."""
 
-import copy
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
-
 from supernet.build import build_standalone, standalone_trainer
 from supernet.data import Splits
+from supernet.errors import UserError
 from supernet.jobs import TruthJob
+from supernet.pools import cost_columns
 from supernet.score import Evaluator
-from supernet.spaces.base import Space
+from supernet.spaces.base import NetworkSize, Space
 
 
 @dataclass(frozen=True)
@@ -26,30 +23,27 @@ class StandAloneResult:
     diverged_at: int | None
     parameters: int
     macs: int
+    live_macs: int
 
 
 def train_standalone(
     job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits, evaluator: Evaluator
 ) -> StandAloneResult:
     """Train one architecture and test it with its tracked batch-norm statistics."""
+    costs = cost_columns(space, arch, _size(job, splits), splits.test.pixels.shape[-1])
     network = build_standalone(job, space, arch, seed, splits)
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    macs = multiply_adds(network, arch, splits.test.pixels.shape[1:])
     trained = standalone_trainer(job, network, arch, seed, splits).run()
     if trained.diverged_at is not None:
-        return StandAloneResult(None, trained.diverged_at, parameters, macs)
+        return StandAloneResult(None, trained.diverged_at, **costs)
     accuracy, _ = evaluator.evaluate(network, arch, "tracked", "test")
-    return StandAloneResult(accuracy, None, parameters, macs)
+    return StandAloneResult(accuracy, None, **costs)
 
 
-def multiply_adds(network: nn.Module, arch: Any, shape: torch.Size) -> int:
-    """Multiply-adds of the convolutions and linear layers for an image (C, H, W), by torch's count."""
-    # On the meta device nothing is computed, and layers take their plain way.
-    shadow = copy.deepcopy(network).to("meta").eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        shadow(torch.empty(1, *shape, device="meta"), arch)
-    # torch counts a multiply-add as two operations.
-    return int(counter.get_total_flops()) // 2
+def _size(job: TruthJob, splits: Splits) -> NetworkSize:
+    in_channels, height, width = splits.test.pixels.shape[1:]
+    if height != width:
+        raise UserError(f"found images of {height} x {width} pixels; expected square ones, whose cost is known")
+    return NetworkSize(job.truth.channels, job.truth.layers, splits.classes, in_channels)
 
 
 class TruthLog:

@@ -124,6 +124,7 @@ def test_benchmark_parameters() -> None:
     """DARTS_V2 at 36 channels, 20 cells: the 3.349342 M that the DARTS code base logs, and a sum by hand."""
     network = SPACE.build_standalone(parse(DARTS_V2))
     assert sum(parameter.numel() for parameter in network.parameters()) == darts_v2_parameters() == 3_349_342
+    assert SPACE.cost(parse(DARTS_V2)).parameters == 3_349_342
 
 
 def darts_v2_parameters() -> int:

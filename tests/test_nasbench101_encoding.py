@@ -1,24 +1,21 @@
 """NASBench-101: the encoding against the published benchmark, the sampling laws against enumeration."""
 
 import itertools
-import os
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chi2_contingency, chisquare
+from scipy.stats import chisquare
 
 from supernet.errors import UserError
+from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.encoding import (
-    CONV1X1,
     CONV3X3,
     INPUT,
     MAX_EDGES,
@@ -26,10 +23,10 @@ from supernet.spaces.nasbench101.encoding import (
     OPERATIONS,
     OUTPUT,
     Cell,
+    cells_per_stack,
     format_cell,
     labellings,
     module_hash,
-    parameters,
     parse,
     permute,
     prune,
@@ -39,7 +36,6 @@ from supernet.spaces.nasbench101.sampling import _topologies, fair_group, random
 
 Law = Callable[..., list[Cell]]
 
-LETTERS = {"I": INPUT, "3": CONV3X3, "1": CONV1X1, "M": MAXPOOL3X3, "O": OUTPUT}
 # Unique cells by number of vertices; they add up to the 423 624 of Ying et al. (2019), Sec. 2.
 UNIQUE_CELLS = {2: 1, 3: 6, 4: 84, 5: 2441, 6: 62010, 7: 359082}
 # Rows of the published table: text, module hash, trainable parameters.
@@ -161,26 +157,14 @@ def test_format_is_the_documented_text() -> None:
 @pytest.mark.parametrize(("text", "digest", "count"), PUBLISHED)
 def test_published_hashes_and_parameters(text: str, digest: str, count: int) -> None:
     assert module_hash(parse(text)) == digest
-    assert parameters(parse(text)) == count
-
-
-def test_parameters_by_hand() -> None:
-    # A cell that is one 1x1 projection with batch norm: stem, three stacks of three, head.
-    stem, head = 3 * 9 * 8 + 16, 32 * 10 + 10
-    narrow, middle, wide = (
-        3 * (8 * 8 + 16),
-        (8 * 16 + 32) + 2 * (16 * 16 + 32),
-        (16 * 32 + 64) + 2 * (32 * 32 + 64),
-    )
-    assert parameters(parse("IO:1"), channels=8) == stem + narrow + middle + wide + head
-    smaller = parameters(parse("IO:1"), channels=8, layers=3, num_classes=5, in_channels=1)
-    assert smaller == (9 * 8 + 16) + 80 + (8 * 16 + 32) + (16 * 32 + 64) + (32 * 5 + 5)
+    assert NASBench101().cost(parse(text)).parameters == count
 
 
 @pytest.mark.parametrize("layers", [0, -3, 4, 8])
 def test_layers_must_divide_into_three_stacks(layers: int) -> None:
-    with pytest.raises(UserError, match=f"layers={layers}.*multiple of 3"):
-        parameters(parse("IO:1"), layers=layers)
+    assert [cells_per_stack(3 * cells) for cells in (1, 2, 3)] == [1, 2, 3]
+    with pytest.raises(UserError, match=f"found {layers} layers; expected a multiple of 3"):
+        cells_per_stack(layers)
 
 
 @pytest.mark.parametrize(
@@ -349,49 +333,3 @@ def test_fair_groups_permute_vertices_independently() -> None:
     counts = Counter(tuple(cell.operations[1:-1] for cell in group) for group in cells_of_four)
     assert len(counts) == 36
     assert chisquare(list(counts.values())).pvalue > 0.01
-
-
-@pytest.fixture(scope="module")
-def published() -> pd.DataFrame:
-    mirror = os.environ.get("SUPERNET_MIRROR")
-    if mirror is None:
-        pytest.skip("set SUPERNET_MIRROR to a folder that has benchmarks/nasbench101.parquet")
-    return pd.read_parquet(Path(mirror) / "benchmarks" / "nasbench101.parquet")
-
-
-def cell_of_row(row: Any) -> Cell:
-    size = len(row.operations)
-    matrix = np.zeros((size, size), dtype=int)
-    upper = np.triu_indices(size, 1)
-    matrix[upper] = row.adjacency_upper_bits >> np.arange(len(upper[0])) & 1
-    return Cell.build(matrix.tolist(), [LETTERS[letter] for letter in row.operations])
-
-
-@pytest.mark.benchmarks
-def test_hash_and_parameters_of_the_published_table(published: pd.DataFrame) -> None:
-    extremes = [published.trainable_parameters.idxmin(), published.trainable_parameters.idxmax()]
-    smallest = published.index[published.num_vertices <= 4].tolist()
-    sample = np.random.default_rng(0).choice(len(published), 3_000, replace=False).tolist()
-    for row in published.loc[extremes + smallest + sample].itertuples():
-        cell = cell_of_row(row)
-        assert cell.vertices == row.num_vertices
-        assert module_hash(cell) == row.module_hash.hex()
-        assert parameters(cell) == row.trainable_parameters
-
-
-@pytest.mark.benchmarks
-def test_random_a_looks_like_the_published_uniform_sample(published: pd.DataFrame) -> None:
-    def features(cell: Cell) -> tuple[int, int, int]:
-        return cell.vertices, cell.edges, cell.operations.count(CONV3X3)
-
-    theirs = Counter(features(cell_of_row(row)) for row in published[published.sampled_full][:6_000].itertuples())
-    ours = Counter(features(cell) for cell in random_a(np.random.default_rng(5), 6_000))
-    other = Counter(features(cell) for cell in random_nas(np.random.default_rng(5), 6_000))
-    assert homogeneity(theirs, ours) > 0.01
-    assert homogeneity(theirs, other) < 1e-12
-
-
-def homogeneity(one: Counter[Any], two: Counter[Any]) -> float:
-    """p-value that both samples have one law, over the classes frequent enough for chi-square."""
-    frequent = [key for key in sorted(one | two) if one[key] + two[key] >= 20]
-    return float(chi2_contingency([[one[key] for key in frequent], [two[key] for key in frequent]]).pvalue)

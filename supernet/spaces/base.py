@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 import numpy as np
 
 from supernet.errors import UserError
+from supernet.spaces.counting import Cost
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,6 +65,25 @@ class Space(ABC, Generic[Arch]):
     @abstractmethod
     def network(self, make: Layers, own: Arch | None, size: NetworkSize) -> nn.Module:
         """The path network `net(images, arch)` that owns all operations, or those of one architecture."""
+
+    @abstractmethod
+    def count(self, arch: Arch, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
+        """The cost of the stand-alone network of a size; the arguments are those of `cost`."""
+
+    def cost(
+        self, arch: Arch, size: NetworkSize | None = None, image: int = 32, zero_in_zero_out: bool = False
+    ) -> Cost:
+        """Exact parameters of `build_standalone`, and multiply-adds of one image of `image` x `image` pixels.
+
+        By default at the benchmark's own size, on CIFAR-10. Counted are the convolutions and linear layers that are
+        executed: edges that the network leaves out have parameters, but no multiply-adds. With `zero_in_zero_out`
+        convolutions that are fed only by zeros have none either, as in a network without affine and tracked norms.
+        Raises UserError where no network takes images of that size.
+        """
+        if image < 1:
+            raise UserError(f"{self.name}: found images of {image} pixels a side; expected 1 or more")
+        size = size or NetworkSize(self.channels, self.layers, num_classes=10, in_channels=3)
+        return self.count(arch, size, image, zero_in_zero_out)
 
     def build_standalone(
         self,

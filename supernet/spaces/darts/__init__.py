@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supernet.spaces.base import NetworkSize, Space
-from supernet.spaces.darts import encoding, sampling
+from supernet.spaces.counting import Cost
+from supernet.spaces.darts import cost, encoding, sampling
 from supernet.spaces.darts.encoding import OPERATIONS, Genotype
 
 if TYPE_CHECKING:
@@ -52,3 +53,7 @@ class Darts(Space[Genotype]):
         from supernet.spaces.darts.network import Network
 
         return Network(make, own, size)
+
+    def count(self, arch: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
+        """Parameters and multiply-adds of the network of one genotype."""
+        return cost.network(arch, size, image, zero_in_zero_out)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supernet.spaces.base import NetworkSize, Space
-from supernet.spaces.nasbench101 import encoding, sampling
+from supernet.spaces.counting import Cost
+from supernet.spaces.nasbench101 import cost, encoding, sampling
 from supernet.spaces.nasbench101.encoding import OPERATIONS, Cell
 
 if TYPE_CHECKING:
@@ -54,3 +55,7 @@ class NASBench101(Space[Cell]):
         from supernet.spaces.nasbench101.network import Network
 
         return Network(make, own, size)
+
+    def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
+        """Parameters and multiply-adds of the network of one cell, which has no vertex that zeros feed."""
+        return cost.network(arch, size, image)

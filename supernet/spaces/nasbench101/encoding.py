@@ -1,9 +1,8 @@
-"""NASBench-101 cells: encoding, pruning, isomorphism-invariant hash, channel arithmetic and parameter count.
+"""NASBench-101 cells: encoding, pruning, isomorphism-invariant hash, channel arithmetic.
 
 A cell is a directed acyclic graph whose vertices carry operations (Ying et al., "NAS-Bench-101", ICML 2019).
-The hash, the channel arithmetic and the parameter count are those of the benchmark's own code
-(google-research/nasbench, `lib/graph_util.py` and `lib/model_builder.py`), so that cells can be looked up in
-its published table.
+The hash and the channel arithmetic are those of the benchmark's own code (google-research/nasbench,
+`lib/graph_util.py` and `lib/model_builder.py`), so that cells can be looked up in its published table.
 """
 
 import hashlib
@@ -23,11 +22,11 @@ MAXPOOL3X3 = "maxpool3x3"
 OPERATIONS = (CONV3X3, CONV1X1, MAXPOOL3X3)
 MAX_VERTICES = 7
 MAX_EDGES = 9
+STACKS = 3
 
 _LETTERS = {INPUT: "I", CONV3X3: "3", CONV1X1: "1", MAXPOOL3X3: "M", OUTPUT: "O"}
 _NAMES = {letter: name for name, letter in _LETTERS.items()}
 _HASH_LABELS = {INPUT: -1, OUTPUT: -2} | {name: index for index, name in enumerate(OPERATIONS)}
-_STACKS = 3
 
 Matrix: TypeAlias = tuple[tuple[int, ...], ...]
 Operations: TypeAlias = tuple[str, ...]
@@ -144,27 +143,11 @@ def vertex_channels(c_in: int, c_out: int, matrix: Sequence[Sequence[int]]) -> l
     return channels
 
 
-def parameters(cell: Cell, channels: int = 128, layers: int = 9, num_classes: int = 10, in_channels: int = 3) -> int:
-    """Exact number of trainable parameters of the benchmark's network built from `cell`.
-
-    A 3x3 stem to `channels`, three stacks of `layers` / 3 cells of width 1, 2 and 4 times `channels`, a
-    linear head with bias; convolutions have no bias, batch norm has a scale and a shift per channel. With the
-    defaults this is the benchmark's `trainable_parameters`. Raises UserError where `layers` is not a positive
-    multiple of 3.
-    """
-    if layers < _STACKS or layers % _STACKS:
-        raise UserError(
-            f"NASBench-101 network: layers={layers} cannot be divided into {_STACKS} equal stacks of cells; "
-            f"use a positive multiple of {_STACKS}, such as 3, 6 or 9"
-        )
-    repeats = layers // _STACKS
-    total, width = _conv_bn(in_channels, channels, kernel=3), channels
-    for stack in range(_STACKS):
-        stack_width = channels * 2**stack
-        total += _cell_parameters(cell, width, stack_width)
-        total += (repeats - 1) * _cell_parameters(cell, stack_width, stack_width)
-        width = stack_width
-    return total + (width + 1) * num_classes
+def cells_per_stack(layers: int) -> int:
+    """Cells in each of the three stacks of a network; UserError where `layers` is no positive multiple of 3."""
+    if layers < STACKS or layers % STACKS:
+        raise UserError(f"NASBench-101: found {layers} layers; expected a multiple of {STACKS}, such as 3, 6 or 9")
+    return layers // STACKS
 
 
 def format_cell(cell: Cell) -> str:
@@ -234,23 +217,6 @@ def _joined(hashes: Sequence[str], vertices: Sequence[int]) -> str:
 def _md5(text: str) -> str:
     # Without the flag, an interpreter in FIPS mode refuses MD5.
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def _conv_bn(c_in: int, c_out: int, kernel: int) -> int:
-    return kernel * kernel * c_in * c_out + 2 * c_out
-
-
-def _cell_parameters(cell: Cell, c_in: int, c_out: int) -> int:
-    """Parameters of one cell: an operation per interior vertex, a 1x1 projection per edge from the input."""
-    widths = vertex_channels(c_in, c_out, cell.matrix)
-    projected = (width for width, wired in zip(widths, cell.matrix[0], strict=True) if wired)
-    total = sum(_conv_bn(c_in, width, 1) for width in projected)
-    for name, width in zip(cell.operations, widths, strict=True):
-        if name == CONV3X3:
-            total += _conv_bn(width, width, 3)
-        elif name == CONV1X1:
-            total += _conv_bn(width, width, 1)
-    return total
 
 
 def _parse_text(text: str) -> Cell:

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.errors import UserError
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.layers import Layers
 from supernet.spaces.base import NetworkSize
@@ -13,12 +12,13 @@ from supernet.spaces.nasbench101.encoding import (
     CONV3X3,
     MAX_VERTICES,
     OPERATIONS,
+    STACKS,
     Cell,
+    cells_per_stack,
     vertex_channels,
 )
 
 _KERNELS = {CONV1X1: 1, CONV3X3: 3}
-STACKS = 3
 
 
 class Vertex(nn.Module):
@@ -85,14 +85,12 @@ class Network(nn.Module):
 
     def __init__(self, layers: Layers, own: Cell | None, size: NetworkSize) -> None:
         super().__init__()
-        if size.layers % STACKS:
-            raise UserError(f"NASBench-101: found {size.layers} layers; expected a multiple of {STACKS}")
-        channels = size.channels
+        channels, repeated = size.channels, cells_per_stack(size.layers) - 1
         self.stem = ConvNormReLU(layers, size.in_channels, channels, 3)
         self.stacks = nn.ModuleList()
         for stack in range(STACKS):
             width = channels * 2**stack
-            inputs = [max(channels, width // 2)] + [width] * (size.layers // STACKS - 1)
+            inputs = [max(channels, width // 2)] + [width] * repeated
             self.stacks.append(nn.ModuleList(SearchCell(layers, c_in, width, own) for c_in in inputs))
         self.classifier = nn.Linear(4 * channels, size.num_classes)
 

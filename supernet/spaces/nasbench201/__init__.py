@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from supernet.spaces.base import NetworkSize, Space, permuted_operations
-from supernet.spaces.nasbench201 import encoding
+from supernet.spaces.counting import Cost
+from supernet.spaces.nasbench201 import cost, encoding
 from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
 
 if TYPE_CHECKING:
@@ -55,3 +56,7 @@ class NASBench201(Space[Cell]):
 
         candidates = [OPERATIONS] * len(EDGES) if own is None else [(op,) for op in own.operations]
         return Network(make, candidates, size)
+
+    def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
+        """Parameters and multiply-adds of the network of one cell."""
+        return cost.network(arch, size, image, zero_in_zero_out)

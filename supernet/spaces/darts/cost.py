@@ -1,0 +1,71 @@
+"""What DARTS networks cost, block by block as `network.py` builds them."""
+
+from functools import lru_cache
+
+from supernet.spaces.base import NetworkSize
+from supernet.spaces.counting import Cost, conv, conv_norm, depthwise, halved, linear, norm, strided
+from supernet.spaces.darts.encoding import CONVOLUTIONS, SKIP, Cell, Genotype, live_edges
+
+
+def network(genotype: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
+    """Stem of 3C channels, L cells with reductions at L//3 and 2L//3, linear.
+
+    With `zero_in_zero_out` a convolution that is fed only by zeros is not executed: see `live_edges`. Raises UserError
+    where the resolution before a `factorized_reduce` is odd.
+    """
+    total = conv_norm(size.in_channels, 3 * size.channels, 3, image)
+    # (channels, resolution) of the outputs of the two cells before.
+    before = last = (3 * size.channels, image)
+    width, reduced = size.channels, False
+    for index in range(size.layers):
+        reduction = index in {size.layers // 3, 2 * size.layers // 3}
+        cell = genotype.reduce if reduction else genotype.normal
+        width *= 2 if reduction else 1
+        project_before = factorized_reduce if reduced else project
+        total += project_before(before[0], width, before[1]) + project(last[0], width, last[1])
+        total += search_cell(cell, width, last[1], reduction, zero_in_zero_out)
+        before, last = last, (len(cell.concat) * width, strided(last[1]) if reduction else last[1])
+        reduced = reduction
+    return total + linear(last[0], size.num_classes)
+
+
+def search_cell(cell: Cell, channels: int, side: int, reduction: bool, zero_in_zero_out: bool) -> Cost:
+    """The operations of the eight edges, without the projections of the inputs."""
+    live = {number for edges in live_edges(cell, zero_in_zero_out) for number, _, _ in edges}
+    total = Cost(0, 0)
+    for number, (operation, state) in enumerate(cell.edges):
+        if not reduction:
+            cost = edge(operation, channels, side, 1)
+        else:
+            cost = edge(operation, channels, side, 2) if state < 2 else edge(operation, channels, strided(side), 1)
+        total += cost if number in live else cost.idle()
+    return total
+
+
+@lru_cache(maxsize=4_096)
+def edge(operation: str, channels: int, side: int, stride: int) -> Cost:
+    """The operation of one edge; nothing where it has no weights."""
+    if operation == SKIP and stride == 2:
+        return factorized_reduce(channels, channels, side)
+    if operation not in CONVOLUTIONS:
+        return Cost(0, 0)
+    kernel = int(operation[-1])
+    first = separable(channels, kernel, side, stride)
+    if operation.startswith("sep"):
+        return first + separable(channels, kernel, strided(side, stride), 1)
+    return first
+
+
+def separable(channels: int, kernel: int, side: int, stride: int) -> Cost:
+    """Depthwise and pointwise convolution, batch norm."""
+    return depthwise(channels, kernel, side, stride) + conv_norm(channels, channels, 1, strided(side, stride))
+
+
+def factorized_reduce(c_in: int, c_out: int, side: int) -> Cost:
+    """Two 1x1 convolutions on the even and the odd pixels that share the output channels, batch norm."""
+    return conv(c_in, c_out, 1, halved(side)) + norm(c_out)
+
+
+def project(c_in: int, c_out: int, side: int) -> Cost:
+    """1x1 convolution and batch norm of a cell's input."""
+    return conv_norm(c_in, c_out, 1, side)

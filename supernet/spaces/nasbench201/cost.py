@@ -1,0 +1,45 @@
+"""What NASBench-201 networks cost, block by block as `network.py` builds them."""
+
+from supernet.spaces.base import NetworkSize
+from supernet.spaces.counting import Cost, conv, conv_norm, halved, linear, norm
+from supernet.spaces.nasbench201.encoding import CONV1X1, CONV3X3, Cell, live_plan
+
+_KERNELS = {CONV1X1: 1, CONV3X3: 3}
+_STAGES = 3
+
+
+def network(cell: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
+    """Stem, three stages of cells with a down-block between them, batch norm, linear.
+
+    With `zero_in_zero_out` a convolution that is fed only by zeros is not executed: see `live_plan`. Raises UserError
+    where `image` is no multiple of 4.
+    """
+    total = conv_norm(size.in_channels, size.channels, 3, image)
+    width, side = size.channels, image
+    for stage in range(_STAGES):
+        if stage:
+            total += downsample(width, 2 * width, side)
+            width, side = 2 * width, halved(side)
+        total += search_cell(cell, width, side, zero_in_zero_out) * size.layers
+    return total + norm(width) + linear(width, size.num_classes)
+
+
+def search_cell(cell: Cell, channels: int, side: int, zero_in_zero_out: bool) -> Cost:
+    """A convolution for each edge that has one, executed where it changes the output.
+
+    The benchmark's own count of operations has the other convolutions as well.
+    """
+    live = {number for edges in live_plan(cell, zero_in_zero_out) for number, _, _ in edges}
+    total = Cost(0, 0)
+    for number, operation in enumerate(cell.operations):
+        if operation in _KERNELS:
+            edge = conv_norm(channels, channels, _KERNELS[operation], side)
+            total += edge if number in live else edge.idle()
+    return total
+
+
+def downsample(c_in: int, c_out: int, side: int) -> Cost:
+    """Two 3x3 convolutions, the first with stride 2, and a 1x1 short cut behind 2x2 pooling."""
+    half = halved(side)
+    residual = conv_norm(c_in, c_out, 3, side, stride=2) + conv_norm(c_out, c_out, 3, half)
+    return residual + conv(c_in, c_out, 1, half)
