@@ -204,65 +204,53 @@ def test_slurm_profile_is_parsed(tmp_path: Path) -> None:
     assert counts["train"] == 20
 
 
+def call(command: Sequence[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def train_command(folder: Path, out: Path, seed: int = 0) -> list[str]:
+    return [
+        sys.executable, str(ROOT / "scripts" / "train.py"),
+        "--config", "@" + str(folder / f"run{seed}.json"),
+        "--data", str(folder / "digits.safetensors"), "--pool", str(folder / "pool.parquet"),
+        "--curve", str(out / "curve.parquet"), "--weights", str(out / "weights.safetensors"),
+        "--scores", str(out / "scores.parquet"), "--summary", str(out / "run.json"),
+        "--state", str(out / "state"), "--progress", str(out / "progress.json"), "--task", "test",
+        "--checkpoint-seconds", "0.2", "--timing", str(out / "timing.json"), "--log", str(out / "log"),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data, a pool and the configs of two runs, for trainings by hand."""
+    from supernet.study import load_study
+
+    folder = tmp_path_factory.mktemp("killed")
+    scripts = ROOT / "scripts"
+    call([sys.executable, str(scripts / "data.py"), "--name", "digits", "--output", str(folder / "digits.safetensors")])
+    pool = ["--space", "nasbench201", "--size", "12", "--study-seed", "0", "--output", str(folder / "pool.parquet")]
+    call([sys.executable, str(scripts / "pool.py"), *pool])
+    study = load_study(ROOT / "tests" / "studies" / "smoke.yaml")
+    for seed in (0, 1):
+        run = study.run("nasbench201", "baseline", seed)
+        setting = run.setting.model_copy(update={"epochs": 40, "batch_size": 32})
+        (folder / f"run{seed}.json").write_text(run.model_copy(update={"setting": setting}).model_dump_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path) -> Path:
+    """Outputs of a training that nobody killed."""
+    out = folder / "undisturbed"
+    call(train_command(folder, out))
+    return out
+
+
 class TestKilledTraining:
     """scripts/train.py killed with SIGKILL and started again, against an undisturbed run."""
 
     FILES = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
-
-    def command(self, folder: Path, out: Path, seed: int = 0) -> list[str]:
-        return [
-            sys.executable, str(ROOT / "scripts" / "train.py"),
-            "--config", "@" + str(folder / f"run{seed}.json"),
-            "--data", str(folder / "digits.safetensors"), "--pool", str(folder / "pool.parquet"),
-            "--curve", str(out / "curve.parquet"), "--weights", str(out / "weights.safetensors"),
-            "--scores", str(out / "scores.parquet"), "--summary", str(out / "run.json"),
-            "--state", str(out / "state"), "--progress", str(out / "progress.json"), "--task", "test",
-            "--checkpoint-seconds", "0.2", "--timing", str(out / "timing.json"), "--log", str(out / "log"),
-        ]  # fmt: skip
-
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        from supernet.study import load_study
-
-        folder = tmp_path_factory.mktemp("killed")
-        scripts = ROOT / "scripts"
-        self.call(
-            [
-                sys.executable,
-                str(scripts / "data.py"),
-                "--name",
-                "digits",
-                "--output",
-                str(folder / "digits.safetensors"),
-            ]
-        )
-        pool = [
-            "--space",
-            "nasbench201",
-            "--size",
-            "12",
-            "--study-seed",
-            "0",
-            "--output",
-            str(folder / "pool.parquet"),
-        ]
-        self.call([sys.executable, str(scripts / "pool.py"), *pool])
-        study = load_study(ROOT / "tests" / "studies" / "smoke.yaml")
-        for seed in (0, 1):
-            run = study.run("nasbench201", "baseline", seed)
-            setting = run.setting.model_copy(update={"epochs": 40, "batch_size": 32})
-            (folder / f"run{seed}.json").write_text(run.model_copy(update={"setting": setting}).model_dump_json())
-        return folder
-
-    @pytest.fixture(scope="class")
-    def undisturbed(self, folder: Path) -> Path:
-        out = folder / "undisturbed"
-        self.call(self.command(folder, out))
-        return out
-
-    def call(self, command: Sequence[str]) -> None:
-        result = subprocess.run(command, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
 
     def kill_when(self, command: Sequence[str], out: Path, phase: str, done: int) -> None:
         """Start, and kill as soon as the progress file says that the phase has done that much."""
@@ -288,23 +276,23 @@ class TestKilledTraining:
         self, folder: Path, undisturbed: Path, phase: str, done: int
     ) -> None:
         out = folder / f"{phase}{done}"
-        command = self.command(folder, out)
+        command = train_command(folder, out)
         self.kill_when(command, out, phase, done)
         assert not (out / "run.json").exists()
-        self.call(command)
+        call(command)
         assert self.same(out, undisturbed)
 
     def test_same_seed_same_bytes_another_seed_other_bytes(self, folder: Path, undisturbed: Path) -> None:
         again, other = folder / "again", folder / "other"
-        self.call(self.command(folder, again))
-        self.call(self.command(folder, other, seed=1))
+        call(train_command(folder, again))
+        call(train_command(folder, other, seed=1))
         assert self.same(again, undisturbed)
         for name in self.FILES:
             assert not self.same(other, undisturbed, [name])
 
     def test_a_truncated_checkpoint_is_named(self, folder: Path, undisturbed: Path) -> None:
         out = folder / "truncated"
-        command = self.command(folder, out)
+        command = train_command(folder, out)
         self.kill_when(command, out, "scoring", 0)
         checkpoint = out / "state" / "training.safetensors"
         checkpoint.write_bytes(checkpoint.read_bytes()[:1000])

@@ -1,0 +1,106 @@
+"""The command line of `make run`, and the one of Snakemake that follows from it."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import yaml
+
+from supernet.errors import UserError
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line."""
+
+    root: Path
+    """The checkout; Snakemake runs there."""
+    study: str
+    cores: int
+    results: str
+    config: tuple[str, ...]
+    targets: tuple[str, ...]
+    extra: tuple[str, ...]
+
+    @property
+    def state(self) -> Path:
+        """Folder of checkpoints, progress files and the log, from the root."""
+        return Path("state", self.study)
+
+    @property
+    def log(self) -> Path:
+        """Everything that Snakemake says, from the root."""
+        return self.state / "run.log"
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the study's results, from the root."""
+        return Path(self.results, self.study)
+
+    def command(self) -> list[str]:
+        """Snakemake's command line; options that take several values come after the targets."""
+        config = ["--config", *self.config] if self.config else []
+        triggers = ["--rerun-triggers", "mtime", "params", "input"]
+        snakemake = [sys.executable, "-m", "snakemake", *self.targets, "--cores", str(self.cores)]
+        return [*snakemake, *triggers, "--rerun-incomplete", "--nocolor", *config, *self.extra]
+
+
+def parse(arguments: Sequence[str], root: Path) -> Options:
+    """Options from the command line, else from config.yaml; raises UserError if the study cannot be one's name."""
+    ours = list(takewhile(lambda argument: argument != "--", arguments))
+    found = _parser().parse_args(ours)
+    given = {"study": found.study, "results": found.results}
+    defaults = {"study": "mini", "results": "results", **_config(root / "config.yaml")}
+    study = found.study or str(defaults["study"])
+    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", study):
+        raise UserError(f"study {study!r}: expected the name of a file in workflow/studies, without .yaml")
+    return Options(
+        root=root,
+        study=study,
+        cores=found.cores,
+        results=found.results or str(defaults["results"]),
+        config=tuple(f"{key}={value}" for key, value in given.items() if value),
+        targets=tuple(found.targets),
+        extra=tuple(arguments[len(ours) + 1 :]),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        description="Run a study with Snakemake and show its progress.",
+        epilog="What follows -- goes to Snakemake as it is, for example: run.py -- --dry-run",
+    )
+    parser.add_argument("--study", help="name of a file in workflow/studies/ (default: the one in config.yaml)")
+    parser.add_argument(
+        "--cores", type=_positive, default=_available_cores(), help="cores to use (default: %(default)s)"
+    )
+    parser.add_argument("--results", help="folder of all results (default: the one in config.yaml)")
+    parser.add_argument("targets", nargs="*", help="files or rules to make (default: everything)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"found {value}; expected 1 or more")
+    return value
+
+
+def _available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _config(path: Path) -> dict[str, object]:
+    """The top level of config.yaml as far as it can be read: its errors are the Snakefile's to report."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, yaml.YAMLError):
+        return {}
+    found = found if isinstance(found, dict) else {}
+    return {key: value for key, value in found.items() if value is not None}
