@@ -1,0 +1,41 @@
+"""What the programs that fetch share: their arguments, and from a name in the sources to files at hand."""
+
+import argparse
+import os
+from pathlib import Path
+
+from supernet.download import FetchedForm, fetch_first
+from supernet.sources import load_sources
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every program that fetches."""
+    parser.add_argument("--sources", type=Path, default=Path("workflow/sources.yaml"), help="what can be downloaded")
+    parser.add_argument(
+        "--downloads", type=Path, default=Path("resources/downloads"), help="folder in which downloads are kept"
+    )
+    parser.add_argument(
+        "--mirror",
+        default=os.environ.get("SUPERNET_MIRROR", ""),
+        help="folder or address that is asked first (default: the variable SUPERNET_MIRROR)",
+    )
+    parser.add_argument(
+        "--lock",
+        type=Path,
+        default=Path("resources/sources.lock.json"),
+        help="hashes of files that have no published one, recorded at first use",
+    )
+
+
+def dataset(name: str, options: argparse.Namespace) -> FetchedForm:
+    """The files of an image data set."""
+    sources = load_sources(options.sources)
+    forms = sources.forms(sources.dataset(name))
+    return fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print)
+
+
+def table(name: str, options: argparse.Namespace) -> FetchedForm:
+    """The files of a published table."""
+    sources = load_sources(options.sources)
+    forms = sources.forms(sources.table(name))
+    return fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print)

@@ -1,0 +1,127 @@
+"""Pickles that are data, and pickles that would run something."""
+
+import copyreg
+import io
+import os
+import pickle
+import struct
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from supernet.errors import UserError
+from supernet.unpickling import CIFAR10, NATS, load
+
+PYTHON2 = (
+    b"\x80\x02}q\x01(U\x04dataq\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85q\x05"
+    b"U\x01bq\x06\x87q\x07Rq\x08(K\x01K\x02K\x03\x86q\tcnumpy\ndtype\nq\nU\x02u1q\x0bK\x00K\x01\x87q\x0cRq\r"
+    b"(K\x03U\x01|q\x0eNNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x0fb\x89U\x06\x00\x01\x02\xfd\xfe\xfftb"
+    b"U\x06labelsq\x10]q\x11(K\x06K\x09eu."
+)
+"""Python 2's pickle of {"data": a (2, 3) array of bytes, "labels": [6, 9]}, made as CIFAR-10's batches are."""
+
+
+class Evil:
+    """Runs a command when it is unpickled by those who trust it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self._path}",)
+
+
+def test_what_python_2_wrote() -> None:
+    content = load(PYTHON2, CIFAR10)
+    assert set(content) == {b"data", b"labels"} and content[b"labels"] == [6, 9]
+    assert content[b"data"].dtype == np.uint8
+    assert content[b"data"].tolist() == [[0, 1, 2], [253, 254, 255]]
+    assert set(load(PYTHON2, CIFAR10, encoding="latin1")) == {"data", "labels"}
+
+
+def aged(content: bytes) -> bytes:
+    """A pickle as NumPy before version 2 would have written it: another name of one module, in frames or not."""
+    old = content.replace(b"cnumpy._core.", b"cnumpy.core.")
+    old = old.replace(b"\x16numpy._core.multiarray", b"\x15numpy.core.multiarray")
+    return old[:3] + struct.pack("<Q", len(old) - 11) + old[11:] if old[2:3] == b"\x95" else old
+
+
+@pytest.mark.parametrize("protocol", range(2, 5))
+@pytest.mark.parametrize("age", [bytes, aged])
+def test_arrays_of_all_ages(protocol: int, age: Callable[[bytes], bytes]) -> None:
+    array = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    content = age(pickle.dumps({"data": array, "name": b"bytes"}, protocol))
+    assert (b"numpy._core" in content) == (age is bytes)
+    loaded = load(io.BytesIO(content), CIFAR10)
+    np.testing.assert_array_equal(loaded["data"], array)
+    assert loaded["name"] == b"bytes"
+
+
+@pytest.mark.parametrize("age", [bytes, aged])
+def test_what_nats_bench_writes(age: Callable[[bytes], bytes]) -> None:
+    """Protocol 4, in its `pickle_save`; the number of parameters is a mean, so NumPy's."""
+    results = OrderedDict({"200": {"all_results": {("cifar10", 777): {"params": np.float64(1.53), "flop": 2.5}}}})
+    loaded = load(age(pickle.dumps(results, 4)), NATS)
+    assert loaded == results and isinstance(loaded, OrderedDict)
+    assert isinstance(loaded["200"]["all_results"]["cifar10", 777]["params"], np.float64)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("allowed", [CIFAR10, NATS, frozenset()])
+def test_nothing_is_run(tmp_path: Path, protocol: int, allowed: frozenset[tuple[str, str]]) -> None:
+    evil = pickle.dumps(Evil(tmp_path / "run"), protocol)
+    with pytest.raises(UserError, match=r"^batch: refers to (posix|os)\.system, which is not expected there"):
+        load(evil, allowed, name="batch")
+    assert not (tmp_path / "run").exists()
+    pickle.loads(evil)
+    assert (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("builtins", "eval"),
+        ("__builtin__", "eval"),
+        ("numpy", "load"),
+        ("numpy", "ndarray.tofile"),
+        ("numpy.core.multiarray", "scalar"),
+        ("copy_reg", "_reconstructor"),
+    ],
+)
+def test_neighbours_of_what_is_allowed_are_not(module: str, name: str) -> None:
+    spelled = b"\x80\x04" + b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)) + b"\x93."
+    for content in (spelled, f"c{module}\n{name}\n.".encode()):
+        with pytest.raises(UserError, match=f"refers to {module}.{name}"):
+            load(content, CIFAR10)
+
+
+@pytest.fixture
+def extension() -> Iterator[int]:
+    copyreg.add_extension("os", "system", 0xF1)
+    yield 0xF1
+    copyreg.remove_extension("os", "system", 0xF1)
+
+
+def test_extension_codes_are_no_way_around(extension: int) -> None:
+    with pytest.raises(UserError, match=r"refers to os\.system"):
+        load(b"\x80\x02\x82" + bytes([extension]) + b".", CIFAR10)
+
+
+def test_objects_outside_the_pickle_are_refused() -> None:
+    with pytest.raises(UserError, match=r"refers to an object outside of it \('7'\)"):
+        load(b"P7\n.", CIFAR10)
+
+
+def test_a_cut_pickle_is_an_error_at_every_length() -> None:
+    for length in range(len(PYTHON2)):
+        with pytest.raises(UserError, match="not a pickle, or a damaged one"):
+            load(PYTHON2[:length], CIFAR10)
+
+
+def test_another_file_is_no_pickle() -> None:
+    with pytest.raises(UserError, match=r"^a page: not a pickle"):
+        load(b"<html>sign in</html>", CIFAR10, name="a page")
