@@ -1,0 +1,28 @@
+"""Make the table of a published benchmark: fetch the first form that is at hand, and bring it into the one schema."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet import cli, fetching
+from supernet.published.convert import convert
+from supernet.published.schema import write
+from supernet.sources import load_sources
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", required=True, help="name of a table in the sources")
+    fetching.add_arguments(parser)
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--log", type=Path, help="log file")
+    options = parser.parse_args(arguments)
+    with cli.open_log(options.log):
+        fetched = fetching.table(options.table, options)
+        rows, about = convert(options.table, load_sources(options.sources).table(options.table), fetched)
+        write(options.output, rows, about)
+        print(f"{options.output}: {about.table}, form {about.form}: {about.extent()}; {about.truth}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

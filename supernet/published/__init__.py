@@ -1,0 +1,1 @@
+"""Published tables of stand-alone accuracies: official formats in, one schema out."""

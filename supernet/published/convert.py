@@ -1,0 +1,42 @@
+"""From a downloaded file to a table in the schema, with what is known about it."""
+
+import pandas as pd
+
+from supernet.download import FetchedForm
+from supernet.errors import UserError
+from supernet.published.about import About
+from supernet.published.readers import read, size
+from supernet.sources import Table
+
+
+def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame, About]:
+    """Rows of the table of this name, and their provenance; UserError if the file is not of the form it should be."""
+    if len(fetched.files) != 1:
+        raise UserError(
+            f"table {name}: the form {fetched.form} has {len(fetched.files)} files and its reader expects one; "
+            "correct the sources"
+        )
+    (one,) = fetched.files
+    reading = read(name, table.space, table.dataset, fetched.form, one.path)
+    rows, whole = reading.rows, size(table.space)
+    complete = reading.entries == whole
+    about = About(
+        table=name,
+        space=table.space,
+        dataset=table.dataset,
+        form=fetched.form,
+        file=one.file.name,
+        origin=one.origin,
+        algorithm=one.algorithm,
+        digest=one.digest,
+        licence=one.file.licence,
+        source=one.file.source,
+        rows=len(rows),
+        size=whole,
+        complete=complete,
+        uniform_rows=int(rows["uniform"].sum()),
+        merged=reading.entries - len(rows),
+        epochs=reading.epochs,
+        truth=reading.truth,
+    )
+    return rows, about

@@ -1,0 +1,1 @@
+"""DARTS as trained by NDS."""

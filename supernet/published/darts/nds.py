@@ -1,0 +1,149 @@
+"""DARTS as trained by NDS: one JSON list in `data.zip`, an entry a training with its genotype and error curve.
+
+`DARTS_fix-w-d.json` has networks of one width and depth, `DARTS.json` of many. The truth is 100 minus the last test
+error in percent. The genotype says which states a cell concatenates, and that is kept as it is. Source: Radosavovic et
+al. 2019; facebookresearch/nds, its notebooks; the folder in the archive from microsoft/nni, which reads the same file.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from supernet import spaces
+from supernet.archives import read_member
+from supernet.errors import UserError
+from supernet.published.counts import exact
+from supernet.published.reading import Reading
+from supernet.published.schema import RUNS, tabulate
+
+_FOLDER = "nds_data"
+_MAX_BYTES = 4 * 10**9
+"""Most bytes of one JSON file; its size is not published."""
+_IMAGES = 10_000
+_GENOTYPE = ("normal", "normal_concat", "reduce", "reduce_concat")
+_FILLER = re.compile(r"[\s,]*")
+
+
+@dataclass
+class _Trained:
+    """The trainings of one architecture."""
+
+    encoding: str
+    accuracies: list[float] = field(default_factory=list)
+    parameters: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What one entry of the file says."""
+
+    genotype: dict[str, Any]
+    accuracy: float
+    parameters: int
+    epochs: int
+    width: int
+    depth: int
+
+
+def read(path: Path, name: str) -> Reading:
+    """Rows of one JSON file, such as `DARTS.json`, of the archive.
+
+    Genotypes that differ only in the order of a node's two edges are one architecture: their accuracies are averaged,
+    the runs are the first three, and the parameters are unknown if they differ. Raises UserError with the number of an
+    entry that is no training of DARTS.
+    """
+    space = spaces.load("darts")
+    where = f"{path}: {name}"
+    found: dict[str, _Trained] = {}
+    entries = []
+    for number, value in enumerate(_listed(_text(path, name), where)):
+        try:
+            entry = _entry(value)
+            arch = space.parse(entry.genotype)
+        except (KeyError, TypeError, ValueError, IndexError, UserError) as error:
+            raise UserError(
+                f"{where}: entry {number} (from 0) is no training of DARTS ({error!r}); expected net.genotype, params "
+                "and test_ep_top1: delete the file and fetch it again"
+            ) from error
+        trained = found.setdefault(space.arch_id(arch), _Trained(space.format(arch)))
+        trained.accuracies.append(entry.accuracy)
+        trained.parameters.add(entry.parameters)
+        entries.append(entry)
+    if not entries:
+        raise UserError(f"{where}: found no training; delete the file and fetch it again")
+    epochs = {entry.epochs for entry in entries}
+    return Reading(_rows(path, found), _truth(entries), epochs.pop() if len(epochs) == 1 else None, len(entries))
+
+
+def _rows(path: Path, found: dict[str, _Trained]) -> pd.DataFrame:
+    """Rows in the schema, one an architecture."""
+    runs = np.full((len(found), len(RUNS)), np.nan)
+    for row, trained in enumerate(found.values()):
+        first = trained.accuracies[: len(RUNS)]
+        runs[row, : len(first)] = first
+    known = [next(iter(one.parameters)) if len(one.parameters) == 1 else None for one in found.values()]
+    return tabulate(
+        path,
+        list(found),
+        [trained.encoding for trained in found.values()],
+        [float(np.mean(trained.accuracies)) for trained in found.values()],
+        runs=runs,
+        parameters=known,
+    )
+
+
+def _truth(entries: list[_Entry]) -> str:
+    sizes = {what: {getattr(entry, what) for entry in entries} for what in ("width", "depth")}
+    ranges = ", ".join(
+        f"{what} {min(values)}" if len(values) == 1 else f"{what} {min(values)} to {max(values)}"
+        for what, values in sizes.items()
+    )
+    return f"test accuracy after the last epoch of one run, {ranges}"
+
+
+def _text(path: Path, name: str) -> str:
+    content = read_member(path, f"{_FOLDER}/{name}", _MAX_BYTES)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: {name}: not UTF-8 text ({error}); delete the file and fetch it again") from error
+
+
+def _listed(text: str, where: str) -> Iterator[Any]:
+    """The items of a JSON list, one at a time: an entry has curves of thousands of numbers."""
+    decoder = json.JSONDecoder()
+    position = _skip(text, 0)
+    if not text.startswith("[", position):
+        raise UserError(f"{where}: found no JSON list; expected one entry a training")
+    position = _skip(text, position + 1)
+    while not text.startswith("]", position):
+        try:
+            item, position = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{where}: not valid JSON: {error}; delete the file and fetch it again") from error
+        yield item
+        position = _skip(text, position)
+
+
+def _skip(text: str, position: int) -> int:
+    """The position after spaces and commas."""
+    filler = _FILLER.match(text, position)
+    return position if filler is None else filler.end()
+
+
+def _entry(value: Any) -> _Entry:
+    net, errors = value["net"], value["test_ep_top1"]
+    return _Entry(
+        genotype={key: net["genotype"][key] for key in _GENOTYPE},
+        accuracy=float(exact((100 - float(errors[-1])) / 100, _IMAGES)),
+        parameters=int(value["params"]),
+        epochs=len(errors),
+        width=int(net["width"]),
+        depth=int(net["depth"]),
+    )

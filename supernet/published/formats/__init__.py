@@ -1,0 +1,1 @@
+"""Containers that several tables come in."""

@@ -1,0 +1,1 @@
+"""NAS-Bench-Macro: the official file and a mirror's."""

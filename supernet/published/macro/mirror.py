@@ -1,0 +1,29 @@
+"""NAS-Bench-Macro as a mirror holds it: Parquet with `arch`, `test_acc_0` to `_2` in percent, `params`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from supernet.published.counts import exact
+from supernet.published.formats.parquet_table import read_parquet
+from supernet.published.macro.facts import IMAGES, RUNS, TRUTH, check_chains
+from supernet.published.reading import Reading
+from supernet.published.schema import tabulate
+
+
+def read(path: Path) -> Reading:
+    """Rows of the mirror's file. UserError if a column is missing or an architecture is no chain."""
+    runs = [f"test_acc_{run}" for run in range(RUNS)]
+    table = read_parquet(path, ["arch", *runs, "params"])
+    chains = table["arch"].tolist()
+    check_chains(path, chains)
+    test = exact(table[runs].to_numpy(dtype=np.float64) / 100, IMAGES)
+    rows = tabulate(
+        path,
+        chains,
+        chains,
+        exact(test.mean(axis=1), IMAGES * RUNS),
+        runs=test,
+        parameters=table["params"].to_numpy(dtype=np.int64),
+    )
+    return Reading(rows, TRUTH, None, len(rows))

@@ -1,0 +1,85 @@
+"""The part of NASBench-101 that a mirror holds as Parquet: exact counts of three runs, parameters, and which rows are a
+uniform sample.
+
+Columns: `module_hash` (16 bytes), `num_vertices`, `adjacency_upper_bits` (lowest bit first, over the upper triangle row
+by row), `operations` (a letter each, as in our encoding), `trainable_parameters`, `valid_correct_i`, `test_correct_i`
+(images of 9 984), `sampled_full`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from supernet.published.counts import exact
+from supernet.published.formats.parquet_table import read_parquet
+from supernet.published.nasbench101.facts import EPOCHS, IMAGES, RUNS, TRUTH
+from supernet.published.reading import Reading
+from supernet.published.schema import Floats, tabulate
+from supernet.spaces.nasbench101.encoding import format_cell, parse
+
+_COLUMNS = (
+    "module_hash",
+    "num_vertices",
+    "adjacency_upper_bits",
+    "operations",
+    "trainable_parameters",
+    *(f"{split}_correct_{run}" for split in ("valid", "test") for run in range(RUNS)),
+    "sampled_full",
+)
+
+
+def read(path: Path) -> Reading:
+    """Rows of the mirror's file. UserError if a column is missing or a cell is none of the space."""
+    table = read_parquet(path, _COLUMNS)
+    test = _accuracies(table, "test")
+    rows = tabulate(
+        path,
+        [bytes(digest).hex() for digest in table["module_hash"]],
+        _encodings(table),
+        exact(test.mean(axis=1), IMAGES * RUNS),
+        valid_acc=exact(_accuracies(table, "valid").mean(axis=1), IMAGES * RUNS),
+        runs=test,
+        parameters=table["trainable_parameters"].to_numpy(dtype=np.int64),
+        uniform=table["sampled_full"].to_numpy(dtype=bool),
+    )
+    return Reading(rows, TRUTH, EPOCHS, len(rows))
+
+
+def _accuracies(table: pd.DataFrame, split: str) -> Floats:
+    """Accuracies (n, 3) of the runs."""
+    counts = table[[f"{split}_correct_{run}" for run in range(RUNS)]].to_numpy(dtype=np.float64)
+    return counts / IMAGES
+
+
+def _encodings(table: pd.DataFrame) -> list[str]:
+    """Texts in the order of the table, in bulk for all cells that need no pruning."""
+    texts = np.full(len(table), "", dtype=object)
+    sizes = table["num_vertices"].to_numpy()
+    for vertices in np.unique(sizes).tolist():
+        texts[sizes == vertices] = _texts(table[sizes == vertices], vertices)
+    return list(texts.tolist())
+
+
+def _texts(group: pd.DataFrame, vertices: int) -> list[str]:
+    """Texts of cells of one size."""
+    rows, columns = np.triu_indices(vertices, 1)
+    bits = group["adjacency_upper_bits"].to_numpy(dtype=np.int64)[:, None] >> np.arange(len(rows)) & 1
+    # After the last bit of each row but the last one stands a slash.
+    ends = np.flatnonzero(columns[:-1] == vertices - 1) + 1
+    characters = np.insert(bits.astype(np.uint8) + ord("0"), ends, ord("/"), axis=1)
+    triangles = np.ascontiguousarray(characters).view(f"S{characters.shape[1]}")[:, 0].astype(str)
+    texts = [f"{letters}:{triangle}" for letters, triangle in zip(group["operations"], triangles, strict=True)]
+    for position in np.flatnonzero(~_pruned(bits, rows, columns, vertices)).tolist():
+        texts[position] = format_cell(parse(texts[position]))
+    return texts
+
+
+def _pruned(
+    bits: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], vertices: int
+) -> npt.NDArray[np.bool_]:
+    """Which graphs (n,) have an edge out of every vertex but the last, and into every vertex but the first."""
+    leaving = np.stack([bits[:, rows == vertex].any(axis=1) for vertex in range(vertices - 1)])
+    entering = np.stack([bits[:, columns == vertex].any(axis=1) for vertex in range(1, vertices)])
+    return np.asarray(leaving.all(axis=0) & entering.all(axis=0))

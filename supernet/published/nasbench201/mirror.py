@@ -1,0 +1,32 @@
+"""NASBench-201 as a mirror holds it: one Parquet file, accuracies in percent after 200 epochs for three data sets.
+
+Columns: `op_eIJ`, the number of the operation on the edge from node I to node J (0 none, 1 skip_connect,
+2 nor_conv_1x1, 3 nor_conv_3x3, 4 avg_pool_3x3), and accuracies. `cifar10_test_acc` is that of the training on all
+training images.
+"""
+
+from pathlib import Path
+
+from supernet import spaces
+from supernet.published.counts import exact
+from supernet.published.formats.parquet_table import read_parquet
+from supernet.published.nasbench201.facts import EPOCHS, dataset
+from supernet.published.reading import Reading
+from supernet.published.schema import tabulate
+from supernet.spaces.nasbench201.encoding import EDGES
+
+
+def read(path: Path, dataset_name: str) -> Reading:
+    """Rows of one data set. UserError if a column is missing or an operation is none of the space."""
+    facts, space = dataset(dataset_name), spaces.load("nasbench201")
+    edges = [f"op_e{source}{target}" for source, target in EDGES]
+    table = read_parquet(path, [*edges, facts.mirror_test, facts.mirror_valid])
+    texts = [space.format(space.parse(operations)) for operations in table[edges].to_numpy().tolist()]
+    rows = tabulate(
+        path,
+        texts,
+        texts,
+        exact(table[facts.mirror_test].astype("float64") / 100, facts.test_images),
+        valid_acc=exact(table[facts.mirror_valid].astype("float64") / 100, facts.valid_images),
+    )
+    return Reading(rows, facts.truth, EPOCHS, len(rows))

@@ -1,0 +1,48 @@
+"""NASBench-201 as the CSV files of NASGraph: one file a data set, accuracies in percent after 200 epochs.
+
+For CIFAR-10 they are those of the training on half of the training images (`cifar10-valid`), not of the training on
+all of them, which the benchmark's own tables give. Source: Zhenhan-Huang/NASGraph-Public, `extract_nasbench.py`.
+"""
+
+from pathlib import Path
+
+from supernet import spaces
+from supernet.errors import UserError
+from supernet.published.counts import exact
+from supernet.published.formats.csv_table import read_csv
+from supernet.published.nasbench201.facts import EPOCHS, dataset
+from supernet.published.reading import Reading
+from supernet.published.schema import tabulate
+
+_HEADER = {
+    "file id": "int64",
+    "arch str": "str",
+    "cfg name": "str",
+    "C": "int64",
+    "N": "int64",
+    "train accuracy": "float64",
+    "validation accuracy": "float64",
+    "test accuracy": "float64",
+}
+_USED = ("arch str", "validation accuracy", "test accuracy")
+_HALF = "mean test accuracy of the runs at hand (1 to 3) after 200 epochs on half of the 50 000 training images"
+
+
+def read(path: Path, dataset_name: str) -> Reading:
+    """Rows of one data set's CSV file. UserError if its header is another one or an architecture cannot be read."""
+    facts, space = dataset(dataset_name), spaces.load("nasbench201")
+    table = read_csv(path, _HEADER, _USED)
+    texts = []
+    for number, text in enumerate(table["arch str"]):
+        try:
+            texts.append(space.format(space.parse(text)))
+        except UserError as error:
+            raise UserError(f"{path}:{number + 2}: {error}") from error
+    rows = tabulate(
+        path,
+        texts,
+        texts,
+        exact(table["test accuracy"] / 100, facts.test_images),
+        valid_acc=exact(table["validation accuracy"] / 100, facts.valid_images),
+    )
+    return Reading(rows, _HALF if dataset_name == "cifar10" else facts.truth, EPOCHS, len(rows))

@@ -1,0 +1,170 @@
+"""NASBench-201 from its authors' archive, `NATS-tss-v1_0-3ffb9-simple.tar`, through their library `nats_bench`.
+
+The archive has one compressed pickle an architecture, and `meta.pickle.pbz2` with their strings. The library would
+unpickle whatever a file says; here the pickles are read through an allow-list, and the library is given the plain
+dictionaries that it would have made. It then says what the numbers mean. Source: D-X-Y/NATS-Bench, version 1.8.
+"""
+
+import bz2
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from supernet import spaces
+from supernet.archives import read_members
+from supernet.errors import UserError
+from supernet.progress import Progress
+from supernet.published.counts import exact
+from supernet.published.nasbench201.facts import EPOCHS, Dataset, dataset
+from supernet.published.reading import Reading
+from supernet.published.schema import tabulate
+from supernet.unpickling import NATS, load
+
+_SEEDS = (777, 888, 999)
+_HP = str(EPOCHS)
+_ARCHIVE = "NATS-tss-v1_0-3ffb9-simple.tar"
+_META = "meta.pickle.pbz2"
+_MAX_BYTES = 100 * 10**6
+"""Most bytes of one pickle, packed or unpacked. One of 200 epochs has less than ten million."""
+_BATCH = 100
+"""Architectures that the library holds at a time: its constructor copies its list of all strings."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One architecture: accuracies in percent, NaN for a seed that was not run."""
+
+    test: float
+    runs: tuple[float, ...]
+    valid: float
+    parameters: int
+
+
+def read(path: Path, dataset_name: str) -> Reading:
+    """Rows of one data set; runs 0 to 2 are the seeds 777, 888 and 999.
+
+    Raises UserError if `nats_bench` is not installed, if the archive lacks an architecture or a result, and if a pickle
+    asks for anything but plain data.
+    """
+    facts, space, topology = dataset(dataset_name), spaces.load("nasbench201"), _library()
+    strings = _strings(path)
+    found: dict[int, _Result] = {}
+    with Progress(path.name, "reading", len(strings), None) as progress:
+        for infos in _batches(path, facts):
+            content = {"meta_archs": strings, "arch2infos": infos, "evaluated_indexes": list(infos)}
+            api = topology(content, verbose=False)
+            found |= {index: _result(api, path, index, facts) for index in infos}
+            progress.update(len(found))
+    if missing := set(range(len(strings))) - set(found):
+        raise UserError(
+            f"{path}: {len(missing)} of {len(strings)} architectures are missing, the first is number {min(missing)}; "
+            "the archive is not whole: fetch it again"
+        )
+    results = [found[index] for index in range(len(strings))]
+    texts = [space.format(space.parse(text)) for text in strings]
+    rows = tabulate(
+        path,
+        texts,
+        texts,
+        exact(np.array([result.test for result in results]) / 100, facts.test_images),
+        valid_acc=exact(np.array([result.valid for result in results]) / 100, facts.valid_images),
+        runs=exact(np.array([result.runs for result in results]) / 100, facts.test_images),
+        parameters=[result.parameters for result in results],
+    )
+    return Reading(rows, facts.truth, EPOCHS, len(rows))
+
+
+def _strings(path: Path) -> list[str]:
+    """The strings of all architectures, by number."""
+    for name, content in read_members(path, lambda name: PurePosixPath(name).name == _META, _MAX_BYTES):
+        meta = _unpickled(path, name, content)
+        if not isinstance(meta, Mapping) or "meta_archs" not in meta:
+            raise UserError(f"{path}: {name} has no `meta_archs`; expected the list of all architectures")
+        return list(meta["meta_archs"])
+    raise UserError(f"{path}: no {_META} in this archive; expected {_ARCHIVE}")
+
+
+def _batches(path: Path, facts: Dataset) -> Iterator[dict[int, dict[str, Any]]]:
+    """Results by number of the architecture, as the library wants them, some architectures at a time."""
+    batch: dict[int, dict[str, Any]] = {}
+    for name, content in read_members(path, lambda name: _number(name) is not None, _MAX_BYTES):
+        index = _number(name)
+        assert index is not None, "wanted"
+        batch[index] = _kept(_unpickled(path, name, content), path, index, facts)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
+
+
+def _number(name: str) -> int | None:
+    """The number of the architecture whose results a member holds."""
+    match = re.fullmatch(r"(\d{6})\.pickle\.pbz2", PurePosixPath(name).name)
+    return None if match is None else int(match[1])
+
+
+def _unpickled(path: Path, name: str, content: bytes) -> Any:
+    """What a compressed pickle holds."""
+    decompressor = bz2.BZ2Decompressor()
+    try:
+        unpacked = decompressor.decompress(content, max_length=_MAX_BYTES)
+    except OSError as error:
+        raise UserError(f"{path}: {name} cannot be unpacked ({error}); fetch the archive again") from error
+    if not decompressor.eof:
+        raise UserError(f"{path}: {name} is cut, or unpacks to more than {_MAX_BYTES} bytes; fetch the archive again")
+    return load(unpacked, NATS, name=f"{path}: {name}")
+
+
+def _library() -> Any:
+    """The library's class for this space."""
+    try:
+        return importlib.import_module("nats_bench.api_topology").NATStopology
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "nats_bench is not installed, and the form `nats` of NASBench-201 is read with it; "
+            "install nats_bench==1.8, or fetch another form"
+        ) from error
+
+
+def _kept(infos: Mapping[str, Any], path: Path, index: int, facts: Dataset) -> dict[str, Any]:
+    """The part of an architecture's results that is asked for: the library copies all that it is given."""
+    names = {facts.nats_name, facts.nats_valid}
+    try:
+        state = infos[_HP]
+        seeds = {name: seeds for name, seeds in state["dataset_seed"].items() if name in names}
+        results = {key: result for key, result in state["all_results"].items() if key[0] in names}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: architecture {index} has no results of {EPOCHS} epochs ({error!r}); fetch the archive again"
+        ) from error
+    return {_HP: {**state, "dataset_seed": seeds, "all_results": results}}
+
+
+def _result(api: Any, path: Path, index: int, facts: Dataset) -> _Result:
+    results = api.arch2infos_dict[index][_HP]
+    missing = {facts.nats_name, facts.nats_valid} - set(results.get_dataset_names())
+    if missing:
+        raise UserError(f"{path}: architecture {index} has no results on {missing.pop()}; fetch the archive again")
+    seeds = results.get_dataset_seeds(facts.nats_name)
+    if not set(seeds) <= set(_SEEDS):
+        raise UserError(f"{path}: architecture {index}: found the seeds {seeds}; expected some of {_SEEDS}")
+    return _Result(
+        test=_accuracy(api, index, facts.nats_name, "test", False),
+        runs=tuple(
+            _accuracy(api, index, facts.nats_name, "test", seed) if seed in seeds else float("nan") for seed in _SEEDS
+        ),
+        valid=_accuracy(api, index, facts.nats_valid, "valid", False),
+        # The library counts in millions.
+        parameters=round(results.get_compute_costs(facts.nats_name)["params"] * 1e6),
+    )
+
+
+def _accuracy(api: Any, index: int, dataset_name: str, split: str, seed: int | bool) -> float:
+    """Percent after the last epoch: of one seed, or with False the mean over all."""
+    return float(api.get_more_info(index, dataset_name, hp=_HP, is_random=seed)[f"{split}-accuracy"])

@@ -1,0 +1,63 @@
+"""The reader of each form of each space."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from supernet import spaces
+from supernet.errors import UserError
+from supernet.published.darts import nds
+from supernet.published.macro import mirror as macro_mirror
+from supernet.published.macro import official as macro_official
+from supernet.published.macro.facts import SIZE as MACRO_SIZE
+from supernet.published.nasbench101 import mirror as nasbench101_mirror
+from supernet.published.nasbench101 import nasgraph as nasbench101_nasgraph
+from supernet.published.nasbench101 import official as nasbench101_official
+from supernet.published.nasbench201 import mirror as nasbench201_mirror
+from supernet.published.nasbench201 import nasgraph as nasbench201_nasgraph
+from supernet.published.nasbench201 import nats
+from supernet.published.reading import Reading
+
+MACRO = "nasbench_macro"
+"""A published space that is none of ours: its table can be made, but no super-net."""
+
+
+def read(table: str, space: str, dataset: str, form: str, path: Path) -> Reading:
+    """Rows of a published table in one of its forms.
+
+    Args:
+        table: its name in the sources; tells the two DARTS tables of one archive apart.
+        space, dataset: what was trained on what.
+        form: name of the format.
+        path: the file.
+
+    Raises UserError if there is no reader for this form of this space, or if the file is not of this form.
+    """
+    readers = _readers(table, dataset)
+    if (space, form) not in readers:
+        known = ", ".join(f"{form} of {space}" for space, form in readers)
+        raise UserError(f"table {table}: found the form {form!r} of {space}; there are readers for {known}")
+    return readers[space, form](path)
+
+
+def size(space: str) -> int:
+    """Architectures that a space's whole published table has."""
+    return MACRO_SIZE if space == MACRO else spaces.load(space).size
+
+
+def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Path], Reading]]:
+    return {
+        ("nasbench101", "nasgraph_csv"): nasbench101_nasgraph.read,
+        ("nasbench101", "tfrecord"): nasbench101_official.read,
+        ("nasbench101", "mirror"): nasbench101_mirror.read,
+        ("nasbench201", "nasgraph_csv"): lambda path: nasbench201_nasgraph.read(path, dataset),
+        ("nasbench201", "nats"): lambda path: nats.read(path, dataset),
+        ("nasbench201", "mirror"): lambda path: nasbench201_mirror.read(path, dataset),
+        ("darts", "nds_json"): lambda path: nds.read(path, _nds_file(table)),
+        (MACRO, "macro_json"): macro_official.read,
+        (MACRO, "mirror"): macro_mirror.read,
+    }
+
+
+def _nds_file(table: str) -> str:
+    """The file of the archive in which a table's networks are: of one width and depth, or of many."""
+    return "DARTS.json" if table.endswith("-varied") else "DARTS_fix-w-d.json"

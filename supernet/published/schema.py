@@ -1,0 +1,89 @@
+"""The one schema of all published tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from supernet.errors import UserError
+from supernet.files import publish
+from supernet.published.about import METADATA, About
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+RUNS = tuple(f"test_acc_run{run}" for run in range(3))
+COLUMNS = ("arch_id", "encoding", "valid_acc", "test_acc", *RUNS, "parameters", "uniform")
+
+
+def tabulate(
+    path: Path,
+    arch_id: Sequence[str],
+    encoding: Sequence[str],
+    test_acc: npt.ArrayLike,
+    *,
+    valid_acc: npt.ArrayLike | None = None,
+    runs: npt.ArrayLike | None = None,
+    parameters: Sequence[int | None] | npt.NDArray[np.int64] | None = None,
+    uniform: bool | npt.NDArray[np.bool_] = True,
+) -> pd.DataFrame:
+    """Rows in the schema, sorted by `arch_id`; what a format does not know stays NaN, or null.
+
+    Accuracies are fractions: `test_acc` (n,), `valid_acc` (n,), `runs` (n, up to 3) with NaN for a missing run.
+    `uniform` says which rows belong to a uniform random sample of the space; `path` is the file they come from.
+    Raises UserError where an accuracy is no fraction, a test accuracy is missing or an architecture stands twice.
+    """
+    count = len(arch_id)
+    unknown = np.full(count, np.nan)
+    singles = np.full((count, len(RUNS)), np.nan)
+    if runs is not None:
+        given = np.asarray(runs, dtype=np.float64)
+        singles[:, : given.shape[1]] = given
+    table = pd.DataFrame(
+        {
+            "arch_id": pd.Series(arch_id, dtype="str"),
+            "encoding": pd.Series(encoding, dtype="str"),
+            "valid_acc": np.asarray(unknown if valid_acc is None else valid_acc, dtype=np.float64),
+            "test_acc": np.asarray(test_acc, dtype=np.float64),
+            **dict(zip(RUNS, singles.T, strict=True)),
+            "parameters": pd.array([pd.NA] * count if parameters is None else parameters, dtype="Int64"),
+            "uniform": np.broadcast_to(np.asarray(uniform, dtype=bool), count),
+        }
+    )
+    table = table.sort_values("arch_id", kind="stable", ignore_index=True)
+    _check(path, table)
+    return table
+
+
+def write(path: Path, rows: pd.DataFrame, about: About) -> None:
+    """Write a table as Parquet, atomically, with `about` in the file's metadata."""
+    table = pa.Table.from_pandas(rows[list(COLUMNS)], preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, METADATA: about.model_dump_json()})
+    with publish(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def _check(path: Path, table: pd.DataFrame) -> None:
+    repeated = table["arch_id"].duplicated()
+    if repeated.any():
+        raise UserError(
+            f"{path}: {int(repeated.sum())} rows repeat an architecture, the first is "
+            f"{_first(table, repeated)}; expected each once: fetch the file again"
+        )
+    for name in ("test_acc", "valid_acc", *RUNS):
+        wrong = (table[name] < 0) | (table[name] > 1)
+        if name == "test_acc":
+            wrong |= table[name].isna()
+        if wrong.any():
+            raise UserError(
+                f"{path}: {_first(table, wrong)}: found the {name} {table.loc[wrong, name].iloc[0]}; "
+                "expected a fraction from 0 to 1: is this the published file?"
+            )
+
+
+def _first(table: pd.DataFrame, rows: Any) -> str:
+    return str(table.loc[rows, "arch_id"].iloc[0])

@@ -1,0 +1,172 @@
+"""Writers of the official formats of published tables, made from their descriptions alone."""
+
+import base64
+import bz2
+import io
+import json
+import pickle
+import struct
+import tarfile
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def crc32c(data: bytes) -> int:
+    """CRC-32C bit by bit: the reflected polynomial of Castagnoli, all ones before and after (RFC 3720, B.4)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def masked(data: bytes) -> int:
+    """The checksum of TFRecord files."""
+    crc = crc32c(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) % 2**32
+
+
+def tfrecord(records: Iterable[bytes]) -> bytes:
+    """A TFRecord file."""
+    parts = []
+    for data in records:
+        length = struct.pack("<Q", len(data))
+        parts += [length, struct.pack("<I", masked(length)), data, struct.pack("<I", masked(data))]
+    return b"".join(parts)
+
+
+def nasbench101_record(
+    module_hash: str,
+    matrix: Sequence[Sequence[int]],
+    operations: Sequence[str],
+    parameters: int,
+    valid: int,
+    test: int,
+    epochs: int = 108,
+) -> bytes:
+    """A record of NASBench-101: a training's correct images of 9 984 in validation and test."""
+    adjacency = "".join(str(bit) for row in matrix for bit in row)
+    evaluations = [_evaluation(0, 998, 998), _evaluation(epochs / 2, 8000, 8000), _evaluation(epochs, valid, test)]
+    message = b"".join(_delimited(1, evaluation) for evaluation in evaluations)
+    message += b"\x10" + _varint(parameters) + _double(3, 1769.25)
+    return json.dumps(
+        [module_hash, epochs, adjacency, ",".join(operations), base64.b64encode(message).decode()]
+    ).encode()
+
+
+def nds_entry(genotype: Mapping[str, Any], error: float, **others: Any) -> dict[str, Any]:
+    """An entry of an NDS file: one training of a genotype with its last test error in percent."""
+    return {
+        "job_id": 1,
+        "rng_seed": 1,
+        "net": {"genotype": dict(genotype), "width": 16, "depth": 20, "aux": False, "drop_prob": 0.0},
+        "optim": {"base_lr": 0.1, "wd": 1e-4, "max_ep": 3},
+        "params": 250_000,
+        "flops": 40_000_000,
+        "min_test_top1": error,
+        "train_ep_loss": [float("nan"), 1.0, 0.5],
+        "test_ep_top1": [90.0, 40.0, error],
+        **others,
+    }
+
+
+def nds_zip(path: Path, files: Mapping[str, Any]) -> Path:
+    """The archive of NDS with these JSON files; text and bytes are written as they are."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("nds_data/", "")
+        for name, content in files.items():
+            archive.writestr(f"nds_data/{name}", content if isinstance(content, str | bytes) else json.dumps(content))
+    return path
+
+
+def nats_state(text: str, index: int, accuracies: Mapping[tuple[str, int], Mapping[str, float]]) -> dict[str, Any]:
+    """The results of one architecture at 200 epochs as NATS-Bench saves them.
+
+    `accuracies` gives for (data set, seed) the last accuracy, in percent, on each set such as `ori-test`.
+    """
+    seeds: dict[str, list[int]] = {}
+    for name, seed in accuracies:
+        seeds.setdefault(name, []).append(seed)
+    results = {key: _nats_result(key, sets, text) for key, sets in accuracies.items()}
+    return {
+        "arch_index": index,
+        "arch_str": text,
+        "all_results": results,
+        "dataset_seed": seeds,
+        "clear_net_done": True,
+    }
+
+
+def nats_tar(path: Path, strings: Sequence[str], states: Mapping[int, Any]) -> Path:
+    """The archive `NATS-tss-…-simple.tar`: a compressed pickle for each architecture, and one with all strings.
+
+    A state that is bytes is taken for the pickle.
+    """
+    folder = "NATS-tss-v1_0-3ffb9-simple"
+    members = {f"{index:06d}": state if isinstance(state, bytes) else {"200": state} for index, state in states.items()}
+    with tarfile.open(path, "w") as archive:
+        for name, value in {**members, "meta": {"meta_archs": list(strings)}}.items():
+            content = bz2.compress(value if isinstance(value, bytes) else pickle.dumps(value, protocol=4))
+            member = tarfile.TarInfo(f"{folder}/{name}.pickle.pbz2")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def _nats_result(key: tuple[str, int], sets: Mapping[str, float], text: str) -> dict[str, Any]:
+    epochs = 200
+
+    def curve(last: float) -> dict[int, Any]:
+        # Numbers of NumPy, as some of theirs are.
+        return {epoch: np.float64(last if epoch == epochs - 1 else last / 2) for epoch in range(epochs)}
+
+    def by_set(values: Mapping[str, float]) -> dict[str, Any]:
+        return {f"{name}@{epoch}": value for name, last in values.items() for epoch, value in curve(last).items()}
+
+    dataset, seed = key
+    return {
+        "name": f"{dataset}-{seed}",
+        "net_state_dict": None,
+        "train_acc1es": curve(99.9),
+        "train_acc5es": curve(100.0),
+        "train_losses": curve(0.1),
+        "train_times": curve(7.0),
+        "arch_config": {"channel": 16, "num_cells": 5, "arch_str": text, "class_num": 10},
+        "params": 1.531546,
+        "flop": 220.11969,
+        "seed": seed,
+        "epochs": epochs,
+        "latency": [0.02],
+        "eval_names": list(sets),
+        "eval_acc1es": by_set(sets),
+        "eval_times": by_set(dict.fromkeys(sets, 1.0)),
+        "eval_losses": by_set(dict.fromkeys(sets, 0.5)),
+    }
+
+
+def _evaluation(epoch: float, valid: int, test: int) -> bytes:
+    # The benchmark's accuracies are of single precision, in fields of double.
+    accuracies = [float(np.float32(correct / 9984)) for correct in (9984, valid, test)]
+    fields = [_double(number, value) for number, value in enumerate((epoch, 60.0, *accuracies), start=1)]
+    return b"".join(fields) + _delimited(6, b"model.ckpt")
+
+
+def _double(number: int, value: float) -> bytes:
+    return _varint(number << 3 | 1) + struct.pack("<d", value)
+
+
+def _delimited(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])

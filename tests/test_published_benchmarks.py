@@ -1,0 +1,117 @@
+"""The real tables of a mirror, against facts that were published elsewhere."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mirror import mirror
+from published_formats import nasbench101_record, tfrecord
+
+from supernet import spaces
+from supernet.published.macro import mirror as macro
+from supernet.published.nasbench101 import mirror as nasbench101
+from supernet.published.nasbench101 import official
+from supernet.published.nasbench101.cells import SIZE, cells
+from supernet.published.nasbench201 import mirror as nasbench201
+from supernet.published.schema import COLUMNS, RUNS
+from supernet.spaces.nasbench101.encoding import format_cell, parse
+
+__all__ = ["mirror"]
+
+pytestmark = pytest.mark.benchmarks
+
+
+@pytest.fixture(scope="module")
+def nasbench101_rows(mirror: Path) -> pd.DataFrame:
+    return nasbench101.read(mirror / "benchmarks" / "nasbench101.parquet").rows
+
+
+def test_nasbench101_counts(nasbench101_rows: pd.DataFrame) -> None:
+    assert len(nasbench101_rows) == 151_644 and nasbench101_rows["uniform"].sum() == 28_963
+    assert tuple(nasbench101_rows.columns) == COLUMNS
+    assert nasbench101_rows["arch_id"].is_monotonic_increasing and nasbench101_rows["arch_id"].is_unique
+
+
+def test_nasbench101_means_are_those_of_the_runs(nasbench101_rows: pd.DataFrame) -> None:
+    runs = nasbench101_rows[list(RUNS)].to_numpy()
+    np.testing.assert_allclose(nasbench101_rows["test_acc"], runs.mean(axis=1), rtol=1e-14)
+    counts = runs * 9_984
+    np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
+
+
+def test_nasbench101_row_that_others_print(nasbench101_rows: pd.DataFrame) -> None:
+    """The example in the comments of NASGraph's `extract_nasbench.py`."""
+    row = nasbench101_rows.set_index("encoding").loc["I3M331O:100110/10000/1001/010/10/1"]
+    assert row[list(RUNS)].tolist() == pytest.approx([0.9211738705635071, 0.9190705418586731, 0.9215745329856873])
+    assert row["valid_acc"] == pytest.approx((0.9241786599159241 + 0.9245793223381042 + 0.9304887652397156) / 3)
+    assert row["parameters"] == 8_555_530
+
+
+def test_nasbench101_hashes_are_those_of_the_encodings(nasbench101_rows: pd.DataFrame) -> None:
+    space = spaces.load("nasbench101")
+    for row in nasbench101_rows.sample(2_000, random_state=0).itertuples():
+        cell = space.parse(row.encoding)
+        assert space.arch_id(cell) == row.arch_id and space.format(cell) == row.encoding
+
+
+def test_nasbench101_enumeration_has_every_row_in_its_own_labelling(nasbench101_rows: pd.DataFrame) -> None:
+    """423 624 cells, as the benchmark counts; the labelling is what the parameters depend on."""
+    enumerated = {format_cell(cell) for cell in cells()}
+    assert len(enumerated) == SIZE == 423_624
+    assert set(nasbench101_rows["encoding"]) <= enumerated
+
+
+def test_nasbench101_rows_in_the_official_format(nasbench101_rows: pd.DataFrame, tmp_path: Path) -> None:
+    chosen = nasbench101_rows.sample(40, random_state=1).sort_values("arch_id", ignore_index=True)
+    records = []
+    for row in chosen.itertuples():
+        cell = parse(row.encoding)
+        valid = round(row.valid_acc * 3 * 9_984)
+        # The schema has the mean of the validation accuracies alone: any three counts of that sum.
+        shares = [valid // 3, valid // 3, valid - 2 * (valid // 3)]
+        tests = [round(row.test_acc_run0 * 9_984), round(row.test_acc_run1 * 9_984), round(row.test_acc_run2 * 9_984)]
+        records += [
+            nasbench101_record(row.arch_id, cell.matrix, cell.operations, row.parameters, *counts)
+            for counts in zip(shares, tests, strict=True)
+        ]
+    path = tmp_path / "nasbench_only108.tfrecord"
+    path.write_bytes(tfrecord(records))
+    pd.testing.assert_frame_equal(official.read(path).rows, chosen.assign(uniform=True))
+
+
+@pytest.mark.parametrize(("dataset", "best"), [("cifar10", 0.9437), ("cifar100", 0.7351), ("imagenet16-120", 0.4731)])
+def test_nasbench201_best_accuracies(mirror: Path, dataset: str, best: float) -> None:
+    """The optima that the benchmark's paper prints (Dong & Yang 2020, the row `optimal` of the table of results)."""
+    rows = nasbench201.read(mirror / "benchmarks" / "nasbench201.parquet", dataset).rows
+    space = spaces.load("nasbench201")
+    assert len(rows) == space.size and rows["uniform"].all()
+    assert all(space.format(space.parse(text)) == text for text in rows["encoding"])
+    assert round(rows["test_acc"].max(), 4) == best
+
+
+def test_nasbench201_best_architecture(mirror: Path) -> None:
+    path = mirror / "benchmarks" / "nasbench201.parquet"
+    rows = nasbench201.read(path, "cifar10").rows
+    numbers = pd.read_parquet(path, columns=["arch_index", "arch_str"]).set_index("arch_index")["arch_str"]
+    # It shares its accuracy with another one.
+    best = rows.loc[rows["test_acc"] == rows["test_acc"].max(), "arch_id"]
+    assert numbers[6_111] in set(best) and len(best) == 2
+    assert rows["test_acc"].max() == pytest.approx(0.943733, abs=5e-7)
+
+
+def test_nasbench201_accuracies_are_counts(mirror: Path) -> None:
+    """Of 10 000 images and one, two or three runs, though the file has them in single precision."""
+    rows = nasbench201.read(mirror / "benchmarks" / "nasbench201.parquet", "cifar10").rows
+    counts = rows["test_acc"] * 60_000
+    np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
+
+
+def test_macro_table(mirror: Path) -> None:
+    path = mirror / "benchmarks" / "nasbench_macro.parquet"
+    rows = macro.read(path).rows.set_index("arch_id")
+    assert len(rows) == 3**8
+    means = pd.read_parquet(path).set_index("arch")["mean_acc"] / 100
+    np.testing.assert_allclose(rows["test_acc"], means[rows.index], atol=1e-7)
+    # The second stage is the third to fifth layer: where its identity stands makes no difference.
+    assert rows.loc["00102000", "test_acc"] == rows.loc["00120000", "test_acc"]
