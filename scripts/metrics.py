@@ -11,7 +11,8 @@ import pandas as pd
 
 from supernet import cli
 from supernet.files import write_json, write_table
-from supernet.measure import SpaceTruth, measure_run
+from supernet.measure import SpaceTruth, measure_run, population_of
+from supernet.published.table import PublishedTable
 from supernet.splitting import file_sizes
 from supernet.study import load_study
 
@@ -21,6 +22,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--study-file", type=Path, required=True, help="the study")
     parser.add_argument("--results", type=Path, required=True, help="results of the study: pools and runs")
     parser.add_argument("--data", type=Path, required=True, help="images: file of scripts/data.py")
+    parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables that are ground truth")
     parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
     parser.add_argument("--references", type=Path, required=True, help="predictors and ceiling to write (Parquet)")
     parser.add_argument("--spaces", type=Path, required=True, help="facts of the spaces to write (JSON)")
@@ -32,10 +34,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def work(options: argparse.Namespace) -> None:
     study = load_study(options.study_file)
     sizes = file_sizes(options.data, study.data)
-    truths = {
-        space: SpaceTruth(study, space, pd.read_parquet(options.results / "pools" / f"{space}.parquet"), sizes)
-        for space in study.spaces
-    }
+    tables = [PublishedTable.load(path, ["test_acc", "uniform"]) for path in options.tables]
+    published = {table.about.space: population_of(table) for table in tables}
+    pools = {space: pd.read_parquet(options.results / "pools" / f"{space}.parquet") for space in study.spaces}
+    truths = {space: SpaceTruth(study, space, pool, sizes, published.get(space)) for space, pool in pools.items()}
     measure = partial(measure_one, truths, options.results)
     with ProcessPoolExecutor(options.threads) as pool:
         rows = [row for part in pool.map(measure, study.runs()) for row in part]

@@ -1,4 +1,4 @@
-"""Put the ground truth of a pool together: mean and single seeds, parameters, multiply-adds."""
+"""Put the ground truth of a pool together, from trainings or a published table: mean, single seeds, costs."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,23 +6,34 @@ from pathlib import Path
 
 import pandas as pd
 
-from supernet import cli
+from supernet import cli, spaces
 from supernet.files import write_table
-from supernet.pools import with_truth
+from supernet.pools import with_published, with_truth
+from supernet.published.table import PublishedTable
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--space", required=True, help="search space")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
-    parser.add_argument("--trainings", type=Path, nargs="+", required=True, help="files of scripts/truth.py")
+    parser.add_argument("--trainings", type=Path, nargs="*", default=[], help="files of scripts/truth.py")
+    parser.add_argument("--table", type=Path, nargs="?", help="or a published table (file of scripts/published.py)")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
+    if bool(options.trainings) == bool(options.table):
+        parser.error("expected either --trainings or --table")
     with cli.open_log(options.log):
-        results = pd.concat([pd.read_parquet(path) for path in options.trainings], ignore_index=True)
-        table = with_truth(pd.read_parquet(options.pool), results)
+        pool = pd.read_parquet(options.pool)
+        if options.table:
+            table = with_published(pool, PublishedTable.load(options.table), spaces.load(options.space))
+            source = f"ground truth of {options.table}"
+        else:
+            results = pd.concat([pd.read_parquet(path) for path in options.trainings], ignore_index=True)
+            table = with_truth(pool, results)
+            source = f"{int(results['accuracy'].isna().sum())} diverged"
         write_table(options.output, table)
-        print(f"{options.output}: {len(table)} architectures, {int(results['accuracy'].isna().sum())} diverged")
+        print(f"{options.output}: {len(table)} architectures, {source}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""Random search on a trained super-net; the best-scored architectures are trained stand-alone like the ground truth."""
+"""Random search on a trained super-net; the best-scored architectures are trained stand-alone like the ground truth.
+
+Where ground truth is published, the table's architectures are searched, and their accuracies looked up.
+"""
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,19 @@ import pandas as pd  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import load_supernet  # noqa: E402
+from supernet.data import Splits  # noqa: E402
+from supernet.errors import UserError  # noqa: E402
 from supernet.files import read_json, write_json, write_table  # noqa: E402
 from supernet.jobs import SearchJob  # noqa: E402
 from supernet.metrics import truth_rank  # noqa: E402
+from supernet.pools import cost_columns, published_draw  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
+from supernet.published.table import PublishedTable  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
-from supernet.search.random_search import random_search  # noqa: E402
-from supernet.truth import train_standalone  # noqa: E402
+from supernet.search.random_search import Found, random_search  # noqa: E402
+from supernet.spaces.base import Space  # noqa: E402
+from supernet.truth import StandAloneResult, train_standalone  # noqa: E402
 
 COLUMNS: dict[str, Any] = {
     "rank": "int64",
@@ -41,6 +49,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, required=True, help="weights of the run (safetensors)")
     parser.add_argument("--summary", type=Path, required=True, help="outcome of the run (JSON of scripts/train.py)")
     parser.add_argument("--pool", type=Path, required=True, help="pool with ground truth, for the quantiles")
+    parser.add_argument("--table", type=Path, nargs="?", help="published table that is searched and looked up instead")
     parser.add_argument("--task", required=True, help="name of the search in progress lines")
     parser.add_argument("--output", type=Path, required=True, help="found architectures to write (Parquet)")
     parser.add_argument("--cost", type=Path, required=True, help="cost of the search to write (JSON)")
@@ -59,6 +68,7 @@ def work(options: argparse.Namespace) -> None:
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
     network = load_supernet(run, space, splits, options.weights)
     mode = evaluator.modes(network)[0]
+    table = PublishedTable.load(options.table) if options.table else None
     drawn = job.search.architectures
     with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
         count = 0
@@ -69,32 +79,54 @@ def work(options: argparse.Namespace) -> None:
             progress.update(count)
             return evaluator.evaluate(network, arch, mode, "scoring")
 
-        ranked = random_search(space, score, drawn, stream(run.seed, "search"))
-    truths = pd.read_parquet(options.pool)["truth"].dropna().to_numpy()
-    rows = []
+        draw = None if table is None else published_draw(table, space)
+        ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=draw)
     best = ranked[: job.search.retrain]
     with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
-        for rank, found in enumerate(best, start=1):
-            result = train_standalone(job.truth, space, found.arch, run.seed, splits, evaluator)
-            truth = float("nan") if result.accuracy is None else result.accuracy
-            rows.append(
-                {
-                    "rank": rank,
-                    "arch_id": found.arch_id,
-                    "encoding": space.format(found.arch),
-                    "score": found.accuracy,
-                    "truth": truth,
-                    "truth_quantile": quantile(result.accuracy, truths),
-                    "parameters": result.parameters,
-                    "macs": result.macs,
-                }
-            )
-            progress.update(rank)
+        if table is None:
+            truths = pd.read_parquet(options.pool)["truth"].dropna().to_numpy()
+            results = list(trainings(job, space, best, splits, evaluator, progress))
+        else:
+            truths = table.test_acc[table.uniform]
+            results = looked_up(table, space, best)
+    rows = [
+        {
+            "rank": rank,
+            "arch_id": found.arch_id,
+            "encoding": space.format(found.arch),
+            "score": found.accuracy,
+            "truth": float("nan") if result.accuracy is None else result.accuracy,
+            "truth_quantile": quantile(result.accuracy, truths),
+            "parameters": result.parameters,
+            "macs": result.macs,
+        }
+        for rank, (found, result) in enumerate(zip(best, results, strict=True), start=1)
+    ]
     write(options, now, rows, len(splits.scoring) * drawn)
 
 
+def trainings(
+    job: SearchJob, space: Space[Any], found: list[Found], splits: Splits, evaluator: Evaluator, progress: Progress
+) -> Iterator[StandAloneResult]:
+    """Train what was found with the recipe of the ground truth and the seed of the run."""
+    if job.truth is None:
+        raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
+    for done, one in enumerate(found, start=1):
+        yield train_standalone(job.truth, space, one.arch, job.run.seed, splits, evaluator)
+        progress.update(done)
+
+
+def looked_up(table: PublishedTable, space: Space[Any], found: list[Found]) -> list[StandAloneResult]:
+    """Published accuracies of what was found, and the costs of the benchmark's networks."""
+    accuracies = table.test_acc[table.rows(one.arch_id for one in found)]
+    return [
+        StandAloneResult(float(accuracy), None, **cost_columns(space, one.arch))
+        for accuracy, one in zip(accuracies, found, strict=True)
+    ]
+
+
 def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
-    """r/N: the rank from the top that an accuracy would have in the pool, as a share of it."""
+    """r/N: the rank from the top that an accuracy would have among truths (N,), as a share of N."""
     return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)
 
 

@@ -5,21 +5,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 from supernet.errors import UserError
 from supernet.rng import stream
-from supernet.splitting import part_sizes
+from supernet.splitting import official_test, part_sizes
 from supernet.study import Data
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images (N, C, H, W) uint8 and labels (N,) int64."""
+    """Images (N, C, H, W) uint8 and labels (N,) int64; the last `official_test` are the official test set."""
 
     pixels: Tensor
     labels: Tensor
+    official_test: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -28,6 +29,15 @@ class Images:
         """The images of these numbers, in their order."""
         chosen = torch.from_numpy(indices).to(self.pixels.device)
         return Images(self.pixels[chosen], self.labels[chosen])
+
+    def averaged(self, side: int) -> "Images":
+        """Images of `side` x `side` pixels, each the mean of a block of the original's, halves upwards.
+
+        `side` divides the original's; whole numbers throughout, so that every device gives the same bytes.
+        """
+        block = self.pixels.shape[-1] // side
+        sums = self.pixels.unfold(2, block, block).unfold(3, block, block).sum((4, 5), dtype=torch.int32)
+        return Images(((sums + block**2 // 2) // block**2).to(torch.uint8), self.labels, self.official_test)
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,22 @@ class Splits:
 
 def load(path: Path) -> Images:
     """Images and labels of a safetensors file that `scripts/data.py` wrote."""
-    tensors = load_file(path)
-    return Images(tensors["images"], tensors["labels"])
+    with safe_open(path, "pt") as file:
+        return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
 
 
 def split(images: Images, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:
-    """Shuffle once by the study seed; test set first, then the scoring split, the rest is for training."""
-    order = stream(study_seed, "split").permutation(len(images))
-    sizes = part_sizes(len(images), config)
+    """Shuffle once by the study seed; test set first, then the scoring split, the rest is for training.
+
+    An official test set stays as it is, and the training set alone is shuffled.
+    """
+    sizes = part_sizes(len(images), images.official_test, config)
     on_device = Images(images.pixels.to(device), images.labels.to(device))
+    if config.resolution is not None:
+        on_device = on_device.averaged(config.resolution)
+    order = stream(study_seed, "split").permutation(len(images) - images.official_test)
+    if images.official_test:
+        order = np.concatenate([np.arange(len(order), len(images)), order])
     test, scoring, train = np.split(order, [sizes.test, sizes.test + sizes.scoring])
     chosen = on_device.take(train)
     values = chosen.pixels.double() / 255

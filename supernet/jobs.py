@@ -1,5 +1,6 @@
 """What each training program is told: the part of a study that its result depends on, and nothing else."""
 
+from supernet.errors import UserError
 from supernet.model import Model
 from supernet.study import Data, Protocol, Run, Scoring, Search, Seed, SpaceName, Study, Truth
 
@@ -16,18 +17,24 @@ class TruthJob(Model):
 
 
 class SearchJob(Model):
-    """Random search on one trained super-net, and the recipe by which its finds are trained."""
+    """Random search on one trained super-net, and the recipe by which its finds are trained.
+
+    Without a recipe the space's published table is searched: its accuracies are what the finds are worth.
+    """
 
     run: Run
     search: Search
-    truth: TruthJob
+    truth: TruthJob | None
 
 
 def truth_job(study: Study, space: str) -> TruthJob:
-    """The stand-alone trainings of a space of a study."""
+    """The stand-alone trainings of a space of a study; UserError if the study has no recipe for them."""
+    recipe = study.spaces[space].truth
+    if recipe is None:
+        raise UserError(f"study {study.study!r}: {space} has no `truth`: its ground truth is published, not trained")
     return TruthJob(
         space=space,  # type: ignore[arg-type]  # the study has checked it
-        truth=study.spaces[space].truth,
+        truth=recipe,
         study_seed=study.seed,
         data=study.data,
         protocol=study.protocol,
@@ -35,6 +42,7 @@ def truth_job(study: Study, space: str) -> TruthJob:
     )
 
 
-def search_job(study: Study, space: str, seed: int) -> SearchJob:
-    """Random search on the baseline super-net of a seed."""
-    return SearchJob(run=study.run(space, "baseline", seed), search=study.search, truth=truth_job(study, space))
+def search_job(study: Study, space: str, seed: int, trained: bool) -> SearchJob:
+    """Random search on the baseline super-net of a seed; `trained` says that finds are trained, not looked up."""
+    truth = truth_job(study, space) if trained else None
+    return SearchJob(run=study.run(space, "baseline", seed), search=study.search, truth=truth)

@@ -1,10 +1,12 @@
 """From scores and ground truth to the metrics of a study: one row for each run, BN mode, split, score and metric."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from supernet import spaces
@@ -17,6 +19,8 @@ from supernet.metrics import (
     seed_noise,
     threshold_for,
 )
+from supernet.pools import COSTS
+from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.splitting import Sizes
 from supernet.study import Study
@@ -32,20 +36,45 @@ MEASURES = (
     *((metric, score) for score in ("accuracy", "loss") for metric in SCORED_TWICE),
 )
 """(metric, score) of every row that a run has in one BN mode and split."""
+NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
+"""Of a published table that has means alone."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """The set in which P>R takes its rank: its ground truth (N,), which set it is, and whose trainings made it.
+
+    `kind` is pool, sample (uniform, of the space) or table (the complete one); `source` is a phrase for captions.
+    """
+
+    truth: npt.NDArray[np.float64]
+    kind: str
+    source: str
+
+
+def population_of(table: PublishedTable) -> Population:
+    """The uniform sample of the space that a published table holds: all of it, where it is complete."""
+    about = table.about
+    words = f"published, {about.truth} ({about.table}, {about.form}: {about.extent()})"
+    return Population(table.test_acc[table.uniform], "table" if about.complete else "sample", words)
 
 
 class SpaceTruth:
     """The pool of a space with its ground truth, and what follows from it alone.
 
     Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out.
+    Without a published population the pool is the one.
     """
 
-    def __init__(self, study: Study, space: str, pool: pd.DataFrame, images: Sizes) -> None:
+    def __init__(
+        self, study: Study, space: str, pool: pd.DataFrame, images: Sizes, published: Population | None = None
+    ) -> None:
         self.study, self.space, self.images, self.all = study, space, images, pool
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy()
+        self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
-        self.noise: SeedNoise = seed_noise(self.seeds)
+        self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
         chosen = study.metrics.threshold
         self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
 
@@ -68,7 +97,7 @@ class SpaceTruth:
 
     def references(self) -> Iterator[dict[str, Any]]:
         """Rows (space, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
-        for name in ("parameters", "macs"):
+        for name in COSTS:
             taus = predictor_tau(self.pool[name].to_numpy(float), self.truth, self.threshold, self._rng("predictor"))
             for metric, estimate in zip(("kdt", "s_kdt"), taus, strict=True):
                 yield {
@@ -82,7 +111,7 @@ class SpaceTruth:
 
     def facts(self) -> dict[str, Any]:
         """The entry of the space in spaces.json; null where a number is not defined."""
-        space, pool, study = spaces.load(self.space), self.study.pool, self.study
+        space, study = spaces.load(self.space), self.study
         numbers = {
             "truth_mean": self.truth.mean(),
             "truth_std": self.truth.std(ddof=1),
@@ -96,12 +125,14 @@ class SpaceTruth:
             "size": space.size,
             "encodings": space.encodings,
             "pool": len(self.pool),
-            "repeated": pool.repeated,
+            "repeated": int((np.isfinite(self.seeds).sum(axis=1) > 1).sum()),
             **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()},
             "images_test": self.images.test,
             "images_scoring": self.images.scoring,
             "diverged": len(self.all) - len(self.pool),
-            "quantile": "pool",
+            "source": self.population.source,
+            "quantile": self.population.kind,
+            "population": len(self.population.truth),
             "top": study.metrics.top,
             "draws": study.metrics.top,
         }
@@ -120,8 +151,8 @@ class SpaceTruth:
             threshold=self.threshold,
             k=config.top,
             draws=config.top,
-            population=len(self.truth),
-            population_truth=self.truth,
+            population=len(self.population.truth),
+            population_truth=self.population.truth,
             rng=self._rng("bootstrap"),
             resamples=config.resamples,
         ):

@@ -1,5 +1,6 @@
 """What the workflow asks of a study: its config, its folders, the arguments of its jobs."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from pydantic import Field, ValidationError
 from supernet.errors import UserError
 from supernet.jobs import search_job, truth_job
 from supernet.model import Model
+from supernet.sources import File, load_sources
 from supernet.study import Study, load_study
 
 Folder = Annotated[str, Field(min_length=1)]
@@ -22,6 +24,11 @@ class WorkflowConfig(Model):
     study: Folder = Field(description="Name of a file in workflow/studies, or the path of a YAML file.")
     results: Folder = Field(default="results", description="Folder of results, one folder a study.")
     resources: Folder = Field(default="resources", description="Folder of data sets and published tables.")
+    mirror: Folder | None = Field(
+        default=None,
+        description="Folder or http(s) address that is asked for downloads first; null takes the environment "
+        "variable SUPERNET_MIRROR, if there is one.",
+    )
     state: Folder = Field(default="state", description="Folder of training checkpoints and progress.")
     checkpoint_seconds: float = Field(default=30.0, gt=0, description="Seconds between two checkpoints of a training.")
     device: str = Field(
@@ -38,6 +45,7 @@ class Plan:
     config: WorkflowConfig
     study: Study
     study_file: Path
+    root: Path
 
     @classmethod
     def load(cls, config: Mapping[str, Any], root: Path) -> Self:
@@ -47,7 +55,7 @@ class Plan:
         except ValidationError as error:
             raise UserError("\n".join(_finding(one) for one in error.errors())) from None
         file = _study_file(checked.study, root)
-        return cls(checked, load_study(file), file)
+        return cls(checked, load_study(file), file, root)
 
     @property
     def results(self) -> str:
@@ -64,6 +72,11 @@ class Plan:
         """Folder of the study's checkpoints."""
         return f"{self.config.state}/{self.study.study}"
 
+    @property
+    def mirror(self) -> str:
+        """Folder or address of the mirror; empty if there is none."""
+        return self.config.mirror or os.environ.get("SUPERNET_MIRROR", "")
+
     @cached_property
     def runs(self) -> tuple[str, ...]:
         """All runs as `{space}/{setting}/seed{n}`."""
@@ -79,7 +92,19 @@ class Plan:
 
     def search(self, space: str, seed: str) -> str:
         """JSON of a random search."""
-        return search_job(self.study, space, int(seed)).model_dump_json()
+        return search_job(self.study, space, int(seed), trained=not self.tables(space)).model_dump_json()
+
+    def tables(self, space: str) -> list[str]:
+        """The published table that is the ground truth of a space; an empty list where it is trained here.
+
+        A table that the study can do without counts as at hand when it is made already, or when a folder that
+        is the mirror holds a form of it: the workflow asks no server before it starts.
+        """
+        study = self.study.spaces[space]
+        if study.published is None:
+            return []
+        path = f"{self.resources}/tables/{study.published}.parquet"
+        return [path] if study.truth is None or self._at_hand(study.published, Path(path)) else []
 
     def metrics(self) -> str:
         """JSON of the part of the study that the metrics depend on besides scores and ground truth."""
@@ -92,6 +117,19 @@ class Plan:
     def seeds(self, space: str) -> tuple[int, ...]:
         """Seeds of the baseline of a space."""
         return self.study.seeds(space, "baseline")
+
+    def forms(self, table: str) -> dict[str, tuple[File, ...]]:
+        """The files of each form of a published table."""
+        sources = load_sources(self.root / "workflow" / "sources.yaml")
+        return sources.forms(sources.table(table))
+
+    def _at_hand(self, table: str, path: Path) -> bool:
+        folders = [Path(self.resources) / "downloads", *([Path(self.mirror)] if self.mirror else [])]
+        return path.exists() or any(
+            all((folder / file.path).exists() for file in files)
+            for folder in folders
+            for files in self.forms(table).values()
+        )
 
 
 def _study_file(name: str, root: Path) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from supernet.baselines import BASELINES, SWEEPS
+from supernet.datasets import PUBLISHED
 from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS, SPACES, factors_of
 from supernet.study import Setting, Study
 
@@ -72,6 +73,7 @@ def _space_schema(space: str, template: Schema, setting: Schema) -> Schema:
     keys = result["properties"]
     multiple = {"multipleOf": LAYER_MULTIPLES[space]} if LAYER_MULTIPLES[space] > 1 else {}
     keys["truth"] |= {"properties": {"layers": multiple}} if multiple else {}
+    keys["published"] |= {"enum": [*PUBLISHED[space], None]}
     values = {factor.name: dict(setting["properties"][factor.name]) for factor in factors_of(space)}
     values["layers"] |= multiple
     values["path_sampling"]["enum"] = list(PATH_LAWS[space])
@@ -83,6 +85,7 @@ def _space_schema(space: str, template: Schema, setting: Schema) -> Schema:
         keys["sweep"]["description"], {name: _list_or_paper(value) for name, value in values.items()}
     )
     result["required"] = [name for name in template["required"] if name != "baseline"]
+    result["anyOf"] = [{"required": ["published"]}, {"required": ["truth"]}]
     return result
 
 

@@ -2,9 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from supernet.datasets import DATASETS
 from supernet.model import Findings, Model, distinct
 
 BnMode = Literal["batch", "tracked", "recalibrated"]
@@ -20,10 +28,14 @@ Positive = Annotated[int, Field(gt=0)]
 class Data(Model):
     """The images and how they are split; the split is drawn once for a study from its seed."""
 
-    name: Literal["digits"] = Field(description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8).")
-    test_portion: Share = Field(
-        default=0.25,
-        description="Share of all images that is the test set, where the data set has no official one.",
+    name: Literal["digits", "cifar10", "cifar10-jpeg"] = Field(
+        description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8); `cifar10` the official "
+        "archive; `cifar10-jpeg` the same 60 000 images re-encoded with loss, which some mirrors have."
+    )
+    test_portion: Share | None = Field(
+        default=None,
+        description="Share of all images that is the test set, .25 if not given; only where the data set has "
+        "no official test set.",
     )
     scoring_portion: Share = Field(
         default=0.1,
@@ -33,6 +45,32 @@ class Data(Model):
         default=4, ge=0, description="Zero padding in pixels before a random crop of the original size."
     )
     flip: bool = Field(default=True, description="Mirror images left to right at random.")
+    resolution: Positive | None = Field(
+        default=None,
+        description="Side in pixels to which images are averaged down, a divisor of the data set's; null keeps them.",
+    )
+
+    @field_validator("test_portion")
+    @classmethod
+    def _official(cls, value: float | None, info: ValidationInfo) -> float | None:
+        # The name is absent where it is wrong itself.
+        known = DATASETS.get(info.data.get("name", ""))
+        if known is None or known.official_test == 0:
+            return 0.25 if value is None else value
+        if value is not None:
+            raise PydanticCustomError("study", f"{info.data['name']} has an official test set: leave this key out")
+        return value
+
+    @field_validator("resolution")
+    @classmethod
+    def _whole_blocks(cls, value: int | None, info: ValidationInfo) -> int | None:
+        known = DATASETS.get(info.data.get("name", ""))
+        if value is None or known is None or known.side % value == 0:
+            return value
+        allowed = ", ".join(str(side) for side in range(4, known.side + 1) if known.side % side == 0)
+        name = info.data["name"]
+        message = f"images of {name} have {known.side} x {known.side} pixels: expected one of {allowed}"
+        raise PydanticCustomError("study", "{message}", {"message": message})
 
 
 class Protocol(Model):

@@ -17,12 +17,13 @@ PathSampling = Literal["random_a", "random_nas", "fairnas"]
 class Place:
     """Where a value stands: the validation context of the rules that need more than the value.
 
-    `scoring_portion` is the share of the training set that is never trained on (None: the file's is invalid);
-    `tracked_only` says that scores are made with tracked statistics and no others.
+    `scoring_portion` is the share of the training set that is never trained on, `images` the data set (None: the
+    file's is invalid); `tracked_only` says that scores are made with tracked statistics and no others.
     """
 
     space: str
     scoring_portion: float | None = None
+    images: str | None = None
     tracked_only: bool = False
 
 

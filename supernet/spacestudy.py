@@ -1,11 +1,13 @@
-"""What a study does in one space: the recipe of its ground truth, its baseline, its sweeps, their seeds."""
+"""What a study does in one space: where its ground truth is from, its baseline, its sweeps, their seeds."""
 
 from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic_core import PydanticCustomError
 
 from supernet.baselines import BASELINES, SWEEPS
+from supernet.datasets import CIFAR10, PUBLISHED
 from supernet.factors import FACTORS, factors_of
 from supernet.model import Findings, Model, distinct
 from supernet.setting import BatchSize, Count, Decay, Layers, Lists, Place, Rate, Setting, TrainPortion
@@ -37,7 +39,14 @@ class Truth(Model):
 class SpaceStudy(Model):
     """What a study does in one space."""
 
-    truth: Truth = Field(description="Recipe of the stand-alone trainings.")
+    published: str | None = Field(
+        default=None,
+        description="Published table (workflow/sources.yaml) whose accuracies are the ground truth. Where `truth` "
+        "is given too, the table is used if it is at hand, and else the trainings.",
+    )
+    truth: Truth | None = Field(
+        default=None, description="Recipe of the stand-alone trainings; required without `published`."
+    )
     baseline: Setting = Field(
         description="Values of the factors; those not given are the space's baseline in the table of factors."
     )
@@ -50,6 +59,30 @@ class SpaceStudy(Model):
     sweep_seeds: Seeds | None = Field(
         default=None, description="Run seeds of the swept settings; null takes those of the baseline."
     )
+
+    @field_validator("published")
+    @classmethod
+    def _of_this_space(cls, name: str | None, info: ValidationInfo) -> str | None:
+        place = info.context
+        if name is None or not isinstance(place, Place):
+            return name
+        if name not in PUBLISHED[place.space]:
+            allowed = ", ".join(PUBLISHED[place.space])
+            raise PydanticCustomError("study", f"not a table of {place.space}; allowed here: {allowed}")
+        if place.images not in (None, *CIFAR10):
+            allowed = ", ".join(CIFAR10)
+            raise PydanticCustomError(
+                "study", f"accuracies on CIFAR-10, while data.name is {place.images}; allowed there: {allowed}"
+            )
+        return name
+
+    @field_validator("truth")
+    @classmethod
+    def _some_truth(cls, truth: Truth | None, info: ValidationInfo) -> Truth | None:
+        # `published` is absent here where it is wrong itself.
+        if truth is None and info.data.get("published", "") is None:
+            raise PydanticCustomError("study", "a space needs `truth`, `published`, or both")
+        return truth
 
     @field_validator("baseline", mode="wrap")
     @classmethod

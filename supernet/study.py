@@ -214,5 +214,6 @@ def _place(space: str, data: Data | None, scoring: Scoring | None) -> Place:
     return Place(
         space=space,
         scoring_portion=None if data is None else data.scoring_portion,
+        images=None if data is None else data.name,
         tracked_only=scoring is not None and scoring.bn_modes == ("tracked",),
     )

@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -73,6 +74,9 @@ def _keys_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]
     here: Any = model
     for part in location:
         here = here.model_fields[part].annotation if hasattr(here, "model_fields") else get_args(here)[1]
+        # A section that may be left out is `Section | None`.
+        if NoneType in get_args(here):
+            (here,) = set(get_args(here)) - {NoneType}
     return list(here.model_fields)
 
 

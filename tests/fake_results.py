@@ -55,6 +55,7 @@ def _pool(study: Study, space: str) -> pd.DataFrame:
     table |= {f"truth_seed{seed}": truths[:, seed] for seed in range(study.pool.seeds)}
     table["parameters"] = (2e4 * np.exp(0.4 * latent + 0.6 * rng.normal(size=n))).astype(int)
     table["macs"] = table["parameters"] * 40
+    table["live_macs"] = table["parameters"] * 40 - np.arange(n)
     return pd.DataFrame(table).sort_values("arch_id", ignore_index=True)
 
 
@@ -77,7 +78,9 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
         "images_test": 450,
         "images_scoring": 337,
         "diverged": 0,
+        "source": "trained here",
         "quantile": "pool",
+        "population": len(pool),
         "top": study.metrics.top,
         "draws": study.metrics.top,
     }
@@ -86,7 +89,7 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
 def _references(space: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
     rows = []
     seeds = [pool[name] for name in ("truth_seed0", "truth_seed1") if name in pool]
-    pairs = {name: (pool[name], pool["truth"]) for name in ("parameters", "macs")}
+    pairs = {name: (pool[name], pool["truth"]) for name in ("parameters", "macs", "live_macs")}
     if len(seeds) == 2:
         pairs["seed"] = (seeds[0], seeds[1])
     for name, (values, truth) in pairs.items():

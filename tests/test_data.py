@@ -1,10 +1,14 @@
 """Images: split, normalisation and augmentation, against references that take one image at a time."""
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from tiny import raw_images
 from torch import Tensor
@@ -39,6 +43,43 @@ def test_splits_are_disjoint_and_complete(count: int) -> None:
     assert splits.classes == count
     for part in (splits.train, splits.scoring, splits.test):
         assert part.pixels[:, 0, 0, 0].tolist() == part.labels.tolist()
+
+
+def official(count: int, test: int) -> Images:
+    images = numbered(count)
+    return Images(images.pixels, images.labels, test)
+
+
+def test_an_official_test_set_stays_whole_and_is_never_trained_on() -> None:
+    data = Data(name="cifar10", scoring_portion=0.1)
+    for seed in (0, 1):
+        train, scoring, test = parts(split(official(120, 20), data, seed))
+        assert test == list(range(100, 120))
+        assert len(scoring) == 10
+        assert sorted(train + scoring) == list(range(100))
+    assert parts(split(official(120, 20), data, 0)) != parts(split(official(120, 20), data, 1))
+
+
+@given(
+    arrays(np.uint8, st.sampled_from([(2, 3, 8, 8), (3, 1, 4, 4)])),
+    st.sampled_from([1, 2, 4]),
+)
+def test_lower_resolution_is_the_mean_of_blocks(pixels: NDArray[np.uint8], side: int) -> None:
+    averaged = Images(torch.from_numpy(pixels), torch.arange(len(pixels)), 1).averaged(side)
+    assert averaged.official_test == 1
+    assert averaged.pixels.shape == (*pixels.shape[:2], side, side)
+    block = pixels.shape[2] // side
+    for image, channel, row, column in np.ndindex(*averaged.pixels.shape):
+        part = pixels[image, channel, row * block : (row + 1) * block, column * block : (column + 1) * block]
+        # Fractions are exact here, and a half goes upwards.
+        assert int(averaged.pixels[image, channel, row, column]) == math.floor(part.mean(dtype=np.float64) + 0.5)
+
+
+def test_resolution_is_a_choice_of_the_study() -> None:
+    images = Images(raw_images(40, height=32, width=32).pixels, torch.arange(40) % 10, 8)
+    splits = split(images, Data(name="cifar10", resolution=16), 0)
+    assert splits.test.pixels.shape == (8, 2, 16, 16)
+    assert torch.equal(splits.test.pixels, images.averaged(16).pixels[-8:])
 
 
 def test_split_is_a_function_of_the_study_seed() -> None:

@@ -148,7 +148,7 @@ def test_factor_table_equals_aggregates_by_hand(mini: Results, tmp_path: Path) -
         assert found["low"] == pytest.approx(rows["low"].mean(), abs=1e-12)
         assert found["high"] == pytest.approx(rows["high"].mean(), abs=1e-12)
     references = pd.read_parquet(mini.folder / "references.parquet")
-    for name in ("seed", "parameters", "macs"):
+    for name in ("seed", "parameters", "macs", "live_macs"):
         row = references.query("space == 'darts' and name == @name and metric == 's_kdt'").iloc[0]
         found = table.loc["darts", name, "s_kdt"]
         assert found[["mean", "low", "high"]].tolist() == row[["estimate", "low", "high"]].tolist()

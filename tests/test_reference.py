@@ -124,12 +124,16 @@ def test_schema_and_models_agree(
             Study.model_validate(content)
 
 
-def test_baseline_may_be_left_out_and_truth_may_not(schema: jsonschema.Draft202012Validator) -> None:
+def test_baseline_may_be_left_out_and_one_of_truth_and_published_may(schema: jsonschema.Draft202012Validator) -> None:
     content = _mini()
     del content["spaces"]["nasbench101"]["baseline"]
     schema.validate(content)
     del content["spaces"]["nasbench101"]["truth"]
     assert not schema.is_valid(content)
+    content["spaces"]["nasbench101"]["published"] = "nasbench201"
+    assert not schema.is_valid(content)
+    content["spaces"]["nasbench101"]["published"] = "nasbench101"
+    schema.validate(content)
 
 
 def test_editors_are_offered_the_baseline_of_each_space() -> None:

@@ -7,9 +7,11 @@ import pytest
 import yaml
 
 from supernet.baselines import BASELINES, BATCH_NORMS, SWEEPS
+from supernet.datasets import DATASETS, PUBLISHED
 from supernet.errors import UserError
 from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS, SPACES, factors_of
-from supernet.study import BatchNorm, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
+from supernet.jobs import truth_job
+from supernet.study import BatchNorm, Data, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
 
 MINI = Path(__file__).parent / "studies" / "mini.yaml"
 ALLOWED = ", ".join(Setting.model_fields)
@@ -64,6 +66,11 @@ def _baseline(value: str) -> str:
     return _swap(text, f"    baseline: {{train_portion: 0.75, {value}}}\n    sweep:")
 
 
+def _published(line: str, images: str) -> str:
+    """NASBench-201 with this line in place of its recipe."""
+    return _swap("truth: {channels: 8, layers: 1, epochs: 20, train_portion: 0.75}", line).replace("digits", images)
+
+
 S201 = "spaces.nasbench201"
 CASES = {
     "unknown top-level key": (
@@ -76,7 +83,7 @@ CASES = {
     ),
     "unknown key in a space": (
         _swap("    sweep:", "    sweeps: {}\n    sweep:"),
-        "14: spaces.nasbench201.sweeps: found {}; unknown key; did you mean 'sweep'? allowed here: truth, ",
+        "14: spaces.nasbench201.sweeps: found {}; unknown key; did you mean 'sweep'? allowed here: published, ",
     ),
     "unknown key without a near match": (
         _swap("size: 10", "size: 10\n  zzz: 3"),
@@ -319,6 +326,35 @@ CASES = {
         _swap("size: 10", "size: 10\nscoring: {bn_modes: [batch, train]}"),
         "8: scoring.bn_modes.1: found 'train'; should be 'batch', 'tracked' or 'recalibrated'",
     ),
+    "unknown data set": (
+        _swap("name: digits", "name: cifar"),
+        "4: data.name: found 'cifar'; should be 'digits', 'cifar10' or 'cifar10-jpeg'",
+    ),
+    "test share of a data set that has a test set": (
+        _swap("  name: digits", "  name: cifar10\n  test_portion: 0.1"),
+        "5: data.test_portion: found 0.1; cifar10 has an official test set: leave this key out",
+    ),
+    "resolution that does not divide": (
+        _swap("  name: digits", "  name: cifar10\n  resolution: 12"),
+        "5: data.resolution: found 12; images of cifar10 have 32 x 32 pixels: expected one of 4, 8, 16, 32",
+    ),
+    "resolution above the original": (
+        _swap("  name: digits", "  name: digits\n  resolution: 16"),
+        "5: data.resolution: found 16; images of digits have 8 x 8 pixels: expected one of 4, 8",
+    ),
+    "published table of another space": (
+        _published("published: nasbench101", "cifar10"),
+        f"12: {S201}.published: found 'nasbench101'; not a table of nasbench201; allowed here: nasbench201",
+    ),
+    "published table of another data set": (
+        _published("published: nasbench201", "digits"),
+        f"12: {S201}.published: found 'nasbench201'; accuracies on CIFAR-10, while data.name is digits; "
+        "allowed there: cifar10, cifar10-jpeg",
+    ),
+    "neither recipe nor table": (
+        _published("seeds: [0]", "cifar10"),
+        f"11: {S201}.truth: found None (not in the file: it is filled in); a space needs `truth`, `published`, or both",
+    ),
     "missing section": (
         _swap("data:\n  name: digits\n  scoring_portion: 0.25\n", ""),
         "1: data: nothing; this key is required",
@@ -522,11 +558,25 @@ def test_what_a_study_does_not_have(call: Any, message: str) -> None:
         call(load_study(MINI))
 
 
+def test_a_table_a_recipe_or_both(tmp_path: Path) -> None:
+    study = _load(tmp_path, _published("published: nasbench201", "cifar10"))
+    assert study.spaces["nasbench201"].truth is None
+    assert study.spaces["nasbench101"].published is None
+    assert study.data.test_portion is None
+    darts = _swap("  darts:\n", "  darts:\n    published: darts\n").replace("digits", "cifar10")
+    both = _load(tmp_path, darts).spaces["darts"]
+    assert both.published == "darts"
+    assert both.truth is not None
+    with pytest.raises(UserError, match="nasbench201 has no `truth`: its ground truth is published, not trained"):
+        truth_job(study, "nasbench201")
+
+
 def test_definitions_agree() -> None:
     assert get_args(SpaceName) == SPACES
     assert get_args(BatchNorm) == BATCH_NORMS
+    assert get_args(Data.model_fields["name"].annotation) == tuple(DATASETS)
     assert len(FACTORS) == 14
-    assert set(BASELINES) == set(SWEEPS) == set(PATH_LAWS) == set(LAYER_MULTIPLES) == set(SPACES)
+    assert set(BASELINES) == set(SWEEPS) == set(PATH_LAWS) == set(LAYER_MULTIPLES) == set(PUBLISHED) == set(SPACES)
     for space in SPACES:
         names = [factor.name for factor in factors_of(space)]
         assert names == list(Setting.model_fields) == list(BASELINES[space]) == list(SWEEPS[space])

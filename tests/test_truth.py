@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from counted import counted
 from tiny import SPACES, small_splits
 
 from supernet.build import build_standalone, standalone_trainer
 from supernet.jobs import TruthJob
 from supernet.score import Evaluator
+from supernet.spaces.counting import Cost
 from supernet.truth import StandAloneResult, TruthLog, train_standalone
 
 SPACE = SPACES["nasbench201"]
 ARCH = SPACE.sample(np.random.default_rng(0))
 SPLITS = small_splits()
-RESULT = StandAloneResult(accuracy=0.5, diverged_at=None, parameters=10, macs=20)
+RESULT = StandAloneResult(accuracy=0.5, diverged_at=None, parameters=10, macs=20, live_macs=15)
 
 
 def job_of(**truth: Any) -> TruthJob:
@@ -53,7 +55,7 @@ def test_result_is_the_test_accuracy_by_tracked_statistics() -> None:
     assert result.accuracy == float((guesses == SPLITS.test.labels).double().mean())
     assert result.accuracy != evaluator(job).evaluate(network, ARCH, "batch", "test")[0]
     assert result.diverged_at is None
-    assert result.parameters == sum(parameter.numel() for parameter in network.parameters())
+    assert Cost(result.parameters, result.macs) == counted(network, 2, 8, ARCH)
     assert result == train_standalone(job, SPACE, ARCH, 2, SPLITS, evaluator(job))
 
 
@@ -75,7 +77,7 @@ def test_log_remembers_results_of_the_same_recipe(tmp_path: Path) -> None:
     path = tmp_path / "new" / "trainings.jsonl"
     log = TruthLog(path, "recipe")
     assert log.get("a", 0) is None
-    diverged = StandAloneResult(None, 7, 10, 20)
+    diverged = StandAloneResult(None, 7, 10, 20, 15)
     log.add("a", 0, RESULT)
     log.add("a", 1, diverged)
     assert log.get("a", 0) == RESULT

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from supernet.datasets import DATASETS
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import MAIN, Reading
@@ -19,8 +20,15 @@ def caption(*sentences: str) -> str:
 
 
 def study_sentence(results: Results) -> str:
-    """Which study it is."""
-    return f"Study {results.study.study}: {results.study.title.rstrip('.')}."
+    """Which study it is, on which images."""
+    study, data = results.study, results.study.data
+    side = f", averaged down to {data.resolution} x {data.resolution}" if data.resolution else ""
+    return f"Study {study.study}: {study.title.rstrip('.')}. Images: {DATASETS[data.name].title} ({data.name}){side}."
+
+
+def truth_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """Where the ground truth of each space is from."""
+    return f"Ground truth: {_merged({space: results.facts[space].source for space in spaces})}."
 
 
 def reading_sentence(reading: Reading = MAIN) -> str:
@@ -63,6 +71,16 @@ def quantile_sentence(results: Results, spaces: Iterable[str]) -> str:
     return f"Quantile: r/N, r being the rank from the top by ground truth in {where}; small is good."
 
 
+def finds_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """Where the stand-alone accuracy of what a search found is from."""
+    how = {
+        "pool": "trained with the recipe of the ground truth",
+        "sample": "looked up in the published table, in which alone it is drawn",
+        "table": "looked up in the published table",
+    }
+    return f"What is found is {_merged({space: how[results.facts[space].quantile] for space in spaces})}."
+
+
 def final_sentence(results: Results, spaces: Iterable[str]) -> str:
     """What final performance is."""
     top = _merged({space: str(results.facts[space].top) for space in spaces})
@@ -99,11 +117,12 @@ def lost_searches_sentence(results: Results) -> str:
 
 def _quantile_set(results: Results, spaces: Iterable[str]) -> str:
     sets = {
-        "pool": "the pool",
-        "sample": "a uniform sample of the space",
-        "table": "the complete table of the space",
+        "pool": "the pool (N = {})",
+        "sample": "a uniform sample of the space (N = {})",
+        "table": "the complete table of the space (N = {})",
     }
-    return _merged({space: sets[results.facts[space].quantile] for space in spaces})
+    facts = {space: results.facts[space] for space in spaces}
+    return _merged({space: sets[fact.quantile].format(count(fact.population)) for space, fact in facts.items()})
 
 
 def _by_space(results: Results, spaces: Iterable[str], name: str) -> str:

@@ -30,7 +30,7 @@ METRIC_COLUMNS = (
     "status",
 )
 REFERENCE_COLUMNS = ("space", "name", "metric", "estimate", "low", "high", "n")
-POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs")
+POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
 SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
 
@@ -40,8 +40,8 @@ class SpaceFacts:
     """One space in spaces.json: counts, and accuracies and their spreads as fractions, nan where undefined.
 
     `seed_std` is the standard deviation of one stand-alone training within an architecture, `truth_se` the
-    standard error of an architecture's mean; `threshold` rounds ground truth in S-KdT; `quantile` says in
-    which set P>R takes its rank.
+    standard error of an architecture's mean; `threshold` rounds ground truth in S-KdT; `source` says where
+    ground truth is from; `quantile` says in which set of how many (`population`) P>R takes its rank.
     """
 
     size: int
@@ -58,7 +58,9 @@ class SpaceFacts:
     images_test: int
     images_scoring: int
     diverged: int
+    source: str
     quantile: str
+    population: int
     top: int
     draws: int
 
@@ -131,7 +133,7 @@ class Results:
         return {seed: _search(folder / f"seed{seed}") for seed in seeds if (folder / f"seed{seed}.parquet").exists()}
 
     def reference(self, space: str, name: str, metric: str) -> Estimate:
-        """One reference tau (name: seed, parameters or macs.
+        """One reference tau (name: seed, parameters, macs or live_macs.
 
         Metric: kdt or s_kdt); nan where there is none.
         """

@@ -1,12 +1,19 @@
 """Random search on a trained super-net (paper, Sec. 4): draw, score with the shared weights, return the best."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
 from supernet.spaces.base import Space
+
+
+class Draw(Protocol):
+    """Draws `count` independent architectures."""
+
+    def __call__(self, rng: np.random.Generator, *, count: int) -> Iterable[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -25,14 +32,17 @@ def random_search(
     architectures: int,
     rng: np.random.Generator,
     excluded: frozenset[str] = frozenset(),
+    draw: Draw | None = None,
 ) -> list[Found]:
     """Score `architectures` different ones, uniform over the space, and rank them: best accuracy, then lowest loss.
 
-    `score` gives (accuracy, loss) of one architecture; architectures in `excluded` are passed over.
+    `score` gives (accuracy, loss) of one architecture; architectures in `excluded` are passed over. `draw` gives
+    a number of independent architectures where they are not those of the whole space.
     """
+    draw = draw or partial(space.sample, law="random_a")
     found: dict[str, Found] = {}
     while len(found) < architectures:
-        for arch in space.sample(rng, "random_a", count=architectures):
+        for arch in draw(rng, count=architectures):
             arch_id = space.arch_id(arch)
             if len(found) < architectures and arch_id not in found and arch_id not in excluded:
                 found[arch_id] = Found(arch_id, arch, *score(arch))

@@ -61,6 +61,7 @@ PREFIX = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
     f"STATE={shlex.quote(PLAN.state)}; "
+    f"MIRROR={shlex.quote(PLAN.mirror)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     f'program() {{ {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )

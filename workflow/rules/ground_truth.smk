@@ -1,5 +1,7 @@
-# The pool of each space and its stand-alone accuracies.
+# The pool of each space and its stand-alone accuracies: published, or trained here.
 rule pool:
+    input:
+        table=lambda wildcards: PLAN.tables(wildcards.space),
     output:
         pool=f"{RESULTS}/drawn/{{space}}.parquet",
     log:
@@ -20,7 +22,7 @@ rule pool:
         "Drawing the pool of {wildcards.space}"
     shell:
         "program pool --space {wildcards.space:q} --size {params.size} --study-seed {params.seed}"
-        " --output {output.pool:q} --log {log:q}"
+        " --table {input.table:q} --output {output.pool:q} --log {log:q}"
 
 
 rule truth:
@@ -62,10 +64,15 @@ rule truth:
 rule pool_truth:
     input:
         pool=rules.pool.output.pool,
-        trainings=expand(
-            rules.truth.output.trainings,
-            shard=range(STUDY.pool.shards),
-            allow_missing=True,
+        table=lambda wildcards: PLAN.tables(wildcards.space),
+        trainings=lambda wildcards: (
+            []
+            if PLAN.tables(wildcards.space)
+            else expand(
+                rules.truth.output.trainings,
+                space=wildcards.space,
+                shard=range(STUDY.pool.shards),
+            )
         ),
     output:
         pool=f"{RESULTS}/pools/{{space}}.parquet",
@@ -83,5 +90,6 @@ rule pool_truth:
     message:
         "Putting the ground truth of {wildcards.space} together"
     shell:
-        "program pool_truth --pool {input.pool:q} --trainings {input.trainings:q}"
+        "program pool_truth --space {wildcards.space:q} --pool {input.pool:q}"
+        " --table {input.table:q} --trainings {input.trainings:q}"
         " --output {output.pool:q} --log {log:q}"

@@ -74,6 +74,7 @@ rule search:
     input:
         images=rules.data.output.images,
         pool=rules.pool_truth.output.pool,
+        table=lambda wildcards: PLAN.tables(wildcards.space),
         weights=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/weights.safetensors",
         summary=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/run.json",
     output:
@@ -96,7 +97,7 @@ rule search:
     message:
         "Random search in {wildcards.space} on the baseline super-net of seed {wildcards.seed}"
     shell:
-        "program search --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        "program search --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
         " --timing {output.timing:q}"
         ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'

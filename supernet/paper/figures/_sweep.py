@@ -268,6 +268,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
             "performance, per space."
         ),
         captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
         "Filled markers: mean over runs; bars: the interval; small open markers beside them: the runs "
         "(seeds), where there are several; grey band: the baseline, to which all other factors are set; "
         "crosses at the bottom: diverged runs.",

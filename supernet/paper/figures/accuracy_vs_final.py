@@ -87,6 +87,7 @@ def _caption(results: Results) -> str:
     return captions.caption(
         "Super-net accuracy (top) and S-KdT (bottom) of every run against its final performance, per space.",
         captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
         "One marker a run, filled for the baseline; dash-dotted: mean ground truth of the pool, what a "
         "random choice gives; τ: Kendall's tau-b over the n runs of a panel.",
         captions.reading_sentence(),

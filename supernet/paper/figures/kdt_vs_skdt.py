@@ -209,6 +209,7 @@ def _caption(results: Results, shown: dict[str, int]) -> str:
         "S-KdT of every run, and their difference, with its mean per space.",
         f"No baseline run with a KdT: {', '.join(undrawn)}." if undrawn else "",
         captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
         captions.reading_sentence(),
         "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
         captions.threshold_sentence(results, spaces),

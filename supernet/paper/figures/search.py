@@ -132,11 +132,10 @@ def _caption(results: Results, spaces: tuple[str, ...]) -> str:
         f"{count(search.architectures)} architectures (markers, one line a search; filled: best score) "
         "against that of the pool (histogram; lines: its mean and its best).",
         captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
         captions.reading_sentence(),
-        (
-            "The found architectures are trained with the recipe of the ground truth; crosses at the left "
-            "edge: diverged."
-        ),
+        captions.finds_sentence(results, spaces),
+        "Crosses at the left edge: diverged.",
         captions.pool_sentence(results, spaces),
         captions.lost_searches_sentence(results),
         captions.missing_sentence(results, spaces, "search"),

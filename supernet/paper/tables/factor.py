@@ -15,6 +15,7 @@ METRICS = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
 REFERENCES = {
     "parameters": "parameters alone",
     "macs": "multiply-adds alone",
+    "live_macs": "live multiply-adds alone",
     "seed": "seed-to-seed ceiling",
 }
 
@@ -99,6 +100,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
     return captions.caption(
         f"{entry.label}: {entry.meaning}; all other factors at the baseline.",
         captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
         ("Mean ± standard deviation over runs (seeds); in brackets the interval. An asterisk marks the baseline."),
         "Below each space: KdT and S-KdT of the parameter count or the multiply-adds as the score, and, as "
         "the ceiling, of one stand-alone training as the score of another.",

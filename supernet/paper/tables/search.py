@@ -106,9 +106,10 @@ def _caption(results: Results, spaces: tuple[str, ...]) -> str:
     search = results.study.search
     return captions.caption(
         f"Random search: of {count(search.architectures)} architectures drawn and scored with the shared "
-        f"weights of a baseline super-net, the {search.retrain} with the best score, trained stand-alone "
-        "with the recipe of the ground truth.",
+        f"weights of a baseline super-net, the {search.retrain} with the best score and their stand-alone accuracy.",
+        captions.finds_sentence(results, spaces),
         captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
         captions.reading_sentence(),
         captions.quantile_sentence(results, spaces),
         "Parameters and multiply-adds (of one image) in thousands.",

@@ -1,0 +1,29 @@
+"""The image data sets that a study can name, and the published tables of accuracies on them; torch-free."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What it is, the side of its square images in pixels, and the images of its official test set (0: none)."""
+
+    title: str
+    side: int
+    official_test: int
+
+
+DATASETS = MappingProxyType(
+    {
+        "digits": DataSet("scikit-learn's digits, 8 x 8", 8, 0),
+        "cifar10": DataSet("CIFAR-10", 32, 10_000),
+        "cifar10-jpeg": DataSet("CIFAR-10, re-encoded as JPEG", 32, 10_000),
+    }
+)
+
+PUBLISHED = MappingProxyType(
+    {"nasbench101": ("nasbench101",), "nasbench201": ("nasbench201",), "darts": ("darts", "darts-varied")}
+)
+"""Tables of CIFAR-10 accuracies that each space has, as `workflow/sources.yaml` calls them."""
+CIFAR10 = ("cifar10", "cifar10-jpeg")
+"""Data sets on which those tables are ground truth."""
