@@ -8,8 +8,8 @@ from supernet.spaces.base import Space
 Group = tuple[Any, ...]
 
 
-def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int) -> list[Group]:
-    """The architectures of each step of an epoch: one, or a group of |O| for `fairnas`.
+def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int, random_paths: int = 1) -> list[Group]:
+    """The architectures of each step of an epoch: `random_paths` independent ones, or a group of |O| for `fairnas`.
 
     Random-A is uniform over architectures, Random-NAS over encodings; FairNAS (Chu et al. 2019) trains |O|
     models on each mini-batch that use every operation of every position exactly once. It is updated so,
@@ -18,9 +18,10 @@ def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int) 
     rng = stream(seed, "paths", epoch)
     if law == "fairnas":
         return space.fair_groups(rng, steps)
-    return [(arch,) for arch in space.sample(rng, law, count=steps)]
+    drawn = space.sample(rng, law, count=steps * random_paths)
+    return [tuple(drawn[first : first + random_paths]) for first in range(0, len(drawn), random_paths)]
 
 
-def passes_per_step(space: Space[Any], law: str) -> int:
+def passes_per_step(space: Space[Any], law: str, random_paths: int = 1) -> int:
     """Forward-backward passes of one optimiser step."""
-    return len(space.operations) if law == "fairnas" else 1
+    return len(space.operations) if law == "fairnas" else random_paths

@@ -86,6 +86,11 @@ class Protocol(Model):
         description="Weight of a batch in the running statistics; null takes the benchmark's own "
         "(NASBench-101: .003, else .1).",
     )
+    random_paths: Positive = Field(
+        default=1,
+        description="Architectures that Random-A and Random-NAS train on each mini-batch; their gradients are "
+        "averaged. The paper has one.",
+    )
     fairnas_gradient: Literal["sum", "mean"] = Field(
         default="sum", description="How FairNAS combines the gradients of the models of one step."
     )

@@ -17,6 +17,7 @@ from supernet.build import build_supernet, load_supernet, supernet_trainer
 from supernet.checkpoint import Checkpoint
 from supernet.data import Augmenter
 from supernet.errors import UserError
+from supernet.paths import epoch_paths
 from supernet.study import Run
 from supernet.train import Recipe, Trained, Trainer
 
@@ -304,16 +305,37 @@ def test_initial_weights_are_those_of_the_run_seed_and_leave_the_global_generato
 
 
 @pytest.mark.parametrize(
-    ("law", "budget", "steps", "passes"),
+    ("law", "budget", "paths", "steps", "passes"),
     [
-        ("random_a", "equal_passes", 6, 6),
-        ("fairnas", "equal_steps", 6, 30),
-        ("fairnas", "equal_passes", 1, 5),
+        ("random_a", "equal_passes", 1, 6, 6),
+        ("random_a", "equal_passes", 2, 6, 12),
+        ("fairnas", "equal_steps", 1, 6, 30),
+        ("fairnas", "equal_steps", 2, 6, 30),
+        ("fairnas", "equal_passes", 1, 1, 5),
+        ("fairnas", "equal_passes", 2, 2, 10),
     ],
 )
-def test_budget_of_fairnas(law: str, budget: str, steps: int, passes: int) -> None:
-    trained = trainer_of(run_of(path_sampling=law, protocol={"fairnas_budget": budget})).run()
+def test_budget_of_fairnas(law: str, budget: str, paths: int, steps: int, passes: int) -> None:
+    protocol = {"fairnas_budget": budget, "random_paths": paths}
+    trained = trainer_of(run_of(path_sampling=law, protocol=protocol)).run()
     assert (trained.steps, trained.passes) == (steps, passes)
+
+
+def test_gradients_of_random_paths_are_averaged() -> None:
+    """One step with three paths: the update is that of the mean of their losses, not of the sum."""
+    run = run_of(epochs=1, batch_size=24, protocol={"random_paths": 3, "clip": 1e9, "momentum": 0.0})
+    trainer = trainer_of(run)
+    before = {name: value.detach().clone() for name, value in trainer.parameters.items()}
+    (group,) = epoch_paths(SPACES[run.space], "random_a", run.seed, 0, 1, random_paths=3)
+    images, labels = trainer.augmenter.epoch(run.seed, 0, 24).batch(0)
+    losses = [torch.nn.functional.cross_entropy(trainer.network.train()(images, arch), labels) for arch in group]
+    names = list(before)
+    gradients = torch.autograd.grad(sum(losses) / 3, [trainer.parameters[name] for name in names], allow_unused=True)
+    trainer.run()
+    rate, decay = trainer.recipe.rate(0), trainer.recipe.weight_decay
+    for name, gradient in zip(names, gradients, strict=True):
+        expected = before[name] if gradient is None else before[name] - rate * (gradient + decay * before[name])
+        torch.testing.assert_close(trainer.parameters[name].detach(), expected, atol=1e-6, rtol=1e-5)
 
 
 def test_config_reaches_the_trainer() -> None:
