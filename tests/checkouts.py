@@ -4,7 +4,18 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ("Snakefile", "config.yaml", "workflow", "profiles", "scripts", "supernet", "envs", "slurm", "tests/studies")
+CODE = (
+    "Snakefile",
+    "config.yaml",
+    "workflow",
+    "profiles",
+    "scripts",
+    "supernet",
+    "envs",
+    "slurm",
+    "tests/studies",
+    "docs/published.csv",
+)
 
 
 def copy_checkout(folder: Path) -> Path:

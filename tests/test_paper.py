@@ -17,6 +17,7 @@ from supernet.errors import UserError
 from supernet.paper import captions, catalogue, render
 from supernet.paper.load import Results
 from supernet.paper.names import number, percent
+from supernet.paper.quotes import Quotes
 from supernet.paper.style import LOOKS
 from supernet.paper.summary import RunValue, summarise, swept_spaces
 from supernet.study import Study, load_study
@@ -419,3 +420,49 @@ def test_nothing_imports_torch() -> None:
         "sys.exit('torch' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_published_numbers_stand_beside_ours_with_their_source(mini: Results, tmp_path: Path) -> None:
+    published = tmp_path / "published.csv"
+    published.write_text(
+        "table,row,value,source\n"
+        'epochs,darts baseline s_kdt,0.41,"A. Author, Journal 2020, Table 3"\n'
+        "epochs,darts baseline accuracy,70.2,B\n"
+        "epochs,darts epochs=999 s_kdt,0.5,B\n"
+        "learning_rate,darts baseline s_kdt,0.9,C\n"
+    )
+    quoting = Results(mini.study, mini.folder, published)
+    catalogue.make_table("epochs", quoting, tmp_path / "epochs")
+    text = (tmp_path / "epochs.md").read_text(encoding="utf-8")
+    assert "Super-net accuracy 70.2 [2], S-KdT 0.41 [1]" in text.replace("\\", "")
+    assert "[1] A. Author, Journal 2020, Table 3" in text.replace("\\", "")
+    assert "Published, but not in this study: darts epochs=999 s_kdt." in text.replace("\\", "")
+    assert "0.9 [" not in text.replace("\\", "")
+    # Ours are as they were, in every file.
+    catalogue.make_table("epochs", mini, tmp_path / "without")
+    assert (tmp_path / "epochs.csv").read_bytes() == (tmp_path / "without.csv").read_bytes()
+    assert "Published" not in (tmp_path / "without.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("table,row,value\n", r"published\.csv:1: found the header .*; expected table,row,value,source"),
+        ("table,row,value,source\nepochs,a,0.5,\n", r"published\.csv:2: source: found ''; every line needs table"),
+        ("table,row,value,source\nepochs,a,0.5,B,C\n", r"published\.csv:2: .*a comma within one needs quotes"),
+        ("table,row,value,source\nepoch,a,0.5,B\n", r"published\.csv:2: table: found 'epoch'; .*mean 'epochs'"),
+        (
+            "table,row,value,source\nepochs,a,0.5,B\nepochs,a,0.6,B\n",
+            r"published\.csv:3: row: found 'a'; this row of table epochs stands above",
+        ),
+    ],
+)
+def test_published_numbers_without_a_place_or_a_source_are_errors(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "published.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        Quotes.load(path, "epochs")
+
+
+def test_the_file_of_published_numbers_is_valid(root: Path) -> None:
+    assert Quotes.load(root / "docs" / "published.csv", "epochs") == Quotes({}, {})

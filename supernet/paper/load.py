@@ -13,6 +13,7 @@ from supernet.errors import UserError
 from supernet.factors import SPACES
 from supernet.files import read_json
 from supernet.metrics import Estimate
+from supernet.paper.quotes import Quotes
 from supernet.study import Study
 
 METRIC_COLUMNS = (
@@ -88,6 +89,8 @@ class Results:
 
     study: Study
     folder: Path
+    published: Path | None = None
+    """Numbers that others published: docs/published.csv."""
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -131,6 +134,10 @@ class Results:
         folder = self.folder / "search" / space
         seeds = self.study.seeds(space, "baseline")
         return {seed: _search(folder / f"seed{seed}") for seed in seeds if (folder / f"seed{seed}.parquet").exists()}
+
+    def quotes(self, table: str) -> Quotes:
+        """What others published of a table."""
+        return Quotes.load(self.published, table)
 
     def reference(self, space: str, name: str, metric: str) -> Estimate:
         """One reference tau (name: seed, parameters, macs or live_macs.

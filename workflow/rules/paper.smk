@@ -44,6 +44,7 @@ for name, stem in TABLES.items():
             f"table_{name}"
         input:
             program=source("scripts/table.py"),
+            published=source("docs/published.csv"),
             modules=[source(path) for path in table_sources(name)],
             results=TABLE_INPUTS.get(name, MEASURED),
         output:
@@ -69,7 +70,8 @@ for name, stem in TABLES.items():
             "Table {params.name}"
         shell:
             "program table {params.name:q} --study-file {params.study:q}"
-            " --results {params.results:q} --output-stem {params.stem:q} --log {log:q}"
+            " --results {params.results:q} --published {input.published:q}"
+            " --output-stem {params.stem:q} --log {log:q}"
 
 
 for name, stem in FIGURES.items():

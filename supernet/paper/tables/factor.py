@@ -7,6 +7,7 @@ from supernet.factors import FACTORS
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, METRIC_NAMES, SPACE_NAMES, value_name
+from supernet.paper.quotes import Quotes
 from supernet.paper.render import Table, write
 from supernet.paper.summary import Point, diverged_runs, frame, summary, summary_row, sweep, swept_spaces
 from supernet.paper.tables._cells import PERCENT_METRICS, estimate_cell, runs_cell, summary_cell
@@ -24,19 +25,21 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
     """Write the table of a factor; raises UserError if the study does not sweep it."""
     spaces = swept_spaces(results, factor)
     label = FACTORS[factor].label
+    quotes = results.quotes(factor)
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
     for space in spaces:
         for point in sweep(results.study, space, factor):
-            text.append(_setting_text(results, space, point, label))
+            text.append(_setting_text(results, space, point, label) | _published(quotes, space, point))
             numbers += _setting_numbers(results, space, point)
-        text += _reference_text(results, space, label)
+        text += _reference_text(results, space, label, quotes)
         numbers += _reference_numbers(results, space)
+    rows = (f"{row['space']} {row['name']} {row['metric']}" for row in numbers)
     table = Table(
         frame(text),
         frame(numbers),
         _caption(results, factor, spaces),
-        notes=(captions.missing_sentence(results, spaces, f"sweep of {factor}"),),
+        notes=(captions.missing_sentence(results, spaces, f"sweep of {factor}"), *quotes.notes(rows)),
         group="Space",
         left=frozenset({label}),
     )
@@ -56,6 +59,12 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
     }
 
 
+def _published(quotes: Quotes, space: str, point: Point) -> dict[str, str]:
+    """A column of what others published, where there is anything."""
+    named = {METRIC_NAMES[metric]: f"{space} {point.setting} {metric}" for metric in METRICS}
+    return {"Published": quotes.cell(named) or ABSENT} if quotes.rows else {}
+
+
 def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[str, Any]]:
     start = {
         "space": space,
@@ -69,13 +78,14 @@ def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[st
     ]
 
 
-def _reference_text(results: Results, space: str, label: str) -> list[dict[str, str]]:
+def _reference_text(results: Results, space: str, label: str, quotes: Quotes) -> list[dict[str, str]]:
     rows = []
     for name, words in REFERENCES.items():
         cells = {_header(metric): ABSENT for metric in METRICS}
         for metric in ("kdt", "s_kdt"):
             cells[_header(metric)] = estimate_cell(results.reference(space, name, metric))
-        rows.append({"Space": SPACE_NAMES[space], label: words, **cells, "Runs": ABSENT})
+        published = {"Published": ABSENT} if quotes.rows else {}
+        rows.append({"Space": SPACE_NAMES[space], label: words, **cells, "Runs": ABSENT, **published})
     return rows
 
 
