@@ -13,6 +13,13 @@ class Layers:
     affine: bool = True
     tracking: bool = True
     bn_momentum: float = 0.1
+    ofa_kernel: str = "none"
+    """none, crop or transform."""
+    wsbn: bool = False
+    path_dropout: float = 0.0
+    global_dropout: float = 0.0
+    op_placement: str = "edge"
+    """edge or node."""
 
     def norm(self, channels: int) -> Norm:
         """Batch norm over (N, channels, H, W)."""
@@ -31,9 +38,30 @@ class Layers:
         return BlockConv(blocks, c_block, c_out, stride)
 
 
-def layers_for(batch_norm: str, bn_momentum: float) -> Layers:
-    """The factory for a value of the factor `batch_norm`: affine+tracking, affine, tracking or none."""
+def layers_for(
+    batch_norm: str,
+    bn_momentum: float,
+    ofa_kernel: str = "none",
+    wsbn: str = "none",
+    dropout: str = "none",
+    op_placement: str = "edge",
+) -> Layers:
+    """The factory for values of the factors of these names; those that change nothing are the defaults.
+
+    `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
+    per_input; `dropout` none, path-P or global-P; `op_placement` edge or node. ValueError for any other value.
+    """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
         raise ValueError(f"batch_norm: found {batch_norm!r}; expected affine+tracking, affine, tracking or none")
-    return Layers("affine" in parts, "tracking" in parts, bn_momentum)
+    kind, _, probability = dropout.partition("-")
+    return Layers(
+        "affine" in parts,
+        "tracking" in parts,
+        bn_momentum,
+        ofa_kernel,
+        wsbn == "per_input",
+        float(probability) if kind == "path" else 0.0,
+        float(probability) if kind == "global" else 0.0,
+        op_placement,
+    )

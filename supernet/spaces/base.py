@@ -113,15 +113,21 @@ class Space(ABC, Generic[Arch]):
         in_channels: int = 3,
         bn_momentum: float | None = None,
         batch_norm: str = "affine+tracking",
+        ofa_kernel: str = "none",
+        wsbn: str = "none",
+        dropout: str = "none",
+        op_placement: str = "edge",
     ) -> nn.Module:
         """The shared-weight network of the space, called as `net(images, arch)`.
 
-        `batch_norm` is the heuristic of that name: affine+tracking, affine, tracking or none.
+        The last arguments are the heuristics of these names (paper, Sec. 3), with the values of
+        `supernet.nn.layers.layers_for`. ValueError for a value that the space does not have.
         """
         from supernet.nn.layers import layers_for
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
-        return self.network(layers_for(batch_norm, bn_momentum or self.bn_momentum), None, size)
+        momentum = bn_momentum or self.bn_momentum
+        return self.network(layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement), None, size)
 
     @overload
     def sample(self, rng: np.random.Generator, law: str = ..., count: None = None) -> Arch: ...
