@@ -17,6 +17,10 @@ _DECAYS = (0.0, 1e-4, 3e-4, 5e-4, 1e-3, 3e-3)
 _EPOCHS = (100, 200, 300, 400)
 _PORTIONS = (0.25, 0.5, 0.75, 0.9)
 _BATCHES = (64, 128, 256, 512)
+_DROPOUTS = ("none", "path-0.1", "path-0.2", "global-0.1", "global-0.2")
+_KERNELS = ("none", "crop", "transform")
+_WSBN = ("none", "per_input")
+_PLACEMENTS = ("node", "edge")
 
 BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -31,6 +35,9 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "train_portion": 0.75,
                 "batch_size": 256,
                 "channels": 128,
+                "ofa_kernel": "none",
+                "wsbn": "none",
+                "dropout": "none",
             }
         ),
         "nasbench201": MappingProxyType(
@@ -44,6 +51,9 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "train_portion": 0.9,
                 "batch_size": 128,
                 "channels": 16,
+                "ofa_kernel": "none",
+                "dropout": "none",
+                "op_placement": "edge",
             }
         ),
         "darts": MappingProxyType(
@@ -57,6 +67,10 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "train_portion": 0.9,
                 "batch_size": 256,
                 "channels": 36,
+                "ofa_kernel": "none",
+                "wsbn": "none",
+                "dropout": "none",
+                "op_placement": "edge",
             }
         ),
     }
@@ -75,6 +89,9 @@ SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
                 "train_portion": _PORTIONS,
                 "batch_size": _BATCHES,
                 "channels": (128, 64, 32),
+                "ofa_kernel": _KERNELS,
+                "wsbn": _WSBN,
+                "dropout": _DROPOUTS,
             }
         ),
         "nasbench201": MappingProxyType(
@@ -88,6 +105,9 @@ SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
                 "train_portion": _PORTIONS,
                 "batch_size": _BATCHES,
                 "channels": (16, 8, 4),
+                "ofa_kernel": _KERNELS,
+                "dropout": _DROPOUTS,
+                "op_placement": _PLACEMENTS,
             }
         ),
         "darts": MappingProxyType(
@@ -101,6 +121,10 @@ SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
                 "train_portion": _PORTIONS,
                 "batch_size": _BATCHES,
                 "channels": (36, 16, 8),
+                "ofa_kernel": _KERNELS,
+                "wsbn": _WSBN,
+                "dropout": _DROPOUTS,
+                "op_placement": _PLACEMENTS,
             }
         ),
     }

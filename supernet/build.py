@@ -28,6 +28,10 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             in_channels=splits.test.pixels.shape[1],
             bn_momentum=run.protocol.bn_momentum,
             batch_norm=setting.batch_norm,
+            ofa_kernel=setting.ofa_kernel or "none",
+            wsbn=setting.wsbn or "none",
+            dropout=setting.dropout or "none",
+            op_placement=setting.op_placement or "edge",
         )
     return _placed(network, run.protocol, splits)
 

@@ -46,14 +46,13 @@ _FACTORS = (
     Factor("dynamic_channels", "implementation", "Dynamic channels",
            "how one weight serves several channel counts", "category", ("nasbench101",), available=False),
     Factor("ofa_kernel", "implementation", "OFA kernel",
-           "small kernels cropped from the largest one", "category", available=False),
+           "small kernels cropped from the largest one", "category"),
     Factor("wsbn", "implementation", "WSBN",
-           "one batch norm for each input configuration", "category", ("nasbench101", "darts"),
-           available=False),
+           "one batch norm for each input configuration", "category", ("nasbench101", "darts")),
     Factor("dropout", "implementation", "Dropout",
-           "path and global dropout in training", "category", available=False),
+           "path and global dropout in training", "category"),
     Factor("op_placement", "implementation", "Op placement",
-           "operations owned by a node or by an edge", "category", ("nasbench201", "darts"), available=False),
+           "operations owned by a node or by an edge", "category", ("nasbench201", "darts")),
 )  # fmt: skip
 
 PATH_LAWS: Mapping[str, tuple[str, ...]] = MappingProxyType(

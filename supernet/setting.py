@@ -1,14 +1,18 @@
 """One value for each factor, and the rules that a value must keep in its space."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, create_model
+from pydantic import AfterValidator, Field, ValidationInfo, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from supernet.factors import LAYER_MULTIPLES, PATH_LAWS
-from supernet.model import Model, distinct
+from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS
+from supernet.model import Findings, Model, distinct
 
+OfaKernel = Literal["none", "crop", "transform"]
+Wsbn = Literal["none", "per_input"]
+Dropout = Literal["none", "path-0.1", "path-0.2", "global-0.1", "global-0.2"]
+OpPlacement = Literal["edge", "node"]
 BatchNorm = Literal["affine+tracking", "affine", "tracking", "none"]
 PathSampling = Literal["random_a", "random_nas", "fairnas"]
 
@@ -31,6 +35,15 @@ def _has_score(value: str, info: ValidationInfo) -> str:
     place = info.context
     if isinstance(place, Place) and place.tracked_only and not value.endswith("tracking"):
         _refuse("scoring.bn_modes has `tracked` alone, which needs tracking: such a run would have no score")
+    return value
+
+
+def _of_space(value: str | None, info: ValidationInfo) -> str | None:
+    place, name = info.context, str(info.field_name)
+    if isinstance(place, Place) and (value is None) == (place.space in FACTORS[name].spaces):
+        _refuse(
+            f"{place.space} has this factor: expected a value" if value is None else f"{place.space} lacks this factor"
+        )
     return value
 
 
@@ -99,6 +112,36 @@ class Setting(Model):
     )
     batch_size: BatchSize = Field(description="Images of a mini-batch.")
     channels: Count = Field(description="Channels of the first cell.")
+    ofa_kernel: Annotated[OfaKernel | None, AfterValidator(_of_space)] = Field(
+        default=None,
+        description="Smaller kernels of a position are the centre of its largest (crop), or that times a learnt "
+        "matrix (transform).",
+    )
+    wsbn: Annotated[Wsbn | None, AfterValidator(_of_space)] = Field(
+        default=None,
+        description="One batch norm for each input configuration of a position; needs affine or tracking, and in "
+        "DARTS operations on nodes.",
+    )
+    dropout: Annotated[Dropout | None, AfterValidator(_of_space)] = Field(
+        default=None,
+        description="In training: path-P drops cell outputs of single images, the deeper the likelier, up to P; "
+        "global-P drops features before the classifier.",
+    )
+    op_placement: Annotated[OpPlacement | None, AfterValidator(_of_space)] = Field(
+        default=None, description="Whether each edge owns operations, or each node does for its incoming edges."
+    )
+
+    @model_validator(mode="after")
+    def _something_to_specialise(self, info: ValidationInfo) -> Self:
+        findings = Findings()
+        if self.wsbn == "per_input" and self.batch_norm == "none":
+            findings.add(
+                "batch_norm is none: without affine or tracking there is nothing to specialise", self.wsbn, "wsbn"
+            )
+        if self.wsbn == "per_input" and self.op_placement == "edge":
+            findings.add("op_placement is edge: each operation has one input, nothing to specialise", self.wsbn, "wsbn")
+        findings.raise_all()
+        return self
 
 
 def _list_of(factor: str) -> Any:

@@ -3,7 +3,14 @@
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from supernet.baselines import BASELINES, SWEEPS
@@ -114,12 +121,31 @@ class SpaceStudy(Model):
         findings.raise_all()
         return {name: getattr(checked, name) for name in lists}
 
+    @field_validator("sweep")
+    @classmethod
+    def _with_the_baseline(cls, sweep: dict[str, tuple[Any, ...]], info: ValidationInfo) -> dict[str, tuple[Any, ...]]:
+        # Each value stands in a setting whose other factors are the baseline's: some do not go together.
+        baseline = info.data.get("baseline")
+        if not isinstance(baseline, Setting):
+            return sweep
+        findings = Findings()
+        for name, values in sweep.items():
+            for position, value in enumerate(values):
+                try:
+                    Setting.model_validate({**baseline.model_dump(), name: value}, context=info.context)
+                except ValidationError as error:
+                    for one in error.errors():
+                        findings.add(f"with the baseline's other values: {one['msg']}", value, name, position)
+        findings.raise_all()
+        return sweep
+
 
 def _known_factors(values: dict[str, Any], space: str, findings: Findings) -> dict[str, Any]:
     """The values whose factor the space has and this version implements; an error for each other one."""
     allowed = [factor.name for factor in factors_of(space)]
-    for name in values:
-        if name in allowed:
+    for name, value in values.items():
+        # A setting has null for what its space lacks.
+        if name in allowed or (value is None and name in FACTORS and space not in FACTORS[name].spaces):
             continue
         if name not in FACTORS:
             message = f"unknown factor; {did_you_mean(name, allowed)}"
@@ -127,5 +153,5 @@ def _known_factors(values: dict[str, Any], space: str, findings: Findings) -> di
             message = f"{space} does not have this factor; allowed here: {', '.join(allowed)}"
         else:
             message = f"this factor is not implemented yet; allowed here: {', '.join(allowed)}"
-        findings.add(message, values[name], name)
+        findings.add(message, value, name)
     return {name: value for name, value in values.items() if name in allowed}

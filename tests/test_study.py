@@ -14,7 +14,8 @@ from supernet.jobs import truth_job
 from supernet.study import BatchNorm, Data, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
 
 MINI = Path(__file__).parent / "studies" / "mini.yaml"
-ALLOWED = ", ".join(Setting.model_fields)
+ALLOWED = ", ".join(factor.name for factor in factors_of("nasbench201"))
+ALLOWED101 = ", ".join(factor.name for factor in factors_of("nasbench101"))
 # Line numbers in the cases below count from `study: case` as line 1.
 BASE = """\
 study: case
@@ -64,6 +65,12 @@ def _sweep(line: str) -> str:
 def _baseline(value: str) -> str:
     text = "    baseline: {train_portion: 0.75}\n    sweep:"
     return _swap(text, f"    baseline: {{train_portion: 0.75, {value}}}\n    sweep:")
+
+
+def _darts(lines: str) -> str:
+    """DARTS with these lines in place of its baseline."""
+    head, _, _ = BASE.rpartition("baseline: {train_portion: 0.75}")
+    return f"{head}{lines}\n"
 
 
 def _published(line: str, images: str) -> str:
@@ -155,8 +162,32 @@ CASES = {
         f"13: {S201}.baseline.colour: found 3; unknown factor; allowed here: {ALLOWED}",
     ),
     "factor that is not available yet": (
+        _swap(
+            "layers: 3, epochs: 20, train_portion: 0.75}\n  nasbench201:",
+            "layers: 3, epochs: 20, train_portion: 0.75}\n    baseline: {train_portion: 0.75}\n"
+            "    sweep: {dynamic_channels: [fixed]}\n  nasbench201:",
+        ),
+        "12: spaces.nasbench101.sweep.dynamic_channels: found ['fixed']; this factor is not implemented yet; "
+        f"allowed here: {ALLOWED101}",
+    ),
+    "value of a factor that has names": (
         _sweep("dropout: [0.1]"),
-        f"15: {S201}.sweep.dropout: found [0.1]; this factor is not implemented yet; allowed here: {ALLOWED}",
+        f"15: {S201}.sweep.dropout.0: found 0.1; should be 'none', 'path-0.1', 'path-0.2', 'global-0.1' or "
+        "'global-0.2'",
+    ),
+    "no value for a factor that the space has": (
+        _sweep("dropout: [null]"),
+        f"15: {S201}.sweep.dropout.0: found None; nasbench201 has this factor: expected a value",
+    ),
+    "norms of nothing": (
+        _darts("baseline: {train_portion: 0.75, wsbn: per_input, op_placement: node}"),
+        "18: spaces.darts.baseline.wsbn: found 'per_input'; batch_norm is none: without affine or tracking there is "
+        "nothing to specialise",
+    ),
+    "norms of one input": (
+        _darts("baseline: {train_portion: 0.75, batch_norm: affine}\n    sweep: {wsbn: [none, per_input]}"),
+        "19: spaces.darts.sweep.wsbn.1: found 'per_input'; with the baseline's other values: op_placement is edge: "
+        "each operation has one input, nothing to specialise",
     ),
     "factor that the space lacks": (
         _sweep("wsbn: [true]"),
@@ -517,10 +548,14 @@ def test_paper_for_every_factor_of_every_space(tmp_path: Path) -> None:
             space: {"truth": truth, "sweep": {factor.name: "paper" for factor in factors_of(space)}} for space in SPACES
         },
     }
+    # Norms for each input need something to learn, and operations that several inputs share.
+    specialised = {"batch_norm": "affine", "op_placement": "node"}
+    content["spaces"]["darts"]["baseline"] = specialised
     study = _load(tmp_path, yaml.safe_dump(content, sort_keys=False))
     for space in SPACES:
         assert study.spaces[space].sweep == dict(SWEEPS[space])
-        assert study.spaces[space].baseline.model_dump() == dict(BASELINES[space])
+        own = specialised if space == "darts" else {}
+        assert study.spaces[space].baseline.model_dump(exclude_none=True) == {**BASELINES[space], **own}
 
 
 def test_integers_become_floats_where_a_factor_is_one(tmp_path: Path) -> None:
@@ -579,7 +614,8 @@ def test_definitions_agree() -> None:
     assert set(BASELINES) == set(SWEEPS) == set(PATH_LAWS) == set(LAYER_MULTIPLES) == set(PUBLISHED) == set(SPACES)
     for space in SPACES:
         names = [factor.name for factor in factors_of(space)]
-        assert names == list(Setting.model_fields) == list(BASELINES[space]) == list(SWEEPS[space])
+        assert names == list(BASELINES[space]) == list(SWEEPS[space])
+        assert names == [name for name in Setting.model_fields if name in names]
         assert set(PATH_LAWS[space]) <= set(get_args(PathSampling))
         for name, values in SWEEPS[space].items():
             assert BASELINES[space][name] in values

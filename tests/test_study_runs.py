@@ -25,6 +25,8 @@ FACTOR_VALUES = {
     "train_portion": st.floats(min_value=1e-6, max_value=0.75),
     "batch_size": st.integers(2, 10**4),
     "channels": st.integers(1, 1000),
+    "ofa_kernel": st.sampled_from(["none", "crop", "transform"]),
+    "dropout": st.sampled_from(["none", "path-0.1", "global-0.2"]),
 }
 PORTION = {"train_portion": FACTOR_VALUES["train_portion"]}
 OTHERS = {name: value for name, value in FACTOR_VALUES.items() if name not in PORTION}
