@@ -13,6 +13,7 @@ from tiny import SIZES, SPACES, small_splits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet.baselines import BASELINES
 from supernet.build import build_supernet, load_supernet, supernet_trainer
 from supernet.checkpoint import Checkpoint
 from supernet.data import Augmenter
@@ -46,7 +47,7 @@ def run_of(space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] |
     return Run.model_validate(
         {
             "space": space,
-            "setting": setting | factors,
+            "setting": {**BASELINES[space], **setting, **factors},
             "seed": seed,
             "study_seed": 0,
             "data": {"name": "digits", "crop_padding": 2},
