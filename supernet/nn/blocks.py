@@ -7,16 +7,20 @@ from supernet.nn.layers import Layers
 
 
 class ConvNormReLU(nn.Module):
-    """Convolution, batch norm, ReLU (NASBench-101); c·c_out·k² + 2·c_out parameters with affine."""
+    """Convolution, batch norm, ReLU (NASBench-101); c·c_out·k² + 2·c_out parameters with affine.
 
-    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int) -> None:
+    With `configurations`, that many norms after the one convolution: a call says which.
+    """
+
+    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int, configurations: int | None = None) -> None:
         super().__init__()
         self.conv = layers.conv(c_in, c_out, kernel)
-        self.norm = layers.norm(c_out)
+        self.norm = layers.norm(c_out) if configurations is None else layers.configured_norm(c_out, configurations)
 
-    def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
+    def forward(self, images: Tensor, c_out: int | None = None, configuration: int | None = None) -> Tensor:
         """(N, c, H, W) to (N, c_out, H, W)."""
-        return F.relu(self.norm(self.conv(images, c_out)))
+        convolved = self.conv(images, c_out)
+        return F.relu(self.norm(convolved) if configuration is None else self.norm(convolved, configuration))
 
 
 class ReLUConvNorm(nn.Module):

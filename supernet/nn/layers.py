@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from supernet.nn.conv import BlockConv, Conv
-from supernet.nn.norm import Norm
+from supernet.nn.dropout import Dropout, probabilities
+from supernet.nn.norm import ConfiguredNorm, Norm
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,25 @@ class Layers:
     op_placement: str = "edge"
     """edge or node."""
 
+    def __post_init__(self) -> None:
+        if self.wsbn and not (self.affine or self.tracking):
+            raise ValueError(
+                "wsbn: without affine and tracking a batch norm has nothing to specialise; use one of them"
+            )
+
     def norm(self, channels: int) -> Norm:
         """Batch norm over (N, channels, H, W)."""
         return Norm(channels, self.affine, self.tracking, self.bn_momentum)
+
+    def configured_norm(self, channels: int, configurations: int) -> ConfiguredNorm:
+        """One such norm for each input configuration of a position (WSBN)."""
+        return ConfiguredNorm(self.norm(channels) for _ in range(configurations))
+
+    def dropout(self, cells: int) -> Dropout | None:
+        """Dropout of a network with so many cells; None if there is none."""
+        if not self.path_dropout and not self.global_dropout:
+            return None
+        return Dropout(self.path_dropout, self.global_dropout, cells)
 
     def conv(self, c_in: int, c_out: int, kernel: int, stride: int = 1) -> Conv:
         """Dense convolution, padded to keep the resolution at stride 1."""
@@ -54,14 +71,16 @@ def layers_for(
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
         raise ValueError(f"batch_norm: found {batch_norm!r}; expected affine+tracking, affine, tracking or none")
-    kind, _, probability = dropout.partition("-")
+    if wsbn not in ("none", "per_input"):
+        raise ValueError(f"wsbn: found {wsbn!r}; expected none or per_input")
+    path, before_classifier = probabilities(dropout)
     return Layers(
         "affine" in parts,
         "tracking" in parts,
         bn_momentum,
         ofa_kernel,
         wsbn == "per_input",
-        float(probability) if kind == "path" else 0.0,
-        float(probability) if kind == "global" else 0.0,
+        path,
+        before_classifier,
         op_placement,
     )

@@ -195,6 +195,7 @@ class Network(nn.Module):
             self.cells.append(SearchCell(layers, (sources[0], sources[1]), width, reduced, reduction, cell))
             blocks = NODES if cell is None else len(cell.concat)
             sources, reduced = [sources[1], (blocks, width)], reduction
+        self.dropout = layers.dropout(cells)
         self.last_blocks, self.last_width = sources[1]
         self.classifier = nn.Linear(self.last_blocks * self.last_width, size.num_classes)
 
@@ -202,12 +203,17 @@ class Network(nn.Module):
         """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
         before = last = self.stem(images)
         present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))
-        for module in self.cells:
+        for number, module in enumerate(self.cells, start=1):
             cell = arch.reduce if module.reduction else arch.normal
             before, last = last, module(before, last, cell, present)
+            if self.dropout is not None:
+                last = self.dropout.drop_cell(last, number)
             present = present[1], self._blocks(cell)
         weight = block_columns(self.classifier.weight, present[1], self.last_blocks, self.last_width)
-        return F.linear(last.mean((2, 3)), weight, self.classifier.bias)
+        pooled = last.mean((2, 3))
+        if self.dropout is not None:
+            pooled = self.dropout.drop_features(pooled)
+        return F.linear(pooled, weight, self.classifier.bias)
 
     def _blocks(self, cell: Cell) -> tuple[int, ...]:
         if self.own is not None:

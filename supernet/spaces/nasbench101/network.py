@@ -22,16 +22,38 @@ _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 
 
 class Vertex(nn.Module):
-    """An interior vertex: operations (C²k² + 2C parameters) and, maybe, a projection of the cell input."""
+    """An interior vertex: operations (C²k² + 2C parameters) and, maybe, a projection of the cell input.
 
-    def __init__(self, layers: Layers, c_in: int, channels: int, operations: tuple[str, ...], project: bool) -> None:
+    With `configurations`, its operations have that many norms; the projection has one input and one norm.
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        c_in: int,
+        channels: int,
+        operations: tuple[str, ...],
+        project: bool,
+        configurations: int | None = None,
+    ) -> None:
         super().__init__()
         self.operations = nn.ModuleDict(
-            {op: ConvNormReLU(layers, channels, channels, _KERNELS[op]) for op in operations if op in _KERNELS}
+            {
+                op: ConvNormReLU(layers, channels, channels, _KERNELS[op], configurations)
+                for op in operations
+                if op in _KERNELS
+            }
         )
         self.project = ConvNormReLU(layers, c_in, channels, 1) if project else None
 
-    def forward(self, inputs: list[Tensor], cell_input: Tensor | None, operation: str, channels: int) -> Tensor:
+    def forward(
+        self,
+        inputs: list[Tensor],
+        cell_input: Tensor | None,
+        operation: str,
+        channels: int,
+        configuration: int | None = None,
+    ) -> Tensor:
         """The operation on the sum of the inputs' first `channels` and of the projected cell input."""
         terms = [tensor if tensor.shape[1] == channels else tensor[:, :channels] for tensor in inputs]
         if cell_input is not None:
@@ -39,16 +61,22 @@ class Vertex(nn.Module):
         total = sum(terms[1:], start=terms[0])
         if operation not in _KERNELS:
             return F.max_pool2d(total, 3, 1, 1)
-        value: Tensor = self.operations[operation](total, channels)
+        value: Tensor = self.operations[operation](total, channels, configuration)
         return value
 
 
 class SearchCell(nn.Module):
-    """Up to five interior vertices; the wiring and the widths follow the cell that is asked for."""
+    """Up to five interior vertices; the wiring and the widths follow the cell that is asked for.
+
+    With WSBN vertex v of a super-net has 2^v - 1 norms for each operation: one for each non-empty set of vertices,
+    cell input included, that can be its inputs.
+    """
 
     def __init__(self, layers: Layers, c_in: int, c_out: int, own: Cell | None) -> None:
         super().__init__()
         self.c_in, self.c_out = c_in, c_out
+        # A network of one cell has one input configuration at each vertex.
+        self.wsbn = layers.wsbn and own is None
         interior = range(1, (MAX_VERTICES if own is None else own.vertices) - 1)
         widths = None if own is None else vertex_channels(c_in, c_out, own.matrix)
         self.vertices = nn.ModuleList(
@@ -58,6 +86,7 @@ class SearchCell(nn.Module):
                 c_out if widths is None else widths[v],
                 OPERATIONS if own is None else (own.operations[v],),
                 own is None or bool(own.matrix[0][v]),
+                2**v - 1 if self.wsbn else None,
             )
             for v in interior
         )
@@ -72,12 +101,18 @@ class SearchCell(nn.Module):
         for v in range(1, last):
             inputs = [tensors[u] for u in range(1, v) if cell.matrix[u][v]]
             cell_input = images if cell.matrix[0][v] else None
-            tensors.append(self.vertices[v - 1](inputs, cell_input, cell.operations[v], channels[v]))
+            configuration = input_configuration(cell, v) if self.wsbn else None
+            tensors.append(self.vertices[v - 1](inputs, cell_input, cell.operations[v], channels[v], configuration))
         ends = [tensors[v] for v in range(1, last) if cell.matrix[v][last]]
         if not cell.matrix[0][last]:
             return ends[0] if len(ends) == 1 else torch.cat(ends, dim=1)
         projected: Tensor = self.project(images)  # type: ignore[misc]
         return projected + torch.cat(ends, dim=1) if ends else projected
+
+
+def input_configuration(cell: Cell, vertex: int) -> int:
+    """Number of the set of vertices that feed a vertex: from 0, of 2^vertex - 1 non-empty sets."""
+    return sum(1 << source for source in range(vertex) if cell.matrix[source][vertex]) - 1
 
 
 class Network(nn.Module):
@@ -92,15 +127,21 @@ class Network(nn.Module):
             width = channels * 2**stack
             inputs = [max(channels, width // 2)] + [width] * repeated
             self.stacks.append(nn.ModuleList(SearchCell(layers, c_in, width, own) for c_in in inputs))
+        self.dropout = layers.dropout(size.layers)
         self.classifier = nn.Linear(4 * channels, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
         """(N, in_channels, H, W) images and a cell to (N, num_classes) logits."""
-        features = self.stem(images)
+        features, number = self.stem(images), 0
         for stack, cells in enumerate(self.stacks):
             if stack:
                 features = F.max_pool2d(features, 2, 2)
             for cell in cells:  # type: ignore[attr-defined]
-                features = cell(features, arch)
-        logits: Tensor = self.classifier(features.mean((2, 3)))
+                features, number = cell(features, arch), number + 1
+                if self.dropout is not None:
+                    features = self.dropout.drop_cell(features, number)
+        pooled = features.mean((2, 3))
+        if self.dropout is not None:
+            pooled = self.dropout.drop_features(pooled)
+        logits: Tensor = self.classifier(pooled)
         return logits

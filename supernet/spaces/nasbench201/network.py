@@ -88,7 +88,8 @@ class Downsample(nn.Module):
 class Network(nn.Module):
     """Stem, three stages of N cells with a residual down-block between them, BN, ReLU, pooling, linear.
 
-    `candidates` lists, for each edge, the operations that the network owns.
+    `candidates` lists, for each edge, the operations that the network owns. Drop-path counts the 3N cells; the
+    down-blocks are no cells.
     """
 
     def __init__(self, layers: Layers, candidates: Sequence[Sequence[str]], size: NetworkSize) -> None:
@@ -106,17 +107,22 @@ class Network(nn.Module):
                 self.downsamples.append(Downsample(layers, width // 2, width))
             self.stages.append(nn.ModuleList(SearchCell(layers, width, candidates) for _ in range(size.layers)))
         self.last_norm = layers.norm(4 * channels)
+        self.dropout = layers.dropout(3 * size.layers)
         self.classifier = nn.Linear(4 * channels, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
         """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
         plan = live_plan(arch, self.zero_in_zero_out)
-        features = self.stem(images)
+        features, number = self.stem(images), 0
         for stage, cells in enumerate(self.stages):
             if stage:
                 features = self.downsamples[stage - 1](features)
             for cell in cells:  # type: ignore[attr-defined]
-                features = cell(features, plan)
+                features, number = cell(features, plan), number + 1
+                if self.dropout is not None:
+                    features = self.dropout.drop_cell(features, number)
         pooled = F.relu(self.last_norm(features)).mean((2, 3))
+        if self.dropout is not None:
+            pooled = self.dropout.drop_features(pooled)
         logits: Tensor = self.classifier(pooled)
         return logits

@@ -1,0 +1,69 @@
+"""Dropout of super-nets: drop-path on the output of each cell, or dropout before the classifier; in training alone."""
+
+import re
+
+import torch
+from torch import Tensor, nn
+
+
+class Dropout(nn.Module):
+    """Zeroes values with a probability p and scales the others by 1/(1 - p), so that expectations stay.
+
+    `path` is the probability P that the last of `cells` cells is dropped for a sample. It rises in a line over the
+    cells, as in stochastic depth (Huang et al. 2016): cell i of L with P·i/L, i from 1. `features` is that of one
+    feature of the classifier's input. No parameters. In evaluation mode, thus in scoring and re-calibration, it is the
+    identity. In training it draws from `generator`, which the trainer seeds for each step; see `mask_generator`.
+    """
+
+    def __init__(self, path: float, features: float, cells: int) -> None:
+        super().__init__()
+        self.path, self.features, self.cells = path, features, cells
+        self.generator: torch.Generator | None = None
+
+    def drop_cell(self, output: Tensor, number: int) -> Tensor:
+        """The whole output (N, C, H, W) of cell `number`, from 1, of some samples is dropped."""
+        return self._drop(output, (len(output), 1, 1, 1), self.path * number / self.cells)
+
+    def drop_features(self, pooled: Tensor) -> Tensor:
+        """Single features (N, C) are dropped."""
+        return self._drop(pooled, tuple(pooled.shape), self.features)
+
+    def _drop(self, values: Tensor, shape: tuple[int, ...], probability: float) -> Tensor:
+        if not self.training or probability == 0:
+            return values
+        if self.generator is None:
+            raise ValueError(
+                "dropout in training without a generator: give it one by `mask_generator(network, device)`"
+            )
+        # Uniform numbers of one precision: on CPUs they are the same bits everywhere, unlike Bernoulli draws, and the
+        # mask does not depend on the network's precision.
+        drawn = torch.rand(shape, generator=self.generator, device=values.device, dtype=torch.float32)
+        return values * ((drawn >= probability).to(values.dtype) / (1 - probability))
+
+
+def mask_generator(network: nn.Module, device: torch.device) -> torch.Generator | None:
+    """A generator from which all dropout of a network draws; None if the network has none.
+
+    Passes draw in turn, so that each pass after a seed has masks of its own.
+    """
+    layers = [module for module in network.modules() if isinstance(module, Dropout)]
+    generator = torch.Generator(device) if layers else None
+    for layer in layers:
+        layer.generator = generator
+    return generator
+
+
+def probabilities(dropout: str) -> tuple[float, float]:
+    """(of drop-path, of dropout before the classifier) of a value of the factor: none, path-P or global-P, 0 < P < 1.
+
+    Raises ValueError for any other value.
+    """
+    if dropout == "none":
+        return 0.0, 0.0
+    found = re.fullmatch(r"(path|global)-(0?\.\d+)", dropout)
+    if found is None or float(found[2]) == 0:
+        raise ValueError(
+            f"dropout: found {dropout!r}; expected none, path-P or global-P with 0 < P < 1, such as path-0.1"
+        )
+    probability = float(found[2])
+    return (probability, 0.0) if found[1] == "path" else (0.0, probability)
