@@ -58,7 +58,7 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> list[dict[str, Any]]:
         """One row for each (arch_id, architecture), BN mode and part."""
-        rows, parts = [], list(self._batches)
+        rows, parts = [], self.scoring.splits
         for done, (arch_id, arch) in enumerate(archs, start=1):
             for mode in self.modes(network):
                 results = self.evaluate_parts(network, arch, mode, parts)
@@ -74,7 +74,7 @@ class Evaluator:
             row(arch_id, mode, part, float("nan"), float("nan"))
             for arch_id in arch_ids
             for mode in self.modes(network)
-            for part in self._batches
+            for part in self.scoring.splits
         ]
 
     def _measure(self, network: nn.Module, arch: Any, batches: list[tuple[Tensor, Tensor]]) -> tuple[float, float]:

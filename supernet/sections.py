@@ -21,6 +21,11 @@ BnModes = Annotated[
     Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
     AfterValidator(distinct),
 ]
+Splits = Annotated[
+    tuple[Literal["scoring", "test"], ...],
+    Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(distinct),
+]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 
@@ -150,9 +155,20 @@ class Scoring(Model):
         default=250,
         description="Images of a scored batch; part of the protocol, because `batch` depends on it.",
     )
+    splits: Splits = Field(
+        default=("scoring", "test"),
+        description="Images that are scored: `scoring`, on which architectures are ranked, and `test` beside it.",
+    )
     recalibration_batches: Positive = Field(
         default=4, description="Training batches from which `recalibrated` re-estimates the statistics."
     )
+
+    @field_validator("splits")
+    @classmethod
+    def _ranked(cls, splits: Splits) -> Splits:
+        if "scoring" not in splits:
+            raise PydanticCustomError("study", "architectures are ranked on `scoring`: it should be in the list")
+        return splits
 
 
 class Metrics(Model):

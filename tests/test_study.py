@@ -357,6 +357,10 @@ CASES = {
         _swap("size: 10", "size: 10\nscoring: {bn_modes: [batch, train]}"),
         "8: scoring.bn_modes.1: found 'train'; should be 'batch', 'tracked' or 'recalibrated'",
     ),
+    "nothing to rank on": (
+        _swap("pool:\n", "scoring: {splits: [test]}\npool:\n"),
+        "6: scoring.splits: found ['test']; architectures are ranked on `scoring`: it should be in the list",
+    ),
     "unknown data set": (
         _swap("name: digits", "name: cifar"),
         "4: data.name: found 'cifar'; should be 'digits', 'cifar10' or 'cifar10-jpeg'",
