@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from supernet.checkpoint import Checkpoint
 from supernet.data import Augmenter, Epoch, Images
 from supernet.errors import UserError
-from supernet.nn.dropout import mask_generator
+from supernet.nn.drawing import generator_for
 from supernet.paths import Group
 from supernet.progress import Progress
 from supernet.rng import torch_seed
@@ -91,7 +91,7 @@ class Trainer:
             foreach=True,
         )
         self.device = next(iter(self.parameters.values())).device
-        self.masks = mask_generator(network, self.device)
+        self.draws = generator_for(network, self.device)
         self.curve: list[dict[str, float]] = []
         self.passes = 0
         self._reset_sums()
@@ -126,9 +126,9 @@ class Trainer:
         images, labels = batch
         self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step)
         self.optimizer.zero_grad(set_to_none=True)
-        if self.masks is not None:
+        if self.draws is not None:
             # Seeded for each step, so that a training that goes on draws what it would have drawn.
-            self.masks.manual_seed(torch_seed(self.seed, "dropout", step))
+            self.draws.manual_seed(torch_seed(self.seed, "layers", step))
         for arch in group:
             logits = self.network(images, arch)
             loss = F.cross_entropy(logits, labels)

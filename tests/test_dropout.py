@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from supernet.checkpoint import Checkpoint
 from supernet.data import Augmenter
-from supernet.nn.dropout import Dropout, mask_generator
+from supernet.nn.drawing import generator_for
+from supernet.nn.dropout import Dropout
 from supernet.nn.layers import layers_for
 from supernet.paths import epoch_paths, passes_per_step
 from supernet.rng import torch_seed
@@ -40,7 +41,7 @@ def built(name: str, dropout: str, batch_norm: str = "affine+tracking") -> nn.Mo
 
 
 def seeded(dropout: Dropout, seed: int = 0) -> Dropout:
-    generator = mask_generator(dropout, CPU)
+    generator = generator_for(dropout, CPU)
     assert generator is not None
     generator.manual_seed(seed)
     return dropout
@@ -120,7 +121,7 @@ def test_a_network_in_training_follows_the_definition(name: str, dropout: str) -
     changed = []
     for number, arch in enumerate(architectures(SPACES[name], 3)):
         network, plain = built(name, dropout), built(name, "none")
-        generator = mask_generator(network, CPU)
+        generator = generator_for(network, CPU)
         assert generator is not None
         generator.manual_seed(number)
         expected_masks = masks(dropout, plain, SIZES[name].channels, arch, number)
@@ -151,7 +152,7 @@ def test_a_network_in_training_follows_the_definition(name: str, dropout: str) -
 def test_an_evaluation_is_the_one_without_and_draws_nothing(name: str, dropout: str) -> None:
     """The authors' drop-path stays on at evaluation. Here it is off, in re-calibration too."""
     network, plain = built(name, dropout), built(name, "none")
-    generator = mask_generator(network, CPU)
+    generator = generator_for(network, CPU)
     assert generator is not None
     before = generator.get_state()
     for arch in architectures(SPACES[name], 2):
@@ -176,12 +177,12 @@ def test_without_dropout_there_is_no_module_and_no_generator(name: str) -> None:
     standalone = space.build_standalone(arch, size.channels, size.layers, size.num_classes, size.in_channels)
     for network in (built(name, "none"), standalone):
         assert not any(isinstance(module, Dropout) for module in network.modules())
-        assert mask_generator(network, CPU) is None
+        assert generator_for(network, CPU) is None
 
 
 def test_training_without_a_generator_is_an_error() -> None:
     (arch,) = architectures(SPACES["nasbench201"], 1)[-1:]
-    with pytest.raises(ValueError, match="without a generator: give it one by `mask_generator"):
+    with pytest.raises(ValueError, match="without a generator: give the network one by `generator_for"):
         built("nasbench201", "path-0.5")(IMAGES, arch)
 
 

@@ -3,22 +3,23 @@
 import re
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from supernet.nn.drawing import Drawing
 
 
-class Dropout(nn.Module):
+class Dropout(Drawing):
     """Zeroes values with a probability p and scales the others by 1/(1 - p), so that expectations stay.
 
     `path` is the probability P that the last of `cells` cells is dropped for a sample. It rises in a line over the
     cells, as in stochastic depth (Huang et al. 2016): cell i of L with P·i/L, i from 1. `features` is that of one
     feature of the classifier's input. No parameters. In evaluation mode, thus in scoring and re-calibration, it is the
-    identity. In training it draws from `generator`, which the trainer seeds for each step; see `mask_generator`.
+    identity. In training it draws from `generator`, which the trainer seeds for each step; see `generator_for`.
     """
 
     def __init__(self, path: float, features: float, cells: int) -> None:
         super().__init__()
         self.path, self.features, self.cells = path, features, cells
-        self.generator: torch.Generator | None = None
 
     def drop_cell(self, output: Tensor, number: int) -> Tensor:
         """The whole output (N, C, H, W) of cell `number`, from 1, of some samples is dropped."""
@@ -31,26 +32,10 @@ class Dropout(nn.Module):
     def _drop(self, values: Tensor, shape: tuple[int, ...], probability: float) -> Tensor:
         if not self.training or probability == 0:
             return values
-        if self.generator is None:
-            raise ValueError(
-                "dropout in training without a generator: give it one by `mask_generator(network, device)`"
-            )
         # Uniform numbers of one precision: on CPUs they are the same bits everywhere, unlike Bernoulli draws, and the
         # mask does not depend on the network's precision.
-        drawn = torch.rand(shape, generator=self.generator, device=values.device, dtype=torch.float32)
+        drawn = torch.rand(shape, generator=self.drawn_from(), device=values.device, dtype=torch.float32)
         return values * ((drawn >= probability).to(values.dtype) / (1 - probability))
-
-
-def mask_generator(network: nn.Module, device: torch.device) -> torch.Generator | None:
-    """A generator from which all dropout of a network draws; None if the network has none.
-
-    Passes draw in turn, so that each pass after a seed has masks of its own.
-    """
-    layers = [module for module in network.modules() if isinstance(module, Dropout)]
-    generator = torch.Generator(device) if layers else None
-    for layer in layers:
-        layer.generator = generator
-    return generator
 
 
 def probabilities(dropout: str) -> tuple[float, float]:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet.nn.choice import Choice
+
 Statistics = Literal["batch", "tracked", "recalibrating", "recalibrated"]
 
 
@@ -35,8 +37,13 @@ class Norm(nn.Module):
         self.register_buffer("collected_mean", torch.zeros(channels), persistent=False)
         self.register_buffer("collected_var", torch.ones(channels), persistent=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, c, H, W) to the same shape, c at most the layer's channels."""
+    def forward(self, images: Tensor, choice: Choice | None = None) -> Tensor:
+        """(N, c, H, W) to the same shape, c at most the layer's channels.
+
+        `choice` says which scales and shifts the channels have, if not the first c; such a norm does not track.
+        """
+        if choice is not None:
+            return self._chosen(images, choice)
         if self.training or self.statistics == "batch":
             return self._normalise(images, *self._running(), batch=True, momentum=self.momentum)
         if self.statistics == "tracked":
@@ -46,6 +53,17 @@ class Norm(nn.Module):
         # The mean of the statistics of all batches seen so far, each with the same weight.
         self.collected += 1
         return self._normalise(images, self.collected_mean, self.collected_var, batch=True, momentum=1 / self.collected)
+
+    def _chosen(self, images: Tensor, choice: Choice) -> Tensor:
+        c = images.shape[1]
+        weight, bias = (None if values is None else choice.of(values, 0) for values in (self.weight, self.bias))
+        if self.training or self.statistics == "batch":
+            return F.batch_norm(images, None, None, weight, bias, True, 0.0, self.eps)
+        collecting = self.statistics == "recalibrating"
+        self.collected += collecting
+        momentum = 1 / self.collected if collecting else 0.0
+        mean, var = self.collected_mean[:c], self.collected_var[:c]
+        return F.batch_norm(images, mean, var, weight, bias, collecting, momentum, self.eps)
 
     def _running(self) -> tuple[Tensor | None, Tensor | None]:
         return (self.running_mean, self.running_var) if self.training else (None, None)
