@@ -1,9 +1,11 @@
 """The factory through which networks make their layers, so that a heuristic is switched on in one place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supernet.nn.conv import BlockConv, Conv
-from supernet.nn.norm import Norm
+from supernet.nn.kernels import share_kernels
+from supernet.nn.norm import ConfiguredNorm, Norm
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,19 @@ class Layers:
     op_placement: str = "edge"
     """edge or node."""
 
+    def __post_init__(self) -> None:
+        if self.wsbn and not (self.affine or self.tracking):
+            raise ValueError(
+                "wsbn: without affine and tracking a batch norm has nothing to specialise; use one of them"
+            )
+
     def norm(self, channels: int) -> Norm:
         """Batch norm over (N, channels, H, W)."""
         return Norm(channels, self.affine, self.tracking, self.bn_momentum)
+
+    def configured_norm(self, channels: int, configurations: int) -> ConfiguredNorm:
+        """One such norm for each input configuration of a position (WSBN)."""
+        return ConfiguredNorm(self.norm(channels) for _ in range(configurations))
 
     def conv(self, c_in: int, c_out: int, kernel: int, stride: int = 1) -> Conv:
         """Dense convolution, padded to keep the resolution at stride 1."""
@@ -36,6 +48,11 @@ class Layers:
     def block_conv(self, blocks: int, c_block: int, c_out: int, stride: int = 1) -> BlockConv:
         """1x1 convolution over a concatenation of which only some blocks may be present."""
         return BlockConv(blocks, c_block, c_out, stride)
+
+    def share_kernels(self, convs: Sequence[Conv]) -> None:
+        """Share the kernel among the convolutions of one position, where `ofa_kernel` asks for it."""
+        if self.ofa_kernel != "none":
+            share_kernels(convs, transform=self.ofa_kernel == "transform")
 
 
 def layers_for(
@@ -54,6 +71,8 @@ def layers_for(
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
         raise ValueError(f"batch_norm: found {batch_norm!r}; expected affine+tracking, affine, tracking or none")
+    _expect("ofa_kernel", ofa_kernel, ("none", "crop", "transform"))
+    _expect("op_placement", op_placement, ("edge", "node"))
     kind, _, probability = dropout.partition("-")
     return Layers(
         "affine" in parts,
@@ -65,3 +84,8 @@ def layers_for(
         float(probability) if kind == "global" else 0.0,
         op_placement,
     )
+
+
+def _expect(factor: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{factor}: found {value!r}; expected {', '.join(allowed[:-1])} or {allowed[-1]}")

@@ -62,6 +62,19 @@ class Norm(nn.Module):
         return F.batch_norm(images, mean, var, weight, bias, batch, momentum, self.eps)
 
 
+class ConfiguredNorm(nn.ModuleList):
+    """A norm for each input configuration of a position whose convolution they share (WSBN; paper, Sec. 3).
+
+    A module for each, not rows of one tensor, so that those which a path leaves out have no gradient, and with it no
+    weight decay and no momentum.
+    """
+
+    def forward(self, images: Tensor, configuration: int) -> Tensor:
+        """(N, c, H, W) to the same shape by the norm of that number."""
+        normalised: Tensor = self[configuration](images)
+        return normalised
+
+
 def norms(network: nn.Module) -> list[Norm]:
     """All norms of a network."""
     return [module for module in network.modules() if isinstance(module, Norm)]

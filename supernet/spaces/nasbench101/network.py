@@ -26,9 +26,9 @@ class Vertex(nn.Module):
 
     def __init__(self, layers: Layers, c_in: int, channels: int, operations: tuple[str, ...], project: bool) -> None:
         super().__init__()
-        self.operations = nn.ModuleDict(
-            {op: ConvNormReLU(layers, channels, channels, _KERNELS[op]) for op in operations if op in _KERNELS}
-        )
+        blocks = {op: ConvNormReLU(layers, channels, channels, _KERNELS[op]) for op in operations if op in _KERNELS}
+        layers.share_kernels([block.conv for block in blocks.values()])
+        self.operations = nn.ModuleDict(blocks)
         self.project = ConvNormReLU(layers, c_in, channels, 1) if project else None
 
     def forward(self, inputs: list[Tensor], cell_input: Tensor | None, operation: str, channels: int) -> Tensor:
