@@ -18,6 +18,9 @@ _EPOCHS = (100, 200, 300, 400)
 _PORTIONS = (0.25, 0.5, 0.75, 0.9)
 _BATCHES = (64, 128, 256, 512)
 _DROPOUTS = ("none", "path-0.1", "path-0.2", "global-0.1", "global-0.2")
+_CHANNELS = (
+    "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1"
+)  # fmt: skip
 _KERNELS = ("none", "crop", "transform")
 _WSBN = ("none", "per_input")
 _PLACEMENTS = ("node", "edge")
@@ -35,6 +38,7 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "train_portion": 0.75,
                 "batch_size": 256,
                 "channels": 128,
+                "dynamic_channels": "fixed-v2",
                 "ofa_kernel": "none",
                 "wsbn": "none",
                 "dropout": "none",
@@ -89,6 +93,7 @@ SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
                 "train_portion": _PORTIONS,
                 "batch_size": _BATCHES,
                 "channels": (128, 64, 32),
+                "dynamic_channels": _CHANNELS,
                 "ofa_kernel": _KERNELS,
                 "wsbn": _WSBN,
                 "dropout": _DROPOUTS,

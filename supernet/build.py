@@ -31,6 +31,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             ofa_kernel=setting.ofa_kernel or "none",
             wsbn=setting.wsbn or "none",
             dropout=setting.dropout or "none",
+            dynamic_channels=setting.dynamic_channels or "fixed-v2",
             op_placement=setting.op_placement or "edge",
         )
     return _placed(network, run.protocol, splits)

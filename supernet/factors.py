@@ -13,7 +13,7 @@ Scale = Literal["log", "linear", "category"]
 
 @dataclass(frozen=True)
 class Factor:
-    """One heuristic (paper, Sec. 3), the spaces that have it, and whether this version implements it."""
+    """One heuristic (paper, Sec. 3), and the spaces that have it."""
 
     name: str
     group: Group
@@ -21,7 +21,6 @@ class Factor:
     meaning: str
     scale: Scale
     spaces: tuple[str, ...] = SPACES
-    available: bool = True
 
 
 _FACTORS = (
@@ -44,7 +43,7 @@ _FACTORS = (
     Factor("channels", "low fidelity", "Channels",
            "channels of the first cell", "log"),
     Factor("dynamic_channels", "implementation", "Dynamic channels",
-           "how one weight serves several channel counts", "category", ("nasbench101",), available=False),
+           "how one weight serves several channel counts", "category", ("nasbench101",)),
     Factor("ofa_kernel", "implementation", "OFA kernel",
            "small kernels cropped from the largest one", "category"),
     Factor("wsbn", "implementation", "WSBN",
@@ -71,5 +70,5 @@ FACTORS: Mapping[str, Factor] = MappingProxyType({factor.name: factor for factor
 
 
 def factors_of(space: str) -> tuple[Factor, ...]:
-    """The factors that a space has and that this version implements, in the order of the paper's table."""
-    return tuple(factor for factor in _FACTORS if factor.available and space in factor.spaces)
+    """The factors that a space has, in the order of the paper's table."""
+    return tuple(factor for factor in _FACTORS if space in factor.spaces)

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS
 from supernet.model import Findings, Model, distinct
 
+DynamicChannels = Literal["fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1"]
 OfaKernel = Literal["none", "crop", "transform"]
 Wsbn = Literal["none", "per_input"]
 Dropout = Literal["none", "path-0.1", "path-0.2", "global-0.1", "global-0.2"]
@@ -112,6 +113,11 @@ class Setting(Model):
     )
     batch_size: BatchSize = Field(description="Images of a mini-batch.")
     channels: Count = Field(description="Channels of the first cell.")
+    dynamic_channels: Annotated[DynamicChannels | None, AfterValidator(_of_space)] = Field(
+        default=None,
+        description="What stands for c of C channels: the first, a random subset, or averages; of the kernels (v2), or "
+        "of the features of all (v1).",
+    )
     ofa_kernel: Annotated[OfaKernel | None, AfterValidator(_of_space)] = Field(
         default=None,
         description="Smaller kernels of a position are the centre of its largest (crop), or that times a learnt "
@@ -132,7 +138,7 @@ class Setting(Model):
     )
 
     @model_validator(mode="after")
-    def _something_to_specialise(self, info: ValidationInfo) -> Self:
+    def _together(self, info: ValidationInfo) -> Self:
         findings = Findings()
         if self.wsbn == "per_input" and self.batch_norm == "none":
             findings.add(
@@ -140,6 +146,14 @@ class Setting(Model):
             )
         if self.wsbn == "per_input" and self.op_placement == "edge":
             findings.add("op_placement is edge: each operation has one input, nothing to specialise", self.wsbn, "wsbn")
+        channels = self.dynamic_channels
+        if channels not in (None, "fixed-v2") and (self.wsbn == "per_input" or self.ofa_kernel != "none"):
+            findings.add(
+                "does not go together with wsbn or ofa_kernel: leave those at none", channels, "dynamic_channels"
+            )
+        if channels in ("shuffled-v2", "interpolation-v2") and self.batch_norm.endswith("tracking"):
+            message = "batch_norm tracks, but no channel has statistics of its own: use affine or none"
+            findings.add(message, channels, "dynamic_channels")
         findings.raise_all()
         return self
 

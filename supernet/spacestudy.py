@@ -141,7 +141,7 @@ class SpaceStudy(Model):
 
 
 def _known_factors(values: dict[str, Any], space: str, findings: Findings) -> dict[str, Any]:
-    """The values whose factor the space has and this version implements; an error for each other one."""
+    """The values whose factor the space has; an error for each other one."""
     allowed = [factor.name for factor in factors_of(space)]
     for name, value in values.items():
         # A setting has null for what its space lacks.
@@ -149,9 +149,7 @@ def _known_factors(values: dict[str, Any], space: str, findings: Findings) -> di
             continue
         if name not in FACTORS:
             message = f"unknown factor; {did_you_mean(name, allowed)}"
-        elif space not in FACTORS[name].spaces:
-            message = f"{space} does not have this factor; allowed here: {', '.join(allowed)}"
         else:
-            message = f"this factor is not implemented yet; allowed here: {', '.join(allowed)}"
+            message = f"{space} does not have this factor; allowed here: {', '.join(allowed)}"
         findings.add(message, value, name)
     return {name: value for name, value in values.items() if name in allowed}

@@ -229,7 +229,7 @@ def test_masks_are_addressed_by_seed_step_and_pass(seed: int) -> None:
     found, expected = note_masks(trainer), []
     trainer.run()
     for step in range(5):
-        generator = torch.Generator().manual_seed(torch_seed(seed, "dropout", step))
+        generator = torch.Generator().manual_seed(torch_seed(seed, "layers", step))
         for _ in range(3):
             draws = [torch.rand(8, 1, 1, 1, generator=generator).flatten() for _ in range(3)]
             expected.append([(u >= p).tolist() for u, p in zip(draws, (0.5 / 3, 1.0 / 3, 0.5), strict=True)])

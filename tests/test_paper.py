@@ -207,7 +207,7 @@ def test_factors_table_lists_all_fourteen_and_calls_the_grid_recalled(mini: Resu
     assert table["factor"].nunique() == 14
     states = table.set_index(["factor", "space"])["status"]
     assert states["wsbn", "nasbench201"] == "not in this space"
-    assert states["dynamic_channels", "nasbench101"] == "not yet available"
+    assert states["dynamic_channels", "nasbench101"] == "not swept"
     assert states["epochs", "darts"] == "in study"
     assert states["layers", "darts"] == "not swept"
     assert "recalled, not published" in (tmp_path / "factors.tex").read_text(encoding="utf-8")
@@ -352,7 +352,7 @@ def test_a_table_of_diverged_runs_has_words_for_numbers(lost: Results, tmp_path:
 def test_factors_that_cannot_be_drawn_are_user_errors(one: Results, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no such figure in this study; expected one of .*epochs.*weight_decay"):
         catalogue.make_figure("learning_rate", one, tmp_path / "f")
-    with pytest.raises(UserError, match="not available yet"):
+    with pytest.raises(UserError, match="has no results that sweep it"):
         catalogue.make_table("dynamic_channels", one, tmp_path / "t")
     with pytest.raises(UserError, match="no such table"):
         catalogue.make_table("factor", one, tmp_path / "t")

@@ -15,7 +15,6 @@ from supernet.study import BatchNorm, Data, PathSampling, Pool, Run, Setting, Sp
 
 MINI = Path(__file__).parent / "studies" / "mini.yaml"
 ALLOWED = ", ".join(factor.name for factor in factors_of("nasbench201"))
-ALLOWED101 = ", ".join(factor.name for factor in factors_of("nasbench101"))
 # Line numbers in the cases below count from `study: case` as line 1.
 BASE = """\
 study: case
@@ -161,14 +160,16 @@ CASES = {
         _baseline("colour: 3"),
         f"13: {S201}.baseline.colour: found 3; unknown factor; allowed here: {ALLOWED}",
     ),
-    "factor that is not available yet": (
+    "channels that have no statistics": (
         _swap(
             "layers: 3, epochs: 20, train_portion: 0.75}\n  nasbench201:",
             "layers: 3, epochs: 20, train_portion: 0.75}\n    baseline: {train_portion: 0.75}\n"
-            "    sweep: {dynamic_channels: [fixed]}\n  nasbench201:",
-        ),
-        "12: spaces.nasbench101.sweep.dynamic_channels: found ['fixed']; this factor is not implemented yet; "
-        f"allowed here: {ALLOWED101}",
+            "    sweep: {dynamic_channels: [fixed-v2, shuffled-v2], batch_norm: [affine, tracking]}\n"
+            "    seeds: [0]\n  nasbench201:",
+        ).replace("baseline: {train_portion: 0.75}\n    sweep: {dyn", "baseline: {train_portion: 0.75, "
+        "batch_norm: tracking}\n    sweep: {dyn"),
+        "12: spaces.nasbench101.sweep.dynamic_channels.1: found 'shuffled-v2'; with the baseline's other values: "
+        "batch_norm tracks, but no channel has statistics of its own: use affine or none",
     ),
     "value of a factor that has names": (
         _sweep("dropout: [0.1]"),

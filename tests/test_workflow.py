@@ -48,7 +48,15 @@ class TestFinishedStudy:
     def test_every_target_exists_and_is_not_empty(self, finished: Path) -> None:
         results = finished / "results" / "smoke"
         figures = {"kdt_vs_skdt", "accuracy_vs_final", "search", "learning_rate", "epochs", "batch_norm"}
-        for name in figures | {"path_sampling", "weight_decay", "ofa_kernel", "wsbn", "dropout", "op_placement"}:
+        for name in figures | {
+            "path_sampling",
+            "weight_decay",
+            "ofa_kernel",
+            "wsbn",
+            "dropout",
+            "op_placement",
+            "dynamic_channels",
+        }:
             for suffix in (".pdf", ".png", ".csv", ".md"):
                 assert (results / "figures" / name).with_suffix(suffix).stat().st_size > 0
         for name in ("spaces", "factors", "search", "learning_rate", "weight_decay"):

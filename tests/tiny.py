@@ -25,12 +25,12 @@ SIZES = {
 }
 
 
-def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int = 0) -> nn.Module:
+def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int = 0, **heuristics: str) -> nn.Module:
     """A small super-net in double precision with random norms."""
     size = SIZES[space.name]
     torch.manual_seed(seed)
     network = space.build_supernet(
-        size.channels, size.layers, size.num_classes, size.in_channels, batch_norm=batch_norm
+        size.channels, size.layers, size.num_classes, size.in_channels, batch_norm=batch_norm, **heuristics
     )
     return randomised(network.double(), seed)
 

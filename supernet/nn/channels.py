@@ -8,9 +8,9 @@ A kernel has C_in inputs and C_out outputs, an architecture needs c_in and c_out
 - `interpolation`: averages of neighbours, those of adaptive average pooling, as a product with a fixed matrix
   (pooling itself has no deterministic backward pass on CUDA).
 
-In version 2 this is applied to the kernel and to the batch norm's parameters. In version 1 the layer is computed for all
-outputs, with the first c_in inputs, and the choice is made among its output features. `fixed` gives the same function in both;
-they differ in what they compute and, where batch norm tracks, in which statistics they update.
+In version 2 this is applied to the kernel and to the batch norm's parameters. In version 1 the layer is computed for
+all outputs, with the first c_in inputs, and the choice is made among its output features. `fixed` gives the same
+function in both; they differ in what they compute and, where batch norm tracks, in which statistics they update.
 """
 
 import torch

@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Choice:
-    """Entries to take, (c,) numbers, or a (c, C) matrix that averages C entries to c; all of them if neither is given."""
+    """Entries to take, (c,) numbers, or a (c, C) matrix that averages C entries to c; all of them without either."""
 
     indices: Tensor | None = None
     matrix: Tensor | None = None
@@ -20,7 +20,8 @@ class Choice:
         if self.matrix is None:
             return values
         matrix = self.matrix.to(values.device, values.dtype)
-        return torch.tensordot(values, matrix, dims=([dimension], [1])).movedim(-1, dimension)
+        averaged: Tensor = torch.tensordot(values, matrix, dims=([dimension], [1]))
+        return averaged.movedim(-1, dimension)
 
 
 def averages(channels: int, count: int) -> Tensor:

@@ -12,7 +12,8 @@ from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
 class Conv(nn.Module):
     """A convolution without bias whose kernel is sliced to the channels that are asked for.
 
-    Stand-alone networks ask for all of them, which slices nothing. He initialisation by fan-out.
+    Stand-alone networks ask for all of them, which slices nothing. He initialisation by fan-out. With `take_kernel`
+    the kernel comes from another module.
     """
 
     def __init__(
@@ -27,14 +28,29 @@ class Conv(nn.Module):
             raise ValueError(f"a depthwise convolution keeps its channels, got {c_in} and {c_out}")
         self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, kernel, kernel))
         nn.init.normal_(self.weight, std=math.sqrt(2 / (kernel * kernel * (1 if depthwise else c_out))))
+        self.source: nn.Module | None = None
+
+    def take_kernel(self, source: nn.Module) -> None:
+        """Own no weight any more: `source(c_in, c_out)` gives the kernel, as `kernels` does."""
+        self.register_parameter("weight", None)
+        self.source = source
+
+    def kernels(self, c_in: int, c_out: int) -> Tensor:
+        """The kernel of the first channels: (c_out, c_in, k, k), or (c_out, 1, k, k) if depthwise."""
+        weight: Tensor
+        if self.source is not None:
+            weight = self.source(c_in, c_out)
+        elif c_out == self.c_out and c_in == self.c_in:
+            weight = self.weight
+        else:
+            weight = self.weight[:c_out] if self.depthwise else self.weight[:c_out, :c_in]
+        return weight
 
     def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
         """(N, c, H, W) to (N, c_out, H', W'): the first c input and c_out output channels of the kernel."""
-        weight: Tensor = self.weight
         c_in = images.shape[1]
         c_out = (c_in if self.depthwise else self.c_out) if c_out is None else c_out
-        if c_out != self.c_out or c_in != self.c_in:
-            weight = weight[:c_out] if self.depthwise else weight[:c_out, :c_in]
+        weight = self.kernels(c_in, c_out)
         stride, dilation, padding = self.stride, self.dilation, self.padding
         if stride == 2 and (self.kernel == 1 or dilation == 2):
             # Only every second pixel meets the kernel: the same sums without the stride and the dilation.

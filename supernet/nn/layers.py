@@ -1,10 +1,16 @@
 """The factory through which networks make their layers, so that a heuristic is switched on in one place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.conv import BlockConv, Conv
 from supernet.nn.dropout import Dropout, probabilities
+from supernet.nn.kernels import share_kernels
 from supernet.nn.norm import ConfiguredNorm, Norm
+
+DYNAMIC_CHANNELS = ("fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1")
+PLAIN_CHANNELS = "fixed-v2"
 
 
 @dataclass(frozen=True)
@@ -21,12 +27,28 @@ class Layers:
     global_dropout: float = 0.0
     op_placement: str = "edge"
     """edge or node."""
+    dynamic_channels: str = PLAIN_CHANNELS
+    """Kind and version."""
 
     def __post_init__(self) -> None:
         if self.wsbn and not (self.affine or self.tracking):
             raise ValueError(
                 "wsbn: without affine and tracking a batch norm has nothing to specialise; use one of them"
             )
+        if not self.plain_channels and (self.wsbn or self.ofa_kernel != "none"):
+            raise ValueError(
+                f"dynamic_channels: {self.dynamic_channels} does not go together with wsbn or with ofa_kernel"
+            )
+        if self.tracking and self.dynamic_channels in ("shuffled-v2", "interpolation-v2"):
+            raise ValueError(
+                f"dynamic_channels: {self.dynamic_channels} mixes channels before the batch norm: with tracking "
+                "no channel has statistics of its own; use affine or none"
+            )
+
+    @property
+    def plain_channels(self) -> bool:
+        """Whether an architecture simply has the first channels of every weight."""
+        return self.dynamic_channels == PLAIN_CHANNELS
 
     def norm(self, channels: int) -> Norm:
         """Batch norm over (N, channels, H, W)."""
@@ -42,6 +64,13 @@ class Layers:
             return None
         return Dropout(self.path_dropout, self.global_dropout, cells)
 
+    def dynamic(self, c_in: int, c_out: int, kernel: int) -> DynamicConvNormReLU | None:
+        """Convolution, norm and ReLU with dynamic channels; None where the first channels are simply sliced."""
+        if self.plain_channels:
+            return None
+        kind, _, version = self.dynamic_channels.partition("-")
+        return DynamicConvNormReLU(self.conv(c_in, c_out, kernel), self.norm(c_out), kind, version)
+
     def conv(self, c_in: int, c_out: int, kernel: int, stride: int = 1) -> Conv:
         """Dense convolution, padded to keep the resolution at stride 1."""
         return Conv(c_in, c_out, kernel, stride)
@@ -54,6 +83,11 @@ class Layers:
         """1x1 convolution over a concatenation of which only some blocks may be present."""
         return BlockConv(blocks, c_block, c_out, stride)
 
+    def share_kernels(self, convs: Sequence[Conv]) -> None:
+        """Share the kernel among the convolutions of one position, where `ofa_kernel` asks for it."""
+        if self.ofa_kernel != "none":
+            share_kernels(convs, transform=self.ofa_kernel == "transform")
+
 
 def layers_for(
     batch_norm: str,
@@ -62,17 +96,21 @@ def layers_for(
     wsbn: str = "none",
     dropout: str = "none",
     op_placement: str = "edge",
+    dynamic_channels: str = "fixed-v2",
 ) -> Layers:
     """The factory for values of the factors of these names; those that change nothing are the defaults.
 
     `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
-    per_input; `dropout` none, path-P or global-P; `op_placement` edge or node. ValueError for any other value.
+    per_input; `dropout` none, path-P or global-P; `op_placement` edge or node;
+    `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2. ValueError for any other value.
     """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
         raise ValueError(f"batch_norm: found {batch_norm!r}; expected affine+tracking, affine, tracking or none")
-    if wsbn not in ("none", "per_input"):
-        raise ValueError(f"wsbn: found {wsbn!r}; expected none or per_input")
+    _expect("ofa_kernel", ofa_kernel, ("none", "crop", "transform"))
+    _expect("wsbn", wsbn, ("none", "per_input"))
+    _expect("op_placement", op_placement, ("edge", "node"))
+    _expect("dynamic_channels", dynamic_channels, DYNAMIC_CHANNELS)
     path, before_classifier = probabilities(dropout)
     return Layers(
         "affine" in parts,
@@ -83,4 +121,10 @@ def layers_for(
         path,
         before_classifier,
         op_placement,
+        dynamic_channels,
     )
+
+
+def _expect(factor: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{factor}: found {value!r}; expected {', '.join(allowed[:-1])} or {allowed[-1]}")

@@ -135,12 +135,10 @@ def summary(results: Results, space: str, setting: str, metric: str, reading: Re
 def swept_spaces(results: Results, factor: str) -> tuple[str, ...]:
     """Measured spaces that sweep a factor.
 
-    Raises UserError for an unknown or unavailable one, or if no space sweeps it.
+    Raises UserError for an unknown one, or if no space sweeps it.
     """
     if factor not in FACTORS:
         raise UserError(f"{factor}: no such factor; expected one of {', '.join(FACTORS)}")
-    if not FACTORS[factor].available:
-        raise UserError(f"{factor}: this factor is not available yet, so that no study can sweep it")
     spaces = tuple(space for space in results.spaces if factor in results.study.spaces[space].sweep)
     if not spaces:
         swept = ", ".join(results.study.factors()) or "none"

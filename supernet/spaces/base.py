@@ -117,6 +117,7 @@ class Space(ABC, Generic[Arch]):
         wsbn: str = "none",
         dropout: str = "none",
         op_placement: str = "edge",
+        dynamic_channels: str = "fixed-v2",
     ) -> nn.Module:
         """The shared-weight network of the space, called as `net(images, arch)`.
 
@@ -127,7 +128,8 @@ class Space(ABC, Generic[Arch]):
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
         momentum = bn_momentum or self.bn_momentum
-        return self.network(layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement), None, size)
+        make = layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels)
+        return self.network(make, None, size)
 
     @overload
     def sample(self, rng: np.random.Generator, law: str = ..., count: None = None) -> Arch: ...

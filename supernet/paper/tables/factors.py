@@ -30,7 +30,6 @@ def make(results: Results, out_stem: Path) -> None:
             "recalled and bracketed by public code, not published numbers.",
             "A space that does not stand beside a factor does not have it, or is not part of the study.",
         ),
-        notes=("Not yet available: the factor is part of the paper but not of this version.",),
         group="Group",
         left=frozenset({"Factor", "Baseline"}),
         widths={"Spaces": "1.2in", SWEPT: "1.25in", GRID: "1.9in"},
@@ -43,12 +42,12 @@ def _merged(study: Study, factor: Factor) -> list[dict[str, str]]:
     spaces_of: dict[tuple[str, str, str], list[str]] = {}
     for space in factor.spaces:
         entry = _entry(study, factor, space)
-        if entry["status"] in {"in study", "not swept", "not yet available"}:
+        if entry["status"] in {"in study", "not swept"}:
             spaces_of.setdefault((entry["baseline"], entry["swept"], entry["grid"]), []).append(space)
     rows = []
     for position, ((baseline, swept, grid), spaces) in enumerate(spaces_of.items()):
         names = "all" if tuple(spaces) == SPACES else ", ".join(SPACE_NAMES[space] for space in spaces)
-        shown = swept or ("not yet available" if not factor.available else "not swept")
+        shown = swept or "not swept"
         label = factor.label if position == 0 else ""
         cells = {"Spaces": names, "Baseline": baseline or ABSENT, SWEPT: shown, GRID: grid or ABSENT}
         rows.append({"Group": factor.group.capitalize(), "Factor": label, **cells})
@@ -64,7 +63,7 @@ def _entry(study: Study, factor: Factor, space: str) -> dict[str, Any]:
         "status": _status(study, factor, space),
     }
     baseline = swept = grid = ""
-    if factor.available and space in factor.spaces:
+    if space in factor.spaces:
         grid = f"{value_name(BASELINES[space][factor.name])} : {_values(SWEEPS[space][factor.name])}"
         if space in study.spaces:
             inside = study.spaces[space]
@@ -76,8 +75,6 @@ def _entry(study: Study, factor: Factor, space: str) -> dict[str, Any]:
 def _status(study: Study, factor: Factor, space: str) -> str:
     if space not in factor.spaces:
         return "not in this space"
-    if not factor.available:
-        return "not yet available"
     if space not in study.spaces:
         return "space not in study"
     return "in study" if factor.name in study.spaces[space].sweep else "not swept"

@@ -49,9 +49,17 @@ class Darts(Space[Genotype]):
         return sampling.fair_groups(rng, count)
 
     def network(self, make: Layers, own: Genotype | None, size: NetworkSize) -> nn.Module:
-        """`layers` cells in all; each pair of node and input state owns its operations. No auxiliary head."""
+        """`layers` cells in all; each pair of node and input state owns its operations, or each node two sets.
+
+        No auxiliary head. ValueError with dynamic channels, or with `wsbn` where every operation of the super-net has
+        one input.
+        """
         from supernet.spaces.darts.network import Network
 
+        if not make.plain_channels:
+            raise ValueError(f"dynamic_channels: found {make.dynamic_channels}; DARTS lacks this factor")
+        if make.wsbn and own is None and make.op_placement != "node":
+            raise ValueError("wsbn: with op_placement edge each DARTS operation has one input; use op_placement node")
         return Network(make, own, size)
 
     def count(self, arch: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm
-from supernet.nn.conv import block_columns
+from supernet.nn.conv import Conv, block_columns
 from supernet.nn.layers import Layers
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
@@ -26,47 +26,66 @@ from supernet.spaces.darts.encoding import (
 
 
 class Separable(nn.Module):
-    """Depthwise and pointwise convolution, batch norm, of an activated input. C·k² + C² + 2C parameters."""
+    """Depthwise and pointwise convolution, batch norm, of an activated input. C·k² + C² + 2C parameters.
 
-    def __init__(self, layers: Layers, channels: int, kernel: int, stride: int, dilation: int) -> None:
+    With `configurations`, here and below, that many norms after the one convolution: a call says which.
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        channels: int,
+        kernel: int,
+        stride: int,
+        dilation: int,
+        configurations: int | None = None,
+    ) -> None:
         super().__init__()
         self.depthwise = layers.depthwise(channels, kernel, stride, dilation)
         self.pointwise = layers.conv(channels, channels, 1)
-        self.norm = layers.norm(channels)
+        self.norm = (
+            layers.norm(channels) if configurations is None else layers.configured_norm(channels, configurations)
+        )
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, configuration: int | None = None) -> Tensor:
         """(N, C, H, W) to (N, C, H/stride, W/stride)."""
-        normalised: Tensor = self.norm(self.pointwise(self.depthwise(images)))
+        value = self.pointwise(self.depthwise(images))
+        normalised: Tensor = self.norm(value) if configuration is None else self.norm(value, configuration)
         return normalised
 
 
 class SeparableTwice(nn.Module):
     """Two separable convolutions with a ReLU between them: `sep_conv`."""
 
-    def __init__(self, layers: Layers, channels: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self, layers: Layers, channels: int, kernel: int, stride: int, configurations: int | None = None
+    ) -> None:
         super().__init__()
-        self.first = Separable(layers, channels, kernel, stride, 1)
-        self.second = Separable(layers, channels, kernel, 1, 1)
+        self.first = Separable(layers, channels, kernel, stride, 1, configurations)
+        self.second = Separable(layers, channels, kernel, 1, 1, configurations)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, configuration: int | None = None) -> Tensor:
         """(N, C, H, W) to (N, C, H/stride, W/stride)."""
-        value: Tensor = self.second(F.relu(self.first(images)))
+        value: Tensor = self.second(F.relu(self.first(images, configuration)), configuration)
         return value
 
 
 class FactorizedReduce(nn.Module):
     """Halves the resolution by two 1x1 convolutions on shifted grids; the input is already activated."""
 
-    def __init__(self, layers: Layers, blocks: int, c_block: int, c_out: int) -> None:
+    def __init__(
+        self, layers: Layers, blocks: int, c_block: int, c_out: int, configurations: int | None = None
+    ) -> None:
         super().__init__()
         self.even = layers.block_conv(blocks, c_block, c_out // 2, stride=2)
         self.odd = layers.block_conv(blocks, c_block, c_out - c_out // 2, stride=2)
-        self.norm = layers.norm(c_out)
+        self.norm = layers.norm(c_out) if configurations is None else layers.configured_norm(c_out, configurations)
 
-    def forward(self, images: Tensor, present: tuple[int, ...] = (0,)) -> Tensor:
+    def forward(self, images: Tensor, present: tuple[int, ...] = (0,), configuration: int | None = None) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
         halves = [self.even(images, present), self.odd(images[:, :, 1:, 1:], present)]
-        normalised: Tensor = self.norm(torch.cat(halves, dim=1))
+        value = torch.cat(halves, dim=1)
+        normalised: Tensor = self.norm(value) if configuration is None else self.norm(value, configuration)
         return normalised
 
 
@@ -84,16 +103,37 @@ class Project(nn.Module):
         return normalised
 
 
-def make_operation(layers: Layers, operation: str, channels: int, stride: int) -> nn.Module | None:
+def make_operation(
+    layers: Layers, operation: str, channels: int, stride: int, configurations: int | None = None
+) -> nn.Module | None:
     """The module of an operation; None where it has no weights."""
     if operation in CONVOLUTIONS:
         kernel = int(operation[-1])
         if operation.startswith("sep"):
-            return SeparableTwice(layers, channels, kernel, stride)
-        return Separable(layers, channels, kernel, stride, 2)
+            return SeparableTwice(layers, channels, kernel, stride, configurations)
+        return Separable(layers, channels, kernel, stride, 2, configurations)
     if operation == SKIP and stride == 2:
-        return FactorizedReduce(layers, 1, channels, channels)
+        return FactorizedReduce(layers, 1, channels, channels, configurations)
     return None
+
+
+def make_operations(layers: Layers, channels: int, stride: int, configurations: int | None) -> dict[str, nn.Module]:
+    """The operations of one position of a super-net that have weights.
+
+    Operations of one kind can share their depthwise kernels (`ofa_kernel`): those of `sep_conv` both of them.
+    Pointwise convolutions and norms stay an operation's own: the kernel is all that a smaller one can be cropped from.
+    """
+    made = {operation: make_operation(layers, operation, channels, stride, configurations) for operation in OPERATIONS}
+    modules = {operation: module for operation, module in made.items() if module is not None}
+    for kind in ("sep_conv", "dil_conv"):
+        of_kind = [_depthwise(module) for operation, module in modules.items() if operation.startswith(kind)]
+        for convs in zip(*of_kind, strict=True):
+            layers.share_kernels(convs)
+    return modules
+
+
+def _depthwise(module: nn.Module) -> list[Conv]:
+    return [layer for layer in module.modules() if isinstance(layer, Conv) and layer.depthwise]
 
 
 class SearchCell(nn.Module):
@@ -102,6 +142,11 @@ class SearchCell(nn.Module):
     A super-net cell (`own` is None) owns all operations of each pair of node and input state; a stand-alone
     cell owns one module for each of its eight edges, so that two equal edges of a node have weights of their
     own, as in the benchmark.
+
+    With the operations on nodes, a super-net's node owns two sets of them: one for the outputs of the cells
+    before (states 0 and 1) and one for the nodes of this cell. One set would not do: in reduction cells the
+    first have a stride, and a skip with stride has weights. It is also how NASBench-201 divides them: the
+    cell's input and the rest. With WSBN, the operations of a set have one norm for each state it serves.
     """
 
     def __init__(
@@ -115,16 +160,24 @@ class SearchCell(nn.Module):
     ) -> None:
         """`sources` gives (blocks, channels of a block) of the outputs of the two cells before."""
         super().__init__()
-        self.reduction, self.standalone = reduction, own is not None
+        self.reduction, self.standalone, self.on_nodes = reduction, own is not None, layers.op_placement == "node"
+        self.wsbn = layers.wsbn and own is None
         self.zero_in_zero_out = not layers.affine and not layers.tracking
         before = FactorizedReduce if reduced_before else Project
         self.project0 = before(layers, *sources[0], channels)
         self.project1 = Project(layers, *sources[1], channels)
         self.operations = nn.ModuleDict()
-        for number, operation, state in _all_edges() if own is None else _own_edges(own):
-            module = make_operation(layers, operation, channels, self._stride(state))
-            if module is not None:
-                self.operations[self._name(number, operation, state)] = module
+        if own is None:
+            for node, states in _positions(layers.op_placement):
+                configurations = len(states) if self.wsbn else None
+                owned = make_operations(layers, channels, self._stride(states[0]), configurations)
+                for operation, module in owned.items():
+                    self.operations[self._name(2 * node, operation, states[0])] = module
+        else:
+            for number, (operation, state) in enumerate(own.edges):
+                single = make_operation(layers, operation, channels, self._stride(state))
+                if single is not None:
+                    self.operations[self._name(number, operation, state)] = single
 
     def forward(
         self, before: Tensor, last: Tensor, cell: Cell, present: tuple[tuple[int, ...], tuple[int, ...]]
@@ -149,11 +202,17 @@ class SearchCell(nn.Module):
             return states[state]
         if state not in activated:
             activated[state] = F.relu(states[state])
-        value: Tensor = self.operations[self._name(number, operation, state)](activated[state])
+        # The states that share a module: 0 and 1, or 2 and those after it.
+        configuration = (state if state < 2 else state - 2) if self.wsbn else None
+        module = self.operations[self._name(number, operation, state)]
+        value: Tensor = module(activated[state], configuration=configuration)
         return value
 
     def _name(self, number: int, operation: str, state: int) -> str:
-        return f"edge{number}_{operation}" if self.standalone else f"node{number // 2}_from{state}_{operation}"
+        if self.standalone:
+            return f"edge{number}_{operation}"
+        source = state if not self.on_nodes else "_cells" if state < 2 else "_nodes"
+        return f"node{number // 2}_from{source}_{operation}"
 
     def _stride(self, state: int) -> int:
         return 2 if self.reduction and state < 2 else 1
@@ -164,13 +223,12 @@ class SearchCell(nn.Module):
         return like.new_zeros(n, c, (height + stride - 1) // stride, (width + stride - 1) // stride)
 
 
-def _all_edges() -> list[Edge]:
-    pairs = [(node, state) for node in range(NODES) for state in range(2 + node)]
-    return [(2 * node, operation, state) for node, state in pairs for operation in OPERATIONS]
-
-
-def _own_edges(cell: Cell) -> list[Edge]:
-    return [(number, operation, state) for number, (operation, state) in enumerate(cell.edges)]
+def _positions(op_placement: str) -> list[tuple[int, tuple[int, ...]]]:
+    """Nodes, and the input states whose edges to them share their operations."""
+    if op_placement == "edge":
+        return [(node, (state,)) for node in range(NODES) for state in range(2 + node)]
+    nodes = [(node, tuple(range(2, 2 + node))) for node in range(1, NODES)]
+    return [(node, (0, 1)) for node in range(NODES)] + nodes
 
 
 class Network(nn.Module):

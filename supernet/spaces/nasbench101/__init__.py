@@ -54,6 +54,8 @@ class NASBench101(Space[Cell]):
         """`layers` cells in three stacks; every vertex owns its operations and an input projection."""
         from supernet.spaces.nasbench101.network import Network
 
+        if make.op_placement != "edge":
+            raise ValueError(f"op_placement: found {make.op_placement!r}; NASBench-101 lacks this factor")
         return Network(make, own, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNormReLU
+from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.layers import Layers
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench101.encoding import (
@@ -37,14 +38,11 @@ class Vertex(nn.Module):
         configurations: int | None = None,
     ) -> None:
         super().__init__()
-        self.operations = nn.ModuleDict(
-            {
-                op: ConvNormReLU(layers, channels, channels, _KERNELS[op], configurations)
-                for op in operations
-                if op in _KERNELS
-            }
-        )
-        self.project = ConvNormReLU(layers, c_in, channels, 1) if project else None
+        kernels = {op: _KERNELS[op] for op in operations if op in _KERNELS}
+        blocks = {op: _block(layers, channels, channels, kernel, configurations) for op, kernel in kernels.items()}
+        layers.share_kernels([block.conv for block in blocks.values()])
+        self.operations = nn.ModuleDict(blocks)
+        self.project = _block(layers, c_in, channels, 1) if project else None
 
     def forward(
         self,
@@ -63,6 +61,14 @@ class Vertex(nn.Module):
             return F.max_pool2d(total, 3, 1, 1)
         value: Tensor = self.operations[operation](total, channels, configuration)
         return value
+
+
+def _block(
+    layers: Layers, c_in: int, channels: int, kernel: int, configurations: int | None = None
+) -> ConvNormReLU | DynamicConvNormReLU:
+    """Convolution, norm and ReLU that are called for some of their channels."""
+    dynamic = layers.dynamic(c_in, channels, kernel)
+    return ConvNormReLU(layers, c_in, channels, kernel, configurations) if dynamic is None else dynamic
 
 
 class SearchCell(nn.Module):

@@ -51,9 +51,18 @@ class NASBench201(Space[Cell]):
         return [tuple(Cell(tuple(operations)) for operations in group) for group in groups]
 
     def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
-        """N = `layers` cells in each of three stages; every edge owns its operations."""
+        """N = `layers` cells in each of three stages; every edge owns its operations, or every node.
+
+        ValueError with `wsbn` or dynamic channels, or for a stand-alone network with operations on nodes.
+        """
         from supernet.spaces.nasbench201.network import Network
 
+        if make.wsbn:
+            raise ValueError("wsbn: found per_input; NASBench-201 lacks this factor")
+        if not make.plain_channels:
+            raise ValueError(f"dynamic_channels: found {make.dynamic_channels}; NASBench-201 lacks this factor")
+        if own is not None and make.op_placement != "edge":
+            raise ValueError("op_placement: the edges of a stand-alone network own their operations")
         candidates = [OPERATIONS] * len(EDGES) if own is None else [(op,) for op in own.operations]
         return Network(make, candidates, size)
 

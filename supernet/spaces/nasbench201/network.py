@@ -22,15 +22,22 @@ from supernet.spaces.nasbench201.encoding import (
 
 _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 
+# Owner of the operations of each edge. On nodes, the edges that enter a node and do not leave the cell input have one
+# owner (paper, "operation on node or edge"). Only 1→3 and 2→3 are two such edges of one node.
+_OWNERS = {"edge": (0, 1, 2, 3, 4, 5), "node": (0, 1, 2, 3, 4, 4)}
+
 
 class SearchCell(nn.Module):
-    """Four nodes; each edge owns the candidate operations that have weights: C²k² + 2C parameters each."""
+    """Four nodes; each edge owns the candidate operations that have weights: C²k² + 2C parameters each.
+
+    With the operations on nodes, the last two edges share those of the first of them.
+    """
 
     def __init__(self, layers: Layers, channels: int, candidates: Sequence[Sequence[str]]) -> None:
         super().__init__()
+        self.owners = _OWNERS[layers.op_placement]
         self.edges = nn.ModuleList(
-            nn.ModuleDict({op: ConvNorm(layers, channels, channels, _KERNELS[op]) for op in ops if op in _KERNELS})
-            for ops in candidates
+            _operations(layers, channels, candidates[owner]) for owner in range(1 + max(self.owners))
         )
 
     def forward(self, images: Tensor, plan: Plan) -> Tensor:
@@ -65,8 +72,14 @@ class SearchCell(nn.Module):
         relu = activated[source]
         if relu is None:
             relu = activated[source] = F.relu(value)
-        convolved: Tensor = self.edges[number][operation](relu)  # type: ignore[index]
+        convolved: Tensor = self.edges[self.owners[number]][operation](relu)  # type: ignore[index]
         return convolved
+
+
+def _operations(layers: Layers, channels: int, candidates: Sequence[str]) -> nn.ModuleDict:
+    operations = {op: ConvNorm(layers, channels, channels, _KERNELS[op]) for op in candidates if op in _KERNELS}
+    layers.share_kernels([block.conv for block in operations.values()])
+    return nn.ModuleDict(operations)
 
 
 class Downsample(nn.Module):
