@@ -42,8 +42,8 @@ def test_tables_and_data_sets_are_those_that_were_published(sources: Sources) ->
         "nasbench_macro",
     ]
     assert list(sources.datasets) == ["cifar10", "cifar10-jpeg"]
-    assert [form.form for form in sources.table("nasbench101").forms] == ["nasgraph_csv", "tfrecord", "mirror"]
-    assert sources.table("nasbench101").forms[1].file == "nasbench101-tfrecord"
+    assert [form.form for form in sources.table("nasbench101").forms] == ["tfrecord", "nasgraph_csv", "mirror"]
+    assert sources.table("nasbench101").forms[0].file == "nasbench101-tfrecord"
     (jpeg,) = sources.forms(sources.dataset("cifar10-jpeg")).values()
     assert [file.name for file in jpeg] == ["cifar10-jpeg-train.parquet", "cifar10-jpeg-test.parquet"]
 
