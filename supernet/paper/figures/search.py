@@ -18,6 +18,8 @@ from supernet.paper.names import count
 from supernet.paper.summary import frame
 
 _BINS = 16
+_TAIL = 4
+"""A pool that reaches so many times further down than its better three quarters and what was found is cut."""
 
 
 def make(results: Results, out_stem: Path) -> None:
@@ -99,6 +101,7 @@ def _found(axes: Axes, panel: pd.DataFrame, space: str) -> None:
                     line,
                     look.marker,
                     color=look.color,
+                    ms=4.5,
                     mfc=face,
                     mew=0.8,
                     zorder=4 if best else 3,
@@ -113,10 +116,25 @@ def _found(axes: Axes, panel: pd.DataFrame, space: str) -> None:
 
 def _pool(axes: Axes, panel: pd.DataFrame) -> None:
     truths = panel.loc[panel["kind"] == "pool", "truth"].dropna().to_numpy()
-    axes.hist(100 * truths, bins=_BINS, color="#BDBDBD", edgecolor="white", linewidth=0.4)
+    start, end = _start(panel), float(np.max(truths))
+    axes.hist(
+        100 * truths, bins=_BINS, range=(100 * start, 100 * end), color="#BDBDBD", edgecolor="white", linewidth=0.4
+    )
+    if below := int((truths < start).sum()):
+        axes.set_xlim(left=100 * (start - 0.03 * (end - start)))
+        axes.text(0.02, 0.95, f"{below} below", transform=axes.transAxes, va="top", color=style.GREY)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.set_xlabel("Stand-alone test accuracy (%)")
     _pool_lines(axes, panel)
+
+
+def _start(panel: pd.DataFrame) -> float:
+    """Where the axis begins: at the pool's worst, unless a few bad ones would press all the others together."""
+    pool, found = (panel.loc[panel["kind"] == kind, "truth"].dropna().to_numpy() for kind in ("pool", "found"))
+    best = max(pool.max(), *found)
+    core = min(float(np.quantile(pool, 0.25)), float(pool.mean()), *found)
+    worst = float(pool.min())
+    return worst if best - worst <= _TAIL * (best - core) else core - 0.5 * (best - core)
 
 
 def _pool_lines(axes: Axes, panel: pd.DataFrame) -> None:
@@ -135,7 +153,7 @@ def _caption(results: Results, spaces: tuple[str, ...]) -> str:
         captions.truth_sentence(results, spaces),
         captions.reading_sentence(),
         captions.finds_sentence(results, spaces),
-        "Crosses at the left edge: diverged.",
+        "Crosses at the left edge: diverged. A number below: architectures of the pool that the axis leaves out.",
         captions.pool_sentence(results, spaces),
         captions.lost_searches_sentence(results),
         captions.missing_sentence(results, spaces, "search"),
