@@ -19,7 +19,8 @@ _PORTIONS = (0.25, 0.5, 0.75, 0.9)
 _BATCHES = (64, 128, 256, 512)
 _DROPOUTS = ("none", "path-0.1", "path-0.2", "global-0.1", "global-0.2")
 _CHANNELS = (
-    "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1"
+    "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1",
+    "constant-1", "constant-2", "constant-4",
 )  # fmt: skip
 _KERNELS = ("none", "crop", "transform")
 _WSBN = ("none", "per_input")

@@ -9,7 +9,10 @@ from pydantic_core import PydanticCustomError
 from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS
 from supernet.model import Findings, Model, distinct
 
-DynamicChannels = Literal["fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1"]
+DynamicChannels = Literal[
+    "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1",
+    "constant-1", "constant-2", "constant-4",
+]  # fmt: skip
 OfaKernel = Literal["none", "crop", "transform"]
 Wsbn = Literal["none", "per_input"]
 Dropout = Literal["none", "path-0.1", "path-0.2", "global-0.1", "global-0.2"]
@@ -116,7 +119,8 @@ class Setting(Model):
     dynamic_channels: Annotated[DynamicChannels | None, AfterValidator(_of_space)] = Field(
         default=None,
         description="What stands for c of C channels: the first, a random subset, or averages; of the kernels (v2), or "
-        "of the features of all (v1).",
+        "of the features of all (v1). constant-K: only cells with K vertices wired to the output, which need no slices: "
+        "a sub-space with a pool and a size of its own.",
     )
     ofa_kernel: Annotated[OfaKernel | None, AfterValidator(_of_space)] = Field(
         default=None,
@@ -147,7 +151,14 @@ class Setting(Model):
         if self.wsbn == "per_input" and self.op_placement == "edge":
             findings.add("op_placement is edge: each operation has one input, nothing to specialise", self.wsbn, "wsbn")
         channels = self.dynamic_channels
-        if channels not in (None, "fixed-v2") and (self.wsbn == "per_input" or self.ofa_kernel != "none"):
+        constant = channels is not None and channels.startswith("constant-")
+        if constant and self.channels % int(channels[-1]):  # type: ignore[index]
+            findings.add(f"{self.channels} channels cannot be shared equally", channels, "dynamic_channels")
+        if (
+            not constant
+            and channels not in (None, "fixed-v2")
+            and (self.wsbn == "per_input" or self.ofa_kernel != "none")
+        ):
             findings.add(
                 "does not go together with wsbn or ofa_kernel: leave those at none", channels, "dynamic_channels"
             )

@@ -9,7 +9,10 @@ from supernet.nn.dropout import Dropout, probabilities
 from supernet.nn.kernels import share_kernels
 from supernet.nn.norm import ConfiguredNorm, Norm
 
-DYNAMIC_CHANNELS = ("fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1")
+CONSTANT_CHANNELS = ("constant-1", "constant-2", "constant-4")
+DYNAMIC_CHANNELS = (
+    "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1", *CONSTANT_CHANNELS
+)  # fmt: skip
 PLAIN_CHANNELS = "fixed-v2"
 
 
@@ -28,14 +31,14 @@ class Layers:
     op_placement: str = "edge"
     """edge or node."""
     dynamic_channels: str = PLAIN_CHANNELS
-    """Kind and version."""
+    """Kind and version, or constant-K: all interior vertices of a cell have 1/K of its channels."""
 
     def __post_init__(self) -> None:
         if self.wsbn and not (self.affine or self.tracking):
             raise ValueError(
                 "wsbn: without affine and tracking a batch norm has nothing to specialise; use one of them"
             )
-        if not self.plain_channels and (self.wsbn or self.ofa_kernel != "none"):
+        if self.mixed_channels and (self.wsbn or self.ofa_kernel != "none"):
             raise ValueError(
                 f"dynamic_channels: {self.dynamic_channels} does not go together with wsbn or with ofa_kernel"
             )
@@ -47,8 +50,18 @@ class Layers:
 
     @property
     def plain_channels(self) -> bool:
-        """Whether an architecture simply has the first channels of every weight."""
+        """Whether an architecture simply has the first channels of every weight, as in spaces without the factor."""
         return self.dynamic_channels == PLAIN_CHANNELS
+
+    @property
+    def constant_outputs(self) -> int | None:
+        """K of constant-K; None where widths follow the architecture."""
+        return int(self.dynamic_channels[-1]) if self.dynamic_channels in CONSTANT_CHANNELS else None
+
+    @property
+    def mixed_channels(self) -> bool:
+        """Whether something else than the first channels serves a narrow architecture."""
+        return not self.plain_channels and self.constant_outputs is None
 
     def norm(self, channels: int) -> Norm:
         """Batch norm over (N, channels, H, W)."""
@@ -66,7 +79,7 @@ class Layers:
 
     def dynamic(self, c_in: int, c_out: int, kernel: int) -> DynamicConvNormReLU | None:
         """Convolution, norm and ReLU with dynamic channels; None where the first channels are simply sliced."""
-        if self.plain_channels:
+        if not self.mixed_channels:
             return None
         kind, _, version = self.dynamic_channels.partition("-")
         return DynamicConvNormReLU(self.conv(c_in, c_out, kernel), self.norm(c_out), kind, version)
@@ -102,7 +115,8 @@ def layers_for(
 
     `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
     per_input; `dropout` none, path-P or global-P; `op_placement` edge or node;
-    `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2. ValueError for any other value.
+    `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2, or constant-1, -2 or -4. ValueError for
+    any other value.
     """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:

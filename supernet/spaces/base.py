@@ -33,9 +33,9 @@ class NetworkSize:
 class Space(ABC, Generic[Arch]):
     """A search space: its architectures are immutable, hashable values with a stable `arch_id`."""
 
-    name: ClassVar[str]
-    size: ClassVar[int]
-    encodings: ClassVar[str]
+    name: str
+    size: int
+    encodings: str
     operations: ClassVar[tuple[str, ...]]
     laws: ClassVar[tuple[str, ...]]
     channels: ClassVar[int]
@@ -53,6 +53,14 @@ class Space(ABC, Generic[Arch]):
     @abstractmethod
     def arch_id(self, arch: Arch) -> str:
         """The name of the function class that an architecture stands for: equal for equivalent encodings."""
+
+    def holds(self, encoding: str) -> bool:
+        """Whether the architecture of a text of the space belongs to it: a sub-space has some of them only."""
+        return True
+
+    @abstractmethod
+    def degenerate(self, arch: Arch) -> bool:
+        """Whether no operation on a way from input to output of any of its cells is a convolution, or no way is."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Arch]:

@@ -40,6 +40,10 @@ class Darts(Space[Genotype]):
         """Hash of both cells; the order of a node's two edges does not count."""
         return encoding.arch_id(arch)
 
+    def degenerate(self, arch: Genotype) -> bool:
+        """In neither cell an edge on a way from an input to the output is a convolution."""
+        return not any(encoding.convolves(cell) for cell in (arch.normal, arch.reduce))
+
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Genotype]:
         """Uniform genotypes (`random_a`)."""
         return sampling.random_a(rng, count)

@@ -90,6 +90,17 @@ def live_edges(cell: Cell, zero_in_zero_out: bool) -> tuple[tuple[Edge, ...], ..
     return tuple(nodes)
 
 
+def convolves(cell: Cell) -> bool:
+    """Whether a convolution lies on a way from an input of the cell to its output."""
+    wanted = set(cell.concat)
+    found = False
+    for node, edges in reversed(list(enumerate(live_edges(cell, True)))):
+        if 2 + node in wanted:
+            wanted |= {state for _, _, state in edges}
+            found |= any(operation in CONVOLUTIONS for _, operation, _ in edges)
+    return found
+
+
 def format_genotype(genotype: Genotype) -> str:
     """The genotype as the DARTS code base prints it."""
     normal, reduce = genotype.normal, genotype.reduce

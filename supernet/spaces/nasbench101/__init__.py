@@ -9,7 +9,7 @@ import numpy as np
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost
 from supernet.spaces.nasbench101 import cost, encoding, sampling
-from supernet.spaces.nasbench101.encoding import OPERATIONS, Cell
+from supernet.spaces.nasbench101.encoding import CONV1X1, CONV3X3, OPERATIONS, Cell
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +41,10 @@ class NASBench101(Space[Cell]):
     def arch_id(self, arch: Cell) -> str:
         """The official isomorphism-invariant MD5 hash."""
         return encoding.module_hash(arch)
+
+    def degenerate(self, arch: Cell) -> bool:
+        """No vertex is a convolution (in a pruned cell each lies on a way); projections are not counted."""
+        return all(name not in (CONV1X1, CONV3X3) for name in arch.operations)
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Cell]:
         """`random_a`: uniform over cells up to isomorphism; `random_nas`: uniform over encodings."""

@@ -143,6 +143,16 @@ def vertex_channels(c_in: int, c_out: int, matrix: Sequence[Sequence[int]]) -> l
     return channels
 
 
+def output_vertices(matrix: Sequence[Sequence[int]]) -> int:
+    """Interior vertices that are wired to the output: those that share its channels."""
+    return sum(bool(row[-1]) for row in matrix[1:-1])
+
+
+def output_vertices_of(text: str) -> int:
+    """The same for a text of `format_cell`, unparsed: tables have hundreds of thousands."""
+    return sum(row[-1] == "1" for row in text.partition(":")[2].split("/")[1:])
+
+
 def cells_per_stack(layers: int) -> int:
     """Cells in each of the three stacks of a network; UserError where `layers` is no positive multiple of 3."""
     if layers < STACKS or layers % STACKS:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet.errors import UserError
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.layers import Layers
@@ -16,6 +17,7 @@ from supernet.spaces.nasbench101.encoding import (
     STACKS,
     Cell,
     cells_per_stack,
+    output_vertices,
     vertex_channels,
 )
 
@@ -84,12 +86,13 @@ class SearchCell(nn.Module):
         # A network of one cell has one input configuration at each vertex.
         self.wsbn = layers.wsbn and own is None
         interior = range(1, (MAX_VERTICES if own is None else own.vertices) - 1)
+        full = constant_width(c_out, layers.constant_outputs)
         widths = None if own is None else vertex_channels(c_in, c_out, own.matrix)
         self.vertices = nn.ModuleList(
             Vertex(
                 layers,
                 c_in,
-                c_out if widths is None else widths[v],
+                full if widths is None else widths[v],
                 OPERATIONS if own is None else (own.operations[v],),
                 own is None or bool(own.matrix[0][v]),
                 2**v - 1 if self.wsbn else None,
@@ -116,6 +119,16 @@ class SearchCell(nn.Module):
         return projected + torch.cat(ends, dim=1) if ends else projected
 
 
+def constant_width(channels: int, outputs: int | None) -> int:
+    """Channels of an interior vertex where `outputs` of them share those of the cell (None: all of them).
+
+    Raises UserError where they cannot be shared equally.
+    """
+    if channels % (outputs or 1):
+        raise UserError(f"NASBench-101: {channels} channels cannot be shared equally by {outputs} output vertices")
+    return channels // (outputs or 1)
+
+
 def input_configuration(cell: Cell, vertex: int) -> int:
     """Number of the set of vertices that feed a vertex: from 0, of 2^vertex - 1 non-empty sets."""
     return sum(1 << source for source in range(vertex) if cell.matrix[source][vertex]) - 1
@@ -127,6 +140,7 @@ class Network(nn.Module):
     def __init__(self, layers: Layers, own: Cell | None, size: NetworkSize) -> None:
         super().__init__()
         channels, repeated = size.channels, cells_per_stack(size.layers) - 1
+        self.outputs = layers.constant_outputs
         self.stem = ConvNormReLU(layers, size.in_channels, channels, 3)
         self.stacks = nn.ModuleList()
         for stack in range(STACKS):
@@ -138,6 +152,9 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
         """(N, in_channels, H, W) images and a cell to (N, num_classes) logits."""
+        if self.outputs not in (None, output_vertices(arch.matrix)):
+            # A cell with more of them would be served by slices, silently.
+            raise ValueError(f"{arch}: expected {self.outputs} output vertices in this super-net of constant channels")
         features, number = self.stem(images), 0
         for stack, cells in enumerate(self.stacks):
             if stack:

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supernet.errors import UserError
-from supernet.spaces.nasbench101.encoding import INPUT, MAX_EDGES, MAX_VERTICES, OPERATIONS, OUTPUT, Cell
+from supernet.spaces.nasbench101.encoding import (
+    INPUT,
+    MAX_EDGES,
+    MAX_VERTICES,
+    OPERATIONS,
+    OUTPUT,
+    Cell,
+    output_vertices,
+)
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -23,18 +31,24 @@ Bools: TypeAlias = NDArray[np.bool_]
 _BATCH = 2048
 
 
-def random_a(rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES) -> list[Cell]:
+def random_a(
+    rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES, outputs: int | None = None
+) -> list[Cell]:
     """`n` cells, independent and exactly uniform over the non-isomorphic cells of at most `max_vertices`.
+
+    With `outputs`, here and below, over those alone that have so many interior vertices wired to the output.
 
     Draws pruned labelled cells uniformly and accepts each with probability one over its number of labellings,
     so that no table of the space is needed. A longer call with the same generator state starts with the same
     cells. Raises UserError where `n` or `max_vertices` is out of range.
     """
     _check_arguments(n, max_vertices)
-    return list(itertools.islice(_unique_cells(rng, max_vertices), n))
+    return list(itertools.islice(_unique_cells(rng, max_vertices, outputs), n))
 
 
-def random_nas(rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES) -> list[Cell]:
+def random_nas(
+    rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES, outputs: int | None = None
+) -> list[Cell]:
     """`n` cells, independent and uniform over encodings: cells with many encodings are drawn more often.
 
     An encoding is an independent fair bit for each possible edge between `max_vertices` vertices and an
@@ -43,17 +57,19 @@ def random_nas(rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICE
     with the same cells. Raises UserError where `n` or `max_vertices` is out of range.
     """
     _check_arguments(n, max_vertices)
-    return list(itertools.islice(_encoded_cells(rng, max_vertices), n))
+    return list(itertools.islice(_encoded_cells(rng, max_vertices, outputs), n))
 
 
-def fair_group(rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES) -> list[tuple[Cell, Cell, Cell]]:
+def fair_group(
+    rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES, outputs: int | None = None
+) -> list[tuple[Cell, Cell, Cell]]:
     """`n` groups of three cells with one topology that together use each operation of each vertex once.
 
     The topology is that of a `random_a` cell; each interior vertex has its own uniform permutation of the
     three operations (strict fairness: Chu et al., "FairNAS", ICCV 2021). Raises UserError where `n` or
     `max_vertices` is out of range.
     """
-    matrices = [cell.matrix for cell in random_a(rng, n, max_vertices)]
+    matrices = [cell.matrix for cell in random_a(rng, n, max_vertices, outputs)]
     identity = np.tile(np.arange(len(OPERATIONS)), (n, max_vertices - 2, 1))
     orders = rng.permuted(identity, axis=2)
     groups = []
@@ -61,6 +77,35 @@ def fair_group(rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICE
         first, second, third = (Cell(matrix, _names(indices)) for indices in order[: len(matrix) - 2].T)
         groups.append((first, second, third))
     return groups
+
+
+def number_of_cells(max_vertices: int = MAX_VERTICES, outputs: int | None = None) -> int:
+    """How many non-isomorphic cells there are, exactly; UserError where `max_vertices` is out of range.
+
+    A cell with s symmetries has f / s labellings, f being the forward orders of its topology. So the cells are the sum
+    of s / f over labelled cells; and by Burnside's lemma, s summed over the operations of one topology is the sum over
+    its symmetries of the choices of operations that each leaves alone: one for each of its cycles.
+    """
+    _check_arguments(0, max_vertices)
+    total = 0.0
+    for vertices in range(2, max_vertices + 1):
+        table = _topologies(vertices, outputs)
+        cycles = np.array([_cycles(order) for order in table.interior_orders.tolist()])
+        fixed = table.symmetries @ (len(OPERATIONS) ** cycles)
+        total += float((fixed / table.forward_orders).sum())
+    return round(total)
+
+
+def _cycles(order: list[int]) -> int:
+    seen: set[int] = set()
+    count = 0
+    for start in range(len(order)):
+        count += start not in seen
+        position = start
+        while position not in seen:
+            seen.add(position)
+            position = order[position]
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +123,12 @@ class _Topologies:
 
 
 @functools.cache
-def _topologies(vertices: int) -> _Topologies:
+def _topologies(vertices: int, outputs: int | None = None) -> _Topologies:
     rows, columns = np.triu_indices(vertices, 1)
     codes = _pruned_codes(vertices)
+    if outputs is not None:
+        shared = (1 << np.flatnonzero((columns == vertices - 1) & (rows > 0))).sum()
+        codes = codes[np.bitwise_count(codes & shared) == outputs]
     bits = codes[:, None] >> np.arange(len(rows)) & 1
     interior_orders = np.array(list(itertools.permutations(range(vertices - 2))), dtype=np.int64)
     images = bits @ _moved_weights(vertices, interior_orders)
@@ -113,8 +161,8 @@ def _moved_weights(vertices: int, interior_orders: Ints) -> Ints:
     return weights[positions[rows], positions[columns]]
 
 
-def _unique_cells(rng: np.random.Generator, max_vertices: int) -> Iterator[Cell]:
-    tables = [_topologies(vertices) for vertices in range(2, max_vertices + 1)]
+def _unique_cells(rng: np.random.Generator, max_vertices: int, outputs: int | None) -> Iterator[Cell]:
+    tables = [_topologies(vertices, outputs) for vertices in range(2, max_vertices + 1)]
     ends = np.cumsum([table.labelled_cells() for table in tables])
     while True:
         draws = rng.integers(ends[-1], size=_BATCH)
@@ -153,7 +201,7 @@ def _split(table: _Topologies, draws: Ints) -> tuple[Ints, Ints]:
     return topologies, code[:, None] // base ** np.arange(interior) % base
 
 
-def _encoded_cells(rng: np.random.Generator, max_vertices: int) -> Iterator[Cell]:
+def _encoded_cells(rng: np.random.Generator, max_vertices: int, outputs: int | None) -> Iterator[Cell]:
     rows, columns = np.triu_indices(max_vertices, 1)
     while True:
         matrices = np.zeros((_BATCH, max_vertices, max_vertices), dtype=np.uint8)
@@ -163,7 +211,9 @@ def _encoded_cells(rng: np.random.Generator, max_vertices: int) -> Iterator[Cell
         edges = (matrices * on_path[:, :, None] * on_path[:, None, :]).sum(axis=(1, 2))
         for draw in np.flatnonzero(on_path[:, 0] & (edges <= MAX_EDGES)):
             kept = np.flatnonzero(on_path[draw])
-            yield _cell(matrices[draw][np.ix_(kept, kept)], operations[draw, kept[1:-1] - 1])
+            matrix = matrices[draw][np.ix_(kept, kept)]
+            if outputs is None or output_vertices(matrix.tolist()) == outputs:
+                yield _cell(matrix, operations[draw, kept[1:-1] - 1])
 
 
 def _on_path(matrices: NDArray[np.uint8]) -> Bools:

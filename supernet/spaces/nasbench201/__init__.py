@@ -40,6 +40,11 @@ class NASBench201(Space[Cell]):
         """The official architecture string: the benchmark lists each encoding by itself."""
         return encoding.format_cell(arch)
 
+    def degenerate(self, arch: Cell) -> bool:
+        """No edge on a way from input to output is a convolution, or there is no way."""
+        plan = encoding.live_plan(arch, True)
+        return all(operation not in encoding.CONVOLUTIONS for edges in plan for _, _, operation in edges)
+
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Cell]:
         """Uniform cells: Random-A and Random-NAS are the same law here."""
         numbers = rng.integers(len(OPERATIONS), size=(count, len(EDGES))).tolist()
