@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from supernet import cli
+from supernet import cli, spaces
 from supernet.files import write_json, write_table
-from supernet.measure import SpaceTruth, measure_run, population_of
+from supernet.measure import PoolTruth, measure_run, population_of
+from supernet.poolname import PoolName
 from supernet.published.table import PublishedTable
-from supernet.splitting import file_sizes
-from supernet.study import load_study
+from supernet.splitting import Sizes, file_sizes
+from supernet.study import Study, load_study
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -34,25 +35,34 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def work(options: argparse.Namespace) -> None:
     study = load_study(options.study_file)
     sizes = file_sizes(options.data, study.data)
-    tables = [PublishedTable.load(path, ["test_acc", "uniform"]) for path in options.tables]
-    published = {table.about.space: population_of(table) for table in tables}
-    pools = {space: pd.read_parquet(options.results / "pools" / f"{space}.parquet") for space in study.spaces}
-    truths = {space: SpaceTruth(study, space, pool, sizes, published.get(space)) for space, pool in pools.items()}
-    measure = partial(measure_one, truths, options.results)
+    tables = [PublishedTable.load(path, ["encoding", "test_acc", "uniform"]) for path in options.tables]
+    published = {table.about.space: table for table in tables}
+    truths = {str(name): pool_truth(study, name, options.results, sizes, published) for name in study.pools()}
+    measure = partial(measure_one, study, truths, options.results)
     with ProcessPoolExecutor(options.threads) as pool:
         rows = [row for part in pool.map(measure, study.runs()) for row in part]
     table = pd.DataFrame(rows).astype({"diverged_at": "Int64"})
     write_table(options.metrics, table)
     write_table(options.references, pd.DataFrame([row for truth in truths.values() for row in truth.references()]))
-    write_json(options.spaces, {truth.space: truth.facts() for truth in truths.values()})
+    write_json(options.spaces, {name: truth.facts() for name, truth in truths.items()})
     diverged = table.loc[table["status"] == "diverged", ["space", "setting", "seed"]].drop_duplicates()
     print(f"{options.metrics}: {len(list(study.runs()))} runs, {len(diverged)} diverged")
 
 
-def measure_one(truths: dict[str, SpaceTruth], results: Path, run: tuple[str, str, int]) -> list[dict[str, Any]]:
-    """Rows of one run, in a process of the pool."""
-    space, setting, seed = run
-    return measure_run(truths[space], results, setting, seed)
+def pool_truth(
+    study: Study, name: PoolName, results: Path, sizes: Sizes, published: dict[str, PublishedTable]
+) -> PoolTruth:
+    """A pool with its ground truth, and the published population of its space or sub-space, if there is one."""
+    pool, table = pd.read_parquet(results / "pools" / f"{name}.parquet"), published.get(name.space)
+    population = None if table is None else population_of(table, spaces.load(name.own_space))
+    return PoolTruth(study, name, pool, sizes, population)
+
+
+def measure_one(
+    study: Study, truths: dict[str, PoolTruth], results: Path, run: tuple[str, str, int]
+) -> list[dict[str, Any]]:
+    """Rows of one run, in a worker process."""
+    return measure_run(truths[str(study.pool_of(*run))], results, *run)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Draw the pool of a space: different architectures, uniform over the space, the same for all runs of a study.
+"""Draw a pool: different architectures, uniform over their space, the same for all runs that score it.
 
 With a published table they are drawn from it, so that each has a ground truth.
 """
@@ -7,29 +7,54 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from supernet import cli, spaces
+from supernet.errors import UserError
 from supernet.files import write_table
-from supernet.pools import draw_pool, draw_published
+from supernet.pools import draw_pool, draw_published, stratified
 from supernet.published.table import PublishedTable
+from supernet.rng import stream
 
 
-def main(arguments: Sequence[str]) -> None:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--space", required=True, help="search space")
-    parser.add_argument("--size", type=int, required=True, help="architectures")
-    parser.add_argument("--study-seed", type=int, required=True, help="seed of the stream `pool`")
+    parser.add_argument("--space", required=True, help="search space, or a sub-space such as nasbench101-constant-2")
+    parser.add_argument("--size", type=int, required=True, help="architectures, or intervals of a stratified pool")
+    parser.add_argument("--law", choices=("uniform", "stratified"), default="uniform", help="how they are chosen")
+    parser.add_argument("--study-seed", type=int, required=True, help="seed of the pool's stream")
+    parser.add_argument("--landmarks", action="store_true", help="draw landmarks: from a stream of their own")
+    parser.add_argument("--run-seed", type=int, nargs="?", help="run seed that has this pool for itself")
+    parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="pools whose architectures are not drawn")
     parser.add_argument("--table", type=Path, nargs="?", help="published table (Parquet file of scripts/published.py)")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write: arch_id, encoding")
     parser.add_argument("--log", type=Path, help="log file")
-    options = parser.parse_args(arguments)
-    with cli.open_log(options.log):
-        if options.table is None:
-            pool = draw_pool(spaces.load(options.space), options.size, options.study_seed)
+    return parser.parse_args(arguments)
+
+
+def work(options: argparse.Namespace) -> None:
+    space = spaces.load(options.space)
+    seed = () if options.run_seed is None else (options.run_seed,)
+    rng = stream(options.study_seed, "landmarks" if options.landmarks else "pool", space.name, *seed)
+    exclude = frozenset(arch_id for path in options.exclude for arch_id in pd.read_parquet(path)["arch_id"])
+    if options.table is None:
+        if options.law == "stratified":
+            raise UserError("--law stratified: needs the accuracies of a published table: give --table")
+        pool = draw_pool(space, options.size, rng, exclude)
+    else:
+        table = PublishedTable.load(options.table, ["arch_id", "encoding", "uniform", "test_acc"])
+        if options.law == "stratified":
+            pool = stratified(table, space, options.size)
         else:
-            table = PublishedTable.load(options.table, ["arch_id", "encoding", "uniform"])
-            pool = draw_published(table, options.size, options.study_seed)
-        write_table(options.output, pool)
-        print(f"{options.output}: {len(pool)} architectures of {options.space}")
+            pool = draw_published(table, space, options.size, rng, exclude)
+    write_table(options.output, pool)
+    print(f"{options.output}: {len(pool)} architectures of {options.space}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    with cli.open_log(options.log):
+        work(options)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from supernet.errors import UserError  # noqa: E402
 from supernet.files import read_json, write_json, write_table  # noqa: E402
 from supernet.jobs import SearchJob  # noqa: E402
 from supernet.metrics import truth_rank  # noqa: E402
-from supernet.pools import cost_columns, published_draw  # noqa: E402
+from supernet.pools import cost_columns, published_draw, uniform_rows  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.published.table import PublishedTable  # noqa: E402
 from supernet.rng import stream  # noqa: E402
@@ -63,7 +63,7 @@ def work(options: argparse.Namespace) -> None:
         print(f"{options.task}: the super-net diverged: nothing to search with")
         write(options, now, [], 0)
         return
-    run, space = job.run, spaces.load(job.run.space)
+    run, space = job.run, spaces.load(job.run.own_space)
     splits = now.splits(run.data, run.study_seed)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
     network = load_supernet(run, space, splits, options.weights)
@@ -87,7 +87,7 @@ def work(options: argparse.Namespace) -> None:
             truths = pd.read_parquet(options.pool)["truth"].dropna().to_numpy()
             results = list(trainings(job, space, best, splits, evaluator, progress))
         else:
-            truths = table.test_acc[table.uniform]
+            truths = table.test_acc[uniform_rows(table, space)]
             results = looked_up(table, space, best)
     rows = [
         {

@@ -40,7 +40,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def work(options: argparse.Namespace) -> None:
     run = session.read_config(options.config, Run)
     now = session.open_session(options, STARTED)
-    space, splits = spaces.load(run.space), now.splits(run.data, run.study_seed)
+    space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(

@@ -1,6 +1,6 @@
 """From scores and ground truth to the metrics of a study: one row for each run, BN mode, split, score and metric."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ from supernet.files import read_json
 from supernet.metrics import (
     Estimate,
     SeedNoise,
+    correlations,
     evaluate,
     predictor_tau,
     seed_noise,
     threshold_for,
 )
-from supernet.pools import COSTS
+from supernet.poolname import PoolName
+from supernet.pools import COSTS, uniform_rows
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
+from supernet.spaces.base import Space
 from supernet.splitting import Sizes
 from supernet.study import Study
 
@@ -29,13 +32,23 @@ SCORED_TWICE = (
     "kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman",
     "p_surpass", "p_surpass_complement", "final_mean", "final_std", "final_best",
 )  # fmt: skip
+PARTS = ("top_half", "regular")
+"""Parts of a pool: the better half by ground truth, and the architectures that are not degenerate."""
 MEASURES = (
     ("accuracy", "accuracy"),
     ("accuracy_std", "accuracy"),
     ("loss", "loss"),
     *((metric, score) for score in ("accuracy", "loss") for metric in SCORED_TWICE),
+    *(
+        (f"{metric}_{part}", score)
+        for part in PARTS
+        for score in ("accuracy", "loss")
+        for metric in ("kdt", "s_kdt", "spearman")
+    ),
 )
 """(metric, score) of every row that a run has in one BN mode and split."""
+FEWEST = 3
+"""Architectures of a part of a pool below which it has no correlations."""
 NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
 """Of a published table that has means alone."""
 
@@ -52,24 +65,26 @@ class Population:
     source: str
 
 
-def population_of(table: PublishedTable) -> Population:
-    """The uniform sample of the space that a published table holds: all of it, where it is complete."""
+def population_of(table: PublishedTable, space: Space[Any]) -> Population:
+    """The uniform sample of a space, or of a sub-space, that a published table holds: all of it, if complete."""
     about = table.about
     words = f"published, {about.truth} ({about.table}, {about.form}: {about.extent()})"
-    return Population(table.test_acc[table.uniform], "table" if about.complete else "sample", words)
+    rows = uniform_rows(table, space)
+    return Population(table.test_acc[rows], "table" if about.complete else "sample", words)
 
 
-class SpaceTruth:
-    """The pool of a space with its ground truth, and what follows from it alone.
+class PoolTruth:
+    """A pool with its ground truth, and what follows from it alone.
 
     Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out.
     Without a published population the pool is the one.
     """
 
     def __init__(
-        self, study: Study, space: str, pool: pd.DataFrame, images: Sizes, published: Population | None = None
+        self, study: Study, name: PoolName, pool: pd.DataFrame, images: Sizes, published: Population | None = None
     ) -> None:
-        self.study, self.space, self.images, self.all = study, space, images, pool
+        self.study, self.name, self.images, self.all = study, name, images, pool
+        self.space = spaces.load(name.own_space)
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy()
         self.population = published or Population(self.truth, "pool", "trained here")
@@ -77,6 +92,7 @@ class SpaceTruth:
         self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
         chosen = study.metrics.threshold
         self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
+        self.parts = self._parts()
 
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
         """Rows (bn_mode, split, score, metric, estimate, low, high, n) of one run."""
@@ -91,27 +107,25 @@ class SpaceTruth:
                     "score": measure[1],
                     "metric": measure[0],
                     **measure[2],
-                    "n": len(self.pool),
+                    "n": self._count(measure[0]),
                     "status": outcome,
                 }
 
     def references(self) -> Iterator[dict[str, Any]]:
-        """Rows (space, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
+        """Rows (space, pool, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
+        whole = np.ones(len(self.pool), dtype=bool)
         for name in COSTS:
-            taus = predictor_tau(self.pool[name].to_numpy(float), self.truth, self.threshold, self._rng("predictor"))
-            for metric, estimate in zip(("kdt", "s_kdt"), taus, strict=True):
-                yield {
-                    "space": self.space,
-                    "name": name,
-                    "metric": metric,
-                    **_numbers(estimate),
-                    "n": len(self.pool),
-                }
-        yield from self._ceiling()
+            values = self.pool[name].to_numpy(float)
+            for suffix, members in {"": whole, **{f"_{part}": mask for part, mask in self.parts.items()}}.items():
+                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor")
+        complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
+        # The ceiling: what a perfect predictor of one seed would reach.
+        if self.seeds.shape[1] > 1:
+            yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling")
 
     def facts(self) -> dict[str, Any]:
         """The entry of the space in spaces.json; null where a number is not defined."""
-        space, study = spaces.load(self.space), self.study
+        space, study = self.space, self.study
         numbers = {
             "truth_mean": self.truth.mean(),
             "truth_std": self.truth.std(ddof=1),
@@ -125,6 +139,8 @@ class SpaceTruth:
             "size": space.size,
             "encodings": space.encodings,
             "pool": len(self.pool),
+            "law": study.pool.law,
+            "degenerate": len(self.pool) - int(self.parts["regular"].sum()),
             "repeated": int((np.isfinite(self.seeds).sum(axis=1) > 1).sum()),
             **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()},
             "images_test": self.images.test,
@@ -157,25 +173,59 @@ class SpaceTruth:
             resamples=config.resamples,
         ):
             yield measure.metric, measure.score, _numbers(measure.estimate)
+        for part, members in self.parts.items():
+            yield from self._measures_of_part(part, aligned[members], self.truth[members])
 
-    def _ceiling(self) -> Iterator[dict[str, Any]]:
-        """Tau between the first two seeds of the ground truth: what a perfect predictor of one seed would reach."""
-        complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
-        if self.seeds.shape[1] < 2 or len(complete) < 3:
+    def _measures_of_part(
+        self, part: str, scores: pd.DataFrame, truth: npt.NDArray[np.float64]
+    ) -> Iterator[tuple[str, str, dict[str, float]]]:
+        if len(truth) < FEWEST:
+            nothing = dict.fromkeys(("estimate", "low", "high"), float("nan"))
+            yield from ((metric, score, nothing) for metric, score in MEASURES if metric.endswith(f"_{part}"))
             return
-        taus = predictor_tau(complete[:, 0], complete[:, 1], self.threshold, self._rng("ceiling"))
+        for measure in correlations(
+            scores["accuracy"].to_numpy(),
+            scores["loss"].to_numpy(),
+            truth,
+            threshold=self.threshold,
+            rng=self._rng(f"bootstrap {part}"),
+            resamples=self.study.metrics.resamples,
+        ):
+            yield f"{measure.metric}_{part}", measure.score, _numbers(measure.estimate)
+
+    def _taus(
+        self, name: str, suffix: str, values: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], stream_name: str
+    ) -> Iterator[dict[str, Any]]:
+        """Rows of one predictor on some architectures; none where they are too few for a correlation."""
+        if len(truth) < FEWEST:
+            return
+        taus = predictor_tau(values, truth, self.threshold, self._rng(stream_name))
         for metric, estimate in zip(("kdt", "s_kdt"), taus, strict=True):
             yield {
-                "space": self.space,
-                "name": "seed",
-                "metric": metric,
+                "space": self.name.space,
+                "pool": str(self.name),
+                "name": name,
+                "metric": f"{metric}{suffix}",
                 **_numbers(estimate),
-                "n": len(complete),
+                "n": len(truth),
             }
 
+    def _parts(self) -> Mapping[str, npt.NDArray[np.bool_]]:
+        """Which architectures (n,) belong to each of `PARTS`; of equal ground truth the first arch_id is better."""
+        count = len(self.pool)
+        top = np.zeros(count, dtype=bool)
+        top[np.argsort(-self.truth, kind="stable")[: -(-count // 2)]] = True
+        space = self.space
+        regular = [not space.degenerate(space.parse(encoding)) for encoding in self.pool["encoding"]]
+        return dict(zip(PARTS, (top, np.array(regular)), strict=True))
+
+    def _count(self, metric: str) -> int:
+        part = next((part for part in PARTS if metric.endswith(f"_{part}")), None)
+        return len(self.pool) if part is None else int(self.parts[part].sum())
+
     def _rng(self, name: str) -> np.random.Generator:
-        # The same resamples for every run of a space: differences between settings are then paired.
-        return stream(self.study.seed, name, self.space)
+        # The same resamples for every run on a pool: differences between settings are then paired.
+        return stream(self.study.seed, name, str(self.name))
 
 
 def run_folder(results: Path, space: str, setting: str, seed: int) -> Path:
@@ -183,12 +233,12 @@ def run_folder(results: Path, space: str, setting: str, seed: int) -> Path:
     return results / "runs" / space / setting / f"seed{seed}"
 
 
-def measure_run(truth: SpaceTruth, results: Path, setting: str, seed: int) -> list[dict[str, Any]]:
-    """The rows of metrics.parquet of one run."""
-    folder = run_folder(results, truth.space, setting, seed)
+def measure_run(truth: PoolTruth, results: Path, space: str, setting: str, seed: int) -> list[dict[str, Any]]:
+    """The rows of metrics.parquet of one run, measured on its pool."""
+    folder = run_folder(results, space, setting, seed)
     summary = read_json(folder / "run.json")
     factor, _, value = setting.partition("=")
-    run = {"space": truth.space, "setting": setting, "seed": seed}
+    run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}
     tail = {"diverged_at": summary["diverged_at"]}
     scores = pd.read_parquet(folder / "scores.parquet")

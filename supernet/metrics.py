@@ -406,6 +406,22 @@ def evaluate(
     return bootstrap(families, len(truth), rng, resamples)
 
 
+def correlations(
+    accuracy: npt.ArrayLike,
+    loss: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    *,
+    threshold: float,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> list[Measure]:
+    """`kdt`, `s_kdt` and `spearman` alone, by accuracy and by negative loss, for a part of the pool; as `evaluate`."""
+    accuracy, loss, truth = _evaluated(accuracy=accuracy, loss=loss, truth=truth)
+    ranked = (("accuracy", accuracy), ("loss", -loss))
+    families = [(name, rank_correlations(scores, truth, threshold)) for name, scores in ranked]
+    return bootstrap(families, len(truth), rng, resamples)
+
+
 def predictor_tau(
     values: npt.ArrayLike,
     truth: npt.ArrayLike,

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from supernet.errors import UserError
 from supernet.jobs import search_job, truth_job
 from supernet.model import Model
+from supernet.poolname import PoolName
 from supernet.sources import File, load_sources
 from supernet.study import Study, load_study
 
@@ -81,6 +82,32 @@ class Plan:
     def runs(self) -> tuple[str, ...]:
         """All runs as `{space}/{setting}/seed{n}`."""
         return tuple(f"{space}/{setting}/seed{seed}" for space, setting, seed in self.study.runs())
+
+    @cached_property
+    def pools(self) -> dict[str, PoolName]:
+        """All sets of architectures that have a ground truth, by name."""
+        return {str(pool): pool for pool in self.study.pools()}
+
+    def pool(self, space: str, setting: str, seed: str) -> str:
+        """Name of the pool that a run scores."""
+        return str(self.study.pool_of(space, setting, int(seed)))
+
+    def others(self, pool: str) -> list[str]:
+        """Names of the pools whose architectures this one must not have: landmarks are never scored."""
+        if not self.pools[pool].landmarks:
+            return []
+        space = self.pools[pool].space
+        return [name for name, other in self.pools.items() if other.space == space and not other.landmarks]
+
+    def pool_arguments(self, pool: str) -> str:
+        """Arguments of scripts/pool.py that say which pool it is."""
+        name, config = self.pools[pool], self.study.pool
+        law = "uniform" if name.landmarks else config.law
+        arguments = ["--space", name.own_space, "--size", str(config.size), "--law", law]
+        arguments += ["--study-seed", str(self.study.seed)]
+        arguments += ["--landmarks"] * name.landmarks
+        arguments += [] if name.run_seed is None else ["--run-seed", str(name.run_seed)]
+        return " ".join(arguments)
 
     def run(self, space: str, setting: str, seed: str) -> str:
         """JSON of all that a run depends on: its change, and no other, trains it again."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from supernet.errors import UserError
@@ -23,42 +24,78 @@ Multiply-adds are dead where a convolution is fed by zeros alone: it is executed
 """
 
 
-def draw_pool(space: Space[Any], size: int, study_seed: int) -> pd.DataFrame:
+def draw_pool(
+    space: Space[Any], size: int, rng: np.random.Generator, exclude: frozenset[str] = frozenset()
+) -> pd.DataFrame:
     """`size` different architectures, uniform over the space: arch_id and encoding, sorted by arch_id.
 
-    An architecture that is drawn again is passed over, so the pool is a simple random sample without
-    replacement; a larger pool of the same seed contains the smaller one. UserError if the space is too small.
+    An architecture that is drawn again, or one of `exclude` (arch_ids), is passed over, so the pool is a simple random
+    sample without replacement; a larger pool of the same generator contains the smaller one. UserError if the space is
+    too small.
     """
-    if size > space.size:
-        raise UserError(f"pool.size {size}: {space.name} has only {space.size} architectures; use a smaller one")
-    rng = stream(study_seed, "pool", space.name)
+    if size > space.size - len(exclude):
+        raise UserError(
+            f"pool.size {size}: {space.name} has only {space.size - len(exclude)} architectures"
+            f"{' that no other pool has' if exclude else ''}; use a smaller one"
+        )
     found: dict[str, str] = {}
     while len(found) < size:
         for arch in space.sample(rng, "random_a", count=_DRAW):
-            if len(found) < size:
+            if len(found) < size and space.arch_id(arch) not in exclude:
                 found.setdefault(space.arch_id(arch), space.format(arch))
     return pd.DataFrame(sorted(found.items()), columns=["arch_id", "encoding"])
 
 
-def draw_published(table: PublishedTable, size: int, study_seed: int) -> pd.DataFrame:
+def draw_published(
+    table: PublishedTable,
+    space: Space[Any],
+    size: int,
+    rng: np.random.Generator,
+    exclude: frozenset[str] = frozenset(),
+) -> pd.DataFrame:
     """The same from a published table: `size` of the rows that are a uniform sample of the space.
 
-    A larger pool of the same seed contains the smaller one. UserError if the table has not so many.
+    A larger pool of the same generator contains the smaller one. UserError if the table has not so many.
     """
-    rows = np.flatnonzero(table.uniform)
-    space = table.about.space
-    if size > len(rows):
+    rows = uniform_rows(table, space)
+    candidates = table.take(rng.permutation(rows))[["arch_id", "encoding"]]
+    chosen = candidates[~candidates["arch_id"].isin(exclude)].head(size)
+    if size > len(chosen):
         raise UserError(
-            f"pool.size {size}: {table.path} has only {len(rows)} architectures that are a uniform sample of "
-            f"{space}; use a smaller one"
+            f"pool.size {size}: {table.path} has only {len(chosen)} architectures that are a uniform sample of "
+            f"{space.name}{' and in no other pool' if exclude else ''}; use a smaller one"
         )
-    chosen = stream(study_seed, "pool", space).permutation(len(rows))[:size]
-    return table.take(np.sort(rows[chosen]))[["arch_id", "encoding"]]
+    return chosen.sort_values("arch_id", ignore_index=True)
+
+
+def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.DataFrame:
+    """The best architecture of each of so many equal intervals of published test accuracy; empty ones have none.
+
+    So the pool is spread over the accuracies instead of the space, as in the evaluations of SUMNAS (Ha et al., ICLR
+    2022) and DYNAS (Jeon et al., CVPR 2025), with 400 intervals. They reach from the lowest to the highest accuracy
+    among the rows that are a uniform sample of the space; of equals the first arch_id is taken. Nothing is random.
+    """
+    rows = uniform_rows(table, space)
+    accuracy = table.test_acc[rows]
+    edges = np.linspace(accuracy.min(), accuracy.max(), intervals + 1)
+    interval = np.clip(np.searchsorted(edges, accuracy, side="right") - 1, 0, intervals - 1)
+    # The last of each interval in this order is its best; among equals the one that stands first in the table.
+    order = np.lexsort((-rows, accuracy, interval))
+    best = np.append(np.diff(interval[order]) > 0, True)
+    return table.take(np.sort(rows[order[best]]))[["arch_id", "encoding"]]
+
+
+def uniform_rows(table: PublishedTable, space: Space[Any]) -> npt.NDArray[np.int64]:
+    """Positions of the rows that are a uniform sample of a space, or of a sub-space of the table's."""
+    rows = np.flatnonzero(table.uniform)
+    if space.name == table.about.space:
+        return rows
+    return rows[[space.holds(encoding) for encoding in table.take(rows)["encoding"]]]
 
 
 def published_draw(table: PublishedTable, space: Space[Arch]) -> Callable[..., list[Arch]]:
     """A function that draws `count` independent architectures, uniform over the same rows of a table."""
-    rows = np.flatnonzero(table.uniform)
+    rows = uniform_rows(table, space)
 
     def draw(rng: np.random.Generator, *, count: int) -> list[Arch]:
         encodings = table.take(rows[rng.integers(len(rows), size=count)])["encoding"]

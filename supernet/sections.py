@@ -114,7 +114,7 @@ class Pool(Model):
     """The fixed architectures of each space that every run scores."""
 
     size: Annotated[int, Field(ge=3)] = Field(
-        default=200, description="Architectures in the pool, uniform over the space."
+        default=200, description="Architectures in the pool; intervals of accuracy where `law` is stratified."
     )
     seeds: Positive = Field(default=1, description="Stand-alone trainings of a repeated architecture.")
     repeated: int = Field(
@@ -126,6 +126,17 @@ class Pool(Model):
     shards: Positive = Field(
         default=1,
         description="Jobs over which the stand-alone trainings of a space are spread, at most `size`.",
+    )
+    law: Literal["uniform", "stratified"] = Field(
+        default="uniform",
+        description="`uniform` over the space (the paper), or `stratified`: the best architecture of each of `size` "
+        "equal intervals of published accuracy, empty ones left out (400 in SUMNAS and DYNAS). Correlations of the two "
+        "cannot be compared.",
+    )
+    per_seed: bool = Field(
+        default=False,
+        description="Each run seed has a pool of its own, as in the authors' code; the default is one pool for all "
+        "seeds.",
     )
 
     @model_validator(mode="after")
@@ -139,6 +150,8 @@ class Pool(Model):
             findings.add("has no effect while pool.seeds is 1: set pool.seeds to 2 or more", self.repeated, "repeated")
         if self.repeated == 0 and self.seeds > 1:
             findings.add("has no effect while pool.repeated is 0: set pool.repeated", self.seeds, "seeds")
+        if self.per_seed and self.law == "stratified":
+            findings.add("has no effect while pool.law is stratified: nothing is drawn", self.per_seed, "per_seed")
         findings.raise_all()
         return self
 

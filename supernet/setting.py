@@ -119,8 +119,8 @@ class Setting(Model):
     dynamic_channels: Annotated[DynamicChannels | None, AfterValidator(_of_space)] = Field(
         default=None,
         description="What stands for c of C channels: the first, a random subset, or averages; of the kernels (v2), or "
-        "of the features of all (v1). constant-K: only cells with K vertices wired to the output, which need no slices: "
-        "a sub-space with a pool and a size of its own.",
+        "of the features of all (v1). constant-K: only cells with K vertices wired to the output, which need no "
+        "slices: a sub-space with a pool and a size of its own.",
     )
     ofa_kernel: Annotated[OfaKernel | None, AfterValidator(_of_space)] = Field(
         default=None,
@@ -154,11 +154,8 @@ class Setting(Model):
         constant = channels is not None and channels.startswith("constant-")
         if constant and self.channels % int(channels[-1]):  # type: ignore[index]
             findings.add(f"{self.channels} channels cannot be shared equally", channels, "dynamic_channels")
-        if (
-            not constant
-            and channels not in (None, "fixed-v2")
-            and (self.wsbn == "per_input" or self.ofa_kernel != "none")
-        ):
+        mixed = not constant and channels not in (None, "fixed-v2")
+        if mixed and (self.wsbn == "per_input" or self.ofa_kernel != "none"):
             findings.add(
                 "does not go together with wsbn or ofa_kernel: leave those at none", channels, "dynamic_channels"
             )

@@ -11,8 +11,10 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
 from supernet.model import Findings, Model
+from supernet.poolname import PoolName
 from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Scoring, Search
 from supernet.setting import BatchNorm, PathSampling, Place, Setting
+from supernet.spaces import subspace
 from supernet.spacestudy import Seed, SpaceStudy, Truth
 from supernet.validation import did_you_mean, validate
 from supernet.yamlfile import YamlFile
@@ -51,6 +53,11 @@ class Run(Model):
     data: Data
     protocol: Protocol
     scoring: Scoring
+
+    @property
+    def own_space(self) -> str:
+        """The space or sub-space whose architectures the super-net has."""
+        return subspace(self.space, self.setting.dynamic_channels)
 
     @model_validator(mode="after")
     def _in_its_place(self) -> Self:
@@ -125,6 +132,16 @@ class Study(Model):
         findings.raise_all()
         return checked
 
+    @model_validator(mode="after")
+    def _known_before_it_is_drawn(self) -> Self:
+        findings = Findings()
+        for name, space in self.spaces.items():
+            if self.pool.law == "stratified" and (space.published is None or space.truth is not None):
+                message = "pool.law is stratified, which needs accuracies before the pool: `published` without `truth`"
+                findings.add(message, space.published, "spaces", name, "published")
+        findings.raise_all()
+        return self
+
     def settings(self, space: str) -> dict[str, Setting]:
         """Settings of a space by name: `baseline` first, then `{factor}={value}` in the order of the file.
 
@@ -164,6 +181,21 @@ class Study(Model):
             hint = did_you_mean(setting, names)
             raise UserError(f"study {self.study!r}: {space} has no setting {setting!r}; {hint}")
         return study.seeds if setting == "baseline" or study.sweep_seeds is None else study.sweep_seeds
+
+    def pool_of(self, space: str, setting: str, seed: int) -> PoolName:
+        """The pool that a run scores; UserError if the space has no such setting."""
+        self.seeds(space, setting)
+        channels = self.settings(space)[setting].dynamic_channels
+        constant = subspace(space, channels) != space
+        return PoolName(space, channels if constant else None, seed if self.pool.per_seed else None)
+
+    def main_pool(self, space: str) -> PoolName:
+        """The pool that stands for a space: that of the baseline, of its first seed where each has its own."""
+        return self.pool_of(space, "baseline", self.seeds(space, "baseline")[0])
+
+    def pools(self) -> tuple[PoolName, ...]:
+        """All pools that runs score, each once."""
+        return tuple(dict.fromkeys(self.pool_of(*run) for run in self.runs()))
 
     def runs(self) -> Iterator[tuple[str, str, int]]:
         """All runs as (space, setting name, seed)."""

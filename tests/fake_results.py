@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
     for space in study.spaces:
         pool = _pool(study, space)
         write_table(folder / "pools" / f"{space}.parquet", pool)
-        facts[space] = _facts(study, space, pool)
-        references += _references(space, pool, facts[space]["threshold"])
+        # Settings of a sub-space score the same made-up pool under another name.
+        names = dict.fromkeys(str(study.pool_of(space, setting, 0)) for setting in study.settings(space))
+        facts |= {name: _facts(study, space, pool) for name in names}
+        for name in names:
+            references += _references(space, name, pool, facts[space]["threshold"])
         for setting in study.settings(space):
             for seed in study.seeds(space, setting):
                 lost = (space, setting, seed) in diverged
@@ -67,6 +71,8 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
         "size": SIZES[space],
         "encodings": "10 to the 9",
         "pool": len(pool),
+        "law": study.pool.law,
+        "degenerate": 2,
         "repeated": study.pool.repeated,
         "truth_mean": truth.mean(),
         "truth_std": truth.std(ddof=0),
@@ -86,19 +92,32 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _references(space: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
+def _references(space: str, name: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
     rows = []
     seeds = [pool[name] for name in ("truth_seed0", "truth_seed1") if name in pool]
     pairs = {name: (pool[name], pool["truth"]) for name in ("parameters", "macs", "live_macs")}
     if len(seeds) == 2:
         pairs["seed"] = (seeds[0], seeds[1])
-    for name, (values, truth) in pairs.items():
-        rng = stream(0, "fake", "references", space, name)
-        estimates = metrics.predictor_tau(values.astype(float), truth, threshold, rng, RESAMPLES)
-        for metric, found in zip(("kdt", "s_kdt"), estimates, strict=True):
-            row = {"space": space, "name": name, "metric": metric, "estimate": found.value}
-            rows.append({**row, "low": found.low, "high": found.high, "n": len(pool)})
+    for predictor, (values, truth) in pairs.items():
+        for suffix, members in _parts(pool).items():
+            rng = stream(0, "fake", "references", space, predictor)
+            chosen = values[members].astype(float), truth[members]
+            estimates = metrics.predictor_tau(*chosen, threshold, rng, RESAMPLES)
+            for metric, found in zip(("kdt", "s_kdt"), estimates, strict=True):
+                row = {"space": space, "pool": name, "name": predictor, "metric": metric + suffix}
+                row |= {"estimate": found.value, "low": found.low, "high": found.high}
+                rows.append({**row, "n": int(members.sum())})
     return rows
+
+
+def _parts(pool: pd.DataFrame) -> dict[str, Any]:
+    """The whole pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
+    truth = pool["truth"].to_numpy()
+    return {
+        "": np.ones(len(pool), dtype=bool),
+        "_top_half": truth >= np.median(truth),
+        "_regular": np.arange(len(pool)) >= 2,
+    }
 
 
 def _run(
@@ -119,6 +138,7 @@ def _run(
         "factor": factor,
         "value": value,
         "seed": seed,
+        "pool": str(study.pool_of(space, setting, seed)),
     }
     rng = stream(seed, "fake", "run", space, setting)
     quality = rng.uniform(0.1, 1.2)
@@ -180,7 +200,25 @@ def _measures(
             "high": np.nan if lost else one.estimate.high,
             "n": one.n,
         }
-        for one in found
+        for one in _with_parts(found, known, pool, facts["threshold"], 1 if lost else RESAMPLES)
+    ]
+
+
+def _with_parts(
+    found: list[metrics.Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
+) -> list[metrics.Measure]:
+    truth, rng = pool["truth"].to_numpy(), stream(0, "fake", "parts")
+    parts = {suffix: members for suffix, members in _parts(pool).items() if suffix}
+    return found + [
+        replace(one, metric=one.metric + suffix)
+        for suffix, members in parts.items()
+        for one in metrics.correlations(
+            *(values[members] for values in known),
+            truth[members],
+            threshold=threshold,
+            rng=rng,
+            resamples=resamples,
+        )
     ]
 
 

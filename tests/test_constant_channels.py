@@ -96,9 +96,8 @@ def test_it_computes_what_the_sliced_super_net_does_with_the_same_weights(output
 
 def test_what_does_not_belong_is_an_error() -> None:
     network = SPACE.build_supernet(*_size(), dynamic_channels="constant-2")
-    stranger = next(
-        arch for arch in SPACE.sample(np.random.default_rng(5), count=50) if output_vertices(arch.matrix) == 1
-    )
+    drawn = SPACE.sample(np.random.default_rng(5), count=50)
+    stranger = next(arch for arch in drawn if output_vertices(arch.matrix) == 1)
     with pytest.raises(ValueError, match="expected 2 output vertices"):
         network(random_images(2).float(), stranger)
     with pytest.raises(UserError, match="6 channels cannot be shared equally by 4"):

@@ -105,7 +105,7 @@ def _write_results(folder: Path) -> None:
     ]
     rows += [{**run, "seed": 2, "metric": metric, "status": "diverged", **_interval(math.nan)} for metric in VALUES]
     references = [
-        {"space": "nasbench201", "name": name, "metric": "s_kdt", **_interval(value)}
+        {"space": "nasbench201", "pool": "nasbench201", "name": name, "metric": "s_kdt", **_interval(value)}
         for name, value in REFERENCES.items()
     ]
     facts = {field.name: 0 for field in fields(SpaceFacts)}

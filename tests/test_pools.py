@@ -13,19 +13,25 @@ from tiny import SPACES
 
 from supernet.errors import UserError
 from supernet.pools import draw_pool, trainings, with_truth
+from supernet.rng import stream
 from supernet.spaces.nasbench201 import NASBench201
+
+
+def pool_stream(seed: int) -> np.random.Generator:
+    """A generator of pools."""
+    return stream(seed, "pool", "case")
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_pool_is_distinct_sorted_and_readable(name: str) -> None:
     space = SPACES[name]
-    pool = draw_pool(space, 60, study_seed=3)
+    pool = draw_pool(space, 60, pool_stream(3))
     ids = pool["arch_id"].tolist()
     assert ids == sorted(set(ids))
     assert [space.arch_id(space.parse(text)) for text in pool["encoding"]] == ids
-    pd.testing.assert_frame_equal(pool, draw_pool(space, 60, study_seed=3))
-    assert set(ids) != set(draw_pool(space, 60, study_seed=4)["arch_id"])
-    larger = draw_pool(space, 90, study_seed=3)
+    pd.testing.assert_frame_equal(pool, draw_pool(space, 60, pool_stream(3)))
+    assert set(ids) != set(draw_pool(space, 60, pool_stream(4))["arch_id"])
+    larger = draw_pool(space, 90, pool_stream(3))
     assert set(pool.itertuples(index=False)) < set(larger.itertuples(index=False))
 
 
@@ -48,7 +54,7 @@ class Crowded(NASBench201):
 
 
 def test_a_larger_pool_contains_the_smaller_one_in_spite_of_repetitions() -> None:
-    pools = [set(draw_pool(Crowded(), size, study_seed=0)["arch_id"]) for size in range(1, 28)]
+    pools = [set(draw_pool(Crowded(), size, pool_stream(0))["arch_id"]) for size in range(1, 28)]
     assert [len(pool) for pool in pools] == list(range(1, 28))
     assert all(small < large for small, large in itertools.pairwise(pools))
 
@@ -56,7 +62,8 @@ def test_a_larger_pool_contains_the_smaller_one_in_spite_of_repetitions() -> Non
 def test_pool_is_a_uniform_sample() -> None:
     """Each of the 27 different architectures is in a pool of 9 equally often."""
     seeds = 300
-    counts = Counter(a for seed in range(seeds) for a in draw_pool(NineOfTwentySeven(), 9, seed)["arch_id"])
+    pools = (draw_pool(NineOfTwentySeven(), 9, pool_stream(seed)) for seed in range(seeds))
+    counts = Counter(arch_id for pool in pools for arch_id in pool["arch_id"])
     assert len(counts) == 27
     spread = math.sqrt(seeds * (1 / 3) * (2 / 3))
     assert all(abs(count - seeds / 3) < 4.5 * spread for count in counts.values())
@@ -71,9 +78,9 @@ class NineOfTwentySeven(NASBench201):
 
 
 def test_pool_larger_than_the_space() -> None:
-    assert len(draw_pool(NineOfTwentySeven(), 27, 0)) == 27
+    assert len(draw_pool(NineOfTwentySeven(), 27, pool_stream(0))) == 27
     with pytest.raises(UserError, match=r"pool\.size 28: 27 has only 27 architectures; use a smaller one"):
-        draw_pool(NineOfTwentySeven(), 28, 0)
+        draw_pool(NineOfTwentySeven(), 28, pool_stream(0))
 
 
 POOL = pd.DataFrame({"arch_id": list("abcdef"), "encoding": list("ABCDEF")})

@@ -9,11 +9,13 @@ import pytest
 from test_published_table import about
 
 from supernet.errors import UserError
-from supernet.measure import SpaceTruth, population_of
+from supernet.measure import PoolTruth, population_of
 from supernet.metrics import threshold_for
+from supernet.poolname import PoolName
 from supernet.pools import COSTS, draw_published, published_draw, with_published
 from supernet.published.schema import tabulate, write
 from supernet.published.table import PublishedTable
+from supernet.rng import stream
 from supernet.search.random_search import random_search
 from supernet.spaces.nasbench201 import NASBench201
 from supernet.splitting import Sizes
@@ -42,22 +44,27 @@ def table(tmp_path: Path) -> PublishedTable:
     return PublishedTable.load(path)
 
 
+def drawn(table: PublishedTable, size: int, seed: int) -> pd.DataFrame:
+    """A pool from a table."""
+    return draw_published(table, SPACE, size, stream(seed, "pool"))
+
+
 def test_pool_is_drawn_among_architectures_that_have_ground_truth(table: PublishedTable) -> None:
     rows = table.frame()
     uniform = set(rows.loc[rows["uniform"], "arch_id"])
-    pool = draw_published(table, 20, study_seed=0)
+    pool = drawn(table, 20, 0)
     ids = pool["arch_id"].tolist()
     assert ids == sorted(set(ids)) and set(ids) < uniform
     assert [SPACE.arch_id(SPACE.parse(text)) for text in pool["encoding"]] == ids
-    assert set(ids) < set(draw_published(table, 30, study_seed=0)["arch_id"])
-    assert set(ids) != set(draw_published(table, 20, study_seed=1)["arch_id"])
-    assert set(draw_published(table, 40, study_seed=0)["arch_id"]) == uniform
+    assert set(ids) < set(drawn(table, 30, 0)["arch_id"])
+    assert set(ids) != set(drawn(table, 20, 1)["arch_id"])
+    assert set(drawn(table, 40, 0)["arch_id"]) == uniform
     with pytest.raises(UserError, match=r"pool\.size 41: .*nasbench201\.parquet has only 40 architectures that are"):
-        draw_published(table, 41, study_seed=0)
+        drawn(table, 41, 0)
 
 
 def test_ground_truth_and_costs_stand_beside_their_architecture(table: PublishedTable) -> None:
-    pool = with_published(draw_published(table, 20, 0), table, SPACE)
+    pool = with_published(drawn(table, 20, 0), table, SPACE)
     published = table.frame().set_index("arch_id")
     for row in pool.itertuples():
         assert row.truth == published.loc[row.arch_id, "test_acc"]
@@ -89,8 +96,8 @@ def test_search_draws_what_the_table_has_a_uniform_sample_of(table: PublishedTab
 
 
 def test_rank_of_the_best_is_taken_in_the_uniform_sample(table: PublishedTable) -> None:
-    pool = with_published(draw_published(table, 20, 0), table, SPACE)
-    truth = SpaceTruth(study(), "nasbench201", pool, Sizes(10_000, 5_000, 45_000), population_of(table))
+    pool = with_published(drawn(table, 20, 0), table, SPACE)
+    truth = PoolTruth(study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000), population_of(table, SPACE))
     facts = truth.facts()
     assert (facts["quantile"], facts["population"]) == ("sample", 40)
     assert facts["source"].startswith("published, ")
@@ -109,8 +116,8 @@ def test_rank_of_the_best_is_taken_in_the_uniform_sample(table: PublishedTable) 
 
 
 def test_means_without_single_runs_have_no_ceiling(table: PublishedTable) -> None:
-    pool = with_published(draw_published(table, 20, 0), table, SPACE).drop(columns=["truth_seed0", "truth_seed1"])
-    truth = SpaceTruth(study(), "nasbench201", pool, Sizes(10_000, 5_000, 45_000), population_of(table))
+    pool = with_published(drawn(table, 20, 0), table, SPACE).drop(columns=["truth_seed0", "truth_seed1"])
+    truth = PoolTruth(study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000), population_of(table, SPACE))
     assert {row["name"] for row in truth.references()} == set(COSTS)
     assert truth.facts()["seed_std"] is None
     assert truth.facts()["repeated"] == 0

@@ -63,7 +63,10 @@ def test_every_table_says_where_its_ground_truth_is_from(finished: Path) -> None
             assert "trained here (DARTS-NDS)" in text, path
     facts = json.loads((results / "spaces.json").read_text())
     sets = {space: (facts[space]["quantile"], facts[space]["population"]) for space in facts}
+    sub_space = sets.pop("nasbench101-constant-2")
     assert sets == {"nasbench101": ("sample", 28_963), "nasbench201": ("table", 15_625), "darts": ("pool", 12)}
+    # The sample is uniform over the space, so about as large a part of it lies in the sub-space.
+    assert sub_space[0] == "sample" and sub_space[1] == pytest.approx(28_963 * 201_441 / 423_624, rel=0.03)
     assert all(facts[space]["threshold"] == 0.001 for space in facts)
 
 

@@ -43,8 +43,14 @@ def reading_sentence(reading: Reading = MAIN) -> str:
 
 
 def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
-    """n, the architectures in the pool of each space."""
-    return f"n, architectures in the pool: {_by_space(results, spaces, 'pool')}."
+    """n, the architectures in the pool of each space, and how they were chosen if not at random."""
+    pool = results.study.pool
+    law = f" It is no sample of the space, but the best architecture of each of {pool.size} intervals of accuracy."
+    own = " Each run seed has a pool of its own; what is said of the pool is said of the first."
+    return (
+        f"n, architectures in the pool: {_by_space(results, spaces, 'pool')}."
+        f"{law if pool.law == 'stratified' else ''}{own if pool.per_seed else ''}"
+    )
 
 
 def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:

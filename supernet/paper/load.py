@@ -30,7 +30,7 @@ METRIC_COLUMNS = (
     "n",
     "status",
 )
-REFERENCE_COLUMNS = ("space", "name", "metric", "estimate", "low", "high", "n")
+REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
 SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
@@ -42,12 +42,15 @@ class SpaceFacts:
 
     `seed_std` is the standard deviation of one stand-alone training within an architecture, `truth_se` the
     standard error of an architecture's mean; `threshold` rounds ground truth in S-KdT; `source` says where
-    ground truth is from; `quantile` says in which set of how many (`population`) P>R takes its rank.
+    ground truth is from; `quantile` says in which set of how many (`population`) P>R takes its rank; `law` is how
+    the pool was chosen, `degenerate` of its architectures have no convolution on any path.
     """
 
     size: int
     encodings: str
     pool: int
+    law: str
+    degenerate: int
     repeated: int
     truth_mean: float
     truth_std: float
@@ -109,11 +112,16 @@ class Results:
         return _table(self.folder / "references.parquet", REFERENCE_COLUMNS)
 
     @cached_property
-    def facts(self) -> Mapping[str, SpaceFacts]:
-        """spaces.json, by space."""
+    def pools(self) -> Mapping[str, SpaceFacts]:
+        """spaces.json, by the name of the pool."""
         path = self.folder / "spaces.json"
-        found = read_json(_existing(path))
-        return {space: _facts(path, space, found[space]) for space in SPACES if space in found}
+        return {name: _facts(path, name, values) for name, values in read_json(_existing(path)).items()}
+
+    @cached_property
+    def facts(self) -> Mapping[str, SpaceFacts]:
+        """Facts of each space's main pool, by space."""
+        main = {space: str(self.study.main_pool(space)) for space in SPACES if space in self.study.spaces}
+        return {space: self.pools[pool] for space, pool in main.items() if pool in self.pools}
 
     @cached_property
     def spaces(self) -> tuple[str, ...]:
@@ -121,9 +129,14 @@ class Results:
         measured = set(self.metrics["space"])
         return tuple(space for space in SPACES if space in self.study.spaces and space in measured)
 
-    def pool(self, space: str) -> pd.DataFrame:
-        """The pool of a space, one row an architecture, sorted by `arch_id`."""
-        return _table(self.folder / "pools" / f"{space}.parquet", POOL_COLUMNS)
+    def pool(self, space: str, seed: int | None = None) -> pd.DataFrame:
+        """The pool of a space's baseline, one row an architecture, sorted by `arch_id`.
+
+        `seed` matters where each run seed has its own; by default the first.
+        """
+        study = self.study
+        name = study.main_pool(space) if seed is None else study.pool_of(space, "baseline", seed)
+        return _table(self.folder / "pools" / f"{name}.parquet", POOL_COLUMNS)
 
     def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
         """The pool's scores in one run: one row per architecture x batch-norm mode x split."""
@@ -139,13 +152,14 @@ class Results:
         """What others published of a table."""
         return Quotes.load(self.published, table)
 
-    def reference(self, space: str, name: str, metric: str) -> Estimate:
-        """One reference tau (name: seed, parameters, macs or live_macs.
+    def reference(self, space: str, name: str, metric: str, pool: str | None = None) -> Estimate:
+        """One reference tau on a pool, by default the space's main one; nan where there is none.
 
-        Metric: kdt or s_kdt); nan where there is none.
+        The name is seed, parameters, macs or live_macs, the metric kdt or s_kdt, or those of a part.
         """
         table = self.references
-        rows = table[(table["space"] == space) & (table["name"] == name) & (table["metric"] == metric)]
+        on = str(self.study.main_pool(space)) if pool is None else pool
+        rows = table[(table["pool"] == on) & (table["name"] == name) & (table["metric"] == metric)]
         if rows.empty:
             return Estimate(math.nan, math.nan, math.nan)
         row = rows.iloc[0]

@@ -53,6 +53,7 @@ wildcard_constraints:
     setting="[^/]+",
     seed=r"\d+",
     shard=r"\d+",
+    pool="|".join(PLAN.pools),
 
 
 # How jobs run does not belong into their `params`: another folder or device must not make results again. Programs

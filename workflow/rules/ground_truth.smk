@@ -1,13 +1,16 @@
 # The pool of each space and its stand-alone accuracies: published, or trained here.
 rule pool:
     input:
-        table=lambda wildcards: PLAN.tables(wildcards.space),
+        table=lambda wildcards: PLAN.tables(PLAN.pools[wildcards.pool].space),
+        exclude=lambda wildcards: [
+            f"{RESULTS}/drawn/{name}.parquet" for name in PLAN.others(wildcards.pool)
+        ],
     output:
-        pool=f"{RESULTS}/drawn/{{space}}.parquet",
+        pool=f"{RESULTS}/drawn/{{pool}}.parquet",
     log:
-        f"{LOGS}/pool/{{space}}.log",
+        f"{LOGS}/pool/{{pool}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/pool/{{space}}.tsv"
+        f"{RESULTS}/benchmarks/pool/{{pool}}.tsv"
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -16,13 +19,12 @@ rule pool:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
     params:
-        size=STUDY.pool.size,
-        seed=STUDY.seed,
+        which=lambda wildcards: PLAN.pool_arguments(wildcards.pool),
     message:
-        "Drawing the pool of {wildcards.space}"
+        "Drawing the pool {wildcards.pool}"
     shell:
-        "program pool --space {wildcards.space:q} --size {params.size} --study-seed {params.seed}"
-        " --table {input.table:q} --output {output.pool:q} --log {log:q}"
+        "program pool {params.which} --exclude {input.exclude:q} --table {input.table:q}"
+        " --output {output.pool:q} --log {log:q}"
 
 
 rule truth:
@@ -30,12 +32,12 @@ rule truth:
         images=rules.data.output.images,
         pool=rules.pool.output.pool,
     output:
-        trainings=f"{RESULTS}/truth/{{space}}/shard{{shard}}.parquet",
-        timing=f"{RESULTS}/truth/{{space}}/shard{{shard}}.timing.json",
+        trainings=f"{RESULTS}/truth/{{pool}}/shard{{shard}}.parquet",
+        timing=f"{RESULTS}/truth/{{pool}}/shard{{shard}}.timing.json",
     log:
-        f"{LOGS}/truth/{{space}}/shard{{shard}}.log",
+        f"{LOGS}/truth/{{pool}}/shard{{shard}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/truth/{{space}}/shard{{shard}}.tsv"
+        f"{RESULTS}/benchmarks/truth/{{pool}}/shard{{shard}}.tsv"
     # First: the longest trainings of ground truth would otherwise be left for one core at the end.
     priority: 1
     conda:
@@ -45,18 +47,18 @@ rule truth:
         mem_mb=megabytes(2500),
         runtime=minutes(240),
     params:
-        config=lambda wildcards: PLAN.truth(wildcards.space),
+        config=lambda wildcards: PLAN.truth(PLAN.pools[wildcards.pool].space),
         seeds=STUDY.pool.seeds,
         repeated=STUDY.pool.repeated,
         shards=STUDY.pool.shards,
     message:
-        "Ground truth of {wildcards.space}, share {wildcards.shard}: training architectures stand-alone"
+        "Ground truth of {wildcards.pool}, share {wildcards.shard}: training architectures stand-alone"
     shell:
         "program truth --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --seeds {params.seeds} --repeated {params.repeated} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
-        ' --state "$STATE"/truth/{wildcards.space}/shard{wildcards.shard}'
-        ' --progress "$STATE"/progress/truth-{wildcards.space}-{wildcards.shard}.json'
+        ' --state "$STATE"/truth/{wildcards.pool}/shard{wildcards.shard}'
+        ' --progress "$STATE"/progress/truth-{wildcards.pool}-{wildcards.shard}.json'
         " --threads {threads}"
         " --device $DEVICE --log {log:q}"
 
@@ -64,22 +66,22 @@ rule truth:
 rule pool_truth:
     input:
         pool=rules.pool.output.pool,
-        table=lambda wildcards: PLAN.tables(wildcards.space),
+        table=lambda wildcards: PLAN.tables(PLAN.pools[wildcards.pool].space),
         trainings=lambda wildcards: (
             []
-            if PLAN.tables(wildcards.space)
+            if PLAN.tables(PLAN.pools[wildcards.pool].space)
             else expand(
                 rules.truth.output.trainings,
-                space=wildcards.space,
+                pool=wildcards.pool,
                 shard=range(STUDY.pool.shards),
             )
         ),
     output:
-        pool=f"{RESULTS}/pools/{{space}}.parquet",
+        pool=f"{RESULTS}/pools/{{pool}}.parquet",
     log:
-        f"{LOGS}/pool_truth/{{space}}.log",
+        f"{LOGS}/pool_truth/{{pool}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/pool_truth/{{space}}.tsv"
+        f"{RESULTS}/benchmarks/pool_truth/{{pool}}.tsv"
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -87,9 +89,11 @@ rule pool_truth:
     resources:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
+    params:
+        space=lambda wildcards: PLAN.pools[wildcards.pool].space,
     message:
-        "Putting the ground truth of {wildcards.space} together"
+        "Putting the ground truth of {wildcards.pool} together"
     shell:
-        "program pool_truth --space {wildcards.space:q} --pool {input.pool:q}"
+        "program pool_truth --space {params.space:q} --pool {input.pool:q}"
         " --table {input.table:q} --trainings {input.trainings:q}"
         " --output {output.pool:q} --log {log:q}"

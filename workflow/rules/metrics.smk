@@ -2,7 +2,7 @@
 rule metrics:
     input:
         images=rules.data.output.images,
-        pools=expand(rules.pool_truth.output.pool, space=STUDY.spaces),
+        pools=expand(rules.pool_truth.output.pool, pool=map(str, STUDY.pools())),
         tables=[path for space in STUDY.spaces for path in PLAN.tables(space)],
         scores=[f"{RESULTS}/runs/{run}/scores.parquet" for run in PLAN.runs],
         summaries=[f"{RESULTS}/runs/{run}/run.json" for run in PLAN.runs],

@@ -18,13 +18,21 @@ SEARCHED = [
     for space in STUDY.spaces
     for seed in PLAN.seeds(space)
 ]
-POOLS = expand(rules.pool_truth.output.pool, space=STUDY.spaces)
+POOLS = expand(
+    rules.pool_truth.output.pool,
+    pool=[
+        PLAN.pool(space, "baseline", seed)
+        for space in STUDY.spaces
+        for seed in PLAN.seeds(space)
+    ],
+)
 BASELINE_SCORES = [
     f"{RESULTS}/runs/{space}/baseline/seed{seed}/scores.parquet"
     for space in STUDY.spaces
     for seed in PLAN.seeds(space)
 ]
 TABLE_INPUTS = {
+    "correlations": MEASURED,
     "factors": [],
     "spaces": MEASURED + SEARCHED,
     "search": MEASURED + SEARCHED,

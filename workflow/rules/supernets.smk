@@ -1,9 +1,16 @@
 # Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
 # code never trains again by itself.
+def scored_pool(path):
+    """The file of the pool that a run scores."""
+    return lambda wildcards: path.format(
+        pool=PLAN.pool(wildcards.space, wildcards.setting, wildcards.seed)
+    )
+
+
 rule train:
     input:
         images=rules.data.output.images,
-        pool=rules.pool.output.pool,
+        pool=scored_pool(rules.pool.output.pool),
     output:
         curve=f"{RESULTS}/runs/{RUN}/curve.parquet",
         weights=f"{RESULTS}/runs/{RUN}/weights.safetensors",
@@ -42,7 +49,7 @@ rule train:
 rule score:
     input:
         images=rules.data.output.images,
-        pool=rules.pool.output.pool,
+        pool=scored_pool(rules.pool.output.pool),
         weights=rules.train.output.weights,
     output:
         scores=f"{RESULTS}/rescored/{RUN}/scores.parquet",
@@ -73,7 +80,9 @@ rule score:
 rule search:
     input:
         images=rules.data.output.images,
-        pool=rules.pool_truth.output.pool,
+        pool=lambda wildcards: rules.pool_truth.output.pool.format(
+            pool=PLAN.pool(wildcards.space, "baseline", wildcards.seed)
+        ),
         table=lambda wildcards: PLAN.tables(wildcards.space),
         weights=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/weights.safetensors",
         summary=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/run.json",

@@ -44,7 +44,9 @@ def _ranks(results: Results, space: str, seed: int) -> list[dict[str, Any]]:
     scores = results.scores(space, "baseline", seed)
     scores = scores[(scores["bn_mode"] == MAIN.bn_mode) & (scores["split"] == MAIN.split)]
     table = (
-        results.pool(space).merge(scores[["arch_id", "accuracy"]], on="arch_id").dropna(subset=["truth", "accuracy"])
+        results.pool(space, seed)
+        .merge(scores[["arch_id", "accuracy"]], on="arch_id")
+        .dropna(subset=["truth", "accuracy"])
     )
     truth = table["truth"].to_numpy()
     rounded = round_truth(truth, results.facts[space].threshold)

@@ -6,11 +6,12 @@ from typing import Any
 from supernet.factors import FACTORS
 from supernet.paper import captions
 from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, METRIC_NAMES, SPACE_NAMES, value_name
+from supernet.paper.names import ABSENT, METRIC_NAMES, SPACE_NAMES, count, value_name
 from supernet.paper.quotes import Quotes
 from supernet.paper.render import Table, write
 from supernet.paper.summary import Point, diverged_runs, frame, summary, summary_row, sweep, swept_spaces
 from supernet.paper.tables._cells import PERCENT_METRICS, estimate_cell, runs_cell, summary_cell
+from supernet.poolname import PoolName
 
 METRICS = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
 REFERENCES = {
@@ -19,6 +20,13 @@ REFERENCES = {
     "live_macs": "live multiply-adds alone",
     "seed": "seed-to-seed ceiling",
 }
+OWN_POOL = " ‡"
+
+
+def references_of(results: Results) -> dict[str, str]:
+    """Names and words of the references that a study has."""
+    measured = set(results.references["name"])
+    return {name: words for name, words in REFERENCES.items() if name in measured}
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -32,8 +40,9 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
         for point in sweep(results.study, space, factor):
             text.append(_setting_text(results, space, point, label) | _published(quotes, space, point))
             numbers += _setting_numbers(results, space, point)
-        text += _reference_text(results, space, label, quotes)
-        numbers += _reference_numbers(results, space)
+        for pool in _pools(results, space, factor):
+            text += _reference_text(results, space, pool, label, quotes)
+            numbers += _reference_numbers(results, space, pool)
     rows = (f"{row['space']} {row['name']} {row['metric']}" for row in numbers)
     table = Table(
         frame(text),
@@ -48,7 +57,8 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
 
 def _setting_text(results: Results, space: str, point: Point, label: str) -> dict[str, str]:
     found = {metric: summary(results, space, point.setting, metric) for metric in METRICS}
-    mark = " *" if point.is_baseline else ""
+    own = _pool(results, space, point) != results.study.main_pool(space)
+    mark = (" *" if point.is_baseline else "") + OWN_POOL * own
     cells = {_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
     # KdT is the first to be undefined: an undefined accuracy means a diverged run.
     return {
@@ -57,6 +67,19 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
         **cells,
         "Runs": runs_cell(found["kdt"]),
     }
+
+
+def _pool(results: Results, space: str, point: Point) -> PoolName:
+    """The pool of a point, of its first seed where each has its own."""
+    study = results.study
+    return study.pool_of(space, point.setting, study.seeds(space, point.setting)[0])
+
+
+def _pools(results: Results, space: str, factor: str) -> list[PoolName]:
+    """The pools of a factor's points, the main one first."""
+    points = sweep(results.study, space, factor)
+    found = (_pool(results, space, point) for point in points)
+    return list(dict.fromkeys((results.study.main_pool(space), *found)))
 
 
 def _published(quotes: Quotes, space: str, point: Point) -> dict[str, str]:
@@ -78,23 +101,25 @@ def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[st
     ]
 
 
-def _reference_text(results: Results, space: str, label: str, quotes: Quotes) -> list[dict[str, str]]:
+def _reference_text(results: Results, space: str, pool: PoolName, label: str, quotes: Quotes) -> list[dict[str, str]]:
     rows = []
-    for name, words in REFERENCES.items():
+    own = pool != results.study.main_pool(space)
+    for name, words in references_of(results).items():
         cells = {_header(metric): ABSENT for metric in METRICS}
         for metric in ("kdt", "s_kdt"):
-            cells[_header(metric)] = estimate_cell(results.reference(space, name, metric))
+            cells[_header(metric)] = estimate_cell(results.reference(space, name, metric, str(pool)))
         published = {"Published": ABSENT} if quotes.rows else {}
-        rows.append({"Space": SPACE_NAMES[space], label: words, **cells, "Runs": ABSENT, **published})
+        shown = f"{words}, {pool.dynamic_channels}{OWN_POOL}" if own else words
+        rows.append({"Space": SPACE_NAMES[space], label: shown, **cells, "Runs": ABSENT, **published})
     return rows
 
 
-def _reference_numbers(results: Results, space: str) -> list[dict[str, Any]]:
+def _reference_numbers(results: Results, space: str, pool: PoolName) -> list[dict[str, Any]]:
     rows = []
-    for name in REFERENCES:
+    for name in references_of(results):
         for metric in ("kdt", "s_kdt"):
-            found = results.reference(space, name, metric)
-            start = {"space": space, "row": "reference", "name": name, "metric": metric}
+            found = results.reference(space, name, metric, str(pool))
+            start = {"space": space, "row": "reference", "name": name, "metric": metric, "pool": str(pool)}
             rows.append({**start, "mean": found.value, "low": found.low, "high": found.high})
     return rows
 
@@ -121,5 +146,16 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         captions.surpass_sentence(results, spaces),
         captions.final_sentence(results, spaces),
         captions.pool_sentence(results, spaces),
+        _own_pools_sentence(results, factor, spaces),
         captions.diverged_sentence(diverged_runs(results, spaces, settings)),
     )
+
+
+def _own_pools_sentence(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
+    """Which settings have a sub-space with a pool and a size of its own; empty if none has."""
+    own = [pool for space in spaces for pool in _pools(results, space, factor)[1:]]
+    facts = {pool.dynamic_channels: results.pools[str(pool)] for pool in own}
+    named = (f"{name} (N = {count(fact.size)}, n = {count(fact.pool)})" for name, fact in facts.items())
+    if not own:
+        return ""
+    return f"‡: a sub-space with a pool of its own, not to be compared with the others: {', '.join(named)}."
