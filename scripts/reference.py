@@ -1,14 +1,17 @@
-"""Write the reference of the study file (docs/reference), or check that it is in step with the models."""
+"""Write the generated reference (docs/reference), or check that it is in step with the models and the studies."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from supernet.coverage import coverage_text
 from supernet.files import write_text
 from supernet.reference import page_text, schema_text
 
-DIRECTORY = Path(__file__).resolve().parents[1] / "docs" / "reference"
+ROOT = Path(__file__).resolve().parents[1]
+DIRECTORY = ROOT / "docs" / "reference"
+STUDIES = ROOT / "workflow" / "studies"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     texts = {
         options.directory / "study.md": page_text(),
         options.directory / "study.schema.json": schema_text(),
+        options.directory / "factors.md": coverage_text(sorted(STUDIES.glob("*.yaml"))),
     }
     if not options.check:
         for path, text in texts.items():
@@ -27,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     stale = [path for path, text in texts.items() if not path.is_file() or path.read_bytes() != text.encode()]
     for path in stale:
-        print(f"{path}: out of step with supernet/study.py; run: python scripts/reference.py", file=sys.stderr)
+        print(
+            f"{path}: out of step with the models in supernet or the studies; run: python scripts/reference.py",
+            file=sys.stderr,
+        )
     return 1 if stale else 0
 
 

@@ -6,18 +6,21 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class DataSet:
-    """What it is, the side of its square images in pixels, and the images of its official test set (0: none)."""
+    """What it is, the side of its square images in pixels, the images of its official test set (0: none) and in all."""
 
     title: str
     side: int
     official_test: int
+    images: int
+    channels: int
+    classes: int = 10
 
 
 DATASETS = MappingProxyType(
     {
-        "digits": DataSet("scikit-learn's digits, 8 x 8", 8, 0),
-        "cifar10": DataSet("CIFAR-10", 32, 10_000),
-        "cifar10-jpeg": DataSet("CIFAR-10, re-encoded as JPEG", 32, 10_000),
+        "digits": DataSet("scikit-learn's digits, 8 x 8", 8, 0, 1_797, 1),
+        "cifar10": DataSet("CIFAR-10", 32, 10_000, 60_000, 3),
+        "cifar10-jpeg": DataSet("CIFAR-10, re-encoded as JPEG", 32, 10_000, 60_000, 3),
     }
 )
 

@@ -66,6 +66,20 @@ PATH_LAWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 LAYER_MULTIPLES: Mapping[str, int] = MappingProxyType({"nasbench101": 3, "nasbench201": 1, "darts": 1})
 """`layers` is a multiple of this: NASBench-101 counts the cells of its three stacks together."""
 
+ABSENT: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "dynamic_channels": MappingProxyType(
+            {
+                "nasbench201": "all operations of a cell have its width",
+                "darts": "all operations of a cell have its width",
+            }
+        ),
+        "wsbn": MappingProxyType({"nasbench201": "an operation on an edge has one input: nothing to specialise"}),
+        "op_placement": MappingProxyType({"nasbench101": "the space itself has its operations on vertices"}),
+    }
+)
+"""Why a space lacks a factor: factor, space, reason."""
+
 FACTORS: Mapping[str, Factor] = MappingProxyType({factor.name: factor for factor in _FACTORS})
 
 

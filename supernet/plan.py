@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError
 
 from supernet.errors import UserError
+from supernet.estimate import GPU_TFLOPS, estimate, report
 from supernet.jobs import search_job, truth_job
 from supernet.model import Model
 from supernet.poolname import PoolName
@@ -36,6 +37,11 @@ class WorkflowConfig(Model):
         default="auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
+    )
+    gpu_tflops: float = Field(
+        default=GPU_TFLOPS,
+        gt=0,
+        description="Sustained teraflop/s of the GPU that a dry run assumes in its estimate (supernet/estimate.py).",
     )
 
 
@@ -136,6 +142,10 @@ class Plan:
     def metrics(self) -> str:
         """JSON of the part of the study that the metrics depend on besides scores and ground truth."""
         return self.study.model_dump_json(include={"study", "seed", "pool", "metrics"})
+
+    def estimate(self) -> str:
+        """Lines about what the super-nets of the study cost, for a dry run."""
+        return report(estimate(self.study), self.config.gpu_tflops)
 
     def paper(self) -> str:
         """JSON of what tables and figures print of the study."""

@@ -143,7 +143,7 @@ def _section(title: str, schema: Schema, absent: str) -> Iterator[str]:
     for key, value in schema["properties"].items():
         default = "required" if key in required else _default(value, absent)
         rows.append((f"`{key}`", _type(value), default, _range(value), value["description"]))
-    yield from _table(("key", "type", "default", "range", "description"), rows)
+    yield from markdown_table(("key", "type", "default", "range", "description"), rows)
     yield ""
 
 
@@ -184,7 +184,7 @@ def _factor_table() -> Iterator[str]:
     for factor in FACTORS.values():
         cells = (_factor_cell(factor.name, space) for space in SPACES)
         rows.append((factor.group, f"`{factor.name}`", factor.meaning, *cells))
-    yield from _table(("group", "factor", "meaning", *SPACES), rows)
+    yield from markdown_table(("group", "factor", "meaning", *SPACES), rows)
 
 
 def _factor_cell(name: str, space: str) -> str:
@@ -193,7 +193,8 @@ def _factor_cell(name: str, space: str) -> str:
     return f"{BASELINES[space][name]}; {', '.join(map(str, SWEEPS[space][name]))}"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Lines of a Markdown table; cells are Markdown in which a bar needs no escape."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:

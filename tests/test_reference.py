@@ -11,8 +11,9 @@ import jsonschema  # type: ignore[import-untyped,unused-ignore]
 import pytest
 import yaml
 
-from supernet.baselines import BASELINES
-from supernet.factors import FACTORS
+from supernet.baselines import BASELINES, SWEEPS
+from supernet.coverage import coverage_text
+from supernet.factors import ABSENT, FACTORS, SPACES, factors_of
 from supernet.reference import page_text, schema_text, study_schema
 from supernet.study import Study
 
@@ -59,6 +60,7 @@ def test_check_names_the_file_that_is_out_of_step(
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1 and errors[0].startswith(f"{tmp_path / 'study.md'}: out of step")
     assert (tmp_path / "study.schema.json").read_text(encoding="utf-8") == schema_text()
+    assert (tmp_path / "factors.md").read_text(encoding="utf-8") == coverage_text(STUDIES)
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
@@ -167,3 +169,46 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
         if following.startswith("|---"):
             head = line.count("|")
         assert line.count("|") == head
+
+
+def _rows(text: str) -> dict[str, list[str]]:
+    """Cells after the factor's, by factor, of the first table of a text."""
+    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|") and "`" in line]
+    found = {}
+    for cells in lines:
+        position = next(i for i, cell in enumerate(cells) if "`" in cell)
+        found.setdefault(cells[position].strip(" `"), [cell.strip() for cell in cells[position + 1 :]])
+    return found
+
+
+def test_every_factor_has_a_row_and_every_gap_a_reason() -> None:
+    rows = _rows(coverage_text([]).partition("## What each study")[0])
+    assert list(rows) == list(FACTORS)
+    for name, factor in FACTORS.items():
+        for cell, space in zip(rows[name][1:], SPACES, strict=True):
+            if space in factor.spaces:
+                assert cell.startswith(f"**{BASELINES[space][name]}**")
+            else:
+                assert cell == f"– {ABSENT[name][space]}"  # noqa: RUF001
+    gaps = {(name, space) for name, factor in FACTORS.items() for space in SPACES if space not in factor.spaces}
+    assert gaps == {(name, space) for name, reasons in ABSENT.items() for space in reasons}
+
+
+def test_the_page_tells_what_each_study_file_sweeps() -> None:
+    page = coverage_text(STUDIES)
+    for space in SPACES:
+        rows = _rows(page.partition(f"### {space}\n")[2].partition("\n### ")[0])
+        assert rows.pop("factor", None) is None
+        for column, path in enumerate(STUDIES):
+            written = yaml.safe_load(path.read_text(encoding="utf-8"))["spaces"].get(space)
+            for name in (factor.name for factor in factors_of(space)):
+                cell = rows[name][column]
+                if written is None:
+                    assert cell == ""
+                    continue
+                baseline = (written.get("baseline") or {}).get(name, BASELINES[space][name])
+                swept = (written.get("sweep") or {}).get(name, [])
+                values = SWEEPS[space][name] if swept == "paper" else swept
+                shown = cell.split(" → ")
+                assert shown[0] == str(baseline)
+                assert set(", ".join(shown[1:]).split(", ")) - {""} == {str(v) for v in values if v != baseline}

@@ -1,4 +1,5 @@
 # The validated study, the folders, and how programs are started: what the other rule files share.
+import atexit
 import shlex
 import sys
 from pathlib import Path
@@ -40,7 +41,17 @@ def megabytes(base):
     return lambda wildcards, attempt: base * attempt
 
 
+def print_estimate():
+    """What the study costs, after all else that a dry run prints. Whether it is one is not known while rules are read."""
+    if workflow.is_main_process and workflow.dryrun:
+        try:
+            print(PLAN.estimate(), flush=True)
+        except UserError as error:
+            sys.stderr.write(f"no estimate of the super-nets: {error}\n")
+
+
 PLAN = load_plan()
+atexit.register(print_estimate)
 STUDY = PLAN.study
 RESULTS = PLAN.results
 RESOURCES = PLAN.resources
