@@ -23,6 +23,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True, help="results of the study: pools and runs")
     parser.add_argument("--data", type=Path, required=True, help="images: file of scripts/data.py")
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables that are ground truth")
+    parser.add_argument("--proxies", type=Path, nargs="*", default=[], help="proxies of spaces: {space}.parquet")
     parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
     parser.add_argument("--references", type=Path, required=True, help="predictors and ceiling to write (Parquet)")
     parser.add_argument("--spaces", type=Path, required=True, help="facts of the spaces to write (JSON)")
@@ -37,7 +38,11 @@ def work(options: argparse.Namespace) -> None:
     tables = [PublishedTable.load(path, ["test_acc", "uniform"]) for path in options.tables]
     published = {table.about.space: population_of(table) for table in tables}
     pools = {space: pd.read_parquet(options.results / "pools" / f"{space}.parquet") for space in study.spaces}
-    truths = {space: SpaceTruth(study, space, pool, sizes, published.get(space)) for space, pool in pools.items()}
+    proxies = {path.stem: pd.read_parquet(path) for path in options.proxies}
+    truths = {
+        space: SpaceTruth(study, space, pool, sizes, published.get(space), proxies.get(space))
+        for space, pool in pools.items()
+    }
     measure = partial(measure_one, truths, options.results)
     with ProcessPoolExecutor(options.threads) as pool:
         rows = [row for part in pool.map(measure, study.runs()) for row in part]

@@ -63,13 +63,23 @@ class SpaceTruth:
     """The pool of a space with its ground truth, and what follows from it alone.
 
     Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out.
-    Without a published population the pool is the one.
+    Without a published population the pool is the one. `proxies` has arch_id and a column for each zero-cost proxy.
     """
 
     def __init__(
-        self, study: Study, space: str, pool: pd.DataFrame, images: Sizes, published: Population | None = None
+        self,
+        study: Study,
+        space: str,
+        pool: pd.DataFrame,
+        images: Sizes,
+        published: Population | None = None,
+        proxies: pd.DataFrame | None = None,
     ) -> None:
         self.study, self.space, self.images, self.all = study, space, images, pool
+        names = [] if proxies is None else [name for name in proxies.columns if name != "arch_id"]
+        self.predictors = (*COSTS, *names)
+        if proxies is not None:
+            pool = _joined(pool, proxies, space)
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy()
         self.population = published or Population(self.truth, "pool", "trained here")
@@ -97,7 +107,7 @@ class SpaceTruth:
 
     def references(self) -> Iterator[dict[str, Any]]:
         """Rows (space, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
-        for name in COSTS:
+        for name in self.predictors:
             taus = predictor_tau(self.pool[name].to_numpy(float), self.truth, self.threshold, self._rng("predictor"))
             for metric, estimate in zip(("kdt", "s_kdt"), taus, strict=True):
                 yield {
@@ -176,6 +186,15 @@ class SpaceTruth:
     def _rng(self, name: str) -> np.random.Generator:
         # The same resamples for every run of a space: differences between settings are then paired.
         return stream(self.study.seed, name, self.space)
+
+
+def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, space: str) -> pd.DataFrame:
+    """The pool with its proxies; ValueError if an architecture has none, which nothing can stand for."""
+    table = pool.merge(proxies, on="arch_id", how="left", validate="one_to_one")
+    missing = table.loc[table[proxies.columns].isna().any(axis=1), "arch_id"]
+    if len(missing):
+        raise ValueError(f"{space}: {len(missing)} architectures lack a proxy, the first is {missing.iloc[0]}")
+    return table
 
 
 def run_folder(results: Path, space: str, setting: str, seed: int) -> Path:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
 from supernet.model import Findings, Model
-from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Scoring, Search
+from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Proxies, Scoring, Search
 from supernet.setting import BatchNorm, PathSampling, Place, Setting
 from supernet.spacestudy import Seed, SpaceStudy, Truth
 from supernet.validation import did_you_mean, validate
@@ -26,6 +26,7 @@ __all__ = [
     "PathSampling",
     "Pool",
     "Protocol",
+    "Proxies",
     "Run",
     "Scoring",
     "Search",
@@ -76,6 +77,7 @@ class Study(Model):
     scoring: Scoring = Scoring()
     metrics: Metrics = Metrics()
     search: Search = Search()
+    proxies: Proxies = Proxies()
     spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
 
     @field_validator("study")

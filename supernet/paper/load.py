@@ -140,7 +140,7 @@ class Results:
         return Quotes.load(self.published, table)
 
     def reference(self, space: str, name: str, metric: str) -> Estimate:
-        """One reference tau (name: seed, parameters, macs or live_macs.
+        """One reference tau (name: seed, parameters, macs, live_macs or a zero-cost proxy.
 
         Metric: kdt or s_kdt); nan where there is none.
         """

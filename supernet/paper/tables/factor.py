@@ -19,6 +19,7 @@ REFERENCES = {
     "live_macs": "live multiply-adds alone",
     "seed": "seed-to-seed ceiling",
 }
+PROXIES = {"synflow": "synflow, untrained", "jacov": "jacov, untrained", "naswot": "NASWOT, untrained"}
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -78,9 +79,16 @@ def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[st
     ]
 
 
+def _references(results: Results) -> dict[str, str]:
+    """The words of each reference that the study has; the ceiling stands last."""
+    words = REFERENCES | {name: PROXIES[name] for name in results.study.proxies.names}
+    ceiling = {"seed": words.pop("seed")}
+    return words | ceiling
+
+
 def _reference_text(results: Results, space: str, label: str, quotes: Quotes) -> list[dict[str, str]]:
     rows = []
-    for name, words in REFERENCES.items():
+    for name, words in _references(results).items():
         cells = {_header(metric): ABSENT for metric in METRICS}
         for metric in ("kdt", "s_kdt"):
             cells[_header(metric)] = estimate_cell(results.reference(space, name, metric))
@@ -91,7 +99,7 @@ def _reference_text(results: Results, space: str, label: str, quotes: Quotes) ->
 
 def _reference_numbers(results: Results, space: str) -> list[dict[str, Any]]:
     rows = []
-    for name in REFERENCES:
+    for name in _references(results):
         for metric in ("kdt", "s_kdt"):
             found = results.reference(space, name, metric)
             start = {"space": space, "row": "reference", "name": name, "metric": metric}
@@ -114,6 +122,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         ("Mean ± standard deviation over runs (seeds); in brackets the interval. An asterisk marks the baseline."),
         "Below each space: KdT and S-KdT of the parameter count or the multiply-adds as the score, and, as "
         "the ceiling, of one stand-alone training as the score of another.",
+        captions.proxies_sentence(results),
         captions.INTERVAL,
         captions.reading_sentence(),
         "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
