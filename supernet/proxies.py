@@ -1,8 +1,8 @@
 """Zero-cost proxies: scores of networks that were initialised and never trained.
 
-Larger is better in all of them. All are finite, so that every architecture of a pool has a rank; each says what it gives
-a network without a path, or one that tells no images apart. Batch norm takes the statistics of the batch, as a network
-in training does, and tracks nothing: a network is left as it was.
+Larger is better in all of them. All are finite, so that every architecture of a pool has a rank; each says what it
+gives a network without a path, or one that tells no images apart. Batch norm takes the statistics of the batch, as a
+network in training does, and tracks nothing: a network is left as it was.
 """
 
 import copy
@@ -27,7 +27,7 @@ JACOV_EPSILON = 1e-5
 SINGULAR = -1.0
 """naswot where two images are not told apart: below all others, which are logs of whole numbers."""
 _RELUS = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
-# Without batch norm the sums of a deep network outgrow a double; powers of two scale them without an error.
+# Without batch norm the sums of a deep network may outgrow a double; a power of two scales them without an error.
 _SMALL = 2.0**-300
 
 
@@ -35,9 +35,9 @@ def synflow(network: nn.Module, shape: tuple[int, int, int]) -> float:
     """Log of the sum over all weights θ of |θ · dR/dθ|: how much flows through them, for images of `shape` (C, H, W).
 
     Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow" (NeurIPS 2020);
-    summed over a network by Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS" (ICLR 2021). R is the sum of the
-    logits of one image of ones with all parameters at their absolute values. As in the latter's code, batch norm is left
-    out (the identity), and kernels of convolutions and linear layers are summed over, not their biases. In double
+    summed over a network by Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS" (ICLR 2021). R is the sum of
+    the logits of one image of ones with all parameters at their absolute values. As in the latter's code, batch norm is
+    left out (the identity), and kernels of convolutions and linear layers are summed over, not their biases. In double
     precision; the log changes no rank. A network without a path has the log of the smallest double, -744.4.
     """
     absolute = copy.deepcopy(network).double()

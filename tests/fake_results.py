@@ -29,7 +29,7 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
         pool = _pool(study, space)
         write_table(folder / "pools" / f"{space}.parquet", pool)
         facts[space] = _facts(study, space, pool)
-        references += _references(space, pool, facts[space]["threshold"])
+        references += _references(study, space, pool, facts[space]["threshold"])
         for setting in study.settings(space):
             for seed in study.seeds(space, setting):
                 lost = (space, setting, seed) in diverged
@@ -86,10 +86,13 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _references(space: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
+def _references(study: Study, space: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
     rows = []
     seeds = [pool[name] for name in ("truth_seed0", "truth_seed1") if name in pool]
     pairs = {name: (pool[name], pool["truth"]) for name in ("parameters", "macs", "live_macs")}
+    for name in study.proxies.names:
+        rng = stream(0, "fake", "proxies", space, name)
+        pairs[name] = (pool["truth"] + 0.1 * rng.normal(size=len(pool)), pool["truth"])
     if len(seeds) == 2:
         pairs["seed"] = (seeds[0], seeds[1])
     for name, (values, truth) in pairs.items():
