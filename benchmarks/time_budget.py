@@ -19,6 +19,7 @@ PARTS = {
     "score_seconds": "scoring the pools",
     "search_seconds": "random search: scoring",
     "retrain_seconds": "random search: training what it found",
+    "proxies_seconds": "zero-cost proxies",
 }
 TRUTH = "ground truth: stand-alone trainings"
 
@@ -26,7 +27,7 @@ TRUTH = "ground truth: stand-alone trainings"
 def torch_seconds(results: Path) -> dict[str, float]:
     """Seconds of each part in the jobs that import torch; what no part covers is `other in torch jobs`."""
     seconds: dict[str, float] = defaultdict(float)
-    for folder in ("runs", "truth", "search"):
+    for folder in ("runs", "truth", "search", "proxies"):
         for path in (results / folder).rglob("*timing.json"):
             timing = read_json(path)
             named = {PARTS[key]: value for key, value in timing.items() if key in PARTS}
@@ -44,7 +45,7 @@ def other_seconds(results: Path) -> dict[str, float]:
     names = {"table": "drawing tables", "figure": "drawing figures", "metrics": "metrics"}
     for path in (results / "benchmarks").rglob("*.tsv"):
         rule = path.relative_to(results / "benchmarks").parts[0].removesuffix(".tsv")
-        if rule not in ("train", "truth", "search", "score"):
+        if rule not in ("train", "truth", "search", "score", "proxies"):
             seconds[names.get(rule, "pools")] += pd.read_csv(path, sep="\t")["s"].sum()
     return seconds
 

@@ -24,6 +24,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True, help="results of the study: pools and runs")
     parser.add_argument("--data", type=Path, required=True, help="images: file of scripts/data.py")
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables that are ground truth")
+    parser.add_argument("--proxies", type=Path, nargs="*", default=[], help="proxies of spaces: {space}.parquet")
     parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
     parser.add_argument("--references", type=Path, required=True, help="predictors and ceiling to write (Parquet)")
     parser.add_argument("--spaces", type=Path, required=True, help="facts of the spaces to write (JSON)")
@@ -37,7 +38,11 @@ def work(options: argparse.Namespace) -> None:
     sizes = file_sizes(options.data, study.data)
     tables = [PublishedTable.load(path, ["encoding", "test_acc", "uniform"]) for path in options.tables]
     published = {table.about.space: table for table in tables}
-    truths = {str(name): pool_truth(study, name, options.results, sizes, published) for name in study.pools()}
+    proxies = {path.stem: pd.read_parquet(path) for path in options.proxies}
+    truths = {
+        str(name): pool_truth(study, name, options.results, sizes, published, proxies.get(str(name)))
+        for name in study.pools()
+    }
     measure = partial(measure_one, study, truths, options.results)
     with ProcessPoolExecutor(options.threads) as pool:
         rows = [row for part in pool.map(measure, study.runs()) for row in part]
@@ -50,12 +55,17 @@ def work(options: argparse.Namespace) -> None:
 
 
 def pool_truth(
-    study: Study, name: PoolName, results: Path, sizes: Sizes, published: dict[str, PublishedTable]
+    study: Study,
+    name: PoolName,
+    results: Path,
+    sizes: Sizes,
+    published: dict[str, PublishedTable],
+    proxies: pd.DataFrame | None,
 ) -> PoolTruth:
     """A pool with its ground truth, and the published population of its space or sub-space, if there is one."""
     pool, table = pd.read_parquet(results / "pools" / f"{name}.parquet"), published.get(name.space)
     population = None if table is None else population_of(table, spaces.load(name.own_space))
-    return PoolTruth(study, name, pool, sizes, population)
+    return PoolTruth(study, name, pool, sizes, population, proxies)
 
 
 def measure_one(

@@ -9,7 +9,7 @@ from torch import nn
 
 from supernet.data import Augmenter, Images, Splits
 from supernet.errors import UserError
-from supernet.jobs import TruthJob
+from supernet.jobs import ProxiesJob, TruthJob
 from supernet.paths import epoch_paths, passes_per_step
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
@@ -60,6 +60,20 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
         )
     path_network: nn.Module = network.network  # type: ignore[assignment]
     return _placed(path_network, job.protocol, splits)
+
+
+def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
+    """The stand-alone network of one architecture as a training of that seed finds it, called as `net(images)`."""
+    with _seeded(seed):
+        network = space.build_standalone(
+            arch,
+            channels=job.channels,
+            layers=job.layers,
+            num_classes=splits.classes,
+            in_channels=splits.test.pixels.shape[1],
+        )
+    memory_format = torch.channels_last if job.channels_last else torch.contiguous_format
+    return network.to(device=splits.test.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
 
 
 def supernet_trainer(run: Run, space: Space[Any], network: nn.Module, splits: Splits) -> Trainer:

@@ -1,8 +1,10 @@
 """What each training program is told: the part of a study that its result depends on, and nothing else."""
 
+from supernet import spaces
 from supernet.errors import UserError
 from supernet.model import Model
-from supernet.study import Data, Protocol, Run, Scoring, Search, Seed, SpaceName, Study, Truth
+from supernet.setting import Count, Layers
+from supernet.study import Data, Protocol, Proxies, Run, Scoring, Search, Seed, SpaceName, Study, Truth
 
 
 class TruthJob(Model):
@@ -27,6 +29,18 @@ class SearchJob(Model):
     truth: TruthJob | None
 
 
+class ProxiesJob(Model):
+    """All that the zero-cost proxies of a space depend on: the networks are those of the ground truth, untrained."""
+
+    space: SpaceName
+    channels: Count
+    layers: Layers
+    channels_last: bool
+    study_seed: Seed
+    data: Data
+    proxies: Proxies
+
+
 def truth_job(study: Study, space: str) -> TruthJob:
     """The stand-alone trainings of a space of a study; UserError if the study has no recipe for them."""
     recipe = study.spaces[space].truth
@@ -46,3 +60,18 @@ def search_job(study: Study, space: str, seed: int, trained: bool) -> SearchJob:
     """Random search on the baseline super-net of a seed; `trained` says that finds are trained, not looked up."""
     truth = truth_job(study, space) if trained else None
     return SearchJob(run=study.run(space, "baseline", seed), search=study.search, truth=truth)
+
+
+def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:
+    """The proxies of a space; `trained` says that its ground truth is trained here, not that of a published table."""
+    benchmark, recipe = spaces.load(space), study.spaces[space].truth
+    own = recipe if trained else None
+    return ProxiesJob(
+        space=space,  # type: ignore[arg-type]  # the study has checked it
+        channels=benchmark.channels if own is None else own.channels,
+        layers=benchmark.layers if own is None else own.layers,
+        channels_last=study.protocol.channels_last,
+        study_seed=study.seed,
+        data=study.data,
+        proxies=study.proxies,
+    )

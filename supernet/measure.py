@@ -77,14 +77,24 @@ class PoolTruth:
     """A pool with its ground truth, and what follows from it alone.
 
     Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out.
-    Without a published population the pool is the one.
+    Without a published population the pool is the one. `proxies` has arch_id and a column for each zero-cost proxy.
     """
 
     def __init__(
-        self, study: Study, name: PoolName, pool: pd.DataFrame, images: Sizes, published: Population | None = None
+        self,
+        study: Study,
+        name: PoolName,
+        pool: pd.DataFrame,
+        images: Sizes,
+        published: Population | None = None,
+        proxies: pd.DataFrame | None = None,
     ) -> None:
         self.study, self.name, self.images, self.all = study, name, images, pool
         self.space = spaces.load(name.own_space)
+        names = [] if proxies is None else [column for column in proxies.columns if column != "arch_id"]
+        self.predictors = (*COSTS, *names)
+        if proxies is not None:
+            pool = _joined(pool, proxies, str(name))
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy()
         self.population = published or Population(self.truth, "pool", "trained here")
@@ -114,7 +124,7 @@ class PoolTruth:
     def references(self) -> Iterator[dict[str, Any]]:
         """Rows (space, pool, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
         whole = np.ones(len(self.pool), dtype=bool)
-        for name in COSTS:
+        for name in self.predictors:
             values = self.pool[name].to_numpy(float)
             for suffix, members in {"": whole, **{f"_{part}": mask for part, mask in self.parts.items()}}.items():
                 yield from self._taus(name, suffix, values[members], self.truth[members], "predictor")
@@ -226,6 +236,15 @@ class PoolTruth:
     def _rng(self, name: str) -> np.random.Generator:
         # The same resamples for every run on a pool: differences between settings are then paired.
         return stream(self.study.seed, name, str(self.name))
+
+
+def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The pool with its proxies; ValueError if an architecture has none, which nothing can stand for."""
+    table = pool.merge(proxies, on="arch_id", how="left", validate="one_to_one")
+    missing = table.loc[table[proxies.columns].isna().any(axis=1), "arch_id"]
+    if len(missing):
+        raise ValueError(f"{name}: {len(missing)} architectures lack a proxy, the first is {missing.iloc[0]}")
+    return table
 
 
 def run_folder(results: Path, space: str, setting: str, seed: int) -> Path:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from supernet.errors import UserError
 from supernet.estimate import GPU_TFLOPS, estimate, report
-from supernet.jobs import search_job, truth_job
+from supernet.jobs import proxies_job, search_job, truth_job
 from supernet.model import Model
 from supernet.poolname import PoolName
 from supernet.sources import File, load_sources
@@ -126,6 +126,10 @@ class Plan:
     def search(self, space: str, seed: str) -> str:
         """JSON of a random search."""
         return search_job(self.study, space, int(seed), trained=not self.tables(space)).model_dump_json()
+
+    def proxies(self, space: str) -> str:
+        """JSON of all that the zero-cost proxies of a space depend on."""
+        return proxies_job(self.study, space, trained=not self.tables(space)).model_dump_json()
 
     def tables(self, space: str) -> list[str]:
         """The published table that is the ground truth of a space; an empty list where it is trained here.

@@ -26,6 +26,12 @@ Splits = Annotated[
     Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
     AfterValidator(distinct),
 ]
+ProxyName = Literal["synflow", "jacov", "naswot"]
+ProxyNames = Annotated[
+    tuple[ProxyName, ...],
+    Field(strict=False, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(distinct),
+]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 
@@ -234,3 +240,18 @@ class Search(Model):
             )
         findings.raise_all()
         return self
+
+
+class Proxies(Model):
+    """Scores of networks that were never trained, which stand beside every tau as references."""
+
+    names: ProxyNames = Field(
+        default=("synflow", "jacov", "naswot"),
+        description="Zero-cost proxies that are measured; an empty list for none.",
+    )
+    images: Annotated[int, Field(ge=2)] = Field(
+        default=64,
+        description="Images that `jacov` and `naswot` look at: the first of the training images, not augmented. "
+        "`jacov` tells little unless they are fewer than the values of one image.",
+    )
+    seeds: Positive = Field(default=1, description="Initialisations over which a proxy is averaged.")

@@ -12,7 +12,7 @@ from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
 from supernet.model import Findings, Model
 from supernet.poolname import PoolName
-from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Scoring, Search
+from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Proxies, Scoring, Search
 from supernet.setting import BatchNorm, PathSampling, Place, Setting
 from supernet.spaces import subspace
 from supernet.spacestudy import Seed, SpaceStudy, Truth
@@ -28,6 +28,7 @@ __all__ = [
     "PathSampling",
     "Pool",
     "Protocol",
+    "Proxies",
     "Run",
     "Scoring",
     "Search",
@@ -83,6 +84,7 @@ class Study(Model):
     scoring: Scoring = Scoring()
     metrics: Metrics = Metrics()
     search: Search = Search()
+    proxies: Proxies = Proxies()
     spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
 
     @field_validator("study")

@@ -33,7 +33,7 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
         names = dict.fromkeys(str(study.pool_of(space, setting, 0)) for setting in study.settings(space))
         facts |= {name: _facts(study, space, pool) for name in names}
         for name in names:
-            references += _references(space, name, pool, facts[space]["threshold"])
+            references += _references(study, space, name, pool, facts[space]["threshold"])
         for setting in study.settings(space):
             for seed in study.seeds(space, setting):
                 lost = (space, setting, seed) in diverged
@@ -92,10 +92,13 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _references(space: str, name: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
+def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
     rows = []
     seeds = [pool[name] for name in ("truth_seed0", "truth_seed1") if name in pool]
     pairs = {name: (pool[name], pool["truth"]) for name in ("parameters", "macs", "live_macs")}
+    for name in study.proxies.names:
+        rng = stream(0, "fake", "proxies", space, name)
+        pairs[name] = (pool["truth"] + 0.1 * rng.normal(size=len(pool)), pool["truth"])
     if len(seeds) == 2:
         pairs["seed"] = (seeds[0], seeds[1])
     for predictor, (values, truth) in pairs.items():
@@ -104,7 +107,7 @@ def _references(space: str, name: str, pool: pd.DataFrame, threshold: float) -> 
             chosen = values[members].astype(float), truth[members]
             estimates = metrics.predictor_tau(*chosen, threshold, rng, RESAMPLES)
             for metric, found in zip(("kdt", "s_kdt"), estimates, strict=True):
-                row = {"space": space, "pool": name, "name": predictor, "metric": metric + suffix}
+                row = {"space": space, "pool": pool_name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
                 rows.append({**row, "n": int(members.sum())})
     return rows

@@ -149,7 +149,7 @@ def test_factor_table_equals_aggregates_by_hand(mini: Results, tmp_path: Path) -
         assert found["low"] == pytest.approx(rows["low"].mean(), abs=1e-12)
         assert found["high"] == pytest.approx(rows["high"].mean(), abs=1e-12)
     references = pd.read_parquet(mini.folder / "references.parquet")
-    for name in ("seed", "parameters", "macs", "live_macs"):
+    for name in ("seed", "parameters", "macs", "live_macs", "synflow", "jacov", "naswot"):
         row = references.query("space == 'darts' and name == @name and metric == 's_kdt'").iloc[0]
         found = table.loc["darts", name, "s_kdt"]
         assert found[["mean", "low", "high"]].tolist() == row[["estimate", "low", "high"]].tolist()
@@ -372,6 +372,36 @@ def test_a_study_without_the_main_reading_is_a_user_error(mini: Results, tmp_pat
     results = Results(mini.study.model_copy(update={"scoring": scoring}), mini.folder)
     with pytest.raises(UserError, match=r"bn_modes is recalibrated; .* read batch"):
         catalogue.make_table("epochs", results, tmp_path / "t")
+
+
+@pytest.mark.parametrize("name", ["spaces", "epochs"])
+def test_proxies_stand_in_tables_of_studies_that_have_them(one: Results, tmp_path: Path, name: str) -> None:
+    words = {
+        "spaces": {"synflow": "synflow as the score", "jacov": "jacov as the score", "naswot": "NASWOT as the score"},
+        "epochs": {"synflow": "synflow, untrained", "jacov": "jacov, untrained", "naswot": "NASWOT, untrained"},
+    }[name]
+    for names in (("naswot", "synflow"), ()):
+        study = one.study.model_copy(update={"proxies": one.study.proxies.model_copy(update={"names": names})})
+        catalogue.make_table(name, Results(study, one.folder), tmp_path / name)
+        text, rows = ((tmp_path / name).with_suffix(suffix).read_text(encoding="utf-8") for suffix in (".md", ".csv"))
+        for proxy, label in words.items():
+            lines = [line for line in text.splitlines() if label in line]
+            assert len(lines) == (names.count(proxy) * (2 if name == "spaces" else 1))
+            assert (proxy in rows) == (proxy in names)
+            assert all(number(one.reference("nasbench201", proxy, "s_kdt").value, 2) in line for line in lines[-1:])
+        assert ("Zero-cost proxies" in text) == bool(names)
+
+
+def test_captions_say_what_the_proxies_are(one: Results) -> None:
+    def sentence(**values: object) -> str:
+        proxies = one.study.proxies.model_copy(update=values)
+        return captions.proxies_sentence(Results(one.study.model_copy(update={"proxies": proxies}), one.folder))
+
+    assert sentence(names=()) == ""
+    assert sentence(names=("synflow",), seeds=2).startswith(
+        "Zero-cost proxies of the stand-alone networks before training, mean over 2 initialisations. synflow: what "
+    )
+    assert "before training on 64 training images. jacov: how little" in sentence(names=("jacov",))
 
 
 def test_captions_merge_what_spaces_share(mini: Results, one: Results) -> None:

@@ -92,6 +92,17 @@ class TestFinishedStudy:
         assert table.loc[table["status"] == "complete", "estimate"].notna().any()
         assert "diverged" in (results / "tables/learning_rate.md").read_text()
 
+    def test_every_architecture_has_its_proxies(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        for space in ("nasbench101", "nasbench201", "darts"):
+            found = pd.read_parquet(results / "proxies" / f"{space}.parquet")
+            assert list(found.columns) == ["arch_id", "synflow", "jacov", "naswot"]
+            assert list(found["arch_id"]) == list(pd.read_parquet(results / "drawn" / f"{space}.parquet")["arch_id"])
+            assert found.notna().all(axis=None) and found["naswot"].nunique() > 1
+        references = pd.read_parquet(results / "references.parquet")
+        assert {"synflow", "jacov", "naswot"} < set(references["name"])
+        assert "NASWOT, untrained" in (results / "tables" / "learning_rate.md").read_text(encoding="utf-8")
+
     def test_state_is_gone_when_runs_are_complete(self, finished: Path) -> None:
         assert not list((finished / "state").rglob("*.safetensors"))
         assert not list((finished / "state").rglob("*.jsonl"))
@@ -127,6 +138,8 @@ class TestFinishedStudy:
         ("old", "new", "rules"),
         [
             ("title: Smoke", "title: Other", {"table", "figure"}),
+            ("images: 16", "images: 17", {"proxies", "metrics", "table", "figure"}),
+            ("images: 16", "names: []\n  images: 16", {"metrics", "table", "figure"}),
             ("resamples: 200", "resamples: 300", {"metrics", "table", "figure"}),
             (
                 "learning_rate: [0.1, 1.0e+30]",

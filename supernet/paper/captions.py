@@ -1,6 +1,7 @@
 """Sentences that captions share, true to what was read: no number that the artifacts do not hold."""
 
 from collections.abc import Iterable
+from types import MappingProxyType
 
 from supernet.datasets import DATASETS
 from supernet.paper.load import Results
@@ -11,6 +12,14 @@ INTERVAL = (
     "Intervals are 95 % bootstrap percentile intervals over architectures; with several seeds, the mean "
     "plus and minus the average distance of the runs' bounds from their estimates. They tell the error "
     "from the choice of the pool, not the spread over seeds."
+)
+
+_PROXIES = MappingProxyType(
+    {
+        "synflow": ("synflow", "what flows through all weights at their absolute values"),
+        "jacov": ("jacov", "how little the gradients at different images are correlated"),
+        "naswot": ("NASWOT", "how well the signs of the ReLUs tell images apart"),
+    }
 )
 
 
@@ -56,6 +65,17 @@ def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
 def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:
     """What S-KdT is, with its threshold."""
     return f"S-KdT is Kendall's tau-b with ground truth rounded to {_by_space(results, spaces, 'threshold')}."
+
+
+def proxies_sentence(results: Results) -> str:
+    """What the zero-cost proxies of the study are; empty if it has none."""
+    proxies = results.study.proxies
+    if not proxies.names:
+        return ""
+    data = "" if proxies.names == ("synflow",) else f" on {proxies.images} training images"
+    several = f", mean over {proxies.seeds} initialisations" if proxies.seeds > 1 else ""
+    words = "; ".join(f"{_PROXIES[name][0]}: {_PROXIES[name][1]}" for name in proxies.names)
+    return f"Zero-cost proxies of the stand-alone networks before training{data}{several}. {words}."
 
 
 def surpass_sentence(results: Results, spaces: Iterable[str]) -> str:

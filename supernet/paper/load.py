@@ -155,7 +155,7 @@ class Results:
     def reference(self, space: str, name: str, metric: str, pool: str | None = None) -> Estimate:
         """One reference tau on a pool, by default the space's main one; nan where there is none.
 
-        The name is seed, parameters, macs or live_macs, the metric kdt or s_kdt, or those of a part.
+        The name is seed, parameters, macs, live_macs or a zero-cost proxy, the metric kdt or s_kdt, or those of a part.
         """
         table = self.references
         on = str(self.study.main_pool(space)) if pool is None else pool

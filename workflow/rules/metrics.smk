@@ -4,6 +4,7 @@ rule metrics:
         images=rules.data.output.images,
         pools=expand(rules.pool_truth.output.pool, pool=map(str, STUDY.pools())),
         tables=[path for space in STUDY.spaces for path in PLAN.tables(space)],
+        proxies=PROXIES,
         scores=[f"{RESULTS}/runs/{run}/scores.parquet" for run in PLAN.runs],
         summaries=[f"{RESULTS}/runs/{run}/run.json" for run in PLAN.runs],
     output:
@@ -29,5 +30,5 @@ rule metrics:
         "Measuring all runs of study {STUDY.study}"
     shell:
         "program metrics --study-file {params.study:q} --results {params.results:q}"
-        " --tables {input.tables:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
+        " --tables {input.tables:q} --proxies {input.proxies:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"

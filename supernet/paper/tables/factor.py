@@ -20,13 +20,15 @@ REFERENCES = {
     "live_macs": "live multiply-adds alone",
     "seed": "seed-to-seed ceiling",
 }
+PROXIES = {"synflow": "synflow, untrained", "jacov": "jacov, untrained", "naswot": "NASWOT, untrained"}
 OWN_POOL = " ‡"
 
 
 def references_of(results: Results) -> dict[str, str]:
-    """Names and words of the references that a study has."""
-    measured = set(results.references["name"])
-    return {name: words for name, words in REFERENCES.items() if name in measured}
+    """Names and words of the references that a study has; the ceiling stands last."""
+    words = REFERENCES | {name: PROXIES[name] for name in results.study.proxies.names}
+    ceiling = {"seed": words.pop("seed")}
+    return words | ceiling
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -139,6 +141,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         ("Mean ± standard deviation over runs (seeds); in brackets the interval. An asterisk marks the baseline."),
         "Below each space: KdT and S-KdT of the parameter count or the multiply-adds as the score, and, as "
         "the ceiling, of one stand-alone training as the score of another.",
+        captions.proxies_sentence(results),
         captions.INTERVAL,
         captions.reading_sentence(),
         "KdT is Kendall's tau-b between super-net accuracy and ground truth.",

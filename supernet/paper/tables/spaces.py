@@ -1,7 +1,7 @@
 """The spaces: how large, how noisy, how well ranked without any super-net."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ TAUS = (
     ("macs", "Multiply-adds as the score"),
     ("live_macs", "Live multiply-adds as the score"),
 )
+PROXIES = {
+    "synflow": "synflow as the score",
+    "jacov": "jacov as the score",
+    "naswot": "NASWOT as the score",
+}
 _FACTS = (
     "size",
     "pool",
@@ -42,7 +47,7 @@ def make(results: Results, out_stem: Path) -> None:
     spaces = results.spaces
     text = [
         {"Block": block, "Quantity": name, **{SPACE_NAMES[space]: cell(results, space) for space in spaces}}
-        for block, name, cell in _rows()
+        for block, name, cell in _rows(_taus(results))
     ]
     table = Table(
         frame(text),
@@ -55,7 +60,12 @@ def make(results: Results, out_stem: Path) -> None:
     write(table, out_stem)
 
 
-def _rows() -> list[Row]:
+def _taus(results: Results) -> list[tuple[str, str]]:
+    """Name and words of each reference that the study has."""
+    return [*TAUS, *((name, PROXIES[name]) for name in results.study.proxies.names)]
+
+
+def _rows(taus: Sequence[tuple[str, str]]) -> list[Row]:
     """Rows as (block, quantity, cell of a space)."""
     fact = _fact
     return [
@@ -81,9 +91,9 @@ def _rows() -> list[Row]:
         ("Ground truth", "Diverged architectures", fact(lambda f: count(f.diverged))),
         ("Ground truth", "Test images", fact(lambda f: count(f.images_test))),
         ("Ground truth", "Images of the scoring split", fact(lambda f: count(f.images_scoring))),
-        *(("KdT", words, _tau(name, "kdt")) for name, words in TAUS),
+        *(("KdT", words, _tau(name, "kdt")) for name, words in taus),
         ("S-KdT", "Threshold", fact(lambda f: significant_percent(f.threshold))),
-        *(("S-KdT", words, _tau(name, "s_kdt")) for name, words in TAUS),
+        *(("S-KdT", words, _tau(name, "s_kdt")) for name, words in taus),
         ("Random search", "Found: mean ± sd over searches (%)", _search),
     ]
 
@@ -132,7 +142,7 @@ def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
     facts = results.facts[space]
     rows: list[dict[str, Any]] = [{"space": space, "quantity": name, "value": getattr(facts, name)} for name in _FACTS]
     for metric in ("kdt", "s_kdt"):
-        for name, _ in TAUS:
+        for name, _ in _taus(results):
             tau = results.reference(space, name, metric)
             rows.append(
                 {
@@ -166,6 +176,7 @@ def _caption(results: Results) -> str:
         "In brackets, 95 % bootstrap percentile intervals over architectures.",
         "The ceiling of any score is the seed-to-seed tau, between two stand-alone trainings of the pool.",
         "Multiply-adds are live unless zeros alone feed the convolution.",
+        captions.proxies_sentence(results),
         captions.threshold_sentence(results, spaces),
         f"Random search: mean stand-alone test accuracy of the {retrained} best-scored of "
         f"{results.study.search.architectures} architectures drawn, over baseline super-nets (seeds).",

@@ -1,0 +1,56 @@
+"""Zero-cost proxies of a pool: what its networks say before any training."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+STARTED = time.time()
+
+import pandas as pd  # noqa: E402
+
+from supernet import cli, session, spaces  # noqa: E402
+from supernet.build import build_untrained  # noqa: E402
+from supernet.files import write_table  # noqa: E402
+from supernet.jobs import ProxiesJob  # noqa: E402
+from supernet.pools import read_pool  # noqa: E402
+from supernet.progress import Progress  # noqa: E402
+from supernet.proxies import first_images, proxies  # noqa: E402
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    session.add_arguments(parser)
+    parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write, one row an architecture")
+    return parser.parse_args(arguments)
+
+
+def work(options: argparse.Namespace) -> None:
+    job = session.read_config(options.config, ProxiesJob)
+    now = session.open_session(options, STARTED)
+    space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
+    images = first_images(splits, job.proxies.images)
+    pool = read_pool(options.pool, space)
+    rows = []
+    with (
+        now.phase("proxies"),
+        Progress(f"{job.space} proxies", "architectures", len(pool), options.progress) as progress,
+    ):
+        for done, (arch_id, arch) in enumerate(pool, start=1):
+            networks = (build_untrained(job, space, arch, seed, splits) for seed in range(job.proxies.seeds))
+            found = pd.DataFrame([proxies(network, images, job.proxies.names) for network in networks])
+            rows.append({"arch_id": arch_id, **found.mean()})
+            progress.update(done)
+    write_table(options.output, pd.DataFrame(rows))
+    now.write_timing(architectures=len(rows))
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    with cli.open_log(options.log, append=True):
+        work(options)
+
+
+if __name__ == "__main__":
+    cli.run(main)
