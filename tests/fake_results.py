@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from supernet import metrics
+from supernet import metrics, spaces
 from supernet.files import write_json, write_table
 from supernet.rng import stream
 from supernet.study import Study
@@ -52,7 +52,9 @@ def _pool(study: Study, space: str) -> pd.DataFrame:
     n, (centre, spread) = study.pool.size, TRUTH[space]
     latent = rng.normal(size=n)
     table: dict[str, Any] = {"arch_id": [hashlib.md5(f"{space}{i}".encode()).hexdigest() for i in range(n)]}
-    table["encoding"] = [f"cell {i}" for i in range(n)]
+    known = spaces.load(space)
+    drawn = known.sample(stream(study.seed, "fake", "encodings", space), count=n)
+    table["encoding"] = [known.format(arch) for arch in drawn]
     truths = centre + spread * np.tanh(latent)[:, None] + 0.2 * spread * rng.normal(size=(n, study.pool.seeds))
     truths = np.round(np.clip(truths, 0, 1) * 450) / 450
     table["truth"] = truths.mean(axis=1)

@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 from checkouts import copy_checkout
 
+from supernet import spaces
+from supernet.measure import MEASURES
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -73,7 +76,7 @@ class TestFinishedStudy:
             len(pd.read_parquet(path)[["bn_mode", "split"]].drop_duplicates())
             for path in (finished / "results" / "smoke" / "runs").rglob("scores.parquet")
         )
-        assert set(runs.size()) == {23}
+        assert set(runs.size()) == {len(MEASURES)}
 
     def test_tracked_statistics_only_where_they_are_tracked(self, finished: Path) -> None:
         table = pd.read_parquet(finished / "results" / "smoke" / "metrics.parquet")
@@ -99,9 +102,21 @@ class TestFinishedStudy:
             assert list(found.columns) == ["arch_id", "synflow", "jacov", "naswot"]
             assert list(found["arch_id"]) == list(pd.read_parquet(results / "drawn" / f"{space}.parquet")["arch_id"])
             assert found.notna().all(axis=None) and found["naswot"].nunique() > 1
+        assert (results / "proxies" / "nasbench101-constant-2.parquet").exists()
         references = pd.read_parquet(results / "references.parquet")
         assert {"synflow", "jacov", "naswot"} < set(references["name"])
         assert "NASWOT, untrained" in (results / "tables" / "learning_rate.md").read_text(encoding="utf-8")
+
+    def test_a_sub_space_has_a_pool_and_references_of_its_own(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        own = spaces.load("nasbench101-constant-2")
+        pool = pd.read_parquet(results / "pools" / f"{own.name}.parquet")
+        assert all(own.holds(encoding) for encoding in pool["encoding"]) and pool["truth"].notna().all()
+        run = results / "runs" / "nasbench101" / "dynamic_channels=constant-2" / "seed0"
+        assert set(pd.read_parquet(run / "scores.parquet")["arch_id"]) == set(pool["arch_id"])
+        assert json.loads((results / "spaces.json").read_text())[own.name]["size"] == own.size
+        text = (results / "tables" / "dynamic_channels.md").read_text(encoding="utf-8")
+        assert "constant-2 ‡" in text and "a pool of its own" in text and "parameters alone, constant-2 ‡" in text
 
     def test_state_is_gone_when_runs_are_complete(self, finished: Path) -> None:
         assert not list((finished / "state").rglob("*.safetensors"))
