@@ -149,7 +149,7 @@ class _Agreement(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _add(self, activated: Tensor) -> None:
-        # With signs of 1 and -1 a product is agreements less disagreements; float32 is exact for whole numbers of 24 bits.
+        # A product of signs is agreements less disagreements; float32 is exact for whole numbers of 24 bits.
         exact = torch.float32 if activated[0].numel() <= 2**24 else torch.float64
         signs = (activated > 0).flatten(1).to(exact).mul_(2).sub_(1)
         agreeing = ((signs @ signs.T).double().cpu().numpy() + signs.shape[1]) / 2
