@@ -149,7 +149,8 @@ class _Agreement(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _add(self, activated: Tensor) -> None:
-        # With signs of 1 and -1 a product is agreements less disagreements; in whole numbers below 2^53, so exact.
-        signs = torch.where(activated > 0, 1.0, -1.0).double().flatten(1)
-        agreeing = ((signs @ signs.T + signs.shape[1]) / 2).cpu().numpy()
+        # A product of signs is agreements less disagreements; float32 is exact for whole numbers of 24 bits.
+        exact = torch.float32 if activated[0].numel() <= 2**24 else torch.float64
+        signs = (activated > 0).flatten(1).to(exact).mul_(2).sub_(1)
+        agreeing = ((signs @ signs.T).double().cpu().numpy() + signs.shape[1]) / 2
         self.kernel = agreeing if self.kernel is None else self.kernel + agreeing
