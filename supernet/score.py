@@ -58,9 +58,9 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> list[dict[str, Any]]:
         """One row for each (arch_id, architecture), BN mode and part."""
-        rows, parts = [], self.scoring.splits
+        rows, parts, modes = [], self.scoring.splits, self.modes(network)
         for done, (arch_id, arch) in enumerate(archs, start=1):
-            for mode in self.modes(network):
+            for mode in modes:
                 results = self.evaluate_parts(network, arch, mode, parts)
                 for part, (accuracy, loss) in zip(parts, results, strict=True):
                     rows.append(row(arch_id, mode, part, accuracy, loss))
@@ -78,13 +78,15 @@ class Evaluator:
         ]
 
     def _measure(self, network: nn.Module, arch: Any, batches: list[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-        correct, loss, count = 0, 0.0, 0
+        # Sums stay on the device: reading them would make every batch wait for it.
+        correct = torch.zeros((), dtype=torch.int64, device=batches[0][1].device)
+        loss = torch.zeros((), dtype=torch.float64, device=correct.device)
         for images, labels in batches:
             logits = network(images, arch)
-            correct += int((logits.argmax(1) == labels).sum())
-            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
-            count += len(labels)
-        return correct / count, loss / count
+            correct += (logits.argmax(1) == labels).sum()
+            loss += F.cross_entropy(logits, labels, reduction="sum")
+        count = sum(len(labels) for _, labels in batches)
+        return int(correct) / count, float(loss) / count
 
     def _cut(self, images: Images) -> list[tuple[Tensor, Tensor]]:
         pieces = max(1, -(-len(images) // self.scoring.batch_size))
