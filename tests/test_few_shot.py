@@ -84,7 +84,8 @@ def test_each_architecture_has_the_weights_of_its_branch(space: Space[Any]) -> N
             for parameter in one.parameters():
                 parameter.add_(0.01 * number * torch.randn(parameter.shape, generator=torch.manual_seed(number)))
     plain = build_supernet(run_of(space.name), space, SPLITS).eval()
-    archs = [parsed(space, text) for text in BRANCHES[space.name]]
+    # Of DARTS two alone: loading its super-net takes its time.
+    archs = [parsed(space, text) for text in list(BRANCHES[space.name])[:: 1 if space.name != "darts" else 4]]
     seen = set()
     for arch in archs:
         for shared in (False, True):
@@ -95,7 +96,7 @@ def test_each_architecture_has_the_weights_of_its_branch(space: Space[Any]) -> N
                 found = network(IMAGES, arch)
                 assert torch.equal(found, plain(IMAGES, arch))
             seen.add(tuple(found.flatten().tolist()))
-    assert len(seen) > space.branches
+    assert len(seen) > len(archs)
 
 
 def test_off_costs_nothing_and_on_has_a_super_net_for_each_branch(space: Space[Any]) -> None:
@@ -186,15 +187,17 @@ def test_passes_and_steps_are_those_of_any_other_run() -> None:
 
 
 RESUMED = {
-    "split in mid-epoch": run_of(few_shot="split", protocol={"few_shot_shared": 0.7}),
-    "split at an epoch's start": run_of(few_shot="split", protocol={"few_shot_shared": 0.5}),
-    "split at once": run_of("nasbench101", few_shot="split", protocol={"few_shot_shared": 0.0}),
-    "fairnas, nodes and norms for each input": run_of(
-        "darts", few_shot="split", path_sampling="fairnas", op_placement="node", wsbn="per_input", epochs=1,
+    "split in mid-epoch, dropout": run_of(few_shot="split", dropout="global-0.2", protocol={"few_shot_shared": 0.7}),
+    "split at once, kernels and operations that are shared": run_of(
+        few_shot="split", ofa_kernel="transform", op_placement="node", epochs=1, protocol={"few_shot_shared": 0.0}
+    ),
+    "fairnas, norms for each input": run_of(
+        "nasbench101", few_shot="split", path_sampling="fairnas", wsbn="per_input", epochs=1,
         protocol={"fairnas_budget": "equal_steps"},
     ),
-    "dropout": run_of("nasbench201", few_shot="split", dropout="global-0.2"),
-    "shuffled channels": run_of("nasbench101", few_shot="split", dynamic_channels="shuffled-v1"),
+    "split at an epoch's start, shuffled channels": run_of(
+        "nasbench101", few_shot="split", dynamic_channels="shuffled-v1", protocol={"few_shot_shared": 0.5}
+    ),
 }  # fmt: skip
 
 

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from supernet.baselines import BASELINES
 from supernet.build import build_supernet, supernet_trainer
 from supernet.checkpoint import Checkpoint
-from supernet.data import Augmenter
 from supernet.errors import UserError
 from supernet.landmarks import Landmark, Ranking, digest, read_landmarks
 from supernet.study import Run, Study
@@ -174,7 +173,7 @@ def test_gradient_on_a_super_net_is_that_of_the_whole_loss() -> None:
     run = ranked_run(epochs=1, batch_size=24, protocol=protocol)
     trainer = ranked_trainer(run)
     reference = build_supernet(run, SPACE, SPLITS).train()
-    images, labels = Augmenter(SPLITS.train, SPLITS, run.data, channels_last=True).epoch(run.seed, 0, 24).batch(0)
+    images, labels = trainer.augmenter.epoch(run.seed, 0, 24).batch(0)
     ((arch,),) = trainer.paths(0, 1)
     assert trainer.ranking is not None
     (pairs,) = trainer.ranking.epoch(run.seed, 0, 1)
