@@ -16,6 +16,7 @@ from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_supernet, supernet_trainer  # noqa: E402
 from supernet.checkpoint import Checkpoint  # noqa: E402
 from supernet.files import publish, write_json, write_table  # noqa: E402
+from supernet.landmarks import digest, read_landmarks  # noqa: E402
 from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
@@ -29,6 +30,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, required=True, help="folder for the checkpoint")
     parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="between two checkpoints")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
+    parser.add_argument("--landmarks", type=Path, help="pool with ground truth to rank by, where the setting says so")
     parser.add_argument("--task", required=True, help="name of the run in progress lines")
     parser.add_argument("--curve", type=Path, required=True, help="training curve to write (Parquet)")
     parser.add_argument("--weights", type=Path, required=True, help="weights to write (safetensors)")
@@ -42,14 +44,15 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, STARTED)
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
+    landmarks = None if options.landmarks is None else read_landmarks(options.landmarks, space)
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(
         options.state / "training.safetensors",
-        now.fingerprint(run.model_dump_json(exclude={"scoring"})),
+        now.fingerprint(run.model_dump_json(exclude={"scoring"}), *digest(landmarks, space)),
         options.checkpoint_seconds,
     )
     with now.phase("train"):
-        trainer = supernet_trainer(run, space, network, splits)
+        trainer = supernet_trainer(run, space, network, splits, landmarks)
         unit = trainer.recipe.batch_size * trainer.recipe.passes_per_step
         with Progress(
             options.task,

@@ -1,5 +1,6 @@
 """Networks and trainers from validated configs: the one place where a config value becomes an argument."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch import nn
 from supernet.data import Augmenter, Images, Splits
 from supernet.errors import UserError
 from supernet.jobs import ProxiesJob, TruthJob
+from supernet.landmarks import Landmark, Ranking
+from supernet.nn.fewshot import FewShot, Split
 from supernet.paths import epoch_paths, passes_per_step
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
@@ -34,6 +37,8 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             dynamic_channels=setting.dynamic_channels or "fixed-v2",
             op_placement=setting.op_placement or "edge",
         )
+    if setting.few_shot == "split":
+        network = FewShot(network, space.branches, space.branch)
     return _placed(network, run.protocol, splits)
 
 
@@ -76,8 +81,18 @@ def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, sp
     return network.to(device=splits.test.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
 
 
-def supernet_trainer(run: Run, space: Space[Any], network: nn.Module, splits: Splits) -> Trainer:
-    """The trainer of a run. FairNAS at equal passes takes fewer steps than the other laws, on as many fewer images."""
+def supernet_trainer(
+    run: Run,
+    space: Space[Any],
+    network: nn.Module,
+    splits: Splits,
+    landmarks: Sequence[Landmark] | None = None,
+) -> Trainer:
+    """The trainer of a run of a network of `build_supernet`; `landmarks` if and only if its setting has them.
+
+    FairNAS at equal passes takes fewer steps than the other laws, on as many fewer images. Passes of landmarks come
+    on top of the budget. UserError for landmarks that are missing, not asked for, or not as many as the protocol says.
+    """
     setting, protocol = run.setting, run.protocol
     images = splits.training_images(setting.train_portion)
     per_epoch = steps_in_epoch(images, setting.batch_size)
@@ -104,7 +119,28 @@ def supernet_trainer(run: Run, space: Space[Any], network: nn.Module, splits: Sp
         _augmenter(images, splits, run),
         lambda epoch, steps: epoch_paths(space, setting.path_sampling, run.seed, epoch, steps, protocol.random_paths),
         run.seed,
+        before=_split(network, protocol.few_shot_shared, steps),
+        ranking=_ranking(run, landmarks, steps),
     )
+
+
+def _split(network: nn.Module, shared: float, steps: int) -> Split | None:
+    # At most the last step: a product of floats could round up to all of them.
+    return Split(network, min(int(shared * steps), steps - 1)) if isinstance(network, FewShot) else None
+
+
+def _ranking(run: Run, landmarks: Sequence[Landmark] | None, steps: int) -> Ranking | None:
+    protocol, asked = run.protocol, run.setting.landmarks == "ranking"
+    if landmarks is None:
+        if asked:
+            raise UserError("setting.landmarks is ranking: expected landmarks with ground truth (--landmarks)")
+        return None
+    if not asked:
+        raise UserError("setting.landmarks is none, but landmarks are given: leave out --landmarks")
+    if len(landmarks) != protocol.landmarks:
+        raise UserError(f"protocol.landmarks is {protocol.landmarks}: found {len(landmarks)}; expected as many")
+    start = min(int(protocol.landmark_start * steps), steps - 1)
+    return Ranking(landmarks, protocol.landmark_pairs, protocol.landmark_weight, start, steps)
 
 
 def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, splits: Splits) -> Trainer:

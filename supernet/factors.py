@@ -1,4 +1,4 @@
-"""The 14 training heuristics of the paper: their names, their groups, and which spaces have them."""
+"""The 14 training heuristics of the paper, and methods beyond it: names, groups, and which spaces have them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ from typing import Literal
 
 SPACES = ("nasbench101", "nasbench201", "darts")
 
-Group = Literal["hyper-parameters", "sampling", "low fidelity", "implementation"]
+BEYOND: Literal["beyond the paper"] = "beyond the paper"
+"""The group of what is not among the paper's 14 heuristics."""
+
+Group = Literal["hyper-parameters", "sampling", "low fidelity", "implementation", "beyond the paper"]
 Scale = Literal["log", "linear", "category"]
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One heuristic (paper, Sec. 3), and the spaces that have it."""
+    """One heuristic (paper, Sec. 3; or of later work, in the group `BEYOND`), and the spaces that have it."""
 
     name: str
     group: Group
@@ -52,6 +55,12 @@ _FACTORS = (
            "path and global dropout in training", "category"),
     Factor("op_placement", "implementation", "Op placement",
            "operations owned by a node or by an edge", "category", ("nasbench201", "darts")),
+    # Zhao, Wang, Tian, Fonseca, Guo: "Few-shot Neural Architecture Search", ICML 2021.
+    Factor("few_shot", BEYOND, "Few-shot",
+           "super-net split by one operation on the way", "category"),
+    # Yu, Ranftl, Salzmann: "Landmark Regularization", CVPR 2021.
+    Factor("landmarks", BEYOND, "Landmarks",
+           "ranking loss on architectures of known accuracy", "category"),
 )  # fmt: skip
 
 PATH_LAWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -84,5 +93,15 @@ FACTORS: Mapping[str, Factor] = MappingProxyType({factor.name: factor for factor
 
 
 def factors_of(space: str) -> tuple[Factor, ...]:
-    """The factors that a space has, in the order of the paper's table."""
+    """The factors that a space has, in the order of the paper's table, those beyond the paper last."""
     return tuple(factor for factor in _FACTORS if space in factor.spaces)
+
+
+def of_the_paper() -> tuple[Factor, ...]:
+    """The paper's 14 heuristics."""
+    return tuple(factor for factor in _FACTORS if factor.group != BEYOND)
+
+
+def beyond_the_paper() -> tuple[Factor, ...]:
+    """Training methods of later work, factors like the 14 but never counted among them."""
+    return tuple(factor for factor in _FACTORS if factor.group == BEYOND)

@@ -35,7 +35,8 @@ _FACTORS_INTRODUCTION = """\
 
 Each space's column gives the value that `baseline` takes where the file gives none, then the values that
 `sweep: {factor: paper}` stands for. They are this project's defaults, chosen after the ranges in the first
-author's public code; they are not published numbers. A dash: the space does not have the factor.
+author's public code; they are not published numbers. A dash: the space does not have the factor. The last group is not
+among the paper's factors: methods of later work, off in every baseline.
 """
 
 

@@ -85,7 +85,7 @@ class Data(Model):
 
 
 class Protocol(Model):
-    """What all trainings share: the optimiser and how FairNAS counts its budget."""
+    """What all trainings share: the optimiser, how FairNAS counts its budget, and the methods beyond the paper."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
     final_learning_rate: float = Field(default=0.001, ge=0, description="Learning rate at the end of the cosine.")
@@ -109,6 +109,35 @@ class Protocol(Model):
         default="equal_passes",
         description="Whether FairNAS takes as many optimiser steps or as many forward-backward passes "
         "as the other laws.",
+    )
+    few_shot_shared: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="Beyond the paper, where `few_shot` is split: share of the steps before the super-net is copied. "
+        "This project's choice.",
+    )
+    landmarks: Annotated[int, Field(ge=2)] = Field(
+        default=30,
+        description="Beyond the paper, where `landmarks` is ranking: architectures whose known accuracies are used in "
+        "training; none of them is scored. 30 in Yu et al.",
+    )
+    landmark_pairs: Positive = Field(
+        default=1,
+        description="Pairs of landmarks drawn for each mini-batch, two passes each. 1 in the authors' scripts.",
+    )
+    landmark_weight: float = Field(
+        default=10.0,
+        gt=0,
+        description="Coefficient of the landmarks' loss at the last step, to which it rises from 0 by half a cosine. "
+        "10 in the authors' scripts.",
+    )
+    landmark_start: float = Field(
+        default=0.375,
+        ge=0,
+        lt=1,
+        description="Share of the steps before that rise. The authors' scripts: 150 of 400 epochs for NASBench-201 "
+        "(NASBench-101 100 of 200, DARTS 100 of 400).",
     )
     channels_last: bool = Field(
         default=True,

@@ -17,6 +17,8 @@ OfaKernel = Literal["none", "crop", "transform"]
 Wsbn = Literal["none", "per_input"]
 Dropout = Literal["none", "path-0.1", "path-0.2", "global-0.1", "global-0.2"]
 OpPlacement = Literal["edge", "node"]
+FewShot = Literal["none", "split"]
+Landmarks = Literal["none", "ranking"]
 BatchNorm = Literal["affine+tracking", "affine", "tracking", "none"]
 PathSampling = Literal["random_a", "random_nas", "fairnas"]
 
@@ -93,7 +95,7 @@ TrainPortion = Annotated[float, Field(gt=0, le=1), AfterValidator(_apart_from_sc
 
 
 class Setting(Model):
-    """One value for each factor; paper, Sec. 3.
+    """One value for each factor; paper, Sec. 3, and two methods beyond it, which are off unless named.
 
     The rules of a space are checked where the validation context is a `Place`.
     """
@@ -139,6 +141,16 @@ class Setting(Model):
     )
     op_placement: Annotated[OpPlacement | None, AfterValidator(_of_space)] = Field(
         default=None, description="Whether each edge owns operations, or each node does for its incoming edges."
+    )
+    few_shot: FewShot = Field(
+        default="none",
+        description="Beyond the paper: the super-net is copied on the way, once for each operation of one position, "
+        "and the copies go on alone (split; Zhao et al., ICML 2021).",
+    )
+    landmarks: Landmarks = Field(
+        default="none",
+        description="Beyond the paper: a loss for pairs of architectures of known accuracy that the super-net orders "
+        "wrongly (ranking; Yu et al., CVPR 2021).",
     )
 
     @model_validator(mode="after")

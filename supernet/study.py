@@ -223,8 +223,12 @@ class Study(Model):
             }
         )
 
+    def uses_landmarks(self, space: str) -> bool:
+        """Whether a setting of a space trains with landmarks; UserError if the study lacks the space."""
+        return any(setting.landmarks != "none" for setting in self.settings(space).values())
+
     def factors(self) -> list[str]:
-        """Factors that at least one space sweeps, in the order of the paper's table."""
+        """Factors that at least one space sweeps, in the order of `FACTORS`."""
         swept = {factor for space in self.spaces.values() for factor in space.sweep}
         return [factor for factor in FACTORS if factor in swept]
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from supernet.checkpoint import Checkpoint
 from supernet.data import Augmenter, Epoch, Images
 from supernet.errors import UserError
+from supernet.landmarks import Pair, Ranking
 from supernet.nn.drawing import generator_for
 from supernet.paths import Group
 from supernet.progress import Progress
@@ -64,7 +65,9 @@ class Trainer:
     """Trains a path network `net(images, arch)`; can be killed at any step and goes on with the same bits.
 
     `paths(epoch, steps)` gives the architectures of each step of an epoch. Only parameters that the step's paths touch
-    are updated: those of other paths keep their values and their momentum.
+    are updated: those of other paths keep their values and their momentum. `before` is called with the number of
+    each step and the optimiser, ahead of it; what it does must depend on these and on the network alone. `ranking`
+    adds a loss of pairs of architectures, whose passes are counted, but are not part of the training curve.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class Trainer:
         augmenter: Augmenter,
         paths: Callable[[int, int], list[Group]],
         seed: int,
+        before: Callable[[int, torch.optim.Optimizer], None] | None = None,
+        ranking: Ranking | None = None,
     ) -> None:
         self.network, self.recipe, self.augmenter, self.paths, self.seed = (
             network,
@@ -82,6 +87,7 @@ class Trainer:
             paths,
             seed,
         )
+        self.before, self.ranking = before, ranking
         self.parameters = dict(network.named_parameters())
         self.optimizer = torch.optim.SGD(
             network.parameters(),
@@ -102,12 +108,15 @@ class Trainer:
         start = self._restore(checkpoint)
         self.network.train()
         epoch: Epoch | None = None
+        pairs: list[tuple[Pair, ...]] = []
         for step in range(start, self.recipe.steps):
             number, position = divmod(step, self.recipe.steps_per_epoch)
             if epoch is None or position == 0:
                 epoch = self.augmenter.epoch(self.seed, number, self.recipe.batch_size)
                 groups = self.paths(number, self.recipe.steps_per_epoch)
-            self._step(step, epoch.batch(position), groups[position])
+                if self.ranking is not None:
+                    pairs = self.ranking.epoch(self.seed, number, self.recipe.steps_per_epoch)
+            self._step(step, epoch.batch(position), groups[position], pairs[position] if pairs else ())
             done = step + 1
             ended = done % self.recipe.steps_per_epoch == 0 or done == self.recipe.steps
             if ended and self._end_epoch(number, done):
@@ -122,8 +131,10 @@ class Trainer:
         diverged_at = None if self.first_bad >= self.recipe.steps else int(self.first_bad)
         return Trained(self.curve, diverged_at, int(self.curve[-1]["step"]), self.passes)
 
-    def _step(self, step: int, batch: tuple[Tensor, Tensor], group: Group) -> None:
+    def _step(self, step: int, batch: tuple[Tensor, Tensor], group: Group, pairs: tuple[Pair, ...] = ()) -> None:
         images, labels = batch
+        if self.before is not None:
+            self.before(step, self.optimizer)
         self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step)
         self.optimizer.zero_grad(set_to_none=True)
         if self.draws is not None:
@@ -134,18 +145,31 @@ class Trainer:
             loss = F.cross_entropy(logits, labels)
             torch.autograd.backward(loss / len(group) if self.recipe.mean_gradient else loss)
             self._note(step, loss.detach(), logits.detach(), labels)
+        if self.ranking is not None and (weight := self.ranking.weight_at(step)):
+            for pair in pairs:
+                self._rank(step, weight, pair, images, labels)
         touched = [p for p in self.parameters.values() if p.grad is not None]
         nn.utils.clip_grad_norm_(touched, self.recipe.clip)
         self.optimizer.step()
 
+    def _rank(self, step: int, weight: float, pair: Pair, images: Tensor, labels: Tensor) -> None:
+        """Add the gradients of a pair, the better architecture first; they are zero where the order is right."""
+        better, worse = (F.cross_entropy(self.network(images, arch), labels) for arch in pair)
+        torch.autograd.backward(weight * F.relu(better - worse))
+        self._check(step, better.detach() + worse.detach())
+        self.passes += 2
+
     def _note(self, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        # Sums stay on the device: reading them would make every step wait for it.
-        bad = torch.where(torch.isfinite(loss), self.recipe.steps, step)
-        self.first_bad = torch.minimum(self.first_bad, bad)
+        self._check(step, loss)
         self.loss_sum += loss
         self.correct_sum += (logits.argmax(1) == labels).double().mean()
         self.passes += 1
         self.epoch_passes += 1
+
+    def _check(self, step: int, loss: Tensor) -> None:
+        # Sums stay on the device: reading them would make every step wait for it.
+        bad = torch.where(torch.isfinite(loss), self.recipe.steps, step)
+        self.first_bad = torch.minimum(self.first_bad, bad)
 
     def _end_epoch(self, epoch: int, done: int) -> bool:
         """Add a row to the curve; true if the loss has been infinite or NaN."""

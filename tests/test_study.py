@@ -9,7 +9,15 @@ import yaml
 from supernet.baselines import BASELINES, BATCH_NORMS, SWEEPS
 from supernet.datasets import DATASETS, PUBLISHED
 from supernet.errors import UserError
-from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS, SPACES, factors_of
+from supernet.factors import (
+    FACTORS,
+    LAYER_MULTIPLES,
+    PATH_LAWS,
+    SPACES,
+    beyond_the_paper,
+    factors_of,
+    of_the_paper,
+)
 from supernet.jobs import truth_job
 from supernet.study import BatchNorm, Data, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
 
@@ -615,7 +623,9 @@ def test_definitions_agree() -> None:
     assert get_args(SpaceName) == SPACES
     assert get_args(BatchNorm) == BATCH_NORMS
     assert get_args(Data.model_fields["name"].annotation) == tuple(DATASETS)
-    assert len(FACTORS) == 14
+    assert len(of_the_paper()) == 14
+    assert [factor.name for factor in beyond_the_paper()] == ["few_shot", "landmarks"]
+    assert tuple(FACTORS.values()) == (*of_the_paper(), *beyond_the_paper())
     assert set(BASELINES) == set(SWEEPS) == set(PATH_LAWS) == set(LAYER_MULTIPLES) == set(PUBLISHED) == set(SPACES)
     for space in SPACES:
         names = [factor.name for factor in factors_of(space)]

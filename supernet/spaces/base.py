@@ -41,6 +41,7 @@ class Space(ABC, Generic[Arch]):
     channels: ClassVar[int]
     layers: ClassVar[int]
     bn_momentum: ClassVar[float] = 0.1
+    branches: ClassVar[int]
 
     @abstractmethod
     def parse(self, source: Any) -> Arch:
@@ -69,6 +70,10 @@ class Space(ABC, Generic[Arch]):
     @abstractmethod
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Arch, ...]]:
         """`count` FairNAS groups: one topology each, every operation of every position exactly once."""
+
+    @abstractmethod
+    def branch(self, arch: Arch) -> int:
+        """The sub-space that an architecture is in, from 0 to `branches` - 1: the operation of one position."""
 
     @abstractmethod
     def network(self, make: Layers, own: Arch | None, size: NetworkSize) -> nn.Module:

@@ -1,10 +1,10 @@
-"""The 14 factors: who has them, where the baseline is, what this study sweeps. Reads the study file alone."""
+"""The factors: who has them, where the baseline is, what this study sweeps. Reads the study file alone."""
 
 from pathlib import Path
 from typing import Any
 
 from supernet.baselines import BASELINES, SWEEPS
-from supernet.factors import FACTORS, SPACES, Factor
+from supernet.factors import FACTORS, SPACES, Factor, beyond_the_paper, of_the_paper
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
@@ -17,15 +17,16 @@ SWEPT = "Swept here"
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table of all 14 factors; spaces with the same entries share a row."""
+    """Write the table of all factors, those beyond the paper last; spaces with the same entries share a row."""
     numbers = [_entry(results.study, factor, space) for factor in FACTORS.values() for space in SPACES]
     text = [row for factor in FACTORS.values() for row in _merged(results.study, factor)]
     table = Table(
         frame(text),
         frame(numbers),
         captions.caption(
-            "The 14 factors (training heuristics) by group: the spaces that have them, the baseline and "
-            f"the values swept in study {results.study.study}.",
+            f"The {len(of_the_paper())} factors (training heuristics) of the paper by group, and apart from them, "
+            f"in the last group, {len(beyond_the_paper())} methods of later work: the spaces that have them, the "
+            f"baseline and the values swept in study {results.study.study}.",
             "The last column gives, as baseline : values, what a study takes by default; these are "
             "recalled and bracketed by public code, not published numbers.",
             "A space that does not stand beside a factor does not have it, or is not part of the study.",

@@ -27,6 +27,7 @@ class Darts(Space[Genotype]):
     laws = ("random_a",)
     channels = 36
     layers = 20
+    branches = len(OPERATIONS)
 
     def parse(self, source: Any) -> Genotype:
         """A genotype from its text or from a mapping with normal, reduce and their concat."""
@@ -51,6 +52,11 @@ class Darts(Space[Genotype]):
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Genotype, ...]]:
         """Groups of eight genotypes that together use each operation once on each edge of one topology."""
         return sampling.fair_groups(rng, count)
+
+    def branch(self, arch: Genotype) -> int:
+        """The operation of the first edge of the normal cell's first node: that of its lower input state."""
+        operation, _ = arch.normal.edges[0]
+        return OPERATIONS.index(operation)
 
     def network(self, make: Layers, own: Genotype | None, size: NetworkSize) -> nn.Module:
         """`layers` cells in all; each pair of node and input state owns its operations, or each node two sets.

@@ -27,6 +27,7 @@ class NASBench101(Space[Cell]):
     laws = ("random_a", "random_nas")
     channels = 128
     layers = 9
+    branches = len(OPERATIONS)
     # The benchmark's .997 is TensorFlow's convention: the weight of the past, not of the batch.
     bn_momentum = 0.003
 
@@ -53,6 +54,10 @@ class NASBench101(Space[Cell]):
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
         """Groups of three cells of one wiring that together use each operation once at each vertex."""
         return [tuple(group) for group in sampling.fair_group(rng, count)]
+
+    def branch(self, arch: Cell) -> int:
+        """The operation of the first interior vertex, as this cell numbers them; 0 for the cell without one."""
+        return OPERATIONS.index(arch.operations[1]) if arch.vertices > 2 else 0
 
     def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
         """`layers` cells in three stacks; every vertex owns its operations and an input projection."""

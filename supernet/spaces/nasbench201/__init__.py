@@ -27,6 +27,7 @@ class NASBench201(Space[Cell]):
     laws = ("random_a", "random_nas")
     channels = 16
     layers = 5
+    branches = len(OPERATIONS)
 
     def parse(self, source: Any) -> Cell:
         """A cell from the official string, six operations or six operation numbers."""
@@ -54,6 +55,10 @@ class NASBench201(Space[Cell]):
         """Groups of five cells that together use each operation once on each edge."""
         groups = (permuted_operations(rng, len(EDGES), OPERATIONS) for _ in range(count))
         return [tuple(Cell(tuple(operations)) for operations in group) for group in groups]
+
+    def branch(self, arch: Cell) -> int:
+        """The operation of the edge from the cell's input to its first node."""
+        return OPERATIONS.index(arch.operations[0])
 
     def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
         """N = `layers` cells in each of three stages; every edge owns its operations, or every node.
