@@ -7,7 +7,7 @@ BIN := .venv/bin
 LOCK := envs/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi test test-deps lint plan format lock docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,9 @@ help:  ## list these targets
 
 run: .venv/installed  ## run the default study (STUDY=name CORES=n) and print what it found
 	@$(BIN)/python scripts/run.py --study $(STUDY) --cores $(CORES)
+
+midi: .venv/installed  ## run study midi: all fourteen heuristics, one seed, three quarters of an hour
+	@$(BIN)/python scripts/run.py --study midi --cores $(CORES)
 
 plan: .venv/installed  ## list what `make run` would do, without doing it
 	@$(BIN)/snakemake --dry-run --cores $(CORES) --config study=$(STUDY)

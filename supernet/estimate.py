@@ -103,7 +103,15 @@ def training_passes(run: Run) -> int:
     passes = passes_per_step(spaces.load(run.own_space), setting.path_sampling, protocol.random_paths)
     if setting.path_sampling == "fairnas" and protocol.fairnas_budget == "equal_passes":
         steps = max(1, steps * protocol.random_paths // passes)
-    return steps * passes
+    return steps * passes + _ranking_passes(run, steps)
+
+
+def _ranking_passes(run: Run, steps: int) -> int:
+    """Passes of landmarks, which come on top: two for each pair of the steps that rank."""
+    protocol = run.protocol
+    if run.setting.landmarks == "none":
+        return 0
+    return 2 * protocol.landmark_pairs * (steps - min(int(protocol.landmark_start * steps), steps - 1))
 
 
 def report(work: dict[str, Work], tflops: float) -> str:

@@ -92,11 +92,22 @@ class Plan:
     @cached_property
     def pools(self) -> dict[str, PoolName]:
         """All sets of architectures that have a ground truth, by name."""
-        return {str(pool): pool for pool in self.study.pools()}
+        return {str(pool): pool for pool in (*self.study.pools(), *self.study.landmarks())}
 
     def pool(self, space: str, setting: str, seed: str) -> str:
         """Name of the pool that a run scores."""
         return str(self.study.pool_of(space, setting, int(seed)))
+
+    def landmarks(self, space: str, setting: str) -> str | None:
+        """Name of the landmarks that a run trains with, if it does."""
+        name = self.study.landmarks_of(space, setting)
+        return None if name is None else str(name)
+
+    def trainings(self, pool: str) -> str:
+        """Arguments of scripts/truth.py: how often architectures of a pool are trained. Landmarks are, once."""
+        config = self.study.pool
+        seeds, repeated = (1, 0) if self.pools[pool].landmarks else (config.seeds, config.repeated)
+        return f"--seeds {seeds} --repeated {repeated}"
 
     def others(self, pool: str) -> list[str]:
         """Names of the pools whose architectures this one must not have: landmarks are never scored."""
@@ -108,8 +119,8 @@ class Plan:
     def pool_arguments(self, pool: str) -> str:
         """Arguments of scripts/pool.py that say which pool it is."""
         name, config = self.pools[pool], self.study.pool
-        law = "uniform" if name.landmarks else config.law
-        arguments = ["--space", name.own_space, "--size", str(config.size), "--law", law]
+        size, law = (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size, config.law)
+        arguments = ["--space", name.own_space, "--size", str(size), "--law", law]
         arguments += ["--study-seed", str(self.study.seed)]
         arguments += ["--landmarks"] * name.landmarks
         arguments += [] if name.run_seed is None else ["--run-seed", str(name.run_seed)]

@@ -199,6 +199,11 @@ class Study(Model):
         """All pools that runs score, each once."""
         return tuple(dict.fromkeys(self.pool_of(*run) for run in self.runs()))
 
+    def landmarks(self) -> tuple[PoolName, ...]:
+        """All sets of landmarks that runs train with, each once."""
+        found = (self.landmarks_of(space, setting) for space in self.spaces for setting in self.settings(space))
+        return tuple(dict.fromkeys(name for name in found if name is not None))
+
     def runs(self) -> Iterator[tuple[str, str, int]]:
         """All runs as (space, setting name, seed)."""
         for space in self.spaces:
@@ -223,9 +228,13 @@ class Study(Model):
             }
         )
 
-    def uses_landmarks(self, space: str) -> bool:
-        """Whether a setting of a space trains with landmarks; UserError if the study lacks the space."""
-        return any(setting.landmarks != "none" for setting in self.settings(space).values())
+    def landmarks_of(self, space: str, setting: str) -> PoolName | None:
+        """The architectures of known accuracy that a setting trains with; UserError if the space lacks the setting."""
+        found = self.settings(space)[setting]
+        if found.landmarks == "none":
+            return None
+        pool = self.pool_of(space, setting, self.seeds(space, setting)[0])
+        return PoolName(space, pool.dynamic_channels, landmarks=True)
 
     def factors(self) -> list[str]:
         """Factors that at least one space sweeps, in the order of `FACTORS`."""

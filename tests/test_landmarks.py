@@ -292,15 +292,13 @@ def test_a_study_knows_which_spaces_need_landmarks() -> None:
         nasbench201={"baseline": {"landmarks": "ranking"}},
         nasbench101={"sweep": {"few_shot": ["split"]}},
     )
-    assert {space: study.uses_landmarks(space) for space in study.spaces} == {
-        "darts": True,
-        "nasbench201": True,
-        "nasbench101": False,
-    }
+    assert list(map(str, study.landmarks())) == ["darts-landmarks", "nasbench201-landmarks"]
+    assert study.landmarks_of("darts", "baseline") is None
+    assert str(study.landmarks_of("darts", "landmarks=ranking")) == "darts-landmarks"
     assert study.run("darts", "landmarks=ranking", 0).setting.landmarks == "ranking"
     assert study.run("nasbench101", "few_shot=split", 0).setting.few_shot == "split"
     with pytest.raises(UserError, match="has no space 'dart'"):
-        study.uses_landmarks("dart")
+        study.landmarks_of("dart", "baseline")
 
 
 @pytest.mark.parametrize(

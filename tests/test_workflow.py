@@ -59,6 +59,8 @@ class TestFinishedStudy:
             "dropout",
             "op_placement",
             "dynamic_channels",
+            "few_shot",
+            "landmarks",
         }:
             for suffix in (".pdf", ".png", ".csv", ".md"):
                 assert (results / "figures" / name).with_suffix(suffix).stat().st_size > 0
@@ -117,6 +119,21 @@ class TestFinishedStudy:
         assert json.loads((results / "spaces.json").read_text())[own.name]["size"] == own.size
         text = (results / "tables" / "dynamic_channels.md").read_text(encoding="utf-8")
         assert "constant-2 ‡" in text and "a pool of its own" in text and "parameters alone, constant-2 ‡" in text
+
+    def test_landmarks_have_ground_truth_and_are_never_scored(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        landmarks = pd.read_parquet(results / "pools" / "nasbench201-landmarks.parquet")
+        assert len(landmarks) == 4 and landmarks["truth"].notna().all()
+        assert not set(landmarks["arch_id"]) & set(
+            pd.read_parquet(results / "pools" / "nasbench201.parquet")["arch_id"]
+        )
+        run, usual = (
+            json.loads((results / "runs" / "nasbench201" / name / "seed0" / "run.json").read_text())
+            for name in ("landmarks=ranking", "baseline")
+        )
+        # Two passes for each ranked pair come on top of the budget of steps.
+        assert run["steps"] == usual["steps"] and run["passes"] > usual["passes"]
+        assert "nasbench201-landmarks" not in json.loads((results / "spaces.json").read_text())
 
     def test_state_is_gone_when_runs_are_complete(self, finished: Path) -> None:
         assert not list((finished / "state").rglob("*.safetensors"))

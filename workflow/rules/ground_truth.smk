@@ -48,14 +48,13 @@ rule truth:
         runtime=minutes(240),
     params:
         config=lambda wildcards: PLAN.truth(PLAN.pools[wildcards.pool].space),
-        seeds=STUDY.pool.seeds,
-        repeated=STUDY.pool.repeated,
+        trainings=lambda wildcards: PLAN.trainings(wildcards.pool),
         shards=STUDY.pool.shards,
     message:
         "Ground truth of {wildcards.pool}, share {wildcards.shard}: training architectures stand-alone"
     shell:
         "program truth --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
-        " --seeds {params.seeds} --repeated {params.repeated} --shard {wildcards.shard} --shards {params.shards}"
+        " {params.trainings} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
         ' --state "$STATE"/truth/{wildcards.pool}/shard{wildcards.shard}'
         ' --progress "$STATE"/progress/truth-{wildcards.pool}-{wildcards.shard}.json'

@@ -7,10 +7,17 @@ def scored_pool(path):
     )
 
 
+def landmarks(wildcards):
+    """The file of the architectures of known accuracy that a run trains with; none for most."""
+    name = PLAN.landmarks(wildcards.space, wildcards.setting)
+    return [] if name is None else rules.pool_truth.output.pool.format(pool=name)
+
+
 rule train:
     input:
         images=rules.data.output.images,
         pool=scored_pool(rules.pool.output.pool),
+        landmarks=landmarks,
     output:
         curve=f"{RESULTS}/runs/{RUN}/curve.parquet",
         weights=f"{RESULTS}/runs/{RUN}/weights.safetensors",
@@ -36,6 +43,7 @@ rule train:
         "Super-net of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}: training and scoring"
     shell:
         "program train --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --landmarks {input.landmarks:q}"
         " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
         # The checkpoint is not an output: Snakemake would delete it when the job starts again.
