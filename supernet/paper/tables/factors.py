@@ -28,7 +28,8 @@ def make(results: Results, out_stem: Path) -> None:
             f"in the last group, {len(beyond_the_paper())} methods of later work: the spaces that have them, the "
             f"baseline and the values swept in study {results.study.study}.",
             "The last column gives, as baseline : values, what a study takes by default; these are "
-            "recalled and bracketed by public code, not published numbers.",
+            "recalled and bracketed by public code, not published numbers; in the last group they are this "
+            "project's own, with the method off.",
             "A space that does not stand beside a factor does not have it, or is not part of the study.",
         ),
         group="Group",
