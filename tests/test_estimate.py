@@ -18,6 +18,7 @@ from supernet.data import Images, split
 from supernet.datasets import DATASETS
 from supernet.errors import UserError
 from supernet.estimate import estimate, mean_macs, report, run_work, training_passes
+from supernet.rng import stream
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import OPERATIONS
 from supernet.study import Run, Study, load_study
@@ -27,7 +28,7 @@ STUDIES = ROOT / "workflow" / "studies"
 
 # Values besides the baseline's in the paper's grids, counted by hand in the order of the table of heuristics.
 OTHER_VALUES = {
-    "nasbench101": 3 + 5 + 3 + 5 + 2 + 2 + 3 + 3 + 2 + 5 + 2 + 1 + 4,
+    "nasbench101": 3 + 5 + 3 + 5 + 2 + 2 + 3 + 3 + 2 + 8 + 2 + 1 + 4,
     "nasbench201": 3 + 5 + 4 + 6 + 2 + 2 + 3 + 3 + 2 + 2 + 4 + 1,
     # WSBN is not swept: this baseline has nothing to specialise.
     "darts": 3 + 5 + 3 + 5 + 1 + 2 + 3 + 3 + 2 + 2 + 4 + 1,
@@ -119,6 +120,17 @@ def test_the_trainer_makes_that_many_passes() -> None:
         for variant in variants:
             recipe = supernet_trainer(variant, space, network, splits).recipe
             assert training_passes(variant) == recipe.steps * recipe.passes_per_step, variant
+
+
+def test_the_trainer_makes_as_many_passes_with_landmarks() -> None:
+    study = load_study(ROOT / "tests" / "studies" / "smoke.yaml")
+    digits = load_digits()
+    images = Images(torch.from_numpy(digits.images).to(torch.uint8)[:, None], torch.from_numpy(digits.target))
+    splits, space = split(images, study.data, study.seed), spaces.load("nasbench201")
+    run = changed(study.run("nasbench201", "landmarks=ranking", 0), {"landmark_pairs": 2}, epochs=3)
+    known = [(arch, 0.1 * number) for number, arch in enumerate(space.sample(stream(0), count=4))]
+    trained = supernet_trainer(run, space, build_supernet(run, space, splits), splits, known).run()
+    assert training_passes(run) == trained.passes > trained.steps
 
 
 def test_a_batch_of_more_images_than_there_are(paper: Study) -> None:
