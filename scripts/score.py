@@ -10,10 +10,11 @@ STARTED = time.time()
 import pandas as pd  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
-from supernet.build import evaluator, load_supernet  # noqa: E402
+from supernet.build import load_supernet  # noqa: E402
 from supernet.files import write_table  # noqa: E402
 from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
+from supernet.score import Evaluator  # noqa: E402
 from supernet.study import Run  # noqa: E402
 
 
@@ -33,9 +34,9 @@ def work(options: argparse.Namespace) -> None:
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
     network = load_supernet(run, space, splits, options.weights)
-    scorer = evaluator(run, splits)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
-        write_table(options.scores, pd.DataFrame(scorer.rows(network, pool, progress)))
+        write_table(options.scores, pd.DataFrame(evaluator.rows(network, pool, progress)))
     now.write_timing()
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
-from supernet.build import evaluator, load_supernet  # noqa: E402
+from supernet.build import load_supernet  # noqa: E402
 from supernet.data import Splits  # noqa: E402
 from supernet.errors import UserError  # noqa: E402
 from supernet.files import read_json, write_json, write_table  # noqa: E402
@@ -65,9 +65,9 @@ def work(options: argparse.Namespace) -> None:
         return
     run, space = job.run, spaces.load(job.run.own_space)
     splits = now.splits(run.data, run.study_seed)
-    scorer = evaluator(run, splits)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
     network = load_supernet(run, space, splits, options.weights)
-    mode = scorer.modes(network)[0]
+    mode = evaluator.modes(network)[0]
     table = PublishedTable.load(options.table) if options.table else None
     drawn = job.search.architectures
     with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
@@ -77,7 +77,7 @@ def work(options: argparse.Namespace) -> None:
             nonlocal count
             count += 1
             progress.update(count)
-            return scorer.evaluate(network, arch, mode, "scoring")
+            return evaluator.evaluate(network, arch, mode, "scoring")
 
         draw = None if table is None else published_draw(table, space)
         ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=draw)
@@ -85,7 +85,7 @@ def work(options: argparse.Namespace) -> None:
     with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
         if table is None:
             truths = pd.read_parquet(options.pool)["truth"].dropna().to_numpy()
-            results = list(trainings(job, space, best, splits, scorer, progress))
+            results = list(trainings(job, space, best, splits, evaluator, progress))
         else:
             truths = table.test_acc[uniform_rows(table, space)]
             results = looked_up(table, space, best)
@@ -106,13 +106,13 @@ def work(options: argparse.Namespace) -> None:
 
 
 def trainings(
-    job: SearchJob, space: Space[Any], found: list[Found], splits: Splits, scorer: Evaluator, progress: Progress
+    job: SearchJob, space: Space[Any], found: list[Found], splits: Splits, evaluator: Evaluator, progress: Progress
 ) -> Iterator[StandAloneResult]:
     """Train what was found with the recipe of the ground truth and the seed of the run."""
     if job.truth is None:
         raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
     for done, one in enumerate(found, start=1):
-        yield train_standalone(job.truth, space, one.arch, job.run.seed, splits, scorer)
+        yield train_standalone(job.truth, space, one.arch, job.run.seed, splits, evaluator)
         progress.update(done)
 
 

@@ -13,12 +13,13 @@ from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
-from supernet.build import build_supernet, evaluator, supernet_trainer  # noqa: E402
+from supernet.build import build_supernet, supernet_trainer  # noqa: E402
 from supernet.checkpoint import Checkpoint  # noqa: E402
 from supernet.files import publish, write_json, write_table  # noqa: E402
 from supernet.landmarks import digest, read_landmarks  # noqa: E402
 from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
+from supernet.score import Evaluator  # noqa: E402
 from supernet.study import Run  # noqa: E402
 from supernet.train import Trained  # noqa: E402
 
@@ -64,13 +65,13 @@ def work(options: argparse.Namespace) -> None:
             done=checkpoint.done,
         ) as progress:
             trained = trainer.run(checkpoint, progress)
-    scorer = evaluator(run, splits)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
         if trained.diverged_at is None:
-            rows = scorer.rows(network, pool, progress)
+            rows = evaluator.rows(network, pool, progress)
         else:
             print(f"{options.task}: the loss was not finite at step {trained.diverged_at}: diverged, not scored")
-            rows = scorer.empty_rows(network, [arch_id for arch_id, _ in pool])
+            rows = evaluator.empty_rows(network, [arch_id for arch_id, _ in pool])
     write(options, run, network, trained, rows)
     now.write_timing(steps=trained.steps, passes=trained.passes)
     checkpoint.discard()

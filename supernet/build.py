@@ -15,8 +15,6 @@ from supernet.landmarks import Landmark, Ranking
 from supernet.nn.fewshot import FewShot, Split
 from supernet.paths import epoch_paths, passes_per_step
 from supernet.rng import torch_seed
-from supernet.score import Evaluator
-from supernet.sections import AUTHORS_BN_MOMENTUM
 from supernet.spaces.base import Space
 from supernet.study import Protocol, Run
 from supernet.train import Recipe, Trainer, steps_in_epoch
@@ -31,9 +29,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             layers=setting.layers,
             num_classes=splits.classes,
             in_channels=splits.test.pixels.shape[1],
-            bn_momentum=bn_momentum(run.protocol, run.space),
-            doubled=run.protocol.nasbench101_widths == "doubled",
-            dropout_at_evaluation=run.protocol.dropout_at_evaluation,
+            bn_momentum=run.protocol.bn_momentum,
             batch_norm=setting.batch_norm,
             ofa_kernel=setting.ofa_kernel or "none",
             wsbn=setting.wsbn or "none",
@@ -44,19 +40,6 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)
     return _placed(network, run.protocol, splits)
-
-
-def bn_momentum(protocol: Protocol, space: str) -> float | None:
-    """The weight of a batch in running statistics; None for the benchmark's own."""
-    if protocol.bn_momentum == "authors_code":
-        return AUTHORS_BN_MOMENTUM.get(space)
-    return None if protocol.bn_momentum == "benchmark" else protocol.bn_momentum
-
-
-def evaluator(run: Run, splits: Splits) -> Evaluator:
-    """The evaluator of a run's scores."""
-    seed = run.seed if run.protocol.dropout_at_evaluation else None
-    return Evaluator(splits, run.scoring, run.protocol.channels_last, seed)
 
 
 def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) -> nn.Module:
@@ -78,8 +61,7 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
             layers=job.truth.layers,
             num_classes=splits.classes,
             in_channels=splits.test.pixels.shape[1],
-            bn_momentum=bn_momentum(job.protocol, job.space),
-            doubled=job.protocol.nasbench101_widths == "doubled",
+            bn_momentum=job.protocol.bn_momentum,
         )
     path_network: nn.Module = network.network  # type: ignore[assignment]
     return _placed(path_network, job.protocol, splits)
@@ -94,7 +76,6 @@ def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, sp
             layers=job.layers,
             num_classes=splits.classes,
             in_channels=splits.test.pixels.shape[1],
-            doubled=job.doubled,
         )
     memory_format = torch.channels_last if job.channels_last else torch.contiguous_format
     return network.to(device=splits.test.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]

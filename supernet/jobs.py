@@ -35,7 +35,6 @@ class ProxiesJob(Model):
     space: SpaceName
     channels: Count
     layers: Layers
-    doubled: bool
     channels_last: bool
     study_seed: Seed
     data: Data
@@ -71,7 +70,6 @@ def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:
         space=space,  # type: ignore[arg-type]  # the study has checked it
         channels=benchmark.channels if own is None else own.channels,
         layers=benchmark.layers if own is None else own.layers,
-        doubled=own is not None and study.protocol.nasbench101_widths == "doubled",
         channels_last=study.protocol.channels_last,
         study_seed=study.seed,
         data=study.data,

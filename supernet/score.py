@@ -8,10 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.data import Images, Splits
-from supernet.nn.drawing import generator_for
 from supernet.nn.norm import statistics, tracks
 from supernet.progress import Progress
-from supernet.rng import torch_seed
 from supernet.study import Scoring
 
 
@@ -22,9 +20,8 @@ class Evaluator:
     statistics a small last batch would be normalised by a worse estimate.
     """
 
-    def __init__(self, splits: Splits, scoring: Scoring, channels_last: bool, seed: int | None = None) -> None:
-        """`seed` where layers draw at evaluation: each architecture then has draws that depend on it and the seed."""
-        self.splits, self.scoring, self.seed = splits, scoring, seed
+    def __init__(self, splits: Splits, scoring: Scoring, channels_last: bool) -> None:
+        self.splits, self.scoring = splits, scoring
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._batches = {
             "scoring": self._cut(splits.scoring),
@@ -47,7 +44,6 @@ class Evaluator:
         self, network: nn.Module, arch: Any, mode: str, parts: Sequence[str]
     ) -> list[tuple[float, float]]:
         """The same for several parts, with one re-calibration."""
-        self._seed(network, arch)
         if mode == "recalibrated":
             with statistics(network, "recalibrating"):
                 for images, _ in self._calibration:
@@ -80,11 +76,6 @@ class Evaluator:
             for mode in self.modes(network)
             for part in self.scoring.splits
         ]
-
-    def _seed(self, network: nn.Module, arch: Any) -> None:
-        generator = None if self.seed is None else generator_for(network, self.splits.test.pixels.device)
-        if self.seed is not None and generator is not None:
-            generator.manual_seed(torch_seed(self.seed, "evaluation", str(arch)))
 
     def _measure(self, network: nn.Module, arch: Any, batches: list[tuple[Tensor, Tensor]]) -> tuple[float, float]:
         # Sums stay on the device: reading them would make every batch wait for it.

@@ -1,6 +1,5 @@
 """The sections of a study file that do not depend on a space."""
 
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -35,14 +34,6 @@ ProxyNames = Annotated[
 ]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
-
-
-def one_message(value: Any, handler: ValidatorFunctionWrapHandler, message: str) -> Any:
-    """The validated value of a union, which by itself reports each branch as an error of its own."""
-    result = Findings().attempt(lambda: handler(value))
-    if result is None:
-        raise PydanticCustomError("study", "{message}", {"message": message})
-    return result
 
 
 class Data(Model):
@@ -93,30 +84,18 @@ class Data(Model):
         raise PydanticCustomError("study", "{message}", {"message": message})
 
 
-AUTHORS_BN_MOMENTUM = MappingProxyType({"nasbench101": 0.997})
-"""The authors' weight of a batch in running statistics, where it is not the usual .1."""
-
-
 class Protocol(Model):
     """What all trainings share: the optimiser, how FairNAS counts its budget, and the methods beyond the paper."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
     final_learning_rate: float = Field(default=0.001, ge=0, description="Learning rate at the end of the cosine.")
     clip: float = Field(default=5.0, gt=0, description="Largest global norm of the gradient.")
-    bn_momentum: Annotated[float, Field(gt=0, le=1)] | Literal["benchmark", "authors_code"] = Field(
-        default="benchmark",
-        description="Weight of a batch in the running statistics, above 0 and at most 1; `benchmark` takes the "
-        "benchmark's own (NASBench-101: .003, else .1), `authors_code` .997 in NASBench-101: TensorFlow's convention "
-        "in PyTorch.",
-    )
-    nasbench101_widths: Literal["benchmark", "doubled"] = Field(
-        default="benchmark",
-        description="Widths of NASBench-101's three stacks behind C channels of the stem, of super-nets and of "
-        "stand-alone networks: C, 2C, 4C, or `doubled`, as in the authors' code, 2C, 4C, 8C.",
-    )
-    dropout_at_evaluation: bool = Field(
-        default=False,
-        description="Whether drop-path stays on when super-nets score, as in the authors' code; no effect without it.",
+    bn_momentum: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Weight of a batch in the running statistics; null takes the benchmark's own "
+        "(NASBench-101: .003, else .1).",
     )
     random_paths: Positive = Field(
         default=1,
@@ -164,12 +143,6 @@ class Protocol(Model):
         default=True,
         description="Memory format of images and weights; changes speed, not results beyond rounding.",
     )
-
-    @field_validator("bn_momentum", mode="wrap")
-    @classmethod
-    def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        message = "should be `benchmark`, `authors_code`, or a number greater than 0 and at most 1"
-        return one_message(value, handler, message)
 
 
 class Pool(Model):
@@ -266,7 +239,13 @@ class Metrics(Model):
     @field_validator("threshold", mode="wrap")
     @classmethod
     def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        return one_message(value, handler, "should be `auto`, or a number greater than 0 and less than 1")
+        # A union reports each branch as an error of its own.
+        findings = Findings()
+        result = findings.attempt(lambda: handler(value))
+        if result is None:
+            message = "should be `auto`, or a number greater than 0 and less than 1"
+            raise PydanticCustomError("threshold", "{message}", {"message": message})
+        return result
 
 
 class Search(Model):

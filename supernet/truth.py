@@ -43,8 +43,7 @@ def _size(job: TruthJob, splits: Splits) -> NetworkSize:
     in_channels, height, width = splits.test.pixels.shape[1:]
     if height != width:
         raise UserError(f"found images of {height} x {width} pixels; expected square ones, whose cost is known")
-    doubled = job.protocol.nasbench101_widths == "doubled"
-    return NetworkSize(job.truth.channels, job.truth.layers, splits.classes, in_channels, doubled)
+    return NetworkSize(job.truth.channels, job.truth.layers, splits.classes, in_channels)
 
 
 class TruthLog:

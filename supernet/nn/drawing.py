@@ -5,7 +5,7 @@ from torch import nn
 
 
 class Drawing(nn.Module):
-    """A layer that draws in training mode; at evaluation drop-path alone does, where it is asked to."""
+    """A layer that draws in training mode, and never at evaluation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -15,20 +15,18 @@ class Drawing(nn.Module):
         """The generator; ValueError if nobody has given one."""
         if self.generator is None:
             raise ValueError(
-                f"{type(self).__name__} draws without a generator: give the network one by `generator_for`"
+                f"{type(self).__name__} in training without a generator: give the network one by `generator_for`"
             )
         return self.generator
 
 
 def generator_for(network: nn.Module, device: torch.device) -> torch.Generator | None:
-    """The generator from which all layers of a network draw, made if there is none; None if no layer draws.
+    """A generator from which all layers of a network draw; None if none of them draws.
 
     Passes draw in turn, so that each pass after a seed has numbers of its own.
     """
     layers = [module for module in network.modules() if isinstance(module, Drawing)]
-    if not layers:
-        return None
-    generator = layers[0].generator or torch.Generator(device)
+    generator = torch.Generator(device) if layers else None
     for layer in layers:
         layer.generator = generator
     return generator

@@ -14,25 +14,23 @@ class Dropout(Drawing):
     `path` is the probability P that the last of `cells` cells is dropped for a sample. It rises in a line over the
     cells, as in stochastic depth (Huang et al. 2016): cell i of L with P·i/L, i from 1. `features` is that of one
     feature of the classifier's input. No parameters. In evaluation mode, thus in scoring and re-calibration, it is the
-    identity; with `at_evaluation` drop-path stays on, as in the authors' code. It draws from `generator`, which the
-    trainer seeds for each step, and the evaluator for each architecture; see `generator_for`.
+    identity. In training it draws from `generator`, which the trainer seeds for each step; see `generator_for`.
     """
 
-    def __init__(self, path: float, features: float, cells: int, at_evaluation: bool = False) -> None:
+    def __init__(self, path: float, features: float, cells: int) -> None:
         super().__init__()
-        self.path, self.features, self.cells, self.at_evaluation = path, features, cells, at_evaluation
+        self.path, self.features, self.cells = path, features, cells
 
     def drop_cell(self, output: Tensor, number: int) -> Tensor:
         """The whole output (N, C, H, W) of cell `number`, from 1, of some samples is dropped."""
-        active = self.training or self.at_evaluation
-        return self._drop(output, (len(output), 1, 1, 1), self.path * number / self.cells if active else 0.0)
+        return self._drop(output, (len(output), 1, 1, 1), self.path * number / self.cells)
 
     def drop_features(self, pooled: Tensor) -> Tensor:
         """Single features (N, C) are dropped."""
-        return self._drop(pooled, tuple(pooled.shape), self.features if self.training else 0.0)
+        return self._drop(pooled, tuple(pooled.shape), self.features)
 
     def _drop(self, values: Tensor, shape: tuple[int, ...], probability: float) -> Tensor:
-        if probability == 0:
+        if not self.training or probability == 0:
             return values
         # Uniform numbers of one precision: on CPUs they are the same bits everywhere, unlike Bernoulli draws, and the
         # mask does not depend on the network's precision.

@@ -32,8 +32,6 @@ class Layers:
     """edge or node."""
     dynamic_channels: str = PLAIN_CHANNELS
     """Kind and version, or constant-K: all interior vertices of a cell have 1/K of its channels."""
-    dropout_at_evaluation: bool = False
-    """Whether drop-path stays on at evaluation."""
 
     def __post_init__(self) -> None:
         if self.wsbn and not (self.affine or self.tracking):
@@ -77,7 +75,7 @@ class Layers:
         """Dropout of a network with so many cells; None if there is none."""
         if not self.path_dropout and not self.global_dropout:
             return None
-        return Dropout(self.path_dropout, self.global_dropout, cells, self.dropout_at_evaluation)
+        return Dropout(self.path_dropout, self.global_dropout, cells)
 
     def dynamic(self, c_in: int, c_out: int, kernel: int) -> DynamicConvNormReLU | None:
         """Convolution, norm and ReLU with dynamic channels; None where the first channels are simply sliced."""
@@ -112,7 +110,6 @@ def layers_for(
     dropout: str = "none",
     op_placement: str = "edge",
     dynamic_channels: str = "fixed-v2",
-    dropout_at_evaluation: bool = False,
 ) -> Layers:
     """The factory for values of the factors of these names; those that change nothing are the defaults.
 
@@ -139,7 +136,6 @@ def layers_for(
         before_classifier,
         op_placement,
         dynamic_channels,
-        dropout_at_evaluation,
     )
 
 

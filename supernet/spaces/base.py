@@ -22,16 +22,12 @@ Arch = TypeVar("Arch")
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Channels of the first cell, cells as the factor `layers` counts them, classes, image channels.
-
-    `doubled` matters in NASBench-101 alone: its widths double ahead of the first stack too, as in the authors' code.
-    """
+    """Channels of the first cell, cells as the factor `layers` counts them, classes, image channels."""
 
     channels: int
     layers: int
     num_classes: int
     in_channels: int
-    doubled: bool = False
 
 
 class Space(ABC, Generic[Arch]):
@@ -110,7 +106,6 @@ class Space(ABC, Generic[Arch]):
         num_classes: int = 10,
         in_channels: int = 3,
         bn_momentum: float | None = None,
-        doubled: bool = False,
     ) -> nn.Module:
         """The network of one architecture, called as `net(images)`; by default in the benchmark's sizes.
 
@@ -119,7 +114,7 @@ class Space(ABC, Generic[Arch]):
         from supernet.nn.layers import layers_for
         from supernet.nn.standalone import StandAlone
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, doubled)
+        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
         make = layers_for("affine+tracking", bn_momentum or self.bn_momentum)
         return StandAlone(self.network(make, arch, size), arch)
 
@@ -136,22 +131,17 @@ class Space(ABC, Generic[Arch]):
         dropout: str = "none",
         op_placement: str = "edge",
         dynamic_channels: str = "fixed-v2",
-        dropout_at_evaluation: bool = False,
-        doubled: bool = False,
     ) -> nn.Module:
         """The shared-weight network of the space, called as `net(images, arch)`.
 
-        From `batch_norm` on, the arguments are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.layers.layers_for`; the last two are traps of the authors' code (`supernet.fidelity`). ValueError
-        for a value that the space does not have.
+        The last arguments are the heuristics of these names (paper, Sec. 3), with the values of
+        `supernet.nn.layers.layers_for`. ValueError for a value that the space does not have.
         """
         from supernet.nn.layers import layers_for
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, doubled)
+        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
         momentum = bn_momentum or self.bn_momentum
-        make = layers_for(
-            batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels, dropout_at_evaluation
-        )
+        make = layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels)
         return self.network(make, None, size)
 
     @overload

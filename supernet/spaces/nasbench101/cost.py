@@ -2,14 +2,7 @@
 
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.counting import Cost, conv_norm, linear, pooled
-from supernet.spaces.nasbench101.encoding import (
-    CONV1X1,
-    CONV3X3,
-    Cell,
-    cells_per_stack,
-    stack_widths,
-    vertex_channels,
-)
+from supernet.spaces.nasbench101.encoding import CONV1X1, CONV3X3, STACKS, Cell, cells_per_stack, vertex_channels
 
 _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 
@@ -22,8 +15,9 @@ def network(cell: Cell, size: NetworkSize, image: int) -> Cost:
     repeated = cells_per_stack(size.layers) - 1
     total = conv_norm(size.in_channels, size.channels, 3, image)
     c_in, side = size.channels, image
-    for stack, c_out in enumerate(stack_widths(size.channels, size.doubled)):
+    for stack in range(STACKS):
         side = pooled(side) if stack else side
+        c_out = size.channels * 2**stack
         total += search_cell(cell, c_in, c_out, side) + search_cell(cell, c_out, c_out, side) * repeated
         c_in = c_out
     return total + linear(c_in, size.num_classes)

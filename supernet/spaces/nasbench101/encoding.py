@@ -153,14 +153,6 @@ def output_vertices_of(text: str) -> int:
     return sum(row[-1] == "1" for row in text.partition(":")[2].split("/")[1:])
 
 
-def stack_widths(channels: int, doubled: bool = False) -> list[int]:
-    """Output channels of the three stacks behind a stem of `channels`: they double from stack to stack.
-
-    In the benchmark the first stack is as wide as the stem; `doubled`, as in the authors' code, twice as wide.
-    """
-    return [channels * 2 ** (stack + doubled) for stack in range(STACKS)]
-
-
 def cells_per_stack(layers: int) -> int:
     """Cells in each of the three stacks of a network; UserError where `layers` is no positive multiple of 3."""
     if layers < STACKS or layers % STACKS:

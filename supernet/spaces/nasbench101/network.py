@@ -14,10 +14,10 @@ from supernet.spaces.nasbench101.encoding import (
     CONV3X3,
     MAX_VERTICES,
     OPERATIONS,
+    STACKS,
     Cell,
     cells_per_stack,
     output_vertices,
-    stack_widths,
     vertex_channels,
 )
 
@@ -143,13 +143,12 @@ class Network(nn.Module):
         self.outputs = layers.constant_outputs
         self.stem = ConvNormReLU(layers, size.in_channels, channels, 3)
         self.stacks = nn.ModuleList()
-        before = channels
-        for width in stack_widths(channels, size.doubled):
-            inputs = [before] + [width] * repeated
+        for stack in range(STACKS):
+            width = channels * 2**stack
+            inputs = [max(channels, width // 2)] + [width] * repeated
             self.stacks.append(nn.ModuleList(SearchCell(layers, c_in, width, own) for c_in in inputs))
-            before = width
         self.dropout = layers.dropout(size.layers)
-        self.classifier = nn.Linear(before, size.num_classes)
+        self.classifier = nn.Linear(4 * channels, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
         """(N, in_channels, H, W) images and a cell to (N, num_classes) logits."""
