@@ -175,6 +175,11 @@ class Scoring(Model):
     recalibration_batches: Positive = Field(
         default=4, description="Training batches from which `recalibrated` re-estimates the statistics."
     )
+    ranked_on: Literal["scoring", "test"] = Field(
+        default="scoring",
+        description="The split on which architectures are ranked by the search and in all tables and figures; `test` "
+        "is the authors' code. One of `splits`.",
+    )
 
     @field_validator("splits")
     @classmethod
@@ -182,6 +187,14 @@ class Scoring(Model):
         if "scoring" not in splits:
             raise PydanticCustomError("study", "architectures are ranked on `scoring`: it should be in the list")
         return splits
+
+    @field_validator("ranked_on")
+    @classmethod
+    def _scored(cls, ranked_on: str, info: ValidationInfo) -> str:
+        splits = info.data.get("splits", (ranked_on,))
+        if ranked_on not in splits:
+            raise PydanticCustomError("study", "is not scored: add it to scoring.splits, or rank on `scoring`")
+        return ranked_on
 
 
 class Metrics(Model):
@@ -196,6 +209,17 @@ class Metrics(Model):
         default="auto",
         description="Rounding of the ground truth in S-KdT, as a fraction; `auto` is .001, or the noise of "
         "the ground truth where one image is more than that.",
+    )
+    s_kdt: Literal["rounded", "positional_0.1", "positional_1"] = Field(
+        default="rounded",
+        description="What tables and figures print as S-KdT: Kendall's tau with ground truth `rounded` to `threshold`, "
+        "or the positional one of the authors' code at .1 % (their training) or 1 % (their tables). All are in "
+        "metrics.parquet.",
+    )
+    top_order: Literal["sorted", "permuted_twice"] = Field(
+        default="sorted",
+        description="How the K predicted best are taken: from the architectures `sorted` by score, or `permuted_twice` "
+        "as in the authors' result scripts, which scrambles them.",
     )
     resamples: Annotated[int, Field(ge=100)] = Field(
         default=10_000, description="Bootstrap resamples of the pool behind each interval."

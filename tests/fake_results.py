@@ -102,8 +102,8 @@ def _references(space: str, name: str, pool: pd.DataFrame, threshold: float) -> 
         for suffix, members in _parts(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
-            estimates = metrics.predictor_tau(*chosen, threshold, rng, RESAMPLES)
-            for metric, found in zip(("kdt", "s_kdt"), estimates, strict=True):
+            estimates = metrics.predictor_taus(*chosen, threshold, rng, RESAMPLES)
+            for metric, found in estimates.items():
                 row = {"space": space, "pool": name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
                 rows.append({**row, "n": int(members.sum())})
