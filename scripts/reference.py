@@ -1,10 +1,11 @@
-"""Write the reference of the study file (docs/reference), or check that it is in step with the models."""
+"""Write the generated pages (docs/reference), or check that they are in step with models and traps."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from supernet import fidelity
 from supernet.files import write_text
 from supernet.reference import page_text, schema_text
 
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     texts = {
         options.directory / "study.md": page_text(),
         options.directory / "study.schema.json": schema_text(),
+        options.directory / "fidelity.md": fidelity.page_text(),
     }
     if not options.check:
         for path, text in texts.items():

@@ -65,7 +65,7 @@ def work(options: argparse.Namespace) -> None:
         return
     run, space = job.run, spaces.load(job.run.own_space)
     splits = now.splits(run.data, run.study_seed)
-    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     network = load_supernet(run, space, splits, options.weights)
     mode = evaluator.modes(network)[0]
     table = PublishedTable.load(options.table) if options.table else None

@@ -84,12 +84,16 @@ class Protocol(Model):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
     final_learning_rate: float = Field(default=0.001, ge=0, description="Learning rate at the end of the cosine.")
     clip: float = Field(default=5.0, gt=0, description="Largest global norm of the gradient.")
-    bn_momentum: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="Weight of a batch in the running statistics; null takes the benchmark's own "
-        "(NASBench-101: .003, else .1).",
+    bn_momentum: Annotated[float, Field(gt=0, le=1)] | Literal["benchmark", "authors_code"] = Field(
+        default="benchmark",
+        description="Weight of a batch in the running statistics: a number, or `benchmark` (NASBench-101: .003, else "
+        ".1), or `authors_code` (NASBench-101: .997, TensorFlow's weight of the past taken for torch's of the batch; "
+        "else .1).",
+    )
+    nasbench101_widths: Literal["benchmark", "doubled"] = Field(
+        default="benchmark",
+        description="Channels of the three stacks of NASBench-101 for a stem of C: C, 2C, 4C (`benchmark`), or 2C, 4C, "
+        "8C (`doubled`, the authors' code), of super-nets and of stand-alone networks.",
     )
     random_paths: Positive = Field(
         default=1,
@@ -108,6 +112,16 @@ class Protocol(Model):
         default=True,
         description="Memory format of images and weights; changes speed, not results beyond rounding.",
     )
+
+    @field_validator("bn_momentum", mode="wrap")
+    @classmethod
+    def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        # A union reports each branch as an error of its own.
+        result = Findings().attempt(lambda: handler(value))
+        if result is None:
+            message = "should be `benchmark`, `authors_code`, or a number greater than 0 and at most 1"
+            raise PydanticCustomError("study", "{message}", {"message": message})
+        return result
 
 
 class Pool(Model):
@@ -174,6 +188,11 @@ class Scoring(Model):
     )
     recalibration_batches: Positive = Field(
         default=4, description="Training batches from which `recalibrated` re-estimates the statistics."
+    )
+    dropout_at_evaluation: bool = Field(
+        default=False,
+        description="Path dropout stays on when architectures are scored, as in the authors' code; its draws depend on "
+        "run seed, architecture, statistics, split and batch alone. Dropout before the classifier is off.",
     )
     ranked_on: Literal["scoring", "test"] = Field(
         default="scoring",

@@ -81,7 +81,7 @@ class Study(Model):
     fidelity: Fidelity = Field(
         default="corrected",
         description="`authors_code` takes the known traps of the authors' code wherever this file gives no value "
-        "itself: see docs/fidelity.md.",
+        "itself: see docs/reference/fidelity.md.",
     )
     data: Data
     protocol: Protocol = Protocol()
