@@ -220,7 +220,7 @@ def test_path_dropout_at_evaluation(dropout: str, acts: bool) -> None:
 
 
 def test_training_and_scoring_with_the_preset(tmp_path: Path) -> None:
-    baseline = "baseline: {channels: 8, layers: 3, dropout: path-0.2, epochs: 1, "
+    baseline = "baseline: {channels: 8, layers: 3, dropout: path-0.2, epochs: 1, batch_size: 8, "
     text = STUDY.replace("baseline: {channels: 8, layers: 3, ", baseline)
     study = load(tmp_path, f"{text}fidelity: authors_code\n")
     run, space, splits = study.run("nasbench101", "baseline", 0), SPACES["nasbench101"], small_splits()
@@ -279,7 +279,7 @@ def test_tables_read_the_test_set_and_the_positional_s_kdt(authors: Results) -> 
 
 
 def test_every_caption_says_what_is_theirs(authors: Results, tmp_path: Path) -> None:
-    for name in catalogue.tables(authors):
+    for name in catalogue.table_names(authors.study):
         catalogue.make_table(name, authors, tmp_path / name)
     captions = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
     assert captions

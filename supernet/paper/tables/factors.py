@@ -29,6 +29,7 @@ def make(results: Results, out_stem: Path) -> None:
             "The last column gives, as baseline : values, what a study takes by default; these are "
             "recalled and bracketed by public code, not published numbers.",
             "A space that does not stand beside a factor does not have it, or is not part of the study.",
+            captions.fidelity_sentence(results.study),
         ),
         group="Group",
         left=frozenset({"Factor", "Baseline"}),
