@@ -35,6 +35,7 @@ class ProxiesJob(Model):
     space: SpaceName
     channels: Count
     layers: Layers
+    widths: str
     channels_last: bool
     study_seed: Seed
     data: Data
@@ -70,6 +71,7 @@ def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:
         space=space,  # type: ignore[arg-type]  # the study has checked it
         channels=benchmark.channels if own is None else own.channels,
         layers=benchmark.layers if own is None else own.layers,
+        widths="benchmark" if own is None else study.protocol.nasbench101_widths,
         channels_last=study.protocol.channels_last,
         study_seed=study.seed,
         data=study.data,

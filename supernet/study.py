@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 
 from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
+from supernet.fidelity import Fidelity, filled_in
 from supernet.model import Findings, Model
 from supernet.poolname import PoolName
 from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Proxies, Scoring, Search
@@ -78,6 +79,11 @@ class Study(Model):
     )
     title: str = Field(description="One line for captions and reports.", json_schema_extra={"pattern": r"^.*\S.*$"})
     seed: Seed = Field(default=0, description="Study seed: draws the pool and the split.")
+    fidelity: Fidelity = Field(
+        default="corrected",
+        description="`authors_code` takes the known traps of the authors' code wherever this file gives no value "
+        "itself: see docs/reference/fidelity.md.",
+    )
     data: Data
     protocol: Protocol = Protocol()
     pool: Pool = Pool()
@@ -86,6 +92,12 @@ class Study(Model):
     search: Search = Search()
     proxies: Proxies = Proxies()
     spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, study: Any) -> Any:
+        chosen = isinstance(study, dict) and study.get("fidelity") == "authors_code"
+        return filled_in(study) if chosen else study
 
     @field_validator("study")
     @classmethod

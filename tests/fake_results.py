@@ -107,8 +107,8 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
         for suffix, members in _parts(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
-            estimates = metrics.predictor_tau(*chosen, threshold, rng, RESAMPLES)
-            for metric, found in zip(("kdt", "s_kdt"), estimates, strict=True):
+            estimates = metrics.predictor_taus(*chosen, threshold, rng, RESAMPLES)
+            for metric, found in estimates.items():
                 row = {"space": space, "pool": pool_name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
                 rows.append({**row, "n": int(members.sum())})

@@ -155,8 +155,10 @@ class Results:
     def reference(self, space: str, name: str, metric: str, pool: str | None = None) -> Estimate:
         """One reference tau on a pool, by default the space's main one; nan where there is none.
 
-        The name is seed, parameters, macs, live_macs or a zero-cost proxy, the metric kdt or s_kdt, or those of a part.
+        The name is seed, parameters, macs, live_macs or a zero-cost proxy, the metric kdt or s_kdt, or those of a part;
+        `s_kdt` is what the study prints as S-KdT.
         """
+        metric = printed_metric(self.study, metric)
         table = self.references
         on = str(self.study.main_pool(space)) if pool is None else pool
         rows = table[(table["pool"] == on) & (table["name"] == name) & (table["metric"] == metric)]
@@ -164,6 +166,15 @@ class Results:
             return Estimate(math.nan, math.nan, math.nan)
         row = rows.iloc[0]
         return Estimate(float(row["estimate"]), float(row["low"]), float(row["high"]))
+
+
+def printed_metric(study: Study, metric: str) -> str:
+    """The metric itself; for `s_kdt`, and `s_kdt` of a part of the pool, the one that the study prints as S-KdT."""
+    name = metric.removeprefix("s_kdt")
+    chosen = study.metrics.s_kdt
+    if name == metric or name.startswith("_positional") or chosen == "rounded":
+        return metric
+    return f"s_kdt_{chosen}{name}"
 
 
 def _existing(path: Path) -> Path:

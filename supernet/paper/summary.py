@@ -11,7 +11,7 @@ import pandas as pd
 from supernet.baselines import SWEEPS
 from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
-from supernet.paper.load import Results
+from supernet.paper.load import Results, printed_metric
 from supernet.study import Study
 
 _COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
@@ -26,8 +26,9 @@ class Reading:
     score: str = "accuracy"
 
 
-MAIN = Reading()
-"""The main reading of all tables and figures."""
+def main_reading(study: Study) -> Reading:
+    """The main reading of all tables and figures of a study."""
+    return Reading(split=study.scoring.ranked_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,14 @@ class Point:
 
 
 def run_values(
-    results: Results, space: str, metric: str, setting: str | None = None, reading: Reading = MAIN
+    results: Results, space: str, metric: str, setting: str | None = None, reading: Reading | None = None
 ) -> tuple[RunValue, ...]:
-    """One metric of the runs of a space, or of one setting of it; raises UserError if the study lacks it."""
+    """One metric of the runs of a space, or of one setting of it; raises UserError if the study lacks it.
+
+    `s_kdt`, also of a part, is what the study prints as S-KdT; without a reading, the main one is read.
+    """
+    reading = reading or main_reading(results.study)
+    metric = printed_metric(results.study, metric)
     modes = results.study.scoring.bn_modes
     if reading.bn_mode not in modes:
         raise UserError(
@@ -127,7 +133,7 @@ def summarise(runs: tuple[RunValue, ...]) -> Summary:
     )
 
 
-def summary(results: Results, space: str, setting: str, metric: str, reading: Reading = MAIN) -> Summary:
+def summary(results: Results, space: str, setting: str, metric: str, reading: Reading | None = None) -> Summary:
     """Summary of one metric over the seeds of a setting."""
     return summarise(run_values(results, space, metric, setting, reading))
 

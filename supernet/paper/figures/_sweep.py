@@ -275,7 +275,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         "Dashed: seed-to-seed tau of the ground truth, the ceiling; dotted: the parameter count as the "
         "score; dash-dotted: mean ground truth of the pool, what a random choice gives.",
         captions.INTERVAL,
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),
         captions.final_sentence(results, spaces),
         captions.pool_sentence(results, spaces),

@@ -143,7 +143,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         "the ceiling, of one stand-alone training as the score of another.",
         captions.proxies_sentence(results),
         captions.INTERVAL,
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
         captions.threshold_sentence(results, spaces),
         captions.surpass_sentence(results, spaces),
