@@ -281,7 +281,9 @@ def test_tables_read_the_test_set_and_the_positional_s_kdt(authors: Results) -> 
 def test_every_caption_says_what_is_theirs(authors: Results, tmp_path: Path) -> None:
     for name in catalogue.table_names(authors.study):
         catalogue.make_table(name, authors, tmp_path / name)
+    catalogue.make_figure("kdt_vs_skdt", authors, tmp_path / "kdt_vs_skdt")
     captions = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
+    assert "cut off below multiples of 1 %" in captions["kdt_vs_skdt.md"]
     assert captions
     for name, text in captions.items():
         plain = text.replace("\\", "")

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import rankdata
 
-from supernet.metrics import sparse_truth
+from supernet.metrics import positional_percent, sparse_truth
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number
@@ -216,7 +216,19 @@ def _caption(results: Results, shown: dict[str, int]) -> str:
         captions.reading_sentence(results),
         "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
         captions.threshold_sentence(results, spaces),
+        _cut_off(results),
         captions.pool_sentence(results, spaces),
         captions.diverged_sentence(diverged_runs(results, spaces)),
         captions.missing_sentence(results, spaces),
+    )
+
+
+def _cut_off(results: Results) -> str:
+    """What rounding means where the study prints a positional S-KdT; else empty."""
+    percent = positional_percent(results.study.metrics.s_kdt)
+    if percent is None:
+        return ""
+    return (
+        f"Ground truth is here not rounded but cut off below multiples of {percent} %; filled markers are at shared "
+        "ranks, not at the positions that the positional S-KdT compares."
     )
