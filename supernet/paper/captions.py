@@ -8,7 +8,7 @@ from supernet.fidelity import theirs
 from supernet.metrics import positional_percent
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, SPACE_NAMES, count, listed, significant_percent
-from supernet.paper.summary import Reading, main_reading
+from supernet.paper.summary import Reading, main_reading, point_pools
 from supernet.study import Study
 
 INTERVAL = (
@@ -25,6 +25,9 @@ _PROXIES = MappingProxyType(
         "naswot": ("NASWOT", "how well the signs of the ReLUs tell images apart"),
     }
 )
+
+OWN_POOL = "‡"
+"""Marks settings of a sub-space."""
 
 
 def caption(*sentences: str) -> str:
@@ -75,6 +78,16 @@ def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
         f"n, architectures in the pool: {_by_space(results, spaces, 'pool')}."
         f"{law if pool.law == 'stratified' else ''}{own if pool.per_seed else ''}"
     )
+
+
+def own_pools_sentence(results: Results, factor: str, spaces: Iterable[str]) -> str:
+    """Which settings have a sub-space with a pool and a size of its own; empty if none has."""
+    own = [pool for space in spaces for pool in point_pools(results.study, space, factor)[1:]]
+    if not own:
+        return ""
+    facts = {pool.dynamic_channels: results.pools[str(pool)] for pool in own}
+    named = (f"{name} (N = {count(fact.size)}, n = {count(fact.pool)})" for name, fact in facts.items())
+    return f"{OWN_POOL}: a sub-space with a pool of its own, not to be compared with the others: {', '.join(named)}."
 
 
 def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from supernet.baselines import SWEEPS
 from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
 from supernet.paper.load import Results, printed_metric
+from supernet.poolname import PoolName
 from supernet.study import Study
 
 _COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
@@ -165,6 +166,17 @@ def sweep(study: Study, space: str, factor: str) -> tuple[Point, ...]:
     else:
         values.sort()
     return tuple(Point(value, study.setting_of(space, factor, value)) for value in values)
+
+
+def point_pool(study: Study, space: str, point: Point) -> PoolName:
+    """The pool of a point of a sweep, of its first seed where each has its own."""
+    return study.pool_of(space, point.setting, study.seeds(space, point.setting)[0])
+
+
+def point_pools(study: Study, space: str, factor: str) -> list[PoolName]:
+    """The pools of a factor's points: the main one, then those of sub-spaces."""
+    found = (point_pool(study, space, point) for point in sweep(study, space, factor))
+    return list(dict.fromkeys((study.main_pool(space), *found)))
 
 
 def diverged_runs(results: Results, spaces: tuple[str, ...] = SPACES, settings: frozenset[str] | None = None) -> int:
