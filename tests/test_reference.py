@@ -148,7 +148,7 @@ def test_editors_are_offered_the_baseline_of_each_space() -> None:
 def test_the_page_has_every_section_key_and_factor() -> None:
     page = page_text()
     headings = [line for line in page.splitlines() if line.startswith("## ")]
-    sections = ["data", "protocol", "pool", "scoring", "metrics", "search", "proxies"]
+    sections = ["data", "protocol", "pool", "scoring", "metrics", "search", "proxies", "landscape", "features"]
     spaces = ["spaces.{space}", *(f"spaces.{{space}}.{part}" for part in ("truth", "baseline", "sweep"))]
     assert headings == ["## Top level", *(f"## `{name}`" for name in sections + spaces), "## Factors"]
     for name in sections:

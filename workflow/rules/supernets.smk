@@ -7,10 +7,15 @@ def scored_pool(path):
     )
 
 
-def landmarks(wildcards):
-    """The file of the architectures of known accuracy that a run trains with; none for most."""
-    name = PLAN.landmarks(wildcards.space, wildcards.setting)
+def landmarks_of(space, setting):
+    """The file of the architectures of known accuracy that a setting trains with; none for most."""
+    name = PLAN.landmarks(space, setting)
     return [] if name is None else rules.pool_truth.output.pool.format(pool=name)
+
+
+def landmarks(wildcards):
+    """That of the setting of a run."""
+    return landmarks_of(wildcards.space, wildcards.setting)
 
 
 rule train:

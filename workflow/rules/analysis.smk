@@ -1,0 +1,86 @@
+# Analyses of trained networks, of the spaces of which the study asks for them. Like training code, their programs are no
+# inputs: an edit measures nothing again by itself.
+FIRST_BASELINE = lambda wildcards: f"{RESULTS}/runs/{PLAN.first_runs(wildcards.space)[0]}"
+FIRST_POOL = lambda wildcards: rules.pool_truth.output.pool.format(
+    pool=STUDY.main_pool(wildcards.space)
+)
+
+
+rule landscape:
+    input:
+        images=rules.data.output.images,
+        pool=FIRST_POOL,
+        weights=lambda wildcards: f"{FIRST_BASELINE(wildcards)}/weights.safetensors",
+        summary=lambda wildcards: f"{FIRST_BASELINE(wildcards)}/run.json",
+    output:
+        surfaces=f"{RESULTS}/analysis/landscape/{{space}}.parquet",
+        timing=f"{RESULTS}/analysis/landscape/{{space}}.timing.json",
+    log:
+        f"{LOGS}/landscape/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/landscape/{{space}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(240),
+    params:
+        config=lambda wildcards: PLAN.landscape(wildcards.space),
+        task="{space} loss landscape",
+    message:
+        "Loss landscapes of {wildcards.space}"
+    shell:
+        "program landscape --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --weights {input.weights:q} --summary {input.summary:q}"
+        " --output {output.surfaces:q} --timing {output.timing:q}"
+        # What is done so far is not an output: Snakemake would delete it when the job starts again.
+        ' --state "$STATE"/landscape/{wildcards.space}'
+        ' --progress "$STATE"/progress/landscape-{wildcards.space}.json'
+        " --task {params.task:q} --threads {threads}"
+        " --checkpoint-seconds $CHECKPOINT_SECONDS --device $DEVICE --log {log:q}"
+
+
+rule features:
+    input:
+        images=rules.data.output.images,
+        pool=FIRST_POOL,
+        landmarks=lambda wildcards: landmarks_of(wildcards.space, "baseline"),
+        weights=lambda wildcards: [
+            f"{RESULTS}/runs/{run}/weights.safetensors"
+            for run in PLAN.first_runs(wildcards.space)
+        ],
+        summaries=lambda wildcards: [
+            f"{RESULTS}/runs/{run}/run.json"
+            for run in PLAN.first_runs(wildcards.space)
+        ],
+    output:
+        statistics=f"{RESULTS}/analysis/features/{{space}}.parquet",
+        timing=f"{RESULTS}/analysis/features/{{space}}.timing.json",
+    log:
+        f"{LOGS}/features/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/features/{{space}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(240),
+    params:
+        config=lambda wildcards: PLAN.features(wildcards.space),
+        task="{space} feature statistics",
+    message:
+        "Feature statistics of {wildcards.space}"
+    shell:
+        "program features --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --landmarks {input.landmarks:q} --weights {input.weights:q} --summaries {input.summaries:q}"
+        " --output {output.statistics:q} --timing {output.timing:q}"
+        ' --progress "$STATE"/progress/features-{wildcards.space}.json'
+        " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
+
+
+LANDSCAPES = expand(
+    rules.landscape.output.surfaces, space=STUDY.landscape_spaces()
+)
+FEATURES = expand(rules.features.output.statistics, space=STUDY.feature_spaces())
