@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,19 +27,20 @@ from supernet.paper.summary import (
     swept_spaces,
 )
 
+Face = Literal["full", "left", "none"]
 FACTOR = "batch_norm"
 METRICS = {"s_kdt": "S-KdT", "accuracy": "Super-net\naccuracy (%)"}
 GROUPS = {
-    ("standalone", "batches"): "alone:\nbatches",
-    ("supernet", "batches"): "shared:\nbatches",
-    ("supernet", "architectures"): "shared:\npaths",
-    ("standalone", "tracked"): "alone:\ntracked",
-    ("supernet", "tracked"): "shared:\ntracked",
+    ("standalone", "batches"): "alone\nbatch",
+    ("supernet", "batches"): "shared\nbatch",
+    ("supernet", "architectures"): "shared\npaths",
+    ("standalone", "tracked"): "alone\ntracked",
+    ("supernet", "tracked"): "shared\ntracked",
 }
 """What differs between the statistics that are compared at the end of training."""
 _WINDOW = 0.05  # of the recorded steps, over which their line is a median
 _MODES = ("batch", "tracked", "recalibrated")
-_FACES = {"batch": "full", "tracked": "none", "recalibrated": "left"}
+_FACES: dict[str, Face] = {"batch": "full", "tracked": "none", "recalibrated": "left"}
 _BESIDE = 0.22  # of the distance between two settings
 _HEIGHTS = {"steps": 1.35, "end": 1.5, "s_kdt": 1.5, "accuracy": 1.15}
 
@@ -144,16 +145,16 @@ def _step_panel(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
 def _end_panel(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
     ends, look = drawn[drawn["kind"] == "end"], style.LOOKS[space]
     axes.set(yscale="log", xlim=(-0.5, len(GROUPS) - 0.5))
-    axes.set_xticks(range(len(GROUPS)), list(GROUPS.values()), fontsize=5.5)
+    axes.set_xticks(range(len(GROUPS)), list(GROUPS.values()), fontsize=6)
     for place, (network, kind) in enumerate(GROUPS):
         group = ends[(ends["network"] == network) & (ends["value"] == kind)]
         if group.empty:
             axes.text(place, 0.5, "none", transform=axes.get_xaxis_transform(), ha="center", color=style.GREY)
-        for beside, (metric, face) in ((-0.13, ("mean_distance", "full")), (0.13, ("scale_distance", "none"))):
-            for one in group[group["metric"] == metric].itertuples():
-                color = style.GREY if network == "standalone" else look.color
-                axes.plot([place + beside] * 2, [one.low, one.high], color=color, lw=0.9, alpha=0.6)
-                axes.plot(place + beside, one.mean, look.marker, color=color, fillstyle=face, mfcalt="white")  # type: ignore[arg-type]
+        color = style.GREY if network == "standalone" else look.color
+        for metric, at, face in (("mean_distance", place - 0.13, color), ("scale_distance", place + 0.13, "white")):
+            for _, one in group[group["metric"] == metric].iterrows():
+                axes.plot([at, at], [one["low"], one["high"]], color=color, lw=0.9, alpha=0.6)
+                axes.plot(at, one["mean"], look.marker, color=color, mfc=face)
 
 
 def _setting_panel(results: Results, metric: str) -> Callable[[Axes, pd.DataFrame, str], None]:
@@ -188,7 +189,7 @@ def _mark(axes: Axes, at: float, one: "pd.Series[Any]", mode: str, scale: float,
         return
     if math.isfinite(one["low"]) and math.isfinite(one["high"]):
         axes.plot([at, at], [scale * one["low"], scale * one["high"]], color=look.color, lw=0.9, alpha=0.6)
-    axes.plot(at, scale * one["mean"], look.marker, color=look.color, fillstyle=_FACES[mode], mfcalt="white")  # type: ignore[arg-type]
+    axes.plot(at, scale * one["mean"], look.marker, color=look.color, fillstyle=_FACES[mode], mfcalt="white")
 
 
 def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, features: bool, columns: int) -> None:
@@ -196,7 +197,7 @@ def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, features: boo
     entries: dict[str, Any] = {
         f"scored with {mode} statistics": Line2D(
             [], [], color=grey, marker="o", ls="none", fillstyle=_FACES[mode], mfcalt="white"
-        )  # type: ignore[arg-type]
+        )
         for mode in _modes(results)
     }
     entries["baseline"] = Patch(color=style.BAND)
@@ -244,8 +245,8 @@ def _feature_sentences(results: Results, drawn: pd.DataFrame) -> tuple[str, ...]
         "used, in its standard deviations; points: the median over layers, lines: running medians over 5 % of the "
         "steps. Solid and coloured: the baseline super-net, dashed and grey: the best architecture of the pool "
         "stand-alone, by the recipe of the ground truth; one training each, first seed.",
-        "Second row, at the end of training: medians and quartiles over layers and samples. Alone: stand-alone network; "
-        "shared: super-net. Batches: the same path, each batch against the average; paths: "
+        "Second row, at the end of training: medians and quartiles over layers and samples. Alone: stand-alone "
+        "network; shared: super-net. Batch: the same path, each batch against the average; paths: "
         f"{config.architectures} uniform architectures on the same {config.batches} batches (fewer where there are not "
         "so many), each against the average over them; tracked: tracked statistics against the true ones of each of "
         "these architectures, in standard deviations of the true ones"

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -23,8 +24,11 @@ KINDS = {
     "supernet_random": "Super-net, random paths",
 }
 _LEVELS = 15
-_LABELLED = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-_CMAP = "cividis_r"  # the same order of lightness with all common kinds of colour blindness
+_LINES = 5
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+# Ordered by lightness, so told apart with all kinds of colour blindness; without its dark end, on which black lines
+# and numbers could not be read.
+_CMAP, _LIGHT_PART = "YlGnBu", 0.7
 _LEAST = 1e-3  # a loss of zero has no place on a logarithmic scale
 _SPAN = 1.02  # a surface all of one value still has levels
 _ROW = 1.95  # inches
@@ -71,9 +75,13 @@ def _panel(axes: Axes, points: pd.DataFrame, levels: Floats) -> QuadContourSet |
         axes.text(0, 0, "not measured:\ndiverged", ha="center", va="center", color=style.GREY)
         return None
     shown = np.ma.masked_invalid(losses)
-    filled = axes.contourf(surface.columns, surface.index, shown, levels, cmap=_CMAP, norm=LogNorm(), extend="both")
-    lines = axes.contour(surface.columns, surface.index, shown, _LABELLED, colors="black", linewidths=0.5)
-    axes.clabel(lines, fmt="%g", fontsize=6)
+    filled = axes.contourf(
+        surface.columns, surface.index, shown, levels, cmap=_colours(), norm=LogNorm(), extend="both"
+    )
+    # Colours compare the panels of a space; lines have levels of their own, so that a flat surface shows its shape.
+    own = _levels(losses, _LINES + 2)[1:-1]
+    lines = axes.contour(surface.columns, surface.index, shown, own, colors="black", linewidths=0.5)
+    axes.clabel(lines, fmt="%.3g", fontsize=6)
     axes.plot(0, 0, "+", color="white", ms=7, mew=1.8)
     axes.plot(0, 0, "+", color="black", ms=6, mew=0.9)
     centre = points[(points["x"] == 0) & (points["y"] == 0)].iloc[0]
@@ -81,11 +89,15 @@ def _panel(axes: Axes, points: pd.DataFrame, levels: Floats) -> QuadContourSet |
     return filled
 
 
-def _levels(losses: Floats) -> Floats:
-    """Levels in equal ratios over all losses of a space."""
+def _colours() -> ListedColormap:
+    return ListedColormap(colormaps[_CMAP](np.linspace(0, _LIGHT_PART, 256)))
+
+
+def _levels(losses: Floats, count: int = _LEVELS) -> Floats:
+    """Levels in equal ratios, from the lowest of these losses to the highest."""
     finite = np.clip(losses[np.isfinite(losses)], _LEAST, None)
     low, high = (finite.min(), finite.max()) if len(finite) else (_LEAST, 1.0)
-    found: Floats = np.geomspace(low, max(high, low * _SPAN), _LEVELS)
+    found: Floats = np.geomspace(low, max(high, low * _SPAN), count)
     return found
 
 
@@ -93,8 +105,9 @@ def _colour_bar(figure: Figure, row: npt.NDArray[np.object_], filled: list[QuadC
     if not filled:
         return
     bar = figure.colorbar(filled[0], ax=list(row), label="loss", pad=0.01, aspect=14)
-    low, high = filled[0].levels[0], filled[0].levels[-1]
-    inside = [level for level in _LABELLED if low <= level <= high]
+    levels = np.asarray(filled[0].levels)
+    low, high = levels[0], levels[-1]
+    inside = [level for level in _TICKS if low <= level <= high]
     bar.set_ticks(inside, labels=[f"{level:g}" for level in inside])
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.ax.minorticks_off()
@@ -121,11 +134,12 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> 
         "the values of the super-net's baseline). One super-net and one stand-alone network a space, of the baseline's "
         "first seed: no spread is shown.",
         f"{config.grid} x {config.grid} points. Both directions are Gaussian and filter-normalised (Li et al., 2018): "
-        "at 1 each filter is moved by its own norm; batch-norm parameters and biases stay. Both surfaces of a super-net "
-        "have the same directions, in which all of its weights move; those of the stand-alone network are its own.",
+        "at 1 each filter is moved by its own norm; batch-norm parameters and biases stay. Both surfaces of a "
+        "super-net have the same directions, in which all of its weights move; those of the stand-alone network are "
+        "its own.",
         f"Loss: mean cross-entropy on {config.images} training images, not augmented, with the statistics of each "
-        "batch. Colours are logarithmic, with one scale a space; lines are labelled with their loss; the cross is the "
-        "network itself, whose loss and accuracy stand above.",
+        "batch. Colours are logarithmic, with one scale a space; lines, labelled with their loss, divide the range "
+        "of each panel in equal ratios; the cross is the network itself, whose loss and accuracy stand above.",
         f"Not measured, for the training diverged: {'; '.join(missing)}." if missing else "",
         f"{broken} points with an infinite loss are left blank." if broken else "",
         captions.missing_sentence(results, spaces, "space"),
