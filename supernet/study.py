@@ -98,8 +98,8 @@ class Study(Model):
     metrics: Metrics = Metrics()
     search: Search = Search()
     proxies: Proxies = Proxies()
-    landscape: Landscape | None = Field(default=None, description="Loss landscapes; null measures none.")
-    features: Features | None = Field(default=None, description="Feature statistics; null measures none.")
+    landscape: Landscape | None = None
+    features: Features | None = None
     spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
 
     @field_validator("study")

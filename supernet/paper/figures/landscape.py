@@ -141,6 +141,6 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> 
         "batch. Colours are logarithmic, with one scale a space; lines, labelled with their loss, divide the range "
         "of each panel in equal ratios; the cross is the network itself, whose loss and accuracy stand above.",
         f"Not measured, for the training diverged: {'; '.join(missing)}." if missing else "",
-        f"{broken} points with an infinite loss are left blank." if broken else "",
+        f"Left blank: {broken} of the points, whose loss is infinite." if broken else "",
         captions.missing_sentence(results, spaces, "space"),
     )
