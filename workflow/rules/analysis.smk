@@ -1,17 +1,30 @@
 # Analyses of trained networks, of the spaces of which the study asks for them. Like training code, their programs are no
 # inputs: an edit measures nothing again by itself.
-FIRST_BASELINE = lambda wildcards: f"{RESULTS}/runs/{PLAN.first_runs(wildcards.space)[0]}"
-FIRST_POOL = lambda wildcards: rules.pool_truth.output.pool.format(
-    pool=STUDY.main_pool(wildcards.space)
-)
+def first_pool(wildcards):
+    """The pool of the baseline of a space, with its ground truth."""
+    return rules.pool_truth.output.pool.format(pool=STUDY.main_pool(wildcards.space))
+
+
+def of_first_baseline(name):
+    """A file of the first baseline run of a space."""
+    return (
+        lambda wildcards: f"{RESULTS}/runs/{PLAN.first_runs(wildcards.space)[0]}/{name}"
+    )
+
+
+def of_first_runs(name):
+    """A file of each run that feature statistics are taken of."""
+    return lambda wildcards: [
+        f"{RESULTS}/runs/{run}/{name}" for run in PLAN.first_runs(wildcards.space)
+    ]
 
 
 rule landscape:
     input:
         images=rules.data.output.images,
-        pool=FIRST_POOL,
-        weights=lambda wildcards: f"{FIRST_BASELINE(wildcards)}/weights.safetensors",
-        summary=lambda wildcards: f"{FIRST_BASELINE(wildcards)}/run.json",
+        pool=first_pool,
+        weights=of_first_baseline("weights.safetensors"),
+        summary=of_first_baseline("run.json"),
     output:
         surfaces=f"{RESULTS}/analysis/landscape/{{space}}.parquet",
         timing=f"{RESULTS}/analysis/landscape/{{space}}.timing.json",
@@ -44,16 +57,10 @@ rule landscape:
 rule features:
     input:
         images=rules.data.output.images,
-        pool=FIRST_POOL,
+        pool=first_pool,
         landmarks=lambda wildcards: landmarks_of(wildcards.space, "baseline"),
-        weights=lambda wildcards: [
-            f"{RESULTS}/runs/{run}/weights.safetensors"
-            for run in PLAN.first_runs(wildcards.space)
-        ],
-        summaries=lambda wildcards: [
-            f"{RESULTS}/runs/{run}/run.json"
-            for run in PLAN.first_runs(wildcards.space)
-        ],
+        weights=of_first_runs("weights.safetensors"),
+        summaries=of_first_runs("run.json"),
     output:
         statistics=f"{RESULTS}/analysis/features/{{space}}.parquet",
         timing=f"{RESULTS}/analysis/features/{{space}}.timing.json",
@@ -80,7 +87,5 @@ rule features:
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
 
 
-LANDSCAPES = expand(
-    rules.landscape.output.surfaces, space=STUDY.landscape_spaces()
-)
+LANDSCAPES = expand(rules.landscape.output.surfaces, space=STUDY.landscape_spaces())
 FEATURES = expand(rules.features.output.statistics, space=STUDY.feature_spaces())
