@@ -1,24 +1,5 @@
 # Analyses of trained networks, of the spaces of which the study asks for them. Like training code, their programs are no
 # inputs: an edit measures nothing again by itself.
-def first_pool(wildcards):
-    """The pool of the baseline of a space, with its ground truth."""
-    return rules.pool_truth.output.pool.format(pool=STUDY.main_pool(wildcards.space))
-
-
-def of_first_baseline(name):
-    """A file of the first baseline run of a space."""
-    return (
-        lambda wildcards: f"{RESULTS}/runs/{PLAN.first_runs(wildcards.space)[0]}/{name}"
-    )
-
-
-def of_first_runs(name):
-    """A file of each run that feature statistics are taken of."""
-    return lambda wildcards: [
-        f"{RESULTS}/runs/{run}/{name}" for run in PLAN.first_runs(wildcards.space)
-    ]
-
-
 rule landscape:
     input:
         images=rules.data.output.images,

@@ -1,23 +1,5 @@
 # Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
 # code never trains again by itself.
-def scored_pool(path):
-    """The file of the pool that a run scores."""
-    return lambda wildcards: path.format(
-        pool=PLAN.pool(wildcards.space, wildcards.setting, wildcards.seed)
-    )
-
-
-def landmarks_of(space, setting):
-    """The file of the architectures of known accuracy that a setting trains with; none for most."""
-    name = PLAN.landmarks(space, setting)
-    return [] if name is None else rules.pool_truth.output.pool.format(pool=name)
-
-
-def landmarks(wildcards):
-    """That of the setting of a run."""
-    return landmarks_of(wildcards.space, wildcards.setting)
-
-
 rule train:
     input:
         images=rules.data.output.images,
