@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter
 
 from supernet.errors import UserError
@@ -24,7 +25,7 @@ KINDS = {
     "supernet_random": "Super-net, random paths",
 }
 _LEVELS = 15
-_LINES = 5
+_LINES = 4
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 # Ordered by lightness, so told apart with all kinds of colour blindness; without its dark end, on which black lines
 # and numbers could not be read.
@@ -32,6 +33,8 @@ _CMAP, _LIGHT_PART = "YlGnBu", 0.7
 _LEAST = 1e-3  # a loss of zero has no place on a logarithmic scale
 _SPAN = 1.02  # a surface all of one value still has levels
 _ROW = 1.95  # inches
+_INNER = 0.85  # where a number has room
+_FEWEST_TICKS = 2
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,7 +84,10 @@ def _panel(axes: Axes, points: pd.DataFrame, levels: Floats) -> QuadContourSet |
     # Colours compare the panels of a space; lines have levels of their own, so that a flat surface shows its shape.
     own = _levels(losses, _LINES + 2)[1:-1]
     lines = axes.contour(surface.columns, surface.index, shown, own, colors="black", linewidths=0.5)
-    axes.clabel(lines, fmt="%.3g", fontsize=6)
+    for text in axes.clabel(lines, fmt="%.3g", fontsize=6, inline=False):
+        if max(map(abs, text.get_position())) > _INNER:
+            text.remove()  # the panel's edge would cut it
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
     axes.plot(0, 0, "+", color="white", ms=7, mew=1.8)
     axes.plot(0, 0, "+", color="black", ms=6, mew=0.9)
     centre = points[(points["x"] == 0) & (points["y"] == 0)].iloc[0]
@@ -108,6 +114,8 @@ def _colour_bar(figure: Figure, row: npt.NDArray[np.object_], filled: list[QuadC
     levels = np.asarray(filled[0].levels)
     low, high = levels[0], levels[-1]
     inside = [level for level in _TICKS if low <= level <= high]
+    if len(inside) < _FEWEST_TICKS:  # a narrow range
+        inside = [float(f"{level:.3g}") for level in np.geomspace(low, high, 4)[1:-1]]
     bar.set_ticks(inside, labels=[f"{level:g}" for level in inside])
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.ax.minorticks_off()
