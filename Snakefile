@@ -17,6 +17,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/ground_truth.smk"
 include: "workflow/rules/proxies.smk"
 include: "workflow/rules/supernets.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/paper.smk"
 

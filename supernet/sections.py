@@ -327,3 +327,44 @@ class Proxies(Model):
         "`jacov` tells little unless they are fewer than the values of one image.",
     )
     seeds: Positive = Field(default=1, description="Initialisations over which a proxy is averaged.")
+
+
+class Landscape(Model):
+    """Loss landscapes of the baseline super-net and of a stand-alone network; without this section there are none."""
+
+    grid: Annotated[int, Field(ge=3)] = Field(
+        default=21, description="Points a side of the plane, an odd number: the network itself is the middle one."
+    )
+    images: Annotated[int, Field(ge=2)] = Field(
+        default=512,
+        description="Training images on which each point is evaluated: the first ones, not augmented, in batches of at "
+        "most `scoring.batch_size`.",
+    )
+    paths: Positive = Field(
+        default=8, description="Architectures over which the surface of random paths is averaged, drawn once."
+    )
+
+    @field_validator("grid")
+    @classmethod
+    def _with_a_middle(cls, grid: int) -> int:
+        findings = Findings()
+        if grid % 2 == 0:
+            findings.add("should be odd: the network itself is the point in the middle", grid)
+        findings.raise_all()
+        return grid
+
+
+class Features(Model):
+    """Statistics of the inputs of batch norms where `batch_norm` is swept; without this section there are none."""
+
+    steps: Annotated[int, Field(ge=2)] = Field(
+        default=400,
+        description="Steps of the baseline super-net and of a stand-alone network that are trained once more, from the "
+        "first, to record the statistics of each (all steps where a training has fewer).",
+    )
+    architectures: Annotated[int, Field(ge=2)] = Field(
+        default=16, description="Architectures whose statistics are compared at the end of training, drawn once."
+    )
+    batches: Annotated[int, Field(ge=2)] = Field(
+        default=8, description="Batches of training images that are compared then, as large as those of training."
+    )

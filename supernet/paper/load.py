@@ -33,6 +33,8 @@ METRIC_COLUMNS = (
 REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
+LANDSCAPE_COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
+FEATURE_COLUMNS = ("network", "kind", "setting", "layer", "step", "sample", "mean_distance", "scale_distance")
 SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
 
 
@@ -147,6 +149,18 @@ class Results:
         folder = self.folder / "search" / space
         seeds = self.study.seeds(space, "baseline")
         return {seed: _search(folder / f"seed{seed}") for seed in seeds if (folder / f"seed{seed}.parquet").exists()}
+
+    def landscape(self, space: str) -> pd.DataFrame | None:
+        """Points of the loss landscapes of a space; None if the study asks for none."""
+        if space not in self.study.landscape_spaces():
+            return None
+        return _table(self.folder / "analysis" / "landscape" / f"{space}.parquet", LANDSCAPE_COLUMNS)
+
+    def features(self, space: str) -> pd.DataFrame | None:
+        """Feature statistics of a space; None if the study asks for none."""
+        if space not in self.study.feature_spaces():
+            return None
+        return _table(self.folder / "analysis" / "features" / f"{space}.parquet", FEATURE_COLUMNS)
 
     def quotes(self, table: str) -> Quotes:
         """What others published of a table."""
