@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +17,10 @@ from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, value_name
 from supernet.paper.summary import (
-    MAIN,
     Reading,
     diverged_runs,
     frame,
+    main_reading,
     run_values,
     summarise,
     summary_row,
@@ -65,7 +66,7 @@ def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> lis
             "setting": point.setting,
             "value": str(point.value),
             "bn_mode": mode,
-            **summary_row(summarise(run_values(results, space, metric, point.setting, _reading(mode)))),
+            **summary_row(summarise(run_values(results, space, metric, point.setting, _reading(results, mode)))),
         }
         for metric in METRICS
         for mode in _modes(results)
@@ -74,8 +75,8 @@ def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> lis
     return rows if features is None else [*rows, *_steps(space, features), *_ends(space, features)]
 
 
-def _reading(mode: str) -> Reading:
-    return Reading(mode, MAIN.split, MAIN.score)
+def _reading(results: Results, mode: str) -> Reading:
+    return replace(main_reading(results.study), bn_mode=mode)
 
 
 def _modes(results: Results) -> tuple[str, ...]:
