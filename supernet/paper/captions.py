@@ -26,6 +26,7 @@ _PROXIES = MappingProxyType(
     }
 )
 
+SPLITS = MappingProxyType({"scoring": "the scoring split, held out of training", "test": "the test set"})
 OWN_POOL = "‡"
 """Marks settings of a sub-space."""
 
@@ -60,10 +61,9 @@ def truth_sentence(results: Results, spaces: Iterable[str]) -> str:
 def reading_sentence(results: Results, reading: Reading | None = None) -> str:
     """Which scores were read: split, batch-norm mode, and what ranks the architectures; by default the main ones."""
     reading = reading or main_reading(results.study)
-    splits = {"scoring": "the scoring split, held out of training", "test": "the test set"}
     ranked = {"accuracy": "accuracy", "loss": "negative loss"}
     return (
-        f"Super-net scores: shared-weight accuracy on {splits[reading.split]}, with "
+        f"Super-net scores: shared-weight accuracy on {SPLITS[reading.split]}, with "
         f"{BN_MODE_NAMES[reading.bn_mode]} (mode {reading.bn_mode}); architectures ranked by "
         f"{ranked[reading.score]}."
     )
