@@ -221,9 +221,10 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, fea
         "training in each mode of evaluation, per space.",
         captions.study_sentence(results),
         *(_feature_sentences(results, drawn) if features else ("The study asks for no statistics of features.",)),
-        f"Settings: markers are means over runs, bars the interval. Scores: accuracy on "
-        f"{captions.SPLITS[main_reading(results.study).split]}, ranked by accuracy, with {'; '.join(f'{BN_MODE_NAMES[mode]} ({mode})' for mode in _modes(results))}"
-        ". Tracked statistics exist where training tracks them. Grey band: the baseline.",
+        "Settings: markers are means over runs, bars the interval. Scores: accuracy on "
+        f"{captions.SPLITS[main_reading(results.study).split]}, ranked by accuracy, with "
+        f"{'; '.join(f'{BN_MODE_NAMES[mode]} ({mode})' for mode in _modes(results))}. "
+        "Tracked statistics exist where training tracks them. Grey band: the baseline.",
         captions.INTERVAL,
         captions.threshold_sentence(results, spaces),
         captions.pool_sentence(results, spaces),
