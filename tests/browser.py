@@ -52,11 +52,10 @@ class Browser:
         """Open a file at a width of the window in CSS pixels and wait until it is loaded."""
         self.errors.clear()
         self.requests_made.clear()
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Page.navigate", url=page.as_uri() + anchor)
-        self.wait(f"document.readyState === 'complete' && location.protocol === 'file:' && {json.dumps(page.name)} === decodeURIComponent(location.pathname.split('/').pop())")
+        name = f"decodeURIComponent(location.pathname.split('/').pop()) === {json.dumps(page.name)}"
+        self.wait(f"document.readyState === 'complete' && location.protocol === 'file:' && {name}")
 
     def run(self, script: str) -> Any:
         """The value of an expression, awaited."""
@@ -76,8 +75,9 @@ class Browser:
     def click(self, selector: str) -> None:
         """A real click in the middle of the first element of a selector."""
         x, y = self.run(
-            f"(() => {{ const it = document.querySelector({json.dumps(selector)}); it.scrollIntoView({{block: 'center'}});"
-            " const box = it.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+            f"(() => {{ const it = document.querySelector({json.dumps(selector)});"
+            " it.scrollIntoView({block: 'center'}); const box = it.getBoundingClientRect();"
+            " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

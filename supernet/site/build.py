@@ -150,7 +150,7 @@ class Site:
     def _overview(self) -> dict[str, Any]:
         table = overview(self.results, self.runs)
         spaces = [space for space in SPACE_NAMES if (table["space"] == space).any()]
-        grids = {space: grid(table[table["space"] == space].drop(columns="space").assign(space=space), self.pages) for space in spaces}
+        grids = {space: grid(table[table["space"] == space], self.pages, hidden=("space",)) for space in spaces}
         return {"grids": grids, "names": SPACE_NAMES, "reading": captions.reading_sentence()}
 
     def _setting(self, folder: Path, space: str, setting: str) -> None:

@@ -35,24 +35,24 @@ def run_page(space: str, setting: str, seed: int | None = None) -> str:
     return f"runs/{quote(space)}/{quote(setting)}.html{anchor}"
 
 
-def grid(table: pd.DataFrame, runs: frozenset[tuple[str, str]], up: str = "") -> Grid:
+def grid(table: pd.DataFrame, runs: frozenset[tuple[str, str]], hidden: tuple[str, ...] = ()) -> Grid:
     """A table with links to runs: `setting` (with `seed` if there is one) to its page, `space` to its list of runs.
 
-    `runs` are the (space, setting) that have a page; `up` is the way from the page to the site's folder.
+    `runs` are the (space, setting) that have a page; `hidden` columns give their links and are not shown.
     """
-    columns = tuple(map(str, table.columns))
+    columns = tuple(str(column) for column in table.columns if column not in hidden)
     numeric = tuple(pd.api.types.is_numeric_dtype(table[column]) for column in columns)
     rows = []
     for values in table.itertuples(index=False, name=None):
-        row = dict(zip(columns, values, strict=True))
-        rows.append(tuple(_cell(name, row, runs, up) for name in columns))
+        row = dict(zip(map(str, table.columns), values, strict=True))
+        rows.append(tuple(_cell(name, row, runs) for name in columns))
     return Grid(columns, numeric, tuple(rows))
 
 
-def _cell(name: str, row: dict[str, Any], runs: frozenset[tuple[str, str]], up: str) -> Cell:
+def _cell(name: str, row: dict[str, Any], runs: frozenset[tuple[str, str]]) -> Cell:
     value = row[name]
     if isinstance(value, str):
-        return Cell(value, value, href=_link(name, row, runs, up))
+        return Cell(value, value, href=_link(name, row, runs))
     if value is None or pd.isna(value):
         return Cell(ABSENT, "", number=True)
     number = float(value)
@@ -61,10 +61,10 @@ def _cell(name: str, row: dict[str, Any], runs: frozenset[tuple[str, str]], up: 
     return Cell(text.replace("-", "\u2212"), order, number=True)
 
 
-def _link(name: str, row: dict[str, Any], runs: frozenset[tuple[str, str]], up: str) -> str:
+def _link(name: str, row: dict[str, Any], runs: frozenset[tuple[str, str]]) -> str:
     space, setting, seed = row.get("space"), row.get("setting"), row.get("seed")
     if name == "setting" and (space, setting) in runs:
-        return up + run_page(str(space), str(setting), None if seed is None or pd.isna(seed) else int(seed))
+        return run_page(str(space), str(setting), None if seed is None or pd.isna(seed) else int(seed))
     if name == "space" and any(space == known for known, _ in runs):
-        return f"{up}runs.html#{quote(str(space))}"
+        return f"runs.html#{quote(str(space))}"
     return ""

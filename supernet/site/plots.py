@@ -44,15 +44,15 @@ _SWEEP = Form(
 )
 _FORMS: Mapping[str, Form] = MappingProxyType(
     {
-        "accuracy_vs_final": Form("value", "final_mean", "", "Final performance (%)", rows="metric", percent=("final_mean",)),
+        "accuracy_vs_final": Form(
+            "value", "final_mean", "", "Final performance (%)", rows="metric", percent=("final_mean",)
+        ),
         "kdt_vs_skdt": Form(
             "score_rank", "truth_rank", "Rank by score", "Rank by ground truth", where={"kind": "architecture"}
         ),
-        "search": Form(
-            "truth", "kind", "Stand-alone test accuracy (%)", "", category=True, percent=("truth",)
-        ),
+        "search": Form("truth", "kind", "Stand-alone test accuracy (%)", "", category=True, percent=("truth",)),
     }
-)  # fmt: skip
+)
 
 
 def plot(name: str, drawn: pd.DataFrame, link: Link) -> dict[str, Any] | None:
@@ -72,7 +72,7 @@ def plot(name: str, drawn: pd.DataFrame, link: Link) -> dict[str, Any] | None:
     for row, metric in enumerate(metrics):
         panel = drawn[drawn[form.rows] == metric] if metric else drawn
         data += [_trace(form, part, str(space), str(metric), row, link) for space, part in panel.groupby("space")]
-        layout |= _axes(name, form, str(metric), row, len(metrics))
+        layout |= _axes(name, form, str(metric), row, len(metrics), _order(drawn[form.x]))
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
     layout["hovermode"] = "closest"
     return {"data": data, "layout": layout}
@@ -100,7 +100,10 @@ def _trace(form: Form, part: pd.DataFrame, space: str, metric: str, row: int, li
     }
     if form.low:
         scale = 100 if metric in _PERCENT else 1
-        reach = {"array": scale * (part[form.high] - part[form.y]), "arrayminus": scale * (part[form.y] - part[form.low])}
+        reach = {
+            "array": scale * (part[form.high] - part[form.y]),
+            "arrayminus": scale * (part[form.y] - part[form.low]),
+        }
         known = {side: [None if pd.isna(one) else float(one) for one in values] for side, values in reach.items()}
         trace["error_y"] = {"type": "data", "symmetric": False, "thickness": 1, "color": look.color, **known}
     return trace
@@ -131,7 +134,16 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _axes(name: str, form: Form, metric: str, row: int, rows: int) -> dict[str, Any]:
+def _order(values: "pd.Series[Any]") -> list[str]:
+    """Categories of an axis that several spaces share: numbers ascending, others as they come."""
+    found = [str(value) for value in dict.fromkeys(values)]
+    try:
+        return sorted(found, key=float)
+    except ValueError:
+        return found
+
+
+def _axes(name: str, form: Form, metric: str, row: int, rows: int, order: list[str]) -> dict[str, Any]:
     suffix = "" if row == 0 else str(row + 1)
     share, gap = 1 / rows, 0.16 / rows if rows > 1 else 0.0
     own = {"accuracy": "Super-net accuracy (%)", "final_mean": "Final performance (%)"}.get(
@@ -142,7 +154,7 @@ def _axes(name: str, form: Form, metric: str, row: int, rows: int) -> dict[str, 
     y_label = own if form.y == "mean" else form.y_label
     x: dict[str, Any] = {"title": {"text": x_label}, "anchor": f"y{suffix}", "automargin": True, "zeroline": False}
     if form.category and form.x == "value":
-        x |= {"type": "category"}
+        x |= {"type": "category", "categoryorder": "array", "categoryarray": order}
     bottom = 1 - (row + 1) * share
     y = {"title": {"text": y_label}, "domain": [bottom + gap * 2, 1 - row * share], "anchor": f"x{suffix}"}
     return {f"xaxis{suffix}": x, f"yaxis{suffix}": y | {"automargin": True}}
