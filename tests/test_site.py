@@ -251,16 +251,15 @@ class TestBrowser:
 
     def test_a_click_sorts(self, page: Browser, site: Path) -> None:
         page.open(site / "runs.html")
-        page.wait("document.querySelector('#darts ~ * table.dataTable')")
+        page.wait("document.querySelectorAll('table.dataTable').length === 3")
         column = header(page, "#darts ~ * table", "accuracy")
         before = values(page, "#darts ~ * table", column)
-        page.click(f"#darts ~ * thead th:nth-child({column + 1})")
-        found = values(page, "#darts ~ * table", column)
-        assert found == sorted(before) != before
-        assert (
-            page.run(f"document.querySelector('#darts ~ * thead th:nth-child({column + 1})').ariaSort") == "ascending"
-        )
-        page.click(f"#darts ~ * thead th:nth-child({column + 1})")
+        place = f"#darts ~ * thead th:nth-child({column + 1})"
+        page.click(place)
+        page.wait(f"document.querySelector('{place}').ariaSort === 'ascending'")
+        assert values(page, "#darts ~ * table", column) == sorted(before) != before
+        page.click(place)
+        page.wait(f"document.querySelector('{place}').ariaSort === 'descending'")
         assert values(page, "#darts ~ * table", column) == sorted(before, reverse=True)
 
     def test_the_keyboard_reaches_headers_and_sorts(self, page: Browser, site: Path) -> None:
@@ -275,6 +274,9 @@ class TestBrowser:
                 break
         assert seen[0] == "Skip to the content" and seen[-1] == "s_kdt"
         page.press("Enter")
+        page.wait(
+            f"document.querySelector('#nasbench101 ~ * thead th:nth-child({column + 1})').ariaSort === 'ascending'"
+        )
         found = values(page, "#nasbench101 ~ * table", column)
         assert found == sorted(found) and len(set(found)) > 2
 

@@ -11,7 +11,7 @@ from supernet.study import Study
 
 def start_page(study: Study, folder: Path) -> str:
     """Sections `The study` and `What it cost`; `folder` holds its results."""
-    factors = ", ".join(FACTORS[name].label.lower() for name in study.factors()) or "none"
+    factors = ", ".join(FACTORS[name].label for name in study.factors()) or "none"
     facts = {
         "Study": f"{study.study}: {study.title.rstrip('.')}.",
         "Images": f"{DATASETS[study.data.name].title}.",
