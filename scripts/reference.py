@@ -1,10 +1,11 @@
-"""Write the generated reference (docs/reference), or check that it is in step with the models and the studies."""
+"""Write the generated pages (docs/reference), or check that they are in step with models, studies and traps."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from supernet import fidelity
 from supernet.coverage import coverage_text
 from supernet.files import write_text
 from supernet.reference import page_text, schema_text
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.directory / "study.md": page_text(),
         options.directory / "study.schema.json": schema_text(),
         options.directory / "factors.md": coverage_text(sorted(STUDIES.glob("*.yaml"))),
+        options.directory / "fidelity.md": fidelity.page_text(),
     }
     if not options.check:
         for path, text in texts.items():

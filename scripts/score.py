@@ -34,7 +34,7 @@ def work(options: argparse.Namespace) -> None:
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
     network = load_supernet(run, space, splits, options.weights)
-    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
         write_table(options.scores, pd.DataFrame(evaluator.rows(network, pool, progress)))
     now.write_timing()

@@ -65,7 +65,7 @@ def work(options: argparse.Namespace) -> None:
         return
     run, space = job.run, spaces.load(job.run.own_space)
     splits = now.splits(run.data, run.study_seed)
-    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     network = load_supernet(run, space, splits, options.weights)
     mode = evaluator.modes(network)[0]
     table = PublishedTable.load(options.table) if options.table else None
@@ -77,7 +77,7 @@ def work(options: argparse.Namespace) -> None:
             nonlocal count
             count += 1
             progress.update(count)
-            return evaluator.evaluate(network, arch, mode, "scoring")
+            return evaluator.evaluate(network, arch, mode, run.scoring.ranked_on)
 
         draw = None if table is None else published_draw(table, space)
         ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=draw)
@@ -102,7 +102,7 @@ def work(options: argparse.Namespace) -> None:
         }
         for rank, (found, result) in enumerate(zip(best, results, strict=True), start=1)
     ]
-    write(options, now, rows, len(splits.scoring) * drawn)
+    write(options, now, rows, len(getattr(splits, run.scoring.ranked_on)) * drawn)
 
 
 def trainings(

@@ -65,7 +65,7 @@ def work(options: argparse.Namespace) -> None:
             done=checkpoint.done,
         ) as progress:
             trained = trainer.run(checkpoint, progress)
-    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last)
+    evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
         if trained.diverged_at is None:
             rows = evaluator.rows(network, pool, progress)

@@ -29,13 +29,14 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             layers=setting.layers,
             num_classes=splits.classes,
             in_channels=splits.test.pixels.shape[1],
-            bn_momentum=run.protocol.bn_momentum,
+            bn_momentum=_momentum(run.protocol, space),
             batch_norm=setting.batch_norm,
             ofa_kernel=setting.ofa_kernel or "none",
             wsbn=setting.wsbn or "none",
             dropout=setting.dropout or "none",
             dynamic_channels=setting.dynamic_channels or "fixed-v2",
             op_placement=setting.op_placement or "edge",
+            widths=run.protocol.nasbench101_widths,
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)
@@ -61,7 +62,8 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
             layers=job.truth.layers,
             num_classes=splits.classes,
             in_channels=splits.test.pixels.shape[1],
-            bn_momentum=job.protocol.bn_momentum,
+            bn_momentum=_momentum(job.protocol, space),
+            widths=job.protocol.nasbench101_widths,
         )
     path_network: nn.Module = network.network  # type: ignore[assignment]
     return _placed(path_network, job.protocol, splits)
@@ -76,6 +78,7 @@ def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, sp
             layers=job.layers,
             num_classes=splits.classes,
             in_channels=splits.test.pixels.shape[1],
+            widths=job.widths,
         )
     memory_format = torch.channels_last if job.channels_last else torch.contiguous_format
     return network.to(device=splits.test.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
@@ -159,6 +162,13 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
         clip=protocol.clip,
     )
     return Trainer(network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed)
+
+
+def _momentum(protocol: Protocol, space: Space[Any]) -> float:
+    chosen = protocol.bn_momentum
+    if isinstance(chosen, float):
+        return chosen
+    return {"benchmark": space.bn_momentum, "authors_code": space.authors_bn_momentum}[chosen]
 
 
 def _augmenter(images: Images, splits: Splits, config: Run | TruthJob) -> Augmenter:

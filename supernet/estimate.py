@@ -171,7 +171,7 @@ def _macs(run: Run, law: str) -> float:
     return mean_macs(
         run.own_space,
         law,
-        NetworkSize(setting.channels, setting.layers, known.classes, known.channels),
+        NetworkSize(setting.channels, setting.layers, known.classes, known.channels, run.protocol.nasbench101_widths),
         run.data.resolution or known.side,
         setting.batch_norm == "none",
         run.study_seed,

@@ -4,7 +4,20 @@ from supernet import spaces
 from supernet.errors import UserError
 from supernet.model import Model
 from supernet.setting import Count, Layers
-from supernet.study import Data, Protocol, Proxies, Run, Scoring, Search, Seed, SpaceName, Study, Truth
+from supernet.study import (
+    Data,
+    Features,
+    Landscape,
+    Protocol,
+    Proxies,
+    Run,
+    Scoring,
+    Search,
+    Seed,
+    SpaceName,
+    Study,
+    Truth,
+)
 
 
 class TruthJob(Model):
@@ -35,10 +48,28 @@ class ProxiesJob(Model):
     space: SpaceName
     channels: Count
     layers: Layers
+    widths: str
     channels_last: bool
     study_seed: Seed
     data: Data
     proxies: Proxies
+
+
+class LandscapeJob(Model):
+    """All that the loss landscapes of a space depend on: a trained super-net, and a stand-alone training."""
+
+    run: Run
+    standalone: TruthJob
+    landscape: Landscape
+
+
+class FeaturesJob(Model):
+    """All that the feature statistics of a space depend on; `tracking` is a run whose norms track, if there is one."""
+
+    run: Run
+    tracking: Run | None
+    standalone: TruthJob
+    features: Features
 
 
 def truth_job(study: Study, space: str) -> TruthJob:
@@ -70,8 +101,54 @@ def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:
         space=space,  # type: ignore[arg-type]  # the study has checked it
         channels=benchmark.channels if own is None else own.channels,
         layers=benchmark.layers if own is None else own.layers,
+        widths="benchmark" if own is None else study.protocol.nasbench101_widths,
         channels_last=study.protocol.channels_last,
         study_seed=study.seed,
         data=study.data,
         proxies=study.proxies,
     )
+
+
+def landscape_job(study: Study, space: str) -> LandscapeJob:
+    """Loss landscapes of the baseline super-net of the first seed; UserError if the study asks for none."""
+    if study.landscape is None:
+        raise UserError(f"study {study.study!r} has no section `landscape`")
+    return LandscapeJob(
+        run=_first_run(study, space, "baseline"), standalone=standalone_job(study, space), landscape=study.landscape
+    )
+
+
+def features_job(study: Study, space: str) -> FeaturesJob:
+    """Feature statistics of the baseline super-net of the first seed; UserError if the study asks for none."""
+    if study.features is None:
+        raise UserError(f"study {study.study!r} has no section `features`")
+    tracking = study.tracking(space)
+    return FeaturesJob(
+        run=_first_run(study, space, "baseline"),
+        tracking=None if tracking is None else _first_run(study, space, tracking),
+        standalone=standalone_job(study, space),
+        features=study.features,
+    )
+
+
+def standalone_job(study: Study, space: str) -> TruthJob:
+    """How one network is trained stand-alone, for comparison with the super-net.
+
+    By the recipe of the ground truth, or, where that is published alone, with the values of the super-net's baseline.
+    """
+    if study.spaces[space].truth is not None:
+        return truth_job(study, space)
+    baseline = study.spaces[space].baseline
+    recipe = Truth.model_validate({name: getattr(baseline, name) for name in Truth.model_fields})
+    return TruthJob(
+        space=space,  # type: ignore[arg-type]  # the study has checked it
+        truth=recipe,
+        study_seed=study.seed,
+        data=study.data,
+        protocol=study.protocol,
+        scoring=study.scoring,
+    )
+
+
+def _first_run(study: Study, space: str, setting: str) -> Run:
+    return study.run(space, setting, study.seeds(space, setting)[0])

@@ -16,7 +16,7 @@ from supernet.metrics import (
     SeedNoise,
     correlations,
     evaluate,
-    predictor_tau,
+    predictor_taus,
     seed_noise,
     threshold_for,
 )
@@ -43,7 +43,7 @@ MEASURES = (
         (f"{metric}_{part}", score)
         for part in PARTS
         for score in ("accuracy", "loss")
-        for metric in ("kdt", "s_kdt", "spearman")
+        for metric in ("kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman")
     ),
 )
 """(metric, score) of every row that a run has in one BN mode and split."""
@@ -181,6 +181,7 @@ class PoolTruth:
             population_truth=self.population.truth,
             rng=self._rng("bootstrap"),
             resamples=config.resamples,
+            top_order=config.top_order,
         ):
             yield measure.metric, measure.score, _numbers(measure.estimate)
         for part, members in self.parts.items():
@@ -209,8 +210,8 @@ class PoolTruth:
         """Rows of one predictor on some architectures; none where they are too few for a correlation."""
         if len(truth) < FEWEST:
             return
-        taus = predictor_tau(values, truth, self.threshold, self._rng(stream_name))
-        for metric, estimate in zip(("kdt", "s_kdt"), taus, strict=True):
+        taus = predictor_taus(values, truth, self.threshold, self._rng(stream_name))
+        for metric, estimate in taus.items():
             yield {
                 "space": self.name.space,
                 "pool": str(self.name),

@@ -129,6 +129,51 @@ def positional_sparse_kendall_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, t
     return kendall_tau(np.sort(ranks), ranks[np.argsort(scores, kind="stable")])
 
 
+def positional_percent(definition: str) -> str | None:
+    """The threshold, in percent, of a definition `positional_P` of S-KdT; None for `rounded`."""
+    return None if definition == "rounded" else definition.removeprefix("positional_")
+
+
+def sparse_truth(truth: npt.ArrayLike, definition: str, threshold: float) -> tuple[Integers, float]:
+    """Ground truth (n,) in the whole bins of a definition of S-KdT, and their width as a fraction.
+
+    `rounded` rounds to `threshold`; `positional_0.1` and `positional_1` cut off below multiples of .1 % and 1 %.
+    """
+    percent = positional_percent(definition)
+    if percent is None:
+        return round_truth(truth, threshold), threshold
+    width = dict(POSITIONAL_THRESHOLDS)[percent]
+    return _bins(truth, width, offset=0.0), width
+
+
+def twice_permuted_top(scores: npt.ArrayLike, k: int, losses: npt.ArrayLike, truth: npt.ArrayLike) -> Integers:
+    """Indices (k,) that the authors' result scripts take for the k best, their best first.
+
+    Their identifiers count from the worst ground truth. They are sorted by score, ascending, and then sorted once more
+    by the scores in their first order, so that position i holds what the permutation p puts there twice: p[p[i]].
+    Example: scores .3 .1 .2 of architectures 0, 1, 2 (ground truth ascending) give p = 1, 2, 0, the second pass
+    2, 0, 1, and of k = 1 architecture 1, the one that scored worst. Ties as in `top_k`; those that remain, and equal
+    ground truth, stay in the order of the input. Raises ValueError unless 1 <= k <= n.
+    """
+    scores, losses, truth = _same_length(scores=scores, losses=losses, truth=truth)
+    top_k(scores, k)
+    members = np.argsort(truth, kind="stable")[None, :]
+    chosen: Integers = _permuted_twice(members, _score_ranks(scores, losses))[0, ::-1][:k]
+    return chosen
+
+
+def _score_ranks(scores: Floats, losses: Floats) -> Integers:
+    """Dense ranks (n,) from the worst: by score, of equal ones by loss, the higher one worse."""
+    ranks: Integers = np.unique(np.column_stack((scores, -losses)), axis=0, return_inverse=True)[1].reshape(-1)
+    return ranks
+
+
+def _permuted_twice(members: Integers, ranks: Integers) -> Integers:
+    """Members (resamples, n) in the order of p[p], p being what sorts each row by the ranks of its members."""
+    order = np.argsort(ranks[members], axis=1, kind="stable")
+    return np.take_along_axis(members, np.take_along_axis(order, order, axis=1), axis=1)
+
+
 def top_k(scores: npt.ArrayLike, k: int, losses: npt.ArrayLike | None = None) -> Integers:
     """Indices (k,) of the k best scores of shape (n,), best first.
 
@@ -332,24 +377,30 @@ def positional_correlation(scores: Floats, truth: Floats, threshold: float, name
 
 
 def search_performance(
-    scores: Floats, losses: Floats, truth: Floats, *, k: int, draws: int, population_truth: Floats
+    scores: Floats,
+    losses: Floats,
+    truth: Floats,
+    *,
+    k: int,
+    draws: int,
+    population_truth: Floats,
+    top_order: str = "sorted",
 ) -> Family:
     """`final_mean`, `final_std` (divided by k), `final_best` of the `top_k` and P>R with its complement.
 
     In a resample, an architecture takes as many of the k places as it was drawn; the population stays as it
-    is.
+    is. With `top_order` permuted_twice the k are those of `twice_permuted_top`, copies standing side by side.
     """
     if not 1 <= k <= len(scores):
         raise ValueError(f"search_performance: k is {k}, expected 1 to {len(scores)}, the number of architectures")
     _check_draws(draws)
-    order = top_k(scores, len(scores), losses)
-    ordered, population = truth[order], np.sort(population_truth)
+    population = np.sort(population_truth)
+    placed = {"sorted": _places_by_score, "permuted_twice": _places_permuted_twice}[top_order](scores, losses, truth, k)
 
     def family(counts: Floats) -> dict[str, Floats]:
-        filled = np.minimum(np.cumsum(counts[:, order], axis=1), k)
-        places = np.diff(filled, axis=1, prepend=0.0)
-        mean, std = _mean_and_std(places, ordered, k)
-        best = np.where(places > 0, ordered, -np.inf).max(axis=1)
+        places = placed(counts)
+        mean, std = _mean_and_std(places, truth, k)
+        best = np.where(places > 0, truth, -np.inf).max(axis=1)
         surpass = (1 - _ranks_from_top(best, population) / len(population)) ** draws
         return {
             "p_surpass": surpass,
@@ -360,6 +411,33 @@ def search_performance(
         }
 
     return family
+
+
+def _places_by_score(scores: Floats, losses: Floats, truth: Floats, k: int) -> Callable[[Floats], Floats]:
+    """Counts to how many of the k places each architecture takes, both (resamples, n)."""
+    order = top_k(scores, len(scores), losses)
+    back = np.argsort(order)
+
+    def places(counts: Floats) -> Floats:
+        filled = np.minimum(np.cumsum(counts[:, order], axis=1), k)
+        taken: Floats = np.diff(filled, axis=1, prepend=0.0)[:, back]
+        return taken
+
+    return places
+
+
+def _places_permuted_twice(scores: Floats, losses: Floats, truth: Floats, k: int) -> Callable[[Floats], Floats]:
+    """The same with the places of `twice_permuted_top`."""
+    order, ranks = np.argsort(truth, kind="stable"), _score_ranks(scores, losses)
+
+    def places(counts: Floats) -> Floats:
+        times = counts[:, order].astype(np.int64).ravel()
+        members = np.repeat(np.tile(order, len(counts)), times).reshape(counts.shape)
+        taken = np.zeros_like(counts)
+        np.add.at(taken, (np.arange(len(counts))[:, None], _permuted_twice(members, ranks)[:, -k:]), 1.0)
+        return taken
+
+    return places
 
 
 def evaluate(
@@ -374,6 +452,7 @@ def evaluate(
     population_truth: npt.ArrayLike,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    top_order: str = "sorted",
 ) -> list[Measure]:
     """Every metric of one run, one batch-norm mode and one split.
 
@@ -398,10 +477,10 @@ def evaluate(
         )
     families = [("accuracy", moments(accuracy, "accuracy", "accuracy_std")), ("loss", moments(loss, "loss"))]
     for name, scores in (("accuracy", accuracy), ("loss", -loss)):
-        families.append((name, rank_correlations(scores, truth, threshold)))
-        for percent, edge in POSITIONAL_THRESHOLDS:
-            families.append((name, positional_correlation(scores, truth, edge, f"s_kdt_positional_{percent}")))
-        search = search_performance(scores, loss, truth, k=k, draws=draws, population_truth=reference)
+        families.extend(_correlations(name, scores, truth, threshold))
+        search = search_performance(
+            scores, loss, truth, k=k, draws=draws, population_truth=reference, top_order=top_order
+        )
         families.append((name, search))
     return bootstrap(families, len(truth), rng, resamples)
 
@@ -415,11 +494,36 @@ def correlations(
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> list[Measure]:
-    """`kdt`, `s_kdt` and `spearman` alone, by accuracy and by negative loss, for a part of the pool; as `evaluate`."""
+    """The correlations of `evaluate` alone, by accuracy and by negative loss, for a part of the pool."""
     accuracy, loss, truth = _evaluated(accuracy=accuracy, loss=loss, truth=truth)
     ranked = (("accuracy", accuracy), ("loss", -loss))
-    families = [(name, rank_correlations(scores, truth, threshold)) for name, scores in ranked]
+    families = [family for name, scores in ranked for family in _correlations(name, scores, truth, threshold)]
     return bootstrap(families, len(truth), rng, resamples)
+
+
+def _correlations(name: str, scores: Floats, truth: Floats, threshold: float) -> list[tuple[str, Family]]:
+    """`rank_correlations` and the positional S-KdT of both thresholds, under the name of the score."""
+    positional = [
+        (name, positional_correlation(scores, truth, edge, f"s_kdt_positional_{percent}"))
+        for percent, edge in POSITIONAL_THRESHOLDS
+    ]
+    return [(name, rank_correlations(scores, truth, threshold)), *positional]
+
+
+def predictor_taus(
+    values: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    threshold: float,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> dict[str, Estimate]:
+    """KdT and every S-KdT of a predictor without training (n,), such as parameters or FLOPs, by name of the metric.
+
+    Errors as `evaluate`.
+    """
+    values, truth = _evaluated(values=values, truth=truth)
+    measures = bootstrap(_correlations("values", values, truth, threshold), len(truth), rng, resamples)
+    return {measure.metric: measure.estimate for measure in measures if measure.metric != "spearman"}
 
 
 def predictor_tau(
@@ -431,9 +535,7 @@ def predictor_tau(
 ) -> tuple[Estimate, Estimate]:
     """KdT and S-KdT of a predictor without training (n,), such as parameters or FLOPs; errors as
     `evaluate`."""
-    values, truth = _evaluated(values=values, truth=truth)
-    measures = bootstrap([("values", rank_correlations(values, truth, threshold))], len(truth), rng, resamples)
-    by_name = {measure.metric: measure.estimate for measure in measures}
+    by_name = predictor_taus(values, truth, threshold, rng, resamples)
     return by_name["kdt"], by_name["s_kdt"]
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from supernet.errors import UserError
 from supernet.estimate import GPU_TFLOPS, estimate, report
-from supernet.jobs import proxies_job, search_job, truth_job
+from supernet.jobs import features_job, landscape_job, proxies_job, search_job, truth_job
 from supernet.model import Model
 from supernet.poolname import PoolName
 from supernet.sources import File, load_sources
@@ -141,6 +141,19 @@ class Plan:
     def proxies(self, space: str) -> str:
         """JSON of all that the zero-cost proxies of a space depend on."""
         return proxies_job(self.study, space, trained=not self.tables(space)).model_dump_json()
+
+    def landscape(self, space: str) -> str:
+        """JSON of all that the loss landscapes of a space depend on."""
+        return landscape_job(self.study, space).model_dump_json()
+
+    def features(self, space: str) -> str:
+        """JSON of all that the feature statistics of a space depend on."""
+        return features_job(self.study, space).model_dump_json()
+
+    def first_runs(self, space: str) -> list[str]:
+        """What feature statistics are taken of: the first baseline run, then the first run that tracks, if any."""
+        settings = ["baseline"] if (found := self.study.tracking(space)) is None else ["baseline", found]
+        return [f"{space}/{setting}/seed{self.study.seeds(space, setting)[0]}" for setting in settings]
 
     def tables(self, space: str) -> list[str]:
         """The published table that is the ground truth of a space; an empty list where it is trained here.

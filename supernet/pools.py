@@ -160,3 +160,14 @@ def with_published(pool: pd.DataFrame, table: PublishedTable, space: Space[Any])
         **{name: values.to_numpy() for name, values in truths.items()},
         **{name: costs[name].to_numpy() for name in COSTS},
     ).sort_values("arch_id", ignore_index=True)
+
+
+def best_of(path: Path, space: Space[Arch]) -> Arch:
+    """The architecture of the highest ground truth in a pool file, the first arch_id among equals.
+
+    UserError if none has one: all trainings diverged.
+    """
+    pool = pd.read_parquet(path).sort_values("arch_id", ignore_index=True)
+    if pool["truth"].isna().all():
+        raise UserError(f"{path}: no architecture has a ground truth: all trainings diverged; change `truth`")
+    return space.parse(pool["encoding"].iloc[int(pool["truth"].argmax())])

@@ -117,7 +117,10 @@ def _untitled(schema: Any) -> Any:
 def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     """Title and schema of each mapping of the file, and what a key that is left out stands for."""
     definitions = schema["$defs"]
-    keys = {key: definitions.get(_definition(value), {}) | value for key, value in schema["properties"].items()}
+    keys = {
+        key: definitions.get(_definition(value), {}) | value
+        for key, value in ((key, _section_or_null(value)) for key, value in schema["properties"].items())
+    }
     yield "Top level", schema | {"properties": keys}, "its defaults"
     for key, value in keys.items():
         if "$ref" in value:
@@ -131,6 +134,12 @@ def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     for key, properties, absent in (("baseline", values, "table of factors"), ("sweep", lists, "not swept")):
         section = {"description": space["properties"][key]["description"], "properties": properties}
         yield f"`spaces.{{space}}.{key}`", section, absent
+
+
+def _section_or_null(value: Schema) -> Schema:
+    """A key that may be left out altogether, as the section that it else is."""
+    branches = value.get("anyOf", [])
+    return {**branches[0], **value} if branches and "$ref" in branches[0] else value
 
 
 def _definition(value: Schema) -> str:

@@ -10,8 +10,8 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
 
     Streams are addressed (`stream(seed, "batches", epoch)`), not consumed in turn: a run that is resumed in
     the middle redraws what it needs instead of restoring generator states. The study seed feeds `pool` and
-    `split`; a run seed feeds `init`, `paths`, `landmarks`, `batches`, `augmentation`, `layers`
-    and `search`.
+    `split`; a run seed feeds `init`, `paths`, `landmarks`, `batches`, `augmentation`, `layers`, `evaluation`,
+    `search`, `landscape` and `features`.
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(map(_key, names)))))
 

@@ -1,6 +1,7 @@
 """Accuracy of architectures with shared weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -8,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.data import Images, Splits
+from supernet.nn.dropout import dropping_paths
 from supernet.nn.norm import statistics, tracks
 from supernet.progress import Progress
+from supernet.rng import torch_seed
 from supernet.study import Scoring
 
 
@@ -18,10 +21,22 @@ class Evaluator:
 
     A part is cut into batches of equal size (to one image) of at most `batch_size`, because with `batch`
     statistics a small last batch would be normalised by a worse estimate.
+
+    With `scoring.dropout_at_evaluation` drop-path stays on. Each batch then has draws of its own, a function of `seed`,
+    the text of the architecture that `name` gives, the statistics and the part, so that a score does not depend on
+    what was scored before it.
     """
 
-    def __init__(self, splits: Splits, scoring: Scoring, channels_last: bool) -> None:
-        self.splits, self.scoring = splits, scoring
+    def __init__(
+        self,
+        splits: Splits,
+        scoring: Scoring,
+        channels_last: bool,
+        seed: int = 0,
+        name: Callable[[Any], str] = repr,
+    ) -> None:
+        self.splits, self.scoring, self._seed, self._name = splits, scoring, seed, name
+        self._generator = torch.Generator(splits.test.pixels.device)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._batches = {
             "scoring": self._cut(splits.scoring),
@@ -44,12 +59,14 @@ class Evaluator:
         self, network: nn.Module, arch: Any, mode: str, parts: Sequence[str]
     ) -> list[tuple[float, float]]:
         """The same for several parts, with one re-calibration."""
-        if mode == "recalibrated":
-            with statistics(network, "recalibrating"):
-                for images, _ in self._calibration:
-                    network(images, arch)
-        with statistics(network, mode):  # type: ignore[arg-type]
-            return [self._measure(network, arch, self._batches[part]) for part in parts]
+        with self._dropout(network):
+            if mode == "recalibrated":
+                with statistics(network, "recalibrating"):
+                    for number, (images, _) in enumerate(self._calibration):
+                        self._draw(arch, mode, "calibration", number)
+                        network(images, arch)
+            with statistics(network, mode):  # type: ignore[arg-type]
+                return [self._measure(network, arch, mode, part) for part in parts]
 
     def rows(
         self,
@@ -77,11 +94,21 @@ class Evaluator:
             for part in self.scoring.splits
         ]
 
-    def _measure(self, network: nn.Module, arch: Any, batches: list[tuple[Tensor, Tensor]]) -> tuple[float, float]:
+    def _dropout(self, network: nn.Module) -> AbstractContextManager[None]:
+        kept = self.scoring.dropout_at_evaluation
+        return dropping_paths(network, self._generator) if kept else nullcontext()
+
+    def _draw(self, arch: Any, mode: str, part: str, batch: int) -> None:
+        if self.scoring.dropout_at_evaluation:
+            self._generator.manual_seed(torch_seed(self._seed, "evaluation", self._name(arch), mode, part, batch))
+
+    def _measure(self, network: nn.Module, arch: Any, mode: str, part: str) -> tuple[float, float]:
         # Sums stay on the device: reading them would make every batch wait for it.
+        batches = self._batches[part]
         correct = torch.zeros((), dtype=torch.int64, device=batches[0][1].device)
         loss = torch.zeros((), dtype=torch.float64, device=correct.device)
-        for images, labels in batches:
+        for number, (images, labels) in enumerate(batches):
+            self._draw(arch, mode, part, number)
             logits = network(images, arch)
             correct += (logits.argmax(1) == labels).sum()
             loss += F.cross_entropy(logits, labels, reduction="sum")

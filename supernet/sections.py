@@ -90,12 +90,16 @@ class Protocol(Model):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
     final_learning_rate: float = Field(default=0.001, ge=0, description="Learning rate at the end of the cosine.")
     clip: float = Field(default=5.0, gt=0, description="Largest global norm of the gradient.")
-    bn_momentum: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="Weight of a batch in the running statistics; null takes the benchmark's own "
-        "(NASBench-101: .003, else .1).",
+    bn_momentum: Annotated[float, Field(gt=0, le=1)] | Literal["benchmark", "authors_code"] = Field(
+        default="benchmark",
+        description="Weight of a batch in the running statistics: a number, or `benchmark` (NASBench-101: .003, else "
+        ".1), or `authors_code` (NASBench-101: .997, TensorFlow's weight of the past taken for torch's of the batch; "
+        "else .1).",
+    )
+    nasbench101_widths: Literal["benchmark", "doubled"] = Field(
+        default="benchmark",
+        description="Channels of the three stacks of NASBench-101 for a stem of C: C, 2C, 4C (`benchmark`), or 2C, 4C, "
+        "8C (`doubled`, the authors' code), of super-nets and of stand-alone networks.",
     )
     random_paths: Positive = Field(
         default=1,
@@ -143,6 +147,16 @@ class Protocol(Model):
         default=True,
         description="Memory format of images and weights; changes speed, not results beyond rounding.",
     )
+
+    @field_validator("bn_momentum", mode="wrap")
+    @classmethod
+    def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        # A union reports each branch as an error of its own.
+        result = Findings().attempt(lambda: handler(value))
+        if result is None:
+            message = "should be `benchmark`, `authors_code`, or a number greater than 0 and at most 1"
+            raise PydanticCustomError("study", "{message}", {"message": message})
+        return result
 
 
 class Pool(Model):
@@ -210,6 +224,16 @@ class Scoring(Model):
     recalibration_batches: Positive = Field(
         default=4, description="Training batches from which `recalibrated` re-estimates the statistics."
     )
+    dropout_at_evaluation: bool = Field(
+        default=False,
+        description="Path dropout stays on when architectures are scored, as in the authors' code; its draws depend on "
+        "run seed, architecture, statistics, split and batch alone. Dropout before the classifier is off.",
+    )
+    ranked_on: Literal["scoring", "test"] = Field(
+        default="scoring",
+        description="The split on which architectures are ranked by the search and in all tables and figures; `test` "
+        "is the authors' code. One of `splits`.",
+    )
 
     @field_validator("splits")
     @classmethod
@@ -217,6 +241,14 @@ class Scoring(Model):
         if "scoring" not in splits:
             raise PydanticCustomError("study", "architectures are ranked on `scoring`: it should be in the list")
         return splits
+
+    @field_validator("ranked_on")
+    @classmethod
+    def _scored(cls, ranked_on: str, info: ValidationInfo) -> str:
+        splits = info.data.get("splits", (ranked_on,))
+        if ranked_on not in splits:
+            raise PydanticCustomError("study", "is not scored: add it to scoring.splits, or rank on `scoring`")
+        return ranked_on
 
 
 class Metrics(Model):
@@ -231,6 +263,17 @@ class Metrics(Model):
         default="auto",
         description="Rounding of the ground truth in S-KdT, as a fraction; `auto` is .001, or the noise of "
         "the ground truth where one image is more than that.",
+    )
+    s_kdt: Literal["rounded", "positional_0.1", "positional_1"] = Field(
+        default="rounded",
+        description="What tables and figures print as S-KdT: Kendall's tau with ground truth `rounded` to `threshold`, "
+        "or the positional one of the authors' code at .1 % (their training) or 1 % (their tables). All are in "
+        "metrics.parquet.",
+    )
+    top_order: Literal["sorted", "permuted_twice"] = Field(
+        default="sorted",
+        description="How the K predicted best are taken: from the architectures `sorted` by score, or `permuted_twice` "
+        "as in the authors' result scripts, which scrambles them.",
     )
     resamples: Annotated[int, Field(ge=100)] = Field(
         default=10_000, description="Bootstrap resamples of the pool behind each interval."
@@ -284,3 +327,44 @@ class Proxies(Model):
         "`jacov` tells little unless they are fewer than the values of one image.",
     )
     seeds: Positive = Field(default=1, description="Initialisations over which a proxy is averaged.")
+
+
+class Landscape(Model):
+    """Loss landscapes of the baseline super-net and of a stand-alone network; without this section there are none."""
+
+    grid: Annotated[int, Field(ge=3)] = Field(
+        default=21, description="Points a side of the plane, an odd number: the network itself is the middle one."
+    )
+    images: Annotated[int, Field(ge=2)] = Field(
+        default=512,
+        description="Training images on which each point is evaluated: the first ones, not augmented, in batches of at "
+        "most `scoring.batch_size`.",
+    )
+    paths: Positive = Field(
+        default=8, description="Architectures over which the surface of random paths is averaged, drawn once."
+    )
+
+    @field_validator("grid")
+    @classmethod
+    def _with_a_middle(cls, grid: int) -> int:
+        findings = Findings()
+        if grid % 2 == 0:
+            findings.add("should be odd: the network itself is the point in the middle", grid)
+        findings.raise_all()
+        return grid
+
+
+class Features(Model):
+    """Statistics of the inputs of batch norms where `batch_norm` is swept; without this section there are none."""
+
+    steps: Annotated[int, Field(ge=2)] = Field(
+        default=400,
+        description="Steps of the baseline super-net and of a stand-alone network that are trained once more, from the "
+        "first, to record the statistics of each (all steps where a training has fewer).",
+    )
+    architectures: Annotated[int, Field(ge=2)] = Field(
+        default=16, description="Architectures whose statistics are compared at the end of training, drawn once."
+    )
+    batches: Annotated[int, Field(ge=2)] = Field(
+        default=8, description="Batches of training images that are compared then, as large as those of training."
+    )

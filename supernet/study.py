@@ -10,9 +10,21 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 
 from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
+from supernet.fidelity import Fidelity, filled_in
 from supernet.model import Findings, Model
 from supernet.poolname import PoolName
-from supernet.sections import BnMode, Data, Metrics, Pool, Protocol, Proxies, Scoring, Search
+from supernet.sections import (
+    BnMode,
+    Data,
+    Features,
+    Landscape,
+    Metrics,
+    Pool,
+    Protocol,
+    Proxies,
+    Scoring,
+    Search,
+)
 from supernet.setting import BatchNorm, PathSampling, Place, Setting
 from supernet.spaces import subspace
 from supernet.spacestudy import Seed, SpaceStudy, Truth
@@ -23,6 +35,8 @@ __all__ = [
     "BatchNorm",
     "BnMode",
     "Data",
+    "Features",
+    "Landscape",
     "Metrics",
     "Model",
     "PathSampling",
@@ -78,6 +92,11 @@ class Study(Model):
     )
     title: str = Field(description="One line for captions and reports.", json_schema_extra={"pattern": r"^.*\S.*$"})
     seed: Seed = Field(default=0, description="Study seed: draws the pool and the split.")
+    fidelity: Fidelity = Field(
+        default="corrected",
+        description="`authors_code` takes the known traps of the authors' code wherever this file gives no value "
+        "itself: see docs/reference/fidelity.md.",
+    )
     data: Data
     protocol: Protocol = Protocol()
     pool: Pool = Pool()
@@ -85,7 +104,15 @@ class Study(Model):
     metrics: Metrics = Metrics()
     search: Search = Search()
     proxies: Proxies = Proxies()
+    landscape: Landscape | None = None
+    features: Features | None = None
     spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, study: Any) -> Any:
+        chosen = isinstance(study, dict) and study.get("fidelity") == "authors_code"
+        return filled_in(study) if chosen else study
 
     @field_validator("study")
     @classmethod
@@ -141,6 +168,15 @@ class Study(Model):
             if self.pool.law == "stratified" and (space.published is None or space.truth is not None):
                 message = "pool.law is stratified, which needs accuracies before the pool: `published` without `truth`"
                 findings.add(message, space.published, "spaces", name, "published")
+        findings.raise_all()
+        return self
+
+    @model_validator(mode="after")
+    def _features_where_they_are_drawn(self) -> Self:
+        findings = Findings()
+        if self.features is not None and not self.feature_spaces():
+            message = "no space sweeps `batch_norm`, whose figure shows them: sweep it, or leave this section out"
+            findings.add(message, self.features, "features")
         findings.raise_all()
         return self
 
@@ -235,6 +271,21 @@ class Study(Model):
             return None
         pool = self.pool_of(space, setting, self.seeds(space, setting)[0])
         return PoolName(space, pool.dynamic_channels, landmarks=True)
+
+    def landscape_spaces(self) -> tuple[str, ...]:
+        """Spaces of which loss landscapes are measured."""
+        return () if self.landscape is None else tuple(self.spaces)
+
+    def feature_spaces(self) -> tuple[str, ...]:
+        """Spaces of which feature statistics are measured: those that sweep `batch_norm`."""
+        swept = (name for name, space in self.spaces.items() if "batch_norm" in space.sweep)
+        return () if self.features is None else tuple(swept)
+
+    def tracking(self, space: str) -> str | None:
+        """The first setting of a space whose batch norms track statistics, of those that change nothing else."""
+        names = ("baseline", *(name for name in self.settings(space) if name.startswith("batch_norm=")))
+        tracking = (name for name in names if "tracking" in self.settings(space)[name].batch_norm)
+        return next(tracking, None)
 
     def factors(self) -> list[str]:
         """Factors that at least one space sweeps, in the order of `FACTORS`."""

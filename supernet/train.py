@@ -103,13 +103,15 @@ class Trainer:
         self._reset_sums()
         self.first_bad = torch.tensor(recipe.steps, device=self.device)
 
-    def run(self, checkpoint: Checkpoint | None = None, progress: Progress | None = None) -> Trained:
-        """Train from the checkpoint, or from the start, to the last step."""
-        start = self._restore(checkpoint)
+    def run(
+        self, checkpoint: Checkpoint | None = None, progress: Progress | None = None, until: int | None = None
+    ) -> Trained:
+        """Train from the checkpoint, or from the start, to the last step; the first `until` steps of it, if given."""
+        start, stop = self._restore(checkpoint), self.recipe.steps if until is None else min(until, self.recipe.steps)
         self.network.train()
         epoch: Epoch | None = None
         pairs: list[tuple[Pair, ...]] = []
-        for step in range(start, self.recipe.steps):
+        for step in range(start, stop):
             number, position = divmod(step, self.recipe.steps_per_epoch)
             if epoch is None or position == 0:
                 epoch = self.augmenter.epoch(self.seed, number, self.recipe.batch_size)
@@ -129,7 +131,10 @@ class Trainer:
             # The last update can break weights that no later loss would show.
             self.first_bad = torch.minimum(self.first_bad, self.first_bad.new_tensor(self.recipe.steps - 1))
         diverged_at = None if self.first_bad >= self.recipe.steps else int(self.first_bad)
-        return Trained(self.curve, diverged_at, int(self.curve[-1]["step"]), self.passes)
+        # An epoch that `until` cuts has no row in the curve.
+        ended = bool(self.curve) and (until is None or diverged_at is not None)
+        steps = int(self.curve[-1]["step"]) if ended else stop
+        return Trained(self.curve, diverged_at, steps, self.passes)
 
     def _step(self, step: int, batch: tuple[Tensor, Tensor], group: Group, pairs: tuple[Pair, ...] = ()) -> None:
         images, labels = batch

@@ -43,7 +43,9 @@ def _size(job: TruthJob, splits: Splits) -> NetworkSize:
     in_channels, height, width = splits.test.pixels.shape[1:]
     if height != width:
         raise UserError(f"found images of {height} x {width} pixels; expected square ones, whose cost is known")
-    return NetworkSize(job.truth.channels, job.truth.layers, splits.classes, in_channels)
+    return NetworkSize(
+        job.truth.channels, job.truth.layers, splits.classes, in_channels, job.protocol.nasbench101_widths
+    )
 
 
 class TruthLog:

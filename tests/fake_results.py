@@ -31,6 +31,7 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
         write_table(folder / "pools" / f"{space}.parquet", pool)
         # Settings of a sub-space score the same made-up pool under another name.
         names = dict.fromkeys(str(study.pool_of(space, setting, 0)) for setting in study.settings(space))
+        _analyses(study, folder, space)
         facts |= {name: _facts(study, space, pool) for name in names}
         for name in names:
             references += _references(study, space, name, pool, facts[space]["threshold"])
@@ -107,8 +108,8 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
         for suffix, members in _parts(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
-            estimates = metrics.predictor_tau(*chosen, threshold, rng, RESAMPLES)
-            for metric, found in zip(("kdt", "s_kdt"), estimates, strict=True):
+            estimates = metrics.predictor_taus(*chosen, threshold, rng, RESAMPLES)
+            for metric, found in estimates.items():
                 row = {"space": space, "pool": pool_name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
                 rows.append({**row, "n": int(members.sum())})
@@ -249,3 +250,40 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
         stem.with_suffix(".json"),
         {"architectures": drawn, "images": drawn * 337, "forward_passes": drawn * 2},
     )
+
+
+def _analyses(study: Study, folder: Path, space: str) -> None:
+    """Bowls for loss landscapes, and feature statistics that are drawn at random; only what the study asks for."""
+    rng = stream(study.seed, "fake", "analyses", space)
+    if study.landscape is not None:
+        side = np.linspace(-1, 1, study.landscape.grid)
+        rows = [
+            {"kind": kind, "arch_id": "a", "x": x, "y": y, "loss": depth + 2 * (x**2 + x * y + y**2), "accuracy": 0.7}
+            for kind, depth in (("standalone", 0.1), ("supernet_fixed", 0.9), ("supernet_random", 1.4))
+            for y in side
+            for x in side
+        ]
+        write_table(folder / "analysis" / "landscape" / f"{space}.parquet", pd.DataFrame(rows))
+    if space in study.feature_spaces():
+        kinds = [("supernet", "step", 0.5), ("standalone", "step", 0.02), ("standalone", "batches", 0.01)]
+        kinds += [("supernet", "batches", 0.02), ("supernet", "architectures", 0.3), ("standalone", "tracked", 0.03)]
+        kinds += [("supernet", "tracked", 0.4)] if study.tracking(space) else []
+        rows = [
+            {
+                "network": network,
+                "kind": kind,
+                "setting": "" if network == "standalone" else "baseline",
+                "layer": f"layer{layer}",
+                "step": number if kind == "step" else None,
+                "sample": None if kind == "step" else number,
+                "mean": 0.0,
+                "variance": 1.0,
+                "mean_distance": np.nan if kind == "step" and number == 0 else scale * rng.lognormal(),
+                "scale_distance": np.nan if kind == "step" and number == 0 else scale * rng.lognormal(),
+            }
+            for network, kind, scale in kinds
+            for layer in range(5)
+            for number in range(40 if kind == "step" else 6)
+        ]
+        table = pd.DataFrame(rows).astype({"step": "Int64", "sample": "Int64"})
+        write_table(folder / "analysis" / "features" / f"{space}.parquet", table)

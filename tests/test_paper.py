@@ -20,7 +20,7 @@ from supernet.paper.names import number, percent
 from supernet.paper.quotes import Quotes
 from supernet.paper.style import LOOKS
 from supernet.paper.summary import RunValue, summarise, swept_spaces
-from supernet.study import Study, load_study
+from supernet.study import Features, Landscape, Study, load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY_FILE = ROOT / "tests" / "studies" / "mini.yaml"
@@ -498,3 +498,84 @@ def test_published_numbers_without_a_place_or_a_source_are_errors(tmp_path: Path
 
 def test_the_file_of_published_numbers_is_valid(root: Path) -> None:
     assert Quotes.load(root / "docs" / "published.csv", "epochs") == Quotes({}, {})
+
+
+# Analyses -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The mini study with loss landscapes and feature statistics."""
+    study = load_study(STUDY_FILE).model_copy(
+        update={"landscape": Landscape(grid=5, images=32, paths=2), "features": Features(steps=40, batches=6)}
+    )
+    return Results(study, fake_results.write_results(study, tmp_path_factory.mktemp("analysed"), frozenset()))
+
+
+def test_landscape_figure_holds_every_point(analysed: Results, tmp_path: Path) -> None:
+    catalogue.make_figure("landscape", analysed, tmp_path / "landscape")
+    drawn = pd.read_csv(tmp_path / "landscape.csv")
+    assert len(drawn) == 3 * 3 * 25
+    for space in ("nasbench101", "nasbench201", "darts"):
+        points = pd.read_parquet(analysed.folder / "analysis" / "landscape" / f"{space}.parquet")
+        found = drawn.loc[drawn["space"] == space, ["kind", "x", "y", "loss", "accuracy"]]
+        np.testing.assert_array_equal(found[["x", "y", "loss"]].to_numpy(), points[["x", "y", "loss"]].to_numpy())
+    text = (tmp_path / "landscape.md").read_text(encoding="utf-8")
+    assert "5 x 5 points" in text and "32 training images" in text and "2 uniform architectures" in text
+    assert "Not measured" not in text and "infinite" not in text
+
+
+def test_landscape_figure_says_what_is_missing(analysed: Results, tmp_path: Path) -> None:
+    path = analysed.folder / "analysis" / "landscape" / "darts.parquet"
+    whole = pd.read_parquet(path)
+    cut = whole[whole["kind"] != "supernet_random"].reset_index(drop=True)
+    cut.loc[0, "loss"] = np.inf
+    cut.to_parquet(path)
+    try:
+        catalogue.make_figure("landscape", analysed, tmp_path / "landscape")
+    finally:
+        whole.to_parquet(path)
+    text = (tmp_path / "landscape.md").read_text(encoding="utf-8")
+    assert "Not measured, for the training diverged: DARTS-NDS, super-net, random paths." in text
+    assert "Left blank: 1 of the points, whose loss is infinite." in text
+
+
+def test_landscape_figure_only_where_the_study_asks_for_it(mini: Results, analysed: Results, tmp_path: Path) -> None:
+    assert "landscape" in catalogue.figure_names(analysed.study)
+    assert "landscape" not in catalogue.figure_names(mini.study)
+    with pytest.raises(UserError, match="no such figure in this study"):
+        catalogue.make_figure("landscape", mini, tmp_path / "landscape")
+
+
+def test_batch_norm_figure_has_each_setting_in_each_mode(analysed: Results, tmp_path: Path) -> None:
+    catalogue.make_figure("batch_norm", analysed, tmp_path / "batch_norm")
+    drawn = pd.read_csv(tmp_path / "batch_norm.csv")
+    table = pd.read_parquet(analysed.folder / "metrics.parquet").query("score == 'accuracy' and split == 'scoring'")
+    for metric in ("s_kdt", "accuracy"):
+        for mode in ("batch", "tracked", "recalibrated"):
+            query = f"space == 'darts' and setting == 'baseline' and metric == '{metric}' and bn_mode == '{mode}'"
+            runs, found = table.query(query), drawn.query(query)
+            assert len(runs) == 2 and len(found) == 1
+            assert found["mean"].item() == pytest.approx(runs["estimate"].mean(), abs=1e-15)
+            assert found["low"].item() == pytest.approx(runs["low"].mean(), abs=1e-12)
+
+
+def test_batch_norm_figure_summarises_features(analysed: Results, tmp_path: Path) -> None:
+    catalogue.make_figure("batch_norm", analysed, tmp_path / "batch_norm")
+    drawn = pd.read_csv(tmp_path / "batch_norm.csv").query("space == 'nasbench201'")
+    found = pd.read_parquet(analysed.folder / "analysis" / "features" / "nasbench201.parquet")
+    step = found.query("network == 'supernet' and kind == 'step' and step == 17")["mean_distance"]
+    row = drawn.query("network == 'supernet' and kind == 'step' and step == 18")
+    assert row["mean"].item() == pytest.approx(np.median(step))
+    values = found.query("network == 'supernet' and kind == 'architectures'")["scale_distance"]
+    row = drawn.query("network == 'supernet' and kind == 'end' and metric == 'scale_distance'")
+    row = row[row["value"] == "architectures"]
+    assert row["n"].item() == len(values) == 30
+    for name, quantile in (("low", 25), ("mean", 50), ("high", 75)):
+        assert row[name].item() == pytest.approx(np.percentile(values, quantile))
+
+
+def test_batch_norm_figure_without_features_says_so(mini: Results, figures: Callable[[str], Path]) -> None:
+    stem = figures("batch_norm")
+    assert "asks for no statistics of features" in stem.with_suffix(".md").read_text(encoding="utf-8")
+    assert set(pd.read_csv(stem.with_suffix(".csv"))["kind"]) == {"mean"}

@@ -5,7 +5,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema  # type: ignore[import-untyped,unused-ignore]
 import pytest
@@ -80,7 +80,9 @@ CHANGES: dict[str, tuple[bool, tuple[str, ...], Any]] = {
     "paper": (True, ("spaces", "darts", "sweep", "epochs"), "paper"),
     "no baseline": (True, ("spaces", "darts", "baseline"), {"train_portion": 0.5}),
     "auto": (True, ("metrics", "threshold"), "auto"),
-    "null": (True, ("protocol", "bn_momentum"), None),
+    "named momentum": (True, ("protocol", "bn_momentum"), "authors_code"),
+    "momentum": (False, ("protocol", "bn_momentum"), 0),
+    "null": (False, ("protocol", "bn_momentum"), None),
     "integer for a float": (True, ("spaces", "darts", "sweep", "learning_rate"), [1]),
     "unknown key": (False, ("pool", "sizes"), 3),
     "unknown space": (False, ("spaces", "dart"), {}),
@@ -148,14 +150,16 @@ def test_editors_are_offered_the_baseline_of_each_space() -> None:
 def test_the_page_has_every_section_key_and_factor() -> None:
     page = page_text()
     headings = [line for line in page.splitlines() if line.startswith("## ")]
-    sections = ["data", "protocol", "pool", "scoring", "metrics", "search", "proxies"]
+    sections = ["data", "protocol", "pool", "scoring", "metrics", "search", "proxies", "landscape", "features"]
     spaces = ["spaces.{space}", *(f"spaces.{{space}}.{part}" for part in ("truth", "baseline", "sweep"))]
     assert headings == ["## Top level", *(f"## `{name}`" for name in sections + spaces), "## Factors"]
     for name in sections:
         text = page.partition(f"## `{name}`\n")[2].partition("\n## ")[0]
         keys = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
         annotation = Study.model_fields[name].annotation
-        assert annotation is not None and keys == list(annotation.model_fields)
+        # A section that may be left out is a union with None.
+        model = next(iter(get_args(annotation)), annotation)
+        assert model is not None and keys == list(model.model_fields)
     factors = page.partition("## Factors\n")[2]
     assert all(f"| `{name}` |" in factors for name in FACTORS)
     row = next(line for line in factors.splitlines() if "| `path_sampling` |" in line)

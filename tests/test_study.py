@@ -89,7 +89,7 @@ S201 = "spaces.nasbench201"
 CASES = {
     "unknown top-level key": (
         _swap("title:", "tilte: x\ntitle:"),
-        "2: tilte: found 'x'; unknown key; did you mean 'title'? allowed here: study, title, seed, data, ",
+        "2: tilte: found 'x'; unknown key; did you mean 'title'? allowed here: study, title, seed, fidelity, ",
     ),
     "unknown nested key": (
         _swap("size: 10", "size: 10\n  repeats: 3"),

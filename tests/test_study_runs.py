@@ -52,7 +52,10 @@ def contents(draw: st.DrawFn) -> dict[str, Any]:
         "title": "Random",
         "seed": draw(st.integers(0, 2**32 - 1)),
         "data": {"name": "digits", "scoring_portion": 0.25},
-        "protocol": {"clip": draw(RATE), "bn_momentum": draw(st.none() | st.floats(0.001, 1))},
+        "protocol": {
+            "clip": draw(RATE),
+            "bn_momentum": draw(st.sampled_from(["benchmark", "authors_code"]) | st.floats(0.001, 1)),
+        },
         "spaces": {name: draw(space) for name in spaces},
     }
 

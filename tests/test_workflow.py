@@ -50,7 +50,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class TestFinishedStudy:
     def test_every_target_exists_and_is_not_empty(self, finished: Path) -> None:
         results = finished / "results" / "smoke"
-        figures = {"kdt_vs_skdt", "accuracy_vs_final", "search", "learning_rate", "epochs", "batch_norm"}
+        figures = {"kdt_vs_skdt", "accuracy_vs_final", "search", "learning_rate", "epochs", "batch_norm", "landscape"}
         for name in figures | {
             "path_sampling",
             "weight_decay",
@@ -151,6 +151,31 @@ class TestFinishedStudy:
         assert run["steps"] == usual["steps"] and run["passes"] > usual["passes"]
         assert "nasbench201-landmarks" not in json.loads((results / "spaces.json").read_text())
 
+    def test_every_network_has_its_loss_landscape(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        for space in ("nasbench101", "nasbench201", "darts"):
+            found = pd.read_parquet(results / "analysis" / "landscape" / f"{space}.parquet")
+            assert found.groupby("kind").size().to_dict() == dict.fromkeys(
+                ("standalone", "supernet_fixed", "supernet_random"), 9
+            )
+            assert found["loss"].gt(0).all() and found["accuracy"].between(0, 1).all()
+
+    def test_features_of_training_of_paths_and_of_what_is_tracked(self, finished: Path) -> None:
+        folder = finished / "results" / "smoke" / "analysis" / "features"
+        assert [path.name for path in sorted(folder.glob("*.parquet"))] == ["nasbench201.parquet"]
+        found = pd.read_parquet(folder / "nasbench201.parquet")
+        assert set(found.groupby(["network", "kind", "setting"]).size().index) == {
+            ("standalone", "step", ""),
+            ("standalone", "batches", ""),
+            ("standalone", "tracked", ""),
+            ("supernet", "step", "baseline"),
+            ("supernet", "batches", "baseline"),
+            ("supernet", "architectures", "baseline"),
+            ("supernet", "tracked", "batch_norm=affine+tracking"),
+        }
+        assert set(found.loc[(found["kind"] == "step") & (found["network"] == "supernet"), "step"]) == {0, 1, 2, 3}
+        assert found.loc[found["kind"] != "step", ["mean_distance", "scale_distance"]].notna().all(axis=None)
+
     def test_state_is_gone_when_runs_are_complete(self, finished: Path) -> None:
         assert not list((finished / "state").rglob("*.safetensors"))
         assert not list((finished / "state").rglob("*.jsonl"))
@@ -189,6 +214,8 @@ class TestFinishedStudy:
             ("images: 16", "images: 17", {"proxies", "metrics", "table", "figure"}),
             ("images: 16", "names: []\n  images: 16", {"metrics", "table", "figure"}),
             ("resamples: 200", "resamples: 300", {"metrics", "table", "figure"}),
+            ("grid: 3", "grid: 5", {"landscape", "table", "figure"}),
+            ("steps: 4", "steps: 5", {"features", "table", "figure"}),
             (
                 "learning_rate: [0.1, 1.0e+30]",
                 "learning_rate: [0.2, 1.0e+30]",

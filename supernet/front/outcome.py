@@ -6,7 +6,8 @@ from supernet.paper.load import Results
 from supernet.paper.summary import Summary, summary
 from supernet.study import load_study
 
-_TITLE = "Baseline super-nets: batch statistics, scoring split; mean over seeds [95 % interval over the pool]"
+_TITLE = "Baseline super-nets: batch statistics, {}; mean over seeds [95 % interval over the pool]"
+_SPLITS = {"scoring": "scoring split", "test": "test set"}
 _LABELS = (
     "",
     "seeds",
@@ -36,7 +37,8 @@ def outcome(study: Path, folder: Path) -> list[str]:
         for row in zip(*columns, strict=True)
     ]
     rule = "-" * (sum(widths) + 2 * len(widths) - 2)
-    return [_TITLE, rule, rows[0].rstrip(), rule, *(row.rstrip() for row in rows[1:]), rule]
+    title = _TITLE.format(_SPLITS[results.study.scoring.ranked_on])
+    return [title, rule, rows[0].rstrip(), rule, *(row.rstrip() for row in rows[1:]), rule]
 
 
 def _column(results: Results, space: str) -> list[str]:

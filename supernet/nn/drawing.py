@@ -1,11 +1,11 @@
-"""Layers that draw random numbers in training, all of a network from one generator that the trainer seeds."""
+"""Layers that draw random numbers, all of a network from one generator that its user seeds."""
 
 import torch
 from torch import nn
 
 
 class Drawing(nn.Module):
-    """A layer that draws in training mode, and never at evaluation."""
+    """A layer that draws in training mode; at evaluation only where a context says so."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -14,9 +14,7 @@ class Drawing(nn.Module):
     def drawn_from(self) -> torch.Generator:
         """The generator; ValueError if nobody has given one."""
         if self.generator is None:
-            raise ValueError(
-                f"{type(self).__name__} in training without a generator: give the network one by `generator_for`"
-            )
+            raise ValueError(f"{type(self).__name__} without a generator: give the network one by `generator_for`")
         return self.generator
 
 

@@ -4,15 +4,19 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from supernet.datasets import DATASETS
+from supernet.fidelity import theirs
+from supernet.metrics import positional_percent
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, SPACE_NAMES, count, listed, significant_percent
-from supernet.paper.summary import MAIN, Reading
+from supernet.paper.summary import Reading, main_reading, point_pools
+from supernet.study import Study
 
 INTERVAL = (
     "Intervals are 95 % bootstrap percentile intervals over architectures; with several seeds, the mean "
     "plus and minus the average distance of the runs' bounds from their estimates. They tell the error "
     "from the choice of the pool, not the spread over seeds."
 )
+TOP_ORDERS = {"sorted": "", "permuted_twice": ", whose order the authors' double permutation has scrambled"}
 
 _PROXIES = MappingProxyType(
     {
@@ -21,6 +25,9 @@ _PROXIES = MappingProxyType(
         "naswot": ("NASWOT", "how well the signs of the ReLUs tell images apart"),
     }
 )
+
+OWN_POOL = "‡"
+"""Marks settings of a sub-space."""
 
 
 def caption(*sentences: str) -> str:
@@ -32,7 +39,17 @@ def study_sentence(results: Results) -> str:
     """Which study it is, on which images."""
     study, data = results.study, results.study.data
     side = f", averaged down to {data.resolution} x {data.resolution}" if data.resolution else ""
-    return f"Study {study.study}: {study.title.rstrip('.')}. Images: {DATASETS[data.name].title} ({data.name}){side}."
+    return caption(
+        f"Study {study.study}: {study.title.rstrip('.')}. Images: {DATASETS[data.name].title} ({data.name}){side}.",
+        fidelity_sentence(study),
+    )
+
+
+def fidelity_sentence(study: Study) -> str:
+    """Which traps of the authors' code the study has; empty if none."""
+    found = [f"{trap.name} {str(trap.theirs).lower()}" for trap in theirs(study)]
+    preset = " (preset fidelity: authors_code)" if study.fidelity == "authors_code" else ""
+    return f"As in the authors' code, not corrected: {', '.join(found)}{preset}." if found else ""
 
 
 def truth_sentence(results: Results, spaces: Iterable[str]) -> str:
@@ -40,8 +57,9 @@ def truth_sentence(results: Results, spaces: Iterable[str]) -> str:
     return f"Ground truth: {_merged({space: results.facts[space].source for space in spaces})}."
 
 
-def reading_sentence(reading: Reading = MAIN) -> str:
-    """Which scores were read: split, batch-norm mode, and what ranks the architectures."""
+def reading_sentence(results: Results, reading: Reading | None = None) -> str:
+    """Which scores were read: split, batch-norm mode, and what ranks the architectures; by default the main ones."""
+    reading = reading or main_reading(results.study)
     splits = {"scoring": "the scoring split, held out of training", "test": "the test set"}
     ranked = {"accuracy": "accuracy", "loss": "negative loss"}
     return (
@@ -62,9 +80,25 @@ def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
     )
 
 
+def own_pools_sentence(results: Results, factor: str, spaces: Iterable[str]) -> str:
+    """Which settings have a sub-space with a pool and a size of its own; empty if none has."""
+    own = [pool for space in spaces for pool in point_pools(results.study, space, factor)[1:]]
+    if not own:
+        return ""
+    facts = {pool.dynamic_channels: results.pools[str(pool)] for pool in own}
+    named = (f"{name} (N = {count(fact.size)}, n = {count(fact.pool)})" for name, fact in facts.items())
+    return f"{OWN_POOL}: a sub-space with a pool of its own, not to be compared with the others: {', '.join(named)}."
+
+
 def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:
     """What S-KdT is, with its threshold."""
-    return f"S-KdT is Kendall's tau-b with ground truth rounded to {_by_space(results, spaces, 'threshold')}."
+    percent = positional_percent(results.study.metrics.s_kdt)
+    if percent is None:
+        return f"S-KdT is Kendall's tau-b with ground truth rounded to {_by_space(results, spaces, 'threshold')}."
+    return (
+        f"S-KdT is the positional one of the authors' code at {percent} %: Kendall's tau-b of the binned ranks in "
+        "ground-truth order and in predicted order."
+    )
 
 
 def proxies_sentence(results: Results) -> str:
@@ -112,7 +146,7 @@ def final_sentence(results: Results, spaces: Iterable[str]) -> str:
     top = _merged({space: str(results.facts[space].top) for space in spaces})
     return (
         f"Final performance: mean ground truth (stand-alone test accuracy) of the K = {top} architectures "
-        "predicted best."
+        f"predicted best{TOP_ORDERS[results.study.metrics.top_order]}."
     )
 
 

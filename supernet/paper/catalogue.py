@@ -22,9 +22,10 @@ def table_names(study: Study) -> tuple[str, ...]:
 
 
 def figure_names(study: Study) -> tuple[str, ...]:
-    """Figures of a study: those with a module of their own, less factors that it does not sweep, then other factors."""
+    """Figures of a study: those with a module of their own, less those of what it does not have, then other factors."""
     swept = study.factors()
-    own = tuple(name for name in _modules(list(figures.__path__)) if name not in FACTORS or name in swept)
+    absent = {*FACTORS} - {*swept} | ({"landscape"} if study.landscape is None else set())
+    own = tuple(name for name in _modules(list(figures.__path__)) if name not in absent)
     return own + tuple(factor for factor in swept if factor not in own)
 
 

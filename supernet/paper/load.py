@@ -33,6 +33,8 @@ METRIC_COLUMNS = (
 REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
+LANDSCAPE_COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
+FEATURE_COLUMNS = ("network", "kind", "setting", "layer", "step", "sample", "mean_distance", "scale_distance")
 SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
 
 
@@ -148,6 +150,18 @@ class Results:
         seeds = self.study.seeds(space, "baseline")
         return {seed: _search(folder / f"seed{seed}") for seed in seeds if (folder / f"seed{seed}.parquet").exists()}
 
+    def landscape(self, space: str) -> pd.DataFrame | None:
+        """Points of the loss landscapes of a space; None if the study asks for none."""
+        if space not in self.study.landscape_spaces():
+            return None
+        return _table(self.folder / "analysis" / "landscape" / f"{space}.parquet", LANDSCAPE_COLUMNS)
+
+    def features(self, space: str) -> pd.DataFrame | None:
+        """Feature statistics of a space; None if the study asks for none."""
+        if space not in self.study.feature_spaces():
+            return None
+        return _table(self.folder / "analysis" / "features" / f"{space}.parquet", FEATURE_COLUMNS)
+
     def quotes(self, table: str) -> Quotes:
         """What others published of a table."""
         return Quotes.load(self.published, table)
@@ -155,8 +169,10 @@ class Results:
     def reference(self, space: str, name: str, metric: str, pool: str | None = None) -> Estimate:
         """One reference tau on a pool, by default the space's main one; nan where there is none.
 
-        The name is seed, parameters, macs, live_macs or a zero-cost proxy, the metric kdt or s_kdt, or those of a part.
+        The name is seed, parameters, macs, live_macs or a zero-cost proxy, the metric kdt or s_kdt, or those of a part;
+        `s_kdt` is what the study prints as S-KdT.
         """
+        metric = printed_metric(self.study, metric)
         table = self.references
         on = str(self.study.main_pool(space)) if pool is None else pool
         rows = table[(table["pool"] == on) & (table["name"] == name) & (table["metric"] == metric)]
@@ -164,6 +180,15 @@ class Results:
             return Estimate(math.nan, math.nan, math.nan)
         row = rows.iloc[0]
         return Estimate(float(row["estimate"]), float(row["low"]), float(row["high"]))
+
+
+def printed_metric(study: Study, metric: str) -> str:
+    """The metric itself; for `s_kdt`, and `s_kdt` of a part of the pool, the one that the study prints as S-KdT."""
+    name = metric.removeprefix("s_kdt")
+    chosen = study.metrics.s_kdt
+    if name == metric or name.startswith("_positional") or chosen == "rounded":
+        return metric
+    return f"s_kdt_{chosen}{name}"
 
 
 def _existing(path: Path) -> Path:

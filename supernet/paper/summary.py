@@ -11,7 +11,8 @@ import pandas as pd
 from supernet.baselines import SWEEPS
 from supernet.errors import UserError
 from supernet.factors import FACTORS, SPACES
-from supernet.paper.load import Results
+from supernet.paper.load import Results, printed_metric
+from supernet.poolname import PoolName
 from supernet.study import Study
 
 _COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
@@ -26,8 +27,9 @@ class Reading:
     score: str = "accuracy"
 
 
-MAIN = Reading()
-"""The main reading of all tables and figures."""
+def main_reading(study: Study) -> Reading:
+    """The main reading of all tables and figures of a study."""
+    return Reading(split=study.scoring.ranked_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,14 @@ class Point:
 
 
 def run_values(
-    results: Results, space: str, metric: str, setting: str | None = None, reading: Reading = MAIN
+    results: Results, space: str, metric: str, setting: str | None = None, reading: Reading | None = None
 ) -> tuple[RunValue, ...]:
-    """One metric of the runs of a space, or of one setting of it; raises UserError if the study lacks it."""
+    """One metric of the runs of a space, or of one setting of it; raises UserError if the study lacks it.
+
+    `s_kdt`, also of a part, is what the study prints as S-KdT; without a reading, the main one is read.
+    """
+    reading = reading or main_reading(results.study)
+    metric = printed_metric(results.study, metric)
     modes = results.study.scoring.bn_modes
     if reading.bn_mode not in modes:
         raise UserError(
@@ -127,7 +134,7 @@ def summarise(runs: tuple[RunValue, ...]) -> Summary:
     )
 
 
-def summary(results: Results, space: str, setting: str, metric: str, reading: Reading = MAIN) -> Summary:
+def summary(results: Results, space: str, setting: str, metric: str, reading: Reading | None = None) -> Summary:
     """Summary of one metric over the seeds of a setting."""
     return summarise(run_values(results, space, metric, setting, reading))
 
@@ -159,6 +166,17 @@ def sweep(study: Study, space: str, factor: str) -> tuple[Point, ...]:
     else:
         values.sort()
     return tuple(Point(value, study.setting_of(space, factor, value)) for value in values)
+
+
+def point_pool(study: Study, space: str, point: Point) -> PoolName:
+    """The pool of a point of a sweep, of its first seed where each has its own."""
+    return study.pool_of(space, point.setting, study.seeds(space, point.setting)[0])
+
+
+def point_pools(study: Study, space: str, factor: str) -> list[PoolName]:
+    """The pools of a factor's points: the main one, then those of sub-spaces."""
+    found = (point_pool(study, space, point) for point in sweep(study, space, factor))
+    return list(dict.fromkeys((study.main_pool(space), *found)))
 
 
 def diverged_runs(results: Results, spaces: tuple[str, ...] = SPACES, settings: frozenset[str] | None = None) -> int:

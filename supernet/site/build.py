@@ -151,7 +151,7 @@ class Site:
         table = overview(self.results, self.runs)
         spaces = [space for space in SPACE_NAMES if (table["space"] == space).any()]
         grids = {space: grid(table[table["space"] == space], self.pages, hidden=("space",)) for space in spaces}
-        return {"grids": grids, "names": SPACE_NAMES, "reading": captions.reading_sentence()}
+        return {"grids": grids, "names": SPACE_NAMES, "reading": captions.reading_sentence(self.results)}
 
     def _setting(self, folder: Path, space: str, setting: str) -> None:
         own = [run for run in self.runs if (run.space, run.setting) == (space, setting)]

@@ -22,12 +22,17 @@ Arch = TypeVar("Arch")
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Channels of the first cell, cells as the factor `layers` counts them, classes, image channels."""
+    """Channels of the first cell, cells as the factor `layers` counts them, classes, image channels.
+
+    `widths` concerns NASBench-101 alone: with `doubled`, as in the authors' code, the first of its stacks doubles
+    them as well.
+    """
 
     channels: int
     layers: int
     num_classes: int
     in_channels: int
+    widths: str = "benchmark"
 
 
 class Space(ABC, Generic[Arch]):
@@ -41,6 +46,7 @@ class Space(ABC, Generic[Arch]):
     channels: ClassVar[int]
     layers: ClassVar[int]
     bn_momentum: ClassVar[float] = 0.1
+    authors_bn_momentum: ClassVar[float] = 0.1
     branches: ClassVar[int]
 
     @abstractmethod
@@ -106,15 +112,17 @@ class Space(ABC, Generic[Arch]):
         num_classes: int = 10,
         in_channels: int = 3,
         bn_momentum: float | None = None,
+        widths: str = "benchmark",
     ) -> nn.Module:
         """The network of one architecture, called as `net(images)`; by default in the benchmark's sizes.
 
-        `channels` are those of the first cell; `layers` counts cells as the factor of that name does.
+        `channels` are those of the first cell; `layers` counts cells as the factor of that name does,
+        and `widths` is that of `NetworkSize`.
         """
         from supernet.nn.layers import layers_for
         from supernet.nn.standalone import StandAlone
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
+        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
         make = layers_for("affine+tracking", bn_momentum or self.bn_momentum)
         return StandAlone(self.network(make, arch, size), arch)
 
@@ -131,15 +139,17 @@ class Space(ABC, Generic[Arch]):
         dropout: str = "none",
         op_placement: str = "edge",
         dynamic_channels: str = "fixed-v2",
+        widths: str = "benchmark",
     ) -> nn.Module:
         """The shared-weight network of the space, called as `net(images, arch)`.
 
-        The last arguments are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.layers.layers_for`. ValueError for a value that the space does not have.
+        The arguments from `batch_norm` on are the heuristics of these names (paper, Sec. 3), with the values of
+        `supernet.nn.layers.layers_for`; `widths` is that of `NetworkSize`. ValueError for a
+        value that the space does not have.
         """
         from supernet.nn.layers import layers_for
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels)
+        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
         momentum = bn_momentum or self.bn_momentum
         make = layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels)
         return self.network(make, None, size)

@@ -50,6 +50,43 @@ def print_estimate():
             sys.stderr.write(f"no estimate of the super-nets: {error}\n")
 
 
+def scored_pool(path):
+    """The file of the pool that a run scores."""
+    return lambda wildcards: path.format(
+        pool=PLAN.pool(wildcards.space, wildcards.setting, wildcards.seed)
+    )
+
+
+def landmarks_of(space, setting):
+    """The file of the architectures of known accuracy that a setting trains with; none for most."""
+    name = PLAN.landmarks(space, setting)
+    return [] if name is None else rules.pool_truth.output.pool.format(pool=name)
+
+
+def landmarks(wildcards):
+    """That of the setting of a run."""
+    return landmarks_of(wildcards.space, wildcards.setting)
+
+
+def first_pool(wildcards):
+    """The pool of the baseline of a space, with its ground truth."""
+    return rules.pool_truth.output.pool.format(pool=STUDY.main_pool(wildcards.space))
+
+
+def of_first_baseline(name):
+    """A file of the first baseline run of a space."""
+    return (
+        lambda wildcards: f"{RESULTS}/runs/{PLAN.first_runs(wildcards.space)[0]}/{name}"
+    )
+
+
+def of_first_runs(name):
+    """A file of each run that feature statistics are taken of."""
+    return lambda wildcards: [
+        f"{RESULTS}/runs/{run}/{name}" for run in PLAN.first_runs(wildcards.space)
+    ]
+
+
 PLAN = load_plan()
 atexit.register(print_estimate)
 STUDY = PLAN.study

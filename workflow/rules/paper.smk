@@ -40,6 +40,8 @@ TABLE_INPUTS = {
     "search": MEASURED + SEARCHED,
 }
 FIGURE_INPUTS = {
+    "batch_norm": MEASURED + FEATURES,
+    "landscape": LANDSCAPES,
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,
 }

@@ -1,18 +1,5 @@
 # Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
 # code never trains again by itself.
-def scored_pool(path):
-    """The file of the pool that a run scores."""
-    return lambda wildcards: path.format(
-        pool=PLAN.pool(wildcards.space, wildcards.setting, wildcards.seed)
-    )
-
-
-def landmarks(wildcards):
-    """The file of the architectures of known accuracy that a run trains with; none for most."""
-    name = PLAN.landmarks(wildcards.space, wildcards.setting)
-    return [] if name is None else rules.pool_truth.output.pool.format(pool=name)
-
-
 rule train:
     input:
         images=rules.data.output.images,

@@ -21,6 +21,7 @@ from supernet.paper.summary import (
     Point,
     diverged_runs,
     frame,
+    point_pool,
     run_values,
     summarise,
     summary_row,
@@ -89,9 +90,10 @@ def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.Da
     )
     for column, space in enumerate(spaces):
         points = sweep(results.study, space, factor)
+        labels = _tick_labels(results, space, points)
         for row, metric in enumerate(METRICS):
             panel = drawn[(drawn["space"] == space) & (drawn["metric"] == metric)]
-            _panel(grid[row, column], FACTORS[factor], points, panel, space)
+            _panel(grid[row, column], FACTORS[factor], points, labels, panel, space)
         style.title(grid[0, column], space)
         grid[-1, column].set_xlabel(FACTORS[factor].label)
     for row, metric in enumerate(METRICS):
@@ -103,9 +105,18 @@ def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.Da
     return figure
 
 
-def _panel(axes: Axes, factor: Factor, points: Sequence[Point], panel: pd.DataFrame, space: str) -> None:
+def _tick_labels(results: Results, space: str, points: Sequence[Point]) -> list[str]:
+    """The values as printed, with a mark where a setting scores another pool than the baseline."""
+    main = results.study.main_pool(space)
+    marks = (f" {captions.OWN_POOL}" * (point_pool(results.study, space, point) != main) for point in points)
+    return [value_name(point.value) + mark for point, mark in zip(points, marks, strict=True)]
+
+
+def _panel(
+    axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str], panel: pd.DataFrame, space: str
+) -> None:
     """One metric of one space over the factor's values."""
-    places = _places(axes, factor, points)
+    places = _places(axes, factor, points, labels)
     scale = 1 if (panel["metric"] == "s_kdt").all() else 100
     look = style.LOOKS[space]
     for point, place in zip(points, places, strict=True):
@@ -193,10 +204,9 @@ def _limits(panel: pd.DataFrame, scale: float) -> tuple[float, float]:
     return low - (_MARGIN + strip) * span, high + _MARGIN * span
 
 
-def _places(axes: Axes, factor: Factor, points: Sequence[Point]) -> list[float]:
+def _places(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str]) -> list[float]:
     """Set up the x axis: numbers to scale, categories (and logarithms that meet a zero) in equal steps."""
     values = [point.value for point in points]
-    labels = [value_name(value) for value in values]
     if factor.scale == "category" or (factor.scale == "log" and min(values) <= 0):
         places = [float(position) for position in range(len(values))]
         axes.set_xlim(-0.5, len(values) - 0.5)
@@ -207,11 +217,9 @@ def _places(axes: Axes, factor: Factor, points: Sequence[Point]) -> list[float]:
         axes.set_xlim(ends[0][0], ends[1][1])
     if factor.scale == "category":
         labels = [label.replace("+", " +\n").replace("-NAS", "-\nNAS") for label in labels]
-        axes.set_xticks(places, labels)
-    else:
-        crowded = sum(map(len, labels)) > _MOST_CHARACTERS
-        turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-        axes.set_xticks(places, labels, **turned)
+    crowded = sum(max(map(len, label.split("\n"))) for label in labels) > _MOST_CHARACTERS
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    axes.set_xticks(places, labels, **turned)
     axes.minorticks_off()
     axes.grid(axis="y", color=style.BAND, lw=0.5)
     return places
@@ -275,10 +283,11 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         "Dashed: seed-to-seed tau of the ground truth, the ceiling; dotted: the parameter count as the "
         "score; dash-dotted: mean ground truth of the pool, what a random choice gives.",
         captions.INTERVAL,
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),
         captions.final_sentence(results, spaces),
         captions.pool_sentence(results, spaces),
+        captions.own_pools_sentence(results, factor, spaces),
         captions.diverged_sentence(diverged_runs(results, spaces, settings)),
         captions.missing_sentence(results, spaces, f"sweep of {factor}"),
     )

@@ -90,7 +90,7 @@ def _caption(results: Results) -> str:
         captions.truth_sentence(results, spaces),
         "One marker a run, filled for the baseline; dash-dotted: mean ground truth of the pool, what a "
         "random choice gives; τ: Kendall's tau-b over the n runs of a panel.",
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),
         captions.final_sentence(results, spaces),
         captions.pool_sentence(results, spaces).replace("n, architectures", "Architectures"),

@@ -1,11 +1,255 @@
-"""The four kinds of batch norm."""
+"""Batch norm: statistics of features in a super-net and stand-alone, and the four settings in each evaluation mode."""
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
-from supernet.paper.figures import _sweep
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from supernet.paper import captions, style
 from supernet.paper.load import Results
+from supernet.paper.names import BN_MODE_NAMES, value_name
+from supernet.paper.summary import (
+    Reading,
+    diverged_runs,
+    frame,
+    main_reading,
+    run_values,
+    summarise,
+    summary_row,
+    sweep,
+    swept_spaces,
+)
+
+Face = Literal["full", "left", "none"]
+FACTOR = "batch_norm"
+METRICS = {"s_kdt": "S-KdT", "accuracy": "Super-net\naccuracy (%)"}
+GROUPS = {
+    ("standalone", "batches"): "alone\nbatch",
+    ("supernet", "batches"): "shared\nbatch",
+    ("supernet", "architectures"): "shared\npaths",
+    ("standalone", "tracked"): "alone\ntracked",
+    ("supernet", "tracked"): "shared\ntracked",
+}
+"""What differs between the statistics that are compared at the end of training."""
+_WINDOW = 0.05  # of the recorded steps, over which their line is a median
+_MODES = ("batch", "tracked", "recalibrated")
+_FACES: dict[str, Face] = {"batch": "full", "tracked": "none", "recalibrated": "left"}
+_BESIDE = 0.22  # of the distance between two settings
+_HEIGHTS = {"steps": 1.35, "end": 1.5, "s_kdt": 1.5, "accuracy": 1.15}
 
 
 def make(results: Results, out_stem: Path) -> None:
     """Draw the figure; raises UserError if the study does not sweep the factor."""
-    _sweep.make(results, "batch_norm", out_stem)
+    spaces = swept_spaces(results, FACTOR)
+    features = {space: found for space in spaces if (found := results.features(space)) is not None}
+    drawn = frame([row for space in spaces for row in _numbers(results, space, features.get(space))])
+    with style.paper():
+        figure = _figure(results, spaces, drawn, bool(features))
+        style.save(figure, out_stem, drawn, _caption(results, spaces, drawn, bool(features)))
+
+
+def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """All drawn numbers of a space: kinds `mean` (of a setting in a mode), `step` and `end`."""
+    rows = [
+        {
+            "space": space,
+            "kind": "mean",
+            "metric": metric,
+            "setting": point.setting,
+            "value": str(point.value),
+            "bn_mode": mode,
+            **summary_row(summarise(run_values(results, space, metric, point.setting, _reading(results, mode)))),
+        }
+        for metric in METRICS
+        for mode in _modes(results)
+        for point in sweep(results.study, space, FACTOR)
+    ]
+    return rows if features is None else [*rows, *_steps(space, features), *_ends(space, features)]
+
+
+def _reading(results: Results, mode: str) -> Reading:
+    return replace(main_reading(results.study), bn_mode=mode)
+
+
+def _modes(results: Results) -> tuple[str, ...]:
+    return tuple(mode for mode in _MODES if mode in results.study.scoring.bn_modes)
+
+
+def _steps(space: str, features: pd.DataFrame) -> list[dict[str, Any]]:
+    """Median over layers of how far the mean moves at each step, and its running median."""
+    rows: list[dict[str, Any]] = []
+    recorded = features[features["kind"] == "step"]
+    for network, of_network in recorded.groupby("network"):
+        each = of_network.groupby("step")["mean_distance"].median().dropna()
+        smooth = each.rolling(max(1, round(_WINDOW * len(each))), center=True, min_periods=1).median()
+        for (step, value), line in zip(each.items(), smooth, strict=True):
+            start = {"space": space, "kind": "step", "metric": "mean_distance", "network": network}
+            rows.append({**start, "step": int(str(step)) + 1, "mean": value, "smooth": line})
+    return rows
+
+
+def _ends(space: str, features: pd.DataFrame) -> list[dict[str, Any]]:
+    """Median and quartiles, over layers and samples, of both distances at the end of training."""
+    rows: list[dict[str, Any]] = []
+    for network, kind in GROUPS:
+        group = features[(features["network"] == network) & (features["kind"] == kind)]
+        for metric in ("mean_distance", "scale_distance"):
+            values = group[metric].dropna().to_numpy()
+            if len(values):
+                low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+                start = {"space": space, "kind": "end", "metric": metric, "network": network, "value": kind}
+                start["setting"] = str(group["setting"].iloc[0])
+                rows.append({**start, "mean": middle, "low": low, "high": high, "n": len(values)})
+    return rows
+
+
+def _figure(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, features: bool) -> Figure:
+    panels: dict[str, Callable[[Axes, pd.DataFrame, str], None]] = {}
+    if features:
+        panels |= {"steps": _step_panel, "end": _end_panel}
+    panels |= {metric: _setting_panel(results, metric) for metric in METRICS}
+    heights = [_HEIGHTS[name] for name in panels]
+    figure = Figure(figsize=(style.PAGE if len(spaces) > 1 else style.COLUMN, sum(heights) + 1.0))
+    grid = figure.subplots(
+        len(panels), len(spaces), squeeze=False, sharey="row", gridspec_kw={"height_ratios": heights}
+    )
+    for column, space in enumerate(spaces):
+        for axes, draw in zip(grid[:, column], panels.values(), strict=True):
+            draw(axes, drawn[drawn["space"] == space], space)
+            axes.grid(axis="y", color=style.BAND, lw=0.5)
+        style.title(grid[0, column], space)
+    labels = {"steps": "Shift of the mean\nat a step (sd)", "end": "Distance of\nstatistics", **METRICS}
+    for axes, name in zip(grid[:, 0], panels, strict=True):
+        axes.set_ylabel(labels[name])
+    figure.align_ylabels(grid[:, 0])
+    _legend(figure, results, drawn, features, columns=3 if len(spaces) > 1 else 1)
+    return figure
+
+
+def _step_panel(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
+    steps = drawn[drawn["kind"] == "step"]
+    axes.set(yscale="log", xlabel="training step")
+    for network, color in (("standalone", style.GREY), ("supernet", style.LOOKS[space].color)):
+        line = steps[steps["network"] == network]
+        axes.plot(line["step"], line["mean"], ".", color=color, ms=1.5, alpha=0.35, mew=0)
+        axes.plot(line["step"], line["smooth"], color=color, ls="-" if network == "supernet" else "--")
+
+
+def _end_panel(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
+    ends, look = drawn[drawn["kind"] == "end"], style.LOOKS[space]
+    axes.set(yscale="log", xlim=(-0.5, len(GROUPS) - 0.5))
+    axes.set_xticks(range(len(GROUPS)), list(GROUPS.values()), fontsize=6)
+    for place, (network, kind) in enumerate(GROUPS):
+        group = ends[(ends["network"] == network) & (ends["value"] == kind)]
+        if group.empty:
+            axes.text(place, 0.5, "none", transform=axes.get_xaxis_transform(), ha="center", color=style.GREY)
+        color = style.GREY if network == "standalone" else look.color
+        for metric, at, face in (("mean_distance", place - 0.13, color), ("scale_distance", place + 0.13, "white")):
+            for _, one in group[group["metric"] == metric].iterrows():
+                axes.plot([at, at], [one["low"], one["high"]], color=color, lw=0.9, alpha=0.6)
+                axes.plot(at, one["mean"], look.marker, color=color, mfc=face)
+
+
+def _setting_panel(results: Results, metric: str) -> Callable[[Axes, pd.DataFrame, str], None]:
+    """Draws the settings of a space in each mode that they have."""
+
+    def draw(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
+        points, modes = sweep(results.study, space, FACTOR), _modes(results)
+        means = drawn[(drawn["kind"] == "mean") & (drawn["metric"] == metric)]
+        scale, look = (1 if metric == "s_kdt" else 100), style.LOOKS[space]
+        axes.set_xlim(-0.5, len(points) - 0.5)
+        labels = [value_name(point.value).replace("+", "+\n") for point in points] if metric == "accuracy" else []
+        axes.set_xticks(range(len(points)), labels or [""] * len(points))
+        if metric == "accuracy":
+            axes.set_xlabel("batch norm in training")
+        else:
+            axes.axhline(0, color=style.GREY, lw=0.6, zorder=0)
+        for place, point in enumerate(points):
+            if point.is_baseline:
+                axes.axvspan(place - 0.42, place + 0.42, color=style.BAND, lw=0, zorder=-1)
+            for number, mode in enumerate(modes):
+                at = place + _BESIDE * (number - (len(modes) - 1) / 2)
+                one = means[(means["setting"] == point.setting) & (means["bn_mode"] == mode)].iloc[0]
+                _mark(axes, at, one, mode, scale, look)
+
+    return draw
+
+
+def _mark(axes: Axes, at: float, one: "pd.Series[Any]", mode: str, scale: float, look: style.Look) -> None:
+    if one["diverged"] > 0 and not math.isfinite(one["mean"]):
+        axes.plot(at, 0.06, "x", color=style.DIVERGED, ms=5, mew=1.2, transform=axes.get_xaxis_transform())
+    if not math.isfinite(one["mean"]):
+        return
+    if math.isfinite(one["low"]) and math.isfinite(one["high"]):
+        axes.plot([at, at], [scale * one["low"], scale * one["high"]], color=look.color, lw=0.9, alpha=0.6)
+    axes.plot(at, scale * one["mean"], look.marker, color=look.color, fillstyle=_FACES[mode], mfcalt="white")
+
+
+def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, features: bool, columns: int) -> None:
+    grey = style.GREY
+    entries: dict[str, Any] = {
+        f"scored with {mode} statistics": Line2D(
+            [], [], color=grey, marker="o", ls="none", fillstyle=_FACES[mode], mfcalt="white"
+        )
+        for mode in _modes(results)
+    }
+    entries["baseline"] = Patch(color=style.BAND)
+    if (drawn["diverged"] > 0).any():
+        entries["diverged"] = Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none")
+    if features:
+        entries |= {
+            "super-net (in colour)": Line2D([], [], color=grey, ls="-"),
+            "stand-alone (grey)": Line2D([], [], color=grey, ls="--"),
+            "distance of means": Line2D([], [], color=grey, marker="D", ms=4, ls="none"),
+            "distance of scales": Line2D([], [], color=grey, marker="D", ms=4, ls="none", mfc="white"),
+        }
+    figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
+
+
+def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, features: bool) -> str:
+    settings = frozenset(point.setting for space in spaces for point in sweep(results.study, space, FACTOR))
+    return captions.caption(
+        f"Batch norm: {'statistics of features (two upper rows), and ' if features else ''}the four settings of "
+        "training in each mode of evaluation, per space.",
+        captions.study_sentence(results),
+        *(_feature_sentences(results, drawn) if features else ("The study asks for no statistics of features.",)),
+        f"Settings: markers are means over runs, bars the interval. Scores: accuracy on the scoring split, held out of "
+        f"training, ranked by accuracy, with {'; '.join(f'{BN_MODE_NAMES[mode]} ({mode})' for mode in _modes(results))}"
+        ". Tracked statistics exist where training tracks them. Grey band: the baseline.",
+        captions.INTERVAL,
+        captions.threshold_sentence(results, spaces),
+        captions.pool_sentence(results, spaces),
+        captions.truth_sentence(results, spaces),
+        captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+        captions.missing_sentence(results, spaces, f"sweep of {FACTOR}"),
+    )
+
+
+def _feature_sentences(results: Results, drawn: pd.DataFrame) -> tuple[str, ...]:
+    config = results.study.features
+    assert config is not None  # there are features
+    ends = drawn[(drawn["kind"] == "end") & (drawn["metric"] == "mean_distance")]
+    tracking = sorted({str(name) for name in ends.loc[ends["value"] == "tracked", "setting"] if name})
+    return (
+        "Of the input of each batch norm, the mean m and the scale s of each channel (s squared is its variance plus "
+        "the norm's epsilon), in a batch. Distances are means over the channels of a layer: of means |m - m'| / s', of "
+        "scales |ln(s / s')|.",
+        f"First row, the first {config.steps} steps at most: from the statistics that a layer had when it was last "
+        "used, in its standard deviations; points: the median over layers, lines: running medians over 5 % of the "
+        "steps. Solid and coloured: the baseline super-net, dashed and grey: the best architecture of the pool "
+        "stand-alone, by the recipe of the ground truth; one training each, first seed.",
+        "Second row, at the end of training: medians and quartiles over layers and samples. Alone: stand-alone "
+        "network; shared: super-net. Batch: the same path, each batch against the average; paths: "
+        f"{config.architectures} uniform architectures on the same {config.batches} batches (fewer where there are not "
+        "so many), each against the average over them; tracked: tracked statistics against the true ones of each of "
+        "these architectures, in standard deviations of the true ones"
+        + (f" (super-net: {', '.join(tracking)})." if tracking else "; no setting of the super-net tracks."),
+    )

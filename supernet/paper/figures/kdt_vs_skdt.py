@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import rankdata
 
-from supernet.metrics import round_truth
+from supernet.metrics import positional_percent, sparse_truth
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number
-from supernet.paper.summary import MAIN, diverged_runs, frame, run_values
+from supernet.paper.summary import diverged_runs, frame, main_reading, run_values
 
 _COLUMNS = ("kind", "space", "setting", "seed", "kdt", "s_kdt")
 _ARROW = "#9A9A9A"
@@ -42,21 +42,22 @@ def _ranks(results: Results, space: str, seed: int) -> list[dict[str, Any]]:
     """Kind `architecture`: ranks from 1, the worst, of score and ground truth, and the mid-rank after
     rounding."""
     scores = results.scores(space, "baseline", seed)
-    scores = scores[(scores["bn_mode"] == MAIN.bn_mode) & (scores["split"] == MAIN.split)]
+    main = main_reading(results.study)
+    scores = scores[(scores["bn_mode"] == main.bn_mode) & (scores["split"] == main.split)]
     table = (
         results.pool(space, seed)
         .merge(scores[["arch_id", "accuracy"]], on="arch_id")
         .dropna(subset=["truth", "accuracy"])
     )
     truth = table["truth"].to_numpy()
-    rounded = round_truth(truth, results.facts[space].threshold)
+    rounded, width = sparse_truth(truth, results.study.metrics.s_kdt, results.facts[space].threshold)
     columns = {
         "arch_id": table["arch_id"],
         "truth": truth,
         "accuracy": table["accuracy"],
         "score_rank": rankdata(table["accuracy"]),
         "truth_rank": rankdata(truth),
-        "rounded_truth": rounded * results.facts[space].threshold,
+        "rounded_truth": rounded * width,
         "rounded_rank": rankdata(rounded),
     }
     start = {"kind": "architecture", "space": space, "setting": "baseline", "seed": seed}
@@ -212,10 +213,22 @@ def _caption(results: Results, shown: dict[str, int]) -> str:
         f"No baseline run with a KdT: {', '.join(undrawn)}." if undrawn else "",
         captions.study_sentence(results),
         captions.truth_sentence(results, spaces),
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
         captions.threshold_sentence(results, spaces),
+        _cut_off(results),
         captions.pool_sentence(results, spaces),
         captions.diverged_sentence(diverged_runs(results, spaces)),
         captions.missing_sentence(results, spaces),
+    )
+
+
+def _cut_off(results: Results) -> str:
+    """What rounding means where the study prints a positional S-KdT; else empty."""
+    percent = positional_percent(results.study.metrics.s_kdt)
+    if percent is None:
+        return ""
+    return (
+        f"Ground truth is here not rounded but cut off below multiples of {percent} %; filled markers are at shared "
+        "ranks, not at the positions that the positional S-KdT compares."
     )

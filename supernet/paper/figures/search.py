@@ -151,7 +151,7 @@ def _caption(results: Results, spaces: tuple[str, ...]) -> str:
         "against that of the pool (histogram; lines: its mean and its best).",
         captions.study_sentence(results),
         captions.truth_sentence(results, spaces),
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         captions.finds_sentence(results, spaces),
         "Crosses at the left edge: diverged. A number below: architectures of the pool that the axis leaves out.",
         captions.pool_sentence(results, spaces),

@@ -82,7 +82,7 @@ def _caption(results: Results) -> str:
         "way from a cell's input to its output, or that have no such way.",
         "Mean ± standard deviation over runs (seeds); in brackets the interval.",
         captions.INTERVAL,
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),
         captions.diverged_sentence(diverged_runs(results, spaces, frozenset({"baseline"}))),
     )

@@ -6,10 +6,20 @@ from typing import Any
 from supernet.factors import FACTORS
 from supernet.paper import captions
 from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, METRIC_NAMES, SPACE_NAMES, count, value_name
+from supernet.paper.names import ABSENT, METRIC_NAMES, SPACE_NAMES, value_name
 from supernet.paper.quotes import Quotes
 from supernet.paper.render import Table, write
-from supernet.paper.summary import Point, diverged_runs, frame, summary, summary_row, sweep, swept_spaces
+from supernet.paper.summary import (
+    Point,
+    diverged_runs,
+    frame,
+    point_pool,
+    point_pools,
+    summary,
+    summary_row,
+    sweep,
+    swept_spaces,
+)
 from supernet.paper.tables._cells import PERCENT_METRICS, estimate_cell, runs_cell, summary_cell
 from supernet.poolname import PoolName
 
@@ -20,8 +30,8 @@ REFERENCES = {
     "live_macs": "live multiply-adds alone",
     "seed": "seed-to-seed ceiling",
 }
+_PRINTED_OF_OWN_POOLS = ("parameters", "seed")
 PROXIES = {"synflow": "synflow, untrained", "jacov": "jacov, untrained", "naswot": "NASWOT, untrained"}
-OWN_POOL = " ‡"
 
 
 def references_of(results: Results) -> dict[str, str]:
@@ -42,7 +52,7 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
         for point in sweep(results.study, space, factor):
             text.append(_setting_text(results, space, point, label) | _published(quotes, space, point))
             numbers += _setting_numbers(results, space, point)
-        for pool in _pools(results, space, factor):
+        for pool in point_pools(results.study, space, factor):
             text += _reference_text(results, space, pool, label, quotes)
             numbers += _reference_numbers(results, space, pool)
     rows = (f"{row['space']} {row['name']} {row['metric']}" for row in numbers)
@@ -59,8 +69,8 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
 
 def _setting_text(results: Results, space: str, point: Point, label: str) -> dict[str, str]:
     found = {metric: summary(results, space, point.setting, metric) for metric in METRICS}
-    own = _pool(results, space, point) != results.study.main_pool(space)
-    mark = (" *" if point.is_baseline else "") + OWN_POOL * own
+    own = point_pool(results.study, space, point) != results.study.main_pool(space)
+    mark = (" *" if point.is_baseline else "") + f" {captions.OWN_POOL}" * own
     cells = {_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
     # KdT is the first to be undefined: an undefined accuracy means a diverged run.
     return {
@@ -69,19 +79,6 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
         **cells,
         "Runs": runs_cell(found["kdt"]),
     }
-
-
-def _pool(results: Results, space: str, point: Point) -> PoolName:
-    """The pool of a point, of its first seed where each has its own."""
-    study = results.study
-    return study.pool_of(space, point.setting, study.seeds(space, point.setting)[0])
-
-
-def _pools(results: Results, space: str, factor: str) -> list[PoolName]:
-    """The pools of a factor's points, the main one first."""
-    points = sweep(results.study, space, factor)
-    found = (_pool(results, space, point) for point in points)
-    return list(dict.fromkeys((results.study.main_pool(space), *found)))
 
 
 def _published(quotes: Quotes, space: str, point: Point) -> dict[str, str]:
@@ -107,11 +104,13 @@ def _reference_text(results: Results, space: str, pool: PoolName, label: str, qu
     rows = []
     own = pool != results.study.main_pool(space)
     for name, words in references_of(results).items():
+        if own and name not in _PRINTED_OF_OWN_POOLS:
+            continue
         cells = {_header(metric): ABSENT for metric in METRICS}
         for metric in ("kdt", "s_kdt"):
             cells[_header(metric)] = estimate_cell(results.reference(space, name, metric, str(pool)))
         published = {"Published": ABSENT} if quotes.rows else {}
-        shown = f"{words}, {pool.dynamic_channels}{OWN_POOL}" if own else words
+        shown = f"{words}, {pool.dynamic_channels} {captions.OWN_POOL}" if own else words
         rows.append({"Space": SPACE_NAMES[space], label: shown, **cells, "Runs": ABSENT, **published})
     return rows
 
@@ -143,22 +142,12 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         "the ceiling, of one stand-alone training as the score of another.",
         captions.proxies_sentence(results),
         captions.INTERVAL,
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
         captions.threshold_sentence(results, spaces),
         captions.surpass_sentence(results, spaces),
         captions.final_sentence(results, spaces),
         captions.pool_sentence(results, spaces),
-        _own_pools_sentence(results, factor, spaces),
+        captions.own_pools_sentence(results, factor, spaces),
         captions.diverged_sentence(diverged_runs(results, spaces, settings)),
     )
-
-
-def _own_pools_sentence(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
-    """Which settings have a sub-space with a pool and a size of its own; empty if none has."""
-    own = [pool for space in spaces for pool in _pools(results, space, factor)[1:]]
-    facts = {pool.dynamic_channels: results.pools[str(pool)] for pool in own}
-    named = (f"{name} (N = {count(fact.size)}, n = {count(fact.pool)})" for name, fact in facts.items())
-    if not own:
-        return ""
-    return f"‡: a sub-space with a pool of its own, not to be compared with the others: {', '.join(named)}."

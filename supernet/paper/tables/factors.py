@@ -31,6 +31,7 @@ def make(results: Results, out_stem: Path) -> None:
             "recalled and bracketed by public code, not published numbers; in the last group they are this "
             "project's own, with the method off.",
             "A space that does not stand beside a factor does not have it, or is not part of the study.",
+            captions.fidelity_sentence(results.study),
         ),
         group="Group",
         left=frozenset({"Factor", "Baseline"}),

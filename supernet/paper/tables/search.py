@@ -110,7 +110,7 @@ def _caption(results: Results, spaces: tuple[str, ...]) -> str:
         captions.finds_sentence(results, spaces),
         captions.study_sentence(results),
         captions.truth_sentence(results, spaces),
-        captions.reading_sentence(),
+        captions.reading_sentence(results),
         captions.quantile_sentence(results, spaces),
         "Parameters and multiply-adds (of one image) in thousands.",
         "The cost leaves out the training of the super-net and the stand-alone trainings.",

@@ -30,6 +30,7 @@ class NASBench101(Space[Cell]):
     branches = len(OPERATIONS)
     # The benchmark's .997 is TensorFlow's convention: the weight of the past, not of the batch.
     bn_momentum = 0.003
+    authors_bn_momentum = 0.997
 
     def parse(self, source: Any) -> Cell:
         """A cell from its text, a mapping with matrix and operations, or that pair; it is pruned."""

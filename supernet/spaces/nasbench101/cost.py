@@ -17,10 +17,20 @@ def network(cell: Cell, size: NetworkSize, image: int) -> Cost:
     c_in, side = size.channels, image
     for stack in range(STACKS):
         side = pooled(side) if stack else side
-        c_out = size.channels * 2**stack
+        c_out = stack_width(size, stack)
         total += search_cell(cell, c_in, c_out, side) + search_cell(cell, c_out, c_out, side) * repeated
         c_in = c_out
     return total + linear(c_in, size.num_classes)
+
+
+def stack_width(size: NetworkSize, stack: int) -> int:
+    """Channels of a stack, from 0; ValueError for unknown `widths`.
+
+    The benchmark's first stack has the stem's channels; the authors' network doubles them in it too.
+    """
+    if size.widths not in ("benchmark", "doubled"):
+        raise ValueError(f"widths: found {size.widths!r}; expected benchmark or doubled")
+    return size.channels << (stack + (size.widths == "doubled"))
 
 
 def search_cell(cell: Cell, c_in: int, c_out: int, side: int) -> Cost:

@@ -9,6 +9,7 @@ from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.layers import Layers
 from supernet.spaces.base import NetworkSize
+from supernet.spaces.nasbench101.cost import stack_width
 from supernet.spaces.nasbench101.encoding import (
     CONV1X1,
     CONV3X3,
@@ -135,7 +136,10 @@ def input_configuration(cell: Cell, vertex: int) -> int:
 
 
 class Network(nn.Module):
-    """Conv stem, three stacks of cells with max-pooling between them and doubling widths, pooling, linear."""
+    """Conv stem, three stacks of cells with max-pooling between them and doubling widths, pooling, linear.
+
+    With `size.widths` doubled the first stack doubles the stem's channels as well.
+    """
 
     def __init__(self, layers: Layers, own: Cell | None, size: NetworkSize) -> None:
         super().__init__()
@@ -144,11 +148,11 @@ class Network(nn.Module):
         self.stem = ConvNormReLU(layers, size.in_channels, channels, 3)
         self.stacks = nn.ModuleList()
         for stack in range(STACKS):
-            width = channels * 2**stack
+            width = stack_width(size, stack)
             inputs = [max(channels, width // 2)] + [width] * repeated
             self.stacks.append(nn.ModuleList(SearchCell(layers, c_in, width, own) for c_in in inputs))
         self.dropout = layers.dropout(size.layers)
-        self.classifier = nn.Linear(4 * channels, size.num_classes)
+        self.classifier = nn.Linear(width, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
         """(N, in_channels, H, W) images and a cell to (N, num_classes) logits."""

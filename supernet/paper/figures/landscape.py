@@ -1,0 +1,154 @@
+"""Loss landscapes: a stand-alone network, the super-net with one path, and with random paths, per space."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullFormatter
+
+from supernet.errors import UserError
+from supernet.paper import captions, style
+from supernet.paper.load import Results
+from supernet.paper.names import SPACE_NAMES, number, percent
+
+KINDS = {
+    "standalone": "Stand-alone",
+    "supernet_fixed": "Super-net, one path",
+    "supernet_random": "Super-net, random paths",
+}
+_LEVELS = 15
+_LINES = 4
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+# Ordered by lightness, so told apart with all kinds of colour blindness; without its dark end, on which black lines
+# and numbers could not be read.
+_CMAP, _LIGHT_PART = "YlGnBu", 0.7
+_LEAST = 1e-3  # a loss of zero has no place on a logarithmic scale
+_SPAN = 1.02  # a surface all of one value still has levels
+_ROW = 1.95  # inches
+_INNER = 0.85  # where a number has room
+_FEWEST_TICKS = 2
+
+Floats = npt.NDArray[np.float64]
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Draw the figure; raises UserError if the study asks for no loss landscapes."""
+    found = {space: points for space in results.study.spaces if (points := results.landscape(space)) is not None}
+    if not found:
+        raise UserError(
+            f"study {results.study.study} has no section `landscape`: add `landscape: {{}}` to the study file"
+        )
+    drawn = pd.concat([points.assign(space=space) for space, points in found.items()], ignore_index=True)
+    drawn = drawn[["space", "kind", "arch_id", "x", "y", "loss", "accuracy"]]
+    with style.paper():
+        style.save(_figure(tuple(found), drawn), out_stem, drawn, _caption(results, tuple(found), drawn))
+
+
+def _figure(spaces: tuple[str, ...], drawn: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(style.PAGE, 0.45 + _ROW * len(spaces)))
+    grid = figure.subplots(len(spaces), len(KINDS), squeeze=False, sharex=True, sharey=True)
+    for row, space in enumerate(spaces):
+        of_space = drawn[drawn["space"] == space]
+        levels = _levels(of_space["loss"].to_numpy())
+        filled = [_panel(axes, of_space[of_space["kind"] == kind], levels)
+                  for axes, kind in zip(grid[row], KINDS, strict=True)]  # fmt: skip
+        grid[row, 0].set_ylabel(f"{SPACE_NAMES[space]}\ndirection y", color=style.LOOKS[space].color)
+        _colour_bar(figure, grid[row], [one for one in filled if one is not None])
+    for axes, words in zip(grid[0], KINDS.values(), strict=True):
+        axes.set_title(f"{words}\n{axes.get_title()}")
+    for axes in grid[-1]:
+        axes.set_xlabel("direction x")
+    return figure
+
+
+def _panel(axes: Axes, points: pd.DataFrame, levels: Floats) -> QuadContourSet | None:
+    """Contours of one surface; what stands above the panel is the loss and the accuracy of the network itself."""
+    axes.set(xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
+    surface = points.pivot(index="y", columns="x", values="loss")
+    losses = np.clip(surface.to_numpy(), _LEAST, None)
+    if not np.isfinite(losses).any():
+        axes.text(0, 0, "not measured:\ndiverged", ha="center", va="center", color=style.GREY)
+        return None
+    shown = np.ma.masked_invalid(losses)
+    filled = axes.contourf(
+        surface.columns, surface.index, shown, levels, cmap=_colours(), norm=LogNorm(), extend="both"
+    )
+    # Colours compare the panels of a space; lines have levels of their own, so that a flat surface shows its shape.
+    own = _levels(losses, _LINES + 2)[1:-1]
+    lines = axes.contour(surface.columns, surface.index, shown, own, colors="black", linewidths=0.5)
+    for text in axes.clabel(lines, fmt="%.3g", fontsize=6, inline=False):
+        if max(map(abs, text.get_position())) > _INNER:
+            text.remove()  # the panel's edge would cut it
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
+    axes.plot(0, 0, "+", color="white", ms=7, mew=1.8)
+    axes.plot(0, 0, "+", color="black", ms=6, mew=0.9)
+    centre = points[(points["x"] == 0) & (points["y"] == 0)].iloc[0]
+    axes.set_title(f"loss {number(centre['loss'], 2)}, accuracy {percent(centre['accuracy'])} %", fontsize=7)
+    return filled
+
+
+def _colours() -> ListedColormap:
+    return ListedColormap(colormaps[_CMAP](np.linspace(0, _LIGHT_PART, 256)))
+
+
+def _levels(losses: Floats, count: int = _LEVELS) -> Floats:
+    """Levels in equal ratios, from the lowest of these losses to the highest."""
+    finite = np.clip(losses[np.isfinite(losses)], _LEAST, None)
+    low, high = (finite.min(), finite.max()) if len(finite) else (_LEAST, 1.0)
+    found: Floats = np.geomspace(low, max(high, low * _SPAN), count)
+    return found
+
+
+def _colour_bar(figure: Figure, row: npt.NDArray[np.object_], filled: list[QuadContourSet]) -> None:
+    if not filled:
+        return
+    bar = figure.colorbar(filled[0], ax=list(row), label="loss", pad=0.01, aspect=14)
+    levels = np.asarray(filled[0].levels)
+    low, high = levels[0], levels[-1]
+    inside = [level for level in _TICKS if low <= level <= high]
+    if len(inside) < _FEWEST_TICKS:  # a narrow range
+        inside = [float(f"{level:.3g}") for level in np.geomspace(low, high, 4)[1:-1]]
+    bar.set_ticks(inside, labels=[f"{level:g}" for level in inside])
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.ax.minorticks_off()
+
+
+def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> str:
+    config = results.study.landscape
+    assert config is not None  # `make` has looked
+    finite = drawn.groupby(["space", "kind"])["loss"].apply(lambda losses: bool(np.isfinite(losses).any()))
+    missing = [
+        f"{SPACE_NAMES[space]}, {KINDS[kind].lower()}"
+        for space in spaces
+        for kind in KINDS
+        if not finite.get((space, kind), False)
+    ]
+    broken = int(drawn["loss"].map(lambda loss: not math.isfinite(loss)).sum())
+    return captions.caption(
+        "Loss landscapes on a plane through the weights, per space: a stand-alone network, the baseline super-net "
+        "with the path of the same architecture, and the same super-net with random paths.",
+        captions.study_sentence(results),
+        "The architecture is the best of the pool by ground truth; the random paths are "
+        f"{config.paths} uniform architectures, the same at all points, over which loss and accuracy are averaged. "
+        "The stand-alone network is trained by the recipe of the ground truth (where that is published alone, with "
+        "the values of the super-net's baseline). One super-net and one stand-alone network a space, of the baseline's "
+        "first seed: no spread is shown.",
+        f"{config.grid} x {config.grid} points. Both directions are Gaussian and filter-normalised (Li et al., 2018): "
+        "at 1 each filter is moved by its own norm; batch-norm parameters and biases stay. Both surfaces of a "
+        "super-net have the same directions, in which all of its weights move; those of the stand-alone network are "
+        "its own.",
+        f"Loss: mean cross-entropy on {config.images} training images, not augmented, with the statistics of each "
+        "batch. Colours are logarithmic, with one scale a space; lines, labelled with their loss, divide the range "
+        "of each panel in equal ratios; the cross is the network itself, whose loss and accuracy stand above.",
+        f"Not measured, for the training diverged: {'; '.join(missing)}." if missing else "",
+        f"Left blank: {broken} of the points, whose loss is infinite." if broken else "",
+        captions.missing_sentence(results, spaces, "space"),
+    )

@@ -1,0 +1,72 @@
+# Analyses of trained networks, of the spaces of which the study asks for them. Like training code, their programs are no
+# inputs: an edit measures nothing again by itself.
+rule landscape:
+    input:
+        images=rules.data.output.images,
+        pool=first_pool,
+        weights=of_first_baseline("weights.safetensors"),
+        summary=of_first_baseline("run.json"),
+    output:
+        surfaces=f"{RESULTS}/analysis/landscape/{{space}}.parquet",
+        timing=f"{RESULTS}/analysis/landscape/{{space}}.timing.json",
+    log:
+        f"{LOGS}/landscape/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/landscape/{{space}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(240),
+    params:
+        config=lambda wildcards: PLAN.landscape(wildcards.space),
+        task="{space} loss landscape",
+    message:
+        "Loss landscapes of {wildcards.space}"
+    shell:
+        "program landscape --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --weights {input.weights:q} --summary {input.summary:q}"
+        " --output {output.surfaces:q} --timing {output.timing:q}"
+        # What is done so far is not an output: Snakemake would delete it when the job starts again.
+        ' --state "$STATE"/landscape/{wildcards.space}'
+        ' --progress "$STATE"/progress/landscape-{wildcards.space}.json'
+        " --task {params.task:q} --threads {threads}"
+        " --checkpoint-seconds $CHECKPOINT_SECONDS --device $DEVICE --log {log:q}"
+
+
+rule features:
+    input:
+        images=rules.data.output.images,
+        pool=first_pool,
+        landmarks=lambda wildcards: landmarks_of(wildcards.space, "baseline"),
+        weights=of_first_runs("weights.safetensors"),
+        summaries=of_first_runs("run.json"),
+    output:
+        statistics=f"{RESULTS}/analysis/features/{{space}}.parquet",
+        timing=f"{RESULTS}/analysis/features/{{space}}.timing.json",
+    log:
+        f"{LOGS}/features/{{space}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/features/{{space}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(240),
+    params:
+        config=lambda wildcards: PLAN.features(wildcards.space),
+        task="{space} feature statistics",
+    message:
+        "Feature statistics of {wildcards.space}"
+    shell:
+        "program features --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --landmarks {input.landmarks:q} --weights {input.weights:q} --summaries {input.summaries:q}"
+        " --output {output.statistics:q} --timing {output.timing:q}"
+        ' --progress "$STATE"/progress/features-{wildcards.space}.json'
+        " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
+
+
+LANDSCAPES = expand(rules.landscape.output.surfaces, space=STUDY.landscape_spaces())
+FEATURES = expand(rules.features.output.statistics, space=STUDY.feature_spaces())
