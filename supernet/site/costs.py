@@ -17,8 +17,8 @@ _STAGES = (
     ("zero-cost proxies", "proxies/*.timing.json"),
     ("super-nets", "runs/*/*/seed*/timing.json"),
     ("random search", "search/*/seed*.timing.json"),
-    ("loss landscapes", "landscape/*.timing.json"),
-    ("batch-norm statistics", "features/*.timing.json"),
+    ("loss landscapes", "analysis/landscape/*.timing.json"),
+    ("batch-norm statistics", "analysis/features/*.timing.json"),
 )
 
 
