@@ -7,7 +7,7 @@ BIN := .venv/bin
 LOCK := envs/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi test test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi report test test-deps lint plan format lock docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,14 +29,18 @@ run: .venv/installed  ## run the default study (STUDY=name CORES=n) and print wh
 midi: .venv/installed  ## run study midi: all fourteen heuristics, one seed, three quarters of an hour
 	@$(BIN)/python scripts/run.py --study midi --cores $(CORES)
 
+report: .venv/installed  ## make results/STUDY/report.html and results/STUDY/site/index.html (STUDY=name)
+	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) -- all site
+	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) --report results/$(STUDY)/report.html -- all site
+
 plan: .venv/installed  ## list what `make run` would do, without doing it
 	@$(BIN)/snakemake --dry-run --cores $(CORES) --config study=$(STUDY)
 
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
-test-deps:  ## install what some tests need from Debian's packages: LaTeX (needs root)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended
+test-deps:  ## install what some tests need from Debian's packages: LaTeX, Chromium (needs root)
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium
 
 lint: .venv/installed  ## ruff, mypy, snakemake --lint, snakefmt, generated docs
 	$(BIN)/ruff check

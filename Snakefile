@@ -12,6 +12,9 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/ground_truth.smk"
@@ -20,6 +23,7 @@ include: "workflow/rules/supernets.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/site.smk"
 
 
 rule all:

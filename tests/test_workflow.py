@@ -65,11 +65,27 @@ class TestFinishedStudy:
             for suffix in (".pdf", ".png", ".csv", ".md"):
                 assert (results / "figures" / name).with_suffix(suffix).stat().st_size > 0
         for name in ("spaces", "factors", "search", "learning_rate", "weight_decay"):
-            for suffix in (".csv", ".md", ".tex"):
+            for suffix in (".csv", ".md", ".tex", ".html"):
                 assert (results / "tables" / name).with_suffix(suffix).stat().st_size > 0
 
     def test_nothing_is_done_twice(self, finished: Path) -> None:
         assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
+
+    def test_report_and_site_are_made_from_a_finished_study(self, finished: Path) -> None:
+        wanted = (*SMOKE, "--", "all", "site")
+        assert jobs(snakemake(finished, "-n", *wanted)) == {"site": 1}
+        made = snakemake(finished, *wanted)
+        assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
+        results = finished / "results" / "smoke"
+        assert "22 of 22, 1 of them diverged" in (results / "site" / "index.html").read_text(encoding="utf-8")
+        reported = snakemake(finished, "--report", "results/smoke/report.html", *wanted)
+        assert reported.returncode == 0, reported.stdout[-2000:] + reported.stderr[-2000:]
+        report = (results / "report.html").read_text(encoding="utf-8")
+        assert "22, one for each space, setting and seed." in report and "over 700 GPU days" in report
+        for name in ("tables/learning_rate.html", "tables/spaces.html", "figures/epochs.png", "figures/search.png"):
+            assert f"results/smoke/{name}" in report
+        caption = (results / "figures" / "weight_decay.md").read_text(encoding="utf-8").split(".")[0]
+        assert caption.split("(")[0].strip() in report
 
     def test_every_run_has_all_metrics(self, finished: Path) -> None:
         table = pd.read_parquet(finished / "results" / "smoke" / "metrics.parquet")

@@ -39,6 +39,16 @@ def figure_sources(name: str) -> list[str]:
     return [f"supernet/paper/figures/{name if name in _modules(list(figures.__path__)) else '_sweep'}.py"]
 
 
+def heading(name: str) -> str:
+    """A table or figure in words: a factor's label, else its name."""
+    return FACTORS[name].label if name in FACTORS else name.replace("_", " ").replace("kdt vs skdt", "KdT and S-KdT")
+
+
+def section(name: str) -> str:
+    """Where a report puts a table or figure: `Factors` if it is of one factor, else `Study`."""
+    return "Factors" if name in FACTORS else "Study"
+
+
 def make_table(name: str, results: Results, out_stem: Path) -> None:
     """Write a table by its name, or by that of a factor; raises UserError if there is none of that name."""
     if name in FACTORS:

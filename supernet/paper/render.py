@@ -1,8 +1,9 @@
-"""A table as CSV (numbers), Markdown and LaTeX (text), whole or not at all."""
+"""A table as CSV (numbers), Markdown, LaTeX and HTML (text), whole or not at all."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +39,14 @@ _LATEX = {
     "→": r"$\rightarrow$",
     "\u00a0": "~",
 }
+_HTML_STYLE = (
+    "body{font:14px/1.45 system-ui,sans-serif;color:#1b1b1b;background:#fff;margin:1rem}"
+    "p{max-width:50rem}table{border-collapse:collapse;border-block:2px solid #1b1b1b}"
+    "th{border-bottom:1px solid #1b1b1b;text-align:left}th,td{padding:.2rem .6rem;vertical-align:top}"
+    ".number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+)
+_NUMBER = ' class="number"'
+_LEADING_NUMBER = re.compile(r"[-\u2212]?\d[\d\u00a0]*(\.\d+)?")
 _MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
 
 
@@ -60,14 +69,15 @@ class Table:
 
 
 def write(table: Table, stem: Path | str) -> None:
-    """Write stem.csv, stem.md and stem.tex, each atomically.
+    """Write stem.csv, stem.md, stem.tex and stem.html, each atomically.
 
-    The Markdown file is the caption file as well.
+    The first line of the Markdown file is the caption; the HTML file is what reports show.
     """
     stem = Path(stem)
     write_csv(beside(stem, ".csv"), table.numbers)
     write_text(beside(stem, ".md"), markdown(table))
     write_text(beside(stem, ".tex"), latex(table, label=stem.name))
+    write_text(beside(stem, ".html"), html(table, title=stem.name))
 
 
 def beside(stem: Path, suffix: str) -> Path:
@@ -138,6 +148,39 @@ def latex(table: Table, label: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def html(table: Table, title: str) -> str:
+    """A page of its own that needs no other file: caption, table and notes.
+
+    Between `<table>` and `</table>` it has no style, so that a site can take the element over (`table_element`).
+    """
+    columns = [str(column) for column in table.text.columns]
+    left = [_is_left(table, column) for column in columns]
+    header = "".join(
+        f'<th scope="col"{"" if side else _NUMBER}>{_html(column)}</th>'
+        for column, side in zip(columns, left, strict=True)
+    )
+    rows = ["".join(map(_html_cell, row, left)) for row in _rows(table.text)]
+    lines = [
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_html(title)}</title>',
+        f"<style>{_HTML_STYLE}</style></head><body>",
+        f"<p>{_html(table.caption)}</p>",
+        f"<table><thead><tr>{header}</tr></thead><tbody>",
+        *(f"<tr>{row}</tr>" for row in rows),
+        "</tbody></table>",
+        *(f"<p>{_html(note)}</p>" for note in table.notes if note),
+        "</body></html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def table_element(page: str) -> str:
+    """The element `<table>` of a page of `html`; raises ValueError if there is not exactly one."""
+    start, end = "<table>", "</table>"
+    if page.count(start) != 1 or page.count(end) != 1:
+        raise ValueError(f"table_element: {page.count(start)} tables in the page, expected one")
+    return page[page.index(start) : page.index(end) + len(end)]
+
+
 def _latex_rows(table: Table, body: pd.DataFrame) -> list[str]:
     groups = [""] * len(body) if table.group is None else [str(name) for name in table.text[table.group]]
     lines: list[str] = []
@@ -152,6 +195,19 @@ def _latex_rows(table: Table, body: pd.DataFrame) -> list[str]:
         for line in range(max(len(part) for part in parts)):
             lines.append(_ampersands([part[line] if line < len(part) else "" for part in parts]))
     return lines
+
+
+def _html_cell(text: str, left: bool) -> str:
+    """A cell; what a column of numbers is sorted by is the number that a cell begins with."""
+    if left:
+        return f"<td>{_html(text)}</td>"
+    found = _LEADING_NUMBER.match(text)
+    order = found.group().replace("\u2212", "-").replace("\u00a0", "") if found else ""
+    return f'<td{_NUMBER} data-order="{order}">{_html(text)}</td>'
+
+
+def _html(text: str) -> str:
+    return escape(text).replace("\n", "<br>")
 
 
 def _rows(frame: pd.DataFrame) -> list[list[str]]:

@@ -3,6 +3,8 @@
 from supernet.paper.catalogue import (
     figure_names,
     figure_sources,
+    heading,
+    section,
     table_names,
     table_sources,
 )
@@ -47,6 +49,18 @@ TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
 FIGURES = {name: f"{RESULTS}/figures/{name}" for name in figure_names(STUDY)}
 
 
+def shown(path, name):
+    """A table or figure that `snakemake --report` shows, with the caption that stands beside it."""
+    table = path.endswith(".html")
+    return report(
+        path,
+        caption="../report/table.rst" if table else "../report/figure.rst",
+        category="Tables" if table else "Figures",
+        subcategory=section(name),
+        labels={"table" if table else "figure": heading(name)},
+    )
+
+
 for name, stem in TABLES.items():
 
     rule:
@@ -59,6 +73,7 @@ for name, stem in TABLES.items():
             results=TABLE_INPUTS.get(name, MEASURED),
         output:
             multiext(stem, ".csv", ".md", ".tex"),
+            page=shown(f"{stem}.html", name),
         log:
             f"{LOGS}/table/{name}.log",
         benchmark:
@@ -94,7 +109,8 @@ for name, stem in FIGURES.items():
             modules=[source(path) for path in figure_sources(name)],
             results=FIGURE_INPUTS.get(name, MEASURED),
         output:
-            multiext(stem, ".pdf", ".png", ".csv", ".md"),
+            multiext(stem, ".pdf", ".csv", ".md"),
+            image=shown(f"{stem}.png", name),
         log:
             f"{LOGS}/figure/{name}.log",
         benchmark:
@@ -124,7 +140,7 @@ rule tables:
         [
             f"{stem}{suffix}"
             for stem in TABLES.values()
-            for suffix in (".csv", ".md", ".tex")
+            for suffix in (".csv", ".md", ".tex", ".html")
         ],
     message:
         "All tables of study {STUDY.study}"

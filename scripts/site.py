@@ -1,0 +1,33 @@
+"""Write the static site of a study: index.html and its pages, for file:// and without a network."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet.cli import open_log, run
+from supernet.paper.load import Results
+from supernet.site.build import Site
+from supernet.study import load_study
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse the command line and write the site.
+
+    Raises UserError for a missing artifact or a folder that is not a site's.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study-file", type=Path, required=True, metavar="YAML", help="the study")
+    parser.add_argument(
+        "--results", type=Path, required=True, metavar="FOLDER", help="its results, with tables and figures"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="the site, which is replaced as a whole"
+    )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout")
+    options = parser.parse_args(arguments)
+    with open_log(options.log):
+        Site(Results(load_study(options.study_file), options.results)).write(options.output)
+
+
+if __name__ == "__main__":
+    run(main)

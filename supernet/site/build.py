@@ -1,0 +1,199 @@
+"""Writing the site: all pages to a new folder, which then takes the place of the old one."""
+
+import json
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from supernet.errors import UserError
+from supernet.files import write_text
+from supernet.paper import captions
+from supernet.paper.catalogue import figure_names, heading, section, table_names
+from supernet.paper.load import Results
+from supernet.paper.names import SPACE_NAMES, listed
+from supernet.paper.render import table_element
+from supernet.site.costs import costs, total_sentence
+from supernet.site.grid import Grid, grid, run_page
+from supernet.site.libraries import versions, write_libraries
+from supernet.site.plots import plot
+from supernet.site.runs import Run, measured, overview, runs
+
+_LOG = logging.getLogger(__name__)
+_MARK = ".supernet-site"
+_STATIC = ("site.css", "site.js")
+_SUFFIXES = {"tables": (".csv", ".md", ".tex", ".html"), "figures": (".pdf", ".png", ".csv", ".md")}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A table or figure on its page: its caption, its numbers, the paper's table or the data of its plot."""
+
+    name: str
+    title: str
+    section: str
+    caption: str
+    numbers: Grid
+    files: tuple[str, ...]
+    body: str = ""
+    plot: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site of a study whose tables and figures are made."""
+
+    results: Results
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """All finished runs."""
+        return tuple(runs(self.results))
+
+    @cached_property
+    def pages(self) -> frozenset[tuple[str, str]]:
+        """The (space, setting) that have a page."""
+        return frozenset((run.space, run.setting) for run in self.runs)
+
+    def write(self, folder: Path) -> None:
+        """Write the site to a folder, in place of an older one.
+
+        Raises UserError for a missing artifact, or a folder with files that are not a site's.
+        """
+        _refuse_foreign(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        try:
+            self._fill(temporary)
+            temporary.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _LOG.info("site of study %s, %d runs, written to %s", self.results.study.study, len(self.runs), folder)
+
+    def _fill(self, folder: Path) -> None:
+        write_libraries(folder / "assets")
+        for name in _STATIC:
+            write_text(folder / "assets" / name, (Path(__file__).parent / "static" / name).read_text(encoding="utf-8"))
+        tables, figures = self._tables(), self._figures()
+        for kind, items in (("tables", tables), ("figures", figures)):
+            for item in items:
+                for file in item.files:
+                    (folder / kind).mkdir(exist_ok=True)
+                    shutil.copyfile(self.results.folder / kind / file, folder / kind / file)
+        self._page(folder, "tables.html", "Tables", items=tables)
+        self._page(folder, "figures.html", "Figures", items=figures)
+        self._page(folder, "runs.html", "Runs", **self._overview())
+        for space, setting in sorted(self.pages):
+            self._setting(folder, space, setting)
+        found = costs(self.results.folder)
+        facts = {"tables": tables, "figures": figures, "costs": found, "total": total_sentence(found)}
+        self._page(folder, "index.html", self.results.study.study, **facts, **self._facts())
+        write_text(folder / _MARK, "Made by scripts/site.py; it replaces this folder as a whole.\n")
+
+    def _page(self, folder: Path, path: str, title: str, **values: Any) -> None:
+        up = "../" * path.count("/")
+        template = "setting.html" if path.startswith("runs/") else path
+        text = _environment().get_template(template).render(
+            title=title, up=up, study=self.results.study, here=path, versions=versions(), **values
+        )  # fmt: skip
+        write_text(folder / path, text)
+
+    def _facts(self) -> dict[str, Any]:
+        study = self.results.study
+        return {
+            "spaces": listed(study.spaces),
+            "expected": sum(1 for _ in study.runs()),
+            "finished": len(self.runs),
+            "diverged": sum(run.summary["status"] == "diverged" for run in self.runs),
+            "images": captions.study_sentence(self.results),
+            "config": json.dumps(study.model_dump(mode="json"), indent=2),
+        }
+
+    def _tables(self) -> list[Item]:
+        return [self._item("tables", name) for name in table_names(self.results.study)]
+
+    def _figures(self) -> list[Item]:
+        return [self._item("figures", name) for name in figure_names(self.results.study)]
+
+    def _item(self, kind: str, name: str) -> Item:
+        folder = self.results.folder / kind
+        files = tuple(f"{name}{suffix}" for suffix in _SUFFIXES[kind])
+        lacking = [file for file in files if not (folder / file).exists()]
+        if lacking:
+            raise UserError(f"{folder}: lacks {', '.join(lacking)}; make them with `snakemake {kind}`")
+        numbers = pd.read_csv(folder / f"{name}.csv")
+        page = (folder / f"{name}.html").read_text(encoding="utf-8") if kind == "tables" else ""
+        drawn = plot(name, numbers, self._link) if kind == "figures" else None
+        return Item(
+            name=name,
+            title=heading(name)[:1].upper() + heading(name)[1:],
+            section=section(name),
+            caption=_caption(folder / f"{name}.md"),
+            numbers=grid(numbers, self.pages),
+            files=files,
+            body=table_element(page) if page else "",
+            plot="" if drawn is None else _script(drawn),
+        )
+
+    def _link(self, space: str, setting: str, seed: int | None) -> str:
+        return run_page(space, setting, seed) if (space, setting) in self.pages else ""
+
+    def _overview(self) -> dict[str, Any]:
+        table = overview(self.results, self.runs)
+        spaces = [space for space in SPACE_NAMES if (table["space"] == space).any()]
+        grids = {space: grid(table[table["space"] == space], self.pages, hidden=("space",)) for space in spaces}
+        return {"grids": grids, "names": SPACE_NAMES, "reading": captions.reading_sentence(self.results)}
+
+    def _setting(self, folder: Path, space: str, setting: str) -> None:
+        own = [run for run in self.runs if (run.space, run.setting) == (space, setting)]
+        shown = [(run, grid(measured(self.results, run), frozenset())) for run in own]
+        baseline = self.results.study.settings(space)["baseline"].model_dump(mode="json")
+        changed = {
+            key: (value, baseline[key])
+            for key, value in own[0].summary["run"]["setting"].items()
+            if value != baseline.get(key)
+        }
+        where = f"{SPACE_NAMES[space]}, {setting}"
+        back = f"../../../runs/{space}/{setting}"
+        self._page(folder, f"runs/{space}/{setting}.html", where, shown=shown, changed=changed, back=back)
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("supernet.site"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _script(value: Any) -> str:
+    """JSON that can stand in a `<script>` element."""
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+
+
+def _caption(path: Path) -> str:
+    """The first line of a Markdown file as plain text, its escapes undone."""
+    line = path.read_text(encoding="utf-8").splitlines()[0].replace("<br>", " ")
+    text, escaped = [], False
+    for character in line:
+        escaped = character == "\\" and not escaped
+        if not escaped:
+            text.append(character)
+    return "".join(text)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder that is replaced must be empty, or a site."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise UserError(f"{folder}: holds files that are not a site's; choose another folder with --output")

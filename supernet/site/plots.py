@@ -1,0 +1,160 @@
+"""Figures with hover values: what is drawn, from the CSV file of a figure, as data for plotly.js."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from supernet.factors import FACTORS
+from supernet.paper.names import METRIC_NAMES, SPACE_NAMES
+from supernet.paper.style import LOOKS
+
+Link = Callable[[str, str, int | None], str]
+"""From space, setting and seed to the address of a run; empty if it has no page."""
+_SYMBOLS = MappingProxyType({"o": "circle", "s": "square", "^": "triangle-up"})
+_PERCENT = frozenset({"accuracy", "final_mean"})
+_ROW_HEIGHT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the numbers of a figure are drawn: a row of axes for each metric, a trace for each space.
+
+    `x` and `y` are columns, `low` and `high` those of an interval, `where` values that rows must have; accuracies
+    and columns of `percent` are shown in percent.
+    """
+
+    x: str
+    y: str
+    x_label: str
+    y_label: str
+    low: str = ""
+    high: str = ""
+    rows: str = ""
+    category: bool = False
+    joined: bool = False
+    where: Mapping[str, str] = field(default_factory=dict)
+    percent: tuple[str, ...] = ()
+
+
+_SWEEP = Form(
+    "value", "mean", "", "", low="low", high="high", rows="metric", category=True, joined=True, where={"kind": "mean"}
+)
+_FORMS: Mapping[str, Form] = MappingProxyType(
+    {
+        "accuracy_vs_final": Form(
+            "value", "final_mean", "", "Final performance (%)", rows="metric", percent=("final_mean",)
+        ),
+        "kdt_vs_skdt": Form(
+            "score_rank", "truth_rank", "Rank by score", "Rank by ground truth", where={"kind": "architecture"}
+        ),
+        "search": Form("truth", "kind", "Stand-alone test accuracy (%)", "", category=True, percent=("truth",)),
+    }
+)
+
+
+def plot(name: str, drawn: pd.DataFrame, link: Link) -> dict[str, Any] | None:
+    """`data` and `layout` for plotly.js; None where no form is known for the figure, or nothing is drawn."""
+    form = _FORMS.get(name, _SWEEP)
+    needed = {"space", form.x, form.y, *form.where, *filter(None, (form.low, form.high, form.rows))}
+    if not needed <= set(drawn.columns):
+        return None
+    for column, value in form.where.items():
+        drawn = drawn[drawn[column] == value]
+    drawn = drawn[drawn[form.x].notna() & drawn[form.y].notna()]
+    if drawn.empty:
+        return None
+    metrics = list(drawn[form.rows].unique()) if form.rows else [""]
+    data: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {"height": _ROW_HEIGHT * len(metrics) + 60, "margin": {"l": 64, "r": 12, "t": 28, "b": 48}}
+    for row, metric in enumerate(metrics):
+        panel = drawn[drawn[form.rows] == metric] if metric else drawn
+        data += [_trace(form, part, str(space), str(metric), row, link) for space, part in panel.groupby("space")]
+        layout |= _axes(name, form, str(metric), row, len(metrics), _order(drawn[form.x]))
+    layout["legend"] = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
+    layout["hovermode"] = "closest"
+    return {"data": data, "layout": layout}
+
+
+def _trace(form: Form, part: pd.DataFrame, space: str, metric: str, row: int, link: Link) -> dict[str, Any]:
+    look, suffix = LOOKS[space], "" if row == 0 else str(row + 1)
+    across = _shown(form, form.x, part[form.x], metric if form.x == "value" and not form.category else "")
+    along = _shown(form, form.y, part[form.y], metric if form.y == "mean" else "")
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines+markers" if form.joined else "markers",
+        "name": SPACE_NAMES[space],
+        "legendgroup": space,
+        "showlegend": row == 0,
+        "x": across,
+        "y": along,
+        "xaxis": f"x{suffix}",
+        "yaxis": f"y{suffix}",
+        "marker": {"color": look.color, "symbol": _SYMBOLS[look.marker], "size": 8, "opacity": 0.8},
+        "line": {"color": look.color, "width": 1.5},
+        "customdata": [_target(one, space, link) for one in part.to_dict("records")],
+        "text": [_words(one) for one in part.to_dict("records")],
+        "hovertemplate": "%{text}<br>x: %{x}<br>y: %{y:.4g}<extra>%{fullData.name}</extra>",
+    }
+    if form.low:
+        scale = 100 if metric in _PERCENT else 1
+        reach = {
+            "array": scale * (part[form.high] - part[form.y]),
+            "arrayminus": scale * (part[form.y] - part[form.low]),
+        }
+        known = {side: [None if pd.isna(one) else float(one) for one in values] for side, values in reach.items()}
+        trace["error_y"] = {"type": "data", "symmetric": False, "thickness": 1, "color": look.color, **known}
+    return trace
+
+
+def _shown(form: Form, column: str, values: "pd.Series[Any]", metric: str) -> list[Any]:
+    """Values as drawn: percent for accuracies, text for categories."""
+    if not pd.api.types.is_numeric_dtype(values) or (form.category and column == "value"):
+        return [str(one) for one in values]
+    scale = 100 if metric in _PERCENT or column in form.percent else 1
+    return [scale * float(one) for one in values]
+
+
+def _target(row: dict[Any, Any], space: str, link: Link) -> str:
+    setting, seed = row.get("setting"), row.get("seed")
+    if not isinstance(setting, str):
+        return ""
+    return link(space, setting, None if seed is None or pd.isna(seed) else int(seed))
+
+
+def _words(row: dict[Any, Any]) -> str:
+    """What a point is: its setting, its run, its architecture."""
+    named = {key: row[key] for key in ("setting", "seed", "arch_id", "seeds", "n") if key in row}
+    return "<br>".join(f"{key}: {_text(value)}" for key, value in named.items() if not pd.isna(value))
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _order(values: "pd.Series[Any]") -> list[str]:
+    """Categories of an axis that several spaces share: numbers ascending, others as they come."""
+    found = [str(value) for value in dict.fromkeys(values)]
+    try:
+        return sorted(found, key=float)
+    except ValueError:
+        return found
+
+
+def _axes(name: str, form: Form, metric: str, row: int, rows: int, order: list[str]) -> dict[str, Any]:
+    suffix = "" if row == 0 else str(row + 1)
+    share, gap = 1 / rows, 0.16 / rows if rows > 1 else 0.0
+    own = {"accuracy": "Super-net accuracy (%)", "final_mean": "Final performance (%)"}.get(
+        metric, METRIC_NAMES.get(metric, metric)
+    )
+    factor = FACTORS[name].label if name in FACTORS else form.x_label
+    x_label = factor if form.category else form.x_label or own
+    y_label = own if form.y == "mean" else form.y_label
+    x: dict[str, Any] = {"title": {"text": x_label}, "anchor": f"y{suffix}", "automargin": True, "zeroline": False}
+    if form.category and form.x == "value":
+        x |= {"type": "category", "categoryorder": "array", "categoryarray": order}
+    bottom = 1 - (row + 1) * share
+    y = {"title": {"text": y_label}, "domain": [bottom + gap * 2, 1 - row * share], "anchor": f"x{suffix}"}
+    return {f"xaxis{suffix}": x, f"yaxis{suffix}": y | {"automargin": True}}

@@ -1,0 +1,81 @@
+"""What is known of each run: its summary, its timing, its metrics, its files."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet.files import read_json
+from supernet.paper.load import Results
+from supernet.paper.summary import run_values
+
+OVERVIEW = ("s_kdt", "kdt", "accuracy", "p_surpass", "final_mean")
+"""Metrics in the list of all runs, in the tables' main reading."""
+_HIDDEN = ("study", "space", "factor", "value", "setting", "seed", "status", "diverged_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run; `summary` is its run.json, `timing` its timing.json, empty if there is none."""
+
+    space: str
+    setting: str
+    seed: int
+    folder: Path
+    summary: dict[str, Any]
+    timing: dict[str, Any]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its files; records of provenance (`*.prov.json`) are among them where there are some."""
+        return tuple(sorted(path.name for path in self.folder.iterdir() if not path.name.startswith(".")))
+
+    @property
+    def config(self) -> str:
+        """Its whole config as indented JSON."""
+        return json.dumps(self.summary["run"], indent=2, sort_keys=True)
+
+
+def runs(results: Results) -> Iterator[Run]:
+    """All runs of the study that have a run.json, in the order of the study."""
+    for space, setting, seed in results.study.runs():
+        folder = results.folder / "runs" / space / setting / f"seed{seed}"
+        if (folder / "run.json").exists():
+            timing = folder / "timing.json"
+            known = read_json(timing) if timing.exists() else {}
+            yield Run(space, setting, seed, folder, read_json(folder / "run.json"), known)
+
+
+def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:
+    """One row a run: status, metrics as in the tables (fractions), seconds and device."""
+    values = {
+        (metric, run.setting, run.seed, space): run.value
+        for space in results.spaces
+        for metric in OVERVIEW
+        for run in run_values(results, space, metric)
+    }
+    rows = [
+        {
+            "space": run.space,
+            "setting": run.setting,
+            "seed": run.seed,
+            "status": run.summary["status"],
+            **{metric: values.get((metric, run.setting, run.seed, run.space)) for metric in OVERVIEW},
+            "seconds": run.timing.get("total_seconds"),
+            "device": run.timing.get("device", "not written down"),
+        }
+        for run in found
+    ]
+    columns = ["space", "setting", "seed", "status", *OVERVIEW, "seconds", "device"]
+    numbers = dict.fromkeys((*OVERVIEW, "seconds"), "float64")
+    return pd.DataFrame(rows, columns=columns).astype(numbers)
+
+
+def measured(results: Results, run: Run) -> pd.DataFrame:
+    """All rows of metrics.parquet of one run."""
+    table = results.metrics
+    own = (table["space"] == run.space) & (table["setting"] == run.setting) & (table["seed"] == run.seed)
+    return table[own].drop(columns=[name for name in _HIDDEN if name in table])

@@ -1,0 +1,32 @@
+"""The part of the report's start page that depends on the study, as reStructuredText."""
+
+from pathlib import Path
+
+from supernet.datasets import DATASETS
+from supernet.factors import FACTORS
+from supernet.paper.names import listed
+from supernet.site.costs import costs, total_sentence
+from supernet.study import Study
+
+
+def start_page(study: Study, folder: Path) -> str:
+    """Sections `The study` and `What it cost`; `folder` holds its results."""
+    factors = ", ".join(FACTORS[name].label for name in study.factors()) or "none"
+    facts = {
+        "Study": f"{study.study}: {study.title.rstrip('.')}.",
+        "Images": f"{DATASETS[study.data.name].title}.",
+        "Spaces": f"{listed(study.spaces)}.",
+        "Factors": f"{factors}.",
+        "Super-nets": f"{sum(1 for _ in study.runs())}, one for each space, setting and seed.",
+        "Pool": f"{study.pool.size} architectures a space, which every super-net of the space scores.",
+    }
+    lines = ["The study", "---------", ""]
+    lines += [f":{name}: {_escape(text)}" for name, text in facts.items()]
+    lines += ["", "What it cost", "------------", "", _escape(total_sentence(found := costs(folder))), ""]
+    lines += [f"- {cost.stage}, {cost.device}: {cost.jobs} jobs, {cost.hours:.2f} hours" for cost in found]
+    return "\n".join(lines) + "\n"
+
+
+def _escape(text: str) -> str:
+    """Text without the meanings that reStructuredText gives to `*`, `` ` ``, `|`, `_` and the backslash."""
+    return "".join(f"\\{character}" if character in "\\*`|_" else character for character in text)
