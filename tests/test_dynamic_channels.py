@@ -108,7 +108,7 @@ def test_shuffled_channels_are_others_in_each_pass_and_one_for_good_at_evaluatio
     torch.testing.assert_close(made(images, 3), full[:, chosen])
     torch.testing.assert_close(made(images, 3), made(images, 3))
     made.train()
-    with pytest.raises(ValueError, match="Channels in training without a generator"):
+    with pytest.raises(ValueError, match="Channels without a generator"):
         made(images, 3)
     generator = generator_for(made, torch.device("cpu"))
     assert generator is not None
