@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from supernet import metrics, spaces
+from supernet.compare import COLUMNS, effect_rows
 from supernet.files import write_json, write_table
 from supernet.rng import stream
 from supernet.study import Study
@@ -45,6 +46,7 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
     write_table(folder / "metrics.parquet", table.assign(diverged_at=table["diverged_at"].astype("Int64")))
     write_table(folder / "references.parquet", pd.DataFrame(references))
     write_json(folder / "spaces.json", facts)
+    write_table(folder / "effects.parquet", pd.DataFrame(effect_rows(study, folder), columns=list(COLUMNS)))
     return folder
 
 

@@ -503,6 +503,29 @@ def test_the_file_of_published_numbers_is_valid(root: Path) -> None:
 # Analyses -----------------------------------------------------------------------------------------------
 
 
+def test_effects_are_drawn_as_they_are_computed(mini: Results, figures: Callable[[str], Path]) -> None:
+    stem = figures("effects")
+    drawn = pd.read_csv(stem.with_suffix(".csv"), keep_default_na=False, na_values=[""])
+    expected = mini.effects[mini.effects["metric"] == "s_kdt"]
+    assert drawn["setting"].tolist() == expected["setting"].tolist()
+    np.testing.assert_allclose(drawn["effect"], expected["effect"])
+    caption = stem.with_suffix(".md").read_text(encoding="utf-8")
+    # mini has two seeds for its baselines, so the variance between seeds is known; one run of it diverged.
+    assert "the spread between seeds, pooled over the settings" in caption
+    assert "learning\\_rate=0.1 (no run has a correlation)" in caption
+    assert f"{int((expected['p_holm'] < 0.05).sum())} of {int((expected['left_out'] == '').sum())} do" in caption
+
+
+def test_effects_of_one_seed_say_what_they_do_not_cover(one: Results, lost: Results, tmp_path: Path) -> None:
+    seeds = {one.study.seeds(space, setting) for space in one.study.spaces for setting in one.study.settings(space)}
+    catalogue.make_figure("effects", one, tmp_path / "effects")
+    caption = (tmp_path / "effects.md").read_text(encoding="utf-8")
+    assert ("cover the choice of architectures alone" in caption) == all(len(one) == 1 for one in seeds)
+    # Nothing to show, but a figure that says so.
+    catalogue.make_figure("effects", lost, tmp_path / "lost")
+    assert "Left out: " in (tmp_path / "lost.md").read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """The mini study with loss landscapes and feature statistics."""

@@ -25,6 +25,7 @@ def figure_names(study: Study) -> tuple[str, ...]:
     """Figures of a study: those with a module of their own, less those of what it does not have, then other factors."""
     swept = study.factors()
     absent = {*FACTORS} - {*swept} | ({"landscape"} if study.landscape is None else set())
+    absent |= set() if swept else {"effects"}
     own = tuple(name for name in _modules(list(figures.__path__)) if name not in absent)
     return own + tuple(factor for factor in swept if factor not in own)
 

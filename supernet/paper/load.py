@@ -30,6 +30,18 @@ METRIC_COLUMNS = (
     "n",
     "status",
 )
+EFFECT_COLUMNS = (
+    "space",
+    "setting",
+    "metric",
+    "effect",
+    "low",
+    "high",
+    "p_holm",
+    "smallest",
+    "covers_seeds",
+    "left_out",
+)
 REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
@@ -107,6 +119,11 @@ class Results:
         """Rows of metrics.parquet by (space, metric, bn_mode, split, score), for many look-ups."""
         keys = ["space", "metric", "bn_mode", "split", "score"]
         return {tuple(map(str, key)): rows for key, rows in self.metrics.groupby(keys, sort=False)}
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """effects.parquet: one row per space x setting x metric."""
+        return _table(self.folder / "effects.parquet", EFFECT_COLUMNS)
 
     @cached_property
     def references(self) -> pd.DataFrame:

@@ -32,3 +32,34 @@ rule metrics:
         "program metrics --study-file {params.study:q} --results {params.results:q}"
         " --tables {input.tables:q} --proxies {input.proxies:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"
+
+
+# What each setting changes against the baseline, whose architectures it shares.
+rule effects:
+    input:
+        pools=rules.metrics.input.pools,
+        scores=rules.metrics.input.scores,
+        summaries=rules.metrics.input.summaries,
+        spaces=rules.metrics.output.spaces,
+    output:
+        effects=f"{RESULTS}/effects.parquet",
+    log:
+        f"{LOGS}/effects.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/effects.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    params:
+        config=PLAN.metrics(),
+        study=str(PLAN.study_file),
+        results=lambda wildcards, output: str(Path(output.effects).parent),
+    message:
+        "Effects of all settings of study {STUDY.study}"
+    shell:
+        "program effects --study-file {params.study:q} --results {params.results:q}"
+        " --output {output.effects:q} --log {log:q}"

@@ -41,6 +41,7 @@ TABLE_INPUTS = {
 }
 FIGURE_INPUTS = {
     "batch_norm": MEASURED + FEATURES,
+    "effects": MEASURED + [rules.effects.output.effects],
     "landscape": LANDSCAPES,
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,

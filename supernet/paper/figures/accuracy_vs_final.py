@@ -27,13 +27,15 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
-    """One row per quantity and complete run that has both values."""
+    """One row per quantity and complete run that has both values; runs of other (sub-)spaces have other truths."""
+    own = results.study.main_pool(space).own_space
     finals = {(run.setting, run.seed): run.value for run in run_values(results, space, "final_mean")}
     rows = []
     for metric in _QUANTITIES:
         for run in run_values(results, space, metric):
             final = finals.get((run.setting, run.seed), math.nan)
-            if math.isfinite(run.value) and math.isfinite(final):
+            same = results.study.pool_of(space, run.setting, run.seed).own_space == own
+            if same and math.isfinite(run.value) and math.isfinite(final):
                 start = {"space": space, "setting": run.setting, "seed": run.seed, "metric": metric}
                 rows.append({**start, "value": run.value, "final_mean": final})
     return rows
@@ -94,6 +96,19 @@ def _caption(results: Results) -> str:
         captions.threshold_sentence(results, spaces),
         captions.final_sentence(results, spaces),
         captions.pool_sentence(results, spaces).replace("n, architectures", "Architectures"),
+        _left_out(results),
         captions.diverged_sentence(diverged_runs(results, spaces)),
         captions.missing_sentence(results, spaces),
     )
+
+
+def _left_out(results: Results) -> str:
+    """Settings of sub-spaces, whose ground truth is that of other architectures; empty if there are none."""
+    study = results.study
+    others = [
+        setting
+        for space in results.spaces
+        for setting in study.settings(space)
+        if study.pool_of(space, setting, study.seeds(space, setting)[0]).own_space != study.main_pool(space).own_space
+    ]
+    return f"Left out, for they score architectures of a sub-space: {', '.join(others)}." if others else ""

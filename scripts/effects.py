@@ -1,0 +1,29 @@
+"""The effect of every setting of a study against its space's baseline, with intervals and tests."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from supernet import cli
+from supernet.compare import COLUMNS, effect_rows
+from supernet.files import write_table
+from supernet.study import load_study
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study-file", type=Path, required=True, help="the study")
+    parser.add_argument("--results", type=Path, required=True, help="results of the study: pools, runs, spaces.json")
+    parser.add_argument("--output", type=Path, required=True, help="effects to write (Parquet)")
+    parser.add_argument("--log", type=Path, help="log file")
+    options = parser.parse_args(arguments)
+    with cli.open_log(options.log):
+        rows = list(effect_rows(load_study(options.study_file), options.results))
+        write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
+        print(f"{options.output}: {sum(not row['left_out'] for row in rows)} effects of {len(rows)} settings x metrics")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,162 @@
+"""Which heuristics matter: the effect of every setting on S-KdT against its space's baseline, as a forest plot."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from supernet.effects import LEVEL
+from supernet.factors import FACTORS
+from supernet.paper import captions, style
+from supernet.paper.load import Results
+from supernet.paper.names import SPACE_NAMES, value_name
+from supernet.paper.summary import sweep
+
+METRIC = "s_kdt"
+_ROW = 0.145
+"""Inches of a setting."""
+_REASONS = {
+    "pool": "it scores another pool",
+    "runs": "no run has a correlation",
+    "baseline": "the baseline has no correlation",
+}
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Draw the figure; settings stand once, with a column for each space."""
+    drawn = results.effects[results.effects["metric"] == METRIC]
+    drawn = drawn[drawn["space"].isin(results.spaces)]
+    rows = _rows(results)
+    with style.paper():
+        style.save(_figure(results, drawn, rows), out_stem, drawn, _caption(results, drawn))
+
+
+def _rows(results: Results) -> list[tuple[str, str]]:
+    """(setting, label) of all swept settings, in the order of factors and values; the first of a factor names it."""
+    rows: dict[str, str] = {}
+    for factor in results.study.factors():
+        values = {
+            point.setting: point.value
+            for space in results.spaces
+            if factor in results.study.spaces[space].sweep
+            for point in sweep(results.study, space, factor)
+            if not point.is_baseline
+        }
+        order = list(values) if FACTORS[factor].scale == "category" else sorted(values, key=lambda one: values[one])
+        for position, setting in enumerate(order):
+            value = value_name(values[setting])
+            rows[setting] = f"{FACTORS[factor].label}: {value}" if position == 0 else value
+    return list(rows.items())
+
+
+def _figure(results: Results, drawn: pd.DataFrame, rows: list[tuple[str, str]]) -> Figure:
+    spaces = results.spaces
+    figure = Figure(figsize=(style.PAGE if len(spaces) > 1 else style.COLUMN, 1.1 + _ROW * max(len(rows), 3)))
+    grid = figure.subplots(1, len(spaces), squeeze=False, sharey=True)[0]
+    places = {setting: -float(number) for number, (setting, _) in enumerate(rows)}
+    for axes, space in zip(grid, spaces, strict=True):
+        _panel(axes, drawn[drawn["space"] == space], places, space)
+        style.title(axes, space)
+        axes.set_xlabel("effect on S-KdT")
+    _separate_factors(grid, rows, places)
+    grid[0].set_yticks(list(places.values()), [label for _, label in rows])
+    grid[0].set_ylim(-len(rows) + 0.4, 0.6)
+    figure.legend(handles=_legend(drawn), loc="outside lower center", ncols=3 if len(spaces) > 1 else 1)
+    return figure
+
+
+def _panel(axes: Axes, effects: pd.DataFrame, places: dict[str, float], space: str) -> None:
+    look = style.LOOKS[space]
+    axes.axvline(0, color=style.GREY, lw=0.6, zorder=0)
+    axes.grid(axis="x", color=style.BAND, lw=0.5)
+    axes.tick_params(axis="y", length=0)
+    columns = ["setting", "left_out", "effect", "low", "high", "p_holm", "smallest"]
+    rows: list[Any] = list(effects[columns].itertuples(index=False, name=None))
+    for setting, left_out, effect, low, high, p, smallest in rows:
+        place = places[setting]
+        if left_out:
+            axes.plot(0, place, "x", color=style.GREY, ms=3.5, mew=0.8)
+            continue
+        axes.plot([low, high], [place, place], color=look.color, lw=0.9)
+        axes.plot(effect, place, look.marker, color=look.color, mfc=look.color if p < LEVEL else "white", ms=4, mew=0.8)
+        axes.plot([-smallest, smallest], [place, place], "|", color=style.GREY, ms=5, mew=0.7)
+
+
+def _separate_factors(grid: Any, rows: list[tuple[str, str]], places: dict[str, float]) -> None:
+    """A hairline above the first setting of each factor but the first."""
+    for setting, label in rows[1:]:
+        if ": " in label:
+            for axes in grid:
+                axes.axhline(places[setting] + 0.5, color=style.BAND, lw=0.6, zorder=0)
+
+
+def _legend(drawn: pd.DataFrame) -> list[Line2D]:
+    grey = style.GREY
+    handles = [
+        Line2D([], [], color=grey, marker="o", mfc="white", label="effect, 95 % interval"),
+        Line2D([], [], color=grey, marker="|", ls="none", ms=5, label="smallest effect to be seen"),
+    ]
+    if (drawn["p_holm"] < LEVEL).any():
+        handles.insert(1, Line2D([], [], color=grey, marker="o", label="the same, not by chance"))
+    if (drawn["left_out"] != "").any():
+        handles.append(Line2D([], [], color=grey, marker="x", ls="none", ms=3.5, label="left out"))
+    return handles
+
+
+def _caption(results: Results, drawn: pd.DataFrame) -> str:
+    spaces = results.spaces
+    return captions.caption(
+        "Effect of every setting on S-KdT against the baseline of its space: the difference of means over seeds.",
+        captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
+        _error_sentence(drawn),
+        f"Filled: the effect differs from zero at 5 %, corrected for the number of settings of the space (Holm); "
+        f"{_found(drawn)}.",
+        "Grey ticks: the smallest effect, in either direction, that such a test would find in 80 of 100 studies like "
+        "this one; smaller ones may exist unseen.",
+        _left_out_sentence(drawn),
+        captions.reading_sentence(results),
+        captions.threshold_sentence(results, spaces),
+        captions.pool_sentence(results, spaces),
+        captions.missing_sentence(results, spaces),
+    )
+
+
+def _error_sentence(drawn: pd.DataFrame) -> str:
+    measured = drawn[drawn["left_out"] == ""]
+    unknown = sorted({SPACE_NAMES[space] for space in measured.loc[~measured["covers_seeds"], "space"]})
+    both = (
+        "Intervals cover the choice of architectures, resampled for a setting and the baseline at once, and the spread "
+        "between seeds, pooled over the settings of a space."
+    )
+    if not unknown:
+        return both
+    alone = (
+        "Intervals cover the choice of architectures alone, resampled for a setting and the baseline at once: no "
+        "setting has two seeds, so that another seed may move each effect further than its interval says"
+    )
+    if len(unknown) == measured["space"].nunique():
+        return f"{alone}."
+    return f"{both} In {', '.join(unknown)}: {alone[0].lower()}{alone[1:]}."
+
+
+def _found(drawn: pd.DataFrame) -> str:
+    count = int((drawn["p_holm"] < LEVEL).sum())
+    tested = int((drawn["left_out"] == "").sum())
+    smallest = drawn.loc[drawn["smallest"] > 0, "smallest"]
+    middle = "" if smallest.empty else f"; half of the smallest effects to be seen are above {smallest.median():.2f}"
+    return f"{count} of {tested} do{middle}"
+
+
+def _left_out_sentence(drawn: pd.DataFrame) -> str:
+    left = drawn[drawn["left_out"] != ""]
+    if left.empty:
+        return ""
+    named = "; ".join(
+        f"{', '.join(dict.fromkeys(group['setting']))} ({_REASONS[str(reason)]})"
+        for reason, group in left.groupby("left_out", sort=False)
+    )
+    return f"Left out: {named}."
