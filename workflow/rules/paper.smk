@@ -37,6 +37,7 @@ TABLE_INPUTS = {
     "correlations": MEASURED,
     "factors": [],
     "spaces": MEASURED + SEARCHED,
+    "verdicts": MEASURED + SEARCHED + FEATURES + [rules.effects.output.effects],
     "search": MEASURED + SEARCHED,
 }
 FIGURE_INPUTS = {
