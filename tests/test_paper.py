@@ -602,3 +602,35 @@ def test_batch_norm_figure_without_features_says_so(mini: Results, figures: Call
     stem = figures("batch_norm")
     assert "asks for no statistics of features" in stem.with_suffix(".md").read_text(encoding="utf-8")
     assert set(pd.read_csv(stem.with_suffix(".csv"))["kind"]) == {"mean"}
+
+
+# Tables of several factors ------------------------------------------------------------------------------
+
+
+def test_group_table_holds_the_baseline_once_and_each_other_value(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    sweep = "sweep: {batch_size: [32, 64], channels: [4, 8]}"
+    path.write_text(ONE_SPACE.replace("sweep: {epochs: [2, 4], weight_decay: [0.0, 0.003]}", sweep), encoding="utf-8")
+    study = load_study(path)
+    results = Results(study, fake_results.write_results(study, tmp_path / "results", diverged=frozenset()))
+    catalogue.make_table("low_fidelity", results, tmp_path / "t")
+    drawn = pd.read_csv(tmp_path / "t.csv").query("metric == 's_kdt'").set_index("setting")
+    settings = {setting for _, setting, _ in study.runs()}
+    assert set(drawn.index) == settings
+    assert len(drawn) == len(settings)
+    for setting, row in drawn.iterrows():
+        assert row["mean"] == pytest.approx(raw(results, "nasbench201", str(setting), "s_kdt")["estimate"].mean())
+    text = (tmp_path / "t.md").read_text(encoding="utf-8")
+    assert "Not swept in study one" in text
+    assert text.count("| Baseline |") == 1
+
+
+@pytest.mark.parametrize("name", ["low_fidelity", "implementation"])
+def test_group_table_of_a_study_without_its_factors_has_baselines_and_says_so(
+    name: str, mini: Results, tmp_path: Path
+) -> None:
+    catalogue.make_table(name, mini, tmp_path / name)
+    drawn = pd.read_csv(tmp_path / f"{name}.csv")
+    assert set(drawn["setting"]) == {"baseline"}
+    assert set(drawn["space"]) == set(LOOKS)
+    assert "Not swept in study mini" in (tmp_path / f"{name}.md").read_text(encoding="utf-8")

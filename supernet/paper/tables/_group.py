@@ -1,0 +1,115 @@
+"""Several factors in one table: for each space its baseline, then every other value that is swept."""
+
+from pathlib import Path
+from typing import Any
+
+from supernet.factors import FACTORS
+from supernet.paper import captions
+from supernet.paper.load import Results
+from supernet.paper.names import SPACE_NAMES, value_name
+from supernet.paper.render import Table, write
+from supernet.paper.summary import Point, diverged_runs, frame, point_pool, summary, summary_row, sweep
+from supernet.paper.tables._cells import runs_cell, summary_cell
+from supernet.paper.tables.factor import METRICS
+
+_HEADERS = ("Accuracy (%)", "KdT", "S-KdT", "P>R", "Final perf. (%)")
+
+
+def make(results: Results, opening: str, factors: tuple[str, ...], out_stem: Path) -> None:
+    """Write the table of these factors, `opening` being the first sentence of its caption.
+
+    A space that sweeps none of them has the row of its baseline alone.
+    """
+    text: list[dict[str, str]] = []
+    numbers: list[dict[str, Any]] = []
+    for space in results.spaces:
+        for factor, point in _rows(results, space, factors):
+            text.append(_text(results, space, factor, point) if factor else _baseline(results, space, factors))
+            numbers += _numbers(results, space, factor, point)
+    table = Table(
+        frame(text),
+        frame(numbers),
+        _caption(results, opening, factors),
+        notes=(_unswept_sentence(results, factors), captions.missing_sentence(results, results.spaces)),
+        group="Space",
+        left=frozenset({"Factor", "Value"}),
+    )
+    write(table, out_stem)
+
+
+def _rows(results: Results, space: str, factors: tuple[str, ...]) -> list[tuple[str, Point]]:
+    """The baseline, under the name of no factor, and the other points of each factor."""
+    rows = [("", Point("", "baseline"))]
+    for factor in factors:
+        if factor in results.study.spaces[space].sweep:
+            rows += [(factor, point) for point in sweep(results.study, space, factor) if not point.is_baseline]
+    return rows
+
+
+def _baseline(results: Results, space: str, factors: tuple[str, ...]) -> dict[str, str]:
+    """The row of the baseline: its values of the factors that the space has, a line each."""
+    baseline = results.study.spaces[space].baseline
+    own = [name for name in factors if space in FACTORS[name].spaces]
+    values = (f"{FACTORS[name].label.lower()} {value_name(getattr(baseline, name))}" for name in own)
+    return _text(results, space, "", Point("", "baseline")) | {"Value": "\n".join(values)}
+
+
+def _text(results: Results, space: str, factor: str, point: Point) -> dict[str, str]:
+    found = {metric: summary(results, space, point.setting, metric) for metric in METRICS}
+    cells = {header: summary_cell(found[metric], metric) for header, metric in zip(_HEADERS, METRICS, strict=True)}
+    return {
+        "Space": SPACE_NAMES[space],
+        "Factor": FACTORS[factor].label if factor else "Baseline",
+        "Value": value_name(point.value) + f" {captions.OWN_POOL}" * _own_pool(results, space, point),
+        **cells,
+        # KdT is the first to be undefined: an undefined accuracy means a diverged run.
+        "Runs": runs_cell(found["kdt"]),
+    }
+
+
+def _own_pool(results: Results, space: str, point: Point) -> bool:
+    """Whether a setting is of a sub-space, and so scored on a pool of its own; the first seed tells."""
+    return point_pool(results.study, space, point).own_space != results.study.main_pool(space).own_space
+
+
+def _numbers(results: Results, space: str, factor: str, point: Point) -> list[dict[str, Any]]:
+    start = {"space": space, "factor": factor, "setting": point.setting, "value": str(point.value)}
+    return [
+        {**start, "metric": metric, **summary_row(summary(results, space, point.setting, metric))} for metric in METRICS
+    ]
+
+
+def _unswept_sentence(results: Results, factors: tuple[str, ...]) -> str:
+    """Which of the factors a measured space has and does not sweep; empty if all sweep all."""
+    missing = [
+        f"{FACTORS[factor].label} ({', '.join(SPACE_NAMES[space] for space in spaces)})"
+        for factor in factors
+        if (spaces := [space for space in _having(results, factor) if factor not in results.study.spaces[space].sweep])
+    ]
+    return f"Not swept in study {results.study.study}: {'; '.join(missing)}." if missing else ""
+
+
+def _having(results: Results, factor: str) -> list[str]:
+    return [space for space in results.spaces if space in FACTORS[factor].spaces]
+
+
+def _caption(results: Results, opening: str, factors: tuple[str, ...]) -> str:
+    spaces = results.spaces
+    rows = [(space, point) for space in spaces for _, point in _rows(results, space, factors)]
+    own = any(_own_pool(results, space, point) for space, point in rows)
+    return captions.caption(
+        opening,
+        "Each row changes one factor of the baseline.",
+        captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
+        "Mean ± standard deviation over runs (seeds); in brackets the interval.",
+        captions.INTERVAL,
+        captions.reading_sentence(results),
+        "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
+        captions.threshold_sentence(results, spaces),
+        captions.surpass_sentence(results, spaces),
+        captions.final_sentence(results, spaces),
+        captions.pool_sentence(results, spaces),
+        f"{captions.OWN_POOL}: a sub-space with a pool of its own, not to be compared with the others." if own else "",
+        captions.diverged_sentence(diverged_runs(results, spaces, frozenset(point.setting for _, point in rows))),
+    )

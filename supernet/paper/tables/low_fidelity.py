@@ -1,0 +1,14 @@
+"""Low fidelity: what makes a super-net cheaper than the networks that it ranks, factor by factor."""
+
+from pathlib import Path
+
+from supernet.paper.load import Results
+from supernet.paper.tables import _group
+
+FACTORS_SHOWN = ("layers", "train_portion", "batch_size", "channels")
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Write the table of the four low-fidelity factors together."""
+    opening = "Low fidelity: layers, training portion, batch size and channels of the super-net, together."
+    _group.make(results, opening, FACTORS_SHOWN, out_stem)
