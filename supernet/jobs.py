@@ -6,6 +6,9 @@ from supernet.model import Model
 from supernet.setting import Count, Layers
 from supernet.study import Data, Protocol, Proxies, Run, Scoring, Search, Seed, SpaceName, Study, Truth
 
+METRICS_SECTIONS = frozenset({"study", "seed", "pool", "metrics"})
+"""Sections of a study that metrics depend on, scores and ground truth apart."""
+
 
 class TruthJob(Model):
     """All that the stand-alone trainings of a space depend on, the architecture and the seed apart."""
