@@ -19,6 +19,7 @@ include: "workflow/rules/proxies.smk"
 include: "workflow/rules/supernets.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/audit.smk"
 
 
 rule all:

@@ -50,13 +50,14 @@ class Closure:
         while todo:
             name, path = todo.pop()
             if name not in found:
-                found[name] = self._source(name, path)
+                found[name] = self.source(name, path)
                 todo += [(module, self._root / module) for module in self._modules(found[name].imports)]
         self._save()
         return dict(sorted(found.items()))
 
-    def _source(self, name: str, path: Path) -> Source:
-        """Hashes and imports of one file."""
+    def source(self, name: str, path: Path | None = None) -> Source:
+        """Hashes and imports of one file, by its path in the checkout; SyntaxError if it is no Python."""
+        path = self._root / name if path is None else path
         status = path.stat()
         signature = [status.st_size, status.st_mtime_ns, status.st_ino]
         entry = self._known.get(name)

@@ -40,6 +40,9 @@ ENVIRONMENT = (
 )
 """Environment variables that a record may have. No other is ever written: it might be a secret."""
 
+UNRECORDED = frozenset({"supernet/closure.py", "supernet/provenance.py"})
+"""Modules that record and change no result: an edit of them makes nothing stale."""
+
 _Path = TypeVar("_Path", Path, str)
 
 
@@ -126,7 +129,7 @@ class Recorder:
         files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
         for name, source in self._closure.files(files).items():
             self._sources.setdefault(name, source)
-        return dict(sorted(self._sources.items()))
+        return {name: self._sources[name] for name in sorted(self._sources) if name not in UNRECORDED}
 
     @cached_property
     def _lock(self) -> str | None:
