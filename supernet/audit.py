@@ -20,7 +20,7 @@ from typing import Any
 from supernet.closure import ROOT, Closure
 from supernet.hashcache import HashCache
 from supernet.provenance import FORMAT, LOCK, digest, record_path
-from supernet.sources import Sources, load_sources
+from supernet.sources import File, load_sources
 
 SHOWN = 4
 """Changed settings that one finding names; the others are counted."""
@@ -117,9 +117,9 @@ class Audit:
         algorithm = pinned["algorithm"]
         if self._hashes.digest(name, algorithm) != pinned["digest"]:
             yield Finding(State.BROKEN, f"download {name} does not have the {algorithm} by which it was known")
-        file = self._sources.files.get(pinned["name"])
+        file = self._sources.get(pinned["path"])
         if file is None:
-            yield Finding(State.STALE, f"download {name}: the sources do not list {pinned['name']} any more")
+            yield Finding(State.STALE, f"download {name}: the sources do not list {pinned['path']} any more")
         elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
             yield Finding(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
 
@@ -158,8 +158,9 @@ class Audit:
         return self._hashes.digest(str(lock)) if lock.exists() else None
 
     @cached_property
-    def _sources(self) -> Sources:
-        return load_sources(self._root / "workflow" / "sources.yaml")
+    def _sources(self) -> dict[str, File]:
+        sources = load_sources(self._root / "workflow" / "sources.yaml")
+        return {file.path: file for file in sources.files.values()}
 
     def _other(self, name: str, version: str) -> str:
         """How the package differs from the one that is installed here; empty if it does not, or is not here."""

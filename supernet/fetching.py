@@ -45,6 +45,6 @@ def table(name: str, options: argparse.Namespace) -> FetchedForm:
 def _noted(form: FetchedForm) -> FetchedForm:
     """The same; its files are noted in the records of what is made from them, with the hashes they were known by."""
     for one in form.files:
-        pinned = {"name": one.file.name, "algorithm": one.algorithm, "digest": one.digest}
+        pinned = {"path": one.file.path, "algorithm": one.algorithm, "digest": one.digest}
         reading(one.path, "download", pinned)
     return form

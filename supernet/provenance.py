@@ -127,6 +127,7 @@ class Recorder:
         """The program's files, and those of modules that it has loaded by a name that only it knew."""
         loaded = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
         files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
+        files = [file for file in files if file.is_relative_to(self._root)]
         for name, source in self._closure.files(files).items():
             self._sources.setdefault(name, source)
         return {name: self._sources[name] for name in sorted(self._sources) if name not in UNRECORDED}
@@ -158,7 +159,7 @@ def reading(path: _Path, kind: str = "result", pinned: Mapping[str, str] | None 
     """Note that the file at `path` is read, and give the path back.
 
     `kind` is `result` (it has a record of its own), `source` (a file of the checkout) or `download`; a download is
-    `pinned`: its name in the sources, the algorithm and value of the hash by which it was known.
+    `pinned`: its `path` in the sources, the `algorithm` and `digest` by which it was known.
     """
     if (recorder := _RECORDER.get()) is not None:
         recorder.read(path, kind, pinned)
