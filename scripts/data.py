@@ -15,6 +15,7 @@ from supernet import cifar10, cli, fetching
 from supernet.cifar10 import Bytes, Labels
 from supernet.datasets import DATASETS
 from supernet.files import publish
+from supernet.provenance import uses
 
 
 def digits() -> tuple[Bytes, Labels]:
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with cli.open_log(options.log):
+        uses({"dataset": options.name})
         pixels, labels = read(options)
         metadata = {"official_test": str(DATASETS[options.name].official_test)}
         with publish(options.output) as temporary:

@@ -9,6 +9,8 @@ import pandas as pd
 from supernet import cli
 from supernet.compare import COLUMNS, effect_rows
 from supernet.files import write_table
+from supernet.jobs import METRICS_SECTIONS
+from supernet.provenance import uses
 from supernet.study import load_study
 
 
@@ -20,7 +22,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with cli.open_log(options.log):
-        rows = list(effect_rows(load_study(options.study_file), options.results))
+        study = load_study(options.study_file)
+        uses(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
+        rows = list(effect_rows(study, options.results))
         write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
         print(f"{options.output}: {sum(not row['left_out'] for row in rows)} effects of {len(rows)} settings x metrics")
 

@@ -32,6 +32,7 @@ from supernet.jobs import FeaturesJob  # noqa: E402
 from supernet.landmarks import read_landmarks  # noqa: E402
 from supernet.pools import best_of  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
+from supernet.provenance import reading  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.spaces.base import Space  # noqa: E402
 from supernet.study import Run  # noqa: E402
@@ -68,7 +69,7 @@ def work(options: argparse.Namespace) -> None:
         else:
             rows += standalone_end(job, network, arch, splits)
         for run, weights, summary in trained_runs(job, options):
-            if read_json(summary)["status"] == "diverged":
+            if read_json(reading(summary))["status"] == "diverged":
                 print(f"{options.task}: {weights.parent} diverged: nothing of its end")
             else:
                 rows += supernet_end(job, run, load_supernet(run, space, splits, weights), space, arch, splits)

@@ -25,6 +25,7 @@ from supernet.files import read_json, write_table  # noqa: E402
 from supernet.jobs import LandscapeJob  # noqa: E402
 from supernet.pools import best_of  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
+from supernet.provenance import reading  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.spaces.base import Space  # noqa: E402
 
@@ -56,7 +57,7 @@ def work(options: argparse.Namespace) -> None:
     if diverged:
         print(f"{options.task}: the stand-alone training diverged: no surface of it")
     surfaces = [] if diverged else standalone_surfaces(job, network, arch, splits)
-    if read_json(options.summary)["status"] == "diverged":
+    if read_json(reading(options.summary))["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: no surfaces of it")
     else:
         supernet = load_supernet(job.run, space, splits, options.weights)

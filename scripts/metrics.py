@@ -11,8 +11,10 @@ import pandas as pd
 
 from supernet import cli, spaces
 from supernet.files import write_json, write_table
-from supernet.measure import PoolTruth, measure_run, population_of
+from supernet.jobs import METRICS_SECTIONS
+from supernet.measure import PoolTruth, measure_run, population_of, run_folder
 from supernet.poolname import PoolName
+from supernet.provenance import reading, uses
 from supernet.published.table import PublishedTable
 from supernet.splitting import Sizes, file_sizes
 from supernet.study import Study, load_study
@@ -35,14 +37,19 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     study = load_study(options.study_file)
+    uses(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
     sizes = file_sizes(options.data, study.data)
     tables = [PublishedTable.load(path, ["encoding", "test_acc", "uniform"]) for path in options.tables]
     published = {table.about.space: table for table in tables}
-    proxies = {path.stem: pd.read_parquet(path) for path in options.proxies}
+    proxies = {path.stem: pd.read_parquet(reading(path)) for path in options.proxies}
     truths = {
         str(name): pool_truth(study, name, options.results, sizes, published, proxies.get(str(name)))
         for name in study.pools()
     }
+    for run in study.runs():
+        # Worker processes read these; what they find is written here.
+        for file in ("run.json", "scores.parquet"):
+            reading(run_folder(options.results, *run) / file)
     measure = partial(measure_one, study, truths, options.results)
     with ProcessPoolExecutor(options.threads) as pool:
         rows = [row for part in pool.map(measure, study.runs()) for row in part]
@@ -63,7 +70,7 @@ def pool_truth(
     proxies: pd.DataFrame | None,
 ) -> PoolTruth:
     """A pool with its ground truth, and the published population of its space or sub-space, if there is one."""
-    pool, table = pd.read_parquet(results / "pools" / f"{name}.parquet"), published.get(name.space)
+    pool, table = pd.read_parquet(reading(results / "pools" / f"{name}.parquet")), published.get(name.space)
     population = None if table is None else population_of(table, spaces.load(name.own_space))
     return PoolTruth(study, name, pool, sizes, population, proxies)
 

@@ -13,6 +13,7 @@ from supernet import cli, spaces
 from supernet.errors import UserError
 from supernet.files import write_table
 from supernet.pools import draw_pool, draw_published, stratified
+from supernet.provenance import reading, uses
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 
@@ -33,10 +34,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
+    uses({name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")})
     space = spaces.load(options.space)
     seed = () if options.run_seed is None else (options.run_seed,)
     rng = stream(options.study_seed, "landmarks" if options.landmarks else "pool", space.name, *seed)
-    exclude = frozenset(arch_id for path in options.exclude for arch_id in pd.read_parquet(path)["arch_id"])
+    exclude = frozenset(arch_id for path in options.exclude for arch_id in pd.read_parquet(reading(path))["arch_id"])
     if options.table is None:
         if options.law == "stratified":
             raise UserError("--law stratified: needs the accuracies of a published table: give --table")

@@ -9,6 +9,7 @@ import pandas as pd
 from supernet import cli, spaces
 from supernet.files import write_table
 from supernet.pools import with_published, with_truth
+from supernet.provenance import reading, uses
 from supernet.published.table import PublishedTable
 
 
@@ -24,12 +25,13 @@ def main(arguments: Sequence[str]) -> None:
     if bool(options.trainings) == bool(options.table):
         parser.error("expected either --trainings or --table")
     with cli.open_log(options.log):
-        pool = pd.read_parquet(options.pool)
+        uses({"space": options.space})
+        pool = pd.read_parquet(reading(options.pool))
         if options.table:
             table = with_published(pool, PublishedTable.load(options.table), spaces.load(options.space))
             source = f"ground truth of {options.table}"
         else:
-            results = pd.concat([pd.read_parquet(path) for path in options.trainings], ignore_index=True)
+            results = pd.concat([pd.read_parquet(reading(path)) for path in options.trainings], ignore_index=True)
             table = with_truth(pool, results)
             source = f"{int(results['accuracy'].isna().sum())} diverged"
         write_table(options.output, table)

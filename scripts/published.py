@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet import cli, fetching
+from supernet.provenance import uses
 from supernet.published.convert import convert
 from supernet.published.schema import write
 from supernet.sources import load_sources
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with cli.open_log(options.log):
+        uses({"table": options.table})
         fetched = fetching.table(options.table, options)
         rows, about = convert(options.table, load_sources(options.sources).table(options.table), fetched)
         write(options.output, rows, about)

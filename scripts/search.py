@@ -24,6 +24,7 @@ from supernet.jobs import SearchJob  # noqa: E402
 from supernet.metrics import truth_rank  # noqa: E402
 from supernet.pools import cost_columns, published_draw, uniform_rows  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
+from supernet.provenance import reading  # noqa: E402
 from supernet.published.table import PublishedTable  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
@@ -59,7 +60,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, SearchJob)
     now = session.open_session(options, STARTED)
-    if read_json(options.summary)["status"] == "diverged":
+    if read_json(reading(options.summary))["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: nothing to search with")
         write(options, now, [], 0)
         return
@@ -84,7 +85,7 @@ def work(options: argparse.Namespace) -> None:
     best = ranked[: job.search.retrain]
     with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
         if table is None:
-            truths = pd.read_parquet(options.pool)["truth"].dropna().to_numpy()
+            truths = pd.read_parquet(reading(options.pool))["truth"].dropna().to_numpy()
             results = list(trainings(job, space, best, splits, evaluator, progress))
         else:
             truths = table.test_acc[uniform_rows(table, space)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from supernet.cli import open_log, run
 from supernet.paper import catalogue
 from supernet.paper.load import Results
+from supernet.provenance import uses
 from supernet.study import load_study
 
 
@@ -28,7 +29,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout")
     options = parser.parse_args(arguments)
     with open_log(options.log):
-        results = Results(load_study(options.study_file), options.results, options.published)
+        study = load_study(options.study_file)
+        uses({"table": options.name, "study": study.model_dump(mode="json")})
+        results = Results(study, options.results, options.published)
         catalogue.make_table(options.name, results, options.output_stem)
 
 

@@ -14,8 +14,11 @@ from supernet.files import write_table  # noqa: E402
 from supernet.jobs import TruthJob  # noqa: E402
 from supernet.pools import trainings  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
+from supernet.provenance import reading, uses  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.truth import TruthLog, train_standalone  # noqa: E402
+
+COUNTS = ("seeds", "repeated", "shard", "shards")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -33,10 +36,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, TruthJob)
+    uses({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
     now = session.open_session(options, STARTED)
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
-    every = trainings(pd.read_parquet(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
+    every = trainings(
+        pd.read_parquet(reading(options.pool)), options.seeds, options.repeated, job.study_seed, job.space
+    )
     todo = every.iloc[options.shard :: options.shards]
     log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"

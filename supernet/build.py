@@ -14,6 +14,7 @@ from supernet.jobs import ProxiesJob, TruthJob
 from supernet.landmarks import Landmark, Ranking
 from supernet.nn.fewshot import FewShot, Split
 from supernet.paths import epoch_paths, passes_per_step
+from supernet.provenance import reading
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
 from supernet.study import Protocol, Run
@@ -47,7 +48,7 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
     """The trained super-net of a run from its weights file; raises UserError if the file fits another network."""
     network = build_supernet(run, space, splits)
     try:
-        network.load_state_dict(load_file(weights))
+        network.load_state_dict(load_file(reading(weights)))
     except RuntimeError as error:
         raise UserError(f"{weights}: not the weights of this run: {error}") from error
     return network

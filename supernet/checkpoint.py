@@ -30,7 +30,7 @@ class Checkpoint:
     def save(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
         """Replace the file; a reader never sees a part of it."""
         text = json.dumps({"fingerprint": self.fingerprint, "note": note})
-        with publish(self.path) as temporary:
+        with publish(self.path, record=False) as temporary:
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, {"state": text})
         self._last = time.monotonic()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from supernet.errors import UserError
+from supernet.provenance import Recorder, recording
 
 USER_ERROR = 2
 """Exit code of a UserError: the same as argparse's for a wrong argument."""
@@ -21,10 +22,12 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     """Run a program on the command line's arguments and exit: 0, 2 after a UserError, 130 after Ctrl-C.
 
     A UserError is the user's to correct: its message goes to stderr as `error: …`, without a traceback. Any
-    other exception is ours: it keeps its traceback and Python's exit code 1.
+    other exception is ours: it keeps its traceback and Python's exit code 1. What the program reads and writes is
+    recorded (`supernet.provenance`).
     """
     try:
-        main(sys.argv[1:])
+        with recording(Recorder(Path(sys.argv[0]))):
+            main(sys.argv[1:])
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(USER_ERROR)

@@ -12,6 +12,7 @@ import pandas as pd
 from supernet.effects import METRICS, effects
 from supernet.files import read_json
 from supernet.measure import run_folder
+from supernet.provenance import reading
 from supernet.rng import stream
 from supernet.study import Study
 
@@ -38,13 +39,13 @@ COLUMNS = {
 
 def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """Rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and outcomes of runs."""
-    thresholds = {name: facts["threshold"] for name, facts in read_json(results / "spaces.json").items()}
+    thresholds = {name: facts["threshold"] for name, facts in read_json(reading(results / "spaces.json")).items()}
     for space in study.spaces:
         yield from _of_space(study, results, space, thresholds[str(study.main_pool(space))])
 
 
 def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iterator[dict[str, Any]]:
-    pool = pd.read_parquet(results / "pools" / f"{study.main_pool(space)}.parquet")
+    pool = pd.read_parquet(reading(results / "pools" / f"{study.main_pool(space)}.parquet"))
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
     reasons: dict[str, str] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}
@@ -78,9 +79,9 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
 
 def _scores(study: Study, folder: Path, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
     """Accuracies (n,) of a run in the main reading; None if it diverged."""
-    if read_json(folder / "run.json")["status"] != "complete":
+    if read_json(reading(folder / "run.json"))["status"] != "complete":
         return None
-    table = pd.read_parquet(folder / "scores.parquet")
+    table = pd.read_parquet(reading(folder / "scores.parquet"))
     mode = study.scoring.bn_modes[0] if "batch" not in study.scoring.bn_modes else "batch"
     rows = table[(table["bn_mode"] == mode) & (table["split"] == study.scoring.ranked_on)]
     accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from supernet.errors import UserError
+from supernet.provenance import reading
 from supernet.rng import stream
 from supernet.splitting import official_test, part_sizes
 from supernet.study import Data
@@ -72,7 +73,7 @@ class Splits:
 
 def load(path: Path) -> Images:
     """Images and labels of a safetensors file that `scripts/data.py` wrote."""
-    with safe_open(path, "pt") as file:
+    with safe_open(reading(path), "pt") as file:
         return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from supernet.download import FetchedForm, fetch_first
+from supernet.provenance import reading
 from supernet.sources import load_sources
 
 
@@ -31,11 +32,19 @@ def dataset(name: str, options: argparse.Namespace) -> FetchedForm:
     """The files of an image data set."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.dataset(name))
-    return fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print)
+    return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print))
 
 
 def table(name: str, options: argparse.Namespace) -> FetchedForm:
     """The files of a published table."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.table(name))
-    return fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print)
+    return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print))
+
+
+def _noted(form: FetchedForm) -> FetchedForm:
+    """The same; its files are noted in the records of what is made from them, with the hashes they were known by."""
+    for one in form.files:
+        pinned = {"path": one.file.path, "algorithm": one.algorithm, "digest": one.digest}
+        reading(one.path, "download", pinned)
+    return form

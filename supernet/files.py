@@ -11,12 +11,15 @@ from typing import Any
 
 import pandas as pd
 
+from supernet import provenance
+
 
 @contextlib.contextmanager
-def publish(path: Path | str) -> Iterator[Path]:
+def publish(path: Path | str, *, record: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on error delete it.
 
-    A reader sees the old file or the new one, never a part of it, even if the process is killed.
+    A reader sees the old file or the new one, never a part of it, even if the process is killed. In a program
+    (`supernet.cli.run`) a result's record is put beside it, just before it: `record` is False for what is no result.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,21 +31,24 @@ def publish(path: Path | str) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
+        text = provenance.record_text(path, temporary) if record else None
+        if text is not None:
+            write_text(provenance.record_path(path), text, record=False)
         temporary.replace(path)
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path | str, text: str) -> None:
-    """Write a text file atomically (UTF-8)."""
-    with publish(path) as temporary:
+def write_text(path: Path | str, text: str, *, record: bool = True) -> None:
+    """Write a text file atomically (UTF-8); `record` as for `publish`."""
+    with publish(path, record=record) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path | str, value: Any) -> None:
-    """Write sorted, indented JSON atomically; NaN is refused, because JSON has none."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+def write_json(path: Path | str, value: Any, *, record: bool = True) -> None:
+    """Write sorted, indented JSON atomically; NaN is refused, because JSON has none. `record` as for `publish`."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", record=record)
 
 
 def read_json(path: Path | str) -> Any:

@@ -19,6 +19,9 @@ from supernet.study import (
     Truth,
 )
 
+METRICS_SECTIONS = frozenset({"study", "seed", "pool", "metrics"})
+"""Sections of a study that metrics depend on, scores and ground truth apart."""
+
 
 class TruthJob(Model):
     """All that the stand-alone trainings of a space depend on, the architecture and the seed apart."""

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from supernet.errors import UserError
+from supernet.provenance import reading
 from supernet.rng import stream
 from supernet.spaces.base import Space
 
@@ -55,7 +56,7 @@ class Ranking:
 
 def read_landmarks(path: Path, space: Space[Any]) -> list[Landmark]:
     """The landmarks of a pool file with ground truth, in its order; UserError without the columns."""
-    table = pd.read_parquet(path)
+    table = pd.read_parquet(reading(path))
     missing = [name for name in ("arch_id", "encoding", "truth") if name not in table]
     if missing:
         raise UserError(f"{path}: found no column {', '.join(missing)}; expected a pool with ground truth")

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from supernet.errors import UserError
 from supernet.estimate import GPU_TFLOPS, estimate, report
-from supernet.jobs import features_job, landscape_job, proxies_job, search_job, truth_job
+from supernet.jobs import METRICS_SECTIONS, features_job, landscape_job, proxies_job, search_job, truth_job
 from supernet.model import Model
 from supernet.poolname import PoolName
 from supernet.sources import File, load_sources
@@ -104,10 +104,14 @@ class Plan:
         return None if name is None else str(name)
 
     def trainings(self, pool: str) -> str:
-        """Arguments of scripts/truth.py: how often architectures of a pool are trained. Landmarks are, once."""
-        config = self.study.pool
-        seeds, repeated = (1, 0) if self.pools[pool].landmarks else (config.seeds, config.repeated)
+        """Arguments of scripts/truth.py: how often architectures of a pool are trained."""
+        seeds, repeated = self.training_counts(pool)
         return f"--seeds {seeds} --repeated {repeated}"
+
+    def training_counts(self, pool: str) -> tuple[int, int]:
+        """Trainings of a repeated architecture of a pool, and how many are repeated. Landmarks are trained once."""
+        config = self.study.pool
+        return (1, 0) if self.pools[pool].landmarks else (config.seeds, config.repeated)
 
     def others(self, pool: str) -> list[str]:
         """Names of the pools whose architectures this one must not have: landmarks are never scored."""
@@ -118,13 +122,25 @@ class Plan:
 
     def pool_arguments(self, pool: str) -> str:
         """Arguments of scripts/pool.py that say which pool it is."""
+        choice = self.pool_choice(pool)
+        arguments = ["--space", choice["space"], "--size", str(choice["size"]), "--law", choice["law"]]
+        arguments += ["--study-seed", str(choice["study_seed"])]
+        arguments += ["--landmarks"] * choice["landmarks"]
+        arguments += [] if choice["run_seed"] is None else ["--run-seed", str(choice["run_seed"])]
+        return " ".join(arguments)
+
+    def pool_choice(self, pool: str) -> dict[str, Any]:
+        """What says which pool it is, by the names of the arguments of scripts/pool.py."""
         name, config = self.pools[pool], self.study.pool
         size, law = (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size, config.law)
-        arguments = ["--space", name.own_space, "--size", str(size), "--law", law]
-        arguments += ["--study-seed", str(self.study.seed)]
-        arguments += ["--landmarks"] * name.landmarks
-        arguments += [] if name.run_seed is None else ["--run-seed", str(name.run_seed)]
-        return " ".join(arguments)
+        return {
+            "space": name.own_space,
+            "size": size,
+            "law": law,
+            "study_seed": self.study.seed,
+            "landmarks": name.landmarks,
+            "run_seed": name.run_seed,
+        }
 
     def run(self, space: str, setting: str, seed: str) -> str:
         """JSON of all that a run depends on: its change, and no other, trains it again."""
@@ -169,7 +185,7 @@ class Plan:
 
     def metrics(self) -> str:
         """JSON of the part of the study that the metrics depend on besides scores and ground truth."""
-        return self.study.model_dump_json(include={"study", "seed", "pool", "metrics"})
+        return self.study.model_dump_json(include=set(METRICS_SECTIONS))
 
     def estimate(self) -> str:
         """Lines about what the super-nets of the study cost, for a dry run."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from supernet.errors import UserError
+from supernet.provenance import reading
 from supernet.published.schema import RUNS
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
@@ -112,7 +113,7 @@ def cost_columns(space: Space[Any], arch: Any, size: NetworkSize | None = None, 
 
 def read_pool(path: Path, space: Space[Arch]) -> list[tuple[str, Arch]]:
     """(arch_id, architecture) of each row of a pool file, in its order."""
-    pool = pd.read_parquet(path)
+    pool = pd.read_parquet(reading(path))
     return [(str(row.arch_id), space.parse(row.encoding)) for row in pool.itertuples()]
 
 
@@ -167,7 +168,7 @@ def best_of(path: Path, space: Space[Arch]) -> Arch:
 
     UserError if none has one: all trainings diverged.
     """
-    pool = pd.read_parquet(path).sort_values("arch_id", ignore_index=True)
+    pool = pd.read_parquet(reading(path)).sort_values("arch_id", ignore_index=True)
     if pool["truth"].isna().all():
         raise UserError(f"{path}: no architecture has a ground truth: all trainings diverged; change `truth`")
     return space.parse(pool["encoding"].iloc[int(pool["truth"].argmax())])

@@ -18,6 +18,7 @@ from supernet.device import configure, fingerprint
 from supernet.errors import UserError
 from supernet.files import read_json, write_json
 from supernet.model import Model
+from supernet.provenance import uses
 from supernet.study import Data
 
 _Model = TypeVar("_Model", bound=Model)
@@ -35,13 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(text: str, model: type[_Model]) -> _Model:
-    """Validate the value of --config."""
+    """Validate the value of --config, and note it in the record of results."""
     if text.startswith("@"):
         text = json.dumps(read_json(text[1:]))
     try:
-        return model.model_validate_json(text)
+        config = model.model_validate_json(text)
     except ValidationError as error:
         raise UserError(f"--config: not a {model.__name__}: {error}") from None
+    uses(config.model_dump(mode="json"))
+    return config
 
 
 @dataclass

@@ -6,6 +6,7 @@ from typing import Any
 
 from safetensors import safe_open
 
+from supernet.provenance import reading
 from supernet.study import Data
 
 
@@ -27,7 +28,7 @@ def part_sizes(images: int, official_test: int, config: Data) -> Sizes:
 
 def file_sizes(path: Path, config: Data) -> Sizes:
     """The same for a file of scripts/data.py, of which only the header is read."""
-    with safe_open(path, "numpy") as file:
+    with safe_open(reading(path), "numpy") as file:
         return part_sizes(file.get_slice("labels").get_shape()[0], official_test(file), config)
 
 

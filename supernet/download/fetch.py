@@ -183,7 +183,7 @@ class _Fetcher:
         size, limit = source.stat().st_size, trust.file.limit
         if size > limit:
             raise UserError(f"{source}: found {size} bytes, expected at most {limit}; not the file of the sources")
-        with publish(self._path(trust.file)) as temporary:
+        with publish(self._path(trust.file), record=False) as temporary:
             shutil.copyfile(source, temporary)
             identity = self._checked(trust, temporary, str(source))
         return self._settled(trust.file, identity, str(source))
@@ -220,7 +220,7 @@ class _Fetcher:
         except WrongHashError:
             transfer.discard()
             raise
-        with publish(path) as temporary:
+        with publish(path, record=False) as temporary:
             part.replace(temporary)
         transfer.discard()
         return self._settled(file, identity, url)
@@ -236,7 +236,7 @@ class _Fetcher:
         return identity
 
     def _settled(self, file: File, identity: Identity, origin: str) -> Fetched:
-        write_json(self._origin_file(file), {"origin": origin, identity.algorithm: identity.digest})
+        write_json(self._origin_file(file), {"origin": origin, identity.algorithm: identity.digest}, record=False)
         self.report(f"{self._path(file)}: from {origin}, {identity.algorithm} {identity.digest}")
         return self._fetched(file, identity, origin)
 

@@ -154,7 +154,7 @@ class Transfer:
         entity = response.headers.get("ETag", "")
         validator = response.headers.get("Last-Modified") if entity.startswith("W/") or not entity else entity
         if validator:
-            write_json(self._version, {"url": self.url, "validator": validator})
+            write_json(self._version, {"url": self.url, "validator": validator}, record=False)
 
     def _save(self, response: requests.Response, done: int, total: int | None, meter: Meter) -> None:
         self._check_total(total)

@@ -64,7 +64,7 @@ class Trust:
                 raise WrongHashError(
                     f"{self.file.path} from {origin}: another process recorded another content meanwhile"
                 )
-            write_json(self.lock, entries)
+            write_json(self.lock, entries, record=False)
 
     def _advice(self) -> str:
         if self.file.hash.given:

@@ -14,6 +14,7 @@ from supernet.factors import SPACES
 from supernet.files import read_json
 from supernet.metrics import Estimate
 from supernet.paper.quotes import Quotes
+from supernet.provenance import reading
 from supernet.study import Study
 
 METRIC_COLUMNS = (
@@ -134,7 +135,7 @@ class Results:
     def pools(self) -> Mapping[str, SpaceFacts]:
         """spaces.json, by the name of the pool."""
         path = self.folder / "spaces.json"
-        return {name: _facts(path, name, values) for name, values in read_json(_existing(path)).items()}
+        return {name: _facts(path, name, values) for name, values in read_json(reading(_existing(path))).items()}
 
     @cached_property
     def facts(self) -> Mapping[str, SpaceFacts]:
@@ -217,7 +218,7 @@ def _existing(path: Path) -> Path:
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = pd.read_parquet(_existing(path))
+    table = pd.read_parquet(reading(_existing(path)))
     lacking = [column for column in columns if column not in table.columns]
     if lacking:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")
@@ -236,5 +237,5 @@ def _facts(path: Path, space: str, values: dict[str, Any]) -> SpaceFacts:
 
 def _search(stem: Path) -> Search:
     found = _table(stem.with_suffix(".parquet"), SEARCH_COLUMNS)
-    cost = read_json(_existing(stem.with_suffix(".json")))
+    cost = read_json(reading(_existing(stem.with_suffix(".json"))))
     return Search(found.sort_values("rank"), cost["architectures"], cost["images"], cost["forward_passes"])

@@ -8,6 +8,7 @@ from typing import Self
 
 from supernet.errors import UserError
 from supernet.factors import FACTORS
+from supernet.provenance import reading
 from supernet.validation import did_you_mean
 
 COLUMNS = ("table", "row", "value", "source")
@@ -52,7 +53,7 @@ class Quotes:
 
 def _entries(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = reading(path, "source").read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; it may be empty but for its header: {','.join(COLUMNS)}") from None
     reader = csv.DictReader(text.splitlines())

@@ -1,0 +1,219 @@
+"""The audit finds what Snakemake does not notice, and names the first broken link."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pandas
+import pytest
+from laboratory import CHAIN, CSV, DOWNLOAD, FOUND, METRICS, POOL, SCORES, SEARCH, SETTING, TABLE, WEIGHTS, Laboratory
+
+from supernet.audit import State, differences
+from supernet.provenance import digest, record_path
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
+    monkeypatch.chdir(tmp_path)
+    made = Laboratory(tmp_path)
+    made.make_all()
+    return made
+
+
+def states(lab: Laboratory) -> dict[str, State]:
+    audit = lab.audit()
+    return {name: audit.verdict(name).state for name in CHAIN}
+
+
+def broken(lab: Laboratory) -> set[str]:
+    return {name for name, state in states(lab).items() if state is State.BROKEN}
+
+
+def test_an_untouched_chain_is_intact(lab: Laboratory) -> None:
+    assert states(lab) == dict.fromkeys(CHAIN, State.INTACT)
+    assert lab.verdict(FOUND).link == ""
+
+
+def test_a_hand_edited_final_csv_is_broken_and_nothing_else_is(lab: Laboratory) -> None:
+    lab.replace(CSV, "numbers", "numberz")
+    assert broken(lab) == {CSV}
+    assert lab.verdict(CSV).link == f"{CSV}: content is not that of its record: it was changed after it was made"
+
+
+def test_swapped_weights_break_what_was_made_from_them_alone(lab: Laboratory) -> None:
+    lab.replace(WEIGHTS, "weights", "swapped")
+    assert broken(lab) == {WEIGHTS, SEARCH, FOUND}
+    assert lab.verdict(FOUND).link == f"{SEARCH}: input {WEIGHTS} has another content than the one that was read"
+
+
+def test_weights_of_another_run_with_their_own_record_are_found(lab: Laboratory) -> None:
+    """Both files are replaced by a pair that fits: only the consumer's record can tell."""
+    other = "results/s/runs/other/weights.safetensors"
+    with lab.program(SETTING):
+        lab.publish(other, "others")
+    os.replace(other, WEIGHTS)
+    os.replace(record_path(other), record_path(WEIGHTS))
+    assert lab.verdict(WEIGHTS).state is State.INTACT
+    assert broken(lab) == {SEARCH, FOUND}
+
+
+def test_a_download_with_another_content_breaks_all_that_follows(lab: Laboratory) -> None:
+    lab.write(DOWNLOAD, "arch,acc\na,0.9\n")
+    assert broken(lab) == set(CHAIN)
+    assert lab.verdict(CSV).link.startswith(f"{TABLE}: input {DOWNLOAD} has another content")
+
+
+def test_a_table_made_again_from_another_download_breaks_its_consumers(lab: Laboratory) -> None:
+    lab.write(DOWNLOAD, "arch,acc\na,0.9\n")
+    with lab.program({"table": "bench"}):
+        lab.publish(TABLE, lab.download().read_text())
+    # The pin is checked as well: the record says by which hash the download was known.
+    assert "does not have the sha256 by which it was known" in lab.verdict(TABLE).link
+    assert lab.verdict(POOL).link == f"{POOL}: input {TABLE} has another content than the one that was read"
+
+
+@pytest.mark.parametrize("name", [DOWNLOAD, POOL, SCORES])
+def test_a_deleted_input_is_named(lab: Laboratory, name: str) -> None:
+    os.remove(name)
+    verdict = lab.verdict(METRICS)
+    assert verdict.state is State.BROKEN
+    assert verdict.link.endswith(f"input {name} is missing")
+
+
+def test_a_deleted_record_is_named(lab: Laboratory) -> None:
+    os.remove(record_path(POOL))
+    assert lab.verdict(CSV).link == f"{POOL}: record missing"
+    assert broken(lab) == {POOL, WEIGHTS, SCORES, SEARCH, METRICS, CSV, FOUND}
+
+
+def test_a_sidecar_edited_to_match_a_tampered_file_does_not_fit_its_seal(lab: Laboratory) -> None:
+    forge(lab, CSV, "forged", seal=False)
+    assert lab.verdict(CSV).link == f"{CSV}: record edited: its digest does not fit"
+
+
+def test_a_sidecar_forged_with_seal_does_not_fit_the_chain(lab: Laboratory) -> None:
+    forge(lab, METRICS, "forged", seal=True)
+    assert lab.verdict(METRICS).state is State.INTACT
+    assert lab.verdict(CSV).link == f"{CSV}: input {METRICS} has another content than the one that was read"
+
+
+def test_a_record_forged_to_hide_staleness_does_not_fit_the_chain(lab: Laboratory) -> None:
+    forge(lab, METRICS, (lab.root / METRICS).read_text(), seal=True, config={"made": "otherwise"})
+    assert "same content but another record" in lab.verdict(CSV).link
+
+
+def test_a_complete_forgery_changes_the_root_digest(lab: Laboratory) -> None:
+    """It is not found in the folder itself: whoever wrote the digest down elsewhere finds it."""
+    before = lab.record(METRICS)["digest"]
+    forge(lab, SCORES, "forged", seal=True)
+    for name, inputs in ((METRICS, [POOL, SCORES]), (CSV, [METRICS]), (FOUND, [SEARCH, METRICS])):
+        lab.make(name, inputs)
+    assert states(lab) == dict.fromkeys(CHAIN, State.INTACT)
+    assert lab.record(METRICS)["digest"] != before
+
+
+def test_the_root_digest_does_not_depend_on_times_or_comments(lab: Laboratory) -> None:
+    before = lab.record(METRICS)
+    lab.replace("supernet/layers.py", "# channels", "# widths")
+    lab.make_all()
+    after = lab.record(METRICS)
+    assert after["seal"] != before["seal"]
+    assert after["digest"] == before["digest"]
+
+
+def forge(lab: Laboratory, name: str, content: str, seal: bool, **made: object) -> None:
+    """Replace a file, and make its record say so."""
+    lab.write(name, content)
+    record = lab.record(name)
+    fake = {**record["made"], "sha256": digest_of(lab.root / name), "size": len(content), **made}
+    told = {**record, "made": fake}
+    if seal:
+        told["digest"] = digest(fake)
+    del told["seal"]
+    lab.write_record(name, {**told, "seal": digest(told)})
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class TestStale:
+    def test_an_edited_imported_module_is_named(self, lab: Laboratory) -> None:
+        lab.replace("supernet/layers.py", "width = 8", "width = 9")
+        assert states(lab) == dict.fromkeys(CHAIN, State.STALE)
+        assert lab.verdict(TABLE).link == f"{TABLE}: code changed: supernet/layers.py"
+
+    @pytest.mark.parametrize(
+        ("name", "old", "new"),
+        [
+            ("supernet/layers.py", "# channels", "# the width"),
+            ("supernet/layers.py", "width = 8", "width  =  (8)"),
+            ("supernet/train.py", "One step.", "A single step."),
+            ("supernet/train.py", '    """One step."""\n', ""),
+            ("supernet/train.py", "\n\n\ndef", "\ndef"),
+        ],
+    )
+    def test_a_cosmetic_edit_is_none(self, lab: Laboratory, name: str, old: str, new: str) -> None:
+        lab.replace(name, old, new)
+        assert states(lab) == dict.fromkeys(CHAIN, State.INTACT)
+
+    @pytest.mark.parametrize("text", ["width = = 8\n", None])
+    def test_a_module_that_is_no_python_or_gone_is_changed(self, lab: Laboratory, text: str | None) -> None:
+        lab.write("supernet/layers.py", text) if text else os.remove("supernet/layers.py")
+        assert lab.verdict(TABLE).link == f"{TABLE}: code changed: supernet/layers.py"
+
+    def test_an_edited_lock_is_named(self, lab: Laboratory) -> None:
+        lab.replace("envs/requirements.lock", "torch==1", "torch==2")
+        assert lab.verdict(CSV).state is State.STALE
+        assert lab.verdict(CSV).link == f"{CSV}: environment changed: envs/requirements.lock"
+
+    def test_another_version_of_a_loaded_package_is_named(self, lab: Laboratory) -> None:
+        record = lab.record(CSV)
+        record["made"]["packages"]["pandas"] = "0.1"
+        told = {**record, "digest": digest(record["made"])}
+        del told["seal"]
+        lab.write_record(CSV, {**told, "seal": digest(told)})
+        assert lab.verdict(CSV).link == f"{CSV}: environment changed: pandas 0.1, now {pandas.__version__}"
+
+    def test_the_changed_setting_is_named(self, lab: Laboratory) -> None:
+        now = {"setting": {"learning_rate": 0.1, "epochs": 3}, "seed": 0}
+        audit = lab.audit(configs={WEIGHTS: now})
+        assert audit.verdict(WEIGHTS).link == f"{WEIGHTS}: config changed: setting.learning_rate: was 0.025, is 0.1"
+        assert audit.verdict(FOUND).link == audit.verdict(WEIGHTS).link
+        assert audit.verdict(METRICS).state is State.INTACT
+
+    def test_other_pins_in_the_sources_are_named(self, lab: Laboratory) -> None:
+        other = "a" * 64
+        lab.replace("workflow/sources.yaml", lab.pinned["digest"], other)
+        assert lab.verdict(TABLE).link == f"{TABLE}: download {DOWNLOAD}: the sources now pin sha256 {other}"
+
+    def test_broken_is_worse_than_stale(self, lab: Laboratory) -> None:
+        lab.replace("envs/requirements.lock", "torch==1", "torch==2")
+        os.remove(POOL)
+        assert lab.verdict(CSV).link == f"{METRICS}: input {POOL} is missing"
+        assert lab.verdict(TABLE).state is State.STALE
+
+
+def test_unchanged_files_are_not_hashed_again(lab: Laboratory, tmp_path: Path) -> None:
+    cache = tmp_path / "state" / "hashes.json"
+    audit = lab.audit(cache=cache)
+    assert audit.verdict(CSV).state is State.INTACT
+    audit._hashes.save()
+    status = os.stat(CSV)
+    lab.replace(CSV, "numbers", "numberz")
+    os.utime(CSV, ns=(status.st_atime_ns, status.st_mtime_ns))
+    # The documented price of a cache: size, time and inode are the same. Without it the edit is found.
+    assert lab.verdict(CSV, cache=cache).state is State.INTACT
+    assert lab.verdict(CSV).state is State.BROKEN
+
+
+def test_a_moved_folder_is_audited_as_before(lab: Laboratory, tmp_path: Path) -> None:
+    os.mkdir("elsewhere")
+    for name in ("results", "resources"):
+        os.rename(name, f"elsewhere/{name}")
+    assert lab.verdict(f"elsewhere/{CSV}").state is State.INTACT
+
+
+def test_differences_name_each_value_by_its_keys() -> None:
+    old, new = {"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"b": 1, "c": [1]}, "e": "x"}
+    assert differences(old, new) == ["a.c: was [1, 2], is [1]", 'e: was null, is "x"']

@@ -1,0 +1,26 @@
+# Are the results what their records say? It looks at what is there and makes nothing: there are no inputs.
+rule audit:
+    log:
+        f"{LOGS}/audit.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(30),
+    params:
+        folders=lambda wildcards: " ".join(
+            f"--{key} {shlex.quote(str(value))}"
+            for key, value in (
+                ("study", PLAN.study_file),
+                ("results", PLAN.config.results),
+                ("resources", RESOURCES),
+                ("state", PLAN.config.state),
+            )
+        ),
+    message:
+        "Auditing the results of study {STUDY.study}"
+    shell:
+        # Stale (3) is worth knowing; broken (1) is a failure.
+        'program audit {params.folders} ${{MIRROR:+--mirror "$MIRROR"}} 2>&1 | tee {log:q} || [ $? -eq 3 ]'
