@@ -168,12 +168,19 @@ class TestStale:
         assert lab.verdict(CSV).link == f"{CSV}: environment changed: envs/requirements.lock"
 
     def test_another_version_of_a_loaded_package_is_named(self, lab: Laboratory) -> None:
+        self._with_pandas(lab, "0.1")
+        assert lab.verdict(CSV).link == f"{CSV}: environment changed: pandas 0.1, now {pandas.__version__}"
+
+    def test_the_name_of_a_build_is_no_other_version(self, lab: Laboratory) -> None:
+        self._with_pandas(lab, f"{pandas.__version__}+build1")
+        assert lab.verdict(CSV).state is State.INTACT
+
+    def _with_pandas(self, lab: Laboratory, version: str) -> None:
         record = lab.record(CSV)
-        record["made"]["packages"]["pandas"] = "0.1"
+        record["made"]["packages"]["pandas"] = version
         told = {**record, "digest": digest(record["made"])}
         del told["seal"]
         lab.write_record(CSV, {**told, "seal": digest(told)})
-        assert lab.verdict(CSV).link == f"{CSV}: environment changed: pandas 0.1, now {pandas.__version__}"
 
     def test_the_changed_setting_is_named(self, lab: Laboratory) -> None:
         now = {"setting": {"learning_rate": 0.1, "epochs": 3}, "seed": 0}
