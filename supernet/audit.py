@@ -165,7 +165,9 @@ class Audit:
     def _other(self, name: str, version: str) -> str:
         """How the package differs from the one that is installed here; empty if it does not, or is not here."""
         now = self._installed(name)
-        return "" if now is None or now == version else f"{name} {version}, now {now}"
+        # A module may say its local version (2.6.0+cpu) where its distribution does not.
+        same = now is None or now == version or now == version.partition("+")[0]
+        return "" if same else f"{name} {version}, now {now}"
 
     def _installed(self, name: str) -> str | None:
         if name not in self._versions:
