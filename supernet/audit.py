@@ -165,8 +165,8 @@ class Audit:
     def _other(self, name: str, version: str) -> str:
         """How the package differs from the one that is installed here; empty if it does not, or is not here."""
         now = self._installed(name)
-        # A module may name its build after a plus sign (`2.14.1+cpu`), which the metadata of its package leave out.
-        same = now is None or now.partition("+")[0] == version.partition("+")[0]
+        # A module may say its local version (2.6.0+cpu) where its distribution does not.
+        same = now is None or now == version or now == version.partition("+")[0]
         return "" if same else f"{name} {version}, now {now}"
 
     def _installed(self, name: str) -> str | None:

@@ -24,10 +24,15 @@ CHAIN = (TABLE, POOL, WEIGHTS, SCORES, SEARCH, METRICS, CSV, FOUND)
 SETTING = {"setting": {"learning_rate": 0.025, "epochs": 3}, "seed": 0}
 
 PROGRAM = "from supernet.train import step\n\n\ndef main():\n    return step(1)\n"
-TRAIN = (
-    '"""Training."""\n\nfrom supernet import layers\n\n\n'
-    'def step(x):\n    """One step."""\n    return layers.width + x\n'
-)
+TRAIN = '''"""Training."""
+
+from supernet import layers
+
+
+def step(x):
+    """One step."""
+    return layers.width + x
+'''
 SOURCES = """\
 files:
   bench-csv:

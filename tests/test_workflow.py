@@ -1,5 +1,6 @@
 """The workflow as a user runs it: whole, again, after edits, with bad input, killed."""
 
+import base64
 import json
 import os
 import signal
@@ -33,6 +34,18 @@ def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
     lines = text.split("Job stats:")[1].split("\n\n")[0].splitlines()[3:]
     counts = {line.split()[0]: int(line.split()[1]) for line in lines if len(line.split()) == 2}
     return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+
+
+def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
+    """Inputs by output, from Snakemake's own metadata, whose files are named by the output's path in base 64."""
+    found, metadata = {}, folder / ".snakemake" / "metadata"
+    for path in (path for path in metadata.rglob("*") if path.is_file()):
+        # Long names are split over folders, whose names begin with `@`.
+        name = str(path.relative_to(metadata)).replace("/@", "").removeprefix("@").replace("/", "")
+        output = base64.urlsafe_b64decode(name).decode()
+        if output.startswith(("results/smoke/", "resources/")) and "/rescored/" not in output:
+            found[output] = set(json.loads(path.read_text())["input"])
+    return found
 
 
 SMOKE = ("--config", "study=tests/studies/smoke.yaml")
@@ -236,6 +249,24 @@ class TestFinishedStudy:
             study.write_text(text)
         assert {rule.split("_")[0] for rule in found} == rules
         assert found.get("train", 1) == 1
+
+    def test_every_output_of_the_workflow_has_a_record_and_the_audit_finds_it_intact(self, finished: Path) -> None:
+        """What Snakemake has written down is the reference of which outputs there are, and of their inputs."""
+        command = [sys.executable, "scripts/audit.py", "--json", "--no-cache", "--study", SMOKE[1].partition("=")[2]]
+        environment = {**os.environ, "PYTHONPATH": str(finished)}
+        result = subprocess.run(command, cwd=finished, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+        audited = {one["path"] for one in json.loads(result.stdout)["targets"]}
+        made = snakemake_inputs(finished)
+        assert len(made) > 200 and set(made) <= audited
+        for output, declared in made.items():
+            record = json.loads((finished / f"{output}.prov.json").read_text())
+            read = {
+                os.path.normpath(os.path.join(os.path.dirname(output), one["path"])) for one in record["made"]["inputs"]
+            }
+            # Declared, and not read, is honest: a record says what was read.
+            assert read <= declared, output
+            assert read or not any(name.startswith(("results/", "resources/")) for name in declared), output
 
     def test_scores_again_are_the_same(self, finished: Path) -> None:
         run = "nasbench201/batch_norm=affine+tracking/seed0"

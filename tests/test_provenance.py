@@ -1,0 +1,200 @@
+"""Records: which code, which inputs, nothing secret; and the closure of a program's imports."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from laboratory import DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laboratory
+
+from supernet.closure import ROOT, Closure, code_hash
+from supernet.files import publish, write_json, write_table, write_text
+from supernet.provenance import Recorder, commit, digest, reading, record_path, recording
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
+    monkeypatch.chdir(tmp_path)
+    made = Laboratory(tmp_path)
+    made.make_all()
+    return made
+
+
+def sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+class TestRecord:
+    def test_it_says_what_was_made_from_what(self, lab: Laboratory) -> None:
+        made = lab.record(METRICS)["made"]
+        assert (made["sha256"], made["size"]) == (sha256(METRICS), os.path.getsize(METRICS))
+        pool = next(one for one in made["inputs"] if one["path"] == "pools/bench.parquet")
+        assert pool["sha256"] == sha256(POOL)
+        assert pool["record"] == lab.record(POOL)["digest"]
+        assert lab.record(WEIGHTS)["made"]["config"] == SETTING
+        assert lab.record(TABLE)["made"]["inputs"] == [
+            {
+                "path": os.path.relpath(DOWNLOAD, "resources/tables"),
+                "kind": "download",
+                "sha256": sha256(DOWNLOAD),
+                "size": os.path.getsize(DOWNLOAD),
+                "pinned": lab.pinned,
+            }
+        ]
+
+    def test_it_has_program_modules_lock_and_versions(self, lab: Laboratory) -> None:
+        record = lab.record(METRICS)
+        made = record["made"]
+        code = ["scripts/program.py", "supernet/__init__.py", "supernet/layers.py", "supernet/train.py"]
+        assert (made["program"], list(made["modules"])) == (code[0], code)
+        assert record["circumstances"]["files"] == {name: sha256(name) for name in code}
+        assert made["lock"] == sha256("envs/requirements.lock")
+        assert made["packages"]["pandas"] == pd.__version__
+
+    def test_digest_and_seal_are_hashes_of_canonical_json(self, lab: Laboratory) -> None:
+        record = lab.record(METRICS)
+        canonical = {"sort_keys": True, "separators": (",", ":"), "ensure_ascii": False}
+        made = json.dumps(record["made"], **canonical)
+        assert record["digest"] == hashlib.sha256(made.encode()).hexdigest()
+        seal = record.pop("seal")
+        assert seal == hashlib.sha256(json.dumps(record, **canonical).encode()).hexdigest()
+        # RFC 8785 writes this value with the same bytes.
+        assert digest({"b": [1, "τ"], "a": None}) == hashlib.sha256('{"a":null,"b":[1,"τ"]}'.encode()).hexdigest()
+
+    def test_only_allowed_variables_are_written(self, lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("API_TOKEN", "hunter2")
+        monkeypatch.setenv("SUPERNET_MIRROR", "https://user:hunter2@example.org")
+        monkeypatch.setenv("SLURM_JOB_ID", "4711")
+        monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+        lab.make(METRICS, [POOL])
+        environment = lab.record(METRICS)["circumstances"]["environment"]
+        assert environment["SLURM_JOB_ID"] == "4711" and environment["SLURM_RESTART_COUNT"] == "1"
+        assert "hunter2" not in record_path(METRICS).read_text()
+
+    def test_the_code_is_that_of_the_start(self, lab: Laboratory) -> None:
+        """Who edits a module while a long training runs has not trained with the edit."""
+        before = sha256("supernet/layers.py")
+        with lab.program(SETTING):
+            lab.replace("supernet/layers.py", "width = 8", "width = 9")
+            lab.publish(WEIGHTS, "weights")
+        assert lab.record(WEIGHTS)["circumstances"]["files"]["supernet/layers.py"] == before
+
+    def test_an_input_has_the_hash_that_it_had_when_it_was_read(self, lab: Laboratory) -> None:
+        before = sha256(POOL)
+        with lab.program():
+            reading(Path(POOL))
+            lab.write(POOL, "another pool")
+            lab.publish(METRICS, "numbers")
+        assert lab.record(METRICS)["made"]["inputs"][0]["sha256"] == before
+
+    def test_a_failed_result_leaves_file_and_record_as_they_were(self, lab: Laboratory) -> None:
+        before = record_path(METRICS).read_bytes(), Path(METRICS).read_bytes()
+        with pytest.raises(RuntimeError), lab.program(), publish(METRICS) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+        assert (record_path(METRICS).read_bytes(), Path(METRICS).read_bytes()) == before
+
+    def test_all_writers_record_except_what_is_no_result(self, lab: Laboratory) -> None:
+        with lab.program():
+            write_text("a.txt", "x")
+            write_json("b.json", {})
+            write_table("c.parquet", pd.DataFrame({"n": [1]}))
+            write_json("d.json", {}, record=False)
+        assert sorted(path.name for path in Path().glob("*.prov.json")) == [
+            "a.txt.prov.json",
+            "b.json.prov.json",
+            "c.parquet.prov.json",
+        ]
+
+    def test_without_a_program_there_is_no_record(self, tmp_path: Path) -> None:
+        write_text(reading(tmp_path) / "a.txt", "x")
+        assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+    def test_a_missing_input_fails_as_reading_it_does(self, lab: Laboratory) -> None:
+        with pytest.raises(FileNotFoundError), recording(Recorder(lab.root / "scripts/program.py", lab.root)):
+            reading(Path("nowhere"))
+
+
+class TestClosure:
+    def test_it_holds_all_modules_that_python_itself_loads(self) -> None:
+        """The independent reference: what the interpreter has loaded after importing the program."""
+        for program in ("metrics", "figure", "pool", "audit"):
+            code = (
+                f"import sys; sys.path.insert(0, 'scripts'); import {program}; "
+                "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'supernet'))"
+            )
+            command = [sys.executable, "-c", code]
+            result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            loaded = {Path(line).relative_to(ROOT).as_posix() for line in result.stdout.split()}
+            found = set(Closure().files([ROOT / f"scripts/{program}.py"]))
+            assert loaded and loaded <= found
+
+    def test_imports_in_functions_relative_and_circular_ones_count(self, tmp_path: Path) -> None:
+        lab = Laboratory(tmp_path)
+        lab.write("supernet/nn/__init__.py", "")
+        lab.write("supernet/nn/ops.py", "from . import norm\nfrom ..layers import width\n")
+        lab.write("supernet/nn/norm.py", "import supernet.nn.ops\n")
+        lab.write("supernet/unused.py", "")
+        lab.write("scripts/program.py", "def main():\n    import supernet.nn.ops\n")
+        assert list(Closure(tmp_path).files([tmp_path / "scripts/program.py"])) == [
+            "scripts/program.py",
+            "supernet/__init__.py",
+            "supernet/layers.py",
+            "supernet/nn/__init__.py",
+            "supernet/nn/norm.py",
+            "supernet/nn/ops.py",
+        ]
+
+    def test_an_edit_is_seen_through_the_cache(self, tmp_path: Path) -> None:
+        lab = Laboratory(tmp_path)
+        program = tmp_path / "scripts/program.py"
+        before = Closure(tmp_path).files([program])
+        assert (tmp_path / "supernet/__pycache__/closure.json").exists()
+        lab.replace("supernet/layers.py", "8", "9")
+        after = Closure(tmp_path).files([program])
+        assert {name for name in before if before[name] != after[name]} == {"supernet/layers.py"}
+
+    def test_a_damaged_cache_is_written_again(self, tmp_path: Path) -> None:
+        lab = Laboratory(tmp_path)
+        lab.write("supernet/__pycache__/closure.json", "{half")
+        assert "supernet/train.py" in Closure(tmp_path).files([tmp_path / "scripts/program.py"])
+        assert json.loads((tmp_path / "supernet/__pycache__/closure.json").read_text())["files"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("x = 1", "x=1  # one", True),
+        ("def f():\n    'Docs.'\n    return 1", "def f():\n    return 1", True),
+        ("class A:\n    x: int\n    'Of the field.'", "class A:\n    x: int", True),
+        ("x = 'text'", "x = 'other'", False),
+        ("f('text')", "f()", False),
+        ("x = 1", "x = 1.0", False),
+        ("if a:\n    b()", "if a:\n    b()\n    c()", False),
+    ],
+)
+def test_code_hash_sees_what_runs(one: str, other: str, same: bool) -> None:
+    assert (code_hash(one) == code_hash(other)) is same
+
+
+class TestCommit:
+    def git(self, folder: Path, *arguments: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    def test_commit_and_whether_tracked_files_differ(self, tmp_path: Path) -> None:
+        assert commit(tmp_path) == {"commit": None, "dirty": None}
+        self.git(tmp_path, "init", "--quiet")
+        (tmp_path / "a").write_text("1")
+        self.git(tmp_path, "add", "a")
+        self.git(tmp_path, "commit", "--quiet", "--message", "first")
+        head = self.git(tmp_path, "rev-parse", "HEAD")
+        (tmp_path / "untracked").write_text("1")
+        assert commit(tmp_path) == {"commit": head, "dirty": False}
+        (tmp_path / "a").write_text("2")
+        assert commit(tmp_path) == {"commit": head, "dirty": True}
