@@ -28,6 +28,7 @@ from supernet.build import (  # noqa: E402
 from supernet.data import Splits  # noqa: E402
 from supernet.errors import UserError  # noqa: E402
 from supernet.files import read_json, write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import FeaturesJob  # noqa: E402
 from supernet.landmarks import read_landmarks  # noqa: E402
 from supernet.pools import best_of  # noqa: E402
@@ -142,7 +143,7 @@ def batches_of(job: FeaturesJob, portion: float, batch_size: int, splits: Splits
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True):
+    with cli.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 

@@ -22,6 +22,7 @@ from supernet.build import build_standalone, load_supernet, standalone_trainer  
 from supernet.checkpoint import Checkpoint  # noqa: E402
 from supernet.data import Splits  # noqa: E402
 from supernet.files import read_json, write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import LandscapeJob  # noqa: E402
 from supernet.pools import best_of  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
@@ -121,7 +122,7 @@ def _checkpoint(options: argparse.Namespace, fingerprint: str, name: str) -> Che
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True):
+    with cli.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 

@@ -12,6 +12,7 @@ import pandas as pd  # noqa: E402
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_untrained  # noqa: E402
 from supernet.files import write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import ProxiesJob  # noqa: E402
 from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
@@ -48,7 +49,7 @@ def work(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True):
+    with cli.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 

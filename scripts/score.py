@@ -12,6 +12,7 @@ import pandas as pd  # noqa: E402
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import load_supernet  # noqa: E402
 from supernet.files import write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
 from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
@@ -42,7 +43,7 @@ def work(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log):
+    with cli.open_log(options.log), sole_writer(options.lock):
         work(options)
 
 

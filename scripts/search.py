@@ -20,6 +20,7 @@ from supernet.build import load_supernet  # noqa: E402
 from supernet.data import Splits  # noqa: E402
 from supernet.errors import UserError  # noqa: E402
 from supernet.files import read_json, write_json, write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import SearchJob  # noqa: E402
 from supernet.metrics import truth_rank  # noqa: E402
 from supernet.pools import cost_columns, published_draw, uniform_rows  # noqa: E402
@@ -142,7 +143,7 @@ def write(options: argparse.Namespace, now: session.Session, rows: list[dict[str
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log):
+    with cli.open_log(options.log), sole_writer(options.lock):
         work(options)
 
 

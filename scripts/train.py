@@ -16,10 +16,12 @@ from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_supernet, supernet_trainer  # noqa: E402
 from supernet.checkpoint import Checkpoint  # noqa: E402
 from supernet.files import publish, write_json, write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
 from supernet.landmarks import digest, read_landmarks  # noqa: E402
 from supernet.pools import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
+from supernet.stopping import Deadline, Stopping  # noqa: E402
 from supernet.study import Run  # noqa: E402
 from supernet.train import Trained  # noqa: E402
 
@@ -27,6 +29,7 @@ from supernet.train import Trained  # noqa: E402
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
+    session.add_limit(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for the checkpoint")
     parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="between two checkpoints")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
@@ -56,15 +59,18 @@ def work(options: argparse.Namespace) -> None:
     with now.phase("train"):
         trainer = supernet_trainer(run, space, network, splits, landmarks)
         unit = trainer.recipe.batch_size * trainer.recipe.passes_per_step
-        with Progress(
-            options.task,
-            "training",
-            trainer.recipe.steps,
-            options.progress,
-            unit_images=unit,
-            done=checkpoint.done,
-        ) as progress:
-            trained = trainer.run(checkpoint, progress)
+        with (
+            Progress(
+                options.task,
+                "training",
+                trainer.recipe.steps,
+                options.progress,
+                unit_images=unit,
+                done=checkpoint.done,
+            ) as progress,
+            Stopping(Deadline.of(STARTED, options.limit_minutes)) as stopping,
+        ):
+            trained = trainer.run(checkpoint, progress, stopping)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
         if trained.diverged_at is None:
@@ -98,7 +104,7 @@ def write(
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True):
+    with cli.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 

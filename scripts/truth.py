@@ -11,11 +11,13 @@ import pandas as pd  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.files import write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import TruthJob  # noqa: E402
 from supernet.pools import trainings  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.provenance import reading, uses  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
+from supernet.stopping import Deadline, Stopped  # noqa: E402
 from supernet.truth import TruthLog, train_standalone  # noqa: E402
 
 COUNTS = ("seeds", "repeated", "shard", "shards")
@@ -24,6 +26,7 @@ COUNTS = ("seeds", "repeated", "shard", "shards")
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
+    session.add_limit(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for finished trainings")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
     parser.add_argument("--seeds", type=int, required=True, help="trainings of a repeated architecture")
@@ -46,13 +49,17 @@ def work(options: argparse.Namespace) -> None:
     todo = every.iloc[options.shard :: options.shards]
     log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"
-    rows = []
+    rows, longest, deadline = [], 0.0, Deadline.of(STARTED, options.limit_minutes)
     with now.phase("train"), Progress(task, "stand-alone trainings", len(todo), options.progress) as progress:
         for done, (arch_id, encoding, seed) in enumerate(todo.itertuples(index=False), start=1):
             result = log.get(arch_id, seed)
             if result is None:
+                if deadline.over(needed=longest):
+                    raise Stopped(f"stopped after {done - 1} of {len(todo)} trainings, because its time limit is near")
+                start = time.monotonic()
                 result = train_standalone(job, space, space.parse(encoding), seed, splits, evaluator)
                 log.add(arch_id, seed, result)
+                longest = max(longest, time.monotonic() - start)
             rows.append({"arch_id": arch_id, "seed": seed, **vars(result)})
             progress.update(done)
     table = pd.DataFrame(rows).astype({"accuracy": float, "diverged_at": "Int64"})
@@ -63,7 +70,7 @@ def work(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True):
+    with cli.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 

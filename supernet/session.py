@@ -33,6 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--timing", type=Path, help="JSON file for the seconds of each phase")
     parser.add_argument("--log", type=Path, help="log file; a resumed job appends to it")
+    parser.add_argument(
+        "--lock", type=Path, help="folder of the claim to these outputs; waits for another process that has it"
+    )
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Argument of the programs that can stop early and go on."""
+    parser.add_argument(
+        "--limit-minutes", type=float, help="time limit of the job, from its start: it saves and stops ahead of it"
+    )
 
 
 def read_config(text: str, model: type[_Model]) -> _Model:

@@ -17,6 +17,7 @@ from supernet.nn.drawing import generator_for
 from supernet.paths import Group
 from supernet.progress import Progress
 from supernet.rng import torch_seed
+from supernet.stopping import Stopped, Stopping
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,16 @@ class Trainer:
         self.first_bad = torch.tensor(recipe.steps, device=self.device)
 
     def run(
-        self, checkpoint: Checkpoint | None = None, progress: Progress | None = None, until: int | None = None
+        self,
+        checkpoint: Checkpoint | None = None,
+        progress: Progress | None = None,
+        stopping: Stopping | None = None,
+        until: int | None = None,
     ) -> Trained:
-        """Train from the checkpoint, or from the start, to the last step; the first `until` steps of it, if given."""
+        """Train from the checkpoint, or from the start, to the last step; the first `until` steps of it, if given.
+
+        Where `stopping` asks for it, the checkpoint is saved after the step at work, and Stopped is raised.
+        """
         start, stop = self._restore(checkpoint), self.recipe.steps if until is None else min(until, self.recipe.steps)
         self.network.train()
         epoch: Epoch | None = None
@@ -125,8 +133,13 @@ class Trainer:
                 break
             if progress is not None:
                 progress.update(done)
-            if checkpoint is not None and (checkpoint.due() or done == self.recipe.steps):
+            reason = None if stopping is None or done == self.recipe.steps else stopping.reason
+            if checkpoint is not None and (checkpoint.due() or done == self.recipe.steps or reason):
                 checkpoint.save(*self._state(done))
+            if reason:
+                raise Stopped(
+                    f"stopped after step {done} of {self.recipe.steps}, because {reason}; start again to go on"
+                )
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters.values()):
             # The last update can break weights that no later loss would show.
             self.first_bad = torch.minimum(self.first_bad, self.first_bad.new_tensor(self.recipe.steps - 1))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -382,6 +383,12 @@ class TestKilledTraining:
     def kill_when(self, command: Sequence[str], out: Path, phase: str, done: int) -> None:
         """Start, and kill as soon as the progress file says that the phase has done that much."""
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_for(process, out, phase, done)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def wait_for(self, process: subprocess.Popen[Any], out: Path, phase: str, done: int) -> None:
+        """Until the progress file says that the phase has done that much; the program must still run then."""
         progress, deadline = out / "progress.json", time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             try:
@@ -392,8 +399,35 @@ class TestKilledTraining:
                 break
             time.sleep(0.002)
         assert process.poll() is None, "the program ended before it could be killed"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+    def test_a_signal_saves_and_stops_and_the_next_start_has_the_same_bytes(
+        self, folder: Path, undisturbed: Path, number: signal.Signals
+    ) -> None:
+        out = folder / f"stopped-{number.name}"
+        # No checkpoint by the clock: what is resumed was saved at the signal.
+        command = [*train_command(folder, out), "--checkpoint-seconds", "1000", "--lock", str(out / "lock")]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.wait_for(process, out, "training", 30)
+        process.send_signal(number)
+        _, said = process.communicate()
+        assert process.returncode == 2
+        step = int(said.split("stopped after step ")[1].split()[0])
+        assert step >= 30 and f"signal {number.name} came" in said
+        assert not (out / "weights.safetensors").exists()
+        call(command)
+        steps = json.loads((undisturbed / "run.json").read_text())["steps"]
+        assert f"training finished, {steps}/{steps}, {steps - step} steps in" in (out / "log").read_text()
+        assert self.same(undisturbed, out)
+
+    def test_it_stops_ahead_of_its_time_limit(self, folder: Path, undisturbed: Path) -> None:
+        out = folder / "limited"
+        command = [*train_command(folder, out), "--checkpoint-seconds", "1000"]
+        result = subprocess.run([*command, "--limit-minutes", "0.0001"], capture_output=True, text=True)
+        assert result.returncode == 2 and "stopped after step 1 of" in result.stderr
+        assert "its time limit is near" in result.stderr
+        call([*command, "--limit-minutes", "60"])
+        assert self.same(undisturbed, out)
 
     def same(self, one: Path, other: Path, files: Sequence[str] = FILES) -> bool:
         return all((one / name).read_bytes() == (other / name).read_bytes() for name in files)

@@ -5,6 +5,7 @@ from supernet.front.options import Options
 from supernet.front.wording import many
 from supernet.front.workflow import Workflow
 from supernet.progress import duration
+from supernet.provenance import SUFFIX
 
 
 def conclusion(workflow: Workflow, options: Options, seconds: float) -> str:
@@ -18,7 +19,8 @@ def conclusion(workflow: Workflow, options: Options, seconds: float) -> str:
         text = [f"Done: {many(workflow.done, 'job')} in {duration(seconds)}.", ""]
     text += [*_outcome(options), ""]
     for name in ("tables", "figures"):
-        files = [path for path in (options.root / options.folder / name).rglob("*") if path.is_file()]
+        found = (options.root / options.folder / name).rglob("*")
+        files = [path for path in found if path.is_file() and not path.name.endswith(SUFFIX)]
         if files:
             text.append(f"{name + ':':<9}{options.folder / name}/ ({many(len(files), 'file')})")
     return "\n".join([*text, f"{'log:':<9}{options.log}"])

@@ -30,6 +30,7 @@ rule landscape:
         " --output {output.surfaces:q} --timing {output.timing:q}"
         # What is done so far is not an output: Snakemake would delete it when the job starts again.
         ' --state "$STATE"/landscape/{wildcards.space}'
+        ' --lock "$STATE"/locks/landscape/{wildcards.space}'
         ' --progress "$STATE"/progress/landscape-{wildcards.space}.json'
         " --task {params.task:q} --threads {threads}"
         " --checkpoint-seconds $CHECKPOINT_SECONDS --device $DEVICE --log {log:q}"
@@ -64,6 +65,7 @@ rule features:
         "program features --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --landmarks {input.landmarks:q} --weights {input.weights:q} --summaries {input.summaries:q}"
         " --output {output.statistics:q} --timing {output.timing:q}"
+        ' --lock "$STATE"/locks/features/{wildcards.space}'
         ' --progress "$STATE"/progress/features-{wildcards.space}.json'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
 

@@ -106,12 +106,16 @@ wildcard_constraints:
 
 # How jobs run does not belong into their `params`: another folder or device must not make results again. Programs
 # import the package from this checkout, wherever Snakemake was started.
+LIMIT = 'echo "--limit-minutes $1"' if workflow.remote_exec else ":"
 PREFIX = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
     f"STATE={shlex.quote(PLAN.state)}; "
     f"MIRROR={shlex.quote(PLAN.mirror)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
-    f'program() {{ {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
+    # A cluster enforces `runtime`, and the programs stop ahead of it; a job that runs here has no limit.
+    f"limit() {{ {LIMIT}; }}; "
+    # In place of the shell: SLURM's signals would end a shell first, and SLURM kills what its shell leaves behind.
+    f'program() {{ exec {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))

@@ -58,7 +58,8 @@ rule truth:
         " --output {output.trainings:q} --timing {output.timing:q}"
         ' --state "$STATE"/truth/{wildcards.pool}/shard{wildcards.shard}'
         ' --progress "$STATE"/progress/truth-{wildcards.pool}-{wildcards.shard}.json'
-        " --threads {threads}"
+        ' --lock "$STATE"/locks/truth/{wildcards.pool}/shard{wildcards.shard}'
+        " --threads {threads} $(limit {resources.runtime})"
         " --device $DEVICE --log {log:q}"
 
 

@@ -37,7 +37,8 @@ rule train:
         ' --state "$STATE"/runs/{wildcards.space}/{wildcards.setting:q}/seed{wildcards.seed}'
         ' --progress "$STATE"/progress/{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         " --task {params.task:q} --threads {threads}"
-        " --checkpoint-seconds $CHECKPOINT_SECONDS --device $DEVICE --log {log:q}"
+        ' --lock "$STATE"/locks/runs/{wildcards.space}/{wildcards.setting:q}/seed{wildcards.seed}'
+        " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
 
 
 # On request only: the scores of a finished run once more, from its weights.
@@ -69,6 +70,7 @@ rule score:
         "program score --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --scores {output.scores:q}"
         ' --progress "$STATE"/progress/score-{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
+        ' --lock "$STATE"/locks/score/{wildcards.space}/{wildcards.setting:q}/seed{wildcards.seed}'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
 
 
@@ -105,5 +107,6 @@ rule search:
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
         " --timing {output.timing:q}"
         ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'
+        ' --lock "$STATE"/locks/search/{wildcards.space}/seed{wildcards.seed}'
         " --task {params.task:q} --threads {threads}"
         " --device $DEVICE --log {log:q}"

@@ -1,0 +1,223 @@
+"""One writer at a time: real processes that hold a claim, die, hang, and compete for it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from supernet.errors import UserError
+from supernet.guard import LOST, Pace, owner_of, sole_writer
+from supernet.owner import Owner
+
+QUICK = Pace(beat=0.05, stale=1.0, poll=0.02, wait=5.0)
+HOLD = """
+import sys, time
+from pathlib import Path
+from supernet.guard import Pace, sole_writer
+with sole_writer(Path(sys.argv[1]), Pace(beat=0.05, stale=1.0, poll=0.02, wait=30.0)):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+COUNT = """
+import sys
+from pathlib import Path
+from supernet.guard import Pace, sole_writer
+folder, counter = Path(sys.argv[1]), Path(sys.argv[2])
+for _ in range(int(sys.argv[3])):
+    with sole_writer(folder, Pace(beat=5.0, stale=60.0, poll=0.001, wait=60.0)):
+        counter.write_text(str(int(counter.read_text()) + 1))
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """A process that holds the claim until its standard input is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = start(tmp_path)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def claims(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def elsewhere(folder: Path, **changes: str) -> None:
+    """Make the claim's owner look like a process of another machine."""
+    claim = max(folder.glob("[0-9]*.json"))
+    owner = Owner(**json.loads(claim.read_text()))
+    claim.write_text(json.dumps(vars(replace(owner, host="other", machine="other boot", **changes))))
+
+
+def fake_squeue(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A squeue that answers as SLURM 22.05 does; it fails unless it is asked about job 17."""
+    folder.mkdir()
+    program = folder / "squeue"
+    program.write_text(f'#!/bin/sh\ncase "$*" in *--jobs=17*) ;; *) exit 9;; esac\n{script}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_without_a_folder_nothing_is_claimed() -> None:
+    with sole_writer(None):
+        pass
+
+
+def test_a_claim_names_this_process_and_is_released(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    with sole_writer(folder, QUICK):
+        found = owner_of(folder, Owner.current())
+        assert found is not None and found == (Owner.current(), True)
+        assert found[0].pid == os.getpid()
+    assert owner_of(folder, Owner.current()) is None
+    with sole_writer(folder, QUICK):
+        assert claims(folder) == ["000002.json"]
+
+
+def test_an_error_releases_the_claim(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), sole_writer(tmp_path, QUICK):
+        raise ZeroDivisionError
+    assert owner_of(tmp_path, Owner.current()) is None
+
+
+def test_a_live_owner_is_waited_for(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    second = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert second.stdin is not None and second.stdout is not None
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(0.7)
+    assert len(claims(tmp_path)) == 1
+    holder.communicate("end\n")
+    assert holder.returncode == 0
+    assert second.stdout.readline() == "held\n"
+    second.communicate("end\n")
+    assert second.returncode == 0
+
+
+def test_a_wait_ends_with_who_and_what_to_do(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    said = rf"process {holder.pid} on .* writes the same outputs.*kill {holder.pid} on"
+    with pytest.raises(UserError, match=said), sole_writer(tmp_path, replace(QUICK, wait=0.1)):
+        pass
+    assert holder.poll() is None
+
+
+def test_a_stopped_process_of_this_machine_lives(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.send_signal(signal.SIGSTOP)
+    # Longer than `stale`: the heartbeat stands still, /proc knows better.
+    with pytest.raises(UserError), sole_writer(tmp_path, replace(QUICK, wait=1.5)):
+        pass
+    holder.send_signal(signal.SIGCONT)
+
+
+def test_a_killed_owner_is_succeeded_at_once(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.kill()  # not collected: a zombie counts as dead as well
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    with sole_writer(tmp_path, replace(QUICK, stale=1000.0, wait=0.0)):
+        assert claims(tmp_path) == ["000002.json"]
+
+
+def test_a_pid_that_is_used_again_is_another_process() -> None:
+    me = Owner.current()
+    assert me.lives(me) is True
+    assert replace(me, started=str(int(me.started) + 1)).lives(me) is False
+
+
+def test_on_another_machine_a_beating_owner_lives_and_a_silent_one_does_not(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    elsewhere(tmp_path)
+    with pytest.raises(UserError), sole_writer(tmp_path, replace(QUICK, wait=2.0)):
+        pass
+    holder.send_signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    with sole_writer(tmp_path, QUICK):
+        assert time.monotonic() - begin >= QUICK.stale
+        # The one that was taken for dead comes back, sees it, and ends without writing.
+        holder.send_signal(signal.SIGCONT)
+        assert holder.wait(30) == LOST
+    assert holder.stderr is not None and "took over" in holder.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("echo RUNNING", True),
+        ("echo SUSPENDED", True),
+        ("echo COMPLETING", True),
+        ("echo CANCELLED", False),
+        ("echo TIMEOUT", False),
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", False),
+        ("echo PENDING", None),
+        ("echo NODE_FAIL", None),
+        ("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1", None),
+    ],
+)
+def test_of_another_node_squeue_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: bool | None
+) -> None:
+    fake_squeue(tmp_path / "bin", monkeypatch, script)
+    me = replace(Owner.current(), job="18", cluster="c")
+    other = replace(me, host="n2", machine="another", job="17")
+    assert other.lives(me) is expected
+    # A requeued job, and a job of another cluster, are not what this squeue speaks of.
+    assert other.lives(replace(me, job="17")) is None
+    assert replace(other, cluster="d").lives(me) is None
+
+
+def test_the_message_about_a_slurm_job_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_squeue(tmp_path / "bin", monkeypatch, "echo RUNNING")
+    folder = tmp_path / "lock"
+    process = start(folder)
+    elsewhere(folder, job="17")
+    said = r"on other, SLURM job 17 .*scancel 17"
+    with pytest.raises(UserError, match=said), sole_writer(folder, replace(QUICK, wait=0.0)):
+        pass
+    process.kill()
+    process.communicate()
+
+
+def test_of_many_processes_one_at_a_time_writes(tmp_path: Path) -> None:
+    counter, times = tmp_path / "counter", 25
+    counter.write_text("0")
+    command = [sys.executable, "-c", COUNT, str(tmp_path / "lock"), str(counter), str(times)]
+    processes = [subprocess.Popen(command) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    # An update that two made at once would be lost.
+    assert counter.read_text() == str(4 * times)
+
+
+def test_a_late_claim_of_an_old_number_does_not_own(tmp_path: Path) -> None:
+    from supernet.guard import _make
+
+    with sole_writer(tmp_path, QUICK):
+        pass
+    with sole_writer(tmp_path, QUICK):
+        assert _make(tmp_path, 1, Owner.current()) is None
+        assert claims(tmp_path) == ["000002.json"]
+
+
+def test_a_damaged_claim_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "000001.json").write_text('{"host": ')
+    said = r"000001.json: not a whole claim .*delete the file"
+    with pytest.raises(UserError, match=said), sole_writer(tmp_path, QUICK):
+        pass
