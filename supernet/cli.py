@@ -26,7 +26,7 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     recorded (`supernet.provenance`).
     """
     try:
-        with recording(Recorder(Path(sys.argv[0]))):
+        with _recorded(Path(sys.argv[0])):
             main(sys.argv[1:])
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -35,6 +35,11 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
         sys.stderr.write("interrupted\n")
         sys.exit(INTERRUPTED)
     sys.exit(0)
+
+
+def _recorded(program: Path) -> contextlib.AbstractContextManager[None]:
+    """What a file of code reads and writes is recorded; code that is in no file (`python -c`) has nothing to name."""
+    return recording(Recorder(program)) if program.is_file() else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

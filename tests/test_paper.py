@@ -434,7 +434,9 @@ def test_programs_write_log_and_explain_mistakes(mini: Results, tmp_path: Path) 
     done = program("table", "spaces", *where, "--log", tmp_path / "logs" / "spaces.log")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert "table spaces of study mini" in (tmp_path / "logs" / "spaces.log").read_text(encoding="utf-8")
-    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".csv", ".md", ".tex", ".html"}
+    written = {"".join(path.suffixes) for path in (tmp_path / "out").iterdir()}
+    kinds = {".csv", ".md", ".tex", ".html"}
+    assert written == kinds | {f"{kind}.prov.json" for kind in kinds}
     failed = program("figure", "nothing", *where, "--log", tmp_path / "figure.log")
     assert failed.returncode == 2
     assert failed.stderr.startswith("error: nothing: no such figure in this study; expected one of accuracy_vs_final, ")

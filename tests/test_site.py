@@ -290,7 +290,7 @@ class TestBrowser:
         page.open(site / "runs.html")
         page.wait("document.querySelectorAll('table.dataTable').length === 3")
         page.click("#darts ~ * a[href*='path_sampling']")
-        page.wait("location.pathname.includes('/runs/darts/')")
+        page.wait("location.pathname.includes('/runs/darts/') && document.querySelector('h1')")
         assert page.run("document.querySelector('h1').textContent") == "DARTS-NDS, path_sampling=fairnas"
         assert page.run("location.hash") == "#seed0"
 

@@ -225,15 +225,15 @@ class TestFinishedStudy:
         ("old", "new", "rules"),
         [
             ("title: Smoke", "title: Other", {"table", "figure"}),
-            ("images: 16", "images: 17", {"proxies", "metrics", "table", "figure"}),
-            ("images: 16", "names: []\n  images: 16", {"metrics", "table", "figure"}),
-            ("resamples: 200", "resamples: 300", {"metrics", "table", "figure"}),
+            ("images: 16", "images: 17", {"proxies", "metrics", "effects", "table", "figure"}),
+            ("images: 16", "names: []\n  images: 16", {"metrics", "effects", "table", "figure"}),
+            ("resamples: 200", "resamples: 300", {"metrics", "effects", "table", "figure"}),
             ("grid: 3", "grid: 5", {"landscape", "table", "figure"}),
             ("steps: 4", "steps: 5", {"features", "table", "figure"}),
             (
                 "learning_rate: [0.1, 1.0e+30]",
                 "learning_rate: [0.2, 1.0e+30]",
-                {"train", "metrics", "table", "figure"},
+                {"train", "metrics", "effects", "table", "figure"},
             ),
         ],
     )
