@@ -606,6 +606,37 @@ def test_batch_norm_figure_without_features_says_so(mini: Results, figures: Call
     assert set(pd.read_csv(stem.with_suffix(".csv"))["kind"]) == {"mean"}
 
 
+def test_paradigms_need_no_results(one_study: Study, tmp_path: Path) -> None:
+    catalogue.make_figure("paradigms", Results(one_study, tmp_path / "nothing"), tmp_path / "paradigms")
+    drawn = pd.read_csv(tmp_path / "paradigms.csv").groupby("panel")["fixed"].sum()
+    # Each way holds more fixed than the one before, and none the search itself.
+    assert drawn.tolist() == sorted(set(drawn)) and drawn.max() == 5
+
+
+def test_best_settings_are_the_highest_means_and_their_effects(mini: Results, tmp_path: Path) -> None:
+    catalogue.make_table("best_settings", mini, tmp_path / "best")
+    table = pd.read_csv(tmp_path / "best.csv")
+    rows = mini.metrics.query("metric == 's_kdt' and bn_mode == 'batch' and split == 'scoring' and score == 'accuracy'")
+    means = rows[rows["status"] == "complete"].groupby(["space", "setting"])["estimate"].mean()
+    for row in table.itertuples():
+        values = {name: mean for (space, name), mean in means.items() if space == row.space}
+        swept = {name: mean for name, mean in values.items() if name == "baseline" or name.startswith(f"{row.factor}=")}
+        assert row.mean == pytest.approx(max(swept.values())) and swept[row.setting] == pytest.approx(row.mean)
+        if row.setting != "baseline":
+            known = mini.effects.query("space == @row.space and setting == @row.setting and metric == 's_kdt'").iloc[0]
+            assert row.effect_effect == pytest.approx(known["effect"]) and row.effect_p_holm == pytest.approx(
+                known["p_holm"]
+            )
+    text = (tmp_path / "best.md").read_text(encoding="utf-8")
+    assert len(table) == sum(len(space.sweep) for space in mini.study.spaces.values())
+    assert "the baseline" in text and "Holm's correction" in text
+
+
+def test_best_settings_of_a_study_that_diverged(lost: Results, tmp_path: Path) -> None:
+    catalogue.make_table("best_settings", lost, tmp_path / "best")
+    assert pd.read_csv(tmp_path / "best.csv")["setting"].isna().all()
+
+
 # Tables of several factors ------------------------------------------------------------------------------
 
 

@@ -34,6 +34,7 @@ BASELINE_SCORES = [
     for seed in PLAN.seeds(space)
 ]
 TABLE_INPUTS = {
+    "best_settings": MEASURED + [rules.effects.output.effects],
     "correlations": MEASURED,
     "factors": [],
     "spaces": MEASURED + SEARCHED,
@@ -44,6 +45,7 @@ FIGURE_INPUTS = {
     "batch_norm": MEASURED + FEATURES,
     "effects": MEASURED + [rules.effects.output.effects],
     "landscape": LANDSCAPES,
+    "paradigms": [],
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,
 }

@@ -1,0 +1,109 @@
+"""What is compared, and what is held fixed: three ways to benchmark weight-sharing search (paper, Fig. 1)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Patch
+
+from supernet.paper import captions, style
+from supernet.paper.load import Results
+
+STAGES = (
+    "search\nspace",
+    "shared-weight\nmapping",
+    "super-net\ntraining",
+    "search",
+    "stand-alone\ntraining",
+    "proxy\nmetric",
+)
+"""From the space to the number that is compared; the mapping says which weights an architecture gets."""
+
+
+@dataclass(frozen=True)
+class Paradigm:
+    """A way to compare: its name, and the stages that it holds fixed."""
+
+    title: str
+    fixed: tuple[str, ...]
+
+
+PARADIGMS = (
+    Paradigm("(a) Early works: the proxy metric alone is fixed", ("proxy\nmetric",)),
+    Paradigm(
+        "(b) NASBench: the space and stand-alone training are fixed too",
+        ("search\nspace", "stand-alone\ntraining", "proxy\nmetric"),
+    ),
+    Paradigm(
+        "(c) Here: the shared-weight mapping and its training are controlled as well",
+        ("search\nspace", "shared-weight\nmapping", "super-net\ntraining", "stand-alone\ntraining", "proxy\nmetric"),
+    ),
+)
+_FIXED, _FREE = "#CFE3F1", "white"
+_BOX, _STEP, _HEIGHT = 0.84, 1.0, 0.62
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Draw the figure; it needs no results."""
+    drawn = pd.DataFrame(
+        [
+            {"panel": paradigm.title[1], "stage": stage.replace("\n", " "), "fixed": stage in paradigm.fixed}
+            for paradigm in PARADIGMS
+            for stage in STAGES
+        ]
+    )
+    with style.paper():
+        style.save(_figure(), out_stem, drawn, _caption())
+
+
+def _figure() -> Figure:
+    figure = Figure(figsize=(style.PAGE, 2.9))
+    grid = figure.subplots(len(PARADIGMS), 1)
+    for axes, paradigm in zip(grid, PARADIGMS, strict=True):
+        _panel(axes, paradigm)
+    handles = [
+        Patch(facecolor=_FIXED, edgecolor=style.GREY, lw=0.8, label="fixed or controlled"),
+        Patch(facecolor=_FREE, edgecolor=style.GREY, lw=0.8, ls="--", label="differs from method to method"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _panel(axes: Axes, paradigm: Paradigm) -> None:
+    axes.set_title(paradigm.title, loc="left")
+    axes.set_xlim(-0.03, len(STAGES) * _STEP - (_STEP - _BOX) + 0.03)
+    axes.set_ylim(-0.06, _HEIGHT + 0.06)
+    axes.axis("off")
+    for place, stage in enumerate(STAGES):
+        fixed = stage in paradigm.fixed
+        axes.add_patch(
+            FancyBboxPatch(
+                (place * _STEP + 0.03, 0.03),
+                _BOX - 0.06,
+                _HEIGHT - 0.06,
+                boxstyle="round,pad=0.03",
+                facecolor=_FIXED if fixed else _FREE,
+                edgecolor=style.GREY,
+                lw=0.8,
+                ls="-" if fixed else "--",
+            )
+        )
+        axes.text(place * _STEP + _BOX / 2, _HEIGHT / 2, stage, ha="center", va="center", fontsize=7)
+        if place:
+            start = (place - 1) * _STEP + _BOX + 0.02
+            arrow = {"arrowstyle": "-|>", "color": style.GREY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
+            axes.annotate("", xy=(place * _STEP - 0.02, _HEIGHT / 2), xytext=(start, _HEIGHT / 2), arrowprops=arrow)
+
+
+def _caption() -> str:
+    return captions.caption(
+        "What is held fixed when search methods are compared.",
+        "(a) Early works fix the proxy metric, say accuracy on CIFAR-10, alone: spaces, super-nets and final training "
+        "differ from method to method.",
+        "(b) A tabular benchmark (NASBench) fixes the space and stand-alone training.",
+        "(c) Here the mapping of architectures to shared weights and the training of the super-net are controlled as "
+        "well, one heuristic at a time, so that a difference can be told to come from it.",
+        "A schema: it shows no results.",
+    )

@@ -1,0 +1,110 @@
+"""The best value of each factor in each space, and whether it is better than the baseline beyond chance."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet.effects import LEVEL
+from supernet.factors import FACTORS
+from supernet.metrics import Estimate
+from supernet.paper import captions
+from supernet.paper.load import Results
+from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
+from supernet.paper.render import Table, write
+from supernet.paper.summary import Point, frame, point_pool, summary, summary_row, sweep
+from supernet.paper.tables._cells import estimate_cell, summary_cell
+
+METRIC = "s_kdt"
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Write the table: a row for each space and swept factor."""
+    text: list[dict[str, str]] = []
+    numbers: list[dict[str, Any]] = []
+    for space in results.spaces:
+        for factor in results.study.factors():
+            if factor in results.study.spaces[space].sweep:
+                best = _best(results, space, factor)
+                text.append(_text(results, space, factor, best))
+                numbers.append(_numbers(results, space, factor, best))
+    table = Table(
+        frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Beyond chance"]),
+        frame(numbers),
+        _caption(results),
+        notes=(captions.missing_sentence(results, results.spaces),),
+        group="Space",
+        left=frozenset({"Factor", "Baseline", "Best", "Beyond chance"}),
+    )
+    write(table, out_stem)
+
+
+def _best(results: Results, space: str, factor: str) -> Point | None:
+    """The point of the highest mean S-KdT on the baseline's pool, the baseline among equals; None if none has one."""
+    main = results.study.main_pool(space).own_space
+    points = [
+        point
+        for point in sweep(results.study, space, factor)
+        if point_pool(results.study, space, point).own_space == main
+        and summary(results, space, point.setting, METRIC).seeds
+    ]
+    return max(
+        points, key=lambda one: (summary(results, space, one.setting, METRIC).mean, one.is_baseline), default=None
+    )
+
+
+def _text(results: Results, space: str, factor: str, best: Point | None) -> dict[str, str]:
+    baseline = getattr(results.study.spaces[space].baseline, factor)
+    start = {
+        "Space": SPACE_NAMES[space],
+        "Factor": FACTORS[factor].label,
+        "Baseline": value_name(baseline),
+    }
+    if best is None:
+        return start | {"Best": ABSENT, "S-KdT": ABSENT, "Effect": ABSENT, "Beyond chance": ABSENT}
+    effect = _effect(results, space, best)
+    return start | {
+        "Best": "the baseline" if best.is_baseline else value_name(best.value),
+        "S-KdT": summary_cell(summary(results, space, best.setting, METRIC), METRIC),
+        "Effect": ABSENT if effect is None else estimate_cell(_estimate(effect)),
+        "Beyond chance": ABSENT if effect is None else "yes" if effect["p_holm"] < LEVEL else "no",
+    }
+
+
+def _numbers(results: Results, space: str, factor: str, best: Point | None) -> dict[str, Any]:
+    start: dict[str, Any] = {"space": space, "factor": factor, "setting": "" if best is None else best.setting}
+    if best is None:
+        return start
+    start |= summary_row(summary(results, space, best.setting, METRIC))
+    effect = _effect(results, space, best)
+    if effect is None:
+        return start
+    return start | {f"effect_{name}": effect[name] for name in ("effect", "low", "high", "p_holm", "smallest")}
+
+
+def _effect(results: Results, space: str, best: Point) -> "pd.Series[Any] | None":
+    """The effect of a setting; None for the baseline, and where there is none."""
+    table = results.effects
+    rows = table[(table["space"] == space) & (table["setting"] == best.setting) & (table["metric"] == METRIC)]
+    rows = rows[rows["left_out"] == ""]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _estimate(effect: "pd.Series[Any]") -> Estimate:
+    return Estimate(float(effect["effect"]), float(effect["low"]), float(effect["high"]))
+
+
+def _caption(results: Results) -> str:
+    spaces = results.spaces
+    return captions.caption(
+        "For each space and factor the value with the highest S-KdT, all other factors at the baseline, and its effect "
+        "against the baseline.",
+        captions.study_sentence(results),
+        captions.truth_sentence(results, spaces),
+        "The best of several looks better than it is: an effect is beyond chance if it differs from zero at 5 % after "
+        "Holm's correction for all settings of its space (figure effects). In brackets 95 % intervals; those of "
+        "effects cover the spread between seeds only where settings have several.",
+        captions.reading_sentence(results),
+        captions.threshold_sentence(results, spaces),
+        captions.pool_sentence(results, spaces),
+    )
