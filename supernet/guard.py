@@ -140,7 +140,7 @@ def _make(folder: Path, number: int, me: Owner) -> Path | None:
         temporary.unlink(missing_ok=True)
     # One that looked at the folder long ago may claim a number whose successors have come and gone, but not the last.
     if _top(folder) != claim:
-        claim.unlink()
+        claim.unlink(missing_ok=True)  # the next writer clears lower numbers away, too
         return None
     for former in folder.glob("[0-9]*.json"):
         if _number(former) < number:
