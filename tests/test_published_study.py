@@ -55,11 +55,11 @@ def test_every_table_says_where_its_ground_truth_is_from(finished: Path) -> None
     assert len(texts) >= 8
     for path in texts:
         text = path.read_text(encoding="utf-8")
-        if path.name == "factors.md":  # it has no results
+        if path.stem in ("factors", "paradigms"):  # they have no results
             continue
         assert "CIFAR-10, re-encoded as JPEG (cifar10-jpeg), averaged down to 8 x 8" in text, path
         assert "published, mean test accuracy of" in text, path
-        if "DARTS" in text and path.stem != "epochs":
+        if "DARTS" in text and path.stem not in ("epochs", "dynamic_channels"):  # which DARTS does not sweep
             assert "trained here (DARTS-NDS)" in text, path
     facts = json.loads((results / "spaces.json").read_text())
     sets = {space: (facts[space]["quantile"], facts[space]["population"]) for space in facts}
