@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(workflow.basedir))
 
 from supernet.errors import UserError
+from supernet.paper.catalogue import heading, section
 from supernet.plan import Plan
 
 
@@ -85,6 +86,18 @@ def of_first_runs(name):
     return lambda wildcards: [
         f"{RESULTS}/runs/{run}/{name}" for run in PLAN.first_runs(wildcards.space)
     ]
+
+
+def shown(path, name):
+    """A table or figure that `snakemake --report` shows, with the caption that stands beside it."""
+    table = path.endswith(".html")
+    return report(
+        path,
+        caption="../report/table.rst" if table else "../report/figure.rst",
+        category="Tables" if table else "Figures",
+        subcategory=section(name),
+        labels={"table" if table else "figure": heading(name)},
+    )
 
 
 PLAN = load_plan()

@@ -3,8 +3,6 @@
 from supernet.paper.catalogue import (
     figure_names,
     figure_sources,
-    heading,
-    section,
     table_names,
     table_sources,
 )
@@ -51,18 +49,6 @@ FIGURE_INPUTS = {
 }
 TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
 FIGURES = {name: f"{RESULTS}/figures/{name}" for name in figure_names(STUDY)}
-
-
-def shown(path, name):
-    """A table or figure that `snakemake --report` shows, with the caption that stands beside it."""
-    table = path.endswith(".html")
-    return report(
-        path,
-        caption="../report/table.rst" if table else "../report/figure.rst",
-        category="Tables" if table else "Figures",
-        subcategory=section(name),
-        labels={"table" if table else "figure": heading(name)},
-    )
 
 
 for name, stem in TABLES.items():
