@@ -10,12 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from supernet.effects import METRICS, effects
+from supernet.errors import UserError
 from supernet.files import read_json
 from supernet.measure import run_folder
 from supernet.provenance import reading
 from supernet.rng import stream
 from supernet.study import Study
 
+MODE = "batch"
+"""Statistics of the scores that are compared: those of all tables and figures."""
 COLUMNS = {
     "space": "str",
     "setting": "str",
@@ -39,6 +42,11 @@ COLUMNS = {
 
 def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
     """Rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and outcomes of runs."""
+    if MODE not in study.scoring.bn_modes:
+        raise UserError(
+            f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
+            f"{MODE} statistics: add it and run the study again"
+        )
     thresholds = {name: facts["threshold"] for name, facts in read_json(reading(results / "spaces.json")).items()}
     for space in study.spaces:
         yield from _of_space(study, results, space, thresholds[str(study.main_pool(space))])
@@ -82,8 +90,7 @@ def _scores(study: Study, folder: Path, arch_ids: "pd.Series[str]") -> npt.NDArr
     if read_json(reading(folder / "run.json"))["status"] != "complete":
         return None
     table = pd.read_parquet(reading(folder / "scores.parquet"))
-    mode = study.scoring.bn_modes[0] if "batch" not in study.scoring.bn_modes else "batch"
-    rows = table[(table["bn_mode"] == mode) & (table["split"] == study.scoring.ranked_on)]
+    rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
     return accuracies if np.isfinite(accuracies).all() else None
 

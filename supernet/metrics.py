@@ -526,19 +526,6 @@ def predictor_taus(
     return {measure.metric: measure.estimate for measure in measures if measure.metric != "spearman"}
 
 
-def predictor_tau(
-    values: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    threshold: float,
-    rng: np.random.Generator,
-    resamples: int = RESAMPLES,
-) -> tuple[Estimate, Estimate]:
-    """KdT and S-KdT of a predictor without training (n,), such as parameters or FLOPs; errors as
-    `evaluate`."""
-    by_name = predictor_taus(values, truth, threshold, rng, resamples)
-    return by_name["kdt"], by_name["s_kdt"]
-
-
 def _signs(values: npt.NDArray[np.generic]) -> Floats:
     """sign(values_i - values_j) of shape (n, n)."""
     ranks = np.unique(values, return_inverse=True)[1].astype(np.float64)

@@ -405,7 +405,7 @@ def test_blocks_do_not_change_the_intervals(monkeypatch):
 
 def test_interval_is_the_percentile_of_the_resamples():
     accuracy, _, truth = example()
-    estimate, _ = metrics.predictor_tau(accuracy, truth, 1e-3, np.random.default_rng(5), resamples=200)
+    estimate = metrics.predictor_taus(accuracy, truth, 1e-3, np.random.default_rng(5), resamples=200)["kdt"]
     counts = metrics.resample_counts(len(truth), 200, np.random.default_rng(5)).astype(int)
     chosen = [np.repeat(np.arange(len(truth)), weights) for weights in counts]
     taus = [stats.kendalltau(accuracy[i], truth[i]).statistic for i in chosen]
@@ -420,7 +420,7 @@ def test_intervals_cover_the_tau_of_a_bivariate_normal():
     covered = 0
     for _ in range(300):
         x, y = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], size=60).T
-        estimate, _ = metrics.predictor_tau(x, stats.norm.cdf(y), 1e-3, rng, resamples=300)
+        estimate = metrics.predictor_taus(x, stats.norm.cdf(y), 1e-3, rng, resamples=300)["kdt"]
         covered += estimate.low <= expected <= estimate.high
     # 95 % nominal; the standard error of 300 trials is 1.3 %, and the percentile bootstrap falls a little
     # short at n = 60.
@@ -534,12 +534,13 @@ def test_evaluate_says_what_is_wrong(changes, message):
         evaluated(**(population | arguments))
 
 
-def test_predictor_tau_is_tau_of_the_predictor():
+def test_predictor_taus_are_taus_of_the_predictor():
     accuracy, _, truth = example()
     parameters = np.round(1e6 + 1e7 * accuracy).astype(int)
-    kdt, s_kdt = metrics.predictor_tau(parameters, truth, 2e-3, np.random.default_rng(0), resamples=100)
+    found = metrics.predictor_taus(parameters, truth, 2e-3, np.random.default_rng(0), resamples=100)
+    kdt, s_kdt = found["kdt"], found["s_kdt"]
     assert same(kdt.value, tau_b_by_pairs(parameters, truth))
     assert same(s_kdt.value, metrics.sparse_kendall_tau(parameters, truth, 2e-3))
     assert kdt.low < kdt.value < kdt.high
     with pytest.raises(ValueError, match="at least 3"):
-        metrics.predictor_tau([1, 2], [0.1, 0.2], 1e-3, np.random.default_rng(0))
+        metrics.predictor_taus([1, 2], [0.1, 0.2], 1e-3, np.random.default_rng(0))

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from supernet.compare import effect_rows
+from supernet.errors import UserError
+from supernet.paper import catalogue
 from supernet.paper.load import Results
 from supernet.paper.verdicts import FEWEST_SETTINGS, Said, _difference, claim_2, claim_3, verdict
 from supernet.study import Study
@@ -95,3 +98,26 @@ def test_claim_3_needs_settings(tmp_path: Path) -> None:
         said = claim_3(Results(study, folder), "darts")
         assert (said.numbers["settings"] >= FEWEST_SETTINGS) is enough
         assert ("tau of S-KdT" in said.numbers) is enough
+
+
+def _study(**sections: Any) -> Study:
+    space = {"truth": {"channels": 8, "layers": 3, "epochs": 2, "train_portion": 0.75}, "seeds": [0]}
+    content = {"study": "case", "title": "A case", "data": {"name": "digits", "scoring_portion": 0.25}}
+    spaces = {"darts": {**space, "baseline": {"train_portion": 0.75}, "sweep": {"epochs": [10, 20]}}}
+    return Study.model_validate({**content, "pool": {"size": 20}, "spaces": spaces, **sections})
+
+
+def test_effects_say_on_which_tau_they_are_where_the_study_prints_another(tmp_path: Path) -> None:
+    for definition, said in (("rounded", False), ("positional_1", True)):
+        study = _study(metrics={"s_kdt": definition})
+        results = Results(study, fake_results.write_results(study, tmp_path / definition, frozenset()))
+        for make, name in ((catalogue.make_table, "verdicts"), (catalogue.make_figure, "effects")):
+            make(name, results, tmp_path / definition / name)
+            text = (tmp_path / definition / f"{name}.md").read_text(encoding="utf-8")
+            assert ("not on the positional one" in text) is said
+
+
+def test_effects_without_batch_statistics_are_an_error(tmp_path: Path) -> None:
+    study = _study(scoring={"bn_modes": ["recalibrated"]})
+    with pytest.raises(UserError, match="effects are of scores with batch statistics"):
+        list(effect_rows(study, tmp_path))

@@ -7,7 +7,7 @@ from supernet.datasets import DATASETS
 from supernet.fidelity import theirs
 from supernet.metrics import positional_percent
 from supernet.paper.load import Results
-from supernet.paper.names import BN_MODE_NAMES, SPACE_NAMES, count, listed, significant_percent
+from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import Reading, main_reading, point_pools
 from supernet.study import Study
 
@@ -20,9 +20,9 @@ TOP_ORDERS = {"sorted": "", "permuted_twice": ", whose order the authors' double
 
 _PROXIES = MappingProxyType(
     {
-        "synflow": ("synflow", "what flows through all weights at their absolute values"),
-        "jacov": ("jacov", "how little the gradients at different images are correlated"),
-        "naswot": ("NASWOT", "how well the signs of the ReLUs tell images apart"),
+        "synflow": "what flows through all weights at their absolute values",
+        "jacov": "how little the gradients at different images are correlated",
+        "naswot": "how well the signs of the ReLUs tell images apart",
     }
 )
 
@@ -101,6 +101,13 @@ def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:
     )
 
 
+def effects_sentence(results: Results) -> str:
+    """On which S-KdT effects are, where the study prints another one; empty where it does not."""
+    if results.study.metrics.s_kdt == "rounded":
+        return ""
+    return "Effects are on S-KdT with rounded ground truth, not on the positional one."
+
+
 def proxies_sentence(results: Results) -> str:
     """What the zero-cost proxies of the study are; empty if it has none."""
     proxies = results.study.proxies
@@ -108,7 +115,7 @@ def proxies_sentence(results: Results) -> str:
         return ""
     data = "" if proxies.names == ("synflow",) else f" on {proxies.images} training images"
     several = f", mean over {proxies.seeds} initialisations" if proxies.seeds > 1 else ""
-    words = "; ".join(f"{_PROXIES[name][0]}: {_PROXIES[name][1]}" for name in proxies.names)
+    words = "; ".join(f"{PROXY_NAMES[name]}: {_PROXIES[name]}" for name in proxies.names)
     return f"Zero-cost proxies of the stand-alone networks before training{data}{several}. {words}."
 
 

@@ -23,6 +23,7 @@ BN_MODE_NAMES = MappingProxyType(
         "recalibrated": "batch-norm statistics re-estimated for each architecture",
     }
 )
+PROXY_NAMES = MappingProxyType({"synflow": "synflow", "jacov": "jacov", "naswot": "NASWOT"})
 ABSENT = "\u2013"
 """A dash: there is no such number."""
 

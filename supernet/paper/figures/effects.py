@@ -120,6 +120,7 @@ def _caption(results: Results, drawn: pd.DataFrame) -> str:
         _left_out_sentence(drawn),
         captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),
+        captions.effects_sentence(results),
         captions.pool_sentence(results, spaces),
         captions.missing_sentence(results, spaces),
     )

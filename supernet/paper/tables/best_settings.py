@@ -106,5 +106,6 @@ def _caption(results: Results) -> str:
         "effects cover the spread between seeds only where settings have several.",
         captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),
+        captions.effects_sentence(results),
         captions.pool_sentence(results, spaces),
     )

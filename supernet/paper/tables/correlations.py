@@ -1,5 +1,6 @@
 """What the correlations of a pool hang on: its better half, and the architectures that are not degenerate."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def _numbers(results: Results, space: str, suffix: str) -> list[dict[str, Any]]:
     for name in references_of(results):
         for metric in TAUS:
             found = results.reference(space, name, f"{metric}{suffix}")
-            if found.value == found.value:
+            if not math.isnan(found.value):
                 values = {"mean": found.value, "low": found.low, "high": found.high}
                 rows.append({**start, "name": name, "metric": metric, **values})
     return rows

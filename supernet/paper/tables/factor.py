@@ -6,7 +6,7 @@ from typing import Any
 from supernet.factors import FACTORS
 from supernet.paper import captions
 from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, METRIC_NAMES, SPACE_NAMES, value_name
+from supernet.paper.names import ABSENT, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
 from supernet.paper.quotes import Quotes
 from supernet.paper.render import Table, write
 from supernet.paper.summary import (
@@ -31,12 +31,11 @@ REFERENCES = {
     "seed": "seed-to-seed ceiling",
 }
 _PRINTED_OF_OWN_POOLS = ("parameters", "seed")
-PROXIES = {"synflow": "synflow, untrained", "jacov": "jacov, untrained", "naswot": "NASWOT, untrained"}
 
 
 def references_of(results: Results) -> dict[str, str]:
     """Names and words of the references that a study has; the ceiling stands last."""
-    words = REFERENCES | {name: PROXIES[name] for name in results.study.proxies.names}
+    words = REFERENCES | {name: f"{PROXY_NAMES[name]}, untrained" for name in results.study.proxies.names}
     ceiling = {"seed": words.pop("seed")}
     return words | ceiling
 

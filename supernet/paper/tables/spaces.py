@@ -8,7 +8,7 @@ from typing import Any
 from supernet.metrics import Estimate
 from supernet.paper import captions
 from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, SPACE_NAMES, count, percent, significant_percent
+from supernet.paper.names import ABSENT, PROXY_NAMES, SPACE_NAMES, count, percent, significant_percent
 from supernet.paper.render import Table, write
 from supernet.paper.summary import frame
 from supernet.paper.tables._cells import estimate_cell
@@ -20,11 +20,6 @@ TAUS = (
     ("macs", "Multiply-adds as the score"),
     ("live_macs", "Live multiply-adds as the score"),
 )
-PROXIES = {
-    "synflow": "synflow as the score",
-    "jacov": "jacov as the score",
-    "naswot": "NASWOT as the score",
-}
 _FACTS = (
     "size",
     "pool",
@@ -62,7 +57,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 def _taus(results: Results) -> list[tuple[str, str]]:
     """Name and words of each reference that the study has."""
-    return [*TAUS, *((name, PROXIES[name]) for name in results.study.proxies.names)]
+    return [*TAUS, *((name, f"{PROXY_NAMES[name]} as the score") for name in results.study.proxies.names)]
 
 
 def _rows(taus: Sequence[tuple[str, str]]) -> list[Row]:

@@ -94,5 +94,6 @@ def _caption(results: Results) -> str:
         "search found.",
         captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),
+        captions.effects_sentence(results),
         captions.pool_sentence(results, spaces),
     )
