@@ -1,9 +1,11 @@
 """Tables and figures by name; a module is imported only when its own table or figure is made."""
 
+import ast
 import importlib
 import logging
 import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 from supernet.errors import UserError
 from supernet.factors import FACTORS
@@ -32,12 +34,12 @@ def figure_names(study: Study) -> tuple[str, ...]:
 
 def table_sources(name: str) -> list[str]:
     """Modules, relative to the project, whose edit makes a table again."""
-    return [f"supernet/paper/tables/{_OF_ANY_FACTOR if name in FACTORS else name}.py"]
+    return _with_private(tables, _OF_ANY_FACTOR if name in FACTORS else name)
 
 
 def figure_sources(name: str) -> list[str]:
     """Modules, relative to the project, whose edit draws a figure again."""
-    return [f"supernet/paper/figures/{name if name in _modules(list(figures.__path__)) else '_sweep'}.py"]
+    return _with_private(figures, name if name in _modules(list(figures.__path__)) else "_sweep")
 
 
 def heading(name: str) -> str:
@@ -75,3 +77,16 @@ def make_figure(name: str, results: Results, out_stem: Path) -> None:
 
 def _modules(path: list[str]) -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")))
+
+
+def _with_private(package: ModuleType, name: str) -> list[str]:
+    """A module, and the private ones of its package that it imports: they are a part of it under another name."""
+    folder = Path(next(iter(package.__path__)))
+    imported = [
+        node
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(package.__name__)
+    ]
+    named = {part for node in imported for part in (str(node.module).split(".")[-1], *(one.name for one in node.names))}
+    private = sorted(part for part in named if part.startswith("_") and (folder / f"{part}.py").exists())
+    return [f"{package.__name__.replace('.', '/')}/{one}.py" for one in (name, *private)]
