@@ -52,9 +52,9 @@ def work(options: argparse.Namespace) -> None:
     space, splits = spaces.load(job.run.own_space), now.splits(job.run.data, job.run.study_seed)
     arch = best_of(options.pool, space)
     fingerprint = now.fingerprint(job.model_dump_json(), space.format(arch))
-    saved = partial(_checkpoint, options, fingerprint)
+    training = _checkpoint(options, fingerprint, "standalone")
     with now.phase("train"):
-        network, diverged = train(job, space, arch, splits, saved("standalone"), options)
+        network, diverged = train(job, space, arch, splits, training, options)
     if diverged:
         print(f"{options.task}: the stand-alone training diverged: no surface of it")
     surfaces = [] if diverged else standalone_surfaces(job, network, arch, splits)
@@ -63,7 +63,8 @@ def work(options: argparse.Namespace) -> None:
     else:
         supernet = load_supernet(job.run, space, splits, options.weights)
         surfaces += supernet_surfaces(job, space, supernet, arch, splits)
-    state, total = saved("surfaces"), len(surfaces) * job.landscape.grid
+    # Opened after the training, so that their times add up.
+    state, total = _checkpoint(options, fingerprint, "surfaces"), len(surfaces) * job.landscape.grid
     with (
         now.phase("scan"),
         Progress(options.task, "rows of the grid", total, options.progress, done=state.done) as progress,
@@ -72,9 +73,9 @@ def work(options: argparse.Namespace) -> None:
     table = pd.DataFrame(rows(surfaces, found), columns=[name for name in COLUMNS if name != "arch_id"])
     named = table["kind"].map(lambda kind: "" if kind == "supernet_random" else space.arch_id(arch)).astype(str)
     write_table(options.output, table.assign(arch_id=named)[list(COLUMNS)].astype({"kind": str}))
-    now.write_timing(points=len(table))
-    for name in ("standalone", "surfaces"):
-        saved(name).discard()
+    now.write_timing(earlier=training.earlier + state.earlier, points=len(table))
+    for checkpoint in (training, state):
+        checkpoint.discard()
 
 
 def train(

@@ -79,7 +79,7 @@ def work(options: argparse.Namespace) -> None:
             print(f"{options.task}: the loss was not finite at step {trained.diverged_at}: diverged, not scored")
             rows = evaluator.empty_rows(network, [arch_id for arch_id, _ in pool])
     write(options, run, network, trained, rows)
-    now.write_timing(steps=trained.steps, passes=trained.passes)
+    now.write_timing(earlier=checkpoint.earlier, steps=trained.steps, passes=trained.passes)
     checkpoint.discard()
 
 

@@ -58,13 +58,14 @@ def work(options: argparse.Namespace) -> None:
                     raise Stopped(f"stopped after {done - 1} of {len(todo)} trainings, because its time limit is near")
                 start = time.monotonic()
                 result = train_standalone(job, space, space.parse(encoding), seed, splits, evaluator)
-                log.add(arch_id, seed, result)
-                longest = max(longest, time.monotonic() - start)
+                took = time.monotonic() - start
+                log.add(arch_id, seed, result, took)
+                longest = max(longest, took)
             rows.append({"arch_id": arch_id, "seed": seed, **vars(result)})
             progress.update(done)
     table = pd.DataFrame(rows).astype({"accuracy": float, "diverged_at": "Int64"})
     write_table(options.output, table)
-    now.write_timing(trainings=len(table))
+    now.write_timing(earlier=log.earlier, trainings=len(table))
     log.discard()
 
 

@@ -21,6 +21,9 @@ class Checkpoint:
     path: Path
     fingerprint: str
     seconds: float
+    earlier: float = 0.0
+    """Seconds from the start of this training to the state that was loaded, in processes before this one."""
+    _opened: float = field(default_factory=time.monotonic)
     _last: float = field(default_factory=time.monotonic)
 
     def due(self) -> bool:
@@ -29,7 +32,8 @@ class Checkpoint:
 
     def save(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
         """Replace the file; a reader never sees a part of it."""
-        text = json.dumps({"fingerprint": self.fingerprint, "note": note})
+        spent = self.earlier + time.monotonic() - self._opened
+        text = json.dumps({"fingerprint": self.fingerprint, "note": note, "seconds": spent})
         with publish(self.path, record=False) as temporary:
             save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, {"state": text})
         self._last = time.monotonic()
@@ -39,33 +43,33 @@ class Checkpoint:
 
         Raises UserError if the file is damaged.
         """
-        note = self._note()
-        if note is None:
+        state = self._state()
+        if state is None:
             return None
+        self.earlier = float(state["seconds"])
         with safe_open(self.path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, note  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, state["note"]  # noqa: SIM118
 
     @property
     def done(self) -> int:
         """Steps that a training would not repeat: 0 without a usable file; UserError if it is damaged."""
-        note = self._note()
-        return 0 if note is None else int(note["done"])
+        state = self._state()
+        return 0 if state is None else int(state["note"]["done"])
 
     def discard(self) -> None:
         """Delete the file: the training is complete and its results are written."""
         self.path.unlink(missing_ok=True)
 
-    def _note(self) -> dict[str, Any] | None:
-        """The note of this training from the head of the file; opening checks that it has its full length."""
+    def _state(self) -> dict[str, Any] | None:
+        """The state of this training from the head of the file; opening checks that it has its full length."""
         if not self.path.exists():
             return None
         try:
             with safe_open(self.path, "pt") as file:
-                state = json.loads((file.metadata() or {})["state"])
+                state: dict[str, Any] = json.loads((file.metadata() or {})["state"])
         except (SafetensorError, KeyError, ValueError) as error:
             # `save` leaves no such file: the disk did, or a copy that was cut.
             raise UserError(
                 f"{self.path}: not a whole checkpoint ({error}); delete the file to train from the first step"
             ) from error
-        note: dict[str, Any] = state["note"]
-        return note if state["fingerprint"] == self.fingerprint else None
+        return state if state["fingerprint"] == self.fingerprint else None

@@ -57,7 +57,7 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
     reasons: dict[str, str] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}
-    for setting in study.settings(space):
+    for setting in study.single(space):
         seeds = study.seeds(space, setting)
         # Only architectures that both have scored can be resampled for both.
         if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):
@@ -73,7 +73,7 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
     usable = {setting: one for setting, one in scores.items() if setting not in reasons}
     estimates = effects(baseline, usable, pool["truth"].to_numpy(), threshold, rng)
     known = {(one.setting, one.metric): one for one in estimates}
-    for setting in study.settings(space):
+    for setting in study.single(space):
         if setting == "baseline":
             continue
         factor, _, value = setting.partition("=")

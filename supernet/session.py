@@ -83,14 +83,17 @@ class Session:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
-    def write_timing(self, **more: Any) -> None:
-        """Write --timing: seconds of each phase and in all, threads, device, host."""
+    def write_timing(self, *, earlier: float = 0.0, **more: Any) -> None:
+        """Write --timing: seconds of each phase and in all, threads, device, host.
+
+        `earlier`: seconds that processes before this one spent on what it went on from.
+        """
         if self.options.timing is None:
             return
         seconds = {f"{name}_seconds": round(value, 3) for name, value in self.seconds.items()}
-        total = round(time.time() - self.started, 3)
+        total = {"total_seconds": round(time.time() - self.started, 3), "earlier_seconds": round(earlier, 3)}
         place = {"threads": self.options.threads, "device": str(self.device), "host": socket.gethostname()}
-        write_json(self.options.timing, {**seconds, **place, **more, "total_seconds": total})
+        write_json(self.options.timing, {**seconds, **place, **more, **total})
 
 
 def open_session(options: argparse.Namespace, started: float) -> Session:

@@ -62,6 +62,11 @@ class SpaceStudy(Model):
         description="Factor: list of values, or `paper` for those of the table of factors; each value is one "
         "setting, with all other factors at the baseline.",
     )
+    cumulative: dict[str, Any] = Field(
+        default={},
+        description="Factor: value that is common practice. A setting starts at all of these values; then factor after "
+        "factor, in this order, goes to the baseline's. Empty: no such settings.",
+    )
     seeds: Seeds = Field(default=(0, 1, 2), description="Run seeds of the baseline.")
     sweep_seeds: Seeds | None = Field(
         default=None, description="Run seeds of the swept settings; null takes those of the baseline."
@@ -138,6 +143,48 @@ class SpaceStudy(Model):
                         findings.add(f"with the baseline's other values: {one['msg']}", value, name, position)
         findings.raise_all()
         return sweep
+
+    @field_validator("cumulative", mode="before")
+    @classmethod
+    def _of_known_factors(cls, value: Any, info: ValidationInfo) -> Any:
+        place = info.context
+        if not isinstance(value, dict) or not isinstance(place, Place):
+            return value
+        findings = Findings()
+        _known_factors(value, place.space, findings)
+        findings.raise_all()
+        return value
+
+    @field_validator("cumulative")
+    @classmethod
+    def _each_step_is_a_setting(cls, start: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        baseline = info.data.get("baseline")
+        if not isinstance(baseline, Setting):
+            return start
+        findings = Findings()
+        for name, value in start.items():
+            if value == getattr(baseline, name, None):
+                findings.add("is the baseline's value too, so that its step would change nothing", value, name)
+            if name == "dynamic_channels" and str(value).startswith("constant"):
+                findings.add("a sub-space has other architectures, so that it is no step to the baseline", value, name)
+        for step in range(len(start)):
+            rest = dict(list(start.items())[step:])
+            try:
+                Setting.model_validate({**baseline.model_dump(), **rest}, context=info.context)
+            except ValidationError as error:
+                for one in error.errors():
+                    findings.add(f"after {step} steps: {one['msg']}", one["input"], *one["loc"])
+                break
+        findings.raise_all()
+        # A value as the setting has it: 1 becomes 1.0 where a factor is a float.
+        whole = Setting.model_validate({**baseline.model_dump(), **start})
+        return {name: getattr(whole, name) for name in start}
+
+    def steps(self) -> list[tuple[str, Setting]]:
+        """Settings from `cumulative` to the one before the baseline: the factor that each changes next, and itself."""
+        names = list(self.cumulative)
+        rest = [{name: self.cumulative[name] for name in names[step:]} for step in range(len(names))]
+        return [(name, self.baseline.model_copy(update=own)) for name, own in zip(names, rest, strict=True)]
 
 
 def _known_factors(values: dict[str, Any], space: str, findings: Findings) -> dict[str, Any]:

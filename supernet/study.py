@@ -183,6 +183,7 @@ class Study(Model):
     def settings(self, space: str) -> dict[str, Setting]:
         """Settings of a space by name: `baseline` first, then `{factor}={value}` in the order of the file.
 
+        Then those that go from common practice to the baseline, `cumulative={step}`, less a last one that is swept.
         Names are unique and safe as a path component; a float stands as its repr, which parses to that value.
         UserError if the study lacks the space.
         """
@@ -192,7 +193,23 @@ class Study(Model):
             for value in values:
                 if value != getattr(study.baseline, factor):
                     found[f"{factor}={value}"] = study.baseline.model_copy(update={factor: value})
+        for step, (_, setting) in enumerate(study.steps()):
+            if setting not in found.values():
+                found[f"cumulative={step}"] = setting
         return found
+
+    def single(self, space: str) -> list[str]:
+        """Names of the settings of a space that differ from the baseline in one factor, the baseline first."""
+        return [name for name in self.settings(space) if not name.startswith("cumulative=")]
+
+    def cumulative(self, space: str) -> list[tuple[str, str]]:
+        """From common practice to the baseline: the factor that goes to the baseline's value next, and the setting.
+
+        The last one is the baseline, with no factor; empty if the study has no such settings in this space.
+        """
+        names = {setting: name for name, setting in reversed(self.settings(space).items())}
+        steps = [(factor, names[setting]) for factor, setting in self._space(space).steps()]
+        return [*steps, ("", "baseline")] if steps else []
 
     def setting_of(self, space: str, factor: str, value: Any) -> str:
         """The name of the setting with this factor at this value: `baseline` where that is the baseline's.

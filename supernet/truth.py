@@ -57,6 +57,8 @@ class TruthLog:
     def __init__(self, path: Path, fingerprint: str) -> None:
         self.path, self.fingerprint = path, fingerprint
         self._known: dict[tuple[str, int], StandAloneResult] = {}
+        self.earlier = 0.0
+        """Seconds of the trainings that stood in the file when it was opened."""
         if path.exists():
             self._cut_torn_line()
             for line in path.read_text(encoding="utf-8").splitlines():
@@ -66,9 +68,10 @@ class TruthLog:
         """The result of an architecture and seed, if its training has finished."""
         return self._known.get((arch_id, seed))
 
-    def add(self, arch_id: str, seed: int, result: StandAloneResult) -> None:
-        """Append a result and sync it to the disk."""
+    def add(self, arch_id: str, seed: int, result: StandAloneResult, seconds: float) -> None:
+        """Append a result, and how long its training took, and sync it to the disk."""
         record = {"fingerprint": self.fingerprint, "arch_id": arch_id, "seed": seed, "result": asdict(result)}
+        record["seconds"] = round(seconds, 3)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as stream:
             stream.write(json.dumps(record).encode() + b"\n")
@@ -89,3 +92,4 @@ class TruthLog:
     def _read(self, record: dict[str, Any]) -> None:
         if record["fingerprint"] == self.fingerprint:
             self._known[record["arch_id"], record["seed"]] = StandAloneResult(**record["result"])
+            self.earlier += record["seconds"]

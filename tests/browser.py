@@ -15,7 +15,7 @@ from typing import Any
 COMMAND = shutil.which("chromium") or shutil.which("chromium-browser")
 """The browser of `make test-deps`; None if there is none."""
 _KEYS = {"Tab": (9, ""), "Enter": (13, "\r")}
-_PATIENCE = 30.0  # seconds
+_PATIENCE = 90.0
 
 
 class Browser:

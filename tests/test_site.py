@@ -13,11 +13,9 @@ import pytest
 from browser import Browser
 
 from supernet.errors import UserError
-from supernet.files import write_json
 from supernet.paper import catalogue, render
 from supernet.paper.load import Results
 from supernet.site.build import Site
-from supernet.site.costs import Cost, costs, total_sentence
 from supernet.site.grid import Cell, grid, run_page
 from supernet.site.plots import plot
 from supernet.site.start import start_page
@@ -35,9 +33,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Made-up results of study `mini` with all tables and figures; its path has a space, as paths of users do."""
     study = load_study(STUDY_FILE)
     folder = fake_results.write_results(study, tmp_path_factory.mktemp("with space"))
-    for space, setting, seed in study.runs():
-        timing = {"device": "cpu", "total_seconds": 90.0, "threads": 1, "host": "here"}
-        write_json(folder / "runs" / space / setting / f"seed{seed}" / "timing.json", timing)
     found = Results(study, folder, ROOT / "docs" / "published.csv")
     for name in catalogue.table_names(study):
         catalogue.make_table(name, found, folder / "tables" / name)
@@ -87,30 +82,6 @@ def test_addresses_of_runs_are_quoted() -> None:
     assert run_page("darts", "batch_norm=affine+tracking", 3) == "runs/darts/batch_norm%3Daffine%2Btracking.html#seed3"
 
 
-def test_costs_are_summed_by_stage_and_device(tmp_path: Path) -> None:
-    for path, device, seconds in (
-        ("runs/darts/baseline/seed0/timing.json", "cpu", 1800.0),
-        ("runs/darts/baseline/seed1/timing.json", "cuda", 3600.0),
-        ("runs/darts/epochs=2/seed0/timing.json", "cpu", 5400.0),
-        ("truth/darts/shard0.timing.json", "cpu", 7200.0),
-    ):
-        write_json(tmp_path / path, {"device": device, "total_seconds": seconds})
-    found = costs(tmp_path)
-    assert found == (
-        Cost("ground truth", "cpu", 1, 2.0),
-        Cost("super-nets", "cpu", 2, 2.0),
-        Cost("super-nets", "cuda", 1, 1.0),
-    )
-    assert "4.00 hours (0.167 days) on cpu and 1.00 hours (0.0417 days) on cuda" in total_sentence(found)
-    assert "700 GPU days" in total_sentence(())
-
-
-def test_a_damaged_timing_is_named(tmp_path: Path) -> None:
-    write_json(tmp_path / "truth/darts/shard0.timing.json", {"device": "cpu"})
-    with pytest.raises(UserError, match=r"shard0\.timing\.json: lacks the key 'total_seconds'"):
-        costs(tmp_path)
-
-
 def test_a_plot_has_the_numbers_of_the_figure(results: Results) -> None:
     drawn = pd.read_csv(results.folder / "figures" / "learning_rate.csv")
     made = plot("learning_rate", drawn, run_page)
@@ -144,7 +115,7 @@ def test_the_start_page_says_which_study_and_what_it_cost(results: Results) -> N
     text = start_page(results.study, results.folder)
     runs = len(list(results.study.runs()))
     assert f":Super-nets: {runs}, one for each" in text
-    assert f"- super-nets, cpu: {runs} jobs, {runs * 90 / 3600:.2f} hours" in text
+    assert f"The jobs of this study took {runs * 90 / 3600 + 3 * results.study.pool.shards:.2f} hours" in text
 
 
 # Files --------------------------------------------------------------------------------------------------

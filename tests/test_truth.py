@@ -78,8 +78,8 @@ def test_log_remembers_results_of_the_same_recipe(tmp_path: Path) -> None:
     log = TruthLog(path, "recipe")
     assert log.get("a", 0) is None
     diverged = StandAloneResult(None, 7, 10, 20, 15)
-    log.add("a", 0, RESULT)
-    log.add("a", 1, diverged)
+    log.add("a", 0, RESULT, 2.5)
+    log.add("a", 1, diverged, 1.0)
     assert log.get("a", 0) == RESULT
     again = TruthLog(path, "recipe")
     assert (again.get("a", 0), again.get("a", 1), again.get("b", 0)) == (RESULT, diverged, None)
@@ -94,10 +94,20 @@ def test_log_that_was_cut_loses_its_last_line_alone(tmp_path: Path, cut: int) ->
     path = tmp_path / "trainings.jsonl"
     log = TruthLog(path, "recipe")
     for name in "ab":
-        log.add(name, 0, RESULT)
+        log.add(name, 0, RESULT, 1.0)
     path.write_bytes(path.read_bytes()[:-cut])
     log = TruthLog(path, "recipe")
     assert log.get("a", 0) == RESULT and log.get("b", 0) is None
-    log.add("c", 0, replace(RESULT, accuracy=0.25))
+    log.add("c", 0, replace(RESULT, accuracy=0.25), 1.0)
     assert [json.loads(line)["arch_id"] for line in path.read_text().splitlines()] == ["a", "c"]
     assert TruthLog(path, "recipe").get("c", 0) == replace(RESULT, accuracy=0.25)
+
+
+def test_log_remembers_how_long_former_processes_took(tmp_path: Path) -> None:
+    path = tmp_path / "trainings.jsonl"
+    log = TruthLog(path, "recipe")
+    for name, seconds in (("a", 2.5), ("b", 1.25)):
+        log.add(name, 0, RESULT, seconds)
+    assert log.earlier == 0
+    assert TruthLog(path, "recipe").earlier == 3.75
+    assert TruthLog(path, "another recipe").earlier == 0

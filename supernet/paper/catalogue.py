@@ -28,6 +28,7 @@ def figure_names(study: Study) -> tuple[str, ...]:
     swept = study.factors()
     absent = {*FACTORS} - {*swept} | ({"landscape"} if study.landscape is None else set())
     absent |= set() if swept else {"effects"}
+    absent |= set() if any(space.cumulative for space in study.spaces.values()) else {"cumulative"}
     own = tuple(name for name in _modules(list(figures.__path__)) if name not in absent)
     return own + tuple(factor for factor in swept if factor not in own)
 

@@ -16,10 +16,10 @@ from supernet.errors import UserError
 from supernet.files import write_text
 from supernet.paper import captions
 from supernet.paper.catalogue import figure_names, heading, section, table_names
+from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, listed
 from supernet.paper.render import table_element
-from supernet.site.costs import costs, total_sentence
 from supernet.site.grid import Grid, grid, run_page
 from supernet.site.libraries import versions, write_libraries
 from supernet.site.plots import plot
@@ -94,8 +94,7 @@ class Site:
         self._page(folder, "runs.html", "Runs", **self._overview())
         for space, setting in sorted(self.pages):
             self._setting(folder, space, setting)
-        found = costs(self.results.folder)
-        facts = {"tables": tables, "figures": figures, "costs": found, "total": total_sentence(found)}
+        facts = {"tables": tables, "figures": figures, "total": total_sentence(costs(self.results))}
         self._page(folder, "index.html", self.results.study.study, **facts, **self._facts())
         write_text(folder / _MARK, "Made by scripts/site.py; it replaces this folder as a whole.\n")
 

@@ -47,6 +47,17 @@ _FORMS: Mapping[str, Form] = MappingProxyType(
         "accuracy_vs_final": Form(
             "value", "final_mean", "", "Final performance (%)", rows="metric", percent=("final_mean",)
         ),
+        "cumulative": Form(
+            "step",
+            "mean",
+            "factors at the baseline's value",
+            "",
+            low="low",
+            high="high",
+            rows="metric",
+            joined=True,
+            where={"kind": "mean"},
+        ),
         "kdt_vs_skdt": Form(
             "score_rank", "truth_rank", "Rank by score", "Rank by ground truth", where={"kind": "architecture"}
         ),
@@ -126,7 +137,7 @@ def _target(row: dict[Any, Any], space: str, link: Link) -> str:
 
 def _words(row: dict[Any, Any]) -> str:
     """What a point is: its setting, its run, its architecture."""
-    named = {key: row[key] for key in ("setting", "seed", "arch_id", "seeds", "n") if key in row}
+    named = {key: row[key] for key in ("setting", "label", "seed", "arch_id", "seeds", "n") if key in row}
     return "<br>".join(f"{key}: {_text(value)}" for key, value in named.items() if not pd.isna(value))
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from supernet.datasets import DATASETS
 from supernet.factors import FACTORS
+from supernet.paper.costs import costs, total_sentence
+from supernet.paper.load import Results
 from supernet.paper.names import listed
-from supernet.site.costs import costs, total_sentence
 from supernet.study import Study
 
 
@@ -22,8 +23,8 @@ def start_page(study: Study, folder: Path) -> str:
     }
     lines = ["The study", "---------", ""]
     lines += [f":{name}: {_escape(text)}" for name, text in facts.items()]
-    lines += ["", "What it cost", "------------", "", _escape(total_sentence(found := costs(folder))), ""]
-    lines += [f"- {cost.stage}, {cost.device}: {cost.jobs} jobs, {cost.hours:.2f} hours" for cost in found]
+    lines += ["", "What it cost", "------------", "", _escape(total_sentence(costs(Results(study, folder))))]
+    lines += ["", "The table *costs* has them by space and stage."]
     return "\n".join(lines) + "\n"
 
 

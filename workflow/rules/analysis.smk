@@ -72,3 +72,7 @@ rule features:
 
 LANDSCAPES = expand(rules.landscape.output.surfaces, space=STUDY.landscape_spaces())
 FEATURES = expand(rules.features.output.statistics, space=STUDY.feature_spaces())
+ANALYSIS_TIMINGS = [
+    *expand(rules.landscape.output.timing, space=STUDY.landscape_spaces()),
+    *expand(rules.features.output.timing, space=STUDY.feature_spaces()),
+]

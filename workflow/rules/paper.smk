@@ -6,6 +6,7 @@ from supernet.paper.catalogue import (
     table_names,
     table_sources,
 )
+from supernet.paper.costs import table_runs
 
 MEASURED = [
     rules.metrics.output.metrics,
@@ -34,6 +35,7 @@ BASELINE_SCORES = [
 TABLE_INPUTS = {
     "best_settings": MEASURED + [rules.effects.output.effects],
     "correlations": MEASURED,
+    "costs": [],
     "factors": [],
     "spaces": MEASURED + SEARCHED,
     "verdicts": MEASURED + SEARCHED + FEATURES + [rules.effects.output.effects],
@@ -47,6 +49,31 @@ FIGURE_INPUTS = {
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,
 }
+# How long the jobs of a table took stands below it.
+TIMINGS = {
+    name: expand(
+        rules.train.output.timing.replace(RUN, "{run}"), run=table_runs(STUDY, name)
+    )
+    for name in table_names(STUDY)
+}
+TRUTH_TIMINGS = expand(
+    rules.truth.output.timing,
+    pool=[name for name, pool in PLAN.pools.items() if not PLAN.tables(pool.space)],
+    shard=range(STUDY.pool.shards),
+)
+SEARCH_TIMINGS = [
+    rules.search.output.timing.format(space=space, seed=seed)
+    for space in STUDY.spaces
+    for seed in PLAN.seeds(space)
+]
+TIMINGS["spaces"] += TRUTH_TIMINGS
+TIMINGS["search"] += SEARCH_TIMINGS
+TIMINGS["costs"] += [
+    *TRUTH_TIMINGS,
+    *PROXY_TIMINGS,
+    *SEARCH_TIMINGS,
+    *ANALYSIS_TIMINGS,
+]
 TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
 FIGURES = {name: f"{RESULTS}/figures/{name}" for name in figure_names(STUDY)}
 
@@ -61,6 +88,7 @@ for name, stem in TABLES.items():
             published=source("docs/published.csv"),
             modules=[source(path) for path in table_sources(name)],
             results=TABLE_INPUTS.get(name, MEASURED),
+            timings=TIMINGS[name],
         output:
             multiext(stem, ".csv", ".md", ".tex"),
             page=shown(f"{stem}.html", name),

@@ -29,8 +29,6 @@ rule proxies:
 
 
 # None where the study names none: then there is no job.
-PROXIES = (
-    expand(rules.proxies.output.proxies, pool=map(str, STUDY.pools()))
-    if STUDY.proxies.names
-    else []
-)
+PROXIED = [str(pool) for pool in STUDY.pools()] if STUDY.proxies.names else []
+PROXIES = expand(rules.proxies.output.proxies, pool=PROXIED)
+PROXY_TIMINGS = expand(rules.proxies.output.timing, pool=PROXIED)

@@ -32,12 +32,16 @@ from supernet.paper.summary import (
 METRICS = ("s_kdt", "accuracy", "final_mean")
 _LABELS = {"s_kdt": "S-KdT", "accuracy": "Super-net\naccuracy (%)", "final_mean": "Final\nperformance (%)"}
 _HEIGHTS = (1.9, 1.15, 1.15)
-_LINES = {"seed": "--", "parameters": ":", "pool": "-."}
-_REFERENCE_WORDS = {
-    "seed": "seed-to-seed ceiling",
-    "parameters": "parameters alone",
-    "pool": "mean of the pool",
+_LINES = {"seed": ("--", "seed-to-seed ceiling"), "pool": ("-.", "mean of the pool")}
+_PREDICTORS = {
+    "parameters": ("P", "parameters alone"),
+    "macs": ("M", "multiply-adds alone"),
+    "synflow": ("S", "synflow, untrained"),
+    "jacov": ("J", "jacov, untrained"),
+    "naswot": ("N", "NASWOT, untrained"),
 }
+"""Predictors that need no super-net, the letters on their lines, and what the letters stand for."""
+_FIRST_LETTER, _NEXT_LETTER = 0.03, 0.06  # shares of the width; beside each other, for lines can be close
 _DIVERGED_STRIP = 0.14
 _MARGIN = 0.06
 _BESIDE = 5  # points by which runs stand beside their mean
@@ -79,7 +83,8 @@ def _numbers(results: Results, space: str, factor: str) -> list[dict[str, Any]]:
 def _references(results: Results, space: str, metric: str) -> dict[str, float]:
     """Horizontal lines of a panel by name; super-net accuracy has none."""
     if metric == "s_kdt":
-        return {name: results.reference(space, name, metric).value for name in ("seed", "parameters")}
+        names = ("seed", "parameters", "macs", *results.study.proxies.names)
+        return {name: results.reference(space, name, metric).value for name in names}
     return {"pool": results.facts[space].truth_mean} if metric == "final_mean" else {}
 
 
@@ -122,15 +127,33 @@ def _panel(
     for point, place in zip(points, places, strict=True):
         if point.is_baseline:
             axes.axvspan(*_around(place, places, axes.get_xscale() == "log"), color=style.BAND, lw=0, zorder=-1)
-    for name, value in _rows(panel, "reference", "value", "mean"):
-        if math.isfinite(value):
-            axes.axhline(scale * value, color=look.color, ls=_LINES[name], lw=0.9, zorder=1)
+    _draw_references(axes, panel, scale, look)
     where = {point.setting: place for point, place in zip(points, places, strict=True)}
     _draw_runs(axes, panel, where, scale, look)
     _draw_means(axes, panel, where, scale, look, joined=factor.scale != "category")
     axes.set_ylim(*_limits(panel, scale))
     if not panel["mean"].notna().any():
         axes.set_yticks([])  # a scale without a value on it would mislead
+
+
+def _draw_references(axes: Axes, panel: pd.DataFrame, scale: float, look: style.Look) -> None:
+    """The ceiling and the mean of the pool as broken lines; predictors as thin ones that carry a letter."""
+    across = axes.get_yaxis_transform()
+    for name, value in _rows(panel, "reference", "value", "mean"):
+        if not math.isfinite(value):
+            continue
+        if name in _LINES:
+            axes.axhline(scale * value, color=look.color, ls=_LINES[name][0], lw=0.9, zorder=1)
+        else:
+            place = _FIRST_LETTER + _NEXT_LETTER * list(_PREDICTORS).index(name)
+            axes.axhline(scale * value, color=style.GREY, lw=0.4, zorder=0.5)
+            axes.plot(place, scale * value, "o", transform=across, zorder=0.9, color="white", ms=6, mew=0)
+            axes.plot(place, scale * value, transform=across, zorder=1, **_letter(name))
+
+
+def _letter(name: str) -> dict[str, Any]:
+    """How the letter of a predictor is drawn, on its line and in the legend."""
+    return {"marker": rf"$\mathrm{{{_PREDICTORS[name][0]}}}$", "ms": 4, "mew": 0.3, "color": style.GREY, "ls": "none"}
 
 
 def _draw_runs(axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: float, look: style.Look) -> None:
@@ -258,9 +281,12 @@ def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
     if complete.groupby(["space", "setting", "metric"]).size().max() > 1:
         entries["one of several runs"] = run
     lines = drawn[(drawn["kind"] == "reference") & drawn["mean"].notna()]
-    for name, words in _REFERENCE_WORDS.items():
+    for name, (look, words) in _LINES.items():
         if (lines["value"] == name).any():
-            entries[words] = Line2D([], [], color=grey, ls=_LINES[name], lw=0.9)
+            entries[words] = Line2D([], [], color=grey, ls=look, lw=0.9)
+    for name, (_, words) in _PREDICTORS.items():
+        if (lines["value"] == name).any():
+            entries[words] = Line2D([], [], **_letter(name))
     entries["baseline"] = Patch(color=style.BAND)
     if (drawn["diverged"] > 0).any():
         entries["diverged"] = Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none")
@@ -280,8 +306,9 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         "Filled markers: mean over runs; bars: the interval; small open markers beside them: the runs "
         "(seeds), where there are several; grey band: the baseline, to which all other factors are set; "
         "crosses at the bottom: diverged runs.",
-        "Dashed: seed-to-seed tau of the ground truth, the ceiling; dotted: the parameter count as the "
-        "score; dash-dotted: mean ground truth of the pool, what a random choice gives.",
+        "Dashed: seed-to-seed tau of the ground truth, the ceiling; thin lines with a letter: predictors as the score; "
+        "dash-dotted: mean ground truth of the pool, what a random choice gives.",
+        captions.proxies_sentence(results),
         captions.INTERVAL,
         captions.reading_sentence(results),
         captions.threshold_sentence(results, spaces),

@@ -5,6 +5,7 @@ from typing import Any
 
 from supernet.factors import FACTORS
 from supernet.paper import captions
+from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, value_name
 from supernet.paper.render import Table, write
@@ -15,8 +16,8 @@ from supernet.paper.tables.factor import METRICS
 _HEADERS = ("Accuracy (%)", "KdT", "S-KdT", "P>R", "Final perf. (%)")
 
 
-def make(results: Results, opening: str, factors: tuple[str, ...], out_stem: Path) -> None:
-    """Write the table of these factors, `opening` being the first sentence of its caption.
+def make(results: Results, name: str, opening: str, factors: tuple[str, ...], out_stem: Path) -> None:
+    """Write the table `name` of these factors, `opening` being the first sentence of its caption.
 
     A space that sweeps none of them has the row of its baseline alone.
     """
@@ -30,7 +31,11 @@ def make(results: Results, opening: str, factors: tuple[str, ...], out_stem: Pat
         frame(text),
         frame(numbers),
         _caption(results, opening, factors),
-        notes=(_unswept_sentence(results, factors), captions.missing_sentence(results, results.spaces)),
+        notes=(
+            _unswept_sentence(results, factors),
+            captions.missing_sentence(results, results.spaces),
+            table_sentence(results, name),
+        ),
         group="Space",
         left=frozenset({"Factor", "Value"}),
     )

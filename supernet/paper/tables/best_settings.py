@@ -9,6 +9,7 @@ from supernet.effects import LEVEL
 from supernet.factors import FACTORS
 from supernet.metrics import Estimate
 from supernet.paper import captions
+from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
 from supernet.paper.render import Table, write
@@ -32,7 +33,7 @@ def make(results: Results, out_stem: Path) -> None:
         frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Beyond chance"]),
         frame(numbers),
         _caption(results),
-        notes=(captions.missing_sentence(results, results.spaces),),
+        notes=(captions.missing_sentence(results, results.spaces), table_sentence(results, "best_settings")),
         group="Space",
         left=frozenset({"Factor", "Baseline", "Best", "Beyond chance"}),
     )

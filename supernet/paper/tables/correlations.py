@@ -6,6 +6,7 @@ from typing import Any
 
 from supernet.measure import PARTS
 from supernet.paper import captions
+from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, count
 from supernet.paper.render import Table, write
@@ -30,7 +31,7 @@ def make(results: Results, out_stem: Path) -> None:
         frame(text),
         frame(numbers),
         _caption(results),
-        notes=(captions.missing_sentence(results, results.spaces),),
+        notes=(captions.missing_sentence(results, results.spaces), table_sentence(results, "correlations")),
         group="Space",
         left=frozenset({"Architectures"}),
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from supernet.factors import FACTORS
 from supernet.paper import captions
+from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
 from supernet.paper.quotes import Quotes
@@ -59,7 +60,11 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
         frame(text),
         frame(numbers),
         _caption(results, factor, spaces),
-        notes=(captions.missing_sentence(results, spaces, f"sweep of {factor}"), *quotes.notes(rows)),
+        notes=(
+            captions.missing_sentence(results, spaces, f"sweep of {factor}"),
+            *quotes.notes(rows),
+            table_sentence(results, factor),
+        ),
         group="Space",
         left=frozenset({label}),
     )

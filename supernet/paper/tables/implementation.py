@@ -14,4 +14,4 @@ def make(results: Results, out_stem: Path) -> None:
         "Implementation: kernels cropped from one another, batch norms of their own for each input configuration, "
         "dropout, the place of operations and dynamic channels, together."
     )
-    _group.make(results, opening, FACTORS_SHOWN, out_stem)
+    _group.make(results, "implementation", opening, FACTORS_SHOWN, out_stem)

@@ -11,4 +11,4 @@ FACTORS_SHOWN = ("layers", "train_portion", "batch_size", "channels")
 def make(results: Results, out_stem: Path) -> None:
     """Write the table of the four low-fidelity factors together."""
     opening = "Low fidelity: layers, training portion, batch size and channels of the super-net, together."
-    _group.make(results, opening, FACTORS_SHOWN, out_stem)
+    _group.make(results, "low_fidelity", opening, FACTORS_SHOWN, out_stem)

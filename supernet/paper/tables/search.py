@@ -7,6 +7,7 @@ import pandas as pd
 
 from supernet.errors import UserError
 from supernet.paper import captions
+from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results, Search
 from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
 from supernet.paper.render import Table, write
@@ -35,6 +36,7 @@ def make(results: Results, out_stem: Path) -> None:
             *_pools(results, drawn),
             captions.lost_searches_sentence(results),
             captions.missing_sentence(results, drawn, "search"),
+            table_sentence(results, "search"),
         ),
         group="Space",
         left=frozenset({"Architecture"}),

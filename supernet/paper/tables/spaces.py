@@ -7,6 +7,7 @@ from typing import Any
 
 from supernet.metrics import Estimate
 from supernet.paper import captions
+from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, PROXY_NAMES, SPACE_NAMES, count, percent, significant_percent
 from supernet.paper.render import Table, write
@@ -48,7 +49,7 @@ def make(results: Results, out_stem: Path) -> None:
         frame(text),
         frame([row for space in spaces for row in _numbers(results, space)]),
         _caption(results),
-        notes=(captions.missing_sentence(results, spaces),),
+        notes=(captions.missing_sentence(results, spaces), table_sentence(results, "spaces")),
         group="Block",
         left=frozenset({"Quantity"}),
     )

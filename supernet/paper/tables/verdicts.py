@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from supernet.paper import captions
+from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number, percent
 from supernet.paper.render import Table, write
@@ -47,7 +48,7 @@ def make(results: Results, out_stem: Path) -> None:
         frame(text),
         frame(numbers),
         _caption(results),
-        notes=(captions.missing_sentence(results, results.spaces),),
+        notes=(captions.missing_sentence(results, results.spaces), table_sentence(results, "verdicts")),
         group="Claim",
         left=frozenset({"Test", "Verdict", "Space", "Says", "Numbers"}),
         widths={"Claim": "1.4in", "Test": "1.7in", "Numbers": "1.6in"},
