@@ -8,13 +8,13 @@ from typing import Any, Self
 
 import yaml
 
-from supernet.audit import Audit, State, Verdict, read_record
+from supernet.audit import Audit, State, Verdict
 from supernet.closure import ROOT
 from supernet.errors import UserError
 from supernet.expected import Expected, expected
 from supernet.hashcache import HashCache
 from supernet.plan import Plan
-from supernet.provenance import SUFFIX
+from supernet.provenance import ROOT_FILE, SUFFIX, root_digest
 
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line may have another value for."""
@@ -48,7 +48,7 @@ class Auditing:
     @property
     def metrics(self) -> str:
         """The file whose record is the root of the study's chain: from downloads through all that is measured."""
-        return f"{self.plan.results}/metrics.parquet"
+        return f"{self.plan.results}/{ROOT_FILE}"
 
     def paths(self, targets: list[str]) -> list[str]:
         """The targets, those in a folder among them; without any, the study's results and all others in its folder.
@@ -70,10 +70,8 @@ class Auditing:
 
     def root_digest(self) -> str | None:
         """The digest of the chain from the downloads through metrics.parquet; None where it is broken."""
-        if self.audit.verdict(self.metrics).state is State.BROKEN:
-            return None
-        found = read_record(self.metrics)
-        return None if isinstance(found, str) else str(found["digest"])
+        broken = self.audit.verdict(self.metrics).state is State.BROKEN
+        return None if broken else root_digest(self.plan.results)
 
     def verdicts(self, targets: list[str]) -> list[Verdict]:
         """The verdict on each of `paths`, and the hashes kept."""

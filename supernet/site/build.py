@@ -115,6 +115,7 @@ class Site:
             "finished": len(self.runs),
             "diverged": sum(run.summary["status"] == "diverged" for run in self.runs),
             "images": captions.study_sentence(self.results),
+            "root": self.results.root_digest,
             "config": json.dumps(study.model_dump(mode="json"), indent=2),
         }
 

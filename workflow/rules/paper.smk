@@ -42,7 +42,7 @@ TABLE_INPUTS = {
 FIGURE_INPUTS = {
     "batch_norm": MEASURED + FEATURES,
     "effects": MEASURED + [rules.effects.output.effects],
-    "landscape": LANDSCAPES,
+    "landscape": [rules.metrics.output.metrics, *LANDSCAPES],
     "paradigms": [],
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,
