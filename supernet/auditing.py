@@ -19,6 +19,9 @@ from supernet.provenance import ROOT_FILE, SUFFIX, root_digest
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line may have another value for."""
 
+FOLDERS = {"table_": "tables", "figure_": "figures"}
+"""Where the results of rules are, by what the names of these rules begin with."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that say which study, and where its files are."""
@@ -85,6 +88,17 @@ def load_plan(options: argparse.Namespace) -> Plan:
     config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
     return Plan.load({**config, **given}, ROOT)
+
+
+def resolve(name: str, results: str) -> str:
+    """The path of a file, or of table_NAME or figure_NAME in a study's results; UserError if there is no such file."""
+    path = name
+    for prefix, folder in FOLDERS.items():
+        if name.startswith(prefix) and not os.path.exists(name):
+            path = os.path.join(results, folder, f"{name.removeprefix(prefix)}.csv")
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: no such file; make it with snakemake, or name another study with --study")
+    return os.path.normpath(path)
 
 
 def recorded(folder: str) -> list[str]:
