@@ -19,6 +19,8 @@ from supernet.provenance import ROOT_FILE, SUFFIX, root_digest
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line may have another value for."""
 
+CRATE = "ro-crate"
+"""Folder of the crate in a study's results."""
 FOLDERS = {"table_": "tables", "figure_": "figures"}
 """Where the results of rules are, by what the names of these rules begin with."""
 
@@ -104,4 +106,7 @@ def resolve(name: str, results: str) -> str:
 def recorded(folder: str) -> list[str]:
     """Results below a folder that have a record, sorted."""
     names = (os.path.join(place, file) for place, _, files in os.walk(folder) for file in files)
-    return sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+    own = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
+    # A crate has copies, which are audited as a deposit.
+    crate = os.path.join(folder, CRATE, "")
+    return sorted(name for name in own if not name.startswith(crate))

@@ -1,14 +1,14 @@
 """The audit of a deposit: as of a study's folder, but files that were left out are known by the manifest."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from supernet.audit import Audit, Verdict
+from supernet.audit import Audit, State, Verdict
 from supernet.closure import ROOT
 from supernet.deposit.archive import read_manifest, unpack
 from supernet.deposit.content import FOLDER, MANIFEST
@@ -16,7 +16,7 @@ from supernet.errors import UserError
 from supernet.expected import expected
 from supernet.hashcache import HashCache
 from supernet.plan import Plan
-from supernet.provenance import root_digest
+from supernet.provenance import ROOT_FILE, root_digest
 
 
 class Deposited(HashCache):
@@ -46,19 +46,35 @@ class Deposit:
     folder: str
     manifest: Mapping[str, Any]
 
-    @property
-    def root_digest(self) -> str | None:
-        """As the record of its metrics says, which is what counts; the manifest only repeats it."""
-        return root_digest(Path(self.folder, self.manifest["results_folder"], self.manifest["study"]))
+    def root_digest(self, verdicts: Sequence[Verdict]) -> str | None:
+        """As the record of metrics.parquet says, of which the manifest is a copy; None where that file is broken."""
+        results = f"{self.manifest['results_folder']}/{self.manifest['study']}"
+        metrics = os.path.normpath(f"{results}/{ROOT_FILE}")
+        sound = any(one.path == metrics and one.state is not State.BROKEN for one in verdicts)
+        return root_digest(self._path(results)) if sound else None
 
     def verdicts(self) -> list[Verdict]:
-        """On all results that it should have; paths begin with the folder."""
+        """On all results that it should have, by their paths in the deposit.
+
+        Code, environment and sources are compared with those of this checkout, config with the deposited study.
+        """
         told = self.manifest
         config = {"study": self._path(told["study_file"]), "results": self._path(told["results_folder"])}
         plan = Plan.load({**config, "resources": self._path(told["resources_folder"])}, ROOT)
         configs = {one.path: one.config for one in expected(plan)}
         audit = Audit(configs, Deposited(self.folder, told["omitted"]))
-        return [audit.verdict(self._path(path)) for path in told["results"]]
+        return [self._named(audit.verdict(self._path(path))) for path in told["results"]]
+
+    def _named(self, verdict: Verdict) -> Verdict:
+        """The verdict without the folder, which may be gone when it is read."""
+        prefix = self._path("") + os.sep
+
+        def cut(text: str) -> str:
+            return text.replace(prefix, "")
+
+        findings = tuple(replace(one, text=cut(one.text)) for one in verdict.findings)
+        inputs = tuple(map(cut, verdict.inputs))
+        return replace(verdict, path=cut(verdict.path), link=cut(verdict.link), findings=findings, inputs=inputs)
 
     def _path(self, path: str) -> str:
         return os.path.normpath(os.path.join(self.folder, path))
