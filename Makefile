@@ -33,8 +33,8 @@ report: .venv/installed  ## make results/STUDY/report.html and results/STUDY/sit
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) -- all site
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) --report results/$(STUDY)/report.html -- all site
 
-plan: .venv/installed  ## list what `make run` would do, without doing it
-	@$(BIN)/snakemake --dry-run --cores $(CORES) --config study=$(STUDY)
+plan: .venv/installed  ## say which super-nets `make run` would train, why, and how long that takes (STUDY=name)
+	@$(BIN)/python scripts/plan.py --study $(STUDY)
 
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile

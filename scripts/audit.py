@@ -1,5 +1,6 @@
 """Check results against their records, back to the pinned downloads: each is intact, stale or broken.
 
+With --archive, those of an archive of scripts/archive.py or a crate of scripts/crate.py, on any machine with this code.
 Exit code: 0 all intact, 3 some stale, 1 some broken, 2 a mistake in the command line or the study.
 """
 
@@ -7,10 +8,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from supernet import cli
 from supernet.audit import State, Verdict
 from supernet.auditing import Auditing, add_arguments
+from supernet.deposit.verify import opened
+from supernet.errors import UserError
 
 EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.BROKEN: 1}
 
@@ -19,6 +23,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="files or folders (default: all of the study)")
     add_arguments(parser)
+    parser.add_argument("--archive", type=Path, metavar="FILE", help="check an archive, or the folder of a crate")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
 
@@ -36,7 +41,7 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     return {state.name.lower(): sum(one.state is state for one in verdicts) for state in State}
 
 
-def as_json(auditing: Auditing, verdicts: Sequence[Verdict]) -> str:
+def as_json(study: str, root: str | None, verdicts: Sequence[Verdict]) -> str:
     targets = [
         {
             "path": one.path,
@@ -46,23 +51,37 @@ def as_json(auditing: Auditing, verdicts: Sequence[Verdict]) -> str:
         }
         for one in verdicts
     ]
-    study = auditing.plan.study.study
-    whole = {"study": study, "root_digest": auditing.root_digest(), "summary": counts(verdicts), "targets": targets}
+    whole = {"study": study, "root_digest": root, "summary": counts(verdicts), "targets": targets}
     return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[Verdict]]:
+    """Study, root digest and verdicts of --archive; UserError if targets are named as well."""
+    if options.targets:
+        raise UserError(f"{options.targets[0]}: found a target beside --archive; expected none: all of it is checked")
+    with opened(options.archive) as deposit:
+        left_out = len(deposit.manifest["omitted"])
+        if left_out and not options.json:
+            print(f"{left_out} files are left out; what the manifest and the records say of them is checked")
+        verdicts = deposit.verdicts()
+        return deposit.manifest["study"], deposit.root_digest(verdicts), verdicts
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    auditing = Auditing.open(options)
-    verdicts = auditing.verdicts(options.targets)
+    if options.archive is not None:
+        study, root, verdicts = of_archive(options)
+    else:
+        auditing = Auditing.open(options)
+        verdicts = auditing.verdicts(options.targets)
+        study, root = auditing.plan.study.study, auditing.root_digest()
     if options.json:
-        print(as_json(auditing, verdicts))
+        print(as_json(study, root, verdicts))
     else:
         for verdict in verdicts:
             print("\n".join(lines(verdict)))
         print(", ".join(f"{count} {state}" for state, count in counts(verdicts).items()))
-        root = auditing.root_digest()
-        print(f"root digest of study {auditing.plan.study.study}, downloads through metrics: {root or 'none: broken'}")
+        print(f"root digest of study {study}, downloads through metrics: {root or 'none: broken'}")
     sys.exit(EXIT_CODES[max((one.state for one in verdicts), default=State.INTACT)])
 
 

@@ -80,7 +80,7 @@ class Audit:
         return self._verdicts[path]
 
     def _judge(self, path: str) -> Verdict:
-        if not os.path.exists(path):
+        if not self._hashes.exists(path):
             return _verdict(path, [Finding(State.BROKEN, "missing")], [])
         found = read_record(path)
         if isinstance(found, str):
@@ -91,13 +91,13 @@ class Audit:
         return _verdict(path, findings, [self.verdict(one) for one in results])
 
     def _content(self, path: str, made: Mapping[str, Any]) -> Iterator[Finding]:
-        if os.path.getsize(path) != made["size"] or self._hashes.digest(path) != made["sha256"]:
+        if self._hashes.size(path) != made["size"] or self._hashes.digest(path) != made["sha256"]:
             yield Finding(State.BROKEN, "content is not that of its record: it was changed after it was made")
 
     def _inputs(self, path: str, made: Mapping[str, Any]) -> Iterator[Finding]:
         for one in made["inputs"]:
             name = input_path(path, one)
-            if not os.path.exists(name):
+            if not self._hashes.exists(name):
                 yield Finding(State.BROKEN, f"input {name} is missing")
             elif self._hashes.digest(name) != one["sha256"]:
                 # A file of the checkout is like code: it may well be edited.

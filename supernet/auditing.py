@@ -8,16 +8,21 @@ from typing import Any, Self
 
 import yaml
 
-from supernet.audit import Audit, State, Verdict, read_record
+from supernet.audit import Audit, State, Verdict
 from supernet.closure import ROOT
 from supernet.errors import UserError
 from supernet.expected import Expected, expected
 from supernet.hashcache import HashCache
 from supernet.plan import Plan
-from supernet.provenance import SUFFIX
+from supernet.provenance import ROOT_FILE, SUFFIX, root_digest
 
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line may have another value for."""
+
+CRATE = "ro-crate"
+"""Folder of the crate in a study's results."""
+FOLDERS = {"table_": "tables", "figure_": "figures"}
+"""Where the results of rules are, by what the names of these rules begin with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +53,7 @@ class Auditing:
     @property
     def metrics(self) -> str:
         """The file whose record is the root of the study's chain: from downloads through all that is measured."""
-        return f"{self.plan.results}/metrics.parquet"
+        return f"{self.plan.results}/{ROOT_FILE}"
 
     def paths(self, targets: list[str]) -> list[str]:
         """The targets, those in a folder among them; without any, the study's results and all others in its folder.
@@ -70,10 +75,8 @@ class Auditing:
 
     def root_digest(self) -> str | None:
         """The digest of the chain from the downloads through metrics.parquet; None where it is broken."""
-        if self.audit.verdict(self.metrics).state is State.BROKEN:
-            return None
-        found = read_record(self.metrics)
-        return None if isinstance(found, str) else str(found["digest"])
+        broken = self.audit.verdict(self.metrics).state is State.BROKEN
+        return None if broken else root_digest(self.plan.results)
 
     def verdicts(self, targets: list[str]) -> list[Verdict]:
         """The verdict on each of `paths`, and the hashes kept."""
@@ -89,7 +92,21 @@ def load_plan(options: argparse.Namespace) -> Plan:
     return Plan.load({**config, **given}, ROOT)
 
 
+def resolve(name: str, results: str) -> str:
+    """The path of a file, or of table_NAME or figure_NAME in a study's results; UserError if there is no such file."""
+    path = name
+    for prefix, folder in FOLDERS.items():
+        if name.startswith(prefix) and not os.path.exists(name):
+            path = os.path.join(results, folder, f"{name.removeprefix(prefix)}.csv")
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: no such file; make it with snakemake, or name another study with --study")
+    return os.path.normpath(path)
+
+
 def recorded(folder: str) -> list[str]:
     """Results below a folder that have a record, sorted."""
     names = (os.path.join(place, file) for place, _, files in os.walk(folder) for file in files)
-    return sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+    own = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
+    # A crate has copies, which are audited as a deposit.
+    crate = os.path.join(folder, CRATE, "")
+    return sorted(name for name in own if not name.startswith(crate))

@@ -34,6 +34,14 @@ class HashCache:
             self._known[key], self._learnt = entry, True
         return str(entry[3])
 
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return os.path.exists(path)
+
+    def size(self, path: str) -> int:
+        """Its size in bytes; FileNotFoundError without one."""
+        return os.path.getsize(path)
+
     def save(self) -> None:
         """Keep what was learnt."""
         if self._path is not None and self._learnt:

@@ -26,6 +26,8 @@ from supernet.hashes import digests
 SUFFIX = ".prov.json"
 FORMAT = 1
 LOCK = "envs/requirements.lock"
+ROOT_FILE = "metrics.parquet"
+"""The file of a study whose record is the root of its chain; tables and figures come after it."""
 ENVIRONMENT = (
     "CONDA_DEFAULT_ENV",
     "CUBLAS_WORKSPACE_CONFIG",
@@ -49,6 +51,24 @@ _Path = TypeVar("_Path", Path, str)
 def record_path(path: Path | str) -> Path:
     """The record's path of a result."""
     return Path(f"{path}{SUFFIX}")
+
+
+def record_digest(path: Path | str) -> str | None:
+    """The digest that the record of a result says it has; None where there is no record."""
+    try:
+        found = json.loads(record_path(path).read_text(encoding="utf-8"))["digest"]
+    except FileNotFoundError:
+        return None
+    return str(found)
+
+
+def root_digest(folder: Path | str) -> str | None:
+    """The root digest of the study in a results folder, as its record says: that of `ROOT_FILE`; None without one.
+
+    Digests are chained: this one stands for all that was measured, back to the downloads. Whether the chain holds is
+    for the audit to say.
+    """
+    return record_digest(Path(folder) / ROOT_FILE)
 
 
 def digest(value: Any) -> str:
@@ -82,7 +102,7 @@ class Recorder:
         sha256 = digests(Path(path), ["sha256"])["sha256"]
         note = {"kind": kind, "sha256": sha256, "size": status.st_size}
         if kind == "result":
-            note["record"] = _digest_of(record_path(path))
+            note["record"] = record_digest(path)
         if pinned is not None:
             note["pinned"] = dict(pinned)
         self._inputs[name], self._stats[name] = note, signature
@@ -206,15 +226,6 @@ def _packages() -> dict[str, str]:
         if isinstance(version, str) and name not in sys.stdlib_module_names and not name.startswith("_"):
             found[name] = str(version)
     return dict(sorted(found.items()))
-
-
-def _digest_of(path: Path) -> str | None:
-    """The digest that a record says it has; None where there is no record."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["digest"]
-    except FileNotFoundError:
-        return None
-    return str(found)
 
 
 def _now() -> str:

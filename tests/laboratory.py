@@ -96,9 +96,12 @@ class Laboratory:
     def download(self) -> Path:
         return reading(self.root / DOWNLOAD, "download", self.pinned)
 
-    def program(self, config: Any = None) -> Any:
-        """As `supernet.cli.run` does."""
-        return _Program(Recorder(self.root / "scripts/program.py", self.root), config)
+    def program(self, config: Any = None, name: str = "program") -> Any:
+        """As `supernet.cli.run` does; a program of another name is made when it is first asked for."""
+        path = self.root / "scripts" / f"{name}.py"
+        if not path.exists():
+            self.write(f"scripts/{name}.py", PROGRAM)
+        return _Program(Recorder(path, self.root), config)
 
     def make(self, name: str, inputs: list[str], content: str = "numbers") -> None:
         with self.program({"made": name}):

@@ -170,7 +170,7 @@ def test_a_new_site_replaces_the_old_one_and_nothing_else(results: Results, tmp_
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "letter.txt").write_text("mine")
-    with pytest.raises(UserError, match="holds files that are not a site's"):
+    with pytest.raises(UserError, match=r"holds files that scripts/site\.py did not make"):
         Site(results).write(mine)
     assert (mine / "letter.txt").exists()
 

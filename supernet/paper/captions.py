@@ -27,6 +27,8 @@ _PROXIES = MappingProxyType(
 )
 
 SPLITS = MappingProxyType({"scoring": "the scoring split, held out of training", "test": "the test set"})
+SHORT = 16
+"""Characters of a root digest in a caption: 64 bits, which nobody meets by chance. The records have all 64."""
 OWN_POOL = "‡"
 """Marks settings of a sub-space."""
 
@@ -43,7 +45,14 @@ def study_sentence(results: Results) -> str:
     return caption(
         f"Study {study.study}: {study.title.rstrip('.')}. Images: {DATASETS[data.name].title} ({data.name}){side}.",
         fidelity_sentence(study),
+        root_sentence(results),
     )
+
+
+def root_sentence(results: Results) -> str:
+    """The start of the root digest, by which a caption names the very results that it describes."""
+    found = results.root_digest
+    return "Root digest: none, for metrics.parquet has no record." if found is None else f"Root digest {found[:SHORT]}."
 
 
 def fidelity_sentence(study: Study) -> str:

@@ -14,7 +14,7 @@ from supernet.factors import SPACES
 from supernet.files import read_json
 from supernet.metrics import Estimate
 from supernet.paper.quotes import Quotes
-from supernet.provenance import reading
+from supernet.provenance import ROOT_FILE, reading, root_digest
 from supernet.study import Study
 
 METRIC_COLUMNS = (
@@ -120,6 +120,12 @@ class Results:
         """Rows of metrics.parquet by (space, metric, bn_mode, split, score), for many look-ups."""
         keys = ["space", "metric", "bn_mode", "split", "score"]
         return {tuple(map(str, key)): rows for key, rows in self.metrics.groupby(keys, sort=False)}
+
+    @cached_property
+    def root_digest(self) -> str | None:
+        """The study's root digest, as the record beside metrics.parquet says; None without a record."""
+        reading(_existing(self.folder / ROOT_FILE))
+        return root_digest(self.folder)
 
     @cached_property
     def effects(self) -> pd.DataFrame:

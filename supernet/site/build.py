@@ -3,7 +3,6 @@
 import json
 import logging
 import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from supernet.errors import UserError
 from supernet.files import write_text
+from supernet.folders import replaced
 from supernet.paper import captions
 from supernet.paper.catalogue import figure_names, heading, section, table_names
 from supernet.paper.costs import costs, total_sentence
@@ -66,17 +66,8 @@ class Site:
 
         Raises UserError for a missing artifact, or a folder with files that are not a site's.
         """
-        _refuse_foreign(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-        try:
+        with replaced(folder, _MARK, "scripts/site.py") as temporary:
             self._fill(temporary)
-            temporary.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         _LOG.info("site of study %s, %d runs, written to %s", self.results.study.study, len(self.runs), folder)
 
     def _fill(self, folder: Path) -> None:
@@ -96,7 +87,6 @@ class Site:
             self._setting(folder, space, setting)
         facts = {"tables": tables, "figures": figures, "total": total_sentence(costs(self.results))}
         self._page(folder, "index.html", self.results.study.study, **facts, **self._facts())
-        write_text(folder / _MARK, "Made by scripts/site.py; it replaces this folder as a whole.\n")
 
     def _page(self, folder: Path, path: str, title: str, **values: Any) -> None:
         up = "../" * path.count("/")
@@ -114,6 +104,7 @@ class Site:
             "finished": len(self.runs),
             "diverged": sum(run.summary["status"] == "diverged" for run in self.runs),
             "images": captions.study_sentence(self.results),
+            "root": self.results.root_digest,
             "config": json.dumps(study.model_dump(mode="json"), indent=2),
         }
 
@@ -190,9 +181,3 @@ def _caption(path: Path) -> str:
         if not escaped:
             text.append(character)
     return "".join(text)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """A folder that is replaced must be empty, or a site."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).exists():
-        raise UserError(f"{folder}: holds files that are not a site's; choose another folder with --output")

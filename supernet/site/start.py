@@ -7,12 +7,14 @@ from supernet.factors import FACTORS
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import listed
+from supernet.provenance import root_digest
 from supernet.study import Study
 
 
 def start_page(study: Study, folder: Path) -> str:
     """Sections `The study` and `What it cost`; `folder` holds its results."""
     factors = ", ".join(FACTORS[name].label for name in study.factors()) or "none"
+    root = root_digest(folder)
     facts = {
         "Study": f"{study.study}: {study.title.rstrip('.')}.",
         "Images": f"{DATASETS[study.data.name].title}.",
@@ -20,6 +22,9 @@ def start_page(study: Study, folder: Path) -> str:
         "Factors": f"{factors}.",
         "Super-nets": f"{sum(1 for _ in study.runs())}, one for each space, setting and seed.",
         "Pool": f"{study.pool.size} architectures a space, which every super-net of the space scores.",
+        "Root digest": f"{root}, of all that was measured, back to the downloads."
+        if root
+        else "none, for metrics.parquet has no record.",
     }
     lines = ["The study", "---------", ""]
     lines += [f":{name}: {_escape(text)}" for name, text in facts.items()]

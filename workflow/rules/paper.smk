@@ -35,7 +35,7 @@ BASELINE_SCORES = [
 TABLE_INPUTS = {
     "best_settings": MEASURED + [rules.effects.output.effects],
     "correlations": MEASURED,
-    "costs": [],
+    "costs": [rules.metrics.output.metrics],
     "factors": [],
     "spaces": MEASURED + SEARCHED,
     "verdicts": MEASURED + SEARCHED + FEATURES + [rules.effects.output.effects],
@@ -44,7 +44,7 @@ TABLE_INPUTS = {
 FIGURE_INPUTS = {
     "batch_norm": MEASURED + FEATURES,
     "effects": MEASURED + [rules.effects.output.effects],
-    "landscape": LANDSCAPES,
+    "landscape": [rules.metrics.output.metrics, *LANDSCAPES],
     "paradigms": [],
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,

@@ -1,0 +1,46 @@
+"""Tell where a result comes from, in plain words: runs, settings, code, machines, hours, downloads.
+
+TARGET is a file, or table_NAME or figure_NAME. With --row, only what stands behind some rows of a table:
+explain.py table_learning_rate --row space=darts --row metric=kdt
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+from supernet import cli
+from supernet.auditing import Auditing, add_arguments, resolve
+from supernet.errors import UserError
+from supernet.explain import story, text
+from supernet.rows import select
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", metavar="TARGET", help="a file with a record, or table_NAME, or figure_NAME")
+    parser.add_argument(
+        "--row", action="append", default=[], metavar="COLUMN=VALUE", help="only these rows of a CSV or Parquet file"
+    )
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def conditions(rows: Sequence[str]) -> Mapping[str, str]:
+    """Values by column; a value may have an equals sign of its own."""
+    pairs = [row.partition("=") for row in rows]
+    if wrong := [row for row, (_, sign, _) in zip(rows, pairs, strict=True) if not sign]:
+        raise UserError(f"--row {wrong[0]}: expected COLUMN=VALUE")
+    return {column: value for column, _, value in pairs}
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    auditing = Auditing.open(options)
+    path = resolve(options.target, auditing.plan.results)
+    selection = select(path, conditions(options.row)) if options.row else None
+    verdict = auditing.audit.verdict(path)
+    auditing.hashes.save()
+    print(f"{path}\n\n{text(story(verdict, selection))}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,75 @@
+"""Say which super-nets the next run would train, why, and about how long that takes; trains nothing."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+from supernet import cli
+from supernet.ancestry import spoken
+from supernet.auditing import KEYS, Auditing, add_arguments
+from supernet.closure import ROOT
+from supernet.errors import UserError
+from supernet.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
+
+SHOWN = 12
+"""Runs of one reason that are listed without --all."""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    parser.add_argument("--all", action="store_true", help=f"list all runs, not the first {SHOWN} of each reason")
+    return parser.parse_args(arguments)
+
+
+def summary(options: argparse.Namespace) -> str:
+    """What Snakemake says of each file; UserError with its own words if it fails."""
+    config = [f"{key}={getattr(options, key)}" for key in KEYS if getattr(options, key)]
+    # Where this program was started, as Snakemake's own users do: paths of results are relative.
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--summary", "--cores", "1"]
+    command += ["--rerun-triggers", "mtime", "params", "input"]
+    command += ["--config", *config] if config else []
+    found = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if found.returncode:
+        raise UserError(f"snakemake --summary failed:\n{found.stderr.strip()}")
+    return found.stdout
+
+
+def lines(found: Sequence[Pending], limit: int | None) -> Iterator[str]:
+    """One block for each reason."""
+    for reason in (*TRAINED, STALE, BROKEN):
+        runs = [one for one in found if one.reason == reason]
+        if runs:
+            yield f"\n{reason[:1].upper()}{reason[1:]} ({len(runs)}):"
+            for one in runs[:limit]:
+                yield f"  {one.run:48} {spoken(one.seconds):>9}  {one.detail}".rstrip()
+            if limit is not None and len(runs) > limit:
+                yield f"  … and {len(runs) - limit} more (--all)"
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    auditing = Auditing.open(options)
+    told, rate = read_summary(summary(options)), measured_rate(auditing.plan)
+    found = pending(auditing.plan, told, auditing.audit, rate)
+    auditing.hashes.save()
+    trained = [one for one in found if one.reason in TRAINED]
+    total = spoken(sum(one.seconds for one in trained))
+    named = (
+        f"Study {auditing.plan.study.study}: {len(trained)} of {len(auditing.plan.runs)} super-nets would be trained"
+    )
+    print(f"{named}, about {total} one after another." if trained else f"{named}.")
+    for line in lines(found, None if options.all else SHOWN):
+        print(line)
+    if found:
+        print(f"\nTimes are estimated from {rate.source}.")
+    if any(one.reason in (STALE, BROKEN) for one in found):
+        print("On request: `snakemake --cores N --forcerun FILE…`, or `--forcerun train` for all.")
+    if counts := others(told):
+        words = ", ".join(f"{count} of {rule}" for rule, count in sorted(counts.items()))
+        print(f"Other files that would be made: {words}.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,43 @@
+"""Draw what a result was made from as an SVG picture: a box a job, downloads on the left, the result on the right."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet import cli
+from supernet.ancestry import ancestry
+from supernet.auditing import Auditing, add_arguments, resolve
+from supernet.files import write_text
+from supernet.provenance import reading, uses
+from supernet.trace.boxes import graph
+from supernet.trace.svg import draw
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", metavar="TARGET", help="a file with a record, or table_NAME, or figure_NAME")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg", help="picture to write")
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    auditing = Auditing.open(options)
+    target = reading(resolve(options.target, auditing.plan.results))
+    uses({"trace": options.target})
+    nodes = ancestry(target)
+    verdicts = {node.path: auditing.audit.verdict(node.path) for node in nodes.values() if node.kind == "result"}
+    auditing.hashes.save()
+    counted = sum(node.kind == "result" for node in nodes.values())
+    notes = [
+        f"{target} and the {counted - 1} results that it was made from; today: {verdicts[target].state.name.lower()}.",
+        "Arrows go from what was read to what was made; those that follow from others are left out. "
+        "Times are those of all jobs of a box, one after another.",
+        f"Root digest: {auditing.root_digest() or 'none: broken'}",
+    ]
+    write_text(options.output, draw(graph(nodes, verdicts), f"Where {options.target} comes from", notes))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""The ancestry of one result, drawn."""

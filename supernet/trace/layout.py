@@ -1,0 +1,98 @@
+"""Places for the boxes of a graph without circles: columns from left to right, with few crossings.
+
+The method is that of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures"
+(1981): layers, places for arrows that pass, sorting by the mean place of neighbours.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+SWEEPS = 8
+"""How often the columns are sorted by their neighbours, from left to right and back."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`columns` has, from left to right, the boxes of each column from top to bottom; `ways` the route of each arrow.
+
+    A way is a list of (column, place in the column). Its ends are boxes; between them are places that it has to itself.
+    """
+
+    columns: tuple[tuple[int | None, ...], ...]
+    ways: Mapping[tuple[int, int], tuple[tuple[int, int], ...]]
+
+
+def layout(count: int, arrows: Sequence[tuple[int, int]]) -> Layout:
+    """Places of `count` boxes; an arrow always goes to a column further to the right."""
+    column = _columns(count, arrows)
+    # An arrow over several columns passes each at a place of its own, as if a box stood there.
+    chains, members = {}, list(column)
+    for source, target in arrows:
+        between = range(column[source] + 1, column[target])
+        chains[source, target] = [source, *range(len(members), len(members) + len(between)), target]
+        members += between
+    layers: list[list[int]] = [[] for _ in range(max(members, default=0) + 1)]
+    for number, place in enumerate(members):
+        layers[place].append(number)
+    _sort(layers, [pair for chain in chains.values() for pair in pairwise(chain)])
+    rank = {number: (place, row) for place, layer in enumerate(layers) for row, number in enumerate(layer)}
+    columns = tuple(tuple(number if number < count else None for number in layer) for layer in layers)
+    return Layout(columns, {arrow: tuple(rank[number] for number in chain) for arrow, chain in chains.items()})
+
+
+def crossings(layers: Sequence[Sequence[int]], links: Iterable[tuple[int, int]]) -> int:
+    """How many pairs of links between neighbouring columns cross."""
+    where = {number: (place, row) for place, layer in enumerate(layers) for row, number in enumerate(layer)}
+    ends = [(where[source], where[target]) for source, target in links]
+    return sum(
+        (a[0][1] - b[0][1]) * (a[1][1] - b[1][1]) < 0
+        for number, a in enumerate(ends)
+        for b in ends[:number]
+        if a[0][0] == b[0][0]
+    )
+
+
+def _columns(count: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
+    """As far to the right as what was made from a box allows; ValueError for a circle."""
+    distance = [0] * count
+    for _ in range(count):
+        changed = False
+        for source, target in arrows:
+            if distance[source] <= distance[target]:
+                distance[source], changed = distance[target] + 1, True
+        if not changed:
+            last = max(distance, default=0)
+            return [last - one for one in distance]
+    if count:
+        raise ValueError("layout: the graph has a circle")
+    return []
+
+
+def _sort(layers: list[list[int]], links: Sequence[tuple[int, int]]) -> None:
+    """Sort columns by the mean place of neighbours, to and fro; keep the order with the fewest crossings."""
+    before: dict[int, list[int]] = {}
+    after: dict[int, list[int]] = {}
+    for source, target in links:
+        after.setdefault(source, []).append(target)
+        before.setdefault(target, []).append(source)
+    best, fewest = [list(layer) for layer in layers], crossings(layers, links)
+    for sweep in range(SWEEPS):
+        onwards = sweep % 2 == 1
+        order = range(1, len(layers)) if onwards else range(len(layers) - 2, -1, -1)
+        for place in order:
+            _by_neighbours(layers[place], layers[place - 1 if onwards else place + 1], before if onwards else after)
+        if (now := crossings(layers, links)) < fewest:
+            best, fewest = [list(layer) for layer in layers], now
+    layers[:] = best
+
+
+def _by_neighbours(layer: list[int], fixed: Sequence[int], neighbours: Mapping[int, Sequence[int]]) -> None:
+    place = {number: row for row, number in enumerate(fixed)}
+    own = {number: row * len(fixed) / len(layer) for row, number in enumerate(layer)}
+
+    def mean(number: int) -> float:
+        near = [place[one] for one in neighbours.get(number, ()) if one in place]
+        return sum(near) / len(near) if near else own[number]
+
+    layer.sort(key=mean)

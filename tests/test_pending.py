@@ -1,0 +1,188 @@
+"""Which runs would be trained and why: against what was done to a results folder, with Snakemake's own summary."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkouts import copy_checkout
+
+from supernet.audit import Audit
+from supernet.errors import UserError
+from supernet.estimate import run_work
+from supernet.expected import RUN_FILES, runs
+from supernet.files import publish, write_json
+from supernet.hashcache import HashCache
+from supernet.pending import (
+    BROKEN,
+    CONFIG,
+    INPUT,
+    MISSING,
+    RESUMED,
+    STALE,
+    Pending,
+    measured_rate,
+    others,
+    pending,
+    read_summary,
+)
+from supernet.plan import Plan
+from supernet.provenance import Recorder, reading, record_path, recording, uses
+
+DRAWN = "results/smoke/drawn/darts.parquet"
+RUN, OTHER = "darts/baseline/seed0", "darts/epochs=2/seed0"
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """A checkout in which two runs of the smoke study are finished."""
+    folder = copy_checkout(tmp_path)
+    monkeypatch.chdir(folder)
+    made = Plan.load({"study": "tests/studies/smoke.yaml"}, folder)
+    with recording(Recorder(folder / "scripts" / "pool.py", folder)):
+        write(DRAWN, "pool")
+    for run in (RUN, OTHER):
+        train(made, run)
+    return made
+
+
+def train(plan: Plan, run: str, **changes: Any) -> None:
+    folder = Path(plan.results, "runs", run)
+    config = {**dict(runs(plan))[run], **changes}
+    with recording(Recorder(plan.root / "scripts" / "train.py", plan.root)):
+        uses(config)
+        reading(DRAWN)
+        for name in RUN_FILES:
+            write(folder / name, name)
+        write_json(folder / "timing.json", {"total_seconds": 120.0, "device": "cuda:0"})
+
+
+def write(path: Path | str, text: str) -> None:
+    with publish(path) as temporary:
+        temporary.write_text(text)
+
+
+def found(plan: Plan, *waits: str) -> dict[str, Pending]:
+    """What is said of the two runs; `waits` are the files that Snakemake would make."""
+    files = {f"{plan.results}/runs/{run}/{name}": ("train", False) for run, _ in runs(plan) for name in RUN_FILES}
+    summary = {**files, DRAWN: ("pool", False), **dict.fromkeys(waits, ("train", True))}
+    told = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
+    return {one.run: one for one in told if one.run in (RUN, OTHER)}
+
+
+def files(plan: Plan, run: str) -> list[str]:
+    return [f"{plan.results}/runs/{run}/{name}" for name in RUN_FILES]
+
+
+def test_finished_runs_are_not_mentioned(plan: Plan) -> None:
+    assert found(plan) == {}
+
+
+def test_a_run_that_is_missing_is_not_trained_yet_or_begun(plan: Plan) -> None:
+    for path in files(plan, RUN):
+        Path(path).unlink()
+        record_path(path).unlink()
+    assert found(plan, *files(plan, RUN))[RUN].reason == MISSING
+    write_json(Path(plan.state, "runs", RUN, "training.safetensors"), {}, record=False)
+    assert found(plan, *files(plan, RUN))[RUN].reason == RESUMED
+
+
+def test_what_a_run_lacks_is_named(plan: Plan) -> None:
+    weights = f"{plan.results}/runs/{RUN}/weights.safetensors"
+    Path(weights).unlink()
+    one = found(plan, weights)[RUN]
+    assert (one.reason, one.detail) == (MISSING, "it lacks weights.safetensors")
+    # Nothing else needs it, so that Snakemake lets it be.
+    one = found(plan)[RUN]
+    assert (one.reason, one.detail) == (BROKEN, "missing")
+
+
+def test_the_changed_config_is_named(plan: Plan) -> None:
+    train(plan, RUN, seed=5)
+    one = found(plan, *files(plan, RUN))[RUN]
+    assert (one.reason, one.detail) == (CONFIG, "seed: was 5, is 0")
+
+
+def test_the_input_that_is_made_again_is_named(plan: Plan) -> None:
+    one = found(plan, DRAWN, *files(plan, RUN))[RUN]
+    assert (one.reason, one.detail) == (INPUT, DRAWN)
+    one = found(plan, *files(plan, RUN))[RUN]
+    assert (one.reason, one.detail) == (INPUT, "")
+
+
+def test_an_edit_of_code_is_told_and_trains_nothing(plan: Plan) -> None:
+    code = plan.root / "supernet" / "train.py"
+    code.write_text(f"{code.read_text()}\nEDITED = True\n")
+    for one in found(plan).values():
+        assert (one.reason, one.detail) == (STALE, "code changed: supernet/train.py")
+
+
+def test_a_tampered_run_is_broken(plan: Plan) -> None:
+    Path(plan.results, "runs", RUN, "scores.parquet").write_text("forged")
+    assert found(plan)[RUN].reason == BROKEN
+
+
+def test_times_are_in_proportion_to_the_work(plan: Plan) -> None:
+    rate = measured_rate(plan)
+    assert rate.source == "2 finished super-nets of this study, on cuda:0"
+    one, two = (
+        run_work(plan.study.run("darts", name, 0), plan.study.pool.size).macs for name in ("baseline", "epochs=2")
+    )
+    assert rate.seconds("darts", one) + rate.seconds("darts", two) == pytest.approx(240)
+    assert rate.seconds("darts", two) / rate.seconds("darts", one) == pytest.approx(two / one)
+    # A space without a finished run takes the rate of the others.
+    assert rate.seconds("nasbench201", one) == pytest.approx(rate.seconds("darts", one))
+
+
+def test_without_a_finished_run_the_assumed_gpu_is_the_rate(plan: Plan) -> None:
+    for run in (RUN, OTHER):
+        Path(plan.results, "runs", run, "timing.json").unlink()
+    rate = measured_rate(plan)
+    assert "3 teraflop/s" in rate.source
+    assert rate.seconds("darts", 3e12) == pytest.approx(2.0)
+
+
+def test_the_summary_is_read_by_its_columns() -> None:
+    head = "output_file\tdate\trule\tlog-file(s)\tstatus\tplan"
+    rows = ["a/b\t-\ttrain\t-\tmissing\tupdate pending", "figures/c.png\tnow\tfigure_c\tlog\tok\tno update"]
+    summary = read_summary("\n".join(["Building DAG", head, *rows]))
+    assert summary == {"a/b": ("train", True), "figures/c.png": ("figure_c", False)}
+    waits = {"x": ("figure_a", True), "y": ("figure_b", True), "z": ("metrics", True), **summary}
+    assert others(waits) == {"figures": 2, "metrics": 1}
+    with pytest.raises(UserError, match="found no line with the columns output_file, date"):
+        read_summary("nothing")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return copy_checkout(tmp_path / "clone with space")
+
+
+def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(folder / "scripts" / "plan.py"), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+
+
+def test_the_program_asks_snakemake(checkout: Path) -> None:
+    result = program(checkout, "--study", "tests/studies/smoke.yaml")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("Study smoke: 22 of 22 super-nets would be trained, about ")
+    assert "Not trained yet (22):" in result.stdout
+    assert "darts/epochs=2/seed0" not in result.stdout
+    assert "a GPU that sustains 3 teraflop/s" in result.stdout
+    assert not (checkout / "results").exists()
+    every = program(checkout, "--study", "tests/studies/smoke.yaml", "--all")
+    assert "darts/epochs=2/seed0" in every.stdout
+
+
+def test_the_program_relays_what_snakemake_says(checkout: Path) -> None:
+    (checkout / "config.yaml").write_text(json.dumps({"study": "mini", "device": "cpu"}) + "\n", encoding="utf-8")
+    (checkout / "Snakefile").write_text("rule a:\n    output: 1/0\n", encoding="utf-8")
+    result = program(checkout)
+    assert result.returncode == 2
+    assert "error: snakemake --summary failed:" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
