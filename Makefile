@@ -7,7 +7,7 @@ BIN := .venv/bin
 LOCK := envs/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report test test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi report gallery test test-deps lint plan format lock docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +32,9 @@ midi: .venv/installed  ## run study midi: all fourteen heuristics, one seed, thr
 report: .venv/installed  ## make results/STUDY/report.html and results/STUDY/site/index.html (STUDY=name)
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) -- all site
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) --report results/$(STUDY)/report.html -- all site
+
+gallery: .venv/installed  ## put the figures of a finished study into docs/gallery.md (STUDY=name)
+	@$(BIN)/python scripts/gallery.py --study-file workflow/studies/$(STUDY).yaml --results results/$(STUDY)
 
 plan: .venv/installed  ## say which super-nets `make run` would train, why, and how long that takes (STUDY=name)
 	@$(BIN)/python scripts/plan.py --study $(STUDY)
