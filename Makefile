@@ -5,9 +5,11 @@ CORES ?= $(shell nproc)
 STUDY ?= mini
 BIN := .venv/bin
 LOCK := envs/requirements.lock
+# The solver of `make lock-conda`, which conda-lock calls.
+CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report gallery test test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -68,6 +70,17 @@ lock: .venv/installed  ## solve envs/requirements.in again (minutes, network)
 	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools
 	.venv-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file=$(LOCK) envs/requirements.in
+	rm -r .venv-lock
+
+lock-conda:  ## solve the conda environments of envs/ again (CONDA=solver; conda-lock comes from PyPI)
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet conda-lock==4.0.3
+	@cd envs && for name in torch analysis snakemake; do \
+		rm -f $$name.conda-lock.yml && \
+		../.venv-lock/bin/conda-lock lock --conda "$(CONDA)" --file $$name.yaml --lockfile $$name.conda-lock.yml \
+			--virtual-package-spec virtual-packages.yaml --platform linux-64 && \
+		../.venv-lock/bin/conda-lock render --kind explicit --filename-template "$$name.{platform}.pin.txt" \
+			$$name.conda-lock.yml || exit 1; \
+	done
 	rm -r .venv-lock
 
 clean:  ## delete the installation; results stay

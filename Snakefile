@@ -6,7 +6,7 @@
 #   snakemake --profile slurm all               on a cluster
 from snakemake.utils import min_version
 
-min_version("9.27")
+min_version("9.25")
 
 
 configfile: "config.yaml"

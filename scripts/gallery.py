@@ -36,9 +36,9 @@ def page(results: Results, names: Sequence[str], folder: str) -> str:
     lines = [
         "# Gallery",
         "",
-        f"The figures of the study `{study.study}` (`workflow/studies/{study.study}.yaml`), as the workflow drew them: "
-        f"`make run STUDY={study.study}` makes them, `make gallery STUDY={study.study}` puts them here, in fewer pixels "
-        "and colours. What they say is what a study of that size can say: see the intervals.",
+        f"The figures of the study `{study.study}` (`workflow/studies/{study.study}.yaml`), as the workflow drew "
+        f"them: `make run STUDY={study.study}` makes them, `make gallery STUDY={study.study}` puts them here, in "
+        "fewer pixels and colours. What they say is what a study of that size can say: see the intervals.",
     ]
     for name in names:
         caption = (results.folder / "figures" / f"{name}.md").read_text(encoding="utf-8").strip()

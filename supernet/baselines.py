@@ -2,14 +2,14 @@
 
 Source: bracketed by the values in kcyu2014/nas-landmarkreg and kcyu2014/eval-nas, the public code of the
 paper's first author; the baselines are recalled with low confidence. They are defaults of a study file, never
-printed as published. The methods beyond the paper are off in every baseline.
+printed as published. The methods beyond the paper are off in every baseline; their values stand in `supernet.setting`.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from supernet.factors import PATH_LAWS
+from supernet.factors import PATH_LAWS, SPACES, factors_of
 
 BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
 _RATES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15)
@@ -25,10 +25,8 @@ _CHANNELS = (
 _KERNELS = ("none", "crop", "transform")
 _WSBN = ("none", "per_input")
 _PLACEMENTS = ("node", "edge")
-_FEW_SHOT = ("none", "split")
-_LANDMARKS = ("none", "ranking")
 
-BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+_BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "nasbench101": MappingProxyType(
             {
@@ -45,8 +43,6 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "ofa_kernel": "none",
                 "wsbn": "none",
                 "dropout": "none",
-                "few_shot": "none",
-                "landmarks": "none",
             }
         ),
         "nasbench201": MappingProxyType(
@@ -63,8 +59,6 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "ofa_kernel": "none",
                 "dropout": "none",
                 "op_placement": "edge",
-                "few_shot": "none",
-                "landmarks": "none",
             }
         ),
         "darts": MappingProxyType(
@@ -82,14 +76,12 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "wsbn": "none",
                 "dropout": "none",
                 "op_placement": "edge",
-                "few_shot": "none",
-                "landmarks": "none",
             }
         ),
     }
 )
 
-SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+_SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
     {
         "nasbench101": MappingProxyType(
             {
@@ -106,8 +98,6 @@ SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
                 "ofa_kernel": _KERNELS,
                 "wsbn": _WSBN,
                 "dropout": _DROPOUTS,
-                "few_shot": _FEW_SHOT,
-                "landmarks": _LANDMARKS,
             }
         ),
         "nasbench201": MappingProxyType(
@@ -124,8 +114,6 @@ SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
                 "ofa_kernel": _KERNELS,
                 "dropout": _DROPOUTS,
                 "op_placement": _PLACEMENTS,
-                "few_shot": _FEW_SHOT,
-                "landmarks": _LANDMARKS,
             }
         ),
         "darts": MappingProxyType(
@@ -143,9 +131,30 @@ SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
                 "wsbn": _WSBN,
                 "dropout": _DROPOUTS,
                 "op_placement": _PLACEMENTS,
-                "few_shot": _FEW_SHOT,
-                "landmarks": _LANDMARKS,
             }
         ),
     }
 )
+
+BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        space: MappingProxyType(
+            {
+                factor.name: factor.values[0] if factor.values else _BASELINES[space][factor.name]
+                for factor in factors_of(space)
+            }
+        )
+        for space in SPACES
+    }
+)
+"""Space, factor, value of the baseline."""
+
+SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+    {
+        space: MappingProxyType(
+            {factor.name: factor.values or _SWEEPS[space][factor.name] for factor in factors_of(space)}
+        )
+        for space in SPACES
+    }
+)
+"""Space, factor, values that `paper` stands for in a study file."""

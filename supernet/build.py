@@ -1,6 +1,7 @@
 """Networks and trainers from validated configs: the one place where a config value becomes an argument."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from supernet.errors import UserError
 from supernet.jobs import ProxiesJob, TruthJob
 from supernet.landmarks import Landmark, Ranking
 from supernet.nn.fewshot import FewShot, Split
+from supernet.nn.layers import Layers
 from supernet.paths import epoch_paths, passes_per_step
 from supernet.provenance import reading
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
-from supernet.study import Protocol, Run
+from supernet.study import Protocol, Run, Setting, Truth
 from supernet.train import Recipe, Trainer, steps_in_epoch
 
 
@@ -32,12 +34,9 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             in_channels=splits.test.pixels.shape[1],
             bn_momentum=_momentum(run.protocol, space),
             batch_norm=setting.batch_norm,
-            ofa_kernel=setting.ofa_kernel or "none",
-            wsbn=setting.wsbn or "none",
             dropout=setting.dropout or "none",
-            dynamic_channels=setting.dynamic_channels or "fixed-v2",
-            op_placement=setting.op_placement or "edge",
             widths=run.protocol.nasbench101_widths,
+            **_by_name(setting, Layers),
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)
@@ -108,14 +107,12 @@ def supernet_trainer(
     recipe = Recipe(
         steps=steps,
         steps_per_epoch=per_epoch,
-        batch_size=setting.batch_size,
-        learning_rate=setting.learning_rate,
-        weight_decay=setting.weight_decay,
         final_learning_rate=protocol.final_learning_rate,
         momentum=protocol.momentum,
         clip=protocol.clip,
         passes_per_step=passes,
         mean_gradient=not fair or protocol.fairnas_gradient == "mean",
+        **_by_name(setting, Recipe),
     )
     return Trainer(
         network,
@@ -126,6 +123,12 @@ def supernet_trainer(
         before=_split(network, protocol.few_shot_shared, steps),
         ranking=_ranking(run, landmarks, steps),
     )
+
+
+def _by_name(chosen: Setting | Truth, kind: type[Layers | Recipe]) -> dict[str, Any]:
+    """The values that a class has a field for, by name; what the space lacks (null) stays at the default."""
+    names = [field.name for field in fields(kind)]
+    return {name: value for name in names if (value := getattr(chosen, name, None)) is not None}
 
 
 def _split(network: nn.Module, shared: float, steps: int) -> Split | None:
@@ -155,12 +158,10 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
     recipe = Recipe(
         steps=truth.epochs * per_epoch,
         steps_per_epoch=per_epoch,
-        batch_size=truth.batch_size,
-        learning_rate=truth.learning_rate,
-        weight_decay=truth.weight_decay,
         final_learning_rate=protocol.final_learning_rate,
         momentum=protocol.momentum,
         clip=protocol.clip,
+        **_by_name(truth, Recipe),
     )
     return Trainer(network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed)
 

@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
+from supernet.credentials import separate
 from supernet.errors import UserError
 from supernet.estimate import GPU_TFLOPS, estimate, report
 from supernet.jobs import METRICS_SECTIONS, features_job, landscape_job, proxies_job, search_job, truth_job
@@ -17,7 +19,25 @@ from supernet.poolname import PoolName
 from supernet.sources import File, load_sources
 from supernet.study import Study, load_study
 
-Folder = Annotated[str, Field(min_length=1)]
+
+def _without_braces(value: str) -> str:
+    if "{" in value or "}" in value:
+        raise PydanticCustomError("folder", "braces stand for wildcards in Snakemake's file names: use another name")
+    return value
+
+
+def _without_password(value: str) -> str:
+    if separate(value)[1]:
+        raise PydanticCustomError(
+            _HIDDEN,
+            "an address with a password belongs in the environment variable SUPERNET_MIRROR, which no log shows",
+        )
+    return value
+
+
+_HIDDEN = "hidden"
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
+Mirror = Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
 
 
 class WorkflowConfig(Model):
@@ -26,7 +46,7 @@ class WorkflowConfig(Model):
     study: Folder = Field(description="Name of a file in workflow/studies, or the path of a YAML file.")
     results: Folder = Field(default="results", description="Folder of results, one folder a study.")
     resources: Folder = Field(default="resources", description="Folder of data sets and published tables.")
-    mirror: Folder | None = Field(
+    mirror: Mirror | None = Field(
         default=None,
         description="Folder or http(s) address that is asked for downloads first; null takes the environment "
         "variable SUPERNET_MIRROR, if there is one.",
@@ -61,6 +81,8 @@ class Plan:
             checked = WorkflowConfig.model_validate(dict(config))
         except ValidationError as error:
             raise UserError("\n".join(_finding(one) for one in error.errors())) from None
+        if {"{", "}"} & set(str(root)):
+            raise UserError(f"{root}: braces stand for wildcards in Snakemake's file names: use another folder")
         file = _study_file(checked.study, root)
         return cls(checked, load_study(file), file, root)
 
@@ -228,4 +250,5 @@ def _finding(error: Any) -> str:
     key = ".".join(map(str, error["loc"]))
     allowed = ", ".join(WorkflowConfig.model_fields)
     reason = f"unknown key; expected one of {allowed}" if error["type"] == "extra_forbidden" else error["msg"]
-    return f"config.yaml or --config: {key}: found {error['input']!r}; {reason}"
+    found = "" if error["type"] == _HIDDEN else f"found {error['input']!r}; "
+    return f"config.yaml or --config: {key}: {found}{reason}"

@@ -1,4 +1,4 @@
-"""One value for each factor, and the rules that a value must keep in its space."""
+"""The factors, each with its values, their meaning and the rules that a value must keep in its space."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from supernet.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS
+from supernet.factor import BEYOND, LAYER_MULTIPLES, PATH_LAWS, Factor
 from supernet.model import Findings, Model, distinct
 
 DynamicChannels = Literal[
@@ -45,8 +45,11 @@ def _has_score(value: str, info: ValidationInfo) -> str:
 
 
 def _of_space(value: str | None, info: ValidationInfo) -> str | None:
-    place, name = info.context, str(info.field_name)
-    if isinstance(place, Place) and (value is None) == (place.space in FACTORS[name].spaces):
+    place = info.context
+    if not isinstance(place, Place):
+        return value
+    (factor,) = (part for part in Setting.model_fields[str(info.field_name)].metadata if isinstance(part, Factor))
+    if (value is None) == (place.space in factor.spaces):
         _refuse(
             f"{place.space} has this factor: expected a value" if value is None else f"{place.space} lacks this factor"
         )
@@ -97,57 +100,139 @@ TrainPortion = Annotated[float, Field(gt=0, le=1), AfterValidator(_apart_from_sc
 class Setting(Model):
     """One value for each factor; paper, Sec. 3, and two methods beyond it, which are off unless named.
 
-    The rules of a space are checked where the validation context is a `Place`.
+    A field is a factor: its `Factor` says all that tables, figures and the reference need. The rules of a space are
+    checked where the validation context is a `Place`.
     """
 
-    batch_norm: Annotated[BatchNorm, AfterValidator(_has_score)] = Field(
-        description="Learnable scale and shift (affine) and running statistics (tracking)."
+    batch_norm: Annotated[
+        BatchNorm,
+        AfterValidator(_has_score),
+        Factor(
+            "hyper-parameters",
+            "Batch norm",
+            "learnable scale and shift (affine), running statistics (tracking)",
+            "category",
+        ),
+    ] = Field(description="Learnable scale and shift (affine) and running statistics (tracking).")
+    learning_rate: Annotated[
+        Rate, Factor("hyper-parameters", "Learning rate", "initial rate of SGD, annealed by a cosine", "log")
+    ] = Field(description="Initial learning rate of SGD, annealed by a cosine.")
+    epochs: Annotated[Count, Factor("hyper-parameters", "Epochs", "passes over the training images", "linear")] = Field(
+        description="Passes over the training images."
     )
-    learning_rate: Rate = Field(description="Initial learning rate of SGD, annealed by a cosine.")
-    epochs: Count = Field(description="Passes over the training images.")
-    weight_decay: Decay = Field(description="L2 penalty in SGD.")
-    path_sampling: Annotated[PathSampling, AfterValidator(_law_of_space)] = Field(
-        description="Law of the architecture that each mini-batch trains."
+    weight_decay: Annotated[Decay, Factor("hyper-parameters", "Weight decay", "L2 penalty in SGD", "log")] = Field(
+        description="L2 penalty in SGD."
     )
-    layers: Layers = Field(
-        description="Cells: in all for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201."
-    )
-    train_portion: TrainPortion = Field(
+    path_sampling: Annotated[
+        PathSampling,
+        AfterValidator(_law_of_space),
+        Factor("sampling", "Path sampling", "which architecture each mini-batch trains", "category"),
+    ] = Field(description="Law of the architecture that each mini-batch trains.")
+    layers: Annotated[
+        Layers, Factor("low fidelity", "Layers", "cells of the super-net (per stage in NASBench-201)", "linear")
+    ] = Field(description="Cells: in all for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201.")
+    train_portion: Annotated[
+        TrainPortion,
+        Factor("low fidelity", "Train portion", "share of the training set that is trained on", "linear"),
+    ] = Field(
         description="Share of the training set that is trained on; the scoring split is never part of it, "
         "so that at most 1 - `data.scoring_portion` is allowed."
     )
-    batch_size: BatchSize = Field(description="Images of a mini-batch.")
-    channels: Count = Field(description="Channels of the first cell.")
-    dynamic_channels: Annotated[DynamicChannels | None, AfterValidator(_of_space)] = Field(
+    batch_size: Annotated[BatchSize, Factor("low fidelity", "Batch size", "images of a mini-batch", "log")] = Field(
+        description="Images of a mini-batch."
+    )
+    channels: Annotated[Count, Factor("low fidelity", "Channels", "channels of the first cell", "log")] = Field(
+        description="Channels of the first cell."
+    )
+    dynamic_channels: Annotated[
+        DynamicChannels | None,
+        AfterValidator(_of_space),
+        Factor(
+            "implementation",
+            "Dynamic channels",
+            "how one weight serves several channel counts",
+            "category",
+            absent={
+                "nasbench201": "all operations of a cell have its width",
+                "darts": "all operations of a cell have its width",
+            },
+        ),
+    ] = Field(
         default=None,
         description="What stands for c of C channels: the first, a random subset, or averages; of the kernels (v2), or "
         "of the features of all (v1). constant-K: only cells with K vertices wired to the output, which need no "
         "slices: a sub-space with a pool and a size of its own.",
     )
-    ofa_kernel: Annotated[OfaKernel | None, AfterValidator(_of_space)] = Field(
+    ofa_kernel: Annotated[
+        OfaKernel | None,
+        AfterValidator(_of_space),
+        Factor("implementation", "OFA kernel", "small kernels cropped from the largest one", "category"),
+    ] = Field(
         default=None,
         description="Smaller kernels of a position are the centre of its largest (crop), or that times a learnt "
         "matrix (transform).",
     )
-    wsbn: Annotated[Wsbn | None, AfterValidator(_of_space)] = Field(
+    wsbn: Annotated[
+        Wsbn | None,
+        AfterValidator(_of_space),
+        Factor(
+            "implementation",
+            "WSBN",
+            "one batch norm for each input configuration",
+            "category",
+            absent={"nasbench201": "an operation on an edge has one input: nothing to specialise"},
+        ),
+    ] = Field(
         default=None,
         description="One batch norm for each input configuration of a position; needs affine or tracking, and in "
         "DARTS operations on nodes.",
     )
-    dropout: Annotated[Dropout | None, AfterValidator(_of_space)] = Field(
+    dropout: Annotated[
+        Dropout | None,
+        AfterValidator(_of_space),
+        Factor("implementation", "Dropout", "path and global dropout in training", "category"),
+    ] = Field(
         default=None,
         description="In training: path-P drops cell outputs of single images, the deeper the likelier, up to P; "
         "global-P drops features before the classifier.",
     )
-    op_placement: Annotated[OpPlacement | None, AfterValidator(_of_space)] = Field(
-        default=None, description="Whether each edge owns operations, or each node does for its incoming edges."
-    )
-    few_shot: FewShot = Field(
+    op_placement: Annotated[
+        OpPlacement | None,
+        AfterValidator(_of_space),
+        Factor(
+            "implementation",
+            "Op placement",
+            "operations owned by a node or by an edge",
+            "category",
+            absent={"nasbench101": "the space itself has its operations on vertices"},
+        ),
+    ] = Field(default=None, description="Whether each edge owns operations, or each node does for its incoming edges.")
+    # Zhao, Wang, Tian, Fonseca, Guo: "Few-shot Neural Architecture Search", ICML 2021.
+    few_shot: Annotated[
+        FewShot,
+        Factor(
+            BEYOND,
+            "Few-shot",
+            "super-net split by one operation on the way",
+            "category",
+            values=("none", "split"),
+        ),
+    ] = Field(
         default="none",
         description="Beyond the paper: the super-net is copied on the way, once for each operation of one position, "
         "and the copies go on alone (split; Zhao et al., ICML 2021).",
     )
-    landmarks: Landmarks = Field(
+    # Yu, Ranftl, Salzmann: "Landmark Regularization", CVPR 2021.
+    landmarks: Annotated[
+        Landmarks,
+        Factor(
+            BEYOND,
+            "Landmarks",
+            "ranking loss on architectures of known accuracy",
+            "category",
+            values=("none", "ranking"),
+        ),
+    ] = Field(
         default="none",
         description="Beyond the paper: a loss for pairs of architectures of known accuracy that the super-net orders "
         "wrongly (ranking; Yu et al., CVPR 2021).",

@@ -10,6 +10,7 @@ from supernet.baselines import BASELINES, BATCH_NORMS, SWEEPS
 from supernet.datasets import DATASETS, PUBLISHED
 from supernet.errors import UserError
 from supernet.factors import (
+    BEYOND,
     FACTORS,
     LAYER_MULTIPLES,
     PATH_LAWS,
@@ -624,7 +625,11 @@ def test_definitions_agree() -> None:
     assert get_args(BatchNorm) == BATCH_NORMS
     assert get_args(Data.model_fields["name"].annotation) == tuple(DATASETS)
     assert len(of_the_paper()) == 14
-    assert [factor.name for factor in beyond_the_paper()] == ["few_shot", "landmarks"]
+    assert {"few_shot", "landmarks"} <= {factor.name for factor in beyond_the_paper()}
+    for factor in FACTORS.values():
+        # Off unless named, where the paper's have a value for each space.
+        assert bool(factor.values) == (factor.group == BEYOND)
+        assert factor.group != BEYOND or Setting.model_fields[factor.name].default == factor.values[0]
     assert tuple(FACTORS.values()) == (*of_the_paper(), *beyond_the_paper())
     assert set(BASELINES) == set(SWEEPS) == set(PATH_LAWS) == set(LAYER_MULTIPLES) == set(PUBLISHED) == set(SPACES)
     for space in SPACES:

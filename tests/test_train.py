@@ -1,5 +1,6 @@
 """The training loop: schedule, updates, divergence, checkpoints, and the trainers that configs give."""
 
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -8,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from tiny import SIZES, SPACES, small_splits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.baselines import BASELINES
+from supernet.baselines import BASELINES, SWEEPS
 from supernet.build import build_supernet, load_supernet, supernet_trainer
 from supernet.checkpoint import Checkpoint
 from supernet.data import Augmenter
 from supernet.errors import UserError
+from supernet.factors import factors_of
 from supernet.paths import epoch_paths
 from supernet.study import Run
 from supernet.train import Recipe, Trained, Trainer
@@ -104,6 +107,37 @@ class Watcher:
             self.at[done]()
         if done == self.kill_at:
             raise KilledError
+
+
+SMALL = {"epochs": 3, "layers": 6, "train_portion": 0.6, "batch_size": 4, "channels": 12, "path_sampling": "fairnas"}
+"""Values for factors whose sweeps are too large for a test, or whose first value draws the same paths."""
+
+
+def another(space: str, factor: str) -> Run:
+    """A run that differs from `run_of` in one factor, with the first swept value that its other values allow."""
+    others = {"op_placement": "node"} if (space, factor) == ("darts", "wsbn") else {}
+    values = [SMALL[factor]] if factor in SMALL else SWEEPS[space][factor]
+    for value in values:
+        with contextlib.suppress(ValidationError):
+            run = run_of(space, **others, **{factor: value})
+            if run != run_of(space, **others):
+                return run
+    raise AssertionError(f"{space} has no other value of {factor} in {values}")
+
+
+@pytest.mark.parametrize(("space", "factor"), [(space, one.name) for space in SPACES for one in factors_of(space)])
+def test_every_factor_changes_what_is_trained(space: str, factor: str) -> None:
+    """A factor that nobody reads would be an option that does nothing: name a field of Recipe or Layers like it."""
+    changed = another(space, factor)
+    if factor == "landmarks":
+        with pytest.raises(UserError, match="expected landmarks"):
+            trainer_of(changed)
+        return
+    others = {"op_placement": "node"} if (space, factor) == ("darts", "wsbn") else {}
+    trainers = [trainer_of(run) for run in (run_of(space, **others), changed)]
+    for trainer in trainers:
+        trainer.run()
+    assert not same_bits(*map(state, trainers))
 
 
 def test_learning_rate_is_a_cosine_from_the_first_to_the_last() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from supernet.credentials import separate
 from supernet.download.locking import exclusive
 from supernet.download.meter import Meter
 from supernet.download.transfer import DEFAULT, Network, Transfer, TransferError
@@ -171,7 +172,8 @@ class _Fetcher:
         if self.mirror is None:
             return None
         if urlsplit(self.mirror).scheme in ("http", "https"):
-            return self._transferred(trust, f"{self.mirror.rstrip('/')}/{quote(trust.file.path)}", tried)
+            address, credentials = separate(self.mirror)
+            return self._transferred(trust, f"{address.rstrip('/')}/{quote(trust.file.path)}", credentials, tried)
         if not Path(self.mirror).is_dir():
             raise UserError(f"mirror {self.mirror}: no such folder; expected a folder or an http(s) address")
         return self._copied(trust, Path(self.mirror) / trust.file.path, tried)
@@ -192,7 +194,7 @@ class _Fetcher:
         wrong: list[str] = []
         for url in trust.file.urls:
             try:
-                found = self._transferred(trust, url, tried)
+                found = self._transferred(trust, url, {}, tried)
             except WrongHashError as error:
                 self.report(str(error))
                 wrong.append(str(error))
@@ -203,11 +205,11 @@ class _Fetcher:
             raise WrongHashError("\n".join([*wrong, *tried]))
         return None
 
-    def _transferred(self, trust: Trust, url: str, tried: list[str]) -> Fetched | None:
+    def _transferred(self, trust: Trust, url: str, credentials: Mapping[str, str], tried: list[str]) -> Fetched | None:
         file, path = trust.file, self._path(trust.file)
-        host = urlsplit(url).hostname or ""
+        headers = {**file.headers.get(urlsplit(url).hostname or "", {}), **credentials}
         part = path.with_name(f"{path.name}.part")
-        transfer = Transfer(url, file.headers.get(host, {}), part, file.size, file.limit)
+        transfer = Transfer(url, headers, part, file.size, file.limit)
         self.report(f"{file.path}: from {url}")
         try:
             transfer.run(Meter(file.path, self.report), self.report, self.network)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.conv import BlockConv, Conv
@@ -110,13 +111,14 @@ def layers_for(
     dropout: str = "none",
     op_placement: str = "edge",
     dynamic_channels: str = "fixed-v2",
+    **others: Any,
 ) -> Layers:
     """The factory for values of the factors of these names; those that change nothing are the defaults.
 
     `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
     per_input; `dropout` none, path-P or global-P; `op_placement` edge or node;
     `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2, or constant-1, -2 or -4. ValueError for
-    any other value.
+    any other value. All others are fields of `Layers` as they are.
     """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
@@ -136,6 +138,7 @@ def layers_for(
         before_classifier,
         op_placement,
         dynamic_channels,
+        **others,
     )
 
 

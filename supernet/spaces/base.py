@@ -140,18 +140,19 @@ class Space(ABC, Generic[Arch]):
         op_placement: str = "edge",
         dynamic_channels: str = "fixed-v2",
         widths: str = "benchmark",
+        **heuristics: Any,
     ) -> nn.Module:
         """The shared-weight network of the space, called as `net(images, arch)`.
 
         The arguments from `batch_norm` on are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.layers.layers_for`; `widths` is that of `NetworkSize`. ValueError for a
+        `supernet.nn.layers.layers_for`, as are all others; `widths` is that of `NetworkSize`. ValueError for a
         value that the space does not have.
         """
         from supernet.nn.layers import layers_for
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
         momentum = bn_momentum or self.bn_momentum
-        make = layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels)
+        make = layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels, **heuristics)
         return self.network(make, None, size)
 
     @overload

@@ -23,4 +23,4 @@ rule audit:
         "Auditing the results of study {STUDY.study}"
     shell:
         # Stale (3) is worth knowing; broken (1) is a failure.
-        'program audit {params.folders} ${{MIRROR:+--mirror "$MIRROR"}} 2>&1 | tee {log:q} || [ $? -eq 3 ]'
+        "program audit {params.folders} 2>&1 | tee {log:q} || [ $? -eq 3 ]"

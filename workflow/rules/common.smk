@@ -1,5 +1,6 @@
 # The validated study, the folders, and how programs are started: what the other rule files share.
 import atexit
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -124,11 +125,12 @@ PREFIX = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
     f"STATE={shlex.quote(PLAN.state)}; "
-    f"MIRROR={shlex.quote(PLAN.mirror)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # A cluster enforces `runtime`, and the programs stop ahead of it; a job that runs here has no limit.
     f"limit() {{ {LIMIT}; }}; "
     # In place of the shell: SLURM's signals would end a shell first, and SLURM kills what its shell leaves behind.
     f'program() {{ exec {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
+# Not on the command line, which Snakemake logs when a job fails and `ps` shows: its address may hold a password.
+os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))

@@ -2,7 +2,6 @@
 FETCHING = (
     f" --sources {shlex.quote(source('workflow/sources.yaml'))}"
     f" --downloads {shlex.quote(RESOURCES)}/downloads --lock {shlex.quote(RESOURCES)}/sources.lock.json"
-    ' --mirror "$MIRROR"'
 )
 
 

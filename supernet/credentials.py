@@ -1,0 +1,15 @@
+"""A user and password inside an address: sent to its host, and kept out of messages, records and files."""
+
+import base64
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+
+def separate(address: str) -> tuple[str, dict[str, str]]:
+    """The address without its `user:password@`, and the header that says the same (RFC 7617), if any."""
+    parts = urlsplit(address)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return address, {}
+    name, _, password = user.partition(":")
+    token = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {token}"}

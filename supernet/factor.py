@@ -1,0 +1,49 @@
+"""What a factor is, and the facts of the spaces that its values depend on; the factors stand in `supernet.setting`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+SPACES = ("nasbench101", "nasbench201", "darts")
+
+BEYOND: Literal["beyond the paper"] = "beyond the paper"
+"""The group of what is not among the paper's 14 heuristics."""
+
+Group = Literal["hyper-parameters", "sampling", "low fidelity", "implementation", "beyond the paper"]
+Scale = Literal["log", "linear", "category"]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One heuristic (paper, Sec. 3; or of later work, in the group `BEYOND`), declared at its field of `Setting`."""
+
+    group: Group
+    label: str
+    meaning: str
+    scale: Scale
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """The spaces that lack it, each with the reason."""
+    values: tuple[Any, ...] = ()
+    """Of a factor beyond the paper: what it is swept with in every space, the value that changes nothing first. The
+    paper's factors have values for each space in `supernet.baselines`."""
+    name: str = ""
+    """That of its field; `supernet.factors` fills it in."""
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The spaces that have it."""
+        return tuple(space for space in SPACES if space not in self.absent)
+
+
+PATH_LAWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "nasbench101": ("random_a", "random_nas", "fairnas"),
+        "nasbench201": ("random_a", "random_nas", "fairnas"),
+        "darts": ("random_a", "fairnas"),
+    }
+)
+"""Laws of `path_sampling` that each space has."""
+
+LAYER_MULTIPLES: Mapping[str, int] = MappingProxyType({"nasbench101": 3, "nasbench201": 1, "darts": 1})
+"""`layers` is a multiple of this: NASBench-101 counts the cells of its three stacks together."""
