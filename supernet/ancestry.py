@@ -9,6 +9,7 @@ from typing import Any
 
 from supernet.audit import input_path, read_record
 from supernet.files import read_json
+from supernet.timing import worked
 
 _TIMINGS = ("timing.json", "{stem}.timing.json")
 """Where a job writes down how long it took: in the folder of its results, or beside them."""
@@ -45,9 +46,8 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """How long it took; of a job that was resumed, since then."""
-        told = self.timing.get("total_seconds")
-        return _between(self.circumstances) if told is None else float(told)
+        """How long it took, with the stopped processes that it went on from."""
+        return worked(self.timing) if self.timing else _between(self.circumstances)
 
 
 def spoken(seconds: float) -> str:

@@ -16,6 +16,7 @@ from supernet.estimate import FLOPS_PER_MAC, run_work
 from supernet.expected import RUN_FILES, runs
 from supernet.files import read_json
 from supernet.plan import Plan
+from supernet.timing import worked
 
 MISSING = "not trained yet"
 RESUMED = "begun: it goes on from its checkpoint"
@@ -71,7 +72,7 @@ def measured_rate(plan: Plan) -> Rate:
         timing = Path(plan.results, "runs", space, setting, f"seed{seed}", "timing.json")
         if timing.exists():
             told = read_json(timing)
-            found.setdefault(space, []).append((told["total_seconds"], _macs(plan, space, setting, seed)))
+            found.setdefault(space, []).append((worked(told), _macs(plan, space, setting, seed)))
             devices[str(told["device"])] = None
     if not found:
         tflops = plan.config.gpu_tflops

@@ -61,7 +61,9 @@ def train(lab: Laboratory, space: str, setting: str, seed: int, seconds: float) 
         diverged = space == "nasbench201"
         summary = {"status": "diverged" if diverged else "complete", "diverged_at": 7 if diverged else None}
         write_json(folder / "run.json", summary | {"steps": 100, "images": 800})
-        write_json(folder / "timing.json", {"total_seconds": seconds, "device": "cuda:0", "threads": 1})
+        write_json(
+            folder / "timing.json", {"total_seconds": seconds, "earlier_seconds": 0.0, "device": "cuda:0", "threads": 1}
+        )
 
 
 def told(lab: Laboratory, path: str, **wanted: str) -> str:

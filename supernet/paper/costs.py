@@ -14,6 +14,7 @@ from supernet.paper.load import Results
 from supernet.paper.names import number
 from supernet.provenance import reading
 from supernet.study import Study
+from supernet.timing import worked
 
 PAPER_GPU_DAYS = 700
 """Yu, Ranftl and Salzmann (arXiv 2003.04276) report "over 700 GPU days" for all their experiments."""
@@ -150,6 +151,6 @@ def _timing(path: Path) -> tuple[str, float]:
     """Device and seconds of a job, with those of the attempts before it that it went on from."""
     timing = read_json(reading(path))
     try:
-        return str(timing["device"]), float(timing["total_seconds"]) + float(timing["earlier_seconds"])
+        return str(timing["device"]), worked(timing)
     except KeyError as error:
         raise UserError(f"{path}: lacks the key {error}; delete it and make it again") from None
