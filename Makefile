@@ -7,7 +7,7 @@ BIN := .venv/bin
 LOCK := envs/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report test test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi report archive crate test test-deps lint plan format lock docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,12 @@ report: .venv/installed  ## make results/STUDY/report.html and results/STUDY/sit
 
 plan: .venv/installed  ## say which super-nets `make run` would train, why, and how long that takes (STUDY=name)
 	@$(BIN)/python scripts/plan.py --study $(STUDY)
+
+archive: .venv/installed  ## pack the results of a finished study into STUDY.tar.zst (STUDY=name)
+	@$(BIN)/python scripts/archive.py --study $(STUDY)
+
+crate: .venv/installed  ## write a finished study as an RO-Crate, results/STUDY/ro-crate/ (STUDY=name)
+	@$(BIN)/python scripts/crate.py --study $(STUDY)
 
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
