@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +18,10 @@ import pytest
 from checkouts import copy_checkout
 
 from supernet import spaces
+from supernet.errors import UserError
 from supernet.measure import MEASURES
 from supernet.provenance import root_digest
+from supernet.trained import TrainedSupernet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -331,6 +334,27 @@ class TestFinishedStudy:
         assert result.returncode == 0, result.stderr
         again = pd.read_parquet(finished / target)
         pd.testing.assert_frame_equal(again, pd.read_parquet(finished / f"results/smoke/runs/{run}/scores.parquet"))
+
+    def test_a_trained_super_net_scores_as_its_run_did(self, finished: Path) -> None:
+        folder = finished / "results" / "smoke" / "runs"
+        pool = pd.read_parquet(finished / "results" / "smoke" / "pools" / "nasbench201.parquet")
+        encodings = dict(zip(pool["arch_id"], pool["encoding"], strict=True))
+        for setting in ("baseline", "batch_norm=affine+tracking", "few_shot=split"):
+            run = folder / "nasbench201" / setting / "seed0"
+            trained = TrainedSupernet.load(run, finished / "resources" / "data" / "digits.safetensors")
+            for row in pd.read_parquet(run / "scores.parquet").itertuples():
+                found = trained.score(encodings[row.arch_id], row.bn_mode, row.split)
+                assert (found.accuracy, found.loss) == pytest.approx((row.accuracy, row.loss), rel=1e-5), (setting, row)
+        with pytest.raises(UserError, match="the run is diverged"):
+            TrainedSupernet.load(folder / "nasbench201" / "learning_rate=1e+30" / "seed0", "no matter")
+
+    def test_the_documented_call_runs(self, finished: Path) -> None:
+        text = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
+        (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
+        command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
+        result = subprocess.run(command, cwd=finished, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert re.match(r"Score\(accuracy=0\.\d+, loss=\d+\.\d+\)\n0\.\d+\n", result.stdout)
 
     def test_a_plot_does_not_import_torch(self, finished: Path) -> None:
         code = "import sys, supernet.plan, supernet.measure, supernet.paper.catalogue; sys.exit('torch' in sys.modules)"
