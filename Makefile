@@ -9,7 +9,7 @@ LOCK := envs/requirements.lock
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean
+.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,12 @@ gallery: .venv/installed  ## put the figures of a finished study into docs/galle
 
 plan: .venv/installed  ## say which super-nets `make run` would train, why, and how long that takes (STUDY=name)
 	@$(BIN)/python scripts/plan.py --study $(STUDY)
+
+archive: .venv/installed  ## pack the results of a finished study into STUDY.tar.zst (STUDY=name)
+	@$(BIN)/python scripts/archive.py --study $(STUDY)
+
+crate: .venv/installed  ## write a finished study as an RO-Crate, results/STUDY/ro-crate/ (STUDY=name)
+	@$(BIN)/python scripts/crate.py --study $(STUDY)
 
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile

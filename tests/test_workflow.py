@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import crates
 import pandas as pd
 import pytest
 from checkouts import copy_checkout
 
 from supernet import spaces
+from supernet.errors import UserError
 from supernet.measure import MEASURES
+from supernet.provenance import root_digest
+from supernet.trained import TrainedSupernet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,6 +29,16 @@ ROOT = Path(__file__).resolve().parent.parent
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program that looks at the results of the smoke study; it has to succeed."""
+    command = [sys.executable, f"scripts/{name}.py", "--study", SMOKE[1].partition("=")[2], *arguments]
+    others = os.environ.get("PYTHONPATH", "")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), others])}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    return result
 
 
 def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
@@ -269,6 +284,49 @@ class TestFinishedStudy:
             assert read <= declared, output
             assert read or not any(name.startswith(("results/", "resources/")) for name in declared), output
 
+    def test_a_number_is_explained_and_traced(self, finished: Path) -> None:
+        result = program(finished, "explain", "table_epochs", "--row", "space=darts", "--row", "name=epochs=2")
+        run = finished / "results" / "smoke" / "runs" / "darts" / "epochs=2" / "seed0"
+        summary, root = json.loads((run / "run.json").read_text()), root_digest(finished / "results" / "smoke")
+        assert f"darts, epochs=2: seed 0; {summary['steps']} steps, {summary['images']} images" in result.stdout
+        assert "Intact: all is as recorded" in result.stdout and "darts, baseline: seed" not in result.stdout
+        assert f"{root}, of results/smoke/metrics.parquet." in result.stdout
+        program(finished, "trace", "figure_search", "--output", "search.svg")
+        picture = (finished / "search.svg").read_text(encoding="utf-8")
+        assert "results/smoke/runs/darts/baseline/seed0/weights.safetensors" in picture and f"{root}" in picture
+
+    def test_nothing_is_planned_for_a_finished_study(self, finished: Path) -> None:
+        assert program(finished, "plan").stdout == "Study smoke: 0 of 22 super-nets would be trained.\n"
+
+    def test_an_archive_is_verified_and_restored_in_a_fresh_clone(self, finished: Path, tmp_path: Path) -> None:
+        archive, again = tmp_path / "smoke.tar.zst", tmp_path / "again.tar.zst"
+        program(finished, "archive", "--output", str(archive))
+        program(finished, "archive", "--output", str(again))
+        assert archive.read_bytes() == again.read_bytes()
+        clone = copy_checkout(tmp_path / "clone")
+        checked = program(clone, "audit", "--archive", str(archive), "--json")
+        assert set(json.loads(checked.stdout)["summary"].values()) > {0}
+        assert json.loads(checked.stdout)["summary"]["stale"] == json.loads(checked.stdout)["summary"]["broken"] == 0
+        assert json.loads(checked.stdout)["root_digest"] == root_digest(finished / "results" / "smoke")
+        program(clone, "archive", "--unpack", str(archive))
+        assert not list(clone.rglob("*.safetensors"))
+        assert jobs(snakemake(clone, "-n", *SMOKE)) == {}
+        drawn = snakemake(clone, "--forcerun", "figure_search", *SMOKE, "--", "figure_search")
+        assert drawn.returncode == 0 and "1 of 1 steps (100%) done" in drawn.stdout + drawn.stderr
+        for suffix in (".pdf", ".png", ".csv", ".md"):
+            figure = Path("results", "smoke", "figures", f"search{suffix}")
+            assert (clone / figure).read_bytes() == (finished / figure).read_bytes(), suffix
+
+    def test_a_crate_is_valid_and_verified(self, finished: Path, tmp_path: Path) -> None:
+        program(finished, "crate", "--author", "A. Person")
+        crate = finished / "results" / "smoke" / "ro-crate"
+        assert crates.findings(crate, tmp_path / "cache") == []
+        checked = program(finished, "audit", "--archive", str(crate), "--json")
+        assert json.loads(checked.stdout)["summary"]["intact"] > 300
+        # A crate has copies, which are no results of the study.
+        own = json.loads(program(finished, "audit", "results/smoke", "--json").stdout)
+        assert not any("ro-crate" in one["path"] for one in own["targets"])
+
     def test_scores_again_are_the_same(self, finished: Path) -> None:
         run = "nasbench201/batch_norm=affine+tracking/seed0"
         target = f"results/smoke/rescored/{run}/scores.parquet"
@@ -276,6 +334,27 @@ class TestFinishedStudy:
         assert result.returncode == 0, result.stderr
         again = pd.read_parquet(finished / target)
         pd.testing.assert_frame_equal(again, pd.read_parquet(finished / f"results/smoke/runs/{run}/scores.parquet"))
+
+    def test_a_trained_super_net_scores_as_its_run_did(self, finished: Path) -> None:
+        folder = finished / "results" / "smoke" / "runs"
+        pool = pd.read_parquet(finished / "results" / "smoke" / "pools" / "nasbench201.parquet")
+        encodings = dict(zip(pool["arch_id"], pool["encoding"], strict=True))
+        for setting in ("baseline", "batch_norm=affine+tracking", "few_shot=split"):
+            run = folder / "nasbench201" / setting / "seed0"
+            trained = TrainedSupernet.load(run, finished / "resources" / "data" / "digits.safetensors")
+            for row in pd.read_parquet(run / "scores.parquet").itertuples():
+                found = trained.score(encodings[row.arch_id], row.bn_mode, row.split)
+                assert (found.accuracy, found.loss) == pytest.approx((row.accuracy, row.loss), rel=1e-5), (setting, row)
+        with pytest.raises(UserError, match="the run is diverged"):
+            TrainedSupernet.load(folder / "nasbench201" / "learning_rate=1e+30" / "seed0", "no matter")
+
+    def test_the_documented_call_runs(self, finished: Path) -> None:
+        text = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
+        (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
+        command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
+        result = subprocess.run(command, cwd=finished, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert re.match(r"Score\(accuracy=0\.\d+, loss=\d+\.\d+\)\n0\.\d+\n", result.stdout)
 
     def test_a_plot_does_not_import_torch(self, finished: Path) -> None:
         code = "import sys, supernet.plan, supernet.measure, supernet.paper.catalogue; sys.exit('torch' in sys.modules)"

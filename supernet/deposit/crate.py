@@ -22,11 +22,12 @@ from supernet.provenance import LOCK, SUFFIX
 from supernet.study import Study
 
 VERSION = "1.1"
+_WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 _PROFILES = MappingProxyType(
     {
         "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
         "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
-        "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+        _WORKFLOW_CRATE: "Workflow RO-Crate",
     }
 )
 _TERMS = MappingProxyType({"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"})
@@ -62,6 +63,7 @@ def write_crate(
     write_json(folder / content.manifest_path, content.manifest, record=False)
     crate = ROCrate(version=VERSION)
     crate.metadata.extra_terms.update(_TERMS)
+    crate.metadata["conformsTo"] = [{"@id": crate.metadata.profile}, {"@id": _WORKFLOW_CRATE}]
     files = {name: _file(crate, name, path, content.files) for name, path in content.files.items()}
     own = folder / content.manifest_path
     files[content.manifest_path] = _file(crate, content.manifest_path, own, {})
@@ -70,8 +72,8 @@ def write_crate(
     _describe(crate, study, content, times[-1], licence)
     action = _action(crate, study, content, workflow, files, times)
     if people := [_named(crate, f"#{name.replace(' ', '-')}", "Person", name) for name in authors]:
-        crate.root_dataset["author"] = people
-        action["agent"] = people
+        # A single value is no list in RO-Crate 1.1.
+        crate.root_dataset["author"] = action["agent"] = people if len(people) > 1 else people[0]
     crate.write(folder)
 
 
@@ -103,6 +105,8 @@ def _workflow(crate: ROCrate, content: Content, snakemake: str) -> Any:
     code = content.manifest["code"]
     properties = {
         "name": "Super-net training heuristics",
+        "contentSize": str(content.files[name].stat().st_size),
+        "encodingFormat": "text/plain",
         "sha256": digests(content.files[name], ["sha256"])["sha256"],
         "version": f"{code['commit'] or 'unknown commit'}{', edited' if code['dirty'] else ''}",
         "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
@@ -131,7 +135,7 @@ def _action(
         "result": [files[name] for name in made],
     }
     action = crate.add(ContextEntity(crate, f"#run-{content.manifest['root_digest'][:16]}", properties))
-    crate.root_dataset["mentions"] = [action]
+    crate.root_dataset["mentions"] = action
     return action
 
 

@@ -1,0 +1,280 @@
+"""Archives of a study: complete, the same each time, checked to the last file, and harmless to unpack."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from checkouts import copy_checkout
+
+from supernet.audit import State, Verdict
+from supernet.deposit.archive import unpack, write_archive
+from supernet.deposit.content import Content, collect
+from supernet.deposit.verify import opened
+from supernet.errors import UserError
+from supernet.expected import expected
+from supernet.files import publish
+from supernet.hashcache import HashCache
+from supernet.plan import Plan
+from supernet.provenance import Recorder, reading, record_path, recording, root_digest, uses
+
+STUDY = """
+study: one
+title: One space
+data: {name: digits, scoring_portion: 0.25}
+pool: {size: 12}
+proxies: {names: []}
+scoring: {bn_modes: [batch]}
+search: {architectures: 10, retrain: 2}
+spaces:
+  nasbench201:
+    truth: {channels: 8, layers: 1, epochs: 2, train_portion: 0.75}
+    baseline: {channels: 8, layers: 1, epochs: 4, train_portion: 0.75}
+    seeds: [0]
+    sweep: {learning_rate: [0.1]}
+"""
+IMAGES = "resources/data/digits.safetensors"
+WEIGHTS = "results/one/runs/nasbench201/baseline/seed0/weights.safetensors"
+SCORES = "results/one/runs/nasbench201/learning_rate=0.1/seed0/scores.parquet"
+METRICS = "results/one/metrics.parquet"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with made-up results of a study: every file that it should have, and its record."""
+    folder = copy_checkout(tmp_path_factory.mktemp("finished") / "clone")
+    (folder / "workflow" / "studies" / "one.yaml").write_text(STUDY, encoding="utf-8")
+    made = Plan.load({"study": "one"}, folder)
+    with contextlib.chdir(folder), recording(Recorder(folder / "scripts" / "metrics.py", folder)):
+        for one in expected(made):
+            uses(one.config)
+            with publish(one.path) as temporary:
+                temporary.write_text(one.path)
+            if one.path in (IMAGES, WEIGHTS, SCORES):
+                reading(one.path)
+    return folder
+
+
+@pytest.fixture
+def plan(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """A copy of it, in which the test is."""
+    folder = Path(shutil.copytree(finished, tmp_path / "clone"))
+    monkeypatch.chdir(folder)
+    return Plan.load({"study": "one"}, folder)
+
+
+@pytest.fixture(scope="module")
+def whole(finished: Path) -> Path:
+    """The archive of it."""
+    with contextlib.chdir(finished):
+        return archive(Plan.load({"study": "one"}, finished), finished.parent / "whole.tar.zst")
+
+
+def content(plan: Plan, weights: bool = False) -> Content:
+    return collect(plan, HashCache(None), weights)
+
+
+def archive(plan: Plan, path: Path, weights: bool = False) -> Path:
+    write_archive(path, content(plan, weights))
+    return path
+
+
+def members(path: Path) -> dict[str, bytes]:
+    raw = zstandard.ZstdDecompressor().stream_reader(path.open("rb"))
+    with tarfile.open(fileobj=raw, mode="r|") as found:
+        return {member.name: found.extractfile(member).read() for member in found}  # type: ignore[union-attr]
+
+
+def packed(
+    path: Path, files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda member: None
+) -> Path:
+    """An archive that somebody else packed."""
+    with (
+        path.open("wb") as raw,
+        zstandard.ZstdCompressor().stream_writer(raw, closefd=False) as stream,
+        tarfile.open(fileobj=stream, mode="w|") as made,
+    ):
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            change(member)
+            made.addfile(member, io.BytesIO(data) if member.isreg() else None)
+    return path
+
+
+def verdicts(path: Path) -> dict[str, Verdict]:
+    with opened(path) as deposit:
+        return {verdict.path: verdict for verdict in deposit.verdicts()}
+
+
+def changed(path: Path, target: Path, name: str, data: bytes | None) -> Path:
+    """The archive with one file replaced, or without it."""
+    files = members(path)
+    assert name in files
+    return packed(target, {key: data if key == name else value for key, value in files.items() if key != name or data})  # type: ignore[misc]
+
+
+class TestWhatItHas:
+    def test_every_result_but_weights_and_images_and_every_record(self, plan: Plan, tmp_path: Path) -> None:
+        found = members(archive(plan, tmp_path / "a.tar.zst"))
+        for one in expected(plan):
+            assert (one.path in found) == (not one.path.endswith(".safetensors")), one.path
+            assert str(record_path(one.path)) in found
+        manifest = json.loads(found["results/one/deposit/manifest.json"])
+        assert manifest["root_digest"] == root_digest("results/one")
+        # The images and two runs' weights.
+        assert [Path(path).name for path in manifest["omitted"]] == ["digits.safetensors"] + ["weights.safetensors"] * 2
+        assert found["results/one/deposit/one.yaml"].decode() == STUDY
+        lock = (plan.root / "envs" / "requirements.lock").read_bytes()
+        assert found["results/one/deposit/requirements.lock"] == lock
+        assert {"Snakefile", "config.yaml", "sources.yaml"} <= {Path(name).name for name in found}
+
+    def test_weights_on_request(self, plan: Plan, tmp_path: Path) -> None:
+        found = members(archive(plan, tmp_path / "a.tar.zst", weights=True))
+        assert found[WEIGHTS] == WEIGHTS.encode()
+        assert IMAGES not in found
+
+    def test_the_same_bytes_at_another_time_in_another_place(
+        self, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = archive(plan, tmp_path / "a.tar.zst")
+        for one in expected(plan):
+            os.utime(one.path, (1, 1))
+        os.umask(os.umask(0o077) | 0o022)
+        os.rename(plan.root, tmp_path / "elsewhere")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        moved = Plan.load({"study": "one"}, tmp_path / "elsewhere")
+        assert archive(moved, tmp_path / "b.tar.zst").read_bytes() == first.read_bytes()
+
+    def test_broken_results_are_not_packed(self, plan: Plan, tmp_path: Path) -> None:
+        Path(SCORES).write_text("forged")
+        with pytest.raises(UserError, match="content is not that of its record"):
+            archive(plan, tmp_path / "a.tar.zst")
+
+    def test_results_elsewhere_are_an_error_that_says_where_to_start(
+        self, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        folders = {"results": "clone/results", "resources": str(plan.root / "resources")}
+        outside = Plan.load({"study": "one", **folders}, plan.root)
+        with pytest.raises(UserError, match=r"found outside of .*; start where results and resources are"):
+            content(outside)
+
+
+class TestVerified:
+    def test_an_untouched_archive_is_intact(self, plan: Plan, tmp_path: Path) -> None:
+        path = archive(plan, tmp_path / "a.tar.zst")
+        os.rename("results", "gone")
+        found = verdicts(path)
+        assert {verdict.state for verdict in found.values()} == {State.INTACT}
+        assert set(found) == {one.path for one in expected(plan)}
+        with opened(path) as deposit:
+            assert deposit.root_digest(deposit.verdicts()) == root_digest("gone/one")
+
+    @pytest.mark.parametrize("name", [SCORES, METRICS, "results/one/tables/spaces.csv"])
+    def test_a_tampered_file_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
+        path = changed(whole, tmp_path / "b.tar.zst", name, b"forged")
+        found = verdicts(path)
+        assert found[name].link == f"{name}: content is not that of its record: it was changed after it was made"
+        if name != SCORES:
+            assert next(one for one, verdict in found.items() if verdict.state is State.BROKEN) == name
+        with opened(path) as deposit:
+            root = deposit.root_digest(deposit.verdicts())
+        assert (root is None) == (name in (SCORES, METRICS))
+
+    @pytest.mark.parametrize("name", [SCORES, str(record_path(SCORES)), str(record_path(WEIGHTS))])
+    def test_a_removed_file_or_record_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
+        path = changed(whole, tmp_path / "b.tar.zst", name, None)
+        assert verdicts(path)[METRICS].state is State.BROKEN
+
+    def test_a_manifest_that_tells_other_hashes_of_weights_does_not_fit(self, whole: Path, tmp_path: Path) -> None:
+        manifest = json.loads(members(whole)["results/one/deposit/manifest.json"])
+        manifest["omitted"][WEIGHTS]["digests"]["sha256"] = "0" * 64
+        forged = json.dumps(manifest).encode()
+        path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/manifest.json", forged)
+        assert verdicts(path)[WEIGHTS].state is State.BROKEN
+
+    def test_another_study_makes_it_stale(self, whole: Path, tmp_path: Path) -> None:
+        other = STUDY.replace("epochs: 4", "epochs: 5").encode()
+        path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/one.yaml", other)
+        assert "setting.epochs: was 4, is 5" in verdicts(path)[WEIGHTS].link
+
+
+class TestUnpacked:
+    def test_all_files_get_one_time_and_the_same_content(self, whole: Path, tmp_path: Path) -> None:
+        target = tmp_path / "fresh"
+        assert unpack(whole, target)["study"] == "one"
+        files = {file.relative_to(target).as_posix(): file for file in target.rglob("*") if file.is_file()}
+        assert {name: file.read_bytes() for name, file in files.items()} == members(whole)
+        assert len({file.stat().st_mtime_ns for file in files.values()}) == 1
+        assert unpack(whole, target)["study"] == "one"
+
+    def test_other_files_are_not_overwritten_and_nothing_is_written(self, whole: Path, tmp_path: Path) -> None:
+        mine = tmp_path / "fresh" / METRICS
+        mine.parent.mkdir(parents=True)
+        mine.write_text("mine")
+        with pytest.raises(UserError, match="is there with another content"):
+            unpack(whole, tmp_path / "fresh")
+        assert [file for file in (tmp_path / "fresh").rglob("*") if file.is_file()] == [mine]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "../escaped.json",
+            "/tmp/escaped.json",
+            "results/one/../../escaped.json",
+            "supernet/json.py",
+            "results/one/x.py",
+            "results/one/deposit/x.py",
+            "results/one/.git/hooks/post-checkout.json",
+            ".git/config",
+            "Snakefile",
+            "resources/data/digits.safetensors",
+            "results/two/metrics.parquet",
+        ],
+    )
+    def test_what_is_no_result_of_the_study_is_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
+        files = members(whole)
+        path = packed(tmp_path / "b.tar.zst", {**files, name: b"{}"})
+        with pytest.raises(UserError, match="is no result of a study; nothing was unpacked"):
+            unpack(path, tmp_path / "fresh")
+        assert not (tmp_path / "fresh").exists()
+        assert not (tmp_path / "escaped.json").exists()
+
+    @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
+    def test_links_and_devices_are_refused(self, whole: Path, tmp_path: Path, kind: bytes) -> None:
+        files = members(whole)
+
+        def link(member: tarfile.TarInfo) -> None:
+            if member.name == METRICS:
+                member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+
+        path = packed(tmp_path / "b.tar.zst", files, link)
+        with pytest.raises(UserError, match="is no plain file; nothing was unpacked"):
+            unpack(path, tmp_path / "fresh")
+        assert not (tmp_path / "fresh").exists()
+
+    @pytest.mark.parametrize("size", [0, 100, -1])
+    def test_a_damaged_archive_is_named(self, whole: Path, tmp_path: Path, size: int) -> None:
+        path = tmp_path / "a.tar.zst"
+        path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2] if size < 0 else b"x" * size)
+        with pytest.raises(UserError, match=r"a\.tar\.zst: no archive of scripts/archive\.py, or a damaged one"):
+            unpack(path, tmp_path / "fresh")
+
+    def test_an_archive_of_something_else_is_named(self, tmp_path: Path) -> None:
+        path = packed(tmp_path / "a.tar.zst", {"results/one/metrics.parquet": b""})
+        with pytest.raises(UserError, match=r"begins with 'results/one/metrics\.parquet'; expected an archive of"):
+            unpack(path, tmp_path / "fresh")
+
+    def test_a_manifest_of_another_format_is_named(self, tmp_path: Path) -> None:
+        manifest: dict[str, Any] = {"format": 99}
+        path = packed(tmp_path / "a.tar.zst", {"results/one/deposit/manifest.json": json.dumps(manifest).encode()})
+        with pytest.raises(UserError, match="expected a manifest of format 1"):
+            unpack(path, tmp_path / "fresh")
