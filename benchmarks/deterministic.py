@@ -1,0 +1,76 @@
+"""What deterministic algorithms cost: `python -m benchmarks.deterministic`.
+
+The same steps of the same super-net with `torch.use_deterministic_algorithms` on, as every program has it, and off; and
+on without what it does besides, filling new memory with NaN. They run in turn, in the same rounds. A ratio is the
+median of the rounds', in processor seconds of the one thread, which other jobs on the machine disturb less than the
+clock. It is printed as well whether the weights are the same to the bit at the end.
+"""
+
+import argparse
+import contextlib
+import statistics
+import time
+from collections.abc import Iterator
+
+import torch
+
+from benchmarks.step import LARGE, QUICK, SMALL, Bench, Size, drawn, random_splits
+from supernet.data import Splits
+from supernet.device import configure
+
+MODES = ("on", "on, memory not filled", "off")
+
+
+@contextlib.contextmanager
+def mode(name: str) -> Iterator[None]:
+    """Inside, torch computes as the mode says; afterwards as programs do."""
+    torch.use_deterministic_algorithms(name != "off")
+    torch.utils.deterministic.fill_uninitialized_memory = name == "on"  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+
+
+def ratio(ones: list[float], others: list[float]) -> float:
+    """Median over the rounds after the first, which warms up."""
+    return statistics.median(one / other for one, other in zip(ones[1:], others[1:], strict=True))
+
+
+def compare(space: str, size: Size, splits: Splits) -> str:
+    """A line: milliseconds of a step as programs run it, and the ratios to it."""
+    benches = {name: Bench(space, size, splits) for name in MODES}
+    groups = drawn(benches["on"], size.rounds + 1)
+    taken: dict[str, list[float]] = {name: [] for name in MODES}
+    for number, group in enumerate(groups):
+        # Each is the first of a round in turn.
+        for position in range(len(MODES)):
+            name = MODES[(number + position) % len(MODES)]
+            with mode(name):
+                started = time.process_time()
+                benches[name].step(group)
+                taken[name].append(time.process_time() - started)
+    ratios = [f"on over {name}: {ratio(taken['on'], taken[name]):.3f}" for name in MODES[1:]]
+    weights = [list(bench.network.state_dict().values()) for bench in benches.values()]
+    same = all(torch.equal(*pair) for other in weights[1:] for pair in zip(weights[0], other, strict=True))
+    milliseconds = 1000 * statistics.median(taken["on"][1:])
+    return (
+        f"{space} C{size.channels} L{size.layers} batch {size.batch_size}: {milliseconds:.1f} ms on; "
+        f"{'; '.join(ratios)}; weights {'the same' if same else 'differ'}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small networks, two rounds: whether it runs")
+    options = parser.parse_args()
+    configure(1, "cpu")
+    splits = random_splits(200, 50)
+    for space in LARGE:
+        for size in [QUICK] if options.quick else [SMALL[space], LARGE[space]]:
+            print(compare(space, size, splits), flush=True)
+
+
+if __name__ == "__main__":
+    main()

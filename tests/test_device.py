@@ -1,0 +1,61 @@
+"""How torch computes in every program: deterministically, on the threads it was given, in float32."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from supernet.device import configure, fingerprint
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def configured() -> Iterator[torch.device]:
+    threads = torch.get_num_threads()
+    yield configure(1, "cpu")
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+def test_an_operation_that_is_not_deterministic_is_an_error(configured: torch.device) -> None:
+    values = torch.zeros(4, device=configured)
+    with pytest.raises(RuntimeError, match="does not have a deterministic implementation"):
+        values.put_(torch.tensor([1, 1]), torch.tensor([1.0, 2.0]), accumulate=False)
+
+
+def test_new_memory_does_not_hold_what_was_there_before(configured: torch.device) -> None:
+    assert torch.empty(1000, device=configured).isnan().all()
+
+
+def test_matrix_products_are_of_float32(configured: torch.device) -> None:
+    assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cudnn.benchmark, "kernels are not chosen by their time"
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_the_fingerprint_says_what_decides_the_bits(configured: torch.device) -> None:
+    assert fingerprint(configured) == f"torch {torch.__version__}, cpu, 1 threads"
+
+
+def test_every_program_with_a_device_is_configured() -> None:
+    """`Session` is the one place that does it; rules give the device to programs that use it, and to no others."""
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    shells = re.split(r"^ *shell:\n", rules, flags=re.MULTILINE)[1:]
+    given = {name for shell in shells for name in re.findall(r"program (\w+)", shell) if "--device" in shell}
+    users = {path.stem for path in (ROOT / "scripts").glob("*.py") if "supernet.session" in path.read_text("utf-8")}
+    assert given == users and len(given) >= 7
+
+
+def test_the_benchmark_of_its_cost_runs() -> None:
+    command = [sys.executable, "-m", "benchmarks.deterministic", "--quick"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    lines = ran.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["nasbench101", "nasbench201", "darts"], ran.stderr
+    # On a CPU all kernels that are used are deterministic: the switch only makes sure of it.
+    assert all(line.endswith("weights the same") for line in lines)
