@@ -32,6 +32,8 @@ class Layers:
     """edge or node."""
     dynamic_channels: str = PLAIN_CHANNELS
     """Kind and version, or constant-K: all interior vertices of a cell have 1/K of its channels."""
+    partial_channels: int = 1
+    """K: in a network that computes mixtures alone, operations have 1/K of the channels, and the others bypass them."""
 
     def __post_init__(self) -> None:
         if self.wsbn and not (self.affine or self.tracking):
@@ -110,13 +112,14 @@ def layers_for(
     dropout: str = "none",
     op_placement: str = "edge",
     dynamic_channels: str = "fixed-v2",
+    partial_channels: int = 1,
 ) -> Layers:
     """The factory for values of the factors of these names; those that change nothing are the defaults.
 
     `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
     per_input; `dropout` none, path-P or global-P; `op_placement` edge or node;
-    `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2, or constant-1, -2 or -4. ValueError for
-    any other value.
+    `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2, or constant-1, -2 or -4;
+    `partial_channels`, of PC-DARTS, is no factor. ValueError for any other value.
     """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
@@ -136,6 +139,7 @@ def layers_for(
         before_classifier,
         op_placement,
         dynamic_channels,
+        partial_channels,
     )
 
 

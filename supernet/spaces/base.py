@@ -140,18 +140,22 @@ class Space(ABC, Generic[Arch]):
         op_placement: str = "edge",
         dynamic_channels: str = "fixed-v2",
         widths: str = "benchmark",
+        partial_channels: int = 1,
     ) -> nn.Module:
         """The shared-weight network of the space, called as `net(images, arch)`.
 
         The arguments from `batch_norm` on are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.layers.layers_for`; `widths` is that of `NetworkSize`. ValueError for a
-        value that the space does not have.
+        `supernet.nn.layers.layers_for`; `widths` is that of `NetworkSize`. In a space with a relaxation,
+        `net.mix(images, mixture)` is the sum of all operations, and all that a network with `partial_channels`
+        above 1 computes. ValueError for a value that the space does not have.
         """
         from supernet.nn.layers import layers_for
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
         momentum = bn_momentum or self.bn_momentum
-        make = layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels)
+        make = layers_for(
+            batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels, partial_channels
+        )
         return self.network(make, None, size)
 
     @overload

@@ -66,6 +66,8 @@ class NASBench101(Space[Cell]):
 
         if make.op_placement != "edge":
             raise ValueError(f"op_placement: found {make.op_placement!r}; NASBench-101 lacks this factor")
+        if make.partial_channels != 1:
+            raise ValueError(f"partial_channels: found {make.partial_channels}; NASBench-101 has no relaxation")
         return Network(make, own, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
