@@ -100,9 +100,7 @@ class RobustDARTSOptions(AdamOptions):
         default=1.3, description="Growth of the average at which the search stops, and goes back to the former one."
     )
     first: int = Field(default=10, ge=0, description="Measurements before which it does not stop.")
-    iterations: Positive = Field(
-        default=10, description="Most power iterations of a measurement. This project's choice."
-    )
+    tolerance: Rate = Field(default=0.01, description="Relative error of the eigenvalue. This project's choice.")
 
 
 class SNASOptions(AdamOptions):

@@ -12,7 +12,7 @@ from supernet.search.states import packed, unpack
 from supernet.search.system import Options, Proposal, System
 from supernet.searches import AdamOptions
 
-_INITIAL = 1e-3
+INITIAL = 1e-3
 """Standard deviation of architecture parameters at the start (DARTS' code)."""
 
 
@@ -22,8 +22,6 @@ class RelaxedSystem(System[Options], Generic[Options]):
     `alpha` (kinds, positions, |O|) are the architecture parameters. What they mean is a system's own.
     """
 
-    warm_up = 0.0
-
     def __init__(self, problem: Problem, options: Options) -> None:
         super().__init__(problem, options)
         shape = (*problem.kinds_and_positions(), len(problem.space.operations))
@@ -32,16 +30,16 @@ class RelaxedSystem(System[Options], Generic[Options]):
 
     def initial(self, shape: tuple[int, ...]) -> Tensor:
         """Parameters at the start: normal values close to zero."""
-        return _INITIAL * torch.from_numpy(self.rng("initial").standard_normal(shape)).float()
+        return INITIAL * torch.from_numpy(self.rng("initial").standard_normal(shape)).float()
 
     @property
-    def warming(self) -> bool:
-        """Whether weights alone are trained so far."""
-        return self.spent < self.warm_up
+    def warm_up(self) -> float:
+        """The share of the budget that trains weights alone."""
+        return 0.0
 
     def step(self) -> None:
         """An update of the architecture, unless in the warm-up, then one of the weights."""
-        if not self.warming:
+        if self.spent >= self.warm_up:
             self.update_architecture()
         with torch.no_grad():
             mixture = self.mixture()
@@ -84,20 +82,21 @@ class AdamSystem(RelaxedSystem[Options], Generic[Options]):
 
     def __init__(self, problem: Problem, options: Options) -> None:
         super().__init__(problem, options)
-        self.adam = torch.optim.Adam(self.trained(), **adam_arguments(options))
+        self.trained = [self.alpha, *self.more_parameters()]
+        self.adam = torch.optim.Adam(self.trained, **adam_arguments(options))
 
-    def trained(self) -> list[Tensor]:
-        """The architecture parameters."""
-        return [self.alpha]
+    def more_parameters(self) -> list[Tensor]:
+        """Architecture parameters besides `alpha`, as they are at the start."""
+        return []
 
     def update_architecture(self) -> None:
         """A step of Adam on the held-out loss."""
-        gradients = torch.autograd.grad(self.weights.loss(self.mixture(), self.held_out()), self.trained())
+        gradients = torch.autograd.grad(self.weights.loss(self.mixture(), self.held_out()), self.trained)
         self.descend(gradients)
 
     def descend(self, gradients: tuple[Tensor, ...]) -> None:
         """A step of Adam along these gradients."""
-        for parameter, gradient in zip(self.trained(), gradients, strict=True):
+        for parameter, gradient in zip(self.trained, gradients, strict=True):
             parameter.grad = gradient
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)

@@ -49,7 +49,6 @@ class System(ABC, Generic[Options]):
     """A search under way. `step` does one piece of it, so long as `finished` does not say that it is over."""
 
     name: ClassVar[str]
-    partial_channels: ClassVar[int] = 1
 
     def __init__(self, problem: Problem, options: Options) -> None:
         self.problem, self.options = problem, options

@@ -53,6 +53,8 @@ class Space(ABC, Generic[Arch]):
     """How many values each of the choices has that make an architecture: what searches decide one by one."""
     relaxation: ClassVar[tuple[int, int] | None] = None
     """Kinds of cells and positions of a relaxed super-net, which `Mixture` weighs; None where there is none."""
+    targets: ClassVar[tuple[int, ...]] = ()
+    """The node into which each of these positions leads."""
 
     @abstractmethod
     def parse(self, source: Any) -> Arch:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost
 from supernet.spaces.darts import choices, cost, encoding, sampling
-from supernet.spaces.darts.encoding import OPERATIONS, POSITIONS, Genotype
+from supernet.spaces.darts.encoding import NODES, OPERATIONS, POSITIONS, Genotype
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +32,7 @@ class Darts(Space[Genotype]):
     branches = len(OPERATIONS)
     choices = choices.SIZES
     relaxation = (2, POSITIONS)
+    targets = tuple(node for node in range(NODES) for _ in range(2 + node))
 
     def parse(self, source: Any) -> Genotype:
         """A genotype from its text or from a mapping with normal, reduce and their concat."""

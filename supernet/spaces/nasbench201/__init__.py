@@ -32,6 +32,7 @@ class NASBench201(Space[Cell]):
     branches = len(OPERATIONS)
     choices = (len(OPERATIONS),) * len(EDGES)
     relaxation = (1, len(EDGES))
+    targets = tuple(target for _, target in EDGES)
 
     def parse(self, source: Any) -> Cell:
         """A cell from the official string, six operations or six operation numbers."""
