@@ -21,8 +21,11 @@ from supernet.study import Protocol, Run
 from supernet.train import Recipe, Trainer, steps_in_epoch
 
 
-def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
-    """The super-net of a run, initialised from its seed, on the device of the images."""
+def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
+    """The super-net of a run, initialised from its seed, on the device of the images.
+
+    `partial_channels` is that of `Space.build_supernet`; it is no factor of a run.
+    """
     setting = run.setting
     with _seeded(run.seed):
         network = space.build_supernet(
@@ -38,6 +41,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             dynamic_channels=setting.dynamic_channels or "fixed-v2",
             op_placement=setting.op_placement or "edge",
             widths=run.protocol.nasbench101_widths,
+            partial_channels=partial_channels,
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)

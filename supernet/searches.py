@@ -198,10 +198,18 @@ WITHOUT_RELAXATION = ("nasbench101",)
 class Searches(Model):
     """Search systems, each on a super-net of its own with the values of the space's baseline, for each of its seeds."""
 
-    systems: dict[str, tuple[SystemName, ...] | Literal["all"]] = Field(
+    systems: dict[str, tuple[SystemName, ...]] = Field(
         min_length=1,
         description="For each space its systems, or `all` that are defined there.",
-        json_schema_extra={"additionalProperties": True},
+        json_schema_extra={
+            "additionalProperties": {
+                "anyOf": [
+                    {"const": "all"},
+                    {"type": "array", "items": {"enum": [*PATHWISE, *RELAXED]}, "minItems": 1, "uniqueItems": True},
+                ]
+            },
+            "propertyNames": {"enum": list(SPACES)},
+        },
     )
     images: Positive | None = Field(
         default=None, description="Budget of each search: images of all its forward passes. This or `seconds`."
@@ -217,7 +225,15 @@ class Searches(Model):
     scored_images: Positive = Field(
         default=500, description="Images of the scoring split on which an architecture is scored, at most all of them."
     )
+    finds: Positive = Field(
+        default=1, description="Best architectures of each search whose ground truth is looked up or trained."
+    )
     jobs: Positive = Field(default=1, description="Jobs over which the systems of a space and seed are spread.")
+    in_all: bool = Field(
+        default=True,
+        description="Whether `all` makes their table and figure, and the verdict on claim 4 reads them. Else the "
+        "target `searches` makes the former.",
+    )
     random_nas: RandomNASOptions = RandomNASOptions()
     spos: Evolution = Evolution()
     fairnas: Evolution = Evolution()
@@ -260,8 +276,8 @@ class Searches(Model):
     @classmethod
     def _once(cls, systems: dict[str, Any]) -> dict[str, Any]:
         for space, names in systems.items():
-            if len(set(names)) < len(names):
-                raise PydanticCustomError("study", f"{space}: a system stands twice in the list")
+            if not names or len(set(names)) < len(names):
+                raise PydanticCustomError("study", f"{space}: expected one or more different systems")
         return systems
 
     @model_validator(mode="after")
@@ -278,6 +294,13 @@ class Searches(Model):
             return RandomSearch()
         found: Model = getattr(self, "darts" if system.startswith("darts_") else system)
         return found
+
+    def part(self, space: str, systems: tuple[str, ...]) -> "Searches":
+        """This section as some systems of one space see it: values of others are the defaults."""
+        named = {"darts" if name.startswith("darts_") else name for name in systems}
+        sections = [name for name in type(self).model_fields if isinstance(getattr(self, name), Model)]
+        defaults = {name: type(self).model_fields[name].get_default() for name in sections if name not in named}
+        return self.model_copy(update={"systems": {space: systems}, "jobs": 1, **defaults})
 
 
 def defined_in(space: str) -> tuple[SystemName, ...]:

@@ -17,6 +17,7 @@ _STAGES = (
     ("zero-cost proxies", "proxies/*.timing.json"),
     ("super-nets", "runs/*/*/seed*/timing.json"),
     ("random search", "search/*/seed*.timing.json"),
+    ("search systems", "systems/*/seed*/part*.timing.json"),
     ("loss landscapes", "analysis/landscape/*.timing.json"),
     ("batch-norm statistics", "analysis/features/*.timing.json"),
 )

@@ -114,6 +114,7 @@ wildcard_constraints:
     setting="[^/]+",
     seed=r"\d+",
     shard=r"\d+",
+    part=r"\d+",
     pool="|".join(PLAN.pools),
 
 
