@@ -89,7 +89,7 @@ def work(options: argparse.Namespace) -> None:
             "encoding": space.format(found.arch),
             "score": found.accuracy,
             "truth": float("nan") if result.accuracy is None else result.accuracy,
-            "truth_quantile": quantile(result.accuracy, worth.truths),
+            "truth_quantile": quantile(result.accuracy, worth.population.truth),
             "parameters": result.parameters,
             "macs": result.macs,
         }

@@ -300,7 +300,7 @@ class Searches(Model):
         named = {"darts" if name.startswith("darts_") else name for name in systems}
         sections = [name for name in type(self).model_fields if isinstance(getattr(self, name), Model)]
         defaults = {name: type(self).model_fields[name].get_default() for name in sections if name not in named}
-        return self.model_copy(update={"systems": {space: systems}, "jobs": 1, **defaults})
+        return self.model_copy(update={"systems": {space: systems}, "jobs": 1, "in_all": True, **defaults})
 
 
 def defined_in(space: str) -> tuple[SystemName, ...]:

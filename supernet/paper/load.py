@@ -64,6 +64,9 @@ SYSTEM_COLUMNS = (
     "architectures",
     "invalid",
     "passed_over",
+    "source",
+    "kind",
+    "population",
 )
 SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
 

@@ -1,12 +1,17 @@
 """How search systems are named, grouped and compared with choosing at random."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet.paper.names import SPACE_NAMES
+from supernet.errors import UserError
+from supernet.factors import SPACES
+from supernet.paper import captions
+from supernet.paper.load import Results
+from supernet.paper.names import SPACE_NAMES, count
 from supernet.searches import RELAXED, WITHOUT_RELAXATION
 from supernet.spaces import load
 
@@ -64,6 +69,19 @@ def at_random(truths: npt.NDArray[np.float64], draws: int) -> float:
     return float(total)
 
 
+def worth_sentences(found: Mapping[str, pd.DataFrame]) -> str:
+    """Where ground truth and quantiles of each space's finds are from."""
+    first = {space: rows.iloc[0] for space, rows in found.items()}
+    sources = captions.merged({space: str(row["source"]) for space, row in first.items()})
+    sets = captions.merged(
+        {space: captions.QUANTILE_SETS[row["kind"]].format(count(row["population"])) for space, row in first.items()}
+    )
+    return (
+        f"Ground truth: {sources}; what a published table does not list has none. Quantile: r/N, r being the rank from "
+        f"the top by ground truth in {sets}; small is good."
+    )
+
+
 def relaxed_sentence(spaces: tuple[str, ...]) -> str:
     """What a relaxed super-net relaxes in each space, and where there is none."""
     what = {
@@ -77,6 +95,18 @@ def relaxed_sentence(spaces: tuple[str, ...]) -> str:
         f" In {lacking} systems of this kind are not defined: channels depend on the wiring." if lacking else ""
     )
     return f"Relaxation: {said}.{not_defined}" if said else not_defined.strip()
+
+
+def found_by_space(results: Results) -> dict[str, pd.DataFrame]:
+    """The finds of each space of the study that has search systems; UserError where none has."""
+    found = {
+        space: rows
+        for space in SPACES
+        if space in results.study.spaces and (rows := results.systems(space)) is not None
+    }
+    if not found:
+        raise UserError("the study has no section `searches`: add it, or leave this table or figure out")
+    return found
 
 
 def is_relaxed(system: str) -> bool:

@@ -1,5 +1,6 @@
 """What a search leaves behind: one row a found architecture, or one that says why there is none."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ COLUMNS: dict[str, Any] = {
     "architectures": "int64",
     "invalid": "int64",
     "passed_over": "int64",
+    "source": "str",
+    "kind": "str",
+    "population": "int64",
 }
 """Columns of results/STUDY/systems/SPACE/seedN/partK.parquet.
 
 `status` is complete, stopped_early (the system's own rule), diverged (the shared weights), unlisted (the published
 table does not have the architecture) or truth_diverged (its stand-alone training); the last three have no truth.
+`source` and `kind` are those of the `population` in which the quantile is taken (`supernet.measure.Population`).
 """
 
 
@@ -46,6 +51,9 @@ def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: 
         "architectures": cost.architectures,
         "invalid": outcome.invalid,
         "passed_over": outcome.passed_over,
+        "source": worth.population.source,
+        "kind": worth.population.kind,
+        "population": len(worth.population.truth),
     }
     nothing: dict[str, Any] = {"truth": None, "truth_quantile": None, "parameters": None, "macs": None}
     if not outcome.proposals:
@@ -55,7 +63,7 @@ def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: 
         result = worth.of(proposal.arch)
         measured: dict[str, Any] = nothing if result is None else {"parameters": result.parameters, "macs": result.macs}
         if result is not None:
-            measured |= {"truth": result.accuracy, "truth_quantile": quantile(result.accuracy, worth.truths)}
+            measured |= {"truth": result.accuracy, "truth_quantile": quantile(result.accuracy, worth.population.truth)}
         diverged = result is not None and result.accuracy is None
         found.append(
             {
@@ -65,7 +73,8 @@ def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: 
                 "rank": rank,
                 "arch_id": space.arch_id(proposal.arch),
                 "encoding": space.format(proposal.arch),
-                "score": proposal.accuracy,
+                # JSON has no nan.
+                "score": None if math.isnan(proposal.accuracy) else proposal.accuracy,
             }
         )
     return found

@@ -11,8 +11,9 @@ import pandas as pd
 from supernet.data import Splits
 from supernet.errors import UserError
 from supernet.jobs import TruthJob
+from supernet.measure import Population, population_of
 from supernet.metrics import truth_rank
-from supernet.pools import cost_columns, published_draw, uniform_rows
+from supernet.pools import cost_columns, published_draw
 from supernet.provenance import reading
 from supernet.published.table import PublishedTable
 from supernet.score import Evaluator
@@ -35,7 +36,7 @@ class Trained:
     ) -> None:
         """`truths` (N,) is the ground truth of the pool."""
         self._train = partial(_trained, job, space, seed, splits, evaluator)
-        self.truths = truths
+        self.population = Population(truths, "pool", "trained here")
         self.draw: Draw = partial(space.sample, law="random_a")
 
     def has(self, arch_id: str) -> bool:
@@ -52,7 +53,7 @@ class LookedUp:
 
     def __init__(self, table: PublishedTable, space: Space[Any]) -> None:
         self._table, self._space = table, space
-        self.truths: npt.NDArray[np.float64] = table.test_acc[uniform_rows(table, space)]
+        self.population = population_of(table, space)
         self.draw: Draw = published_draw(table, space)
         self._known = frozenset(table.data.column("arch_id").to_pylist())
 

@@ -43,7 +43,7 @@ TABLE_INPUTS = {
     + [rules.effects.output.effects]
     + (SYSTEMS if SEARCHES_IN_ALL else []),
     "search": MEASURED + SEARCHED,
-    "search_systems": MEASURED + POOLS + SYSTEMS,
+    "search_systems": POOLS + SYSTEMS,
 }
 FIGURE_INPUTS = {
     "batch_norm": MEASURED + FEATURES,
@@ -52,7 +52,7 @@ FIGURE_INPUTS = {
     "paradigms": [],
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,
-    "search_systems": MEASURED + POOLS + SYSTEMS,
+    "search_systems": POOLS + SYSTEMS,
 }
 TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
 FIGURES = {name: f"{RESULTS}/figures/{name}" for name in figure_names(STUDY)}

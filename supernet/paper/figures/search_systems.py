@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from supernet.errors import UserError
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.summary import frame
-from supernet.paper.systems import SYSTEM_NAMES, is_relaxed
+from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, worth_sentences
 
 _QUANTILES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 # Okabe and Ito's colours; systems of one colour differ in the marker.
@@ -24,13 +23,11 @@ _PATHWISE_MARKERS, _RELAXED_MARKERS = ("o", "s"), ("^", "D")
 
 def make(results: Results, out_stem: Path) -> None:
     """Draw the figure; raises UserError if the study has no search systems."""
-    found = {space: rows for space in results.spaces if (rows := results.systems(space)) is not None}
-    if not found:
-        raise UserError("the study has no section `searches`: add it, or leave this figure out")
+    found = found_by_space(results)
     drawn = frame([row for space, rows in found.items() for row in _numbers(space, rows)])
     with style.paper():
         figure = _figure(results, drawn, tuple(found))
-        style.save(figure, out_stem, drawn, _caption(results, tuple(found), drawn))
+        style.save(figure, out_stem, drawn, _caption(results, found, drawn))
 
 
 def _numbers(space: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -91,7 +88,7 @@ def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> None:
         axes.axhline(place, color=style.BAND, lw=0.6, zorder=0)
 
 
-def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> str:
+def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFrame) -> str:
     lost = int(drawn["truth"].isna().sum())
     return captions.caption(
         "Search systems: stand-alone test accuracy of the best architecture of each search (one marker a seed) against "
@@ -99,8 +96,6 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> 
         "estimate of the space, that is better: the quantile of one architecture at random is uniform on it.",
         "Circles and squares: shared weights of paths; triangles and diamonds: relaxed super-nets.",
         captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        captions.finds_sentence(results, spaces),
-        captions.pool_sentence(results, spaces),
+        worth_sentences(found),
         f"{lost} without a ground truth are not drawn." if lost else "",
     )

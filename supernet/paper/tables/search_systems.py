@@ -13,16 +13,23 @@ from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
 from supernet.paper.render import Table, write
 from supernet.paper.summary import frame
-from supernet.paper.systems import STATUS_NAMES, SYSTEM_NAMES, at_random, relaxed_sentence, short_architecture, skips
+from supernet.paper.systems import (
+    STATUS_NAMES,
+    SYSTEM_NAMES,
+    at_random,
+    found_by_space,
+    relaxed_sentence,
+    short_architecture,
+    skips,
+    worth_sentences,
+)
 
 _HAS_SKIPS = ("nasbench201", "darts")
 
 
 def make(results: Results, out_stem: Path) -> None:
     """Write the table; raises UserError if the study has no search systems."""
-    found = {space: rows for space in results.spaces if (rows := results.systems(space)) is not None}
-    if not found:
-        raise UserError("the study has no section `searches`: add it, or leave this table out")
+    found = found_by_space(results)
     quotes = results.quotes("search_systems")
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
@@ -33,11 +40,10 @@ def make(results: Results, out_stem: Path) -> None:
         for system, own in rows[rows["rank"] == 1].groupby("system", sort=False):
             text += _text(space, str(system), own, quotes.cell({"": f"{space} {system}"}))
         numbers += [{"space": space, **_plain(row)} for row in rows.to_dict("records")]
-    spaces = tuple(found)
     table = Table(
         frame(text),
         frame(numbers),
-        _caption(results, spaces),
+        _caption(results, found),
         notes=(
             *_lost(found),
             *quotes.notes([f"{row['space']} {row['system']}" for row in numbers]),
@@ -124,8 +130,8 @@ def _lost(found: dict[str, pd.DataFrame]) -> list[str]:
     return sentences
 
 
-def _caption(results: Results, spaces: tuple[str, ...]) -> str:
-    searches = results.study.searches
+def _caption(results: Results, found: dict[str, pd.DataFrame]) -> str:
+    spaces, searches = tuple(found), results.study.searches
     if searches is None:
         raise UserError("the study has no section `searches`")
     budget = (
@@ -136,10 +142,8 @@ def _caption(results: Results, spaces: tuple[str, ...]) -> str:
     return captions.caption(
         "Search systems, each with a super-net of its own, the values of the space's baseline and a budget of "
         f"{budget} (equal {'images' if searches.images is not None else 'wall time'}).",
-        captions.finds_sentence(results, spaces),
         captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        captions.quantile_sentence(results, spaces),
+        worth_sentences(found),
         relaxed_sentence(spaces),
         "Passes: forward and backward ones of a mini-batch, in thousands; scored: architectures scored with shared "
         "weights; minutes and peak memory of the search alone. Without a super-net: the expected best of so many "
