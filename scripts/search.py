@@ -5,33 +5,25 @@ Where ground truth is published, the table's architectures are searched, and the
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 STARTED = time.time()
 
-import numpy as np  # noqa: E402
-import numpy.typing as npt  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import load_supernet  # noqa: E402
-from supernet.data import Splits  # noqa: E402
-from supernet.errors import UserError  # noqa: E402
 from supernet.files import read_json, write_json, write_table  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import SearchJob  # noqa: E402
-from supernet.metrics import truth_rank  # noqa: E402
-from supernet.pools import cost_columns, published_draw, uniform_rows  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.provenance import reading  # noqa: E402
-from supernet.published.table import PublishedTable  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
-from supernet.search.random_search import Found, random_search  # noqa: E402
-from supernet.spaces.base import Space  # noqa: E402
-from supernet.truth import StandAloneResult, train_standalone  # noqa: E402
+from supernet.search.random_search import random_search  # noqa: E402
+from supernet.search.worth import quantile, worth_of  # noqa: E402
 
 COLUMNS: dict[str, Any] = {
     "rank": "int64",
@@ -70,7 +62,7 @@ def work(options: argparse.Namespace) -> None:
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     network = load_supernet(run, space, splits, options.weights)
     mode = evaluator.modes(network)[0]
-    table = PublishedTable.load(options.table) if options.table else None
+    worth = worth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
     drawn = job.search.architectures
     with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
         count = 0
@@ -81,16 +73,15 @@ def work(options: argparse.Namespace) -> None:
             progress.update(count)
             return evaluator.evaluate(network, arch, mode, run.scoring.ranked_on)
 
-        draw = None if table is None else published_draw(table, space)
-        ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=draw)
+        ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=worth.draw)
     best = ranked[: job.search.retrain]
     with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
-        if table is None:
-            truths = pd.read_parquet(reading(options.pool))["truth"].dropna().to_numpy()
-            results = list(trainings(job, space, best, splits, evaluator, progress))
-        else:
-            truths = table.test_acc[uniform_rows(table, space)]
-            results = looked_up(table, space, best)
+        results = []
+        for done, one in enumerate(best, start=1):
+            result = worth.of(one.arch)
+            # What is drawn has a ground truth; a lost one would make the rows below unequal.
+            results += [] if result is None else [result]
+            progress.update(done)
     rows = [
         {
             "rank": rank,
@@ -98,38 +89,13 @@ def work(options: argparse.Namespace) -> None:
             "encoding": space.format(found.arch),
             "score": found.accuracy,
             "truth": float("nan") if result.accuracy is None else result.accuracy,
-            "truth_quantile": quantile(result.accuracy, truths),
+            "truth_quantile": quantile(result.accuracy, worth.population.truth),
             "parameters": result.parameters,
             "macs": result.macs,
         }
         for rank, (found, result) in enumerate(zip(best, results, strict=True), start=1)
     ]
     write(options, now, rows, len(getattr(splits, run.scoring.ranked_on)) * drawn)
-
-
-def trainings(
-    job: SearchJob, space: Space[Any], found: list[Found], splits: Splits, evaluator: Evaluator, progress: Progress
-) -> Iterator[StandAloneResult]:
-    """Train what was found with the recipe of the ground truth and the seed of the run."""
-    if job.truth is None:
-        raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
-    for done, one in enumerate(found, start=1):
-        yield train_standalone(job.truth, space, one.arch, job.run.seed, splits, evaluator)
-        progress.update(done)
-
-
-def looked_up(table: PublishedTable, space: Space[Any], found: list[Found]) -> list[StandAloneResult]:
-    """Published accuracies of what was found, and the costs of the benchmark's networks."""
-    accuracies = table.test_acc[table.rows(one.arch_id for one in found)]
-    return [
-        StandAloneResult(float(accuracy), None, **cost_columns(space, one.arch))
-        for accuracy, one in zip(accuracies, found, strict=True)
-    ]
-
-
-def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
-    """r/N: the rank from the top that an accuracy would have among truths (N,), as a share of N."""
-    return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)
 
 
 def write(options: argparse.Namespace, now: session.Session, rows: list[dict[str, object]], images: int) -> None:

@@ -23,8 +23,11 @@ from supernet.study import Protocol, Run, Setting, Truth
 from supernet.train import Recipe, Trainer, steps_in_epoch
 
 
-def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
-    """The super-net of a run, initialised from its seed, on the device of the images."""
+def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
+    """The super-net of a run, initialised from its seed, on the device of the images.
+
+    `partial_channels` is that of `Space.build_supernet`; it is no factor of a run.
+    """
     setting = run.setting
     with _seeded(run.seed):
         network = space.build_supernet(
@@ -37,6 +40,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits) -> nn.Module:
             dropout=setting.dropout or "none",
             widths=run.protocol.nasbench101_widths,
             **_by_name(setting, Layers),
+            partial_channels=partial_channels,
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)

@@ -22,7 +22,15 @@ class Expected:
 
 def expected(plan: Plan) -> list[Expected]:
     """All results of the study that `rule all` makes, from data sets to figures."""
-    return [*_resources(plan), *_pools(plan), *_runs(plan), *_measured(plan), *_analysed(plan), *_drawn(plan)]
+    return [
+        *_resources(plan),
+        *_pools(plan),
+        *_runs(plan),
+        *_systems(plan),
+        *_measured(plan),
+        *_analysed(plan),
+        *_drawn(plan),
+    ]
 
 
 def runs(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -67,6 +75,14 @@ def _runs(plan: Plan) -> Iterator[Expected]:
             yield from _each(f"{plan.results}/search/{space}/seed{seed}", (".parquet", ".json", ".timing.json"), config)
 
 
+def _systems(plan: Plan) -> Iterator[Expected]:
+    searches = plan.study.searches
+    for name in plan.system_parts if searches is not None and searches.in_all else ():
+        space, seed, part = name.split("/")
+        config = json.loads(plan.systems(space, seed.removeprefix("seed"), part.removeprefix("part")))
+        yield from _each(f"{plan.results}/systems/{name}", (".parquet", ".timing.json"), config)
+
+
 def _measured(plan: Plan) -> Iterator[Expected]:
     config = plan.study.model_dump(mode="json", include=set(METRICS_SECTIONS))
     files = ("metrics.parquet", "references.parquet", "spaces.json", "effects.parquet")
@@ -86,10 +102,12 @@ def _analysed(plan: Plan) -> Iterator[Expected]:
 
 def _drawn(plan: Plan) -> Iterator[Expected]:
     study = plan.study.model_dump(mode="json")
-    for name in table_names(plan.study):
+    searches = plan.study.searches
+    apart = set() if searches is None or searches.in_all else {"search_systems"}
+    for name in [name for name in table_names(plan.study) if name not in apart]:
         config = {"table": name, "study": study}
         yield from _each(f"{plan.results}/tables/{name}", (".csv", ".md", ".tex", ".html"), config)
-    for name in figure_names(plan.study):
+    for name in [name for name in figure_names(plan.study) if name not in apart]:
         config = {"figure": name, "study": study}
         yield from _each(f"{plan.results}/figures/{name}", (".pdf", ".png", ".csv", ".md"), config)
 

@@ -13,6 +13,7 @@ from supernet.study import (
     Run,
     Scoring,
     Search,
+    Searches,
     Seed,
     SpaceName,
     Study,
@@ -42,6 +43,17 @@ class SearchJob(Model):
 
     run: Run
     search: Search
+    truth: TruthJob | None
+
+
+class SystemsJob(Model):
+    """Some search systems of a space, each on a super-net of its own with the values of the baseline run.
+
+    Without a recipe the space's published table says what their finds are worth.
+    """
+
+    run: Run
+    searches: Searches
     truth: TruthJob | None
 
 
@@ -94,6 +106,17 @@ def search_job(study: Study, space: str, seed: int, trained: bool) -> SearchJob:
     """Random search on the baseline super-net of a seed; `trained` says that finds are trained, not looked up."""
     truth = truth_job(study, space) if trained else None
     return SearchJob(run=study.run(space, "baseline", seed), search=study.search, truth=truth)
+
+
+def systems_job(study: Study, space: str, seed: int, part: int, trained: bool) -> SystemsJob:
+    """One part of the search systems of a space; `trained` is that of `search_job`."""
+    parts = study.systems(space)
+    if study.searches is None or part >= len(parts):
+        raise UserError(f"study {study.study!r}: {space} has no part {part} of search systems")
+    truth = truth_job(study, space) if trained else None
+    return SystemsJob(
+        run=study.run(space, "baseline", seed), searches=study.searches.part(space, parts[part]), truth=truth
+    )
 
 
 def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from supernet.credentials import separate
 from supernet.errors import UserError
 from supernet.estimate import GPU_TFLOPS, estimate, report
-from supernet.jobs import METRICS_SECTIONS, features_job, landscape_job, proxies_job, search_job, truth_job
+from supernet.jobs import METRICS_SECTIONS, features_job, landscape_job, proxies_job, search_job, systems_job, truth_job
 from supernet.model import Model
 from supernet.poolname import PoolName
 from supernet.sources import File, load_sources
@@ -175,6 +175,21 @@ class Plan:
     def search(self, space: str, seed: str) -> str:
         """JSON of a random search."""
         return search_job(self.study, space, int(seed), trained=not self.tables(space)).model_dump_json()
+
+    def systems(self, space: str, seed: str, part: str) -> str:
+        """JSON of one part of the search systems of a space."""
+        trained = not self.tables(space)
+        return systems_job(self.study, space, int(seed), int(part), trained).model_dump_json()
+
+    @cached_property
+    def system_parts(self) -> tuple[str, ...]:
+        """All jobs of search systems as `{space}/seed{n}/part{k}`."""
+        return tuple(
+            f"{space}/seed{seed}/part{part}"
+            for space in self.study.spaces
+            for seed in self.seeds(space)
+            for part in range(len(self.study.systems(space)))
+        )
 
     def proxies(self, space: str) -> str:
         """JSON of all that the zero-cost proxies of a space depend on."""

@@ -13,6 +13,7 @@ from supernet.factors import FACTORS, SPACES
 from supernet.fidelity import Fidelity, filled_in
 from supernet.model import Findings, Model
 from supernet.poolname import PoolName
+from supernet.searches import Searches, SystemName
 from supernet.sections import (
     BnMode,
     Data,
@@ -46,6 +47,7 @@ __all__ = [
     "Run",
     "Scoring",
     "Search",
+    "Searches",
     "Seed",
     "Setting",
     "SpaceName",
@@ -106,6 +108,7 @@ class Study(Model):
     proxies: Proxies = Proxies()
     landscape: Landscape | None = None
     features: Features | None = None
+    searches: Searches | None = None
     spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
 
     @model_validator(mode="before")
@@ -177,6 +180,26 @@ class Study(Model):
         if self.features is not None and not self.feature_spaces():
             message = "no space sweeps `batch_norm`, whose figure shows them: sweep it, or leave this section out"
             findings.add(message, self.features, "features")
+        findings.raise_all()
+        return self
+
+    @model_validator(mode="after")
+    def _searches_on_plain_supernets(self) -> Self:
+        findings = Findings()
+        for space, systems in {} if self.searches is None else self.searches.systems.items():
+            place = ("searches", "systems", space)
+            if space not in self.spaces:
+                findings.add("the study does not have this space", systems, *place)
+                continue
+            baseline = self.spaces[space].baseline
+            if baseline.few_shot == "split" or baseline.landmarks == "ranking":
+                findings.add(
+                    "the baseline has few_shot or landmarks: their super-nets are not searched", systems, *place
+                )
+            partial = self.searches.pc_darts.partial_channels if self.searches is not None else 1
+            if "pc_darts" in systems and baseline.channels % partial:
+                message = f"does not divide the {baseline.channels} channels of the baseline of {space}"
+                findings.add(message, partial, "searches", "pc_darts", "partial_channels")
         findings.raise_all()
         return self
 
@@ -288,6 +311,14 @@ class Study(Model):
             return None
         pool = self.pool_of(space, setting, self.seeds(space, setting)[0])
         return PoolName(space, pool.dynamic_channels, landmarks=True)
+
+    def systems(self, space: str) -> tuple[tuple[SystemName, ...], ...]:
+        """The search systems of a space, in as many parts as it has jobs for each seed; none without a search."""
+        if self.searches is None or space not in self.searches.systems:
+            return ()
+        names = self.searches.systems[space]
+        parts = min(self.searches.jobs, len(names))
+        return tuple(tuple(names[part::parts]) for part in range(parts))
 
     def landscape_spaces(self) -> tuple[str, ...]:
         """Spaces of which loss landscapes are measured."""

@@ -33,6 +33,8 @@ class Layers:
     """edge or node."""
     dynamic_channels: str = PLAIN_CHANNELS
     """Kind and version, or constant-K: all interior vertices of a cell have 1/K of its channels."""
+    partial_channels: int = 1
+    """K: in a network that computes mixtures alone, operations have 1/K of the channels, and the others bypass them."""
 
     def __post_init__(self) -> None:
         if self.wsbn and not (self.affine or self.tracking):
@@ -118,7 +120,7 @@ def layers_for(
     `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
     per_input; `dropout` none, path-P or global-P; `op_placement` edge or node;
     `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2, or constant-1, -2 or -4. ValueError for
-    any other value. All others are fields of `Layers` as they are.
+    any other value. All others are fields of `Layers` as they are, as is `partial_channels` of PC-DARTS, no factor.
     """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:

@@ -29,6 +29,14 @@ _PROXIES = MappingProxyType(
 SPLITS = MappingProxyType({"scoring": "the scoring split, held out of training", "test": "the test set"})
 SHORT = 16
 """Characters of a root digest in a caption: 64 bits, which nobody meets by chance. The records have all 64."""
+QUANTILE_SETS = MappingProxyType(
+    {
+        "pool": "the pool (N = {})",
+        "sample": "a uniform sample of the space (N = {})",
+        "table": "the complete table of the space (N = {})",
+    }
+)
+"""Sets in which a quantile is taken."""
 OWN_POOL = "‡"
 """Marks settings of a sub-space."""
 
@@ -39,13 +47,17 @@ def caption(*sentences: str) -> str:
 
 
 def study_sentence(results: Results) -> str:
-    """Which study it is, on which images."""
+    """Which study it is, on which images, and its root digest."""
+    return caption(images_sentence(results), root_sentence(results))
+
+
+def images_sentence(results: Results) -> str:
+    """Which study it is, on which images, for what needs no metrics and so has no root digest."""
     study, data = results.study, results.study.data
     side = f", averaged down to {data.resolution} x {data.resolution}" if data.resolution else ""
     return caption(
         f"Study {study.study}: {study.title.rstrip('.')}. Images: {DATASETS[data.name].title} ({data.name}){side}.",
         fidelity_sentence(study),
-        root_sentence(results),
     )
 
 
@@ -64,7 +76,7 @@ def fidelity_sentence(study: Study) -> str:
 
 def truth_sentence(results: Results, spaces: Iterable[str]) -> str:
     """Where the ground truth of each space is from."""
-    return f"Ground truth: {_merged({space: results.facts[space].source for space in spaces})}."
+    return f"Ground truth: {merged({space: results.facts[space].source for space in spaces})}."
 
 
 def reading_sentence(results: Results, reading: Reading | None = None) -> str:
@@ -131,8 +143,8 @@ def proxies_sentence(results: Results) -> str:
 def surpass_sentence(results: Results, spaces: Iterable[str]) -> str:
     """The definition of P>R and the set in which each space takes the rank."""
     facts = {space: results.facts[space] for space in spaces}
-    draws = _merged({space: str(fact.draws) for space, fact in facts.items()})
-    top = _merged({space: str(fact.top) for space, fact in facts.items()})
+    draws = merged({space: str(fact.draws) for space, fact in facts.items()})
+    top = merged({space: str(fact.top) for space, fact in facts.items()})
     return (
         f"P>R = (1 - r/N)^n is the probability that none of n = {draws} uniform random draws does as well "
         f"as the best of the K = {top} predicted best, r being its rank from the top by ground truth; r/N "
@@ -154,12 +166,12 @@ def finds_sentence(results: Results, spaces: Iterable[str]) -> str:
         "sample": "looked up in the published table, in which alone it is drawn",
         "table": "looked up in the published table",
     }
-    return f"What is found is {_merged({space: how[results.facts[space].quantile] for space in spaces})}."
+    return f"What is found is {merged({space: how[results.facts[space].quantile] for space in spaces})}."
 
 
 def final_sentence(results: Results, spaces: Iterable[str]) -> str:
     """What final performance is."""
-    top = _merged({space: str(results.facts[space].top) for space in spaces})
+    top = merged({space: str(results.facts[space].top) for space in spaces})
     return (
         f"Final performance: mean ground truth (stand-alone test accuracy) of the K = {top} architectures "
         f"predicted best{TOP_ORDERS[results.study.metrics.top_order]}."
@@ -192,13 +204,8 @@ def lost_searches_sentence(results: Results) -> str:
 
 
 def _quantile_set(results: Results, spaces: Iterable[str]) -> str:
-    sets = {
-        "pool": "the pool (N = {})",
-        "sample": "a uniform sample of the space (N = {})",
-        "table": "the complete table of the space (N = {})",
-    }
     facts = {space: results.facts[space] for space in spaces}
-    return _merged({space: sets[fact.quantile].format(count(fact.population)) for space, fact in facts.items()})
+    return merged({space: QUANTILE_SETS[fact.quantile].format(count(fact.population)) for space, fact in facts.items()})
 
 
 def _by_space(results: Results, spaces: Iterable[str], name: str) -> str:
@@ -206,10 +213,10 @@ def _by_space(results: Results, spaces: Iterable[str], name: str) -> str:
         facts = results.facts[space]
         return significant_percent(facts.threshold) if name == "threshold" else count(facts.pool)
 
-    return _merged({space: shown(space) for space in spaces})
+    return merged({space: shown(space) for space in spaces})
 
 
-def _merged(values: dict[str, str]) -> str:
+def merged(values: dict[str, str]) -> str:
     """`5` where all spaces agree, else `5 (NASBench-101), 10 (NASBench-201)`."""
     if len(set(values.values())) == 1:
         return next(iter(values.values()))

@@ -18,8 +18,9 @@ _OF_ANY_FACTOR = "factor"
 
 
 def table_names(study: Study) -> tuple[str, ...]:
-    """Tables of a study: those with a module of their own, then one for each factor that it sweeps."""
-    own = tuple(name for name in _modules(list(tables.__path__)) if name != _OF_ANY_FACTOR)
+    """Tables of a study: those of their own module, less those of what it does not have, then one a swept factor."""
+    absent = {_OF_ANY_FACTOR} | ({"search_systems"} if study.searches is None else set())
+    own = tuple(name for name in _modules(list(tables.__path__)) if name not in absent)
     return own + tuple(study.factors())
 
 
@@ -29,6 +30,7 @@ def figure_names(study: Study) -> tuple[str, ...]:
     absent = {*FACTORS} - {*swept} | ({"landscape"} if study.landscape is None else set())
     absent |= set() if swept else {"effects"}
     absent |= set() if any(space.cumulative for space in study.spaces.values()) else {"cumulative"}
+    absent |= {"search_systems"} if study.searches is None else set()
     own = tuple(name for name in _modules(list(figures.__path__)) if name not in absent)
     return own + tuple(factor for factor in swept if factor not in own)
 

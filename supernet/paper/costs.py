@@ -1,6 +1,6 @@
 """What results cost: the seconds that their torch jobs wrote down, by space, stage and device."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,12 +19,21 @@ from supernet.timing import worked
 PAPER_GPU_DAYS = 700
 """Yu, Ranftl and Salzmann (arXiv 2003.04276) report "over 700 GPU days" for all their experiments."""
 
-STAGES = ("ground truth", "zero-cost proxies", "super-nets", "search", "loss landscapes", "batch-norm statistics")
+STAGES = (
+    "ground truth",
+    "zero-cost proxies",
+    "super-nets",
+    "search",
+    "search systems",
+    "loss landscapes",
+    "batch-norm statistics",
+)
 _GROUPS = ("low fidelity", "implementation")
-_WITHOUT_RUNS = frozenset({"factors", "spaces"})
+_WITHOUT_RUNS = frozenset({"factors", "search_systems", "spaces"})
 _MORE = MappingProxyType(
     {
         "spaces": ("ground truth", "the stand-alone trainings of the ground truth"),
+        "search_systems": ("search systems", "these searches, with their super-nets and what they found"),
         "search": ("search", "the searches on them, with the stand-alone trainings of what they found, if any"),
     }
 )
@@ -42,12 +51,13 @@ class Cost:
     hours: float
 
 
-def costs(results: Results) -> tuple[Cost, ...]:
+def costs(results: Results, stages: Container[str] = STAGES) -> tuple[Cost, ...]:
     """Costs of a study by space and stage; a stage of which no job has written down its time is left out.
 
-    Raises UserError for a damaged file.
+    Files of other stages than these are not read. Raises UserError for a damaged one.
     """
-    return _summed((space, stage, *_timing(path)) for space, stage, path in _files(results) if path.exists())
+    wanted = ((space, stage, path) for space, stage, path in _files(results) if stage in stages)
+    return _summed((space, stage, *_timing(path)) for space, stage, path in wanted if path.exists())
 
 
 def table_runs(study: Study, table: str) -> tuple[str, ...]:
@@ -88,7 +98,7 @@ def _runs_sentence(results: Results, table: str) -> str:
 
 def _more_sentence(results: Results, table: str) -> str:
     stage, words = _MORE.get(table, ("", ""))
-    found = [cost for cost in costs(results) if cost.stage == stage]
+    found = costs(results, (stage,))
     return f"Cost of {words}: {_words(found)}." if found else ""
 
 
@@ -131,6 +141,8 @@ def _files(results: Results) -> Iterator[tuple[str, str, Path]]:
         yield space, "super-nets", folder / f"runs/{space}/{setting}/seed{seed}/timing.json"
         if setting == "baseline":
             yield space, "search", folder / f"search/{space}/seed{seed}.timing.json"
+            parts = (f"systems/{space}/seed{seed}/part{part}" for part in range(len(study.systems(space))))
+            yield from ((space, "search systems", folder / f"{part}.timing.json") for part in parts)
     for space in study.spaces:
         yield space, "loss landscapes", folder / f"analysis/landscape/{space}.timing.json"
         yield space, "batch-norm statistics", folder / f"analysis/features/{space}.timing.json"

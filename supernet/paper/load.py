@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,25 @@ POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
 LANDSCAPE_COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
 FEATURE_COLUMNS = ("network", "kind", "setting", "layer", "step", "sample", "mean_distance", "scale_distance")
+SYSTEM_COLUMNS = (
+    "system",
+    "status",
+    "rank",
+    "arch_id",
+    "encoding",
+    "score",
+    "truth",
+    "truth_quantile",
+    "forward_passes",
+    "backward_passes",
+    "images",
+    "architectures",
+    "invalid",
+    "passed_over",
+    "source",
+    "kind",
+    "population",
+)
 SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
 
 
@@ -174,6 +194,25 @@ class Results:
         seeds = self.study.seeds(space, "baseline")
         return {seed: _search(folder / f"seed{seed}") for seed in seeds if (folder / f"seed{seed}.parquet").exists()}
 
+    def systems(self, space: str) -> pd.DataFrame | None:
+        """What the search systems of a space found, with seed, seconds and peak_bytes; None if the study has none.
+
+        Rows stand in the order of the systems, then of seeds.
+        """
+        parts = self.study.systems(space)
+        if not parts:
+            return None
+        folder = self.folder / "systems" / space
+        stems = [
+            folder / f"seed{seed}" / f"part{n}"
+            for seed in self.study.seeds(space, "baseline")
+            for n in range(len(parts))
+        ]
+        table = pd.concat([_systems(stem) for stem in stems], ignore_index=True)
+        order = [name for names in zip_longest(*parts) for name in names if name is not None]
+        table["system"] = pd.Categorical(table["system"], order, ordered=True)
+        return table.sort_values(["system", "seed", "rank"], ignore_index=True).astype({"system": "str"})
+
     def landscape(self, space: str) -> pd.DataFrame | None:
         """Points of the loss landscapes of a space; None if the study asks for none."""
         if space not in self.study.landscape_spaces():
@@ -239,6 +278,17 @@ def _facts(path: Path, space: str, values: dict[str, Any]) -> SpaceFacts:
     # JSON has no nan: an undefined number is written as null.
     known: dict[str, Any] = {name: math.nan if values[name] is None else values[name] for name in names}
     return SpaceFacts(**known)
+
+
+def _systems(stem: Path) -> pd.DataFrame:
+    table = _table(stem.with_name(f"{stem.name}.parquet"), SYSTEM_COLUMNS)
+    timing = read_json(reading(_existing(stem.with_name(f"{stem.name}.timing.json"))))
+    known: dict[str, Any] = {
+        "seed": int(stem.parent.name.removeprefix("seed")),
+        "seconds": table["system"].map(timing["systems_seconds"]).astype(float),
+        "peak_bytes": table["system"].map(timing["peak_bytes"]).astype(float),
+    }
+    return table.assign(**known)
 
 
 def _search(stem: Path) -> Search:

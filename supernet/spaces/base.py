@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from supernet.errors import UserError
 from supernet.spaces.counting import Cost
@@ -48,6 +49,12 @@ class Space(ABC, Generic[Arch]):
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
     branches: ClassVar[int]
+    choices: ClassVar[tuple[int, ...]]
+    """How many values each of the choices has that make an architecture: what searches decide one by one."""
+    relaxation: ClassVar[tuple[int, int] | None] = None
+    """Kinds of cells and positions of a relaxed super-net, which `Mixture` weighs; None where there is none."""
+    targets: ClassVar[tuple[int, ...]] = ()
+    """The node into which each of these positions leads."""
 
     @abstractmethod
     def parse(self, source: Any) -> Arch:
@@ -80,6 +87,18 @@ class Space(ABC, Generic[Arch]):
     @abstractmethod
     def branch(self, arch: Arch) -> int:
         """The sub-space that an architecture is in, from 0 to `branches` - 1: the operation of one position."""
+
+    @abstractmethod
+    def chosen(self, choices: Sequence[int]) -> Arch:
+        """The architecture of one value for each of `choices`; UserError where they make none of the space."""
+
+    @abstractmethod
+    def choices_of(self, arch: Arch) -> tuple[int, ...]:
+        """Values that make the architecture, or one of the same `arch_id`."""
+
+    def discretised(self, weights: npt.NDArray[np.float64]) -> Arch:
+        """The architecture that weights (*relaxation, |O|) stand for; UserError without a relaxation."""
+        raise UserError(f"{self.name}: has no relaxation: its channels depend on the wiring")
 
     @abstractmethod
     def network(self, make: Layers, own: Arch | None, size: NetworkSize) -> nn.Module:
@@ -145,8 +164,9 @@ class Space(ABC, Generic[Arch]):
         """The shared-weight network of the space, called as `net(images, arch)`.
 
         The arguments from `batch_norm` on are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.layers.layers_for`, as are all others; `widths` is that of `NetworkSize`. ValueError for a
-        value that the space does not have.
+        `supernet.nn.layers.layers_for`, as are all others; `widths` is that of `NetworkSize`. In a space with a
+        relaxation, `net.mix(images, mixture)` is the sum of all operations, and all that a network with
+        `partial_channels` above 1 computes. ValueError for a value that the space does not have.
         """
         from supernet.nn.layers import layers_for
 

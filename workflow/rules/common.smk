@@ -115,6 +115,7 @@ wildcard_constraints:
     setting="[^/]+",
     seed=r"\d+",
     shard=r"\d+",
+    part=r"\d+",
     pool="|".join(PLAN.pools),
 
 

@@ -27,6 +27,7 @@ POOLS = expand(
         for seed in PLAN.seeds(space)
     ],
 )
+SEARCHES_IN_ALL = STUDY.searches is not None and STUDY.searches.in_all
 BASELINE_SCORES = [
     f"{RESULTS}/runs/{space}/baseline/seed{seed}/scores.parquet"
     for space in STUDY.spaces
@@ -38,8 +39,13 @@ TABLE_INPUTS = {
     "costs": [rules.metrics.output.metrics],
     "factors": [],
     "spaces": MEASURED + SEARCHED,
-    "verdicts": MEASURED + SEARCHED + FEATURES + [rules.effects.output.effects],
+    "verdicts": MEASURED
+    + SEARCHED
+    + FEATURES
+    + [rules.effects.output.effects]
+    + (SYSTEMS if SEARCHES_IN_ALL else []),
     "search": MEASURED + SEARCHED,
+    "search_systems": POOLS + SYSTEMS,
 }
 FIGURE_INPUTS = {
     "batch_norm": MEASURED + FEATURES,
@@ -48,6 +54,7 @@ FIGURE_INPUTS = {
     "paradigms": [],
     "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
     "search": MEASURED + POOLS + SEARCHED,
+    "search_systems": POOLS + SYSTEMS,
 }
 # How long the jobs of a table took stands below it.
 TIMINGS = {
@@ -72,6 +79,7 @@ TIMINGS["costs"] += [
     *TRUTH_TIMINGS,
     *PROXY_TIMINGS,
     *SEARCH_TIMINGS,
+    *(SYSTEMS if SEARCHES_IN_ALL else []),
     *ANALYSIS_TIMINGS,
 ]
 TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
@@ -157,8 +165,9 @@ rule tables:
     input:
         [
             f"{stem}{suffix}"
-            for stem in TABLES.values()
+            for name, stem in TABLES.items()
             for suffix in (".csv", ".md", ".tex", ".html")
+            if SEARCHES_IN_ALL or name != "search_systems"
         ],
     message:
         "All tables of study {STUDY.study}"
@@ -168,8 +177,19 @@ rule figures:
     input:
         [
             f"{stem}{suffix}"
-            for stem in FIGURES.values()
+            for name, stem in FIGURES.items()
             for suffix in (".pdf", ".png", ".csv", ".md")
+            if SEARCHES_IN_ALL or name != "search_systems"
         ],
     message:
         "All figures of study {STUDY.study}"
+
+
+if STUDY.searches is not None:
+
+    rule searches:
+        input:
+            multiext(TABLES["search_systems"], ".csv", ".md", ".tex", ".html"),
+            multiext(FIGURES["search_systems"], ".pdf", ".png", ".csv", ".md"),
+        message:
+            "Table and figure of the search systems of study {STUDY.study}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost
-from supernet.spaces.darts import cost, encoding, sampling
-from supernet.spaces.darts.encoding import OPERATIONS, Genotype
+from supernet.spaces.darts import choices, cost, encoding, sampling
+from supernet.spaces.darts.encoding import NODES, OPERATIONS, POSITIONS, Genotype
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +30,9 @@ class Darts(Space[Genotype]):
     channels = 36
     layers = 20
     branches = len(OPERATIONS)
+    choices = choices.SIZES
+    relaxation = (2, POSITIONS)
+    targets = tuple(node for node in range(NODES) for _ in range(2 + node))
 
     def parse(self, source: Any) -> Genotype:
         """A genotype from its text or from a mapping with normal, reduce and their concat."""
@@ -57,6 +62,18 @@ class Darts(Space[Genotype]):
         """The operation of the first edge of the normal cell's first node: that of its lower input state."""
         operation, _ = arch.normal.edges[0]
         return OPERATIONS.index(operation)
+
+    def chosen(self, made: Sequence[int]) -> Genotype:
+        """The genotype of an input state and an operation for each edge."""
+        return choices.chosen(made)
+
+    def choices_of(self, arch: Genotype) -> tuple[int, ...]:
+        """The input states and operations of a genotype."""
+        return choices.choices_of(arch)
+
+    def discretised(self, weights: npt.NDArray[np.float64]) -> Genotype:
+        """The two strongest inputs of each node, with the best operation of each but `none`: weights (2, 14, 8)."""
+        return choices.discretised(weights)
 
     def network(self, make: Layers, own: Genotype | None, size: NetworkSize) -> nn.Module:
         """`layers` cells in all; each pair of node and input state owns its operations, or each node two sets.

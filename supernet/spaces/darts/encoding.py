@@ -24,6 +24,8 @@ OPERATIONS = (
 CONVOLUTIONS = frozenset(OPERATIONS[4:])
 NODES = 4
 EDGES = 2 * NODES
+POSITIONS = NODES * (NODES + 3) // 2
+"""Pairs of a node and an input state: the edges of a relaxed cell."""
 # (number of the edge in the cell, operation, input state)
 Edge = tuple[int, str, int]
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
@@ -60,6 +62,11 @@ class Genotype:
 
     normal: Cell
     reduce: Cell
+
+
+def position(node: int, state: int) -> int:
+    """Number of the edge from a state to a node, of the 14 that a relaxed cell has; nodes count from 0."""
+    return node * (node + 3) // 2 + state
 
 
 def loose_ends(edges: Iterable[tuple[str, int]]) -> tuple[int, ...]:

@@ -10,18 +10,21 @@ from torch.nn import functional as F
 from supernet.nn.blocks import ConvNorm
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.layers import Layers
+from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
     AVGPOOL3X3,
     CONVOLUTIONS,
     MAXPOOL3X3,
     NODES,
+    NONE,
     OPERATIONS,
     SKIP,
     Cell,
     Edge,
     Genotype,
     live_edges,
+    position,
 )
 
 
@@ -166,11 +169,13 @@ class SearchCell(nn.Module):
         before = FactorizedReduce if reduced_before else Project
         self.project0 = before(layers, *sources[0], channels)
         self.project1 = Project(layers, *sources[1], channels)
+        self.partial = layers.partial_channels
+        width = partial_width(channels, self.partial)
         self.operations = nn.ModuleDict()
         if own is None:
             for node, states in _positions(layers.op_placement):
                 configurations = len(states) if self.wsbn else None
-                owned = make_operations(layers, channels, self._stride(states[0]), configurations)
+                owned = make_operations(layers, width, self._stride(states[0]), configurations)
                 for operation, module in owned.items():
                     self.operations[self._name(2 * node, operation, states[0])] = module
         else:
@@ -190,6 +195,42 @@ class SearchCell(nn.Module):
             values = [self._edge(edge, states, activated) for edge in edges]
             states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
         return torch.cat([states[state] for state in cell.concat], dim=1)
+
+    def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int]) -> Tensor:
+        """Outputs of the two cells before, of so many blocks, to (N, 4C, H', W'): a sum of operations on each edge.
+
+        Each node has edges from all states before it, and all nodes are concatenated, as in DARTS' search network.
+        """
+        present = tuple(range(blocks[0])), tuple(range(blocks[1]))
+        states = [self.project0(F.relu(before), present[0]), self.project1(F.relu(last), present[1])]
+        inputs = [first_channels(state, self.partial) for state in states]
+        activated: dict[int, Tensor] = {}
+        for node in range(NODES):
+            mixed = (self._mixed(node, state, states, inputs, activated, mixture) for state in range(2 + node))
+            values = [value for value in mixed if value is not None]
+            states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
+            inputs.append(first_channels(states[-1], self.partial))
+        return torch.cat(states[2:], dim=1)
+
+    def _mixed(
+        self,
+        node: int,
+        state: int,
+        states: list[Tensor],
+        inputs: list[Tensor],
+        activated: dict[int, Tensor],
+        mixture: Mixture,
+    ) -> Tensor | None:
+        def operation(which: int) -> Tensor | None:
+            name = OPERATIONS[which]
+            return None if name == NONE else self._edge((2 * node, name, state), inputs, activated)
+
+        kind, place = int(self.reduction), position(node, state)
+        mixed = mixture.sum(kind, place, operation)
+        if self.partial > 1:
+            mixed = self._zeros(inputs[1]) if mixed is None else mixed
+            mixed = with_bypass(mixed, states[state], self.partial)
+        return None if mixed is None else mixture.weighed(kind, place, mixed)
 
     def _edge(self, edge: Edge, states: list[Tensor], activated: dict[int, Tensor]) -> Tensor:
         number, operation, state = edge
@@ -218,6 +259,7 @@ class SearchCell(nn.Module):
         return 2 if self.reduction and state < 2 else 1
 
     def _zeros(self, like: Tensor) -> Tensor:
+        """Zeros of the resolution of a node, for an input of the resolution of the cells before."""
         stride = self._stride(0)
         n, c, height, width = like.shape
         return like.new_zeros(n, c, (height + stride - 1) // stride, (width + stride - 1) // stride)
@@ -241,7 +283,7 @@ class Network(nn.Module):
 
     def __init__(self, layers: Layers, own: Genotype | None, size: NetworkSize) -> None:
         super().__init__()
-        self.own = own
+        self.own, self.partial = own, layers.partial_channels
         channels, cells = size.channels, size.layers
         self.stem = ConvNorm(layers, size.in_channels, 3 * channels, 3)
         self.cells = nn.ModuleList()
@@ -259,6 +301,7 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor, arch: Genotype) -> Tensor:
         """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
+        expect_whole(self.partial)
         before = last = self.stem(images)
         present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))
         for number, module in enumerate(self.cells, start=1):
@@ -272,6 +315,21 @@ class Network(nn.Module):
         if self.dropout is not None:
             pooled = self.dropout.drop_features(pooled)
         return F.linear(pooled, weight, self.classifier.bias)
+
+    def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
+        """The same with a weighted sum of operations on each edge: weights (2, 14, 8), normal cells first."""
+        before = last = self.stem(images)
+        blocks = (1, 1)
+        for number, module in enumerate(self.cells, start=1):
+            before, last = last, module.mix(before, last, mixture, blocks)  # type: ignore[operator]
+            if self.dropout is not None:
+                last = self.dropout.drop_cell(last, number)
+            blocks = blocks[1], NODES
+        pooled = last.mean((2, 3))
+        if self.dropout is not None:
+            pooled = self.dropout.drop_features(pooled)
+        logits: Tensor = self.classifier(pooled)
+        return logits
 
     def _blocks(self, cell: Cell) -> tuple[int, ...]:
         if self.own is not None:

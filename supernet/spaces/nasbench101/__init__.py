@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost
-from supernet.spaces.nasbench101 import cost, encoding, sampling
+from supernet.spaces.nasbench101 import choices, cost, encoding, sampling
 from supernet.spaces.nasbench101.encoding import CONV1X1, CONV3X3, OPERATIONS, Cell
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class NASBench101(Space[Cell]):
     channels = 128
     layers = 9
     branches = len(OPERATIONS)
+    choices = choices.SIZES
     # The benchmark's .997 is TensorFlow's convention: the weight of the past, not of the batch.
     bn_momentum = 0.003
     authors_bn_momentum = 0.997
@@ -60,12 +62,22 @@ class NASBench101(Space[Cell]):
         """The operation of the first interior vertex, as this cell numbers them; 0 for the cell without one."""
         return OPERATIONS.index(arch.operations[1]) if arch.vertices > 2 else 0
 
+    def chosen(self, made: Sequence[int]) -> Cell:
+        """The pruned cell of 21 bits of the upper triangle and five operations."""
+        return choices.chosen(made)
+
+    def choices_of(self, arch: Cell) -> tuple[int, ...]:
+        """The bits and operations of a cell."""
+        return choices.choices_of(arch)
+
     def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
         """`layers` cells in three stacks; every vertex owns its operations and an input projection."""
         from supernet.spaces.nasbench101.network import Network
 
         if make.op_placement != "edge":
             raise ValueError(f"op_placement: found {make.op_placement!r}; NASBench-101 lacks this factor")
+        if make.partial_channels != 1:
+            raise ValueError(f"partial_channels: found {make.partial_channels}; NASBench-101 has no relaxation")
         return Network(make, own, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:

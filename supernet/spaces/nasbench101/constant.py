@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from supernet.errors import UserError
@@ -30,6 +32,13 @@ class ConstantChannels(NASBench101):
     def holds(self, encoding_text: str) -> bool:
         """Whether a cell, by its text, has as many output vertices."""
         return encoding.output_vertices_of(encoding_text) == self.outputs
+
+    def chosen(self, choices: Sequence[int]) -> Cell:
+        """The cell of the choices; UserError where it has another number of output vertices."""
+        cell = super().chosen(choices)
+        if (found := encoding.output_vertices(cell.matrix)) != self.outputs:
+            raise UserError(f"{self.name}: found {found} output vertices; expected {self.outputs}")
+        return cell
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Cell]:
         """The laws of NASBench-101 under the condition that the cell belongs to the sub-space."""

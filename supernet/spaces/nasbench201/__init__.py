@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from supernet.spaces.base import NetworkSize, Space, permuted_operations
 from supernet.spaces.counting import Cost
@@ -28,6 +30,9 @@ class NASBench201(Space[Cell]):
     channels = 16
     layers = 5
     branches = len(OPERATIONS)
+    choices = (len(OPERATIONS),) * len(EDGES)
+    relaxation = (1, len(EDGES))
+    targets = tuple(target for _, target in EDGES)
 
     def parse(self, source: Any) -> Cell:
         """A cell from the official string, six operations or six operation numbers."""
@@ -59,6 +64,18 @@ class NASBench201(Space[Cell]):
     def branch(self, arch: Cell) -> int:
         """The operation of the edge from the cell's input to its first node."""
         return OPERATIONS.index(arch.operations[0])
+
+    def chosen(self, choices: Sequence[int]) -> Cell:
+        """The cell of an operation number for each edge."""
+        return Cell(tuple(OPERATIONS[choice] for choice in choices))
+
+    def choices_of(self, arch: Cell) -> tuple[int, ...]:
+        """The operation numbers of a cell."""
+        return tuple(map(OPERATIONS.index, arch.operations))
+
+    def discretised(self, weights: npt.NDArray[np.float64]) -> Cell:
+        """The best operation of each edge, `none` among them (the benchmark's own DARTS): weights (1, 6, 5)."""
+        return self.chosen(weights[0].argmax(1).tolist())
 
     def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
         """N = `layers` cells in each of three stages; every edge owns its operations, or every node.

@@ -1,6 +1,7 @@
 """NASBench-201 networks: one class for the super-net (all operations) and for one architecture (its own)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,12 +9,15 @@ from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm, ReLUConvNorm
 from supernet.nn.layers import Layers
+from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
     AVGPOOL3X3,
     CONV1X1,
     CONV3X3,
     EDGES,
+    NONE,
+    OPERATIONS,
     SKIP,
     Cell,
     Plan,
@@ -35,9 +39,10 @@ class SearchCell(nn.Module):
 
     def __init__(self, layers: Layers, channels: int, candidates: Sequence[Sequence[str]]) -> None:
         super().__init__()
-        self.owners = _OWNERS[layers.op_placement]
+        self.owners, self.partial = _OWNERS[layers.op_placement], layers.partial_channels
+        width = partial_width(channels, self.partial)
         self.edges = nn.ModuleList(
-            _operations(layers, channels, candidates[owner]) for owner in range(1 + max(self.owners))
+            _operations(layers, width, candidates[owner]) for owner in range(1 + max(self.owners))
         )
 
     def forward(self, images: Tensor, plan: Plan) -> Tensor:
@@ -52,6 +57,42 @@ class SearchCell(nn.Module):
                 total = value if total is None else total + value
             nodes.append(total)
         return torch.zeros_like(images) if nodes[-1] is None else nodes[-1]
+
+    def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
+        """(N, C, H, W) to the same shape, with a weighted sum of operations on each edge."""
+        nodes = [images]
+        inputs: list[Tensor | None] = [first_channels(images, self.partial)]
+        activated: list[Tensor | None] = [None] * 4
+        for target in (1, 2, 3):
+            total: Tensor | None = None
+            for number, (source, end) in enumerate(EDGES):
+                if end != target:
+                    continue
+                value = self._mixed(number, source, nodes, inputs, activated, mixture)
+                if value is not None:
+                    total = value if total is None else total + value
+            nodes.append(torch.zeros_like(images) if total is None else total)
+            inputs.append(first_channels(nodes[-1], self.partial))
+        return nodes[-1]
+
+    def _mixed(
+        self,
+        number: int,
+        source: int,
+        nodes: list[Tensor],
+        inputs: list[Tensor | None],
+        activated: list[Tensor | None],
+        mixture: Mixture,
+    ) -> Tensor | None:
+        def operation(which: int) -> Tensor | None:
+            name = OPERATIONS[which]
+            return None if name == NONE else self._edge(number, source, name, inputs, activated, nodes[0])
+
+        mixed = mixture.sum(0, number, operation)
+        if self.partial > 1:
+            kept = torch.zeros_like(first_channels(nodes[0], self.partial)) if mixed is None else mixed
+            mixed = with_bypass(kept, nodes[source], self.partial)
+        return None if mixed is None else mixture.weighed(0, number, mixed)
 
     def _edge(
         self,
@@ -111,6 +152,7 @@ class Network(nn.Module):
         if len(candidates) != len(EDGES):
             raise ValueError(f"expected candidates for {len(EDGES)} edges, got {len(candidates)}")
         self.zero_in_zero_out = not layers.affine and not layers.tracking
+        self.partial = layers.partial_channels
         self.stem = ConvNorm(layers, size.in_channels, channels, 3)
         self.stages = nn.ModuleList()
         self.downsamples = nn.ModuleList()
@@ -125,13 +167,21 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
         """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
+        expect_whole(self.partial)
         plan = live_plan(arch, self.zero_in_zero_out)
+        return self._through(images, lambda cell, features: cell(features, plan))
+
+    def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
+        """The same with a weighted sum of operations on each edge: weights (1, 6, 5)."""
+        return self._through(images, lambda cell, features: cell.mix(features, mixture))
+
+    def _through(self, images: Tensor, compute: Callable[[Any, Tensor], Tensor]) -> Tensor:
         features, number = self.stem(images), 0
         for stage, cells in enumerate(self.stages):
             if stage:
                 features = self.downsamples[stage - 1](features)
             for cell in cells:  # type: ignore[attr-defined]
-                features, number = cell(features, plan), number + 1
+                features, number = compute(cell, features), number + 1
                 if self.dropout is not None:
                     features = self.dropout.drop_cell(features, number)
         pooled = F.relu(self.last_norm(features)).mean((2, 3))

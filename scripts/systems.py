@@ -1,0 +1,111 @@
+"""Some search systems of one space and seed, each on a super-net of its own and the same budget; what they find.
+
+A job that is killed goes on where it was: systems that are over are not repeated, and that at work has a checkpoint.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+STARTED = time.time()
+
+from supernet import cli, session, spaces  # noqa: E402
+from supernet.checkpoint import Checkpoint  # noqa: E402
+from supernet.data import Splits  # noqa: E402
+from supernet.files import write_table  # noqa: E402
+from supernet.guard import sole_writer  # noqa: E402
+from supernet.jobs import SystemsJob  # noqa: E402
+from supernet.progress import Progress  # noqa: E402
+from supernet.score import Evaluator  # noqa: E402
+from supernet.search.record import Finished, rows, table  # noqa: E402
+from supernet.search.setup import make_problem  # noqa: E402
+from supernet.search.system import Outcome, search  # noqa: E402
+from supernet.search.systems import make_system  # noqa: E402
+from supernet.search.worth import Worth, worth_of  # noqa: E402
+from supernet.spaces.base import Space  # noqa: E402
+from supernet.stopping import Deadline, Stopping  # noqa: E402
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    session.add_arguments(parser)
+    session.add_limit(parser)
+    parser.add_argument("--state", type=Path, required=True, help="folder for checkpoints")
+    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="between two checkpoints")
+    parser.add_argument("--pool", type=Path, required=True, help="pool with ground truth, for the quantiles")
+    parser.add_argument("--table", type=Path, nargs="?", help="published table in which finds are looked up instead")
+    parser.add_argument("--task", required=True, help="name of the job in progress lines")
+    parser.add_argument("--output", type=Path, required=True, help="found architectures and costs to write (Parquet)")
+    return parser.parse_args(arguments)
+
+
+def work(options: argparse.Namespace) -> None:
+    job = session.read_config(options.config, SystemsJob)
+    now = session.open_session(options, STARTED)
+    space = spaces.load(job.run.own_space)
+    splits = now.splits(job.run.data, job.run.study_seed)
+    evaluator = Evaluator(splits, job.run.scoring, job.run.protocol.channels_last, job.run.seed, space.format)
+    worth = worth_of(job.truth, space, job.run.seed, splits, evaluator, options.table, options.pool)
+    (names,) = job.searches.systems.values()
+    found: list[dict[str, Any]] = []
+    seconds: dict[str, float] = {}
+    peaks: dict[str, int | None] = {}
+    with Stopping(Deadline.of(STARTED, options.limit_minutes)) as stopping:
+        for name in names:
+            config = job.model_copy(update={"searches": job.searches.part(str(job.run.space), (name,))})
+            finished = Finished(options.state, now.fingerprint(config.model_dump_json()))
+            known = finished.load(name)
+            if known is None:
+                outcome = one(name, job, space, splits, worth, options, now, stopping)
+                with now.phase("worth"):
+                    known = rows(name, outcome, space, worth, job.searches.finds), timing_of(outcome)
+                finished.save(name, *known)
+            found += known[0]
+            seconds[name], peaks[name] = known[1]["seconds"], known[1]["peak_bytes"]
+    write_table(options.output, table(found))
+    now.write_timing(systems_seconds=seconds, peak_bytes=peaks)
+    for name in names:
+        checkpoint_of(options, name, "").discard()
+        Finished(options.state, "").discard(name)
+
+
+def one(
+    name: str,
+    job: SystemsJob,
+    space: Space[Any],
+    splits: Splits,
+    worth: Worth,
+    options: argparse.Namespace,
+    now: session.Session,
+    stopping: Stopping,
+) -> Outcome:
+    """Run one system to its end."""
+    config = job.model_copy(update={"searches": job.searches.part(str(job.run.space), (name,))})
+    system = make_system(name, make_problem(job, space, splits, worth), job.searches)
+    checkpoint = checkpoint_of(options, name, now.fingerprint(config.model_dump_json()))
+    total = job.searches.images or 1_000
+    unit = 1 if job.searches.images else 0
+    with now.phase("search"), Progress(options.task, name, total, options.progress, unit_images=unit) as progress:
+        return search(system, checkpoint, lambda spent: progress.update(int(min(spent, 1.0) * total)), stopping)
+
+
+def checkpoint_of(options: argparse.Namespace, name: str, fingerprint: str) -> Checkpoint:
+    """The checkpoint of a system."""
+    return Checkpoint(options.state / f"{name}.safetensors", fingerprint, options.checkpoint_seconds)
+
+
+def timing_of(outcome: Outcome) -> dict[str, Any]:
+    """What depends on the machine."""
+    return {"seconds": round(outcome.cost.seconds, 3), "peak_bytes": outcome.peak_bytes}
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    with cli.open_log(options.log, append=True), sole_writer(options.lock):
+        work(options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,76 @@
+"""What a relaxed super-net computes at each position in place of one operation: a weighted sum (DARTS, eq. 2)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights of the operations at the positions of each kind of cell, from which gradients flow back.
+
+    `operations` (kinds, positions, |O|) in the order of the space's operations. `computed`, of the same shape, says
+    which of them are executed (None: all): the others count as zero and their weights get no gradient. `positions`
+    (kinds, positions) weighs a whole position, with the channels that bypass its operations (PC-DARTS, eq. 5).
+    """
+
+    operations: Tensor
+    computed: npt.NDArray[np.bool_] | None = None
+    positions: Tensor | None = None
+
+    def sum(self, kind: int, position: int, operation: Callable[[int], Tensor | None]) -> Tensor | None:
+        """The weighted sum of what `operation(number)` gives; it gives None for zero, and so does the sum of nothing.
+
+        The weight of the position is not in it.
+        """
+        total: Tensor | None = None
+        for number, weight in enumerate(self.operations[kind, position]):
+            if self.computed is not None and not self.computed[kind, position, number]:
+                continue
+            value = operation(number)
+            if value is not None:
+                total = weight * value if total is None else total + weight * value
+        return total
+
+    def weighed(self, kind: int, position: int, value: Tensor) -> Tensor:
+        """A value times the weight of its position."""
+        return value if self.positions is None else self.positions[kind, position] * value
+
+
+def first_channels(images: Tensor, partial: int) -> Tensor:
+    """The first 1/K of the channels (N, C, H, W), which pass through the operations (PC-DARTS, Sec. 3.2)."""
+    return images if partial == 1 else images[:, : images.shape[1] // partial]
+
+
+def with_bypass(mixed: Tensor, images: Tensor, partial: int) -> Tensor:
+    """The mixed first 1/K of the channels (N, C/K, H', W') and the others of `images` (N, C, H, W), shuffled.
+
+    Where the operations have a stride, the others are max-pooled. The shuffle lets other channels pass through the
+    next operations (PC-DARTS' code).
+    """
+    if partial == 1:
+        return mixed
+    others = images[:, images.shape[1] // partial :]
+    if others.shape[2:] != mixed.shape[2:]:
+        others = F.max_pool2d(others, 2, 2)
+    whole = torch.cat([mixed, others], dim=1)
+    n, c, height, width = whole.shape
+    return whole.reshape(n, partial, c // partial, height, width).transpose(1, 2).reshape(n, c, height, width)
+
+
+def partial_width(channels: int, partial: int) -> int:
+    """Channels of the operations: 1/K of those of the cell. ValueError where K does not divide them."""
+    if channels % partial:
+        raise ValueError(f"partial_channels: {partial} does not divide {channels} channels")
+    return channels // partial
+
+
+def expect_whole(partial: int) -> None:
+    """ValueError if a path is asked of a network whose operations have a part of the channels."""
+    if partial != 1:
+        raise ValueError(f"partial_channels: found {partial}; a network of whole paths has 1")

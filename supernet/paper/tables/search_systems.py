@@ -1,0 +1,157 @@
+"""Search systems side by side: what each found, how good that is stand-alone, and what it cost."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet.errors import UserError
+from supernet.metrics import truth_rank
+from supernet.paper import captions
+from supernet.paper.costs import table_sentence
+from supernet.paper.load import Results
+from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
+from supernet.paper.render import Table, write
+from supernet.paper.summary import frame
+from supernet.paper.systems import (
+    STATUS_NAMES,
+    SYSTEM_NAMES,
+    at_random,
+    found_by_space,
+    relaxed_sentence,
+    short_architecture,
+    skips,
+    worth_sentences,
+)
+
+_HAS_SKIPS = ("nasbench201", "darts")
+
+
+def make(results: Results, out_stem: Path) -> None:
+    """Write the table; raises UserError if the study has no search systems."""
+    found = found_by_space(results)
+    quotes = results.quotes("search_systems")
+    text: list[dict[str, str]] = []
+    numbers: list[dict[str, Any]] = []
+    for space, rows in found.items():
+        if space in _HAS_SKIPS:
+            rows = rows.assign(skips=skips(space, rows))
+        text += [line | {"Published": quotes.cell({"": f"{space} random"})} for line in _floor(results, space)]
+        for system, own in rows[rows["rank"] == 1].groupby("system", sort=False):
+            text += _text(space, str(system), own, quotes.cell({"": f"{space} {system}"}))
+        numbers += [{"space": space, **_plain(row)} for row in rows.to_dict("records")]
+    table = Table(
+        frame(text),
+        frame(numbers),
+        _caption(results, found),
+        notes=(
+            *_lost(found),
+            table_sentence(results, "search_systems"),
+            *quotes.notes([f"{row['space']} {row['system']}" for row in numbers]),
+        ),
+        group="Space",
+        left=frozenset({"System", "Architecture"}),
+    )
+    write(table, out_stem)
+
+
+def _floor(results: Results, space: str) -> list[dict[str, str]]:
+    """Stand-alone random search without weights: the expected best of one and of K architectures of the pool."""
+    truths = results.pool(space)["truth"].dropna().to_numpy()
+    lines = []
+    for draws in sorted({1, min(results.study.metrics.top, len(truths))}):
+        truth = at_random(truths, draws)
+        words = "one at random" if draws == 1 else f"best of {draws} at random"
+        lines.append(
+            {
+                "Space": SPACE_NAMES[space],
+                "System": f"{words}, no super-net",
+                "Seed": "",
+                "Architecture": "",
+                "Ground truth (%)": percent(truth),
+                "Quantile": number(truth_rank(truth, truths) / len(truths), 3),
+                "Skips": "",
+                "Images (k)": "0",
+                "Passes (k)": "0",
+                "Scored": "0",
+                "Minutes": ABSENT,
+                "Memory (MB)": ABSENT,
+            }
+        )
+    return lines
+
+
+def _text(space: str, system: str, own: pd.DataFrame, published: str) -> list[dict[str, str]]:
+    lines = [_line(space, row) | {"Published": ""} for row in own.to_dict("records")]
+    truths = own["truth"].dropna()
+    mean = {"Space": SPACE_NAMES[space], "System": SYSTEM_NAMES[system], "Seed": "mean", "Published": published}
+    if len(own) == 1:
+        return [lines[0] | {"Published": published}]
+    spread = f" ± {percent(float(truths.std()))}" if len(truths) > 1 else ""
+    mean["Ground truth (%)"] = f"{percent(float(truths.mean()))}{spread}" if len(truths) else ABSENT
+    mean["Quantile"] = number(float(own["truth_quantile"].mean()), 3)
+    mean["Minutes"] = number(float(own["seconds"].mean()) / 60, 1)
+    return [*lines, {**dict.fromkeys(lines[0], ""), **mean}]
+
+
+def _line(space: str, row: dict[Any, Any]) -> dict[str, str]:
+    has_skips = not math.isnan(row.get("skips", math.nan))
+    return {
+        "Space": SPACE_NAMES[space],
+        "System": SYSTEM_NAMES[row["system"]],
+        "Seed": str(row["seed"]),
+        "Architecture": short_architecture(space, row["encoding"]),
+        "Ground truth (%)": STATUS_NAMES.get(row["status"], percent(row["truth"])),
+        "Quantile": number(row["truth_quantile"], 3),
+        "Skips": str(int(row["skips"])) if has_skips else ABSENT,
+        "Images (k)": count(round(row["images"] / 1e3)),
+        "Passes (k)": f"{row['forward_passes'] / 1e3:.1f} + {row['backward_passes'] / 1e3:.1f}",
+        "Scored": count(row["architectures"]),
+        "Minutes": number(row["seconds"] / 60, 1),
+        "Memory (MB)": ABSENT if math.isnan(row["peak_bytes"]) else count(round(row["peak_bytes"] / 1e6)),
+    }
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(name): None if value is pd.NA else value for name, value in row.items()}
+
+
+def _lost(found: dict[str, pd.DataFrame]) -> list[str]:
+    """What went astray: choices that made no architecture, better scores without ground truth."""
+    sentences = []
+    for space, rows in found.items():
+        for column, words in (
+            ("invalid", "choices that made no architecture"),
+            ("passed_over", "architectures without ground truth that had better scores than what is shown"),
+        ):
+            sums = rows[rows["rank"] == 1].groupby("system", sort=False)[column].sum()
+            if (several := sums[sums > 0]).size:
+                listed = ", ".join(f"{SYSTEM_NAMES[str(name)]} {count(int(value))}" for name, value in several.items())
+                sentences.append(f"{SPACE_NAMES[space]}, {words}: {listed}.")
+    return sentences
+
+
+def _caption(results: Results, found: dict[str, pd.DataFrame]) -> str:
+    spaces, searches = tuple(found), results.study.searches
+    if searches is None:
+        raise UserError("the study has no section `searches`")
+    budget = (
+        f"{count(searches.images)} images of forward passes"
+        if searches.images is not None
+        else f"{searches.seconds:g} seconds"
+    )
+    return captions.caption(
+        "Search systems, each with a super-net of its own, the values of the space's baseline and a budget of "
+        f"{budget} (equal {'images' if searches.images is not None else 'wall time'}).",
+        captions.images_sentence(results),
+        worth_sentences(found),
+        relaxed_sentence(spaces),
+        "Passes: forward and backward ones of a mini-batch, in thousands; scored: architectures scored with shared "
+        "weights; minutes and peak memory of the search alone. Without a super-net: the expected best of so many "
+        "architectures of the pool, with their stand-alone trainings as the only cost.",
+        "NASBench-201 architectures: numbers of the operations of the six edges (0 none, 1 skip connection, 2 and 3 "
+        "convolutions, 4 average pooling)."
+        if "nasbench201" in spaces
+        else "",
+    )

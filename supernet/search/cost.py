@@ -1,0 +1,85 @@
+"""What a search spends, and how much it may."""
+
+import math
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+
+@dataclass
+class Cost:
+    """Sums over a search; passes are of one mini-batch through one network, `images` those of all forward passes.
+
+    `architectures` counts those that were scored with shared weights, `seconds` the time at work, resumed or not.
+    """
+
+    forward_passes: int = 0
+    backward_passes: int = 0
+    images: int = 0
+    architectures: int = 0
+    seconds: float = 0.0
+
+    def add(self, images: int, forward: int = 1, backward: int = 0) -> None:
+        """Count passes of `images` images each."""
+        self.forward_passes += forward
+        self.backward_passes += backward
+        self.images += images * forward
+
+    def note(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, note: dict[str, Any]) -> Self:
+        """From `note`."""
+        return cls(**note)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Images of forward passes, or seconds; one of them. Seconds make a search depend on the machine."""
+
+    images: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.images is None) == (self.seconds is None):
+            raise ValueError("a budget has either images or seconds")
+
+    def spent(self, cost: Cost) -> float:
+        """The share that is spent: 1 or more at the end."""
+        if self.images is not None:
+            return cost.images / self.images
+        return cost.seconds / (self.seconds or math.inf)
+
+
+class PeakMemory:
+    """The most memory that was in use since `start`, in bytes: of the GPU, or of this process on Linux."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._can_reset = device, False
+
+    def start(self) -> None:
+        """Forget what was in use before."""
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+            return
+        try:
+            Path("/proc/self/clear_refs").write_text("5")
+            self._can_reset = True
+        except OSError:
+            # Not Linux, or a container forbids it: the peak would be that of all searches before.
+            self._can_reset = False
+
+    def bytes(self) -> int | None:
+        """The peak; None where that of this search alone cannot be told."""
+        if self._device.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self._device))
+        if not self._can_reset or sys.platform != "linux":
+            return None
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peak = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+        return None if peak is None else int(peak) * 1024

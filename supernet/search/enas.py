@@ -1,0 +1,103 @@
+"""ENAS: a controller samples paths, and learns from their accuracy (Pham et al. 2018)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from supernet.paths import Group
+from supernet.rng import torch_seed
+from supernet.search.controller import Controller, reinforce
+from supernet.search.pathwise import PathSystem
+from supernet.search.problem import Problem
+from supernet.search.scores import made
+from supernet.search.states import packed, unpack
+from supernet.searches import ENASOptions
+
+_ATTEMPTS = 50
+"""Samples of a controller that may make no architecture before a random one is trained instead."""
+
+
+class ENAS(PathSystem[ENASOptions]):
+    """Weights are trained on paths of the controller, which is trained on the accuracy of others on held-out batches.
+
+    At the end architectures of the controller are scored. Choices that make no architecture have the reward 0.
+    """
+
+    name = "enas"
+
+    def __init__(self, problem: Problem, options: ENASOptions) -> None:
+        super().__init__(problem, options)
+        device = self.weights.parameters[0].device
+        self.controller = Controller(
+            problem.space.choices,
+            options.hidden,
+            options.temperature,
+            options.tanh,
+            torch_seed(problem.seed, "search", self.name, "initial"),
+        ).to(device)
+        self.adam = torch.optim.Adam(self.controller.parameters(), options.learning_rate)
+        self.baseline: float | None = None
+
+    def step(self) -> None:
+        """While training a step of the weights, and one of the controller; then a score."""
+        training = self.training
+        super().step()
+        if training and (self.steps + 1) % self.options.controller_every == 0:
+            self._learn()
+
+    def group(self) -> Group:
+        """A path of the controller."""
+        return (self._sampled("path") or self.paths("random_a")[0],)
+
+    def choose(self) -> None:
+        """Score a new architecture of the controller; a random one where it repeats itself."""
+        arch = self._sampled("choose", new=True)
+        self.scores.score(self.drawn() if arch is None else arch, self.weights)
+
+    def _sampled(self, purpose: str, new: bool = False) -> Any | None:
+        rng = self.rng(purpose, self.steps)
+        for _ in range(_ATTEMPTS):
+            with torch.no_grad():
+                choices, _, _ = self.controller.sample(rng)
+            arch = made(self.problem, choices)
+            if arch is None:
+                self.invalid += 1
+            elif not new or not self.scores.known(arch):
+                return arch
+        return None
+
+    def _learn(self) -> None:
+        choices, log_probability, entropy = self.controller.sample(self.rng("reward", self.steps))
+        arch = made(self.problem, choices)
+        if arch is None:
+            self.invalid += 1
+            reward = 0.0
+        else:
+            reward = self.weights.reward(arch, self.problem.held_out.batch(self.steps))
+        reward += self.options.entropy * float(entropy.detach())
+        # The first reward is its own baseline, as in ENAS' code.
+        former = reward if self.baseline is None else self.baseline
+        self.baseline = former + (1 - self.options.baseline) * (reward - former)
+        self.adam.zero_grad(set_to_none=True)
+        torch.autograd.backward(reinforce(log_probability, reward, self.baseline))
+        self.adam.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """With the controller."""
+        own = {f"controller.{name}": value for name, value in self.controller.state_dict().items()}
+        return super().tensors() | own | packed(self.adam, "adam")
+
+    def note(self) -> dict[str, Any]:
+        """With the baseline of rewards."""
+        return {**super().note(), "baseline": self.baseline}
+
+    def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """With the controller."""
+        super().restore(tensors, note)
+        prefix = "controller."
+        self.controller.load_state_dict(
+            {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        )
+        unpack(self.adam, "adam", tensors)
+        self.baseline = note["baseline"]

@@ -1,0 +1,31 @@
+"""FBNet: soft Gumbel samples with a falling temperature, after a warm-up of the weights (Wu et al. 2019)."""
+
+import math
+
+from supernet.nn.mixture import Mixture
+from supernet.search.gumbel import gumbel, relaxed_sample
+from supernet.search.relaxation import AdamSystem
+from supernet.searches import FBNetOptions
+
+
+class FBNet(AdamSystem[FBNetOptions]):
+    """DARTS' alternation with samples. The latency term of its loss is left out: budgets count images alone."""
+
+    name = "fbnet"
+
+    @property
+    def warm_up(self) -> float:
+        """The share of the budget that trains weights alone."""
+        return self.options.warm_up
+
+    @property
+    def temperature(self) -> float:
+        """Exponential over the epochs that the budget stands for, never below the floor."""
+        options = self.options
+        epoch = math.floor(options.epochs * min(self.spent, 1.0))
+        return max(options.floor, options.first_temperature * math.exp(-options.decay * epoch))
+
+    def mixture(self) -> Mixture:
+        """The soft sample of this step."""
+        noise = gumbel(self.rng("gumbel", self.steps), self.alpha)
+        return Mixture(relaxed_sample(self.alpha, noise, self.temperature))

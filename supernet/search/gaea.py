@@ -1,0 +1,33 @@
+"""GAEA: architecture weights on the simplex, trained by exponentiated gradients (Li et al. 2021, Alg. 1)."""
+
+import torch
+from torch import Tensor
+
+from supernet.nn.mixture import Mixture
+from supernet.search.relaxation import RelaxedSystem
+from supernet.search.simplex import exponentiated
+from supernet.searches import GAEAOptions
+
+
+class GAEA(RelaxedSystem[GAEAOptions]):
+    """`alpha` are the weights themselves, uniform at the start; DARTS' first-order bilevel scheme else."""
+
+    name = "gaea"
+
+    def initial(self, shape: tuple[int, ...]) -> Tensor:
+        """Uniform weights."""
+        return torch.full(shape, 1 / shape[-1])
+
+    def mixture(self) -> Mixture:
+        """The weights."""
+        return Mixture(self.alpha)
+
+    def update_architecture(self) -> None:
+        """An exponentiated step on the held-out loss."""
+        (gradient,) = torch.autograd.grad(self.weights.loss(self.mixture(), self.held_out()), self.alpha)
+        with torch.no_grad():
+            self.alpha.copy_(exponentiated(self.alpha, gradient, self.options.learning_rate))
+
+    def strengths(self) -> Tensor:
+        """The weights."""
+        return self.alpha

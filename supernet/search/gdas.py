@@ -1,0 +1,25 @@
+"""GDAS: one sampled operation a position, with straight-through gradients (Dong & Yang 2019)."""
+
+from supernet.nn.mixture import Mixture
+from supernet.search.gumbel import gumbel, relaxed_sample, straight_through
+from supernet.search.relaxation import AdamSystem
+from supernet.searches import GDASOptions
+
+
+class GDAS(AdamSystem[GDASOptions]):
+    """A step samples one path for both updates; only its operations are computed (Sec. 3.2)."""
+
+    name = "gdas"
+
+    @property
+    def temperature(self) -> float:
+        """In a line over the budget."""
+        first, last = self.options.first_temperature, self.options.last_temperature
+        return first + (last - first) * min(self.spent, 1.0)
+
+    def mixture(self) -> Mixture:
+        """The one-hot sample of this step."""
+        noise = gumbel(self.rng("gumbel", self.steps), self.alpha)
+        soft = relaxed_sample(self.alpha, noise, self.temperature)
+        hard = straight_through(soft)
+        return Mixture(hard, hard.detach().cpu().numpy() > 0.5)

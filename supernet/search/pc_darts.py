@@ -1,0 +1,64 @@
+"""PC-DARTS: a part of the channels passes through the operations, and edges have weights (Xu et al. 2020)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from supernet.nn.mixture import Mixture
+from supernet.search.relaxation import INITIAL, AdamSystem
+from supernet.searches import PCDARTSOptions
+
+
+class PCDARTS(AdamSystem[PCDARTSOptions]):
+    """DARTS of first order on 1/K of the channels, with edge normalisation and a warm-up of the weights."""
+
+    name = "pc_darts"
+
+    def _partial(self) -> int:
+        return self.options.partial_channels
+
+    @property
+    def warm_up(self) -> float:
+        """The share of the budget that trains weights alone."""
+        return self.options.warm_up
+
+    def more_parameters(self) -> list[Tensor]:
+        """Those of edges, (kinds, positions)."""
+        normal = self.rng("edges").standard_normal(tuple(self.alpha.shape[:2]))
+        return [(INITIAL * torch.from_numpy(normal).float()).to(self.alpha.device).requires_grad_()]
+
+    @property
+    def beta(self) -> Tensor:
+        """The parameters of edges."""
+        return self.trained[1]
+
+    def edges(self) -> Tensor:
+        """(kinds, positions): a soft-max over the edges into each node (eq. 5)."""
+        return softmax_by_target(self.beta, self.problem.space.targets)
+
+    def mixture(self) -> Mixture:
+        """Soft-max over operations and over edges."""
+        return Mixture(torch.softmax(self.alpha, dim=-1), positions=self.edges())
+
+    def strengths(self) -> Tensor:
+        """Probabilities of operations times the weights of their edges (Sec. 3.3)."""
+        return torch.softmax(self.alpha, dim=-1) * self.edges()[..., None]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """With the parameters of edges."""
+        return super().tensors() | {"beta": self.beta.detach()}
+
+    def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """With the parameters of edges."""
+        super().restore(tensors, note)
+        with torch.no_grad():
+            self.beta.copy_(tensors["beta"])
+
+
+def softmax_by_target(values: Tensor, targets: tuple[int, ...]) -> Tensor:
+    """(kinds, positions) values to weights that sum to 1 over the positions of each target."""
+    index = torch.tensor(targets, device=values.device)
+    scaled = torch.exp(values - values.amax(-1, keepdim=True))
+    sums = scaled.new_zeros(len(values), max(targets) + 1).index_add(1, index, scaled)
+    return scaled / sums[:, index]

@@ -1,0 +1,76 @@
+"""What every search system is given: the same space, super-net, data, budget and seed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from supernet.data import Augmenter, Epoch, Images
+from supernet.errors import UserError
+from supernet.search.cost import Budget
+from supernet.search.random_search import Draw
+from supernet.spaces.base import Space
+from supernet.train import steps_in_epoch
+
+
+class Batches:
+    """Mini-batches by number, from 0 on for ever: shuffled anew in each pass, a function of seed and number."""
+
+    def __init__(self, augmenter: Augmenter, images: Images, seed: int, size: int) -> None:
+        """UserError if there are fewer images than a batch has."""
+        self.size = size
+        self._augmenter, self._seed = augmenter, seed
+        self._per_epoch = steps_in_epoch(images, size)
+        self._epoch: tuple[int, Epoch] | None = None
+
+    def batch(self, number: int) -> tuple[Tensor, Tensor]:
+        """Images (size, C, H, W) and labels (size,)."""
+        epoch, position = divmod(number, self._per_epoch)
+        if self._epoch is None or self._epoch[0] != epoch:
+            self._epoch = epoch, self._augmenter.epoch(self._seed, epoch, self.size)
+        return self._epoch[1].batch(position)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How shared weights are trained: SGD with momentum, a cosine over the training part of the budget, clipping."""
+
+    learning_rate: float
+    final_learning_rate: float
+    weight_decay: float
+    momentum: float
+    clip: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The argument of every system.
+
+    `build(partial_channels)` makes a fresh super-net, always the same. Weights are trained on batches of `training`;
+    architectures are chosen by batches of `held_out`, images that no weight is trained on, and by `score`, which gives
+    accuracy and loss on `scored_images` of these, the same for every architecture. `draw` gives architectures that
+    have a ground truth, uniform over the space, and `has_truth` tells by its arch_id whether one has. `training_share`
+    is the part of the budget that systems with a separate search spend on shared weights.
+    """
+
+    space: Space[Any]
+    build: Callable[[int], nn.Module]
+    training: Batches
+    held_out: Batches
+    score: Callable[[nn.Module, Any], tuple[float, float]]
+    scored_images: int
+    draw: Draw
+    has_truth: Callable[[str], bool]
+    descent: Descent
+    budget: Budget
+    training_share: float
+    seed: int
+    law: str = "random_a"
+    """The path sampling of the study's baseline: that of random search."""
+
+    def kinds_and_positions(self) -> tuple[int, int]:
+        """The relaxation of the space; UserError if it has none."""
+        if self.space.relaxation is None:
+            raise UserError(f"{self.space.name}: has no relaxation: its channels depend on the wiring")
+        return self.space.relaxation

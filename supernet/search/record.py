@@ -1,0 +1,111 @@
+"""What a search leaves behind: one row a found architecture, or one that says why there is none."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet.files import read_json, write_json
+from supernet.search.system import Outcome
+from supernet.search.worth import Worth, quantile
+from supernet.spaces.base import Space
+
+COLUMNS: dict[str, Any] = {
+    "system": "str",
+    "status": "str",
+    "rank": "int64",
+    "arch_id": "object",
+    "encoding": "object",
+    "score": "float64",
+    "truth": "float64",
+    "truth_quantile": "float64",
+    "parameters": "Int64",
+    "macs": "Int64",
+    "forward_passes": "int64",
+    "backward_passes": "int64",
+    "images": "int64",
+    "architectures": "int64",
+    "invalid": "int64",
+    "passed_over": "int64",
+    "source": "str",
+    "kind": "str",
+    "population": "int64",
+}
+"""Columns of results/STUDY/systems/SPACE/seedN/partK.parquet.
+
+`status` is complete, stopped_early (the system's own rule), diverged (the shared weights), unlisted (the published
+table does not have the architecture) or truth_diverged (its stand-alone training); the last three have no truth.
+`source` and `kind` are those of the `population` in which the quantile is taken (`supernet.measure.Population`).
+"""
+
+
+def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: int) -> list[dict[str, Any]]:
+    """The rows of the first `finds` proposals; one row without an architecture where there is none."""
+    cost = outcome.cost
+    shared = {
+        "system": system,
+        "forward_passes": cost.forward_passes,
+        "backward_passes": cost.backward_passes,
+        "images": cost.images,
+        "architectures": cost.architectures,
+        "invalid": outcome.invalid,
+        "passed_over": outcome.passed_over,
+        "source": worth.population.source,
+        "kind": worth.population.kind,
+        "population": len(worth.population.truth),
+    }
+    nothing: dict[str, Any] = {"truth": None, "truth_quantile": None, "parameters": None, "macs": None}
+    if not outcome.proposals:
+        return [{**shared, **nothing, "status": outcome.status, "rank": 1, "arch_id": None, "encoding": None}]
+    found = []
+    for rank, proposal in enumerate(outcome.proposals[:finds], start=1):
+        result = worth.of(proposal.arch)
+        measured: dict[str, Any] = nothing if result is None else {"parameters": result.parameters, "macs": result.macs}
+        if result is not None:
+            measured |= {"truth": result.accuracy, "truth_quantile": quantile(result.accuracy, worth.population.truth)}
+        diverged = result is not None and result.accuracy is None
+        found.append(
+            {
+                **shared,
+                **measured,
+                "status": "unlisted" if result is None else "truth_diverged" if diverged else outcome.status,
+                "rank": rank,
+                "arch_id": space.arch_id(proposal.arch),
+                "encoding": space.format(proposal.arch),
+                # JSON has no nan.
+                "score": None if math.isnan(proposal.accuracy) else proposal.accuracy,
+            }
+        )
+    return found
+
+
+def table(found: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a table with `COLUMNS`."""
+    return pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+class Finished:
+    """Searches that are over, in one file each, so that a job that is started again does not repeat them."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self._folder, self._fingerprint = folder, fingerprint
+
+    def load(self, system: str) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
+        """Rows and timing of a system; None if it is not over, or was another search."""
+        path = self._path(system)
+        saved = read_json(path) if path.exists() else None
+        if saved is None or saved["fingerprint"] != self._fingerprint:
+            return None
+        return saved["rows"], saved["timing"]
+
+    def save(self, system: str, found: list[dict[str, Any]], timing: dict[str, Any]) -> None:
+        """Note that a system is done."""
+        write_json(self._path(system), {"fingerprint": self._fingerprint, "rows": found, "timing": timing})
+
+    def discard(self, system: str) -> None:
+        """Delete the note: the results are written."""
+        self._path(system).unlink(missing_ok=True)
+
+    def _path(self, system: str) -> Path:
+        return self._folder / f"{system}.json"

@@ -1,0 +1,121 @@
+"""What systems with a relaxed super-net share: weights of operations under training, and their discretisation."""
+
+from abc import abstractmethod
+from typing import Any, Generic
+
+import torch
+from torch import Tensor
+
+from supernet.nn.mixture import Mixture
+from supernet.search.problem import Problem
+from supernet.search.states import packed, unpack
+from supernet.search.system import Options, Proposal, System
+from supernet.searches import AdamOptions
+
+INITIAL = 1e-3
+"""Standard deviation of architecture parameters at the start (DARTS' code)."""
+
+
+class RelaxedSystem(System[Options], Generic[Options]):
+    """A step updates the architecture on a held-out batch, then the weights on a training batch.
+
+    `alpha` (kinds, positions, |O|) are the architecture parameters. What they mean is a system's own.
+    """
+
+    def __init__(self, problem: Problem, options: Options) -> None:
+        super().__init__(problem, options)
+        shape = (*problem.kinds_and_positions(), len(problem.space.operations))
+        device = self.weights.parameters[0].device
+        self.alpha = self.initial(shape).to(device).requires_grad_()
+
+    def initial(self, shape: tuple[int, ...]) -> Tensor:
+        """Parameters at the start: normal values close to zero."""
+        return INITIAL * torch.from_numpy(self.rng("initial").standard_normal(shape)).float()
+
+    @property
+    def warm_up(self) -> float:
+        """The share of the budget that trains weights alone."""
+        return 0.0
+
+    def step(self) -> None:
+        """An update of the architecture, unless in the warm-up, then one of the weights."""
+        if self.spent >= self.warm_up:
+            self.update_architecture()
+        with torch.no_grad():
+            mixture = self.mixture()
+        self.weights.train_mixture(mixture, self.spent)
+
+    @abstractmethod
+    def mixture(self) -> Mixture:
+        """What this step's network computes; differentiable in `alpha`."""
+
+    @abstractmethod
+    def update_architecture(self) -> None:
+        """One step of `alpha`."""
+
+    @abstractmethod
+    def strengths(self) -> Tensor:
+        """(kinds, positions, |O|): the larger, the rather an operation is taken."""
+
+    def held_out(self) -> tuple[Tensor, Tensor]:
+        """The held-out batch of this step."""
+        return self.problem.held_out.batch(self.steps)
+
+    def proposals(self) -> list[Proposal]:
+        """The one architecture that the strengths stand for."""
+        found = self.strengths().detach().double().cpu().numpy()
+        return [Proposal(self.problem.space.discretised(found))]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """With the architecture parameters."""
+        return super().tensors() | {"alpha": self.alpha.detach()}
+
+    def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """With the architecture parameters."""
+        super().restore(tensors, note)
+        with torch.no_grad():
+            self.alpha.copy_(tensors["alpha"])
+
+
+class AdamSystem(RelaxedSystem[Options], Generic[Options]):
+    """Its architecture parameters are trained by Adam on the gradient of `architecture_loss`."""
+
+    def __init__(self, problem: Problem, options: Options) -> None:
+        super().__init__(problem, options)
+        self.trained = [self.alpha, *self.more_parameters()]
+        self.adam = torch.optim.Adam(self.trained, **adam_arguments(options))
+
+    def more_parameters(self) -> list[Tensor]:
+        """Architecture parameters besides `alpha`, as they are at the start."""
+        return []
+
+    def update_architecture(self) -> None:
+        """A step of Adam on the held-out loss."""
+        gradients = torch.autograd.grad(self.weights.loss(self.mixture(), self.held_out()), self.trained)
+        self.descend(gradients)
+
+    def descend(self, gradients: tuple[Tensor, ...]) -> None:
+        """A step of Adam along these gradients."""
+        for parameter, gradient in zip(self.trained, gradients, strict=True):
+            parameter.grad = gradient
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+
+    def strengths(self) -> Tensor:
+        """The probabilities of the operations."""
+        return torch.softmax(self.alpha, dim=-1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """With Adam's moments."""
+        return super().tensors() | packed(self.adam, "adam")
+
+    def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """With Adam's moments."""
+        super().restore(tensors, note)
+        unpack(self.adam, "adam", tensors)
+
+
+def adam_arguments(options: Any) -> dict[str, Any]:
+    """Arguments of torch's Adam from a system's options."""
+    checked: AdamOptions = options
+    return {"lr": checked.learning_rate, "weight_decay": checked.weight_decay, "betas": (checked.beta, 0.999)}

@@ -1,0 +1,91 @@
+"""RobustDARTS: DARTS that stops where the held-out loss begins to bend sharply (Zela et al. 2020, Sec. 4.3)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from supernet.search.curvature import dominant_eigenvalue
+from supernet.search.darts import FirstOrderDARTS
+from supernet.search.problem import Problem
+from supernet.searches import RobustDARTSOptions
+
+
+class RobustDARTS(FirstOrderDARTS):
+    """Measures the dominant eigenvalue of the Hessian of the held-out loss by the architecture, at even intervals.
+
+    Where its moving average has grown too much, the search is over, with the architecture of the earlier measurement.
+    """
+
+    name = "robust_darts"
+    options: RobustDARTSOptions
+
+    def __init__(self, problem: Problem, options: RobustDARTSOptions) -> None:
+        super().__init__(problem, options)
+        self.eigenvalues: list[float] = []
+        self.history: list[Tensor] = []
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The measurement whose architecture is kept, if the search stops here."""
+        options = self.options
+        return stop(self.eigenvalues, options.window, options.apart, options.factor, options.first)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent, or the eigenvalue says so."""
+        return super().finished or self.stopped_at is not None
+
+    @property
+    def status(self) -> str:
+        """How the search ended."""
+        return "complete" if self.stopped_at is None else "stopped_early"
+
+    def step(self) -> None:
+        """A step of DARTS, and a measurement when it is due."""
+        super().step()
+        if self.spent * self.options.checks >= len(self.eigenvalues) + 1:
+            self._measure()
+
+    def _measure(self) -> None:
+        batch = self.held_out()
+        start = self.rng("curvature", self.steps).standard_normal(self.alpha.numel())
+        value, products = dominant_eigenvalue(
+            lambda: self.weights.loss(self.mixture(), batch), self.alpha, start, self.options.tolerance
+        )
+        self.cost.add(0, forward=0, backward=products)
+        self.eigenvalues.append(value)
+        self.history.append(self.alpha.detach().clone())
+
+    def strengths(self) -> Tensor:
+        """Those of the earlier measurement, if the search stopped."""
+        kept = self.stopped_at
+        return torch.softmax(self.alpha if kept is None else self.history[kept], dim=-1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """With the architectures at all measurements."""
+        return super().tensors() | {f"history.{number}": alpha for number, alpha in enumerate(self.history)}
+
+    def note(self) -> dict[str, Any]:
+        """With the eigenvalues."""
+        return {**super().note(), "eigenvalues": self.eigenvalues}
+
+    def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """With all measurements."""
+        super().restore(tensors, note)
+        self.eigenvalues = list(note["eigenvalues"])
+        self.history = [tensors[f"history.{number}"] for number in range(len(self.eigenvalues))]
+
+
+def stop(eigenvalues: list[float], window: int, apart: int, factor: float, first: int) -> int | None:
+    """The measurement to go back to, `apart` before the last; None while the average has not grown by `factor`.
+
+    Averages are over the last `window` measurements. Nothing stops before `first` + 1 of them.
+    """
+    last = len(eigenvalues) - 1
+    if last < max(first, apart):
+        return None
+    now, then = (float(np.mean(eigenvalues[max(0, end - window + 1) : end + 1])) for end in (last, last - apart))
+    # The average of a concave loss is negative, and has no factor to grow by.
+    return last - apart if then > 0 and now > factor * then else None

@@ -1,0 +1,66 @@
+"""The architectures that a search has scored with shared weights, each once."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from supernet.errors import UserError
+from supernet.search.problem import Problem
+from supernet.search.random_search import Found
+from supernet.search.system import Proposal
+from supernet.search.weights import SharedWeights
+
+
+@dataclass
+class Scores:
+    """Scores by arch_id, in the order in which they were measured."""
+
+    problem: Problem
+    found: dict[str, Found] = field(default_factory=dict)
+
+    def known(self, arch: Any) -> bool:
+        """Whether an architecture has been scored."""
+        return self.problem.space.arch_id(arch) in self.found
+
+    def score(self, arch: Any, weights: SharedWeights) -> Found:
+        """The score of an architecture; measured and counted if it is a new one."""
+        arch_id = self.problem.space.arch_id(arch)
+        if arch_id not in self.found:
+            accuracy, loss = self.problem.score(weights.network, arch)
+            self.found[arch_id] = Found(arch_id, arch, accuracy, loss)
+            weights.cost.add(self.problem.scored_images)
+            weights.cost.architectures += 1
+        return self.found[arch_id]
+
+    def ranked(self) -> list[Found]:
+        """Best accuracy first, then lowest loss."""
+        return sorted(self.found.values(), key=lambda one: (-one.accuracy, one.loss, one.arch_id))
+
+    def proposals(self) -> tuple[list[Proposal], int]:
+        """The ranked architectures that have a ground truth, and how many without one were better than the first.
+
+        Where none has one, all of them: a search that proposes what nobody has measured says so.
+        """
+        ranked = self.ranked()
+        known = [one for one in ranked if self.problem.has_truth(one.arch_id)]
+        passed_over = ranked.index(known[0]) if known else 0
+        return [Proposal(one.arch, one.accuracy, one.loss) for one in known or ranked], passed_over
+
+    def note(self) -> list[list[Any]]:
+        """As JSON: [encoding, accuracy, loss] of each."""
+        return [[self.problem.space.format(one.arch), one.accuracy, one.loss] for one in self.found.values()]
+
+    def restore(self, note: list[list[Any]]) -> None:
+        """Take over `note`."""
+        space = self.problem.space
+        for text, accuracy, loss in note:
+            arch = space.parse(text)
+            arch_id = space.arch_id(arch)
+            self.found[arch_id] = Found(arch_id, arch, accuracy, loss)
+
+
+def made(problem: Problem, choices: tuple[int, ...]) -> Any | None:
+    """The architecture of some choices; None where they make none."""
+    try:
+        return problem.space.chosen(choices)
+    except UserError:
+        return None

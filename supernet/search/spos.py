@@ -1,0 +1,15 @@
+"""SPOS: evolution on a super-net trained on uniform single paths (Guo et al. 2020, Sec. 3)."""
+
+from supernet.paths import Group
+from supernet.search.evolution import EvolutionSystem
+from supernet.searches import Evolution
+
+
+class SPOS(EvolutionSystem[Evolution]):
+    """One path a step, uniform over the architectures of the space."""
+
+    name = "spos"
+
+    def group(self) -> Group:
+        """One uniform architecture."""
+        return self.paths("random_a")

@@ -1,0 +1,32 @@
+"""The states of torch's optimisers as tensors with names, for checkpoints."""
+
+import torch
+from torch import Tensor
+
+
+def packed(optimizer: torch.optim.Optimizer, name: str) -> dict[str, Tensor]:
+    """The tensors of a state, named after the position of their parameter; a parameter without a state has none."""
+    return {
+        f"{name}.{number}.{key}": value
+        for number, parameter in enumerate(_parameters(optimizer))
+        for key, value in optimizer.state.get(parameter, {}).items()
+        if value is not None
+    }
+
+
+def unpack(optimizer: torch.optim.Optimizer, name: str, tensors: dict[str, Tensor]) -> None:
+    """Give an optimiser without a state that of `packed`."""
+    parameters = _parameters(optimizer)
+    prefix = f"{name}."
+    for full, value in tensors.items():
+        if not full.startswith(prefix):
+            continue
+        number, key = full.removeprefix(prefix).split(".")
+        parameter = parameters[int(number)]
+        # A buffer takes the parameter's memory format: other strides could choose other kernels.
+        kept = torch.empty_like(parameter).copy_(value).detach() if value.shape == parameter.shape else value
+        optimizer.state[parameter][key] = kept
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

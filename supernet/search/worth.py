@@ -1,0 +1,105 @@
+"""What a found architecture is worth stand-alone: looked up in a published table, or trained here."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from supernet.data import Splits
+from supernet.errors import UserError
+from supernet.jobs import TruthJob
+from supernet.measure import Population, population_of
+from supernet.metrics import truth_rank
+from supernet.pools import cost_columns, published_draw
+from supernet.provenance import reading
+from supernet.published.table import PublishedTable
+from supernet.score import Evaluator
+from supernet.search.random_search import Draw
+from supernet.spaces.base import Space
+from supernet.truth import StandAloneResult, train_standalone
+
+
+class Trained:
+    """Finds are trained by the recipe of the ground truth with the seed of the run; every architecture can be."""
+
+    def __init__(
+        self,
+        job: TruthJob,
+        space: Space[Any],
+        seed: int,
+        splits: Splits,
+        evaluator: Evaluator,
+        truths: npt.NDArray[np.float64],
+    ) -> None:
+        """`truths` (N,) is the ground truth of the pool."""
+        self._train = partial(_trained, job, space, seed, splits, evaluator)
+        self.population = Population(truths, "pool", "trained here")
+        self.draw: Draw = partial(space.sample, law="random_a")
+
+    def has(self, arch_id: str) -> bool:
+        """Always."""
+        return True
+
+    def of(self, arch: Any) -> StandAloneResult | None:
+        """The outcome of its training."""
+        return self._train(arch)
+
+
+class LookedUp:
+    """Finds have the accuracy of a published table and the cost of the benchmark's network."""
+
+    def __init__(self, table: PublishedTable, space: Space[Any]) -> None:
+        self._table, self._space = table, space
+        self.population = population_of(table, space)
+        self.draw: Draw = published_draw(table, space)
+        self._known = frozenset(table.data.column("arch_id").to_pylist())
+
+    def has(self, arch_id: str) -> bool:
+        """Whether the table lists an architecture."""
+        return arch_id in self._known
+
+    def of(self, arch: Any) -> StandAloneResult | None:
+        """What the table says; None where it does not list the architecture."""
+        arch_id = self._space.arch_id(arch)
+        if not self.has(arch_id):
+            return None
+        accuracy = float(self._table.test_acc[self._table.rows([arch_id])][0])
+        return StandAloneResult(accuracy, None, **cost_columns(self._space, arch))
+
+
+Worth = Trained | LookedUp
+
+
+def worth_of(
+    job: TruthJob | None,
+    space: Space[Any],
+    seed: int,
+    splits: Splits,
+    evaluator: Evaluator,
+    table: Path | None,
+    pool: Path,
+) -> Worth:
+    """Where ground truth comes from: the published table if there is one, else trainings, compared with the pool.
+
+    UserError without both a table and a recipe.
+    """
+    if table is not None:
+        return LookedUp(PublishedTable.load(table), space)
+    if job is None:
+        raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
+    truths = pd.read_parquet(reading(pool))["truth"].dropna().to_numpy()
+    return Trained(job, space, seed, splits, evaluator, truths)
+
+
+def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
+    """r/N: the rank from the top that an accuracy would have among truths (N,), as a share of N."""
+    return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)
+
+
+def _trained(
+    job: TruthJob, space: Space[Any], seed: int, splits: Splits, evaluator: Evaluator, arch: Any
+) -> StandAloneResult:
+    return train_standalone(job, space, arch, seed, splits, evaluator)

@@ -1,0 +1,29 @@
+"""NASBench-101 cells as a row of choices: a bit for each possible edge, an operation for each interior vertex."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from supernet.spaces.nasbench101.encoding import INPUT, MAX_VERTICES, OPERATIONS, OUTPUT, Cell
+
+_ROWS, _COLUMNS = np.triu_indices(MAX_VERTICES, 1)
+SIZES = (*[2] * len(_ROWS), *[len(OPERATIONS)] * (MAX_VERTICES - 2))
+"""21 bits of the upper triangle, row by row, and five operations."""
+
+
+def chosen(choices: Sequence[int]) -> Cell:
+    """The pruned cell of 26 choices; UserError where it is not connected or has too many edges."""
+    matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=int)
+    matrix[_ROWS, _COLUMNS] = choices[: len(_ROWS)]
+    operations = [OPERATIONS[choice] for choice in choices[len(_ROWS) :]]
+    return Cell.build(matrix.tolist(), [INPUT, *operations, OUTPUT])
+
+
+def choices_of(cell: Cell) -> tuple[int, ...]:
+    """Choices that make a cell: its vertices first, the output last, the first operation where there is no vertex."""
+    places = [*range(cell.vertices - 1), MAX_VERTICES - 1]
+    matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=int)
+    matrix[np.ix_(places, places)] = cell.matrix
+    operations = [OPERATIONS.index(operation) for operation in cell.operations[1:-1]]
+    absent = [0] * (MAX_VERTICES - 2 - len(operations))
+    return (*matrix[_ROWS, _COLUMNS].tolist(), *operations, *absent)
