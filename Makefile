@@ -7,7 +7,7 @@ BIN := .venv/bin
 LOCK := envs/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report test test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi report test test-slurm test-deps lint plan format lock docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,8 +39,11 @@ plan: .venv/installed  ## list what `make run` would do, without doing it
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
-test-deps:  ## install what some tests need from Debian's packages: LaTeX, Chromium (needs root)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium
+test-slurm: .venv/installed  ## run the tests of failures on a SLURM cluster of this machine (20 minutes, needs root)
+	$(BIN)/python -m pytest -m slurm tests/slurm
+
+test-deps:  ## install what some tests need from Debian's packages: LaTeX, Chromium, SLURM (needs root)
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium slurm-wlm munge
 
 lint: .venv/installed  ## ruff, mypy, snakemake --lint, snakefmt, generated docs
 	$(BIN)/ruff check
