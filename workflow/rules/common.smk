@@ -1,12 +1,15 @@
 # The validated study, the folders, and how programs are started: what the other rule files share.
 import atexit
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(workflow.basedir))
 
 from supernet.errors import UserError
+from supernet.forwarding import pass_on
 from supernet.paper.catalogue import heading, section
 from supernet.plan import Plan
 
@@ -99,6 +102,15 @@ def shown(path, name):
         labels={"table" if table else "figure": heading(name)},
     )
 
+
+def told_by_slurm():
+    """Whether this is the Snakemake inside a step of a SLURM job, around the job's program."""
+    return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
+
+
+# Ahead of a kill (a preemption, scancel) SLURM tells Snakemake alone, which only waits for its job.
+if told_by_slurm():
+    pass_on(signal.SIGTERM)
 
 PLAN = load_plan()
 atexit.register(print_estimate)
