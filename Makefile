@@ -3,11 +3,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= $(shell nproc)
 STUDY ?= mini
+ORPHANS ?=
 BIN := .venv/bin
 LOCK := envs/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report test test-slurm test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi report resume test test-slurm test-deps lint plan format lock docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +33,10 @@ midi: .venv/installed  ## run study midi: all fourteen heuristics, one seed, thr
 report: .venv/installed  ## make results/STUDY/report.html and results/STUDY/site/index.html (STUDY=name)
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) -- all site
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) --report results/$(STUDY)/report.html -- all site
+
+resume: .venv/installed  ## on a cluster, after Snakemake was killed: go on (ORPHANS=wait or cancel, STUDY=name)
+	@$(BIN)/python scripts/resume.py $(addprefix --,$(ORPHANS)) -- --profile slurm \
+		$(if $(filter-out file,$(origin STUDY)),--config study=$(STUDY)) -- all
 
 plan: .venv/installed  ## list what `make run` would do, without doing it
 	@$(BIN)/snakemake --dry-run --cores $(CORES) --config study=$(STUDY)

@@ -98,7 +98,8 @@ class Cluster:
         limits = (
             "TaskPlugin=task/cgroup" if has_cgroups() else "TaskPlugin=task/none\nJobAcctGatherParams=OverMemoryKill"
         )
-        node = f"CPUs={shape.cpus} SocketsPerBoard=1 CoresPerSocket={shape.cpus} ThreadsPerCore=1 RealMemory={shape.memory_mb} Gres=gpu:a100:2"
+        node = f"CPUs={shape.cpus} SocketsPerBoard=1 CoresPerSocket={shape.cpus} ThreadsPerCore=1"
+        node += f" RealMemory={shape.memory_mb} Gres=gpu:a100:2"
         return f"""{MARK}{folder}
 ClusterName=test
 SlurmctldHost=localhost

@@ -1,5 +1,6 @@
 """Snakemake at work on a test cluster, and what it left."""
 
+import json
 import os
 import re
 import signal
@@ -10,18 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from checkouts import copy_checkout
 from cluster import output, wait
 
 STUDY = "tests/studies/cluster.yaml"
-TARGET = "table_search"
 BASELINE = "nasbench201/baseline/seed0"
 SWEPT = "nasbench201/learning_rate=0.1/seed0"
 EXACT = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
 """Files of a run that must have the same bytes whatever happened to its jobs."""
 TESTED = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
 """Quicker than the profile: tests wait for what a user would not sit and watch."""
+
+
+def target(run: str) -> str:
+    """The file by which Snakemake is asked for a run."""
+    return f"results/cluster/runs/{run}/run.json"
 
 
 @dataclass
@@ -36,24 +40,25 @@ class Controller:
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def jobs(self, rule: str) -> list[str]:
-        """SLURM ids of the jobs of a rule that are not over, in the order of their submission."""
-        lines = output("squeue", "--noheader", "--format=%A %k %Z").splitlines()
-        found = [line.split(maxsplit=2) for line in lines]
-        return sorted((one[0] for one in found if one[1].startswith(f"rule_{rule}")), key=int)
-
-    def saved(self, run: str) -> bool:
-        """Whether a run has a checkpoint."""
-        return (self.folder / f"state/cluster/runs/{run}/training.safetensors").exists()
+    def submitted(self) -> list[str]:
+        """SLURM ids of all jobs that it submitted."""
+        return re.findall(r"has been submitted with SLURM jobid (\d+)", self.said)
 
     def wait_for(self, text: str, seconds: float) -> None:
         """Wait until Snakemake has said something."""
         wait(lambda: text in self.said or self.process.poll() is not None, seconds, text, lambda: self.said[-3000:])
         assert text in self.said, self.said[-3000:]
 
-    def wait_saved(self, run: str, seconds: float = 120) -> None:
-        """Wait until a run has a checkpoint."""
-        wait(lambda: self.saved(run), seconds, f"checkpoint of {run}", lambda: self.said[-3000:])
+    def wait_trained(self, *runs: str, steps: int = 100, seconds: float = 120) -> None:
+        """Wait until runs have trained for some steps."""
+        for run in runs:
+            what = f"step {steps} of {run}"
+            wait(lambda run=run: trained(self.folder, run) >= steps, seconds, what, lambda: self.said[-3000:])
+
+    def kill(self) -> None:
+        """SIGKILL, as when a login node runs out of memory: its jobs run on."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def finish(self, seconds: float, code: int = 0) -> None:
         """Wait for the end, which must have this exit code."""
@@ -65,34 +70,37 @@ class Controller:
 
 
 @contextmanager
-def snakemake(folder: Path, *arguments: str, study: str = STUDY, config: tuple[str, ...] = ()) -> Iterator[Controller]:
-    """Start Snakemake with the profile for SLURM; on exit it is killed, if it still runs, and its jobs are cancelled."""
-    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", *arguments, *TESTED]
-    command += ["--config", f"study={study}", "checkpoint_seconds=0.5", *config]
+def snakemake(
+    folder: Path, *arguments: str, config: tuple[str, ...] = (), program: tuple[str, ...] = ("-m", "snakemake")
+) -> Iterator[Controller]:
+    """Start Snakemake with the profile for SLURM; at the end it is killed, if it still runs, with its jobs."""
+    command = [sys.executable, *program, "--profile", "slurm", *arguments, *TESTED]
+    command += ["--config", f"study={STUDY}", "checkpoint_seconds=0.5", *config]
     log = folder / "snakemake.out"
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command, cwd=folder, stdout=stream, stderr=stream, env=environment(), process_group=0
         )
+    controller = Controller(folder, process, log)
     try:
-        yield Controller(folder, process, log)
+        yield controller
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            controller.kill()
         cancel(folder)
 
 
 def cancel(folder: Path) -> None:
     """Cancel the jobs of a copy of the checkout, and wait until they are over."""
-
-    def left() -> list[str]:
-        lines = output("squeue", "--noheader", "--format=%A %Z").splitlines()
-        return [line.split()[0] for line in lines if line.split()[1] == str(folder)]
-
-    if jobs := left():
+    if jobs := jobs_of(folder):
         subprocess.run(["scancel", *jobs], check=False)
-        wait(lambda: not left(), 30, "end of cancelled jobs")
+        wait(lambda: not jobs_of(folder), 30, "end of cancelled jobs")
+
+
+def jobs_of(folder: Path) -> list[str]:
+    """SLURM ids of the jobs of a copy of the checkout that are not over."""
+    rows = [line.split("|") for line in output("squeue", "--noheader", "--format=%A|%Z").splitlines()]
+    return [job for job, place in rows if place == str(folder)]
 
 
 def environment() -> dict[str, str]:
@@ -100,10 +108,11 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SUPERNET_MIRROR")}
 
 
-def undisturbed(folder: Path) -> Path:
-    """The same study on this machine without a cluster; the folder of its runs."""
-    copy_checkout(folder)
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", TARGET, "--config", f"study={STUDY}"]
+def undisturbed(folder: Path, *targets: str) -> Path:
+    """The same study on this machine without a cluster, in a new copy of the checkout or an old one; its results."""
+    if not folder.exists():
+        copy_checkout(folder)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets, "--config", f"study={STUDY}"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return folder / "results" / "cluster"
@@ -117,13 +126,44 @@ def same_results(results: Path, expected: Path, *runs: str) -> None:
             assert ours.read_bytes() == theirs.read_bytes(), f"{run}/{name}"
 
 
-def starts(folder: Path, run: str) -> list[int]:
-    """The step at which each attempt of a run began, from its log."""
-    log = (folder / f"results/cluster/logs/train/{run}.log").read_text()
-    lines = re.findall(r"training (\d+)/\d+ \(\d+ %\)$", log, re.MULTILINE)
-    return [int(step) for step in lines]
+def training_log(folder: Path, run: str) -> str:
+    """What the last attempt of a run logged: Snakemake deletes the log when the job starts again."""
+    file = folder / f"results/cluster/logs/train/{run}.log"
+    return file.read_text() if file.exists() else ""
 
 
-def found(results: Path) -> pd.DataFrame:
-    """What the search found."""
-    return pd.read_parquet(results / "search/nasbench201/seed0.parquet")
+def start_step(folder: Path, run: str) -> int:
+    """The step at which the last attempt of a run began."""
+    steps = re.findall(r"training (\d+)/\d+ \(\d+ %\)$", training_log(folder, run), re.MULTILINE)
+    assert len(steps) == 1, training_log(folder, run)
+    return int(steps[0])
+
+
+def trained(folder: Path, run: str) -> int:
+    """Steps that a training says it has done; 0 when none is at work."""
+    space, setting, seed = run.split("/")
+    file = folder / f"state/cluster/progress/{space}-{setting}-{seed.removeprefix('seed')}.json"
+    try:
+        report = json.loads(file.read_text())
+    except FileNotFoundError:
+        return 0
+    return int(report["done"]) if report["phase"] == "training" else 0
+
+
+def trainings(folder: Path) -> list[int]:
+    """Process ids of the training programs of a copy of the checkout."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(folder / "scripts" / "train.py").encode() in words[1:2]:
+            found.append(int(process.name))
+    return found
+
+
+def preempt() -> None:
+    """A job that wants both nodes for a second, in a partition of higher rank."""
+    command = ["sbatch", "-p", "high", "-N", "2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1"]
+    subprocess.run(command, check=True, capture_output=True)

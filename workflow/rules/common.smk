@@ -1,15 +1,19 @@
 # The validated study, the folders, and how programs are started: what the other rule files share.
 import atexit
+import contextlib
 import os
 import shlex
 import signal
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 sys.path.insert(0, str(workflow.basedir))
 
 from supernet.errors import UserError
 from supernet.forwarding import pass_on
+from supernet.guard import Pace, sole_writer
 from supernet.paper.catalogue import heading, section
 from supernet.plan import Plan
 
@@ -103,6 +107,17 @@ def shown(path, name):
     )
 
 
+def claim_study():
+    """Be the only Snakemake at work on this study's results, from whichever folder or machine; until Snakemake ends."""
+    try:
+        CLAIM.enter_context(
+            sole_writer(Path(PLAN.state, "locks", "workflow"), Pace(wait=0))
+        )
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    atexit.register(CLAIM.close)
+
+
 def told_by_slurm():
     """Whether this is the Snakemake inside a step of a SLURM job, around the job's program."""
     return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
@@ -112,6 +127,7 @@ def told_by_slurm():
 if told_by_slurm():
     pass_on(signal.SIGTERM)
 
+CLAIM = contextlib.ExitStack()
 PLAN = load_plan()
 atexit.register(print_estimate)
 STUDY = PLAN.study
@@ -144,3 +160,8 @@ PREFIX = (
     f'program() {{ exec {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
+
+
+# Snakemake's own lock knows the folder in which it runs, and results can be elsewhere.
+onstart:
+    claim_study()
