@@ -32,7 +32,7 @@ class Shape:
     """What the nodes say they have; SLURM takes their word, so a simulation can have many CPUs."""
 
     cpus: int = 2
-    memory_mb: int = 8000
+    memory_mb: int = 16000
 
 
 class Cluster:
