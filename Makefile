@@ -3,13 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= $(shell nproc)
 STUDY ?= mini
+ORPHANS ?=
 BIN := .venv/bin
 LOCK := envs/requirements.lock
 # The solver of `make lock-conda`, which conda-lock calls.
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate
+.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate resume test-slurm
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +36,10 @@ report: .venv/installed  ## make results/STUDY/report.html and results/STUDY/sit
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) -- all site
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) --report results/$(STUDY)/report.html -- all site
 
+resume: .venv/installed  ## on a cluster, after Snakemake was killed: go on (ORPHANS=wait or cancel, STUDY=name)
+	@$(BIN)/python scripts/resume.py $(addprefix --,$(ORPHANS)) -- --profile slurm \
+		$(if $(filter-out file,$(origin STUDY)),--config study=$(STUDY)) -- all
+
 gallery: .venv/installed  ## put the figures of a finished study into docs/gallery.md (STUDY=name)
 	@$(BIN)/python scripts/gallery.py --study-file workflow/studies/$(STUDY).yaml --results results/$(STUDY)
 
@@ -50,8 +55,11 @@ crate: .venv/installed  ## write a finished study as an RO-Crate, results/STUDY/
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
-test-deps:  ## install what some tests need from Debian's packages: LaTeX, Chromium (needs root)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium
+test-slurm: .venv/installed  ## run the tests of failures on a SLURM cluster of this machine (20 minutes, needs root)
+	$(BIN)/python -m pytest -m slurm tests/slurm
+
+test-deps:  ## install what some tests need from Debian's packages: LaTeX, Chromium, SLURM (needs root)
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium slurm-wlm munge
 
 lint: .venv/installed  ## ruff, mypy, snakemake --lint, snakefmt, generated docs
 	$(BIN)/ruff check

@@ -87,6 +87,7 @@ class _Watch:
         self.told: Owner | None = None
         self.seen: tuple[Path, int] | None = None
         self.since = self.start
+        self.beaten = False
 
     def free(self, claim: Path, me: Owner) -> bool:
         """Whether the claim may be succeeded; UserError when the wait is over and it may not."""
@@ -95,28 +96,33 @@ class _Watch:
             return True
         lives = owner.lives(me)
         if lives is None:
-            lives = not self._still(claim)
-        if not lives:
+            lives = self._beats(claim)
+        if lives is False:
             _LOGGER.warning("%s: its owner, %s, is dead: going on in its place", claim.parent, owner)
             return True
-        if owner != self.told:
+        if owner != self.told and self.pace.wait:
             self.told = owner
             _LOGGER.warning("%s: %s writes the same outputs: waiting for it", claim.parent, owner)
-        if time.monotonic() - self.start >= self.pace.wait:
+        # As long as nothing is known of the owner, only its heartbeat, or the lack of one, ends the wait.
+        if lives and time.monotonic() - self.start >= self.pace.wait:
             stop = f"scancel {owner.job}" if owner.job else f"kill {owner.pid} on {owner.host}"
+            still = f", and still did after {self.pace.wait:.0f} s" if self.pace.wait else ""
             raise UserError(
-                f"{claim.parent}: {owner} writes the same outputs, and still did after {self.pace.wait:.0f} s; "
+                f"{claim.parent}: {owner} writes the same outputs{still}; "
                 f"expected one writer. Let it finish, or stop it ({stop}), then start again"
             )
         return False
 
-    def _still(self, claim: Path) -> bool:
-        """Whether the heartbeat has not moved for too long, by this process's own clock: no clocks are compared."""
-        seen = (claim, _heartbeat(claim))
-        now = time.monotonic()
-        if seen != self.seen:
-            self.seen, self.since = seen, now
-        return now - self.since >= self.pace.stale
+    def _beats(self, claim: Path) -> bool | None:
+        """Whether the heartbeat has moved; None: not yet, and not for too long. By our own clock: none are compared."""
+        now, beat = time.monotonic(), _heartbeat(claim)
+        if self.seen is None or self.seen[0] != claim:
+            self.seen, self.since, self.beaten = (claim, beat), now, False
+        elif self.seen[1] != beat:
+            self.seen, self.since, self.beaten = (claim, beat), now, True
+        if now - self.since >= self.pace.stale:
+            return False
+        return True if self.beaten else None
 
 
 def _make(folder: Path, number: int, me: Owner) -> Path | None:

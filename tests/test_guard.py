@@ -221,3 +221,18 @@ def test_a_damaged_claim_is_an_error_that_names_it(tmp_path: Path) -> None:
     said = r"000001.json: not a whole claim .*delete the file"
     with pytest.raises(UserError, match=said), sole_writer(tmp_path, QUICK):
         pass
+
+
+def test_without_a_wait_an_owner_of_another_machine_is_watched_until_it_beats(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    elsewhere(tmp_path)
+    begin = time.monotonic()
+    with pytest.raises(UserError, match="writes the same outputs"), sole_writer(tmp_path, replace(QUICK, wait=0.0)):
+        pass
+    assert time.monotonic() - begin < QUICK.stale
+    holder.kill()
+    holder.wait()
+    # Nobody can ask that machine: silence alone tells, without a wait as well.
+    with sole_writer(tmp_path, replace(QUICK, wait=0.0)):
+        assert claims(tmp_path) == ["000002.json"]

@@ -408,7 +408,7 @@ def test_bad_config_is_an_error(setting: str, message: str, tmp_path: Path) -> N
 def test_slurm_profile_is_parsed(tmp_path: Path) -> None:
     result = snakemake(copy_checkout(tmp_path), "--profile", "slurm", "-n", "all")
     counts = jobs(result)
-    assert counts["train"] == 20
+    assert counts["train"] == 351
 
 
 def call(command: Sequence[str]) -> None:

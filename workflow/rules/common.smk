@@ -1,13 +1,19 @@
 # The validated study, the folders, and how programs are started: what the other rule files share.
 import atexit
+import contextlib
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(workflow.basedir))
 
 from supernet.errors import UserError
+from supernet.forwarding import pass_on
+from supernet.guard import Pace, sole_writer
 from supernet.paper.catalogue import heading, section
 from supernet.plan import Plan
 
@@ -101,6 +107,27 @@ def shown(path, name):
     )
 
 
+def claim_study():
+    """Be the only Snakemake at work on this study's results, from whichever folder or machine; until Snakemake ends."""
+    try:
+        CLAIM.enter_context(
+            sole_writer(Path(PLAN.state, "locks", "workflow"), Pace(wait=0))
+        )
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    atexit.register(CLAIM.close)
+
+
+def told_by_slurm():
+    """Whether this is the Snakemake inside a step of a SLURM job, around the job's program."""
+    return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
+
+
+# Ahead of a kill (a preemption, scancel) SLURM tells Snakemake alone, which only waits for its job.
+if told_by_slurm():
+    pass_on(signal.SIGTERM)
+
+CLAIM = contextlib.ExitStack()
 PLAN = load_plan()
 atexit.register(print_estimate)
 STUDY = PLAN.study
@@ -135,3 +162,8 @@ PREFIX = (
 # Not on the command line, which Snakemake logs when a job fails and `ps` shows: its address may hold a password.
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
+
+
+# Snakemake's own lock knows the folder in which it runs, and results can be elsewhere.
+onstart:
+    claim_study()

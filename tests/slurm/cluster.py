@@ -1,0 +1,306 @@
+"""A real SLURM cluster of two nodes on this machine: daemons of Debian's packages, stopped by process id.
+
+Clients must find it in /etc/slurm: Snakemake's SLURM plugin removes SLURM_CONF from the environment of its job steps.
+So a configuration that is there is put aside and comes back, and a cluster that answers is never touched.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ETC = Path("/etc/slurm")
+LOCK = Path("/run/lock/supernet-test-slurm")
+MARK = "# A test cluster of the super-net pipeline; DIR="
+SAVED = ".before-supernet-tests"
+DAEMONS = ("slurmctld", "slurmd")
+COMMANDS = (*DAEMONS, "munged", "sbatch", "scontrol", "squeue")
+
+
+class Unavailable(Exception):  # noqa: N818 (a reason to skip, not an error)
+    """Why there can be no test cluster here."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the nodes say they have; SLURM takes their word, so a simulation can have many CPUs."""
+
+    cpus: int = 2
+    memory_mb: int = 16000
+
+
+class Cluster:
+    """Nodes n1 and n2; partitions `cpu` and `gpu`, and `high`, which preempts jobs of both."""
+
+    def __init__(self, folder: Path, shape: Shape) -> None:
+        self.folder, self.shape = folder, shape
+
+    def start(self) -> None:
+        """Start daemons and wait until both nodes are idle."""
+        for name in ("run", "state", "log", "spool/n1", "spool/n2"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        # -c: no jobs of a former life; -i: nor complaints about their files.
+        self._daemon("slurmctld", "-c", "-i")
+        for node in ("n1", "n2"):
+            self.start_node(node)
+        wait(lambda: self.nodes() == {"n1": "idle", "n2": "idle"}, 30, "both nodes idle", self.said)
+
+    def stop(self) -> None:
+        """End all that runs in the cluster, then the cluster; by process id."""
+        jobs = [job for job in output("squeue", "--noheader", "--format=%A").split() if job]
+        if jobs:
+            subprocess.run(["scancel", "--signal=KILL", *jobs], check=False)
+            subprocess.run(["scancel", *jobs], check=False)
+            with contextlib.suppress(AssertionError):
+                wait(lambda: not output("squeue", "--noheader"), 20, "no jobs")
+        for file in sorted((self.folder / "run").glob("*.pid"), reverse=True):  # slurmd before slurmctld
+            stop_daemon(file)
+
+    def start_node(self, node: str) -> None:
+        """Start the daemon of a node."""
+        self._daemon("slurmd", "-N", node)
+
+    def kill_node(self, node: str) -> None:
+        """What a power cut does: the node's daemon and all that it started are gone at once."""
+        daemon = int((self.folder / "run" / f"slurmd.{node}.pid").read_text())
+        for pid in [daemon, *self._processes(node)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def nodes(self) -> dict[str, str]:
+        """State of each node."""
+        lines = output("sinfo", "--noheader", "--Node", "--partition=cpu", "--format=%N %t").splitlines()
+        return dict(line.split() for line in lines)
+
+    def said(self) -> str:
+        """The ends of the daemons' logs."""
+        logs = sorted((self.folder / "log").glob("*.log"))
+        return "\n".join(f"{log.name}:\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
+
+    def configure(self) -> dict[str, str]:
+        """The files of /etc/slurm by name."""
+        return {
+            "slurm.conf": self._slurm_conf(),
+            "gres.conf": f"{MARK}{self.folder}\n{GRES}",
+            "cgroup.conf": f"{MARK}{self.folder}\n{CGROUP}",
+        }
+
+    def _slurm_conf(self) -> str:
+        folder, shape = self.folder, self.shape
+        tracking = "proctrack/cgroup" if has_cgroups() else "proctrack/linuxproc"
+        # Without cgroups SLURM ends a job that uses too much when it next looks.
+        limits = (
+            "TaskPlugin=task/cgroup" if has_cgroups() else "TaskPlugin=task/none\nJobAcctGatherParams=OverMemoryKill"
+        )
+        node = f"CPUs={shape.cpus} SocketsPerBoard=1 CoresPerSocket={shape.cpus} ThreadsPerCore=1"
+        node += f" RealMemory={shape.memory_mb} Gres=gpu:a100:2"
+        return f"""{MARK}{folder}
+ClusterName=test
+SlurmctldHost=localhost
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+# A requeued job waits until its old credential has expired: 120 s by default.
+AuthInfo=cred_expire=5
+ProctrackType={tracking}
+{limits}
+MpiDefault=none
+ReturnToService=2
+SlurmctldPort=16817
+SlurmdPort=16818
+SlurmctldPidFile={folder}/run/slurmctld.pid
+SlurmdPidFile={folder}/run/slurmd.%n.pid
+SlurmdSpoolDir={folder}/spool/%n
+StateSaveLocation={folder}/state
+SlurmctldLogFile={folder}/log/slurmctld.log
+SlurmdLogFile={folder}/log/slurmd.%n.log
+# The nodes have what is declared here, whatever the machine has.
+SlurmdParameters=config_overrides
+SchedulerType=sched/backfill
+SchedulerParameters=bf_interval=1,sched_interval=1,batch_sched_delay=0,sched_min_interval=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory,CR_LLN
+GresTypes=gpu
+MaxArraySize=1001
+MinJobAge=3600
+KillWait=5
+CompleteWait=0
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+JobRequeue=1
+AccountingStorageType=accounting_storage/none
+NodeName=n[1-2] NodeHostname=localhost Port=[17001-17002] {node} State=UNKNOWN
+PartitionName=cpu Nodes=n[1-2] Default=YES DefaultTime=5 MaxTime=UNLIMITED PriorityTier=1 PreemptMode=REQUEUE
+PartitionName=high Nodes=n[1-2] MaxTime=60 PriorityTier=10 PreemptMode=OFF
+PartitionName=gpu Nodes=n[1-2] MaxTime=UNLIMITED PriorityTier=1 PreemptMode=REQUEUE
+"""
+
+    def _daemon(self, *command: str) -> None:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        if result.returncode:
+            raise Unavailable(f"{' '.join(command)} does not start: {result.stdout}{result.stderr}\n{self.said()}")
+
+    def _processes(self, node: str) -> list[int]:
+        """Processes of the jobs on a node, after the daemons that watch over them."""
+        jobs = output("squeue", "--noheader", f"--nodelist={node}", "--states=RUNNING", "--format=%A").split()
+        tables = [output("scontrol", "listpids", job, node).splitlines()[1:] for job in jobs]
+        rows = [line.split() for table in tables for line in table]
+        # Only the first process of a step is a child of its slurmstepd; it has a LOCALID.
+        watchers = {parent(int(row[0])) for row in rows if row[3] != "-"}
+        return [pid for pid in [*watchers, *(int(row[0]) for row in rows)] if pid > 1]
+
+
+GRES = """NodeName=n[1-2] Name=gpu Type=a100 File=/dev/null
+NodeName=n[1-2] Name=gpu Type=a100 File=/dev/zero
+"""
+"""Two pretended GPUs a node, of the type that the profile asks for."""
+CGROUP = """CgroupPlugin=cgroup/v1
+CgroupAutomount=no
+CgroupMountpoint=/sys/fs/cgroup
+ConstrainRAMSpace=yes
+ConstrainSwapSpace=no
+ConstrainCores=no
+"""
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, shape: Shape | None = None) -> Iterator[Cluster]:
+    """A running cluster with its files in `folder`; waits for that of another test. Raises Unavailable."""
+    _check()
+    with _alone(), _munge(), _configured(Cluster(folder, shape or Shape())) as one:
+        try:
+            one.start()
+            yield one
+        finally:
+            one.stop()
+
+
+def wait(condition: Callable[[], object], seconds: float, what: str, details: Callable[[], str] = str) -> None:
+    """Wait until a condition holds; AssertionError says what never came, and details."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}\n{details()}")
+        time.sleep(0.2)
+
+
+def output(*command: str) -> str:
+    """What a command prints; empty if it fails."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+def has_cgroups() -> bool:
+    """Whether this machine has the controllers by which SLURM holds jobs to their memory."""
+    return all((Path("/sys/fs/cgroup") / name).is_dir() for name in ("memory", "freezer"))
+
+
+def stop_daemon(file: Path) -> None:
+    """End the SLURM daemon of a pid file, and wait for it; a number that is another program's by now is left alone."""
+    pid = int(file.read_text())
+    if not _is_daemon(pid):
+        return
+    os.kill(pid, signal.SIGTERM)
+    with contextlib.suppress(AssertionError):
+        wait(lambda: not _is_daemon(pid), 10, "end of a daemon")
+    if _is_daemon(pid):
+        os.kill(pid, signal.SIGKILL)
+
+
+def parent(pid: int) -> int:
+    """Process id of a process's parent; 0 if it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _is_daemon(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/exe").resolve().name.startswith(DAEMONS)  # slurmd-wlm in Debian
+    except OSError:
+        return False
+
+
+def _check() -> None:
+    if os.geteuid():
+        raise Unavailable("only root can start SLURM's daemons")
+    if missing := [name for name in COMMANDS if shutil.which(name) is None]:
+        raise Unavailable(f"not installed: {', '.join(missing)} (make test-deps)")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One test cluster at a time on a machine: they share ports and /etc/slurm."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _munge() -> Iterator[None]:
+    """The daemon that authenticates SLURM's messages; one that runs already is used."""
+    if _munge_answers():
+        yield
+        return
+    folder = Path("/run/munge")
+    folder.mkdir(exist_ok=True)
+    shutil.chown(folder, "munge", "munge")
+    folder.chmod(0o755)
+    result = subprocess.run(["su", "-s", "/bin/sh", "munge", "-c", "munged"], capture_output=True, text=True)
+    if result.returncode or not _munge_answers():
+        raise Unavailable(f"munged does not start: {result.stdout}{result.stderr}")
+    try:
+        yield
+    finally:
+        os.kill(int((folder / "munged.pid").read_text()), signal.SIGTERM)
+
+
+def _munge_answers() -> bool:
+    return subprocess.run("munge -n | unmunge", shell=True, capture_output=True).returncode == 0
+
+
+@contextlib.contextmanager
+def _configured(one: Cluster) -> Iterator[Cluster]:
+    """Our files in /etc/slurm. What a killed test left there goes first; what belongs to others comes back."""
+    ETC.mkdir(exist_ok=True)
+    _clear_remains()
+    # A configuration of others, whose controller may run here or elsewhere.
+    if (ETC / "slurm.conf").exists() and "UP" in output("scontrol", "ping"):
+        raise Unavailable("this machine belongs to a SLURM cluster that answers")
+    files = one.configure()
+    try:
+        for name, text in files.items():
+            if (ETC / name).exists():
+                (ETC / name).rename(ETC / f"{name}{SAVED}")
+            (ETC / name).write_text(text)
+        yield one
+    finally:
+        _restore(files)
+
+
+def _clear_remains() -> None:
+    """Stop the daemons of a test that was killed, by the folder that its configuration names, and undo its files."""
+    names = [path.name for path in ETC.glob("*.conf") if path.read_text(errors="replace").startswith(MARK)]
+    if "slurm.conf" in names:
+        folder = Path((ETC / "slurm.conf").read_text().splitlines()[0].removeprefix(MARK))
+        for file in sorted((folder / "run").glob("*.pid"), reverse=True):
+            stop_daemon(file)
+    _restore({*names, *(path.name.removesuffix(SAVED) for path in ETC.glob(f"*{SAVED}"))})
+
+
+def _restore(names: Iterable[str]) -> None:
+    for name in names:
+        saved = ETC / f"{name}{SAVED}"
+        if saved.exists():
+            saved.replace(ETC / name)
+        else:
+            (ETC / name).unlink(missing_ok=True)

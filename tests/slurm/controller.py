@@ -1,0 +1,169 @@
+"""Snakemake at work on a test cluster, and what it left."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from checkouts import copy_checkout
+from cluster import output, wait
+
+STUDY = "tests/studies/cluster.yaml"
+BASELINE = "nasbench201/baseline/seed0"
+SWEPT = "nasbench201/learning_rate=0.1/seed0"
+EXACT = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
+"""Files of a run that must have the same bytes whatever happened to its jobs."""
+TESTED = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10")
+"""Quicker than the profile: tests wait for what a user would not sit and watch."""
+
+
+def target(run: str) -> str:
+    """The file by which Snakemake is asked for a run."""
+    return f"results/cluster/runs/{run}/run.json"
+
+
+@dataclass
+class Controller:
+    """Snakemake in a copy of the checkout, in a process group of its own; `said` is all that it printed."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def submitted(self) -> list[str]:
+        """SLURM ids of all jobs that it submitted."""
+        return re.findall(r"has been submitted with SLURM jobid (\d+)", self.said)
+
+    def wait_for(self, text: str, seconds: float) -> None:
+        """Wait until Snakemake has said something."""
+        wait(lambda: text in self.said or self.process.poll() is not None, seconds, text, lambda: self.said[-3000:])
+        assert text in self.said, self.said[-3000:]
+
+    def wait_trained(self, *runs: str, steps: int = 100, seconds: float = 120) -> None:
+        """Wait until runs have trained for some steps."""
+        for run in runs:
+            what = f"step {steps} of {run}"
+            wait(lambda run=run: trained(self.folder, run) >= steps, seconds, what, lambda: self.said[-3000:])
+
+    def kill(self) -> None:
+        """SIGKILL, as when a login node runs out of memory: its jobs run on."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def finish(self, seconds: float, code: int = 0) -> None:
+        """Wait for the end, which must have this exit code."""
+        try:
+            found = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"no end within {seconds:.0f} s\n{self.said[-5000:]}") from None
+        assert found == code, self.said[-5000:]
+
+
+@contextmanager
+def snakemake(
+    folder: Path, *arguments: str, config: tuple[str, ...] = (), program: tuple[str, ...] = ("-m", "snakemake")
+) -> Iterator[Controller]:
+    """Start Snakemake with the profile for SLURM; at the end it is killed, if it still runs, with its jobs."""
+    command = [sys.executable, *program, "--profile", "slurm", *arguments, *TESTED]
+    command += ["--config", f"study={STUDY}", "checkpoint_seconds=0.5", *config]
+    log = folder / "snakemake.out"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=stream, stderr=stream, env=environment(), process_group=0
+        )
+    controller = Controller(folder, process, log)
+    try:
+        yield controller
+    finally:
+        if process.poll() is None:
+            controller.kill()
+        cancel(folder)
+
+
+def cancel(folder: Path) -> None:
+    """Cancel the jobs of a copy of the checkout, and wait until they are over."""
+    if jobs := jobs_of(folder):
+        subprocess.run(["scancel", *jobs], check=False)
+        wait(lambda: not jobs_of(folder), 30, "end of cancelled jobs")
+
+
+def jobs_of(folder: Path) -> list[str]:
+    """SLURM ids of the jobs of a copy of the checkout that are not over."""
+    rows = [line.split("|") for line in output("squeue", "--noheader", "--format=%A|%Z").splitlines()]
+    return [job for job, place in rows if place == str(folder)]
+
+
+def environment() -> dict[str, str]:
+    """A user's, without what pytest was started with."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SUPERNET_MIRROR")}
+
+
+def undisturbed(folder: Path, *targets: str) -> Path:
+    """The same study on this machine without a cluster, in a new copy of the checkout or an old one; its results."""
+    if not folder.exists():
+        copy_checkout(folder)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets, "--config", f"study={STUDY}"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return folder / "results" / "cluster"
+
+
+def same_results(results: Path, expected: Path, *runs: str) -> None:
+    """The runs must have the bytes of an undisturbed study."""
+    for run in runs:
+        for name in EXACT:
+            ours, theirs = results / "runs" / run / name, expected / "runs" / run / name
+            assert ours.read_bytes() == theirs.read_bytes(), f"{run}/{name}"
+
+
+def training_log(folder: Path, run: str) -> str:
+    """What the last attempt of a run logged: Snakemake deletes the log when the job starts again."""
+    file = folder / f"results/cluster/logs/train/{run}.log"
+    return file.read_text() if file.exists() else ""
+
+
+def start_step(folder: Path, run: str) -> int:
+    """The step at which the last attempt of a run began."""
+    steps = re.findall(r"training (\d+)/\d+ \(\d+ %\)$", training_log(folder, run), re.MULTILINE)
+    assert len(steps) == 1, training_log(folder, run)
+    return int(steps[0])
+
+
+def trained(folder: Path, run: str) -> int:
+    """Steps that a training says it has done; 0 when none is at work."""
+    space, setting, seed = run.split("/")
+    file = folder / f"state/cluster/progress/{space}-{setting}-{seed.removeprefix('seed')}.json"
+    try:
+        report = json.loads(file.read_text())
+    except FileNotFoundError:
+        return 0
+    return int(report["done"]) if report["phase"] == "training" else 0
+
+
+def trainings(folder: Path) -> list[int]:
+    """Process ids of the training programs of a copy of the checkout."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(folder / "scripts" / "train.py").encode() in words[1:2]:
+            found.append(int(process.name))
+    return found
+
+
+def preempt() -> None:
+    """A job that wants both nodes for a second, in a partition of higher rank."""
+    command = ["sbatch", "-p", "high", "-N", "2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1"]
+    subprocess.run(command, check=True, capture_output=True)
