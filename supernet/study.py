@@ -1,9 +1,10 @@
 """The study file as validated models: what is trained, on which data, for how long, and what is measured."""
 
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
@@ -203,23 +204,20 @@ class Study(Model):
         findings.raise_all()
         return self
 
-    def settings(self, space: str) -> dict[str, Setting]:
+    def settings(self, space: str) -> Mapping[str, Setting]:
         """Settings of a space by name: `baseline` first, then `{factor}={value}` in the order of the file.
 
         Then those that go from common practice to the baseline, `cumulative={step}`, less a last one that is swept.
         Names are unique and safe as a path component; a float stands as its repr, which parses to that value.
         UserError if the study lacks the space.
         """
-        study = self._space(space)
-        found = {"baseline": study.baseline}
-        for factor, values in study.sweep.items():
-            for value in values:
-                if value != getattr(study.baseline, factor):
-                    found[f"{factor}={value}"] = study.baseline.model_copy(update={factor: value})
-        for step, (_, setting) in enumerate(study.steps()):
-            if setting not in found.values():
-                found[f"cumulative={step}"] = setting
-        return found
+        self._space(space)
+        return self._named[space]
+
+    @cached_property
+    def _named(self) -> dict[str, Mapping[str, Setting]]:
+        """Settings of each space by name, kept: they are asked for so often that large studies would take minutes."""
+        return {space: MappingProxyType(_settings(study)) for space, study in self.spaces.items()}
 
     def single(self, space: str) -> list[str]:
         """Names of the settings of a space that differ from the baseline in one factor, the baseline first."""
@@ -230,7 +228,7 @@ class Study(Model):
 
         The last one is the baseline, with no factor; empty if the study has no such settings in this space.
         """
-        names = {setting: name for name, setting in reversed(self.settings(space).items())}
+        names = {setting: name for name, setting in reversed(list(self.settings(space).items()))}
         steps = [(factor, names[setting]) for factor, setting in self._space(space).steps()]
         return [*steps, ("", "baseline")] if steps else []
 
@@ -353,6 +351,17 @@ def load_study(path: Path | str) -> Study:
     """
     path = Path(path)
     return validate(Study, YamlFile.read(path), context=path)
+
+
+def _settings(study: SpaceStudy) -> dict[str, Setting]:
+    found = {"baseline": study.baseline}
+    for factor, values in study.sweep.items():
+        for value in values:
+            if value != getattr(study.baseline, factor):
+                found[f"{factor}={value}"] = study.baseline.model_copy(update={factor: value})
+    swept = set(found.values())
+    steps = enumerate(setting for _, setting in study.steps())
+    return found | {f"cumulative={step}": setting for step, setting in steps if setting not in swept}
 
 
 def _place(space: str, data: Data | None, scoring: Scoring | None) -> Place:
