@@ -1,7 +1,7 @@
 """The section `searches` of a study: which search systems run in which space, on what budget, with which values.
 
-Each description says where its default is from: "their code" was read; "recalled" was not looked up. Most were meant for
-budgets a thousand times as large, so studies with small ones give their own.
+Each description says where its default is from: "their code" was read; "recalled" was not looked up. Most were meant
+for budgets a thousand times as large, so studies with small ones give their own.
 """
 
 from typing import Annotated, Any, Literal
@@ -60,7 +60,7 @@ class ENASOptions(Model):
     baseline: Probability = Field(default=0.99, description="Decay of the moving average of rewards.")
     controller_every: Positive = Field(
         default=1,
-        description="Weight steps for each controller step. ENAS alternates an epoch with 2 000 controller steps (recalled).",
+        description="Weight steps for each controller step. This project's choice: ENAS alternates whole epochs.",
     )
 
 

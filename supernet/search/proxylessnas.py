@@ -35,7 +35,7 @@ class ProxylessNAS(AdamSystem[ProxylessNASOptions]):
         open_gate = (of_pair + gumbel(self.rng("gate", self.steps), of_pair)).argmax(-1, keepdim=True)
         gates = _gates(pair.gather(-1, open_gate), self.alpha, pair)
         weights = gates.operations.requires_grad_()
-        (gradient,) = torch.autograd.grad(self.weights.loss(Mixture(weights, gates.computed), self.held_out()), weights)
+        (gradient,) = self.gradients(Mixture(weights, gates.computed), [weights])
         chained = through_binary(gradient.gather(-1, pair), of_pair)
         self.descend((torch.zeros_like(before).scatter(-1, pair, chained),))
         with torch.no_grad():

@@ -28,7 +28,7 @@ class XNAS(RelaxedSystem[XNASOptions]):
     def update_architecture(self) -> None:
         """An exponentiated step along the rewards, then the wipe-out."""
         mixture = self.mixture()
-        (gradient,) = torch.autograd.grad(self.weights.loss(mixture, self.held_out()), mixture.operations)
+        (gradient,) = self.gradients(mixture, [mixture.operations])
         steps, bound = self.expected_steps(), self.options.bound
         rate = learning_rate(len(self.problem.space.operations), steps, bound)
         with torch.no_grad():
