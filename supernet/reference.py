@@ -117,14 +117,13 @@ def _untitled(schema: Any) -> Any:
 def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     """Title and schema of each mapping of the file, and what a key that is left out stands for."""
     definitions = schema["$defs"]
-    keys = {
-        key: definitions.get(_definition(value), {}) | value
-        for key, value in ((key, _section_or_null(value)) for key, value in schema["properties"].items())
-    }
+    keys = _resolved(schema["properties"], definitions)
     yield "Top level", schema | {"properties": keys}, "its defaults"
     for key, value in keys.items():
         if "$ref" in value:
-            yield f"`{key}`", value, ""
+            inner = _resolved(value["properties"], definitions)
+            yield f"`{key}`", value | {"properties": inner}, "its defaults"
+            yield from ((f"`{key}.{name}`", part, "") for name, part in inner.items() if "$ref" in part)
     space = definitions[SPACES[0]]
     yield "`spaces.{space}`", space, "see below"
     yield "`spaces.{space}.truth`", definitions["Truth"], ""
@@ -134,6 +133,12 @@ def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     for key, properties, absent in (("baseline", values, "table of factors"), ("sweep", lists, "not swept")):
         section = {"description": space["properties"][key]["description"], "properties": properties}
         yield f"`spaces.{{space}}.{key}`", section, absent
+
+
+def _resolved(properties: Schema, definitions: Schema) -> Schema:
+    """The keys of a mapping; those that are sections with what defines them."""
+    values = {key: _section_or_null(value) for key, value in properties.items()}
+    return {key: definitions.get(_definition(value), {}) | value for key, value in values.items()}
 
 
 def _section_or_null(value: Schema) -> Schema:

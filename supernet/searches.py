@@ -1,7 +1,7 @@
 """The section `searches` of a study: which search systems run in which space, on what budget, with which values.
 
-Defaults are those of the papers or of their authors' code, named in each description; most were meant for budgets a
-thousand times as large, so studies with small ones give their own.
+Each description says where its default is from: "their code" was read; "recalled" was not looked up. Most were meant
+for budgets a thousand times as large, so studies with small ones give their own.
 """
 
 from typing import Annotated, Any, Literal
@@ -34,54 +34,61 @@ class RandomNASOptions(Model):
 
 
 class Evolution(Model):
-    """Evolution of SPOS (Guo et al. 2020, Sec. 3.4) and FairNAS."""
+    """Evolution of SPOS (Guo et al. 2020) and FairNAS (Chu et al. 2021)."""
 
-    population: Annotated[int, Field(ge=2)] = Field(default=50, description="The best that can be parents (SPOS: 50).")
+    population: Annotated[int, Field(ge=2)] = Field(
+        default=50, description="The best that can be parents; 50 in the code of this paper's authors."
+    )
     tournament: Positive = Field(
         default=10,
-        description="Members of which the best becomes a parent (10 in the code that SPOS shares with ours).",
+        description="Members of which the best becomes a parent; 10 in the same code.",
     )
-    mutation: Probability = Field(default=0.1, description="Probability that a choice is drawn anew (SPOS: .1).")
-    crossover: Probability = Field(
-        default=0.5, description="Share of children of two parents (SPOS: 25 of 50 children)."
+    mutation: Probability = Field(
+        default=0.1, description="Probability that a choice is drawn anew (SPOS: .1, recalled)."
     )
+    crossover: Probability = Field(default=0.5, description="Share of children of two parents (SPOS: half, recalled).")
 
 
 class ENASOptions(Model):
-    """ENAS (Pham et al. 2018); values of the authors' re-implementation for this paper where they differ."""
+    """ENAS (Pham et al. 2018); values of the code of this paper's authors."""
 
     hidden: Positive = Field(default=64, description="Units of the LSTM.")
-    learning_rate: Rate = Field(default=3.5e-3, description="Adam's, of the controller (ENAS' code: .0035).")
+    learning_rate: Rate = Field(default=3.5e-3, description="Adam's, of the controller.")
     temperature: Rate = Field(default=5.0, description="Divides the logits.")
     tanh: Rate = Field(default=1.1, description="Times the tanh of the divided logits: bounds them.")
     entropy: Decay = Field(default=1e-4, description="Weight of the entropy in the reward.")
     baseline: Probability = Field(default=0.99, description="Decay of the moving average of rewards.")
     controller_every: Positive = Field(
         default=1,
-        description="Weight steps for each controller step. ENAS alternates one epoch with 2 000 controller steps.",
+        description="Weight steps for each controller step. This project's choice: ENAS alternates whole epochs.",
     )
 
 
 class NAOOptions(Model):
-    """NAO with weight sharing (Luo et al. 2018)."""
+    """NAO with weight sharing (Luo et al. 2018); values of its code where no other source is named."""
 
-    first: Positive = Field(default=100, description="Random architectures that are scored first.")
-    new: Positive = Field(default=300, description="Architectures that a round decodes from improved embeddings.")
-    best: Positive = Field(default=100, description="Best architectures whose embeddings a round improves.")
-    random: int = Field(default=100, ge=0, description="Random architectures that a round adds.")
+    first: Positive = Field(
+        default=100, description="Random architectures that are scored first (this paper's authors' code)."
+    )
+    new: Positive = Field(
+        default=300,
+        description="Architectures that a round decodes from improved embeddings (this paper's authors' code).",
+    )
+    best: Positive = Field(
+        default=100, description="Best architectures whose embeddings a round improves. This project's choice."
+    )
+    random: int = Field(default=100, ge=0, description="Random architectures that a round adds. This project's choice.")
     epochs: Positive = Field(default=1_000, description="Passes over all scores that train encoder and decoder.")
     learning_rate: Rate = Field(default=1e-3, description="Adam's, of encoder, predictor and decoder.")
     hidden: Positive = Field(default=32, description="Units of both LSTMs. This project's choice (NAO: 96).")
-    trade_off: Share = Field(
-        default=0.8, description="Weight of the predictor's loss; the decoder has the rest (NAO, Sec. 4.1)."
-    )
+    trade_off: Share = Field(default=0.8, description="Weight of the predictor's loss; the decoder has the rest.")
     step: Rate = Field(
         default=1.0, description="Step along the gradient of the predicted score; longer ones follow until it is new."
     )
 
 
 class AdamOptions(Model):
-    """Adam on architecture parameters (Liu et al. 2019, App. A.1.1; their code)."""
+    """Adam on architecture parameters (Liu et al. 2019; the values of their code, as forks of it have them)."""
 
     learning_rate: Rate = Field(default=3e-4, description="Adam's, of the architecture.")
     weight_decay: Decay = Field(default=1e-3, description="Adam's L2 penalty.")
@@ -111,7 +118,7 @@ class SNASOptions(AdamOptions):
 
 
 class GDASOptions(AdamOptions):
-    """GDAS (Dong & Yang 2019); values of the authors' re-implementation for this paper."""
+    """GDAS (Dong & Yang 2019); values of the code of this paper's authors."""
 
     learning_rate: Rate = Field(default=6e-4, description="Adam's, of the architecture.")
     first_temperature: Rate = Field(default=10.0, description="Temperature at the start.")
@@ -119,15 +126,17 @@ class GDASOptions(AdamOptions):
 
 
 class FBNetOptions(AdamOptions):
-    """FBNet (Wu et al. 2019, Sec. 4.1): Gumbel soft-max without its latency loss; 90 epochs, 10 of them of warm-up."""
+    """FBNet (Wu et al. 2019) without its latency loss; temperatures as in the code of this paper's authors."""
 
-    learning_rate: Rate = Field(default=1e-2, description="Adam's, of the architecture.")
-    weight_decay: Decay = Field(default=5e-4, description="Adam's L2 penalty.")
+    learning_rate: Rate = Field(default=1e-2, description="Adam's, of the architecture (NNI's FBNet).")
+    weight_decay: Decay = Field(default=5e-4, description="Adam's L2 penalty (recalled).")
     first_temperature: Rate = Field(default=5.0, description="Temperature at the start.")
     decay: Rate = Field(default=0.045, description="It is multiplied by e^-decay in each of the epochs.")
     epochs: Positive = Field(default=90, description="Epochs that the budget stands for.")
     floor: Rate = Field(default=0.05, description="Lowest temperature.")
-    warm_up: Probability = Field(default=1 / 9, description="Share of the budget that trains weights alone.")
+    warm_up: Probability = Field(
+        default=0.11, description="Share of the budget that trains weights alone: 10 of 90 epochs (NNI's FBNet)."
+    )
 
 
 class ProxylessNASOptions(AdamOptions):
@@ -154,12 +163,12 @@ class PCDARTSOptions(AdamOptions):
 
 
 class XNASOptions(Model):
-    """XNAS (Nayman et al. 2019, Alg. 1)."""
+    """XNAS (Nayman et al. 2019)."""
 
     bound: Rate = Field(
         default=1.0,
         description="L: the largest reward, to which gradients are clipped. The learning rate follows from it and the "
-        "number of steps (Theorem 1).",
+        "number of steps. This project's choice.",
     )
 
 

@@ -16,7 +16,7 @@ class Mixture:
 
     `operations` (kinds, positions, |O|) in the order of the space's operations. `computed`, of the same shape, says
     which of them are executed (None: all): the others count as zero and their weights get no gradient. `positions`
-    (kinds, positions) weighs a whole position, with the channels that bypass its operations (PC-DARTS, eq. 5).
+    (kinds, positions) weighs a whole position, with the channels that bypass its operations (PC-DARTS).
     """
 
     operations: Tensor
@@ -43,7 +43,7 @@ class Mixture:
 
 
 def first_channels(images: Tensor, partial: int) -> Tensor:
-    """The first 1/K of the channels (N, C, H, W), which pass through the operations (PC-DARTS, Sec. 3.2)."""
+    """The first 1/K of the channels (N, C, H, W), which pass through the operations (PC-DARTS)."""
     return images if partial == 1 else images[:, : images.shape[1] // partial]
 
 

@@ -1,4 +1,4 @@
-"""Encoder, predictor and decoder of architectures (Luo et al. 2018, Sec. 3)."""
+"""Encoder, predictor and decoder of architectures (Luo et al. 2018)."""
 
 from collections.abc import Sequence
 

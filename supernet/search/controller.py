@@ -1,4 +1,4 @@
-"""An LSTM that makes one choice after the other, and REINFORCE (Zoph & Le 2017; Pham et al. 2018, Sec. 2.2)."""
+"""An LSTM that makes one choice after the other, and REINFORCE (Zoph & Le 2017; Pham et al. 2018)."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 _RANGE = 0.1
-"""Initial parameters are uniform within it (Pham et al. 2018, App. A)."""
+"""Initial parameters are uniform within it (ENAS)."""
 
 
 class Controller(nn.Module):

@@ -10,7 +10,7 @@ from supernet.search.relaxation import AdamSystem
 from supernet.searches import AdamOptions
 
 _PERTURBATION = 0.01
-"""Of the weights along the validation gradient, divided by its norm (DARTS, footnote 2)."""
+"""Of the weights along the validation gradient, divided by its norm (DARTS)."""
 
 
 class FirstOrderDARTS(AdamSystem[AdamOptions]):

@@ -24,7 +24,7 @@ class GAEA(RelaxedSystem[GAEAOptions]):
 
     def update_architecture(self) -> None:
         """An exponentiated step on the held-out loss."""
-        (gradient,) = torch.autograd.grad(self.weights.loss(self.mixture(), self.held_out()), self.alpha)
+        (gradient,) = self.gradients(self.mixture(), [self.alpha])
         with torch.no_grad():
             self.alpha.copy_(exponentiated(self.alpha, gradient, self.options.learning_rate))
 

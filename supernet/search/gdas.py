@@ -7,7 +7,7 @@ from supernet.searches import GDASOptions
 
 
 class GDAS(AdamSystem[GDASOptions]):
-    """A step samples one path for both updates; only its operations are computed (Sec. 3.2)."""
+    """A step samples one path for both updates; only its operations are computed."""
 
     name = "gdas"
 

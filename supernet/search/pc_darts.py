@@ -34,7 +34,7 @@ class PCDARTS(AdamSystem[PCDARTSOptions]):
         return self.trained[1]
 
     def edges(self) -> Tensor:
-        """(kinds, positions): a soft-max over the edges into each node (eq. 5)."""
+        """(kinds, positions): a soft-max over the edges into each node (edge normalisation)."""
         return softmax_by_target(self.beta, self.problem.space.targets)
 
     def mixture(self) -> Mixture:
@@ -42,7 +42,7 @@ class PCDARTS(AdamSystem[PCDARTSOptions]):
         return Mixture(torch.softmax(self.alpha, dim=-1), positions=self.edges())
 
     def strengths(self) -> Tensor:
-        """Probabilities of operations times the weights of their edges (Sec. 3.3)."""
+        """Probabilities of operations times the weights of their edges."""
         return torch.softmax(self.alpha, dim=-1) * self.edges()[..., None]
 
     def tensors(self) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from supernet.searches import ProxylessNASOptions
 
 
 class ProxylessNAS(AdamSystem[ProxylessNASOptions]):
-    """Binary gates (Sec. 3.2): at most two operations of a position are computed at a time."""
+    """Binary gates: at most two operations of a position are computed at a time."""
 
     name = "proxylessnas"
 
@@ -27,7 +27,7 @@ class ProxylessNAS(AdamSystem[ProxylessNASOptions]):
     def update_architecture(self) -> None:
         """Two operations a position are drawn; the gradients of their gates become those of their parameters.
 
-        Both parameters are then shifted, so that the probabilities of the other operations stay (Sec. 3.2.1).
+        Both parameters are then shifted, so that the probabilities of the other operations stay.
         """
         before = self.alpha.detach().clone()
         pair = (before + gumbel(self.rng("pair", self.steps), before)).topk(2, dim=-1).indices
@@ -35,7 +35,7 @@ class ProxylessNAS(AdamSystem[ProxylessNASOptions]):
         open_gate = (of_pair + gumbel(self.rng("gate", self.steps), of_pair)).argmax(-1, keepdim=True)
         gates = _gates(pair.gather(-1, open_gate), self.alpha, pair)
         weights = gates.operations.requires_grad_()
-        (gradient,) = torch.autograd.grad(self.weights.loss(Mixture(weights, gates.computed), self.held_out()), weights)
+        (gradient,) = self.gradients(Mixture(weights, gates.computed), [weights])
         chained = through_binary(gradient.gather(-1, pair), of_pair)
         self.descend((torch.zeros_like(before).scatter(-1, pair, chained),))
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Random-NAS: random search with weight sharing in two rounds (Li & Talwalkar 2019, Sec. 3)."""
+"""Random-NAS: random search with weight sharing in two rounds (Li & Talwalkar 2019)."""
 
 from typing import Any
 

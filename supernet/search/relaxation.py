@@ -1,6 +1,7 @@
 """What systems with a relaxed super-net share: weights of operations under training, and their discretisation."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Generic
 
 import torch
@@ -61,6 +62,11 @@ class RelaxedSystem(System[Options], Generic[Options]):
         """The held-out batch of this step."""
         return self.problem.held_out.batch(self.steps)
 
+    def gradients(self, mixture: Mixture, by: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Gradients of this step's held-out loss; zero where no computed operation leads to the output."""
+        loss = self.weights.loss(mixture, self.held_out())
+        return torch.autograd.grad(loss, by, allow_unused=True, materialize_grads=True)
+
     def proposals(self) -> list[Proposal]:
         """The one architecture that the strengths stand for."""
         found = self.strengths().detach().double().cpu().numpy()
@@ -91,8 +97,7 @@ class AdamSystem(RelaxedSystem[Options], Generic[Options]):
 
     def update_architecture(self) -> None:
         """A step of Adam on the held-out loss."""
-        gradients = torch.autograd.grad(self.weights.loss(self.mixture(), self.held_out()), self.trained)
-        self.descend(gradients)
+        self.descend(self.gradients(self.mixture(), self.trained))
 
     def descend(self, gradients: tuple[Tensor, ...]) -> None:
         """A step of Adam along these gradients."""

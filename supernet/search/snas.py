@@ -7,7 +7,7 @@ from supernet.searches import SNASOptions
 
 
 class SNAS(AdamSystem[SNASOptions]):
-    """One loss, that of the training batch, for both (Sec. 2.2); held-out images are not used. No resource penalty."""
+    """One loss, that of the training batch, for both; held-out images are not used. No resource penalty."""
 
     name = "snas"
 

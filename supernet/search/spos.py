@@ -1,4 +1,4 @@
-"""SPOS: evolution on a super-net trained on uniform single paths (Guo et al. 2020, Sec. 3)."""
+"""SPOS: evolution on a super-net trained on uniform single paths (Guo et al. 2020)."""
 
 from supernet.paths import Group
 from supernet.search.evolution import EvolutionSystem

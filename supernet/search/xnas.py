@@ -28,7 +28,7 @@ class XNAS(RelaxedSystem[XNASOptions]):
     def update_architecture(self) -> None:
         """An exponentiated step along the rewards, then the wipe-out."""
         mixture = self.mixture()
-        (gradient,) = torch.autograd.grad(self.weights.loss(mixture, self.held_out()), mixture.operations)
+        (gradient,) = self.gradients(mixture, [mixture.operations])
         steps, bound = self.expected_steps(), self.options.bound
         rate = learning_rate(len(self.problem.space.operations), steps, bound)
         with torch.no_grad():
@@ -49,14 +49,14 @@ class XNAS(RelaxedSystem[XNASOptions]):
 
 
 def learning_rate(experts: int, steps: float, bound: float) -> float:
-    """The rate that makes the bound of the regret smallest (Theorem 1)."""
+    """The rate that makes the bound of the regret smallest."""
     return math.sqrt(2 * math.log(experts) / steps) / bound
 
 
 def wiped_out(logs: Tensor, rate: float, bound: float, left: float) -> Tensor:
     """(…, |O|) logarithms of weights; -inf where no rewards of the steps that are left could make one the largest.
 
-    A step changes the ratio of two weights by exp(2 · rate · bound) at most (Sec. 3.2).
+    A step changes the ratio of two weights by exp(2 · rate · bound) at most.
     """
     behind = logs.amax(-1, keepdim=True) - logs
     return logs.masked_fill(behind > 2 * rate * bound * left, -torch.inf)

@@ -1,0 +1,217 @@
+"""All search systems: a problem with a known answer, budgets, resumption, what becomes of strange architectures."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from planted import planted_problem, problem_of
+from tiny import SPACES, raw_images
+
+from supernet.checkpoint import Checkpoint
+from supernet.search.cost import Budget, Cost
+from supernet.search.problem import Problem
+from supernet.search.system import Outcome, search
+from supernet.search.systems import SYSTEMS, make_system
+from supernet.searches import PATHWISE, RELAXED, Searches
+from supernet.stopping import Stopped
+
+# The defaults are meant for budgets a thousand times as large.
+SMALL: dict[str, Any] = {
+    "systems": {"nasbench201": "all"},
+    "images": 1,
+    "spos": {"population": 20, "tournament": 5},
+    "fairnas": {"population": 20, "tournament": 5},
+    "enas": {"learning_rate": 0.005, "temperature": 1.0, "tanh": 2.5, "baseline": 0.9},
+    "nao": {
+        **{"first": 40, "new": 20, "best": 40, "random": 2},
+        **{"epochs": 60, "learning_rate": 0.01, "step": 0.3, "hidden": 16},
+    },
+    "darts": {"learning_rate": 0.02},
+    "snas": {"learning_rate": 0.02},
+    "gdas": {"learning_rate": 0.02, "first_temperature": 5.0},
+    "pc_darts": {"learning_rate": 0.02, "partial_channels": 2},
+    "proxylessnas": {"learning_rate": 0.02},
+    "robust_darts": {"learning_rate": 0.02, "checks": 8, "first": 2},
+}
+BUDGETS = {"enas": 40_000, "nao": 40_000, "spos": 40_000, "fairnas": 40_000, "random_search": 40_000}
+SEEDS = (0, 1, 2)
+
+
+def run(name: str, problem: Problem, **more: Any) -> Outcome:
+    return search(make_system(name, problem, Searches(**{**SMALL, **more})))
+
+
+def distances(name: str) -> list[int]:
+    """Wrong edges of what a system finds in the planted problem, for each seed."""
+    found = []
+    for seed in SEEDS:
+        share = 0.9 if name == "enas" else 0.3
+        problem, best = planted_problem(seed, BUDGETS.get(name, 8_000), training_share=share)
+        arch = run(name, problem).proposals[0].arch
+        found.append(sum(a != b for a, b in zip(arch.operations, best.operations, strict=True)))
+    return found
+
+
+def test_all_systems_are_there() -> None:
+    names = [system.name for system in SYSTEMS]
+    assert names == [*PATHWISE, *RELAXED]
+
+
+@pytest.mark.parametrize("name", [name for name in (*PATHWISE, *RELAXED) if not name.startswith("random_")])
+def test_a_system_finds_the_planted_architecture(name: str) -> None:
+    found = distances(name)
+    # One of 15 625, in at least two of three seeds, and never far from it.
+    assert sorted(found)[1] == 0, found
+    assert max(found) <= 1, found
+
+
+def test_random_search_does_not() -> None:
+    found = distances("random_search")
+    assert sorted(found)[1] > 0, found
+
+
+@pytest.mark.parametrize("name", [*PATHWISE, *RELAXED])
+def test_a_budget_is_kept_and_counted(name: str) -> None:
+    seen: list[float] = []
+    problem, _ = planted_problem(0, 3_000)
+    system = make_system(name, problem, Searches(**SMALL))
+    outcome = search(system, progress=seen.append)
+    cost = outcome.cost
+    assert seen == sorted(seen)
+    # The last step may end beyond it: a score of the whole part, or the passes of a step.
+    stopped = outcome.status == "stopped_early"
+    assert 3_000 <= cost.images <= 3_000 + max(problem.scored_images, 5 * 16) or stopped
+    # Every image went through a pass of a batch of 16, or of a score.
+    scored = cost.architectures * problem.scored_images
+    assert (cost.images - scored) == 16 * (cost.forward_passes - cost.architectures)
+    assert (cost.architectures > 0) == (name in PATHWISE)
+    assert cost.backward_passes > 0
+    assert cost.seconds > 0
+    assert outcome.peak_bytes is None or outcome.peak_bytes > 10_000_000
+
+
+def test_a_budget_of_time_ends_a_search() -> None:
+    problem, _ = planted_problem(0)
+    timed = Problem(**{**problem.__dict__, "budget": Budget(seconds=0.3)})
+    for name in ("spos", "xnas"):
+        outcome = run(name, timed)
+        assert 0.3 <= outcome.cost.seconds < 5
+        assert outcome.proposals
+    with pytest.raises(ValueError, match="either images or seconds"):
+        Budget()
+    assert Budget(images=10).spent(Cost(images=5)) == 0.5
+
+
+def real_problem(space_name: str, budget: int) -> Problem:
+    """A small super-net on images of which the labels can be learnt."""
+    space = SPACES[space_name]
+
+    def build(partial_channels: int) -> torch.nn.Module:
+        torch.manual_seed(0)
+        layers = 3 if space_name != "nasbench201" else 1
+        options = {} if space_name == "nasbench101" else {"partial_channels": partial_channels}
+        return space.build_supernet(4, layers, 5, 2, batch_norm="affine", dropout="path-0.2", **options)
+
+    return problem_of(space, build, raw_images(160, height=4, width=4), 0, budget)
+
+
+QUICK = {**SMALL, "nao": {"first": 3, "new": 2, "best": 2, "random": 1, "epochs": 3}}
+QUICK |= {name: {"population": 2, "tournament": 2} for name in ("spos", "fairnas")}
+
+
+@pytest.mark.parametrize("name", [*PATHWISE, *RELAXED])
+def test_a_search_that_goes_on_is_the_same(name: str, tmp_path: Path) -> None:
+    options = Searches(**QUICK)
+    make = lambda: make_system(name, real_problem("nasbench201", 700), options)  # noqa: E731
+    whole = make()
+    expected = search(whole)
+    checkpoint = partial(Checkpoint, tmp_path / "state.safetensors", "same", 1e9)
+    interrupted = make()
+    steps = 0
+    while True:
+        try:
+            found = search(interrupted, checkpoint(), most_steps=3)
+            break
+        except Stopped:
+            steps += 3
+            interrupted = make()
+    assert steps >= 3
+    assert found.proposals == expected.proposals
+    assert found.invalid == expected.invalid
+    assert {**found.cost.note(), "seconds": 0} == {**expected.cost.note(), "seconds": 0}
+    states = whole.tensors(), interrupted.tensors()
+    assert states[0].keys() == states[1].keys()
+    for key, value in states[0].items():
+        assert torch.equal(value, states[1][key]), key
+    assert {**whole.note(), "cost": 0} == {**interrupted.note(), "cost": 0}
+
+
+@pytest.mark.parametrize("name", PATHWISE)
+@pytest.mark.parametrize("space", ["nasbench101", "darts"])
+def test_path_based_systems_search_every_space(space: str, name: str) -> None:
+    outcome = run(name, real_problem(space, 700), **QUICK)
+    assert outcome.proposals
+    accuracies = [proposal.accuracy for proposal in outcome.proposals]
+    assert accuracies == sorted(accuracies, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["darts_2nd", "pc_darts", "proxylessnas", "xnas"])
+def test_relaxed_systems_search_darts(name: str) -> None:
+    outcome = run(name, real_problem("darts", 160), **QUICK)
+    (proposal,) = outcome.proposals
+    assert np.isnan(proposal.accuracy)
+    assert all(operation != "none" for operation, _ in proposal.arch.normal.edges)
+
+
+def test_choices_that_make_no_architecture_are_counted() -> None:
+    """An untrained controller draws 21 edges by coins: most are too many, or lead nowhere."""
+    outcome = run("enas", real_problem("nasbench101", 700), **QUICK)
+    assert outcome.invalid > 0
+
+
+def test_architectures_without_ground_truth_are_passed_over() -> None:
+    problem, best = planted_problem(0, 24_000)
+    space = problem.space
+
+    def known(arch_id: str) -> bool:
+        return arch_id != space.arch_id(best)
+
+    outcome = run("spos", Problem(**{**problem.__dict__, "has_truth": known}))
+    assert outcome.passed_over == 1
+    assert outcome.proposals[0].arch != best
+    # Where nothing has a ground truth, what was best is proposed as it is.
+    nothing = run("spos", Problem(**{**problem.__dict__, "has_truth": lambda arch_id: False}))
+    assert nothing.proposals[0].arch == best
+    assert nothing.passed_over == 0
+
+
+def test_a_search_ends_where_nothing_is_left_to_score() -> None:
+    problem, _ = planted_problem(0, 100_000)
+    few = problem.space.sample(np.random.default_rng(0), count=3)
+
+    def draw(rng: np.random.Generator, *, count: int) -> list[Any]:
+        return [few[int(rng.integers(3))] for _ in range(count)]
+
+    outcome = run("random_search", Problem(**{**problem.__dict__, "draw": draw}))
+    assert outcome.cost.architectures == 3
+    assert len(outcome.proposals) == 3
+
+
+def test_a_sample_that_leads_nowhere_has_no_gradient() -> None:
+    """Where the sampled operations into the last node are all `none`, the loss does not depend on the architecture."""
+    system = make_system("gdas", real_problem("nasbench201", 5_000), Searches(**QUICK))
+    with torch.no_grad():
+        system.alpha[:, :, 0] = 1e6
+    system.step()
+    assert torch.isfinite(system.alpha).all()
+
+
+def test_divergence_is_an_outcome() -> None:
+    problem = real_problem("nasbench201", 5_000)
+    descent = problem.descent.__class__(1e30, 1e30, 0.0, 0.9, 1e30)
+    outcome = run("gdas", Problem(**{**problem.__dict__, "descent": descent}))
+    assert outcome.status == "diverged"
+    assert outcome.proposals == []
