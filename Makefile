@@ -8,7 +8,7 @@ BIN := .venv/bin
 LOCK := envs/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report resume test test-slurm test-deps lint plan format lock docs benchmark clean
+.PHONY: help run midi report resume test test-slurm simulate-slurm test-deps lint plan format lock docs benchmark clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,10 @@ test: .venv/installed  ## run the tests
 
 test-slurm: .venv/installed  ## run the tests of failures on a SLURM cluster of this machine (20 minutes, needs root)
 	$(BIN)/python -m pytest -m slurm tests/slurm
+
+simulate-slurm: .venv/installed  ## 500 trainings that do nothing on a SLURM cluster of this machine: jobs an hour (needs root)
+	$(BIN)/python tests/slurm/simulate.py --no-startups
+	$(BIN)/python tests/slurm/simulate.py
 
 test-deps:  ## install what some tests need from Debian's packages: LaTeX, Chromium, SLURM (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium slurm-wlm munge
