@@ -20,6 +20,7 @@ from controller import (
     cancel,
     environment,
     jobs_of,
+    locally,
     preempt,
     same_results,
     snakemake,
@@ -169,14 +170,10 @@ class TestKilledController:
         with snakemake(folder, target(BASELINE)) as first:
             first.wait_trained(BASELINE)
             first.kill()
-            with snakemake(folder, target(BASELINE)) as second:
-                second.finish(60, code=1)
-                assert "LockException" in second.said
+            locked = locally(folder, target(BASELINE))
+            assert locked.returncode == 1 and "LockException" in locked.stdout + locked.stderr
             # The user was asked to be sure that nothing is at work any more, and was wrong.
-            subprocess.run(
-                [sys.executable, "-m", "snakemake", "--profile", "slurm", "--unlock"],
-                cwd=folder, env=environment(), check=True, capture_output=True,
-            )  # fmt: skip
+            assert locally(folder, "--unlock").returncode == 0
             (orphan,) = trainings(folder)
             with frozen(folder), snakemake(folder, target(BASELINE)) as second:
                 wait(
@@ -266,9 +263,7 @@ def test_a_second_controller_is_refused(folder: Path, tmp_path: Path) -> None:
             second.finish(60, code=1)
             assert f"process {first.process.pid} on" in second.said and "expected one writer" in second.said
             assert not second.submitted()
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", target(BASELINE), "--config"]
-        command += ["study=tests/studies/cluster.yaml"]
-        same_folder = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+        same_folder = locally(folder, target(BASELINE))
         assert same_folder.returncode == 1 and "LockException" in same_folder.stdout + same_folder.stderr
         cancel(folder)
 
