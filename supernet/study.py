@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -186,7 +186,16 @@ class Study(Model):
         Names are unique and safe as a path component; a float stands as its repr, which parses to that value.
         UserError if the study lacks the space.
         """
-        study = self._space(space)
+        self._space(space)
+        return self.settings_by_space[space]
+
+    @cached_property
+    def settings_by_space(self) -> dict[str, dict[str, Setting]]:
+        """Those of all spaces, made once: planning asks for them several times for each run."""
+        return {space: self._settings(study) for space, study in self.spaces.items()}
+
+    @staticmethod
+    def _settings(study: SpaceStudy) -> dict[str, Setting]:
         found = {"baseline": study.baseline}
         for factor, values in study.sweep.items():
             for value in values:
