@@ -10,7 +10,7 @@ LOCK := envs/requirements.lock
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate resume test-slurm
+.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate resume test-slurm simulate-slurm
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +57,10 @@ test: .venv/installed  ## run the tests
 
 test-slurm: .venv/installed  ## run the tests of failures on a SLURM cluster of this machine (20 minutes, needs root)
 	$(BIN)/python -m pytest -m slurm tests/slurm
+
+simulate-slurm: .venv/installed  ## 500 trainings that do nothing on a SLURM cluster of this machine: jobs an hour (needs root)
+	$(BIN)/python tests/slurm/simulate.py --no-startups
+	$(BIN)/python tests/slurm/simulate.py
 
 test-deps:  ## install what some tests need from Debian's packages: LaTeX, Chromium, SLURM (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium slurm-wlm munge

@@ -19,6 +19,7 @@ from checkouts import copy_checkout
 
 from supernet import spaces
 from supernet.errors import UserError
+from supernet.guard import sole_writer
 from supernet.measure import MEASURES
 from supernet.provenance import root_digest
 from supernet.trained import TrainedSupernet
@@ -403,6 +404,17 @@ def test_bad_config_is_an_error(setting: str, message: str, tmp_path: Path) -> N
     assert result.returncode != 0
     assert message in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: Path) -> None:
+    folder = copy_checkout(tmp_path / "clone")
+    with sole_writer(tmp_path / "state" / "smoke" / "locks" / "workflow"):
+        result = snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}")
+    assert result.returncode == 1
+    assert f"process {os.getpid()} on" in result.stderr and "expected one writer" in result.stderr
+    assert not (folder / "resources").exists()
+    # Nobody holds the claim any more.
+    assert snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}").returncode == 0
 
 
 def test_slurm_profile_is_parsed(tmp_path: Path) -> None:

@@ -80,8 +80,11 @@ class Cluster:
 
     def said(self) -> str:
         """The ends of the daemons' logs."""
-        logs = sorted((self.folder / "log").glob("*.log"))
-        return "\n".join(f"{log.name}:\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
+        return "\n".join(f"{log.name}:\n{log.read_text(errors='replace')[-1500:]}" for log in self.logs())
+
+    def logs(self, daemon: str = "") -> list[Path]:
+        """Logs of the daemons, or of those of one name."""
+        return sorted((self.folder / "log").glob(f"{daemon}*.log"))
 
     def configure(self) -> dict[str, str]:
         """The files of /etc/slurm by name."""

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def snakemake(
     """Start Snakemake with the profile for SLURM; at the end it is killed, if it still runs, with its jobs."""
     command = [sys.executable, *program, "--profile", "slurm", *arguments, *TESTED]
     command += ["--config", f"study={STUDY}", "checkpoint_seconds=0.5", *config]
-    log = folder / "snakemake.out"
+    log = folder / f"snakemake-{time.monotonic_ns()}.out"
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command, cwd=folder, stdout=stream, stderr=stream, env=environment(), process_group=0
@@ -88,6 +89,12 @@ def snakemake(
         if process.poll() is None:
             controller.kill()
         cancel(folder)
+
+
+def locally(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake without a cluster, to its end."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--config", f"study={STUDY}"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
 
 
 def cancel(folder: Path) -> None:
@@ -112,8 +119,7 @@ def undisturbed(folder: Path, *targets: str) -> Path:
     """The same study on this machine without a cluster, in a new copy of the checkout or an old one; its results."""
     if not folder.exists():
         copy_checkout(folder)
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *targets, "--config", f"study={STUDY}"]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
+    result = locally(folder, *targets)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return folder / "results" / "cluster"
 
