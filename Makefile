@@ -82,7 +82,7 @@ docs: .venv/installed  ## write the reference of the study file again
 	$(BIN)/python scripts/reference.py
 
 benchmark: .venv/installed  ## measure speed (benchmarks/)
-	@for name in bootstrap tables step deterministic time_budget; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in bootstrap tables step records deterministic time_budget; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 lock: .venv/installed  ## solve envs/requirements.in again (minutes, network)
 	$(BIN)/python -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools

@@ -67,6 +67,7 @@ class Audit:
         self._verdicts: dict[str, Verdict] = {}
         self._codes: dict[str, tuple[str, str] | None] = {}
         self._open: set[str] = set()
+        self._digests: dict[str, str | None] = {}
 
     def verdict(self, path: str) -> Verdict:
         """The verdict on a result."""
@@ -85,7 +86,7 @@ class Audit:
         found = read_record(path)
         if isinstance(found, str):
             return _verdict(path, [Finding(State.BROKEN, found)], [])
-        made = found["made"]
+        self._digests[path], made = found["digest"], found["made"]
         findings = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, found)]
         results = [input_path(path, one) for one in made["inputs"] if one["kind"] == "result"]
         return _verdict(path, findings, [self.verdict(one) for one in results])
@@ -109,9 +110,15 @@ class Audit:
                 yield from self._pin(name, one["pinned"])
 
     def _chain(self, name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
-        found = read_record(name)
-        if not isinstance(found, str) and found["digest"] != one["record"]:
+        if self._digest(name) not in (None, one["record"]):
             yield Finding(State.STALE, f"input {name} has the same content but another record: made again, or edited")
+
+    def _digest(self, path: str) -> str | None:
+        """The digest of a result's record; None without a sound one. Most inputs are those of many files."""
+        if path not in self._digests:
+            found = read_record(path)
+            self._digests[path] = None if isinstance(found, str) else str(found["digest"])
+        return self._digests[path]
 
     def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Finding]:
         algorithm = pinned["algorithm"]

@@ -77,7 +77,7 @@ class Closure:
         for stem in {"/".join(one[: end + 1]) for one in parts for end in range(len(one))}:
             if stem not in self._resolved:
                 candidates = (f"{stem}.py", f"{stem}/__init__.py")
-                self._resolved[stem] = [name for name in candidates if os.path.isfile(self._root / name)]
+                self._resolved[stem] = [name for name in candidates if os.path.isfile(f"{self._root}/{name}")]
             yield from self._resolved[stem]
 
     def _save(self) -> None:

@@ -24,6 +24,7 @@ _STAGES = {
     "scripts/train.py": "super-nets",
     "scripts/score.py": "scores taken again",
     "scripts/search.py": "random searches",
+    "scripts/systems.py": "search systems",
     "scripts/landscape.py": "loss landscapes",
     "scripts/features.py": "batch-norm statistics",
 }

@@ -20,6 +20,7 @@ _WORDS = {
     "scripts/train.py": "super-nets",
     "scripts/score.py": "scores taken again",
     "scripts/search.py": "random search",
+    "scripts/systems.py": "search systems",
     "scripts/landscape.py": "loss landscapes",
     "scripts/features.py": "batch-norm statistics",
     "scripts/metrics.py": "metrics of all runs",
@@ -69,6 +70,8 @@ def _key(job: Job, every: bool) -> tuple[str, ...]:
         return (job.program, *job.files)  # What it does is not known: jobs in one box might be made from each other.
     if job.program in ("scripts/truth.py", "scripts/search.py"):
         return job.program, Path(job.files[0]).parent.name
+    if job.program == "scripts/systems.py":
+        return job.program, Path(job.files[0]).parent.parent.name
     return job.program, _subject(job)
 
 
