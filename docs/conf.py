@@ -5,7 +5,7 @@ import re
 from sphinx.application import Sphinx
 
 project = "supernet"
-author = "the authors of this repository"
+author = "the super-net reproducibility authors"
 extensions = ["myst_parser"]
 # Where the pages stand in the repository, so that their links to each other are those that GitHub shows.
 include_patterns = ["README.md", "CHANGELOG.md", "docs/*.md", "docs/reference/*.md"]
