@@ -10,7 +10,7 @@ LOCK := envs/requirements.lock
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate resume test-slurm simulate-slurm
+.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate resume test-slurm simulate-slurm site-docs
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -80,6 +80,10 @@ format: .venv/installed  ## format the code
 
 docs: .venv/installed  ## write the reference of the study file again
 	$(BIN)/python scripts/reference.py
+
+site-docs: .venv/installed  ## build the documentation as web pages; a dead link is an error
+	@$(BIN)/python -m sphinx -b html -c docs -d build/doctrees -W --keep-going --quiet . build/docs
+	@echo build/docs/docs/index.html
 
 benchmark: .venv/installed  ## measure speed (benchmarks/)
 	@for name in bootstrap tables step records deterministic time_budget; do $(BIN)/python -m benchmarks.$$name || exit 1; done

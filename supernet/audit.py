@@ -172,8 +172,9 @@ class Audit:
     def _other(self, name: str, version: str) -> str:
         """How the package differs from the one that is installed here; empty if it does not, or is not here."""
         now = self._installed(name)
-        # A module may say its local version (2.6.0+cpu) where its distribution does not.
-        same = now is None or now == version or now == version.partition("+")[0]
+        # A module may say its local version (2.6.0+cpu) where its distribution does not, and the other way round for a
+        # post-release (2026.10.19.post1), whose code is that of the release.
+        same = now is None or now in (version, version.partition("+")[0]) or now.partition(".post")[0] == version
         return "" if same else f"{name} {version}, now {now}"
 
     def _installed(self, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from importlib import metadata
 from pathlib import Path
 
 import pandas
@@ -174,6 +175,18 @@ class TestStale:
     def test_the_name_of_a_build_is_no_other_version(self, lab: Laboratory) -> None:
         self._with_pandas(lab, f"{pandas.__version__}+build1")
         assert lab.verdict(CSV).state is State.INTACT
+
+    def test_a_module_that_does_not_say_its_post_release_is_no_other_version(
+        self, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        released, installed = pandas.__version__, metadata.version
+        monkeypatch.setattr(
+            "supernet.audit.metadata.version", lambda name: installed(name) + (".post1" if name == "pandas" else "")
+        )
+        self._with_pandas(lab, released)
+        assert lab.verdict(CSV).state is State.INTACT
+        self._with_pandas(lab, "0.1")
+        assert lab.verdict(CSV).link == f"{CSV}: environment changed: pandas 0.1, now {released}.post1"
 
     def _with_pandas(self, lab: Laboratory, version: str) -> None:
         record = lab.record(CSV)

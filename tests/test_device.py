@@ -48,7 +48,7 @@ def test_every_program_with_a_device_is_configured() -> None:
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     shells = re.split(r"^ *shell:\n", rules, flags=re.MULTILINE)[1:]
     given = {name for shell in shells for name in re.findall(r"program (\w+)", shell) if "--device" in shell}
-    users = {path.stem for path in (ROOT / "scripts").glob("*.py") if "supernet.session" in path.read_text("utf-8")}
+    users = {path.stem for path in (ROOT / "scripts").glob("*.py") if "session.open_session" in path.read_text("utf-8")}
     assert given == users and len(given) >= 7
 
 
