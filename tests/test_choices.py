@@ -14,7 +14,7 @@ from supernet.spaces.darts.encoding import NONE, position
 from supernet.spaces.nasbench201.encoding import OPERATIONS
 
 
-@pytest.mark.parametrize("space", SPACES.values(), ids=str)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
 def test_round_trip(space: Any) -> None:
     for arch in space.sample(np.random.default_rng(0), count=50):
         choices = space.choices_of(arch)

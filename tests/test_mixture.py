@@ -117,7 +117,7 @@ def test_bypass_keeps_the_other_channels_and_shuffles() -> None:
     assert with_bypass(mixed[:, :, :1, :1], images, 4).shape == (1, 8, 1, 1)
 
 
-@pytest.mark.parametrize("space", SPACES.values(), ids=str)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
 def test_partial_channels_have_no_path(space: Any) -> None:
     if space.name == "nasbench101":
         with pytest.raises(ValueError, match="no relaxation"):
