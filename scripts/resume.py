@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
         unlock(theirs)
     print("Going on: snakemake", *theirs, flush=True)
     # Outputs of jobs that were cut off are made again.
-    os.execv(sys.executable, [*SNAKEMAKE, "--rerun-incomplete", *theirs])  # noqa: S606  # the user's own command line
+    os.execv(sys.executable, [*SNAKEMAKE, "--rerun-incomplete", *theirs])
 
 
 if __name__ == "__main__":
