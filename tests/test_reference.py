@@ -15,6 +15,7 @@ from supernet.baselines import BASELINES, SWEEPS
 from supernet.coverage import coverage_text
 from supernet.factors import FACTORS, SPACES, factors_of
 from supernet.reference import page_text, schema_text, study_schema
+from supernet.searches import Searches
 from supernet.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -151,12 +152,16 @@ def test_the_page_has_every_section_key_and_factor() -> None:
     page = page_text()
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     sections = ["data", "protocol", "pool", "scoring", "metrics", "search", "proxies", "landscape", "features"]
+    systems = ["random_nas", "spos", "fairnas", "enas", "nao", "darts", "snas", "gdas", "fbnet"]
+    systems += ["proxylessnas", "pc_darts", "robust_darts", "xnas", "gaea"]
+    sections += ["searches", *(f"searches.{name}" for name in systems)]
     spaces = ["spaces.{space}", *(f"spaces.{{space}}.{part}" for part in ("truth", "baseline", "sweep"))]
     assert headings == ["## Top level", *(f"## `{name}`" for name in sections + spaces), "## Factors"]
     for name in sections:
         text = page.partition(f"## `{name}`\n")[2].partition("\n## ")[0]
         keys = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
-        annotation = Study.model_fields[name].annotation
+        outer, _, inner = name.partition(".")
+        annotation = (Searches if inner else Study).model_fields[inner or outer].annotation
         # A section that may be left out is a union with None.
         model = next(iter(get_args(annotation)), annotation)
         assert model is not None and keys == list(model.model_fields)
