@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from supernet.errors import UserError
+from supernet.fulldisk import HINT, is_full
 from supernet.provenance import Recorder, recording
 
 USER_ERROR = 2
@@ -30,6 +31,13 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
             main(sys.argv[1:])
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
+        sys.exit(USER_ERROR)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        # Not a result, which `publish` names: a log, a progress file, a claim.
+        where = "" if error.filename is None else f"{error.filename}: "
+        sys.stderr.write(f"error: {where}{error.strerror}; {HINT}\n")
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from supernet import provenance
+from supernet.errors import UserError
+from supernet.fulldisk import HINT, is_full
 
 
 @contextlib.contextmanager
@@ -36,6 +38,10 @@ def publish(path: Path | str, *, record: bool = True) -> Iterator[Path]:
             write_text(provenance.record_path(path), text, record=False)
         temporary.replace(path)
         _sync(path.parent)
+    except Exception as error:
+        if is_full(error):
+            raise UserError(f"{path}: not written, the disk is full: {error}; {HINT}") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

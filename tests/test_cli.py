@@ -79,3 +79,20 @@ def test_errors_reach_the_log_and_the_caller(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_opened_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"), cli.open_log(tmp_path):
         pass
+
+
+def test_a_full_disk_under_a_log_is_the_users_to_correct(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError) as full, open("/dev/full", "w") as log:
+        log.write("line")
+        log.flush()
+    assert exit_code(full.value) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: No space left on device; free some space") and said.count("\n") == 1
+
+
+def test_other_system_errors_are_ours() -> None:
+    def main(arguments: Sequence[str]) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(PermissionError):
+        cli.run(main)

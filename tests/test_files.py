@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from supernet.errors import UserError
 from supernet.files import publish, read_json, sha256, write_json, write_table, write_text
 
 
@@ -106,3 +107,19 @@ def test_sha256_of_a_known_text(tmp_path: Path) -> None:
     """The one-block example of FIPS 180-4."""
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "curve.parquet"
+    # The kernel's own full disk.
+    said = r"curve\.parquet: not written.*No space left on device.*free some space"
+    with pytest.raises(UserError, match=said), publish(path) as temporary:
+        temporary.unlink()
+        temporary.symlink_to("/dev/full")
+        temporary.write_text("content")
+    assert names(tmp_path) == []
+
+
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError), publish(tmp_path / "curve.parquet"):
+        tmp_path.read_text()

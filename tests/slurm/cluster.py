@@ -59,8 +59,7 @@ class Cluster:
             subprocess.run(["scancel", *jobs], check=False)
             with contextlib.suppress(AssertionError):
                 wait(lambda: not output("squeue", "--noheader"), 20, "no jobs")
-        for file in sorted((self.folder / "run").glob("*.pid"), reverse=True):  # slurmd before slurmctld
-            stop_daemon(file)
+        stop_daemons(self.folder)
 
     def start_node(self, node: str) -> None:
         """Start the daemon of a node."""
@@ -206,16 +205,16 @@ def has_cgroups() -> bool:
     return all((Path("/sys/fs/cgroup") / name).is_dir() for name in ("memory", "freezer"))
 
 
-def stop_daemon(file: Path) -> None:
-    """End the SLURM daemon of a pid file, and wait for it; a number that is another program's by now is left alone."""
-    pid = int(file.read_text())
-    if not _is_daemon(pid):
-        return
-    os.kill(pid, signal.SIGTERM)
-    with contextlib.suppress(AssertionError):
-        wait(lambda: not _is_daemon(pid), 10, "end of a daemon")
-    if _is_daemon(pid):
-        os.kill(pid, signal.SIGKILL)
+def stop_daemons(folder: Path) -> None:
+    """End the SLURM daemons that have a log open in a folder, and wait for them; the folder itself may be gone."""
+    daemons = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_daemon(pid, folder)]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in daemons:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        with contextlib.suppress(AssertionError):
+            wait(lambda: not any(_is_daemon(pid, folder) for pid in daemons), 10, "end of the daemons")
+            return
 
 
 def parent(pid: int) -> int:
@@ -226,10 +225,14 @@ def parent(pid: int) -> int:
         return 0
 
 
-def _is_daemon(pid: int) -> bool:
+def _is_daemon(pid: int, folder: Path) -> bool:
+    process = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/exe").resolve().name.startswith(DAEMONS)  # slurmd-wlm in Debian
-    except OSError:
+        # slurmd-wlm in Debian
+        if not (process / "exe").readlink().name.startswith(DAEMONS):
+            return False
+        return any(str(file.readlink()).startswith(f"{folder}/") for file in (process / "fd").iterdir())
+    except OSError:  # it has ended, or is none of ours
         return False
 
 
@@ -295,8 +298,7 @@ def _clear_remains() -> None:
     names = [path.name for path in ETC.glob("*.conf") if path.read_text(errors="replace").startswith(MARK)]
     if "slurm.conf" in names:
         folder = Path((ETC / "slurm.conf").read_text().splitlines()[0].removeprefix(MARK))
-        for file in sorted((folder / "run").glob("*.pid"), reverse=True):
-            stop_daemon(file)
+        stop_daemons(folder)
     _restore({*names, *(path.name.removesuffix(SAVED) for path in ETC.glob(f"*{SAVED}"))})
 
 

@@ -38,9 +38,11 @@ import os, re, shlex, sys
 words = sys.argv[1:]
 wrap = next(word for word in words if word.startswith("--wrap="))
 space, setting, seed = re.search(r"train:space=(.*?),setting=(.*?),seed=(\\d+)", wrap).groups()
-folder = f"results/simulation/runs/{{space}}/{{setting}}/seed{{seed}}"
-files = " ".join(shlex.quote(f"{{folder}}/{{name}}") for name in {outputs})
-words[words.index(wrap)] = f"--wrap=mkdir -p {{shlex.quote(folder)}} && touch {{files}}"
+run = f"{{space}}/{{setting}}/seed{{seed}}"
+files = [f"results/simulation/runs/{{run}}/{{name}}" for name in {outputs}]
+files.append(f"results/simulation/benchmarks/train/{{run}}.tsv")
+folders = sorted({{os.path.dirname(file) for file in files}})
+words[words.index(wrap)] = f"--wrap=mkdir -p {{shlex.join(folders)}} && touch {{shlex.join(files)}}"
 os.execv("{real}", ["{real}", *words])
 """
 

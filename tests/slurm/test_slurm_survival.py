@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -246,7 +247,8 @@ def test_a_full_disk_leaves_no_half_file_and_the_next_run_resumes(
             while True:
                 ballast.write(b"0" * 1024)
         controller.finish(150, code=1)
-        assert "No space left on device" in controller.said
+        (said,) = (folder / ".snakemake/slurm_logs").rglob(f"{controller.submitted()[0]}.log")
+        assert re.search(r"^error: .*No space left on device.*free some space", said.read_text(), re.MULTILINE)
     assert not any((folder / target(BASELINE)).parent.glob("*"))
     (small_disk / "ballast").unlink()
     with snakemake(folder, target(BASELINE)) as controller:
