@@ -174,3 +174,11 @@ def test_a_missing_target_is_broken_and_nothing_else_is_told(lab: Laboratory) ->
 )
 def test_times_are_told_in_the_unit_that_suits_them(seconds: float, words: str) -> None:
     assert spoken(seconds) == words
+
+
+def test_timings_of_before_stopped_processes_counted_are_read(lab: Laboratory) -> None:
+    folder = lab.root / STUDY / "runs" / "darts" / "epochs=6" / "seed0"
+    write_json(folder / "timing.json", {"total_seconds": 90.0, "device": "cpu", "threads": 2})
+    assert "darts, epochs=6: seed 0; 100 steps, 800 images; 1.5 min on" in told(lab, EPOCHS)
+    write_json(folder / "timing.json", {"total_seconds": 90.0, "earlier_seconds": 90.0, "device": "cpu", "threads": 2})
+    assert "darts, epochs=6: seed 0; 100 steps, 800 images; 3.0 min on" in told(lab, EPOCHS)
