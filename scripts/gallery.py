@@ -9,7 +9,7 @@ from PIL import Image
 from supernet.cli import run
 from supernet.errors import UserError
 from supernet.files import publish, write_text
-from supernet.paper.catalogue import figure_names, heading
+from supernet.paper.catalogue import figure_names, heading, on_request
 from supernet.paper.load import Results
 from supernet.study import load_study
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", metavar="FOLDER", help="default: %(default)s")
     options = parser.parse_args(arguments)
     results = Results(load_study(options.study_file), options.results)
-    names = figure_names(results.study)
+    names = [name for name in figure_names(results.study) if name not in on_request(results.study)]
     missing = [name for name in names if not (options.results / "figures" / f"{name}.png").exists()]
     if missing:
         raise UserError(

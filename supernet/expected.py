@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from supernet.jobs import METRICS_SECTIONS
-from supernet.paper.catalogue import figure_names, table_names
+from supernet.paper.catalogue import figure_names, on_request, table_names
 from supernet.plan import Plan
 
 RUN_FILES = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
@@ -102,8 +102,7 @@ def _analysed(plan: Plan) -> Iterator[Expected]:
 
 def _drawn(plan: Plan) -> Iterator[Expected]:
     study = plan.study.model_dump(mode="json")
-    searches = plan.study.searches
-    apart = set() if searches is None or searches.in_all else {"search_systems"}
+    apart = on_request(plan.study)
     for name in [name for name in table_names(plan.study) if name not in apart]:
         config = {"table": name, "study": study}
         yield from _each(f"{plan.results}/tables/{name}", (".csv", ".md", ".tex", ".html"), config)

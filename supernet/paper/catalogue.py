@@ -35,6 +35,11 @@ def figure_names(study: Study) -> tuple[str, ...]:
     return own + tuple(factor for factor in swept if factor not in own)
 
 
+def on_request(study: Study) -> frozenset[str]:
+    """Tables and figures of a study that `all` does not make: the search systems, where the study says so."""
+    return frozenset() if study.searches is None or study.searches.in_all else frozenset({"search_systems"})
+
+
 def table_sources(name: str) -> list[str]:
     """Modules, relative to the project, whose edit makes a table again."""
     return _with_private(tables, _OF_ANY_FACTOR if name in FACTORS else name)

@@ -15,7 +15,7 @@ from supernet.errors import UserError
 from supernet.files import write_text
 from supernet.folders import replaced
 from supernet.paper import captions
-from supernet.paper.catalogue import figure_names, heading, section, table_names
+from supernet.paper.catalogue import figure_names, heading, on_request, section, table_names
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, listed
@@ -108,11 +108,16 @@ class Site:
             "config": json.dumps(study.model_dump(mode="json"), indent=2),
         }
 
+    @property
+    def _left_out(self) -> frozenset[str]:
+        """What `all` does not make, and so may not be there."""
+        return on_request(self.results.study)
+
     def _tables(self) -> list[Item]:
-        return [self._item("tables", name) for name in table_names(self.results.study)]
+        return [self._item("tables", name) for name in table_names(self.results.study) if name not in self._left_out]
 
     def _figures(self) -> list[Item]:
-        return [self._item("figures", name) for name in figure_names(self.results.study)]
+        return [self._item("figures", name) for name in figure_names(self.results.study) if name not in self._left_out]
 
     def _item(self, kind: str, name: str) -> Item:
         folder = self.results.folder / kind

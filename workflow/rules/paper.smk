@@ -3,6 +3,7 @@
 from supernet.paper.catalogue import (
     figure_names,
     figure_sources,
+    on_request,
     table_names,
     table_sources,
 )
@@ -167,7 +168,7 @@ rule tables:
             f"{stem}{suffix}"
             for name, stem in TABLES.items()
             for suffix in (".csv", ".md", ".tex", ".html")
-            if SEARCHES_IN_ALL or name != "search_systems"
+            if name not in on_request(STUDY)
         ],
     message:
         "All tables of study {STUDY.study}"
@@ -179,7 +180,7 @@ rule figures:
             f"{stem}{suffix}"
             for name, stem in FIGURES.items()
             for suffix in (".pdf", ".png", ".csv", ".md")
-            if SEARCHES_IN_ALL or name != "search_systems"
+            if name not in on_request(STUDY)
         ],
     message:
         "All figures of study {STUDY.study}"
