@@ -27,7 +27,9 @@ def small(source: Path, target: Path) -> None:
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
     with publish(target, record=False) as temporary:
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(temporary, "png", optimize=True)
+        # Maximum coverage keeps rare colours, such as a thin line's; the default would give it another hue.
+        few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(temporary, "png", optimize=True)
 
 
 def page(results: Results, names: Sequence[str], folder: str) -> str:

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import fake_results
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
-from supernet.paper import catalogue
+from supernet.paper import catalogue, style
 from supernet.paper.load import Results
 from supernet.study import load_study
 
@@ -57,6 +58,16 @@ def test_pictures_are_smaller_and_show_the_same(results: Results, tmp_path: Path
         one, other = (picture.convert("L").resize((32, 32)) for picture in (whole, small))
         difference = sum(abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True)) / 32**2
         assert difference < 3
+
+
+def test_the_colours_of_the_spaces_stay(results: Results, tmp_path: Path) -> None:
+    assert gallery(results.folder, tmp_path).returncode == 0
+    for name in ("effects", "learning_rate", "accuracy_vs_final"):
+        picture = Image.open(tmp_path / "images" / "gallery" / f"{name}.png").convert("RGB")
+        found = np.array([color for _, color in picture.getcolors(maxcolors=1_000) or []])
+        for look in style.LOOKS.values():
+            wanted = np.array(ImageColor.getrgb(look.color))
+            assert np.abs(found - wanted).max(axis=1).min() <= 48, (name, look)
 
 
 def test_a_missing_figure_is_named(tmp_path: Path) -> None:
