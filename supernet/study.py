@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
@@ -217,7 +216,7 @@ class Study(Model):
     @cached_property
     def _named(self) -> dict[str, Mapping[str, Setting]]:
         """Settings of each space by name, kept: they are asked for so often that large studies would take minutes."""
-        return {space: MappingProxyType(_settings(study)) for space, study in self.spaces.items()}
+        return {space: _settings(study) for space, study in self.spaces.items()}
 
     def single(self, space: str) -> list[str]:
         """Names of the settings of a space that differ from the baseline in one factor, the baseline first."""
