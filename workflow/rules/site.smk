@@ -14,6 +14,7 @@ rule site:
         tables=rules.tables.input,
         figures=rules.figures.input,
         summaries=[f"{RESULTS}/runs/{run}/run.json" for run in PLAN.runs],
+        timings=TIMINGS["costs"],
     output:
         f"{RESULTS}/site/index.html",
     log:
