@@ -37,7 +37,7 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 def test_the_profile_plans_the_study_paper(tmp_path: Path) -> None:
     result = snakemake(copy_checkout(tmp_path), "--dry-run", "all")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert re.search(r"^train +351$", result.stdout + result.stderr, re.MULTILINE)
+    assert re.search(r"^train +390$", result.stdout + result.stderr, re.MULTILINE)
 
 
 def test_the_profile_submits_asks_and_finishes(tmp_path: Path) -> None:

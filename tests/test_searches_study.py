@@ -128,7 +128,8 @@ def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
             )
         pd.DataFrame(rows).astype(COLUMNS).to_parquet(f"{stem}.parquet")
         seconds = dict.fromkeys(names, 60.0)
-        Path(f"{stem}.timing.json").write_text(json.dumps({"systems_seconds": seconds, "peak_bytes": seconds}))
+        timing = {"systems_seconds": seconds, "peak_bytes": seconds, "device": "cpu", "total_seconds": 60.0}
+        Path(f"{stem}.timing.json").write_text(json.dumps(timing))
 
 
 @pytest.fixture

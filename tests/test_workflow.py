@@ -423,7 +423,7 @@ def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: P
 def test_slurm_profile_is_parsed(tmp_path: Path) -> None:
     result = snakemake(copy_checkout(tmp_path), "--profile", "slurm", "-n", "all")
     counts = jobs(result)
-    assert counts["train"] == 351
+    assert counts["train"] == 390
 
 
 def call(command: Sequence[str]) -> None:
