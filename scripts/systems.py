@@ -13,7 +13,6 @@ STARTED = time.time()
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.checkpoint import Checkpoint  # noqa: E402
-from supernet.data import Splits  # noqa: E402
 from supernet.files import write_table  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import SystemsJob  # noqa: E402
@@ -21,10 +20,9 @@ from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.search.record import Finished, rows, table  # noqa: E402
 from supernet.search.setup import make_problem  # noqa: E402
-from supernet.search.system import Outcome, search  # noqa: E402
+from supernet.search.system import Outcome, System, search  # noqa: E402
 from supernet.search.systems import make_system  # noqa: E402
-from supernet.search.worth import Worth, worth_of  # noqa: E402
-from supernet.spaces.base import Space  # noqa: E402
+from supernet.search.worth import worth_of  # noqa: E402
 from supernet.stopping import Deadline, Stopping  # noqa: E402
 
 
@@ -52,42 +50,39 @@ def work(options: argparse.Namespace) -> None:
     found: list[dict[str, Any]] = []
     seconds: dict[str, float] = {}
     peaks: dict[str, int | None] = {}
+    earlier = 0.0
     with Stopping(Deadline.of(STARTED, options.limit_minutes)) as stopping:
         for name in names:
             config = job.model_copy(update={"searches": job.searches.part(str(job.run.space), (name,))})
-            finished = Finished(options.state, now.fingerprint(config.model_dump_json()))
+            fingerprint = now.fingerprint(config.model_dump_json())
+            finished = Finished(options.state, fingerprint)
             known = finished.load(name)
-            if known is None:
-                outcome = one(name, job, space, splits, worth, options, now, stopping)
+            if known is not None:
+                earlier += known[1]["seconds"]
+            else:
+                checkpoint = checkpoint_of(options, name, fingerprint)
+                system = make_system(name, make_problem(job, space, splits, worth), job.searches)
+                with now.phase("search"):
+                    outcome = one(system, checkpoint, job.searches.images, options, stopping)
+                earlier += checkpoint.earlier
                 with now.phase("worth"):
                     known = rows(name, outcome, space, worth, job.searches.finds), timing_of(outcome)
                 finished.save(name, *known)
             found += known[0]
             seconds[name], peaks[name] = known[1]["seconds"], known[1]["peak_bytes"]
     write_table(options.output, table(found))
-    now.write_timing(systems_seconds=seconds, peak_bytes=peaks)
+    now.write_timing(earlier=earlier, systems_seconds=seconds, peak_bytes=peaks)
     for name in names:
         checkpoint_of(options, name, "").discard()
         Finished(options.state, "").discard(name)
 
 
 def one(
-    name: str,
-    job: SystemsJob,
-    space: Space[Any],
-    splits: Splits,
-    worth: Worth,
-    options: argparse.Namespace,
-    now: session.Session,
-    stopping: Stopping,
+    system: System[Any], checkpoint: Checkpoint, images: int | None, options: argparse.Namespace, stopping: Stopping
 ) -> Outcome:
-    """Run one system to its end."""
-    config = job.model_copy(update={"searches": job.searches.part(str(job.run.space), (name,))})
-    system = make_system(name, make_problem(job, space, splits, worth), job.searches)
-    checkpoint = checkpoint_of(options, name, now.fingerprint(config.model_dump_json()))
-    total = job.searches.images or 1_000
-    unit = 1 if job.searches.images else 0
-    with now.phase("search"), Progress(options.task, name, total, options.progress, unit_images=unit) as progress:
+    """Run one system to its end; `images` are those of its budget, None where that is of time."""
+    total, unit = (1_000, 0) if images is None else (images, 1)
+    with Progress(options.task, system.name, total, options.progress, unit_images=unit) as progress:
         return search(system, checkpoint, lambda spent: progress.update(int(min(spent, 1.0) * total)), stopping)
 
 

@@ -18,6 +18,7 @@ from supernet.errors import UserError
 from supernet.expected import expected
 from supernet.jobs import systems_job
 from supernet.paper import catalogue
+from supernet.paper.costs import costs, table_sentence
 from supernet.paper.load import Results
 from supernet.paper.systems import at_random
 from supernet.paper.verdicts import MARGIN, difference_bounds, matched
@@ -130,6 +131,14 @@ def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
         seconds = dict.fromkeys(names, 60.0)
         timing = {"systems_seconds": seconds, "peak_bytes": seconds, "device": "cpu", "total_seconds": 60.0}
         Path(f"{stem}.timing.json").write_text(json.dumps(timing))
+
+
+@pytest.mark.parametrize("in_all", [True, False])
+def test_what_all_does_not_make_is_no_cost_of_the_study(tmp_path: Path, in_all: bool) -> None:
+    fake(tmp_path, {"random_search": [0.9] * 3, "spos": [0.9] * 3, "gdas": [0.9] * 3})
+    results = Results(load_study(written(tmp_path, in_all=in_all)), tmp_path)
+    assert any(cost.stage == "search systems" for cost in costs(results)) == in_all
+    assert "0.10 hours on cpu" in table_sentence(results, "search_systems")
 
 
 @pytest.fixture
@@ -251,5 +260,6 @@ def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     assert (whole["truth"] > 0).all()
     assert (whole["images"] >= 600).all()
     assert not list((tmp_path / "state-cut").glob("*"))
-    timing = json.loads((tmp_path / "cut.timing.json").read_text())
+    timing, undisturbed = (json.loads((tmp_path / f"{name}.timing.json").read_text()) for name in ("cut", "whole"))
     assert set(timing["systems_seconds"]) == set(whole["system"])
+    assert undisturbed["earlier_seconds"] == 0 < timing["earlier_seconds"]

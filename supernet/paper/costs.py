@@ -10,6 +10,7 @@ import pandas as pd
 from supernet.errors import UserError
 from supernet.factors import FACTORS
 from supernet.files import read_json
+from supernet.paper.catalogue import on_request
 from supernet.paper.load import Results
 from supernet.paper.names import number
 from supernet.provenance import reading
@@ -51,11 +52,14 @@ class Cost:
     hours: float
 
 
-def costs(results: Results, stages: Container[str] = STAGES) -> tuple[Cost, ...]:
+def costs(results: Results, stages: Container[str] | None = None) -> tuple[Cost, ...]:
     """Costs of a study by space and stage; a stage of which no job has written down its time is left out.
 
-    Files of other stages than these are not read. Raises UserError for a damaged one.
+    Files of other stages than these are not read; without any named, all that `all` makes are. Raises UserError for a
+    damaged one.
     """
+    if stages is None:
+        stages = set(STAGES) - ({"search systems"} if on_request(results.study) else set())
     wanted = ((space, stage, path) for space, stage, path in _files(results) if stage in stages)
     return _summed((space, stage, *_timing(path)) for space, stage, path in wanted if path.exists())
 
