@@ -16,7 +16,7 @@ from supernet.study import load_study
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900
 """Pixels of a picture; narrower ones stay as they are."""
-COLOURS = 32
+COLOURS = 64
 LIMIT = 1_000_000
 """Bytes of all pictures together."""
 
@@ -27,8 +27,9 @@ def small(source: Path, target: Path) -> None:
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
     with publish(target, record=False) as temporary:
-        # Maximum coverage keeps rare colours, such as a thin line's; the default would give it another hue.
-        few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        # Maximum coverage keeps rare colours, such as a thin line's, to which the default gives another hue; a few rounds of
+        # k-means keep those of large areas.
+        few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
         few.save(temporary, "png", optimize=True)
 
 

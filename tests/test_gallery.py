@@ -65,9 +65,9 @@ def test_the_colours_of_the_spaces_stay(results: Results, tmp_path: Path) -> Non
     for name in ("effects", "learning_rate", "accuracy_vs_final"):
         picture = Image.open(tmp_path / "images" / "gallery" / f"{name}.png").convert("RGB")
         found = np.array([color for _, color in picture.getcolors(maxcolors=1_000) or []])
-        for look in style.LOOKS.values():
-            wanted = np.array(ImageColor.getrgb(look.color))
-            assert np.abs(found - wanted).max(axis=1).min() <= 48, (name, look)
+        for color in (style.BAND, *(look.color for look in style.LOOKS.values())):
+            wanted = np.array(ImageColor.getrgb(color))
+            assert np.abs(found - wanted).max(axis=1).min() <= 12, (name, color)
 
 
 def test_a_missing_figure_is_named(tmp_path: Path) -> None:

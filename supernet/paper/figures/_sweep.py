@@ -1,5 +1,6 @@
 """A factor's sweep: S-KdT, super-net accuracy and final performance over its values, per space."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,8 @@ _PREDICTORS = {
     "naswot": ("N", "NASWOT, untrained"),
 }
 """Predictors that need no super-net, the letters on their lines, and what the letters stand for."""
-_FIRST_LETTER, _NEXT_LETTER = 0.03, 0.06  # shares of the width; beside each other, for lines can be close
+_LETTERS = (1.03, 1.08, 1.13)
+"""Where letters stand, as shares of the panel's width: beside it, where no data is, in turn, for lines can be close."""
 _DIVERGED_STRIP = 0.14
 _MARGIN = 0.06
 _BESIDE = 5  # points by which runs stand beside their mean
@@ -138,17 +140,13 @@ def _panel(
 
 def _draw_references(axes: Axes, panel: pd.DataFrame, scale: float, look: style.Look) -> None:
     """The ceiling and the mean of the pool as broken lines; predictors as thin ones that carry a letter."""
-    across = axes.get_yaxis_transform()
-    for name, value in _rows(panel, "reference", "value", "mean"):
-        if not math.isfinite(value):
-            continue
-        if name in _LINES:
-            axes.axhline(scale * value, color=look.color, ls=_LINES[name][0], lw=0.9, zorder=1)
-        else:
-            place = _FIRST_LETTER + _NEXT_LETTER * list(_PREDICTORS).index(name)
-            axes.axhline(scale * value, color=style.GREY, lw=0.4, zorder=0.5)
-            axes.plot(place, scale * value, "o", transform=across, zorder=0.9, color="white", ms=6, mew=0)
-            axes.plot(place, scale * value, transform=across, zorder=1, **_letter(name))
+    known = {name: value for name, value in _rows(panel, "reference", "value", "mean") if math.isfinite(value)}
+    for name in _LINES.keys() & known.keys():
+        axes.axhline(scale * known[name], color=look.color, ls=_LINES[name][0], lw=0.9, zorder=1)
+    predictors = sorted(_PREDICTORS.keys() & known.keys(), key=lambda name: (known[name], name))
+    for name, place in zip(predictors, itertools.cycle(_LETTERS), strict=False):
+        axes.axhline(scale * known[name], color=style.GREY, lw=0.4, zorder=0.8)  # above the grid
+        axes.plot(place, scale * known[name], transform=axes.get_yaxis_transform(), clip_on=False, **_letter(name))
 
 
 def _letter(name: str) -> dict[str, Any]:
@@ -306,8 +304,8 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
         "Filled markers: mean over runs; bars: the interval; small open markers beside them: the runs "
         "(seeds), where there are several; grey band: the baseline, to which all other factors are set; "
         "crosses at the bottom: diverged runs.",
-        "Dashed: seed-to-seed tau of the ground truth, the ceiling; thin lines with a letter: predictors as the score; "
-        "dash-dotted: mean ground truth of the pool, what a random choice gives.",
+        "Dashed: seed-to-seed tau of the ground truth, the ceiling; thin lines with a letter beside them: predictors "
+        "as the score; dash-dotted: mean ground truth of the pool, what a random choice gives.",
         captions.proxies_sentence(results),
         captions.INTERVAL,
         captions.reading_sentence(results),
