@@ -27,8 +27,8 @@ def small(source: Path, target: Path) -> None:
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
     with publish(target, record=False) as temporary:
-        # Maximum coverage keeps rare colours, such as a thin line's, to which the default gives another hue; a few rounds of
-        # k-means keep those of large areas.
+        # Maximum coverage keeps rare colours, such as a thin line's, to which the default gives another hue; a few
+        # rounds of k-means keep those of large areas.
         few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
         few.save(temporary, "png", optimize=True)
 
