@@ -1,9 +1,9 @@
 """What deterministic algorithms cost: `python -m benchmarks.deterministic`.
 
 The same steps of the same super-net with `torch.use_deterministic_algorithms` on, as every program has it, and off; and
-on without what it does besides, filling new memory with NaN. They run in turn, in the same rounds. A ratio is the
-median of the rounds', in processor seconds of the one thread, which other jobs on the machine disturb less than the
-clock. It is printed as well whether the weights are the same to the bit at the end.
+on with what torch does besides unless told otherwise, filling new memory with NaN. They run in turn, in the same
+rounds. A ratio is the median of the rounds', in processor seconds of the one thread, which other jobs on the machine
+disturb less than the clock. It is printed as well whether the weights are the same to the bit at the end.
 """
 
 import argparse
@@ -18,19 +18,19 @@ from benchmarks.step import LARGE, QUICK, SMALL, Bench, Size, drawn, random_spli
 from supernet.data import Splits
 from supernet.device import configure
 
-MODES = ("on", "on, memory not filled", "off")
+MODES = ("on", "on, memory filled", "off")
 
 
 @contextlib.contextmanager
 def mode(name: str) -> Iterator[None]:
     """Inside, torch computes as the mode says; afterwards as programs do."""
     torch.use_deterministic_algorithms(name != "off")
-    torch.utils.deterministic.fill_uninitialized_memory = name == "on"  # type: ignore[attr-defined]
+    torch.utils.deterministic.fill_uninitialized_memory = name == "on, memory filled"  # type: ignore[attr-defined]
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def ratio(ones: list[float], others: list[float]) -> float:

@@ -1,8 +1,12 @@
 """Where and how exactly torch computes."""
 
+import ctypes
 import os
 
 import torch
+
+# Parameters of glibc's mallopt, from its malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def configure(threads: int, device: str) -> torch.device:
@@ -14,12 +18,28 @@ def configure(threads: int, device: str) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    # Filling new memory with NaN would cost 3 to 14 % of a step and show only reads of memory that nobody wrote:
+    # a test has all spaces compute the same bits with it and without it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    _keep_freed_memory()
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc, where it is the C library, keep freed memory for the next step instead of giving it back.
+
+    Every step frees and asks for the same megabytes of activations, which the system would have to clear each time:
+    up to 10 % of a step. The peak stays what it was.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def fingerprint(device: torch.device) -> str:
