@@ -127,7 +127,7 @@ class PlainNetwork101(nasbench101.Network):
 class PlainCell201(nasbench201.SearchCell):
     """A cell whose edges own their operations."""
 
-    def forward(self, images: Tensor, plan: Any) -> Any:
+    def forward(self, images: Tensor, plan: Any, keep: Any = None) -> Any:
         """(N, C, H, W) to the same shape."""
         nodes: list[Tensor | None] = [images]
         activated: list[Tensor | None] = [None] * 4
@@ -152,7 +152,7 @@ class PlainCell201(nasbench201.SearchCell):
 class PlainNetwork201(nasbench201.Network):
     """The macro network without dropout."""
 
-    def forward(self, images: Tensor, arch: Any) -> Any:
+    def forward(self, images: Tensor, arch: Any, reuse: Any = None) -> Any:
         """(N, in_channels, H, W) to (N, num_classes)."""
         plan = live_plan(arch, self.zero_in_zero_out)
         features = self.stem(images)

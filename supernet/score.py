@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from supernet.data import Images, Splits
 from supernet.nn.dropout import dropping_paths
 from supernet.nn.norm import statistics, tracks
+from supernet.nn.reuse import Reuse
 from supernet.progress import Progress
 from supernet.rng import torch_seed
 from supernet.study import Scoring
@@ -75,15 +77,60 @@ class Evaluator:
         progress: Progress | None = None,
     ) -> list[dict[str, Any]]:
         """One row for each (arch_id, architecture), BN mode and part."""
-        rows, parts, modes = [], self.scoring.splits, self.modes(network)
-        for done, (arch_id, arch) in enumerate(archs, start=1):
-            for mode in modes:
-                results = self.evaluate_parts(network, arch, mode, parts)
-                for part, (accuracy, loss) in zip(parts, results, strict=True):
-                    rows.append(row(arch_id, mode, part, accuracy, loss))
+        modes, parts = self.modes(network), self.scoring.splits
+        shares = len(archs) * len(modes)
+
+        def tell(done: int, before: int) -> None:
             if progress is not None:
-                progress.update(done)
-        return rows
+                progress.update((before + done) * len(archs) // shares)
+
+        tables = {}
+        for number, mode in enumerate(modes):
+            before = number * len(archs)
+            tables[mode] = self.evaluate_many(
+                network, [arch for _, arch in archs], mode, parts, partial(tell, before=before)
+            )
+        return [
+            row(arch_id, mode, part, *tables[mode][number][place])
+            for number, (arch_id, _) in enumerate(archs)
+            for mode in modes
+            for place, part in enumerate(parts)
+        ]
+
+    @torch.inference_mode()
+    def evaluate_many(
+        self,
+        network: nn.Module,
+        archs: Sequence[Any],
+        mode: str,
+        parts: Sequence[str],
+        tell: Callable[[int], None] = lambda done: None,
+    ) -> list[list[tuple[float, float]]]:
+        """What `evaluate_parts` gives for each of many architectures, with what they have in common computed once.
+
+        `tell` is called with the number of architectures that are done, rounded down.
+        """
+        order = getattr(network, "reuse_order", None)
+        # Statistics and draws of their own leave architectures nothing in common.
+        if order is None or mode == "recalibrated" or self.scoring.dropout_at_evaluation:
+            results = []
+            for done, arch in enumerate(archs, start=1):
+                results.append(self.evaluate_parts(network, arch, mode, parts))
+                tell(done)
+            return results
+        places = sorted(range(len(archs)), key=lambda place: order(archs[place]))
+        passes = len(places) * sum(len(self._batches[part]) for part in parts)
+        sums = {part: [self._sums() for _ in archs] for part in parts}
+        done = 0
+        with statistics(network, mode):  # type: ignore[arg-type]
+            for part in parts:
+                for images, labels in self._batches[part]:
+                    reuse = Reuse()
+                    for place in places:
+                        sums[part][place].add(network(images, archs[place], reuse), labels)
+                        done += 1
+                        tell(done * len(archs) // passes)
+        return [[sums[part][place].means() for part in parts] for place in range(len(archs))]
 
     def empty_rows(self, network: nn.Module, arch_ids: Sequence[str]) -> list[dict[str, Any]]:
         """The rows of a diverged run: it has no scores."""
@@ -103,17 +150,14 @@ class Evaluator:
             self._generator.manual_seed(torch_seed(self._seed, "evaluation", self._name(arch), mode, part, batch))
 
     def _measure(self, network: nn.Module, arch: Any, mode: str, part: str) -> tuple[float, float]:
-        # Sums stay on the device: reading them would make every batch wait for it.
-        batches = self._batches[part]
-        correct = torch.zeros((), dtype=torch.int64, device=batches[0][1].device)
-        loss = torch.zeros((), dtype=torch.float64, device=correct.device)
-        for number, (images, labels) in enumerate(batches):
+        sums = self._sums()
+        for number, (images, labels) in enumerate(self._batches[part]):
             self._draw(arch, mode, part, number)
-            logits = network(images, arch)
-            correct += (logits.argmax(1) == labels).sum()
-            loss += F.cross_entropy(logits, labels, reduction="sum")
-        count = sum(len(labels) for _, labels in batches)
-        return int(correct) / count, float(loss) / count
+            sums.add(network(images, arch), labels)
+        return sums.means()
+
+    def _sums(self) -> "_Sums":
+        return _Sums(self.splits.test.pixels.device)
 
     def _cut(self, images: Images) -> list[tuple[Tensor, Tensor]]:
         pieces = max(1, -(-len(images) // self.scoring.batch_size))
@@ -123,6 +167,28 @@ class Evaluator:
                 images.pixels.tensor_split(pieces), images.labels.tensor_split(pieces), strict=True
             )
         ]
+
+
+class _Sums:
+    """Correct answers and losses of an architecture so far.
+
+    They stay on the device: reading them would make every batch wait for it.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.correct = torch.zeros((), dtype=torch.int64, device=device)
+        self.loss = torch.zeros((), dtype=torch.float64, device=device)
+        self.count = 0
+
+    def add(self, logits: Tensor, labels: Tensor) -> None:
+        """Logits (N, classes) and labels (N,) of a batch."""
+        self.correct += (logits.argmax(1) == labels).sum()
+        self.loss += F.cross_entropy(logits, labels, reduction="sum")
+        self.count += len(labels)
+
+    def means(self) -> tuple[float, float]:
+        """Accuracy and mean cross-entropy."""
+        return int(self.correct) / self.count, float(self.loss) / self.count
 
 
 def row(arch_id: str, mode: str, part: str, accuracy: float, loss: float) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """NASBench-201 networks: one class for the super-net (all operations) and for one architecture (its own)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from supernet.nn.blocks import ConvNorm, ReLUConvNorm
 from supernet.nn.layers import Layers
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
+from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
     AVGPOOL3X3,
@@ -45,18 +47,34 @@ class SearchCell(nn.Module):
             _operations(layers, width, candidates[owner]) for owner in range(1 + max(self.owners))
         )
 
-    def forward(self, images: Tensor, plan: Plan) -> Tensor:
-        """(N, C, H, W) to the same shape."""
+    def forward(self, images: Tensor, plan: Plan, keep: Keep = compute_anew) -> Tensor:
+        """(N, C, H, W) to the same shape; `keep` serves cells of which some values are known."""
         nodes: list[Tensor | None] = [images]
         # The convolutions that leave a node share its ReLU.
         activated: list[Tensor | None] = [None] * 4
+        # How a node came about, for `keep`: its edges, each with how its source came about.
+        keys: list[Hashable] = [()]
         for edges in plan:
-            total: Tensor | None = None
-            for number, source, operation in edges:
-                value = self._edge(number, source, operation, nodes, activated, images)
-                total = value if total is None else total + value
-            nodes.append(total)
+            keys.append(tuple((number, operation, keys[source]) for number, source, operation in edges))
+            total = partial(self._node, edges, nodes, activated, keys, keep)
+            nodes.append(keep(keys[-1], total) if edges else None)
         return torch.zeros_like(images) if nodes[-1] is None else nodes[-1]
+
+    def _node(
+        self,
+        edges: Sequence[tuple[int, int, str]],
+        nodes: list[Tensor | None],
+        activated: list[Tensor | None],
+        keys: list[Hashable],
+        keep: Keep,
+    ) -> Tensor:
+        total: Tensor | None = None
+        for number, source, operation in edges:
+            edge = partial(self._edge, number, source, operation, nodes, activated)
+            value = keep((number, operation, keys[source]), edge)
+            total = value if total is None else total + value
+        assert total is not None, "a node without edges has no value to compute"
+        return total
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
         """(N, C, H, W) to the same shape, with a weighted sum of operations on each edge."""
@@ -86,7 +104,7 @@ class SearchCell(nn.Module):
     ) -> Tensor | None:
         def operation(which: int) -> Tensor | None:
             name = OPERATIONS[which]
-            return None if name == NONE else self._edge(number, source, name, inputs, activated, nodes[0])
+            return None if name == NONE else self._edge(number, source, name, inputs, activated)
 
         mixed = mixture.sum(0, number, operation)
         if self.partial > 1:
@@ -101,11 +119,10 @@ class SearchCell(nn.Module):
         operation: str,
         nodes: list[Tensor | None],
         activated: list[Tensor | None],
-        like: Tensor,
     ) -> Tensor:
         value = nodes[source]
         if value is None:
-            value = nodes[source] = torch.zeros_like(like)
+            value = nodes[source] = torch.zeros_like(nodes[0])  # type: ignore[arg-type]
         if operation == SKIP:
             return value
         if operation == AVGPOOL3X3:
@@ -165,23 +182,34 @@ class Network(nn.Module):
         self.dropout = layers.dropout(3 * size.layers)
         self.classifier = nn.Linear(4 * channels, size.num_classes)
 
-    def forward(self, images: Tensor, arch: Cell) -> Tensor:
+    def forward(self, images: Tensor, arch: Cell, reuse: Reuse | None = None) -> Tensor:
         """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
         expect_whole(self.partial)
         plan = live_plan(arch, self.zero_in_zero_out)
-        return self._through(images, lambda cell, features: cell(features, plan))
+        keep = keeping(reuse, self)
+
+        def compute(cell: Any, features: Tensor, number: int) -> Tensor:
+            # Cells after the first follow from all of it: paths that share one of their values share all.
+            computed: Tensor = cell(features, plan, keep) if reuse and number == 0 else cell(features, plan)
+            return computed
+
+        return keep(("logits", plan), lambda: self._through(keep("stem", partial(self.stem, images)), compute))
+
+    def reuse_order(self, arch: Cell) -> Plan:
+        """Architectures that are scored in this order find most of what they share in a small `Reuse`."""
+        return live_plan(arch, self.zero_in_zero_out)
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
         """The same with a weighted sum of operations on each edge: weights (1, 6, 5)."""
-        return self._through(images, lambda cell, features: cell.mix(features, mixture))
+        return self._through(self.stem(images), lambda cell, features, _: cell.mix(features, mixture))
 
-    def _through(self, images: Tensor, compute: Callable[[Any, Tensor], Tensor]) -> Tensor:
-        features, number = self.stem(images), 0
+    def _through(self, features: Tensor, compute: Callable[[Any, Tensor, int], Tensor]) -> Tensor:
+        number = 0
         for stage, cells in enumerate(self.stages):
             if stage:
                 features = self.downsamples[stage - 1](features)
             for cell in cells:  # type: ignore[attr-defined]
-                features, number = compute(cell, features), number + 1
+                features, number = compute(cell, features, number), number + 1
                 if self.dropout is not None:
                     features = self.dropout.drop_cell(features, number)
         pooled = F.relu(self.last_norm(features)).mean((2, 3))

@@ -1,0 +1,128 @@
+"""Scoring many architectures at once: the same bits as one at a time, and less work."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import BATCH_NORMS, small_splits, supernet
+from torch import nn
+
+from supernet.nn.fewshot import FewShot
+from supernet.nn.reuse import Reuse
+from supernet.score import Evaluator
+from supernet.spaces.nasbench201 import NASBench201
+from supernet.spaces.nasbench201.encoding import OPERATIONS, Cell, live_plan
+from supernet.study import Scoring
+
+SPACE = NASBench201()
+cells = st.builds(Cell, st.tuples(*[st.sampled_from(OPERATIONS)] * 6))
+
+
+SPLITS = small_splits()
+
+
+def made(*arguments: Any, **heuristics: str) -> nn.Module:
+    return supernet(*arguments, **heuristics).float()
+
+
+def evaluator(*modes: Any, **options: Any) -> Evaluator:
+    return Evaluator(SPLITS, Scoring(bn_modes=modes, splits=("scoring", "test"), batch_size=12, **options), True)
+
+
+def one_at_a_time(scored: Evaluator, network: nn.Module, archs: list[Cell], mode: str) -> list[Any]:
+    return [scored.evaluate_parts(network, arch, mode, ["scoring", "test"]) for arch in archs]
+
+
+@pytest.mark.parametrize("batch_norm", BATCH_NORMS)
+def test_scores_are_those_of_one_at_a_time_to_the_bit(batch_norm: str) -> None:
+    network = made(SPACE, batch_norm)
+    scored = evaluator("batch", "tracked", "recalibrated")
+    archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=40))
+    for mode in scored.modes(network):
+        assert scored.evaluate_many(network, archs, mode, ["scoring", "test"]) == one_at_a_time(
+            scored, network, archs, mode
+        )
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(cells, min_size=1, max_size=8), st.sampled_from([0, 5_000, 2**28]))
+def test_neither_order_nor_repetition_nor_little_memory_changes_a_score(archs: list[Cell], capacity: int) -> None:
+    network = made(SPACE, "affine").eval()
+    images, _ = evaluator("batch")._batches["scoring"][0]
+    reuse = Reuse(capacity)
+    with torch.inference_mode():
+        for arch in archs + archs[::-1]:
+            assert torch.equal(network(images, arch, reuse), network(images, arch))
+
+
+def test_every_operation_of_the_first_cell_is_computed_once_for_each_input() -> None:
+    network = made(SPACE, "none")
+    calls: Counter[str] = Counter()
+    for name, module in network.stages[0][0].edges.named_modules():  # type: ignore[index,union-attr]
+        if name.count(".") == 1:
+            module.register_forward_hook(lambda *_, name=name: calls.update([name]))
+    network.stages[1][0].register_forward_hook(lambda *_: calls.update(["second cell"]))  # type: ignore[index]
+    scored = evaluator("batch")
+    archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=60))
+    scored.evaluate_many(network, archs, "batch", ["scoring"])
+    batches = len(scored._batches["scoring"])
+    plans = {live_plan(arch, True) for arch in archs}
+    expected: Counter[str] = Counter()
+    for number, operation, _ in {edge for plan in plans for edge in fed_edges(plan)}:
+        if operation.startswith("nor_conv"):
+            expected[f"{number}.{operation}"] += batches
+    assert calls == expected + Counter({"second cell": batches * len(plans)})
+
+
+def fed_edges(plan: Any) -> list[Any]:
+    """Edges with all that their source is made of, by recursion over the plan."""
+
+    def made_of(node: int) -> Any:
+        edges = () if node == 0 else plan[node - 1]
+        return tuple((number, operation, made_of(source)) for number, source, operation in edges)
+
+    return [(number, operation, made_of(source)) for edges in plan for number, source, operation in edges]
+
+
+def test_draws_and_branches_of_their_own_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("reused")
+
+    monkeypatch.setattr("supernet.score.Reuse", refuse)
+    archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=4))
+    network = made(SPACE, "none", dropout="path-0.5")
+    dropping = evaluator("batch", dropout_at_evaluation=True)
+    assert dropping.evaluate_many(network, archs, "batch", ["test", "scoring"]) == [
+        dropping.evaluate_parts(network, arch, "batch", ["test", "scoring"]) for arch in archs
+    ]
+    branches = FewShot(made(SPACE, "none"), 2, lambda arch: OPERATIONS.index(arch.operations[0]) % 2)
+    evaluator("batch").evaluate_many(branches, archs, "batch", ["scoring"])
+    with pytest.raises(AssertionError, match="reused"):
+        evaluator("batch").evaluate_many(made(SPACE, "none"), archs, "batch", ["scoring"])
+
+
+def test_progress_counts_architectures_up_to_all_of_them() -> None:
+    network = made(SPACE, "affine+tracking")
+    archs = [(SPACE.arch_id(arch), arch) for arch in SPACE.sample(np.random.default_rng(0), law="random_a", count=7)]
+
+    class Seen:
+        def __init__(self) -> None:
+            self.done: list[int] = []
+
+        def update(self, done: int) -> None:
+            self.done.append(done)
+
+    seen = Seen()
+    scored = evaluator("batch", "tracked", "recalibrated")
+    rows = scored.rows(network, archs, seen)  # type: ignore[arg-type]
+    assert seen.done == sorted(seen.done) and seen.done[-1] == len(archs) and len(set(seen.done)) > 3
+    assert [(row["arch_id"], row["bn_mode"], row["split"]) for row in rows] == [
+        (arch_id, mode, part)
+        for arch_id, _ in archs
+        for mode in ("batch", "tracked", "recalibrated")
+        for part in ("scoring", "test")
+    ]
