@@ -39,6 +39,14 @@ def source(path):
     return path if Path.cwd() == root else str(root / path)
 
 
+def by_path(files):
+    """The same files as plain paths, for rules with thousands of inputs.
+
+    For a reference to another rule's output Snakemake hashes all inputs of the rule, once for each of them.
+    """
+    return [str(file) for file in files]
+
+
 def minutes(base):
     """`runtime` of a job: more at each attempt."""
     return lambda wildcards, attempt: base * attempt

@@ -1,7 +1,7 @@
 # From scores and ground truth to numbers.
 rule metrics:
     input:
-        images=rules.data.output.images,
+        images=by_path([rules.data.output.images]),
         pools=expand(rules.pool_truth.output.pool, pool=map(str, STUDY.pools())),
         tables=[path for space in STUDY.spaces for path in PLAN.tables(space)],
         proxies=PROXIES,
@@ -40,7 +40,7 @@ rule effects:
         pools=rules.metrics.input.pools,
         scores=rules.metrics.input.scores,
         summaries=rules.metrics.input.summaries,
-        spaces=rules.metrics.output.spaces,
+        spaces=by_path([rules.metrics.output.spaces]),
     output:
         effects=f"{RESULTS}/effects.parquet",
     log:

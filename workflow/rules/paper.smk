@@ -96,7 +96,7 @@ for name, stem in TABLES.items():
             program=source("scripts/table.py"),
             published=source("docs/published.csv"),
             modules=[source(path) for path in table_sources(name)],
-            results=TABLE_INPUTS.get(name, MEASURED),
+            results=by_path(TABLE_INPUTS.get(name, MEASURED)),
             timings=TIMINGS[name],
         output:
             multiext(stem, ".csv", ".md", ".tex"),
@@ -134,7 +134,7 @@ for name, stem in FIGURES.items():
         input:
             program=source("scripts/figure.py"),
             modules=[source(path) for path in figure_sources(name)],
-            results=FIGURE_INPUTS.get(name, MEASURED),
+            results=by_path(FIGURE_INPUTS.get(name, MEASURED)),
         output:
             multiext(stem, ".pdf", ".csv", ".md"),
             image=shown(f"{stem}.png", name),

@@ -10,7 +10,7 @@ rule site:
     input:
         program=source("scripts/site.py"),
         modules=[source(path) for path in sources()],
-        results=[*MEASURED, *SEARCHED],
+        results=by_path([*MEASURED, *SEARCHED]),
         tables=rules.tables.input,
         figures=rules.figures.input,
         summaries=[f"{RESULTS}/runs/{run}/run.json" for run in PLAN.runs],
