@@ -15,7 +15,9 @@ from supernet.paper.load import Results
 from supernet.paper.summary import frame
 from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, worth_sentences
 
-_QUANTILES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+_QUANTILES = (0.9, 0.75, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+# Architectures that are worse than so large a share of the pool would press all others together.
+_WORST = 0.05
 # Okabe and Ito's colours; systems of one colour differ in the marker.
 _COLORS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 _PATHWISE_MARKERS, _RELAXED_MARKERS = ("o", "s"), ("^", "D")
@@ -42,9 +44,9 @@ def _figure(results: Results, drawn: pd.DataFrame, spaces: tuple[str, ...]) -> F
     figure = Figure(figsize=(style.PAGE if len(spaces) > 1 else style.COLUMN + 0.6, 3.4))
     systems = list(dict.fromkeys(drawn["system"]))
     for axes, space in zip(figure.subplots(1, len(spaces), squeeze=False)[0], spaces, strict=True):
-        panel = drawn[(drawn["space"] == space)]
-        _panel(axes, panel)
-        _quantiles(axes, results.pool(space)["truth"].dropna().to_numpy())
+        truths = results.pool(space)["truth"].dropna().to_numpy()
+        _panel(axes, drawn[drawn["space"] == space], 100 * _lowest(truths))
+        _quantiles(axes, truths)
         axes.set_xlabel("Time of the search (minutes)")
         style.title(axes, space)
     figure.axes[0].set_ylabel("Stand-alone test accuracy (%)")
@@ -62,10 +64,23 @@ def look(system: str) -> dict[str, Any]:
     return {"marker": markers[place // len(_COLORS)], "color": color, "mec": "#333333", "mew": 0.4}
 
 
-def _panel(axes: Axes, panel: pd.DataFrame) -> None:
-    for system, seconds, truth in panel[["system", "seconds", "truth"]].itertuples(index=False):
-        if not pd.isna(truth):
+def _lowest(truths: npt.NDArray[np.float64]) -> float:
+    """The least ground truth that has its place on the axis."""
+    return float(np.quantile(truths, _WORST))
+
+
+def _panel(axes: Axes, panel: pd.DataFrame, lowest: float) -> None:
+    drawn = panel.dropna(subset="truth")
+    for system, seconds, truth in drawn[["system", "seconds", "truth"]].itertuples(index=False):
+        if 100 * truth >= lowest:
             axes.plot(seconds / 60, 100 * truth, ls="none", ms=4.5, **look(system))
+    low, high = axes.get_ylim()
+    for system, seconds, truth in drawn[["system", "seconds", "truth"]].itertuples(index=False):
+        if 100 * truth < lowest:
+            axes.plot(seconds / 60, low, ls="none", ms=4.5, clip_on=False, zorder=3, **look(system))
+            label = f"{100 * truth:.0f} %"
+            axes.annotate(label, (seconds / 60, low), (0, 4), textcoords="offset points", ha="center", fontsize=6)
+    axes.set_ylim(low, high)
     axes.set_xlim(left=0)
 
 
@@ -90,10 +105,21 @@ def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> None:
 
 def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFrame) -> str:
     lost = int(drawn["truth"].isna().sum())
+    below = sum(
+        int(
+            (
+                drawn.loc[drawn["space"] == space, "truth"] < _lowest(results.pool(space)["truth"].dropna().to_numpy())
+            ).sum()
+        )
+        for space in found
+    )
     return captions.caption(
         "Search systems: stand-alone test accuracy of the best architecture of each search (one marker a seed) against "
         "the time that the search took, its super-net included. The second axis names the share of the pool, an "
         "estimate of the space, that is better: the quantile of one architecture at random is uniform on it.",
+        f"{below} worse than {1 - _WORST:.0%} of the pool stand at the foot of the axis, with their values."
+        if below
+        else "",
         "Circles and squares: shared weights of paths; triangles and diamonds: relaxed super-nets.",
         captions.images_sentence(results),
         worth_sentences(found),
