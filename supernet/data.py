@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from torch import Tensor
+from torch.nn import functional as F
 
 from supernet.errors import UserError
 from supernet.provenance import reading
@@ -91,37 +92,49 @@ def split(images: Images, config: Data, study_seed: int, device: torch.device | 
         order = np.concatenate([np.arange(len(order), len(images)), order])
     test, scoring, train = np.split(order, [sizes.test, sizes.test + sizes.scoring])
     chosen = on_device.take(train)
-    values = chosen.pixels.double() / 255
     return Splits(
         chosen,
         on_device.take(scoring),
         on_device.take(test),
-        values.mean((0, 2, 3)).float(),
-        values.std((0, 2, 3)).float(),
+        *_moments(chosen.pixels),
         int(images.labels.max()) + 1,
     )
 
 
+def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """(C,) mean and standard deviation of pixels / 255.
+
+    By counting bytes, some images at a time: as numbers in double precision all of them would take eight times their
+    memory, twice.
+    """
+    counts = torch.zeros(pixels.shape[1], 256, dtype=torch.float64, device=pixels.device)
+    for part in pixels.tensor_split(-(-len(pixels) // 4096)):
+        counts += torch.stack([channel.flatten().bincount(minlength=256) for channel in part.unbind(1)])
+    values = torch.arange(256, device=pixels.device).double() / 255
+    count = counts.sum(1)
+    mean = counts @ values / count
+    variance = (counts * (values - mean[:, None]) ** 2).sum(1) / (count - 1)
+    return mean.float(), variance.sqrt().float()
+
+
 class Augmenter:
-    """Random crops of zero-padded images and random flips, as one gather from a view of all windows."""
+    """Random crops of zero-padded images and random flips, as one gather from a view of all windows.
+
+    Images are padded a batch at a time, because padded copies of all of them would take more memory than the images.
+    """
 
     def __init__(self, images: Images, splits: Splits, config: Data, channels_last: bool) -> None:
-        padding = config.crop_padding
-        height, width = images.pixels.shape[2:]
-        padded = torch.nn.functional.pad(images.pixels, (padding,) * 4)
-        # (N, C, 2p + 1, 2p + 1, H, W): a view, no memory of its own.
-        self._windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-        self._labels, self._splits, self._config = images.labels, splits, config
+        self._images, self._splits, self._config = images, splits, config
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
     def epoch(self, seed: int, epoch: int, batch_size: int) -> "Epoch":
         """Order, crops and flips of an epoch: a function of the run seed and the epoch."""
-        count = len(self._labels)
+        count = len(self._images)
         order = stream(seed, "batches", epoch).permutation(count)
         rng = stream(seed, "augmentation", epoch)
         offsets = rng.integers(2 * self._config.crop_padding + 1, size=(2, count))
         flips = rng.random(count) < (0.5 if self._config.flip else 0.0)
-        device = self._labels.device
+        device = self._images.labels.device
         return Epoch(
             self,
             batch_size,
@@ -130,11 +143,16 @@ class Augmenter:
 
     def batch(self, indices: Tensor, top: Tensor, left: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised images (B, C, H, W) float32 and labels (B,)."""
-        pixels = self._windows[indices, :, top, left]
+        pixels = self._images.pixels.index_select(0, indices)
+        if padding := self._config.crop_padding:
+            height, width = pixels.shape[2:]
+            # (B, C, 2p + 1, 2p + 1, H, W): a view, no memory of its own.
+            windows = F.pad(pixels, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+            pixels = windows[torch.arange(len(indices), device=indices.device), :, top, left]
         if self._config.flip:
             pixels = torch.where(flip[:, None, None, None], pixels.flip(3), pixels)
         images = self._splits.normalise(pixels).contiguous(memory_format=self._format)
-        return images, self._labels[indices]
+        return images, self._images.labels[indices]
 
 
 @dataclass(frozen=True)
