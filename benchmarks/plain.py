@@ -72,7 +72,7 @@ class SlicedConvNormReLU(ConvNormReLU):
             weight = weight[:c_out, : images.shape[1]]
             scale, shift = (None if values is None else values[:c_out] for values in (scale, shift))  # type: ignore[assignment]
         convolved = F.conv2d(images, weight, None, 1, conv.padding)
-        return F.relu(F.batch_norm(convolved, None, None, scale, shift, True, 0.0, norm.eps))
+        return F.relu(F.batch_norm(convolved, None, None, scale, shift, True, 0.0, norm.eps), inplace=True)
 
 
 class PlainVertex(nasbench101.Vertex):
@@ -177,7 +177,7 @@ class PlainSeparableTwice(darts.SeparableTwice):
 
     def forward(self, images: Tensor, configuration: int | None = None) -> Any:
         """(N, C, H, W) to (N, C, H/stride, W/stride)."""
-        return self.second(F.relu(self.first(images)))
+        return self.second(F.relu(self.first(images), inplace=True))
 
 
 class PlainCellDarts(darts.SearchCell):

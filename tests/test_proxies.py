@@ -143,9 +143,9 @@ class TestNaswot:
         units: list[Tensor] = []
         original = F.relu
 
-        def recorded(images: Tensor) -> Tensor:
-            units.append(images.detach())
-            return original(images)
+        def recorded(images: Tensor, inplace: bool = False) -> Tensor:
+            units.append(images.detach().clone())
+            return original(images, inplace)
 
         network, images = built(space, space.sample(stream(1, "test"))), random_images(6)
         found = naswot(network, images)

@@ -20,7 +20,9 @@ class ConvNormReLU(nn.Module):
     def forward(self, images: Tensor, c_out: int | None = None, configuration: int | None = None) -> Tensor:
         """(N, c, H, W) to (N, c_out, H, W)."""
         convolved = self.conv(images, c_out)
-        return F.relu(self.norm(convolved) if configuration is None else self.norm(convolved, configuration))
+        normalised: Tensor = self.norm(convolved) if configuration is None else self.norm(convolved, configuration)
+        # In place: nothing else reads it, and its gradient needs the input alone.
+        return F.relu(normalised, inplace=True)
 
 
 class ReLUConvNorm(nn.Module):

@@ -61,8 +61,8 @@ class DynamicConvNormReLU(nn.Module):
         """(N, c_in, H, W) to (N, c_out, H, W)."""
         outputs = self.outputs.choose(self.conv.c_out if c_out is None else c_out, images.device)
         if self.version == "v1":
-            return outputs.of(F.relu(self.norm(self.conv(images))), 1)
+            return outputs.of(F.relu(self.norm(self.conv(images)), inplace=True), 1)
         inputs = self.inputs.choose(images.shape[1], images.device)
         kernel = outputs.of(inputs.of(self.conv.weight, 1), 0)
         convolved = F.conv2d(images, kernel, None, self.conv.stride, self.conv.padding)
-        return F.relu(self.norm(convolved, outputs))
+        return F.relu(self.norm(convolved, outputs), inplace=True)
