@@ -116,6 +116,7 @@ def supernet_trainer(
         clip=protocol.clip,
         passes_per_step=passes,
         mean_gradient=not fair or protocol.fairnas_gradient == "mean",
+        precision=protocol.precision,
         **_by_name(setting, Recipe),
     )
     return Trainer(
@@ -165,6 +166,7 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
         final_learning_rate=protocol.final_learning_rate,
         momentum=protocol.momentum,
         clip=protocol.clip,
+        precision=protocol.precision,
         **_by_name(truth, Recipe),
     )
     return Trainer(network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed)

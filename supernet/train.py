@@ -25,7 +25,8 @@ class Recipe:
     """An optimisation: SGD with momentum, a cosine from `learning_rate` to `final_learning_rate`, clipped gradients.
 
     `steps` optimiser steps of `passes_per_step` models each, in epochs of `steps_per_epoch`; `mean_gradient` averages
-    the gradients of the models of one step instead of summing them.
+    the gradients of the models of one step instead of summing them. `precision` is that of forward passes: float32, or
+    bfloat16 by autocast.
     """
 
     steps: int
@@ -38,6 +39,7 @@ class Recipe:
     clip: float
     passes_per_step: int = 1
     mean_gradient: bool = False
+    precision: str = "float32"
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, from 0."""
@@ -159,7 +161,7 @@ class Trainer:
             # Seeded for each step, so that a training that goes on draws what it would have drawn.
             self.draws.manual_seed(torch_seed(self.seed, "layers", step))
         for arch in group:
-            logits = self.network(images, arch)
+            logits = self._logits(images, arch)
             loss = F.cross_entropy(logits, labels)
             torch.autograd.backward(loss / len(group) if self.recipe.mean_gradient else loss)
             self._note(step, loss.detach(), logits.detach(), labels)
@@ -170,9 +172,15 @@ class Trainer:
         nn.utils.clip_grad_norm_(touched, self.recipe.clip)
         self.optimizer.step()
 
+    def _logits(self, images: Tensor, arch: Any) -> Tensor:
+        reduced = self.recipe.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
+            logits: Tensor = self.network(images, arch)
+        return logits.float() if reduced else logits
+
     def _rank(self, step: int, weight: float, pair: Pair, images: Tensor, labels: Tensor) -> None:
         """Add the gradients of a pair, the better architecture first; they are zero where the order is right."""
-        better, worse = (F.cross_entropy(self.network(images, arch), labels) for arch in pair)
+        better, worse = (F.cross_entropy(self._logits(images, arch), labels) for arch in pair)
         torch.autograd.backward(weight * F.relu(better - worse))
         self._check(step, better.detach() + worse.detach())
         self.passes += 2

@@ -395,3 +395,32 @@ def test_weights_are_loaded_into_their_network_alone(tmp_path: Path) -> None:
 def test_too_large_a_batch() -> None:
     with pytest.raises(UserError, match="batch_size 64: there are only 24 training images"):
         trainer_of(run_of(batch_size=64))
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_bfloat16_is_close_to_float32_and_keeps_weights_in_it(space: str) -> None:
+    """The path that GPUs take, on a CPU: forward passes differ by rounding, weights and updates are float32."""
+    trainers = [trainer_of(run_of(space=space, protocol={"precision": kind})) for kind in ("float32", "bfloat16")]
+    archs = SPACES[space].sample(np.random.default_rng(4), count=4)
+    images, labels = trainers[0].augmenter.epoch(0, 0, 16).batch(0)
+    for arch in archs:
+        exact, rounded = (trainer._logits(images, arch) for trainer in trainers)
+        assert rounded.dtype == exact.dtype == torch.float32
+        assert not torch.equal(exact, rounded)
+        # bfloat16 has 8 bits: a unit in the last place is 2^-8, and some tens of them follow each other here.
+        assert float((exact - rounded).norm() / exact.norm()) < 0.1
+    for trainer in trainers:
+        trainer.run(until=3)
+        assert {value.dtype for value in state(trainer).values() if value.is_floating_point()} == {torch.float32}
+        assert torch.get_autocast_dtype("cpu") == torch.bfloat16 and not torch.is_autocast_enabled("cpu")
+    assert not same_bits(state(trainers[0]), state(trainers[1]))
+
+
+def test_a_killed_training_in_bfloat16_goes_on_with_the_same_bits(tmp_path: Path) -> None:
+    whole, killed, resumed = (trainer_of(run_of(protocol={"precision": "bfloat16"})) for _ in range(3))
+    whole.run(until=6)
+    file = tmp_path / "checkpoint"
+    with pytest.raises(KilledError):
+        killed.run(Checkpoint(file, "same", 0.0), Watcher(kill_at=3))  # type: ignore[arg-type]
+    resumed.run(Checkpoint(file, "same", 0.0), until=6)
+    assert same_bits(state(whole), state(resumed))
