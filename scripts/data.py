@@ -4,18 +4,31 @@ The file's metadata say how many images at its end are the official test set. CI
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from safetensors.numpy import save_file
 from sklearn.datasets import load_digits
 
-from supernet import cifar10, cli, fetching
+from supernet import cifar10, cli, fetching, imagefiles
 from supernet.cifar10 import Bytes, Labels
-from supernet.datasets import DATASETS
+from supernet.datasets import DATASETS, DataSet
+from supernet.errors import UserError
 from supernet.files import publish
 from supernet.provenance import uses
+from supernet.validation import did_you_mean
+
+READERS: Mapping[str, Callable[..., tuple[Bytes, Labels]]] = MappingProxyType(
+    {
+        "archive": cifar10.read_archive,
+        "jpeg": cifar10.read_jpegs,
+        "arrays": imagefiles.read_arrays,
+        "folders": imagefiles.read_folders,
+    }
+)
+"""By the name of a form in the source file: from its files to pixels and labels."""
 
 
 def digits() -> tuple[Bytes, Labels]:
@@ -26,11 +39,27 @@ def digits() -> tuple[Bytes, Labels]:
 
 
 def read(options: argparse.Namespace) -> tuple[Bytes, Labels]:
-    """Pixels and labels of the data set, the official test set last."""
+    """Pixels and labels of the data set, the official test set last; UserError where no reader has its form."""
     if options.name == "digits":
         return digits()
-    paths = [file.path for file in fetching.dataset(options.name, options).files]
-    return cifar10.read_archive(*paths) if options.name == "cifar10" else cifar10.read_jpegs(*paths)
+    found = fetching.dataset(options.name, options)
+    if found.form not in READERS:
+        where = f"{options.sources}: datasets: {options.name}: forms"
+        raise UserError(f"{where}: found {found.form!r}; {did_you_mean(found.form, READERS)}")
+    if found.form == "folders" and DATASETS[options.name].official_test:
+        raise UserError(f"{options.name}: a test set of its own needs the form `arrays`, in which images have an order")
+    return READERS[found.form](*(file.path for file in found.files))
+
+
+def check(name: str, known: DataSet, pixels: Bytes, labels: Labels) -> None:
+    """UserError where the images are not those that the table of data sets says: studies are planned with its facts."""
+    expected = (known.images, known.channels, known.side, known.side)
+    classes = np.arange(known.classes)
+    if pixels.shape != expected:
+        raise UserError(f"{name}: found images (N, C, H, W) of {pixels.shape}; supernet/datasets.py says {expected}")
+    if not np.array_equal(np.unique(labels), classes):
+        found = ", ".join(map(str, np.unique(labels)[:20]))
+        raise UserError(f"{name}: found the labels {found}; supernet/datasets.py says 0 to {known.classes - 1}")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -43,7 +72,9 @@ def main(arguments: Sequence[str]) -> None:
     with cli.open_log(options.log):
         uses({"dataset": options.name})
         pixels, labels = read(options)
-        metadata = {"official_test": str(DATASETS[options.name].official_test)}
+        known = DATASETS[options.name]
+        check(options.name, known, pixels, labels)
+        metadata = {"official_test": str(known.official_test)}
         with publish(options.output) as temporary:
             save_file({"images": pixels, "labels": labels}, temporary, metadata)
         print(f"{options.output}: {len(pixels)} images of {pixels.shape[1:]}, {labels.max() + 1} classes")

@@ -11,7 +11,7 @@ import yaml
 from supernet.audit import Audit, State, Verdict
 from supernet.closure import ROOT
 from supernet.errors import UserError
-from supernet.expected import Expected, expected
+from supernet.expected import Expected, made
 from supernet.hashcache import HashCache
 from supernet.plan import Plan
 from supernet.provenance import ROOT_FILE, SUFFIX, root_digest
@@ -46,7 +46,7 @@ class Auditing:
     def open(cls, options: argparse.Namespace) -> Self:
         """From the command line and config.yaml; UserError lists mistakes in them and in the study."""
         plan = load_plan(options)
-        results = tuple(expected(plan))
+        results = tuple(made(plan))
         hashes = HashCache(None if options.no_cache else Path(plan.state) / "hashes.json")
         return cls(plan, results, Audit({one.path: one.config for one in results}, hashes), hashes)
 

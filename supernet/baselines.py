@@ -9,152 +9,62 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from supernet.factors import PATH_LAWS, SPACES, factors_of
+from supernet.factors import PATH_LAWS, SPACES, Factor, factors_of
+from supernet.spaces import KINDS
 
 BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
-_RATES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15)
-_DECAYS = (0.0, 1e-4, 3e-4, 5e-4, 1e-3, 3e-3)
-_EPOCHS = (100, 200, 300, 400)
-_PORTIONS = (0.25, 0.5, 0.75, 0.9)
-_BATCHES = (64, 128, 256, 512)
-_DROPOUTS = ("none", "path-0.1", "path-0.2", "global-0.1", "global-0.2")
-_CHANNELS = (
-    "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1",
-    "constant-1", "constant-2", "constant-4",
+
+_BASELINE: Mapping[str, Any] = MappingProxyType(
+    {
+        "batch_norm": "affine",
+        "learning_rate": 0.025,
+        "path_sampling": "random_a",
+        "ofa_kernel": "none",
+        "wsbn": "none",
+        "dropout": "none",
+        "op_placement": "edge",
+    }
+)
+"""What spaces share; a space has the others, and its own values of these, in its class."""
+
+_GRID: Mapping[str, tuple[Any, ...]] = MappingProxyType(
+    {
+        "batch_norm": BATCH_NORMS,
+        "learning_rate": (0.005, 0.01, 0.025, 0.05, 0.1, 0.15),
+        "epochs": (100, 200, 300, 400),
+        "weight_decay": (0.0, 1e-4, 3e-4, 5e-4, 1e-3, 3e-3),
+        "train_portion": (0.25, 0.5, 0.75, 0.9),
+        "batch_size": (64, 128, 256, 512),
+        "dynamic_channels": (
+            "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1",
+            "constant-1", "constant-2", "constant-4",
+        ),
+        "ofa_kernel": ("none", "crop", "transform"),
+        "wsbn": ("none", "per_input"),
+        "dropout": ("none", "path-0.1", "path-0.2", "global-0.1", "global-0.2"),
+        "op_placement": ("node", "edge"),
+    }
 )  # fmt: skip
-_KERNELS = ("none", "crop", "transform")
-_WSBN = ("none", "per_input")
-_PLACEMENTS = ("node", "edge")
 
-_BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "nasbench101": MappingProxyType(
-            {
-                "batch_norm": "affine",
-                "learning_rate": 0.025,
-                "epochs": 400,
-                "weight_decay": 1e-3,
-                "path_sampling": "random_a",
-                "layers": 9,
-                "train_portion": 0.75,
-                "batch_size": 256,
-                "channels": 128,
-                "dynamic_channels": "fixed-v2",
-                "ofa_kernel": "none",
-                "wsbn": "none",
-                "dropout": "none",
-            }
-        ),
-        "nasbench201": MappingProxyType(
-            {
-                "batch_norm": "affine",
-                "learning_rate": 0.025,
-                "epochs": 1000,
-                "weight_decay": 3e-3,
-                "path_sampling": "random_a",
-                "layers": 5,
-                "train_portion": 0.9,
-                "batch_size": 128,
-                "channels": 16,
-                "ofa_kernel": "none",
-                "dropout": "none",
-                "op_placement": "edge",
-            }
-        ),
-        "darts": MappingProxyType(
-            {
-                "batch_norm": "none",
-                "learning_rate": 0.025,
-                "epochs": 400,
-                "weight_decay": 0.0,
-                "path_sampling": "random_a",
-                "layers": 12,
-                "train_portion": 0.9,
-                "batch_size": 256,
-                "channels": 36,
-                "ofa_kernel": "none",
-                "wsbn": "none",
-                "dropout": "none",
-                "op_placement": "edge",
-            }
-        ),
-    }
-)
 
-_SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-    {
-        "nasbench101": MappingProxyType(
-            {
-                "batch_norm": BATCH_NORMS,
-                "learning_rate": _RATES,
-                "epochs": _EPOCHS,
-                "weight_decay": _DECAYS,
-                "path_sampling": PATH_LAWS["nasbench101"],
-                "layers": (9, 6, 3),
-                "train_portion": _PORTIONS,
-                "batch_size": _BATCHES,
-                "channels": (128, 64, 32),
-                "dynamic_channels": _CHANNELS,
-                "ofa_kernel": _KERNELS,
-                "wsbn": _WSBN,
-                "dropout": _DROPOUTS,
-            }
-        ),
-        "nasbench201": MappingProxyType(
-            {
-                "batch_norm": BATCH_NORMS,
-                "learning_rate": _RATES,
-                "epochs": (100, 400, 700, 1000, 1500),
-                "weight_decay": (*_DECAYS, 5e-3),
-                "path_sampling": PATH_LAWS["nasbench201"],
-                "layers": (5, 3, 1),
-                "train_portion": _PORTIONS,
-                "batch_size": _BATCHES,
-                "channels": (16, 8, 4),
-                "ofa_kernel": _KERNELS,
-                "dropout": _DROPOUTS,
-                "op_placement": _PLACEMENTS,
-            }
-        ),
-        "darts": MappingProxyType(
-            {
-                "batch_norm": BATCH_NORMS,
-                "learning_rate": _RATES,
-                "epochs": _EPOCHS,
-                "weight_decay": _DECAYS,
-                "path_sampling": PATH_LAWS["darts"],
-                "layers": (12, 8, 4),
-                "train_portion": _PORTIONS,
-                "batch_size": _BATCHES,
-                "channels": (36, 16, 8),
-                "ofa_kernel": _KERNELS,
-                "wsbn": _WSBN,
-                "dropout": _DROPOUTS,
-                "op_placement": _PLACEMENTS,
-            }
-        ),
-    }
-)
+def _baseline(space: str, factor: Factor) -> Any:
+    # A factor beyond the paper has the same values in every space, the one that changes nothing first.
+    return factor.values[0] if factor.values else {**_BASELINE, **KINDS[space].baseline}[factor.name]
+
+
+def _grid(space: str, factor: Factor) -> tuple[Any, ...]:
+    return factor.values or {**_GRID, "path_sampling": PATH_LAWS[space], **KINDS[space].grid}[factor.name]
+
 
 BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        space: MappingProxyType(
-            {
-                factor.name: factor.values[0] if factor.values else _BASELINES[space][factor.name]
-                for factor in factors_of(space)
-            }
-        )
+        space: MappingProxyType({factor.name: _baseline(space, factor) for factor in factors_of(space)})
         for space in SPACES
     }
 )
 """Space, factor, value of the baseline."""
 
 SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-    {
-        space: MappingProxyType(
-            {factor.name: factor.values or _SWEEPS[space][factor.name] for factor in factors_of(space)}
-        )
-        for space in SPACES
-    }
+    {space: MappingProxyType({factor.name: _grid(space, factor) for factor in factors_of(space)}) for space in SPACES}
 )
 """Space, factor, values that `paper` stands for in a study file."""

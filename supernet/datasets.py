@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from supernet.spaces import KINDS
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -24,9 +26,7 @@ DATASETS = MappingProxyType(
     }
 )
 
-PUBLISHED = MappingProxyType(
-    {"nasbench101": ("nasbench101",), "nasbench201": ("nasbench201",), "darts": ("darts", "darts-varied")}
-)
+PUBLISHED = MappingProxyType({space: kind.published for space, kind in KINDS.items()})
 """Tables of CIFAR-10 accuracies that each space has, as `workflow/sources.yaml` calls them."""
 CIFAR10 = ("cifar10", "cifar10-jpeg")
 """Data sets on which those tables are ground truth."""

@@ -1,6 +1,7 @@
 """Which results a study has, and what today's study says to the program that makes each."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +27,22 @@ def expected(plan: Plan) -> list[Expected]:
         *_resources(plan),
         *_pools(plan),
         *_runs(plan),
-        *_systems(plan),
+        *(_systems(plan) if _searches_in_all(plan) else ()),
         *_measured(plan),
         *_analysed(plan),
-        *_drawn(plan),
+        *_drawn(plan, requested=False),
     ]
+
+
+def requested(plan: Plan) -> list[Expected]:
+    """All results that targets of their own make: search systems that `all` leaves out, runs that are scored again."""
+    rescored = (Expected(f"{plan.results}/rescored/{run}/scores.parquet", config) for run, config in runs(plan))
+    return [*(() if _searches_in_all(plan) else _systems(plan)), *_drawn(plan, requested=True), *rescored]
+
+
+def made(plan: Plan) -> list[Expected]:
+    """What the study should have, and what it has of the results that are made on request."""
+    return [*expected(plan), *(one for one in requested(plan) if os.path.lexists(one.path))]
 
 
 def runs(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -76,11 +88,14 @@ def _runs(plan: Plan) -> Iterator[Expected]:
 
 
 def _systems(plan: Plan) -> Iterator[Expected]:
-    searches = plan.study.searches
-    for name in plan.system_parts if searches is not None and searches.in_all else ():
+    for name in plan.system_parts:
         space, seed, part = name.split("/")
         config = json.loads(plan.systems(space, seed.removeprefix("seed"), part.removeprefix("part")))
         yield from _each(f"{plan.results}/systems/{name}", (".parquet", ".timing.json"), config)
+
+
+def _searches_in_all(plan: Plan) -> bool:
+    return plan.study.searches is not None and plan.study.searches.in_all
 
 
 def _measured(plan: Plan) -> Iterator[Expected]:
@@ -100,13 +115,13 @@ def _analysed(plan: Plan) -> Iterator[Expected]:
             yield from _each(stem, (".parquet", ".timing.json"), json.loads(told(space)))
 
 
-def _drawn(plan: Plan) -> Iterator[Expected]:
+def _drawn(plan: Plan, requested: bool) -> Iterator[Expected]:
     study = plan.study.model_dump(mode="json")
     apart = on_request(plan.study)
-    for name in [name for name in table_names(plan.study) if name not in apart]:
+    for name in [name for name in table_names(plan.study) if (name in apart) == requested]:
         config = {"table": name, "study": study}
         yield from _each(f"{plan.results}/tables/{name}", (".csv", ".md", ".tex", ".html"), config)
-    for name in [name for name in figure_names(plan.study) if name not in apart]:
+    for name in [name for name in figure_names(plan.study) if (name in apart) == requested]:
         config = {"figure": name, "study": study}
         yield from _each(f"{plan.results}/figures/{name}", (".pdf", ".png", ".csv", ".md"), config)
 

@@ -1,11 +1,13 @@
 """What a factor is, and the facts of the spaces that its values depend on; the factors stand in `supernet.setting`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-SPACES = ("nasbench101", "nasbench201", "darts")
+from supernet.spaces import KINDS
+
+SPACES = tuple(KINDS)
 
 BEYOND: Literal["beyond the paper"] = "beyond the paper"
 """The group of what is not among the paper's 14 heuristics."""
@@ -22,13 +24,16 @@ class Factor:
     label: str
     meaning: str
     scale: Scale
-    absent: Mapping[str, str] = field(default_factory=dict)
-    """The spaces that lack it, each with the reason."""
     values: tuple[Any, ...] = ()
     """Of a factor beyond the paper: what it is swept with in every space, the value that changes nothing first. The
     paper's factors have values for each space in `supernet.baselines`."""
     name: str = ""
     """That of its field; `supernet.factors` fills it in."""
+
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """The spaces that lack it, each with the reason."""
+        return {space: kind.lacks[self.name] for space, kind in KINDS.items() if self.name in kind.lacks}
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -37,13 +42,9 @@ class Factor:
 
 
 PATH_LAWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "nasbench101": ("random_a", "random_nas", "fairnas"),
-        "nasbench201": ("random_a", "random_nas", "fairnas"),
-        "darts": ("random_a", "fairnas"),
-    }
+    {space: (*kind.laws, "fairnas") for space, kind in KINDS.items()}
 )
 """Laws of `path_sampling` that each space has."""
 
-LAYER_MULTIPLES: Mapping[str, int] = MappingProxyType({"nasbench101": 3, "nasbench201": 1, "darts": 1})
+LAYER_MULTIPLES: Mapping[str, int] = MappingProxyType({space: kind.layer_multiple for space, kind in KINDS.items()})
 """`layers` is a multiple of this: NASBench-101 counts the cells of its three stacks together."""

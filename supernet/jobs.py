@@ -93,7 +93,7 @@ def truth_job(study: Study, space: str) -> TruthJob:
     if recipe is None:
         raise UserError(f"study {study.study!r}: {space} has no `truth`: its ground truth is published, not trained")
     return TruthJob(
-        space=space,  # type: ignore[arg-type]  # the study has checked it
+        space=space,
         truth=recipe,
         study_seed=study.seed,
         data=study.data,
@@ -124,7 +124,7 @@ def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:
     benchmark, recipe = spaces.load(space), study.spaces[space].truth
     own = recipe if trained else None
     return ProxiesJob(
-        space=space,  # type: ignore[arg-type]  # the study has checked it
+        space=space,
         channels=benchmark.channels if own is None else own.channels,
         layers=benchmark.layers if own is None else own.layers,
         widths="benchmark" if own is None else study.protocol.nasbench101_widths,
@@ -167,7 +167,7 @@ def standalone_job(study: Study, space: str) -> TruthJob:
     baseline = study.spaces[space].baseline
     recipe = Truth.model_validate({name: getattr(baseline, name) for name in Truth.model_fields})
     return TruthJob(
-        space=space,  # type: ignore[arg-type]  # the study has checked it
+        space=space,
         truth=recipe,
         study_seed=study.seed,
         data=study.data,

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from supernet.factors import SPACES
 from supernet.model import Findings, Model
+from supernet.spaces import KINDS
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -200,8 +201,8 @@ PATHWISE: tuple[SystemName, ...] = ("random_search", "random_nas", "spos", "fair
 RELAXED: tuple[SystemName, ...] = (
     "darts_1st", "darts_2nd", "snas", "gdas", "fbnet", "proxylessnas", "pc_darts", "robust_darts", "xnas", "gaea"
 )  # fmt: skip
-WITHOUT_RELAXATION = ("nasbench101",)
-"""Spaces whose channels depend on the wiring: a sum over wirings is not defined there."""
+WITHOUT_RELAXATION = tuple(space for space, kind in KINDS.items() if kind.relaxation is None)
+"""Spaces whose super-nets compute no sum of operations; each says why."""
 
 
 class Searches(Model):

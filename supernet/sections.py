@@ -1,6 +1,6 @@
 """The sections of a study file that do not depend on a space."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,10 @@ ProxyNames = Annotated[
     Field(strict=False, json_schema_extra={"uniqueItems": True}),
     AfterValidator(distinct),
 ]
+if TYPE_CHECKING:
+    DataName = str
+else:
+    DataName = Literal[tuple(DATASETS)]  # a choice for pydantic, which says what is allowed
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 
@@ -39,7 +43,7 @@ Positive = Annotated[int, Field(gt=0)]
 class Data(Model):
     """The images and how they are split; the split is drawn once for a study from its seed."""
 
-    name: Literal["digits", "cifar10", "cifar10-jpeg"] = Field(
+    name: DataName = Field(
         description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8); `cifar10` the official "
         "archive; `cifar10-jpeg` the same 60 000 images re-encoded with loss, which some mirrors have."
     )

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from supernet.factor import BEYOND, LAYER_MULTIPLES, PATH_LAWS, Factor
 from supernet.model import Findings, Model, distinct
+from supernet.spaces import KINDS
 
 DynamicChannels = Literal[
     "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1",
@@ -48,11 +49,9 @@ def _of_space(value: str | None, info: ValidationInfo) -> str | None:
     place = info.context
     if not isinstance(place, Place):
         return value
-    (factor,) = (part for part in Setting.model_fields[str(info.field_name)].metadata if isinstance(part, Factor))
-    if (value is None) == (place.space in factor.spaces):
-        _refuse(
-            f"{place.space} has this factor: expected a value" if value is None else f"{place.space} lacks this factor"
-        )
+    lacking = info.field_name in KINDS[place.space].lacks
+    if lacking != (value is None):
+        _refuse(f"{place.space} lacks this factor" if lacking else f"{place.space} has this factor: expected a value")
     return value
 
 
@@ -152,10 +151,6 @@ class Setting(Model):
             "Dynamic channels",
             "how one weight serves several channel counts",
             "category",
-            absent={
-                "nasbench201": "all operations of a cell have its width",
-                "darts": "all operations of a cell have its width",
-            },
         ),
     ] = Field(
         default=None,
@@ -180,7 +175,6 @@ class Setting(Model):
             "WSBN",
             "one batch norm for each input configuration",
             "category",
-            absent={"nasbench201": "an operation on an edge has one input: nothing to specialise"},
         ),
     ] = Field(
         default=None,
@@ -204,7 +198,6 @@ class Setting(Model):
             "Op placement",
             "operations owned by a node or by an edge",
             "category",
-            absent={"nasbench101": "the space itself has its operations on vertices"},
         ),
     ] = Field(default=None, description="Whether each edge owns operations, or each node does for its incoming edges.")
     # Zhao, Wang, Tian, Fonseca, Guo: "Few-shot Neural Architecture Search", ICML 2021.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
@@ -57,7 +57,10 @@ __all__ = [
     "load_study",
 ]
 
-SpaceName = Literal["nasbench101", "nasbench201", "darts"]
+if TYPE_CHECKING:
+    SpaceName = str
+else:
+    SpaceName = Literal[SPACES]  # a choice for pydantic, which says what is allowed
 
 
 class Run(Model):

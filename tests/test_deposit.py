@@ -19,7 +19,7 @@ from supernet.deposit.archive import unpack, write_archive
 from supernet.deposit.content import Content, collect
 from supernet.deposit.verify import opened
 from supernet.errors import UserError
-from supernet.expected import expected
+from supernet.expected import expected, requested
 from supernet.files import publish
 from supernet.hashcache import HashCache
 from supernet.plan import Plan
@@ -140,6 +140,30 @@ class TestWhatItHas:
         found = members(archive(plan, tmp_path / "a.tar.zst", weights=True))
         assert found[WEIGHTS] == WEIGHTS.encode()
         assert IMAGES not in found
+
+    def test_what_was_made_on_request_and_nothing_else_of_that_kind(self, plan: Plan, tmp_path: Path) -> None:
+        again, other = requested(plan)
+        assert again.path == "results/one/rescored/nasbench201/baseline/seed0/scores.parquet"
+        with recording(Recorder(plan.root / "scripts" / "score.py", plan.root)):
+            uses(again.config)
+            reading(WEIGHTS)
+            with publish(again.path) as temporary:
+                temporary.write_text("scores")
+        path = archive(plan, tmp_path / "a.tar.zst")
+        found = members(path)
+        assert {again.path, str(record_path(again.path))} <= set(found) and other.path not in found
+        assert verdicts(path)[again.path].state is State.INTACT
+
+        # Its config is compared with the study as well.
+        study = "results/one/deposit/one.yaml"
+        edited = changed(
+            path,
+            tmp_path / "b.tar.zst",
+            study,
+            STUDY.replace("scoring_portion", "flip: false, scoring_portion").encode(),
+        )
+        verdict = verdicts(edited)[again.path]
+        assert verdict.state is State.STALE and "data.flip" in "".join(one.text for one in verdict.findings)
 
     def test_the_same_bytes_at_another_time_in_another_place(
         self, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -64,6 +64,21 @@ def snakemake_commands() -> list[str]:
     return sorted({line for line in lines if line.startswith(".venv/bin/snakemake ")})
 
 
+def program_options() -> dict[str, set[str]]:
+    """The programs that commands of all pages start, and the long options that they are given anywhere."""
+    found: dict[str, set[str]] = {}
+    for page in WRITTEN:
+        for block in fences(page, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                if match := re.search(r"\.venv/bin/python\S* \S*?(scripts/\w+\.py|-m benchmarks\.\w+)(.*)", line):
+                    options = re.findall(r"(?<=\s)--[a-z-]+", match[2])
+                    found.setdefault(match[1], set()).update(options)
+    return found
+
+
+PROGRAMS = program_options()
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the workflow needs of a clone, so that a run in this one locks nobody out."""
@@ -126,6 +141,18 @@ def test_snakemake_commands_plan_jobs(command: str, checkout: Path) -> None:
     )
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     assert "Job stats:" in result.stdout + result.stderr
+
+
+def test_programs_were_found() -> None:
+    assert {"scripts/audit.py", "scripts/explain.py", "scripts/trace.py", "scripts/archive.py"} <= set(PROGRAMS)
+    assert {"--row"} == PROGRAMS["scripts/explain.py"] and "--archive" in PROGRAMS["scripts/audit.py"]
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_programs_have_the_options_that_commands_give_them(name: str) -> None:
+    told = subprocess.run([sys.executable, *shlex.split(name), "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert PROGRAMS[name] <= set(re.findall(r"--[a-z-]+", told.stdout))
 
 
 def test_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from fake_results import write_results
 from scipy.stats import ttest_ind
 
 from supernet.errors import UserError
-from supernet.expected import expected
+from supernet.expected import expected, requested
 from supernet.jobs import systems_job
 from supernet.paper import catalogue
 from supernet.paper.costs import costs, table_sentence
@@ -99,8 +99,12 @@ def test_a_job_depends_on_its_own_systems_alone(tmp_path: Path) -> None:
 def test_results_are_expected_where_all_makes_them(tmp_path: Path) -> None:
     def found(**changes: Any) -> set[str]:
         plan = Plan.load({"study": str(written(tmp_path, **changes))}, ROOT)
-        paths = {one.path.removeprefix("results/s/") for one in expected(plan)}
-        return {path for path in paths if path.startswith("systems/") or "search_systems" in path}
+        listed, apart = (
+            {one.path.removeprefix("results/s/") for one in of(plan) if "systems" in one.path}
+            for of in (expected, requested)
+        )
+        assert listed.isdisjoint(apart) and len(listed | apart) == 3 * 2 * 2 + 4 + 4
+        return listed
 
     assert len(found()) == 3 * 2 * 2 + 4 + 4
     assert "systems/nasbench201/seed2/part1.timing.json" in found()

@@ -9,7 +9,7 @@ from typing import Any
 from supernet.ancestry import Node, ancestry
 from supernet.audit import Audit, State
 from supernet.errors import UserError
-from supernet.expected import expected
+from supernet.expected import made
 from supernet.hashcache import HashCache
 from supernet.plan import Plan
 from supernet.provenance import LOCK, commit, record_path, root_digest
@@ -43,8 +43,9 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
     Left out are data sets, published tables and downloads, which their pinned hashes bring back; and weights, unless
     they are asked for. UserError if a result is broken or missing, or outside of the working folder.
     """
-    targets = [os.path.normpath(one.path) for one in expected(plan)]
-    _check(Audit({one.path: one.config for one in expected(plan)}, hashes, plan.root), targets)
+    results = made(plan)
+    targets = [os.path.normpath(one.path) for one in results]
+    _check(Audit({one.path: one.config for one in results}, hashes, plan.root), targets)
     nodes = _nodes(targets)
     _inside(nodes)
     kept = [path for path, node in nodes.items() if _is_kept(plan, path, node, weights)]

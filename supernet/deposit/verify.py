@@ -13,7 +13,7 @@ from supernet.closure import ROOT
 from supernet.deposit.archive import read_manifest, unpack
 from supernet.deposit.content import FOLDER, MANIFEST
 from supernet.errors import UserError
-from supernet.expected import expected
+from supernet.expected import expected, requested
 from supernet.hashcache import HashCache
 from supernet.plan import Plan
 from supernet.provenance import ROOT_FILE, root_digest
@@ -61,7 +61,7 @@ class Deposit:
         told = self.manifest
         config = {"study": self._path(told["study_file"]), "results": self._path(told["results_folder"])}
         plan = Plan.load({**config, "resources": self._path(told["resources_folder"])}, ROOT)
-        configs = {one.path: one.config for one in expected(plan)}
+        configs = {one.path: one.config for one in (*expected(plan), *requested(plan))}
         audit = Audit(configs, Deposited(self.folder, told["omitted"]))
         return [self._named(audit.verdict(self._path(path))) for path in told["results"]]
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
-SPACE_NAMES = MappingProxyType({"nasbench101": "NASBench-101", "nasbench201": "NASBench-201", "darts": "DARTS-NDS"})
+from supernet.spaces import KINDS
+
+SPACE_NAMES = MappingProxyType({space: kind.title for space, kind in KINDS.items()})
 METRIC_NAMES = MappingProxyType(
     {
         "accuracy": "Super-net accuracy",

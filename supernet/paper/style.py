@@ -1,6 +1,7 @@
 """One look for all figures, and one way to save them: same numbers, same bytes."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,12 @@ class Look:
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart with all common kinds of colour blindness; the
 # marker tells the spaces apart in black and white.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LOOKS: Mapping[str, Look] = MappingProxyType(
     {
-        "nasbench101": Look("#0072B2", "o"),
-        "nasbench201": Look("#D55E00", "s"),
-        "darts": Look("#009E73", "^"),
+        space: Look(color, marker)
+        for space, color, marker in zip(SPACE_NAMES, itertools.cycle(_COLORS), itertools.cycle(_MARKERS), strict=False)
     }
 )
 GREY = "#6E6E6E"

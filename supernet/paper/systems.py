@@ -13,7 +13,7 @@ from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, count
 from supernet.searches import RELAXED, WITHOUT_RELAXATION
-from supernet.spaces import load
+from supernet.spaces import KINDS, load
 
 SYSTEM_NAMES = MappingProxyType(
     {
@@ -90,11 +90,12 @@ def relaxed_sentence(spaces: tuple[str, ...]) -> str:
         "concatenated; two edges of each node are kept at the end",
     }
     said = "; ".join(what[space] for space in spaces if space in what)
-    lacking = ", ".join(SPACE_NAMES[space] for space in spaces if space in WITHOUT_RELAXATION)
-    not_defined = (
-        f" In {lacking} systems of this kind are not defined: channels depend on the wiring." if lacking else ""
-    )
-    return f"Relaxation: {said}.{not_defined}" if said else not_defined.strip()
+    lacking = [
+        f"In {SPACE_NAMES[space]} systems of this kind are not defined: {KINDS[space].unrelaxed}."
+        for space in spaces
+        if space in WITHOUT_RELAXATION
+    ]
+    return " ".join([*([f"Relaxation: {said}."] if said else []), *lacking])
 
 
 def found_by_space(results: Results) -> dict[str, pd.DataFrame]:

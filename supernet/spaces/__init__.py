@@ -1,5 +1,10 @@
-"""Search spaces by name: one folder each, with its encoding (torch-free) and its networks."""
+"""Search spaces by name: one folder each, with its encoding (torch-free) and its networks.
 
+`KINDS` is the one place where a space is registered; all else that is known of it stands in its class.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from supernet.errors import UserError
@@ -9,16 +14,20 @@ from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.constant import OUTPUTS, ConstantChannels
 from supernet.spaces.nasbench201 import NASBench201
 
+# Imported by name and not found by listing folders: so the records of results see what a program may run.
+KINDS: Mapping[str, type[Space[Any]]] = MappingProxyType(
+    {kind.name: kind for kind in (NASBench101, NASBench201, Darts)}  # the order of tables and panels
+)
+
 
 def load(name: str) -> Space[Any]:
     """The space or sub-space of that name; UserError names those that exist."""
-    spaces: dict[str, type[Space[Any]]] = {kind.name: kind for kind in (NASBench101, NASBench201, Darts)}
     constant = {subspace(NASBench101.name, f"constant-{outputs}"): outputs for outputs in OUTPUTS}
     if name in constant:
         return ConstantChannels(constant[name])
-    if name not in spaces:
-        raise UserError(f"found space {name!r}; expected one of {', '.join((*spaces, *constant))}")
-    return spaces[name]()
+    if name not in KINDS:
+        raise UserError(f"found space {name!r}; expected one of {', '.join((*KINDS, *constant))}")
+    return KINDS[name]()
 
 
 def subspace(space: str, dynamic_channels: str | None) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
@@ -40,12 +41,25 @@ class Space(ABC, Generic[Arch]):
     """A search space: its architectures are immutable, hashable values with a stable `arch_id`."""
 
     name: str
+    title: ClassVar[str]
+    """As it is printed."""
     size: int
     encodings: str
     operations: ClassVar[tuple[str, ...]]
     laws: ClassVar[tuple[str, ...]]
+    """Laws by which single architectures are drawn; `path_sampling` has `fairnas` beside them."""
     channels: ClassVar[int]
     layers: ClassVar[int]
+    layer_multiple: ClassVar[int] = 1
+    """The factor `layers` is a multiple of this."""
+    lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Factors that the space does not have, each with the reason."""
+    baseline: ClassVar[Mapping[str, Any]]
+    """Values of factors in a study that gives none, where they are not those of `supernet.baselines`."""
+    grid: ClassVar[Mapping[str, tuple[Any, ...]]]
+    """What `paper` stands for in a sweep, where it is not the grid of `supernet.baselines`."""
+    published: ClassVar[tuple[str, ...]] = ()
+    """Tables of CIFAR-10 accuracies, as `workflow/sources.yaml` calls them."""
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
     branches: ClassVar[int]
@@ -53,6 +67,8 @@ class Space(ABC, Generic[Arch]):
     """How many values each of the choices has that make an architecture: what searches decide one by one."""
     relaxation: ClassVar[tuple[int, int] | None] = None
     """Kinds of cells and positions of a relaxed super-net, which `Mixture` weighs; None where there is none."""
+    unrelaxed: ClassVar[str] = "its super-net computes one path at a time"
+    """Why there is none."""
     targets: ClassVar[tuple[int, ...]] = ()
     """The node into which each of these positions leads."""
 
@@ -98,7 +114,7 @@ class Space(ABC, Generic[Arch]):
 
     def discretised(self, weights: npt.NDArray[np.float64]) -> Arch:
         """The architecture that weights (*relaxation, |O|) stand for; UserError without a relaxation."""
-        raise UserError(f"{self.name}: has no relaxation: its channels depend on the wiring")
+        raise UserError(f"{self.name}: has no relaxation: {self.unrelaxed}")
 
     @abstractmethod
     def network(self, make: Layers, own: Arch | None, size: NetworkSize) -> nn.Module:

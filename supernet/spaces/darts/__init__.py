@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +24,27 @@ class Darts(Space[Genotype]):
     """Two cells of four nodes; `size` counts the genotypes whose ground truth NDS publishes."""
 
     name = "darts"
+    title = "DARTS-NDS"
     size = 5_000
     encodings = "(2·3·4·5·8^4)^4 = 5.8e22"
     operations = OPERATIONS
     laws = ("random_a",)
     channels = 36
     layers = 20
+    lacks = MappingProxyType({"dynamic_channels": "all operations of a cell have its width"})
+    baseline = MappingProxyType(
+        {
+            "batch_norm": "none",
+            "epochs": 400,
+            "weight_decay": 0.0,
+            "layers": 12,
+            "train_portion": 0.9,
+            "batch_size": 256,
+            "channels": 36,
+        }
+    )
+    grid = MappingProxyType({"layers": (12, 8, 4), "channels": (36, 16, 8)})
+    published = ("darts", "darts-varied")
     branches = len(OPERATIONS)
     choices = choices.SIZES
     relaxation = (2, POSITIONS)

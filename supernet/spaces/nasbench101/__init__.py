@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +23,29 @@ class NASBench101(Space[Cell]):
     """Cells up to isomorphism; `arch_id` is the benchmark's own hash."""
 
     name = "nasbench101"
+    title = "NASBench-101"
     size = 423_624
     encodings = "2^21 · 3^5 = 5.1e8"
     operations = OPERATIONS
     laws = ("random_a", "random_nas")
     channels = 128
     layers = 9
+    layer_multiple = 3  # the cells of the three stacks are counted together
+    lacks = MappingProxyType({"op_placement": "the space itself has its operations on vertices"})
+    baseline = MappingProxyType(
+        {
+            "epochs": 400,
+            "weight_decay": 1e-3,
+            "layers": 9,
+            "train_portion": 0.75,
+            "batch_size": 256,
+            "channels": 128,
+            "dynamic_channels": "fixed-v2",
+        }
+    )
+    grid = MappingProxyType({"layers": (9, 6, 3), "channels": (128, 64, 32)})
+    published = ("nasbench101",)
+    unrelaxed = "channels depend on the wiring"
     branches = len(OPERATIONS)
     choices = choices.SIZES
     # The benchmark's .997 is TensorFlow's convention: the weight of the past, not of the batch.

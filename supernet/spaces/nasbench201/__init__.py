@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +24,38 @@ class NASBench201(Space[Cell]):
     """Every assignment of five operations to six edges; each is an architecture of its own."""
 
     name = "nasbench201"
+    title = "NASBench-201"
     size = 15_625
     encodings = "5^6 = 15 625"
     operations = OPERATIONS
     laws = ("random_a", "random_nas")
     channels = 16
     layers = 5
+    lacks = MappingProxyType(
+        {
+            "dynamic_channels": "all operations of a cell have its width",
+            "wsbn": "an operation on an edge has one input: nothing to specialise",
+        }
+    )
+    baseline = MappingProxyType(
+        {
+            "epochs": 1000,
+            "weight_decay": 3e-3,
+            "layers": 5,
+            "train_portion": 0.9,
+            "batch_size": 128,
+            "channels": 16,
+        }
+    )
+    grid = MappingProxyType(
+        {
+            "epochs": (100, 400, 700, 1000, 1500),
+            "weight_decay": (0.0, 1e-4, 3e-4, 5e-4, 1e-3, 3e-3, 5e-3),
+            "layers": (5, 3, 1),
+            "channels": (16, 8, 4),
+        }
+    )
+    published = ("nasbench201",)
     branches = len(OPERATIONS)
     choices = (len(OPERATIONS),) * len(EDGES)
     relaxation = (1, len(EDGES))
