@@ -153,9 +153,9 @@ class Protocol(Model):
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
-        description="Of forward passes in training, of super-nets and of the ground truth. `bfloat16` by torch's autocast, "
-        "for GPUs that have it in hardware; weights, updates and scores stay float32. A choice of its own, not a matter "
-        "of rounding: compare no runs of one with runs of the other.",
+        description="Of forward passes in training, of super-nets and of the ground truth. `bfloat16` by torch's "
+        "autocast, for GPUs that have it in hardware; weights, updates and scores stay float32. A choice of its own, "
+        "not a matter of rounding: compare no runs of one with runs of the other.",
     )
 
     @field_validator("bn_momentum", mode="wrap")

@@ -402,7 +402,7 @@ def test_bfloat16_is_close_to_float32_and_keeps_weights_in_it(space: str) -> Non
     """The path that GPUs take, on a CPU: forward passes differ by rounding, weights and updates are float32."""
     trainers = [trainer_of(run_of(space=space, protocol={"precision": kind})) for kind in ("float32", "bfloat16")]
     archs = SPACES[space].sample(np.random.default_rng(4), count=4)
-    images, labels = trainers[0].augmenter.epoch(0, 0, 16).batch(0)
+    images, _ = trainers[0].augmenter.epoch(0, 0, 16).batch(0)
     for arch in archs:
         exact, rounded = (trainer._logits(images, arch) for trainer in trainers)
         assert rounded.dtype == exact.dtype == torch.float32
