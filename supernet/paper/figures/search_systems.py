@@ -18,6 +18,8 @@ from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, wor
 _QUANTILES = (0.9, 0.75, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 # Architectures that are worse than so large a share of the pool would press all others together.
 _WORST = 0.05
+# Height of a label in that of the axis.
+_LABEL = 0.055
 # Okabe and Ito's colours; systems of one colour differ in the marker.
 _COLORS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 _PATHWISE_MARKERS, _RELAXED_MARKERS = ("o", "s"), ("^", "D")
@@ -46,10 +48,11 @@ def _figure(results: Results, drawn: pd.DataFrame, spaces: tuple[str, ...]) -> F
     for axes, space in zip(figure.subplots(1, len(spaces), squeeze=False)[0], spaces, strict=True):
         truths = results.pool(space)["truth"].dropna().to_numpy()
         _panel(axes, drawn[drawn["space"] == space], 100 * _lowest(truths))
-        _quantiles(axes, truths)
+        second = _quantiles(axes, truths)
         axes.set_xlabel("Time of the search (minutes)")
         style.title(axes, space)
     figure.axes[0].set_ylabel("Stand-alone test accuracy (%)")
+    second.set_ylabel("Better than this: share of the pool")
     handles = [Line2D([], [], ls="none", ms=4.5, label=SYSTEM_NAMES[name], **look(name)) for name in systems]
     figure.legend(handles=handles, loc="outside lower center", ncols=4 if len(spaces) > 1 else 2)
     return figure
@@ -84,23 +87,22 @@ def _panel(axes: Axes, panel: pd.DataFrame, lowest: float) -> None:
     axes.set_xlim(left=0)
 
 
-def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> None:
+def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> Axes:
     """The second axis: ground truths that so large a share of the pool exceeds, and the lines that one would cross."""
     low, high = axes.get_ylim()
     second = axes.twinx()
     second.set_ylim(low, high)
-    places = [100 * float(np.quantile(truths, 1 - share)) for share in _QUANTILES]
-    shown = [
-        (place, f"{100 * share:g} %")
-        for number, (place, share) in enumerate(zip(places, _QUANTILES, strict=True))
-        # Quantiles that fall together are labelled once.
-        if low <= place <= high and (number == 0 or place - places[number - 1] > 0.03 * (high - low))
-    ]
+    shown: list[tuple[float, str]] = []
+    for share in _QUANTILES:
+        place = 100 * float(np.quantile(truths, 1 - share))
+        # Quantiles whose labels would fall on each other are labelled once.
+        if low <= place <= high and (not shown or place - shown[-1][0] > _LABEL * (high - low)):
+            shown.append((place, f"{100 * share:g} %"))
     second.set_yticks([place for place, _ in shown], [label for _, label in shown])
-    second.set_ylabel("Better than this: share of the pool")
     second.spines["right"].set_visible(True)
     for place, _ in shown:
         axes.axhline(place, color=style.BAND, lw=0.6, zorder=0)
+    return second
 
 
 def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFrame) -> str:
