@@ -15,6 +15,7 @@ from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.choice import Choice
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
+from supernet.nn.layout import concatenate, every_second
 from supernet.nn.norm import Norm, norms
 from supernet.spaces.darts import network as darts
 from supernet.spaces.darts.encoding import AVGPOOL3X3, MAXPOOL3X3, SKIP, live_edges
@@ -33,7 +34,7 @@ class PlainConv(Conv):
     def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
         """(N, c_in, H, W) to (N, c_out, H', W')."""
         if self.stride == 2 and self.kernel == 1:
-            return F.conv2d(images[:, :, ::2, ::2], self.weight)
+            return F.conv2d(every_second(images), self.weight)
         return F.conv2d(images, self.weight, None, self.stride, self.padding)
 
 
@@ -44,7 +45,7 @@ class PlainDepthwise(Conv):
         """(N, C, H, W) to (N, C, H', W')."""
         stride, dilation, padding = self.stride, self.dilation, self.padding
         if stride == 2 and dilation == 2:
-            images, stride, dilation, padding = images[:, :, ::2, ::2], 1, 1, padding // 2
+            images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
         height, width = images.shape[2:]
         if height * width <= 64 and (dilation > 1 or dilation * (self.kernel - 1) + 1 > min(height, width)):
             taps = tap_matrices(height, width, self.kernel, stride, dilation, images.dtype)
@@ -105,9 +106,9 @@ class PlainCell101(nasbench101.SearchCell):
             tensors.append(self.vertices[v - 1](inputs, cell_input, cell.operations[v], channels[v]))
         ends = [tensors[v] for v in range(1, last) if cell.matrix[v][last]]
         if not cell.matrix[0][last]:
-            return ends[0] if len(ends) == 1 else torch.cat(ends, dim=1)
+            return concatenate(ends)
         projected = self.project(images)  # type: ignore[misc]
-        return projected + torch.cat(ends, dim=1) if ends else projected
+        return projected + concatenate(ends) if ends else projected
 
 
 class PlainNetwork101(nasbench101.Network):
@@ -190,7 +191,7 @@ class PlainCellDarts(darts.SearchCell):
         for edges in live_edges(cell, self.zero_in_zero_out):
             values = [self._value(edge, states, activated) for edge in edges]
             states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
-        return torch.cat([states[state] for state in cell.concat], dim=1)
+        return concatenate([states[state] for state in cell.concat])
 
     def _value(self, edge: Any, states: list[Tensor], activated: dict[int, Tensor]) -> Any:
         number, operation, state = edge

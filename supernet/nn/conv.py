@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
+from supernet.nn.layout import every_second
 
 
 class Conv(nn.Module):
@@ -56,7 +57,7 @@ class Conv(nn.Module):
             # Only every second pixel meets the kernel: the same sums without the stride and the dilation.
             # oneDNN is 3 to 9 times slower on strided dilated kernels, and its backward pass of a strided 1x1
             # convolution of fewer than 8 channels writes past its buffers.
-            images, stride, dilation, padding = images[:, :, ::2, ::2], 1, 1, padding // 2
+            images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
         if self.depthwise and self._small(images, dilation):
             return self._by_matrices(images, weight, stride, dilation)
         groups = c_in if self.depthwise else 1
@@ -87,10 +88,10 @@ class BlockConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(c_out, blocks * c_block, 1, 1))
         nn.init.normal_(self.weight, std=math.sqrt(2 / c_out))
 
-    def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
-        """(N, len(present)·c_block, H, W) to (N, c_out, H', W')."""
+    def forward(self, images: Tensor, present: tuple[int, ...], first: int = 0) -> Tensor:
+        """(N, len(present)·c_block, H, W) to (N, c_out, H', W'); with stride 2 from row and column `first` on."""
         # Sliced, not strided: see `Conv`.
-        kept = images if self.stride == 1 else images[:, :, :: self.stride, :: self.stride]
+        kept = images if self.stride == 1 else every_second(images, first)
         return F.conv2d(kept, block_columns(self.weight, present, self.blocks, self.c_block))
 
 

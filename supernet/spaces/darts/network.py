@@ -3,13 +3,13 @@
 Rule for pooling, here and in stand-alone networks: no batch norm after it, as in DARTS' evaluation networks.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.layers import Layers
+from supernet.nn.layout import concatenate
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
@@ -87,8 +87,7 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, images: Tensor, present: tuple[int, ...] = (0,), configuration: int | None = None) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
-        halves = [self.even(images, present), self.odd(images[:, :, 1:, 1:], present)]
-        value = torch.cat(halves, dim=1)
+        value = concatenate([self.even(images, present), self.odd(images, present, first=1)])
         normalised: Tensor = self.norm(value) if configuration is None else self.norm(value, configuration)
         return normalised
 
@@ -195,7 +194,7 @@ class SearchCell(nn.Module):
         for edges in live_edges(cell, self.zero_in_zero_out):
             values = [self._edge(edge, states, activated) for edge in edges]
             states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
-        return torch.cat([states[state] for state in cell.concat], dim=1)
+        return concatenate([states[state] for state in cell.concat])
 
     def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int]) -> Tensor:
         """Outputs of the two cells before, of so many blocks, to (N, 4C, H', W'): a sum of operations on each edge.
@@ -211,7 +210,7 @@ class SearchCell(nn.Module):
             values = [value for value in mixed if value is not None]
             states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
             inputs.append(first_channels(states[-1], self.partial))
-        return torch.cat(states[2:], dim=1)
+        return concatenate(states[2:])
 
     def _mixed(
         self,

@@ -1,6 +1,5 @@
 """NASBench-101 networks: one class for the super-net (full width, sliced) and for one cell (its widths)."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -8,6 +7,7 @@ from supernet.errors import UserError
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.layers import Layers
+from supernet.nn.layout import concatenate
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench101.cost import stack_width
 from supernet.spaces.nasbench101.encoding import (
@@ -115,9 +115,9 @@ class SearchCell(nn.Module):
             tensors.append(self.vertices[v - 1](inputs, cell_input, cell.operations[v], channels[v], configuration))
         ends = [tensors[v] for v in range(1, last) if cell.matrix[v][last]]
         if not cell.matrix[0][last]:
-            return ends[0] if len(ends) == 1 else torch.cat(ends, dim=1)
+            return concatenate(ends)
         projected: Tensor = self.project(images)  # type: ignore[misc]
-        return projected + torch.cat(ends, dim=1) if ends else projected
+        return projected + concatenate(ends) if ends else projected
 
 
 def constant_width(channels: int, outputs: int | None) -> int:
