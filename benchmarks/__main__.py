@@ -36,10 +36,10 @@ PROGRAMS = (
 )
 
 
-def run(name: str, quick: bool, folder: Path) -> tuple[Findings | None, float]:
+def run(name: str, more: Sequence[str], folder: Path) -> tuple[Findings | None, float]:
     """What a program found, None if it failed, and how many seconds it took."""
     written = folder / f"{name}.json"
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(written), *["--quick"] * quick]
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(written), *more]
     started = time.monotonic()
     code = subprocess.run(command, cwd=ROOT).returncode
     return (read(written) if code == 0 else None), time.monotonic() - started
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--quick", action="store_true", help="everything tiny: that it runs, not how fast")
     parser.add_argument("--only", nargs="+", choices=PROGRAMS, metavar="NAME", help="these programs alone")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file for all results (default: %(default)s)")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="where `make run` ran (default: this checkout)")
     options = parser.parse_args(arguments)
     names = [name for name in PROGRAMS if not options.only or name in options.only]
     report = Report(circumstances(), quick=options.quick)
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="supernet-benchmarks-") as folder:
         for number, name in enumerate(names, start=1):
             print(f"[{number}/{len(names)}] benchmarks.{name}", flush=True)
-            found, seconds = run(name, options.quick, Path(folder))
+            more = [*["--quick"] * options.quick, *["--checkout", str(options.checkout)] * (name == "study_time")]
+            found, seconds = run(name, more, Path(folder))
             print(f"[{number}/{len(names)}] {duration(seconds)}\n", flush=True)
             report.programs[name] = {"seconds": round(seconds, 1)}
             if found is None:

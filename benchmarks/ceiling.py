@@ -184,11 +184,10 @@ def _computations(operation: Operation) -> Iterable[tuple[Callable[[Tensor], Ten
         yield layer, [weight]
     elif operation.kind == "batch_norm":
         scale, shift = torch.ones(c_in, requires_grad=True), torch.zeros(c_in, requires_grad=True)
-        pair = (scale, shift) if operation.arguments[0] else (None, None)
-        yield (
-            lambda images: F.batch_norm(images, None, None, *pair, training=True, momentum=0.0),
-            [scale, shift] if operation.arguments[0] else [],
-        )
+        if operation.arguments[0]:
+            yield lambda images: F.batch_norm(images, None, None, scale, shift, True, 0.0), [scale, shift]
+        else:
+            yield lambda images: F.batch_norm(images, None, None, None, None, True, 0.0), []
     elif operation.kind == "relu":
         yield F.relu, []
     elif operation.kind == "max_pool":

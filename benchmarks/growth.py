@@ -25,6 +25,9 @@ from supernet.data import Splits
 from supernet.device import configure
 
 BASE = Size(16, 3, 64, 3)
+# Channels, cells a stage, images a batch.
+SWEEPS = ((4, 8, 16, 32, 64), (1, 2, 3, 5, 8), (16, 32, 64, 128, 256))
+QUICK_SWEEPS = ((4, 8), (1, 2), (8, 16))
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
@@ -68,7 +71,6 @@ def _plan_seconds(runs: int, folder: Path) -> float:
         "-m",
         "snakemake",
         "-n",
-        "--quiet",
         "--cores",
         "1",
         "--snakefile",
@@ -93,14 +95,11 @@ def main(arguments: Sequence[str]) -> None:
         found.say(f"{y_label} against {x_label}: {shown}; exponent {slope:.2f}")
 
     base = Size(4, 1, 8, 1) if quick else BASE
+    channels, layers, batches = QUICK_SWEEPS if quick else SWEEPS
     swept = {
-        "channels": [
-            Size(value, base.layers, base.batch_size, 1) for value in ([4, 8] if quick else [4, 8, 16, 32, 64])
-        ],
-        "layers": [Size(base.channels, value, base.batch_size, 1) for value in ([1, 2] if quick else [1, 2, 3, 5, 8])],
-        "batch_size": [
-            Size(base.channels, base.layers, value, 1) for value in ([8, 16] if quick else [16, 32, 64, 128, 256])
-        ],
+        "channels": [Size(value, base.layers, base.batch_size, 1) for value in channels],
+        "layers": [Size(base.channels, value, base.batch_size, 1) for value in layers],
+        "batch_size": [Size(base.channels, base.layers, value, 1) for value in batches],
     }
     labels = {"channels": "channels", "layers": "cells a stage", "batch_size": "images a batch"}
     for name, sizes in swept.items():

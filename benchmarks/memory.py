@@ -45,7 +45,10 @@ def train(path: Path, quick: bool) -> None:
 
 
 def resident_peak() -> int:
-    """The most bytes that this process ever had resident: not those of the process that started it, unlike getrusage's."""
+    """The most bytes that this process ever had resident.
+
+    What getrusage gives can be those of the process that started it.
+    """
     (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return 1024 * int(kilobytes)
 

@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.growth_figure import draw
-
 from benchmarks.findings import Findings
+from benchmarks.growth_figure import draw
 from benchmarks.targets import TARGETS, Measured
 from supernet import cli
 from supernet.closure import ROOT

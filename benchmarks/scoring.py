@@ -3,10 +3,10 @@
 NASBench-201 with 8 channels and one cell a stage, 1 000 images of 16 x 16 in batches as the protocol has them, batch
 statistics. Two figures. A pool of 200 random architectures by `Evaluator.evaluate_many`, which jobs use, against
 `Evaluator.evaluate` for one after the other, in turn in one process; accuracies and the ranking by them have to be
-equal, losses to 1e-6. And all 15 625 architectures, by a process of one thread for each of two cores, each with its half
-of the order in which they are scored: projected from blocks of neighbours spread over each half, scored by both
-processes at the same time. A block begins with nothing known, so the projection is a little high. `--all` scores all of
-them. Starting the processes is not counted.
+equal, losses to 1e-6. And all 15 625 architectures, by a process of one thread for each of two cores, each with its
+half of the order in which they are scored: projected from blocks of neighbours spread over each half, scored by both
+processes at the same time. A block begins with nothing known, so the projection is a little high. `--all` scores all
+of them. Starting the processes is not counted.
 """
 
 import itertools
@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -24,11 +25,12 @@ from supernet.closure import ROOT
 from supernet.data import Splits
 from supernet.device import configure
 from supernet.score import Evaluator
-from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS
+from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
+from supernet.spaces.nasbench201.network import Network
 from supernet.study import Data, Scoring
 
 SIZE = Size(8, 1, 64, 3)
-PART = "scoring"
+PART: Literal["scoring"] = "scoring"
 PROCESSES = 2
 BLOCKS = 5
 
@@ -43,20 +45,21 @@ class Scorer:
         self.bench = Bench("nasbench201", SIZE, self.splits)
         self.evaluator = Evaluator(self.splits, Scoring(bn_modes=("batch",), splits=(PART,)), True)
 
-    def one_by_one(self, archs: Sequence[object]) -> list[tuple[float, float]]:
+    def one_by_one(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """Accuracy and loss of each."""
         return [self.evaluator.evaluate(self.bench.network, arch, "batch", PART) for arch in archs]
 
-    def together(self, archs: Sequence[object]) -> list[tuple[float, float]]:
+    def together(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """The same, with what they share computed once."""
         return [parts[0] for parts in self.evaluator.evaluate_many(self.bench.network, archs, "batch", [PART])]
 
-    def everything(self) -> list[object]:
+    def everything(self) -> list[Cell]:
         """All architectures in the order in which they are scored."""
         space = self.bench.space
         archs = [space.chosen(choices) for choices in itertools.product(range(len(OPERATIONS)), repeat=len(EDGES))]
-        order: object = getattr(self.bench.network, "reuse_order")  # noqa: B009 - a super-net's, not a Module's
-        return sorted(archs, key=order)  # type: ignore[arg-type]
+        network = self.bench.network
+        assert isinstance(network, Network)
+        return sorted(archs, key=network.reuse_order)
 
 
 def check(plain: Sequence[tuple[float, float]], shared: Sequence[tuple[float, float]]) -> None:

@@ -138,14 +138,14 @@ class Usual:
         return loss.item()
 
 
-def copy_weights(source: ours.Network, target: UsualNetwork) -> None:
+def copy_weights(source: nn.Module, target: UsualNetwork) -> None:
     """Give the usual network our weights, layer by layer; RuntimeError if it has others, or of another shape."""
     theirs = [*_layers(target)]
     mine = [*_layers(source)]
     if len(mine) != len(theirs):
         raise RuntimeError(f"found {len(theirs)} layers in the usual network; expected {len(mine)}")
     for own, other in zip(mine, theirs, strict=True):
-        other.load_state_dict({name: value for name, value in own.named_parameters()})
+        other.load_state_dict(dict(own.named_parameters()))
 
 
 def _layers(network: Any) -> Any:
@@ -186,8 +186,8 @@ def compare(size: Size, splits: Splits, architectures: int, rounds: int) -> tupl
             images, labels = batches[(turn * len(archs) + number) % len(batches)]
             contiguous = images.contiguous()
             tasks = [
-                lambda i=images, y=labels, a=arch: bench.trainer._step(0, (i, y), (a,)),  # type: ignore[misc]
-                lambda i=contiguous, y=labels, a=arch: usual.step(i, y, a),  # type: ignore[misc]
+                lambda i=images, y=labels, a=arch: bench.trainer._step(0, (i, y), (a,)),
+                lambda i=contiguous, y=labels, a=arch: usual.step(i, y, a),
             ]
             for which in (0, 1) if turn % 2 else (1, 0):
                 measured = seconds(tasks[which])
