@@ -1,16 +1,18 @@
 """How time grows: of a step with channels, cells and batch, of scoring with the pool, of `snakemake -n` with runs.
 
-`python -m benchmarks.growth`. NASBench-201, one thread, random images. Steps of all sizes run in turn; each has the sum
-over the same architectures of the medians of the rounds. Pools are scored as jobs score them; a larger one contains the
-smaller. `snakemake -n` plans generated studies (`benchmarks/dag.py`) of which nothing is there. The exponent is the
-slope of a line through the logarithms: 1 is time in proportion. A part of a step that does not grow makes it smaller.
+`python -m benchmarks.growth`. NASBench-201, one thread, random images. Steps of all sizes run in turn; each has the
+mean over the same architectures of the medians of the rounds. Pools are scored as jobs score them, each with all of the
+smaller ones. `snakemake -n` plans generated studies (`benchmarks/dag.py`) of which nothing is there; its seconds are of
+the processor. The exponent is the slope of a line through the logarithms: 1 is time in proportion. What does not grow
+makes it smaller, so that of the two largest sizes is given as well.
 """
 
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,27 +59,29 @@ def pool_seconds(pools: Sequence[int], scorer: Scorer) -> list[float]:
 
 
 def plan_seconds(runs: Sequence[int]) -> list[float]:
-    """Seconds in which Snakemake plans a study of so many runs."""
+    """Processor seconds in which Snakemake plans a study of so many runs."""
     with tempfile.TemporaryDirectory(prefix="supernet-growth-") as name:
-        return [_plan_seconds(count, Path(name)) for count in runs]
+        return [_plan_seconds(study(count), Path(name, str(count))) for count in runs]
 
 
-def _plan_seconds(runs: int, folder: Path) -> float:
-    file = folder / f"{runs}.yaml"
-    file.write_text(yaml.safe_dump(study(runs)))
-    # In a folder of its own, so that no run of this checkout is in the way or disturbed.
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "-n",
-        "--cores",
-        "1",
-        "--snakefile",
-        str(ROOT / "Snakefile"),
-    ]
-    command += ["--config", f"study={file}", f"results={folder}/results", f"state={folder}/state"]
-    return seconds(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))
+def _plan_seconds(planned: Mapping[str, object], folder: Path) -> float:
+    file = folder / f"{planned['study']}.yaml"
+    folder.mkdir()
+    file.write_text(yaml.safe_dump(planned))
+    # Results and state elsewhere, so that no run of this checkout is in the way or disturbed.
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--config", f"study={file}"]
+    command += [f"results={folder}/results", f"state={folder}/state"]
+    before = _processor_seconds()
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if ran.returncode:
+        raise RuntimeError(f"snakemake -n of {planned['study']} failed:\n{ran.stdout[-2000:]}")
+    return _processor_seconds() - before
+
+
+def _processor_seconds() -> float:
+    """Of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -86,13 +90,15 @@ def main(arguments: Sequence[str]) -> None:
     configure(1, "cpu")
     found = Findings()
     splits = random_splits(600, 20) if quick else random_splits(5000, 250)
-    architectures = 2 if quick else 6
+    architectures = 2 if quick else 4
 
     def note(name: str, x_label: str, y_label: str, sizes: Sequence[float], times: Sequence[float]) -> None:
         slope = exponent(sizes, times)
-        found.series[name] = {"x": x_label, "y": y_label, "sizes": list(sizes), "times": list(times), "exponent": slope}
+        last = exponent(sizes[-2:], times[-2:])
+        points = {"sizes": list(sizes), "times": list(times)}
+        found.series[name] = {"x": x_label, "y": y_label, **points, "exponent": slope, "last_exponent": last}
         shown = ", ".join(f"{size:g}: {time:.3g}" for size, time in zip(sizes, times, strict=True))
-        found.say(f"{y_label} against {x_label}: {shown}; exponent {slope:.2f}")
+        found.say(f"{y_label} against {x_label}: {shown}; exponent {slope:.2f}, at the end {last:.2f}")
 
     base = Size(4, 1, 8, 1) if quick else BASE
     channels, layers, batches = QUICK_SWEEPS if quick else SWEEPS
@@ -108,7 +114,7 @@ def main(arguments: Sequence[str]) -> None:
     pools = [5, 10] if quick else [25, 50, 100, 200, 400, 800]
     note("pool", "architectures in the pool", "scoring, s", pools, pool_seconds(pools, Scorer(quick)))
     runs = [50, 100] if quick else [50, 100, 200, 400, 800]
-    note("runs", "super-nets of the study", "snakemake -n, s", runs, plan_seconds(runs))
+    note("runs", "super-nets of the study", "snakemake -n, processor s", runs, plan_seconds(runs))
     found.save(options.json)
 
 
