@@ -66,8 +66,9 @@ def main(arguments: Sequence[str]) -> None:
                 failed.append(name)
             else:
                 report.add(found)
-    report.circumstances["load_after"] = circumstances()["load"]
-    report.save(options.json)
+            # After each program, so that a run that is stopped leaves what it has.
+            report.circumstances["load_after"] = circumstances()["load"]
+            report.save(options.json)
     for measured in report.measured():
         print(measured.line)
     print(f"\n{options.json}: written; `python -m benchmarks.report` puts it into the documents")
