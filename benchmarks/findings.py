@@ -22,7 +22,7 @@ def parse(doc: str | None, arguments: Sequence[str], add: Sequence[tuple[str, di
 
 @dataclass
 class Findings:
-    """Figures that have targets, with notes; lines of text; series of numbers to draw."""
+    """Figures that have targets, with notes; lines of text; series of numbers for figures and tables."""
 
     figures: dict[str, tuple[float | None, str]] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)

@@ -9,23 +9,29 @@ import datetime
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.findings import Findings
-from benchmarks.growth_figure import draw
+from benchmarks.growth_figure import PANELS, draw
 from benchmarks.targets import TARGETS, Measured
 from supernet import cli
 from supernet.closure import ROOT
 from supernet.errors import UserError
 from supernet.files import read_json, write_json, write_text
+from supernet.paper.names import SPACE_NAMES
+from supernet.paper.style import LOOKS
 
 RESULTS = ROOT / "build" / "benchmarks.json"
 PAGE = ROOT / "docs" / "performance.md"
 IMAGE = ROOT / "docs" / "images" / "growth.svg"
 BEGIN = "<!-- written by `python -m benchmarks.report`: begin -->"
+CAPTION = (
+    "Time of a NASBench-201 step against channels, cells and batch, of scoring against the pool, and of a dry run "
+    "against the study; both axes are logarithmic, lines are least squares"
+)
 END = "<!-- written by `python -m benchmarks.report`: end -->"
 
 
@@ -110,17 +116,38 @@ def sentence(report: Report) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     took = sum(program["seconds"] for program in report.programs.values()) / 60
     load = about["load"]
-    busy = f"**Other work ran beside it (load {load} at the start): figures are too low.** " if load >= 1 else ""
+    busy = f"**Other work ran beside it (load {load} at the start): figures may be too low.** " if load >= 1 else ""
+    machine = f"{about['cores']} cores of {about['processor']}{' with AVX-512' if about['avx512'] else ''}"
     return (
-        f"{about['date']}, {about['cores']} cores of {about['processor']}{' with AVX-512' if about['avx512'] else ''}, "
-        f"Python {about['python']}, {versions}, one thread; {took:.0f} minutes in all. {busy}"
+        f"{about['date']}, {machine}, Python {about['python']}, {versions}; {took:.0f} minutes in all. "
+        f"Seconds of one thread are the processor's. {busy}"
     ).strip()
 
 
 def section(report: Report) -> str:
     """What stands between the marks."""
     said = "\n".join(report.findings.lines)
-    return f"{sentence(report)}\n\n{table(report)}\n\nWhat the programs said besides:\n\n```text\n{said}\n```"
+    parts = [
+        f"{sentence(report)}\n\n{table(report)}",
+        f"What the programs said besides:\n\n```text\n{said}\n```",
+    ]
+    if "profile" in report.findings.series:
+        parts.append(f"### Where the time of a step goes\n\n{profile_table(report.findings.series['profile'])}")
+    if set(PANELS) <= set(report.findings.series):
+        parts.append(f"### How time grows\n\n![{CAPTION}](images/{IMAGE.name})\n\n{CAPTION}.")
+    return "\n\n".join(parts)
+
+
+def profile_table(profile: Mapping[str, Mapping[str, float]]) -> str:
+    """Shares of a step's processor time as Markdown, the largest first."""
+    parts = sorted({part for shares in profile.values() for part in shares})
+    parts.sort(key=lambda part: -sum(shares.get(part, 0.0) for shares in profile.values()))
+    names = [SPACE_NAMES[space] for space in LOOKS if space in profile]
+    lines = [f"| part | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
+    for part in parts:
+        shares = [f"{profile[space].get(part, 0.0):.0%}" for space in LOOKS if space in profile]
+        lines.append(f"| {part} | {' | '.join(shares)} |")
+    return "\n".join(lines)
 
 
 def insert(page: str, text: str) -> str:
@@ -141,7 +168,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"{options.results}: results of --quick, which are no figures; run `make benchmark`")
     write_text(PAGE, insert(PAGE.read_text("utf-8"), section(report)))
     print(f"{PAGE}: written", file=sys.stderr)
-    if report.findings.series:
+    if set(PANELS) <= set(report.findings.series):
         draw(report.findings.series, IMAGE)
         print(f"{IMAGE}: written", file=sys.stderr)
 

@@ -9,7 +9,8 @@ multiply-adds of the executed path's forward pass, scoring once, each as two ope
 count nothing. Where they and depthwise convolutions take most of the time, as in DARTS, that peak says little: there a
 step is compared with the ceiling of its own operations (`benchmarks/ceiling.py`).
 
-`--profile` shows instead where a step's time goes, by torch's profiler.
+At the end it shows where the time of a step goes, by torch's profiler, on the same architectures; `--profile` does
+that alone.
 """
 
 import statistics
@@ -28,7 +29,8 @@ from supernet.estimate import FLOPS_PER_MAC, TRAINING_PASS
 from supernet.score import Evaluator
 from supernet.study import Scoring
 
-ARCHITECTURES = 12
+ARCHITECTURES = 8
+ROUNDS, SCORING_ROUNDS = 5, 2
 # What the profiler's names belong to, the first that is part of the name; the rest is Python and small operations.
 PARTS = {
     "convolution": "convolution",
@@ -61,11 +63,15 @@ class Measurement:
         for group in self.groups:
             self._score(group)
 
-    def round(self) -> None:
-        """Step and score each architecture once."""
-        for number, group in enumerate(self.groups):
-            self.steps[number].append(seconds(lambda g=group: self.bench.step(g)))  # type: ignore[misc]
-            self.scores[number].append(seconds(lambda g=group: self._score(g)))  # type: ignore[misc]
+    def step(self) -> None:
+        """Step each architecture once."""
+        for group, taken in zip(self.groups, self.steps, strict=True):
+            taken.append(seconds(lambda g=group: self.bench.step(g)))  # type: ignore[misc]
+
+    def score(self) -> None:
+        """Score each architecture once."""
+        for group, taken in zip(self.groups, self.scores, strict=True):
+            taken.append(seconds(lambda g=group: self._score(g)))  # type: ignore[misc]
 
     def _score(self, group: tuple[Any, ...]) -> None:
         self.evaluator.evaluate(self.bench.network, group[0], "batch", "scoring")
@@ -107,7 +113,7 @@ def against_ceiling(measurement: Measurement, splits: Splits, repeats: int) -> f
     return ideal / _each(measurement.steps)
 
 
-def profiled(space: str, size: Size, splits: Splits, architectures: int) -> list[str]:
+def profiled(space: str, size: Size, splits: Splits, architectures: int) -> dict[str, float]:
     """Share of a step's processor time in each kind of operation, forward and backward, over some architectures."""
     bench = Bench(space, size, splits)
     groups = drawn(bench, architectures)
@@ -119,8 +125,17 @@ def profiled(space: str, size: Size, splits: Splits, architectures: int) -> list
         part = next((part for name, part in PARTS.items() if name in event.key), "everything else")
         taken[part] = taken.get(part, 0.0) + event.self_cpu_time_total
     total = sum(taken.values())
-    shares = ", ".join(f"{part} {time / total:.0%}" for part, time in sorted(taken.items(), key=lambda item: -item[1]))
-    return [f"{space} C{size.channels} L{size.layers} batch {size.batch_size}: {shares}"]
+    return {part: time / total for part, time in taken.items()}
+
+
+def profile_all(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findings) -> None:
+    """Where the time of a step of each space goes."""
+    found.series["profile"] = {}
+    for space, size in sizes.items():
+        shares = profiled(space, size, splits, 2 if quick else ARCHITECTURES)
+        found.series["profile"][space] = shares
+        shown = ", ".join(f"{part} {share:.0%}" for part, share in sorted(shares.items(), key=lambda item: -item[1]))
+        print(f"profile, {space}: {shown}", flush=True)
 
 
 def measure(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findings) -> None:
@@ -129,10 +144,12 @@ def measure(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findi
     measurements = {
         space: Measurement(space, size, splits, 2 if quick else ARCHITECTURES) for space, size in sizes.items()
     }
-    for _ in range(2 if quick else 5):
+    for number in range(SCORING_ROUNDS if quick else ROUNDS):
         for measurement in measurements.values():
             peak.measure()
-            measurement.round()
+            measurement.step()
+            if number < SCORING_ROUNDS:
+                measurement.score()
     found.say(f"fastest product: {peak.flops / 1e9:.1f} GFLOP/s at {peak.side} x {peak.side}, one thread")
     for space, measurement in measurements.items():
         for line in measurement.lines(peak):
@@ -146,18 +163,15 @@ def measure(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findi
 
 
 def main(arguments: Sequence[str]) -> None:
-    shown = {"action": "store_true", "help": "show where a step's time goes, and measure nothing else"}
+    shown = {"action": "store_true", "help": "show only where a step's time goes"}
     options = parse(__doc__, arguments, [("--profile", shown)])
     configure(1, "cpu")
     sizes = dict.fromkeys(LARGE, QUICK) if options.quick else LARGE
-    splits = random_splits(300, 20) if options.quick else random_splits(5000, 250)
+    splits = random_splits(300, 20) if options.quick else random_splits(2500, 250)
     found = Findings()
-    if options.profile:
-        for space, size in sizes.items():
-            for line in profiled(space, size, splits, 2 if options.quick else ARCHITECTURES):
-                found.say(line)
-    else:
+    if not options.profile:
         measure(sizes, splits, options.quick, found)
+    profile_all(sizes, splits, options.quick, found)
     found.save(options.json)
 
 

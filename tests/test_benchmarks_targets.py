@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.findings import Findings, read
 from benchmarks.growth import exponent
 from benchmarks.growth_figure import PANELS, draw
-from benchmarks.report import BEGIN, END, PAGE, Report, circumstances, insert, load, main, table
+from benchmarks.report import BEGIN, END, PAGE, Report, circumstances, insert, load, main, profile_table, table
 from benchmarks.scoring import check
 from benchmarks.targets import AIM_MET, MET, SHORT, TARGETS, UNKNOWN, Measured, Target
 from supernet.errors import UserError
@@ -80,6 +80,17 @@ def test_the_table_has_a_row_for_each_target() -> None:
     assert len(rows) == len(TARGETS)
     assert rows[-1] == f"| {TARGETS['memory'].name} (note) | 1.5 GB | ≤ 1.2 |  | short |"
     assert all(UNKNOWN in row for row in rows[:-1])
+
+
+def test_the_profile_has_its_largest_parts_first() -> None:
+    profile = {"darts": {"sums": 0.25, "ReLU": 0.75}, "nasbench101": {"sums": 0.5, "max pooling": 0.5}}
+    assert profile_table(profile).splitlines() == [
+        "| part | NASBench-101 | DARTS-NDS |",
+        "|---|---:|---:|",
+        "| ReLU | 0% | 75% |",
+        "| sums | 50% | 25% |",
+        "| max pooling | 50% | 0% |",
+    ]
 
 
 def test_the_page_is_replaced_between_its_marks_alone() -> None:
