@@ -6,15 +6,16 @@ rounds. A ratio is the median of the rounds', in processor seconds of the one th
 disturb less than the clock. It is printed as well whether the weights are the same to the bit at the end.
 """
 
-import argparse
 import contextlib
 import statistics
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from benchmarks.step import LARGE, QUICK, SMALL, Bench, Size, drawn, random_splits
+from benchmarks.bench import LARGE, QUICK, SMALL, Bench, Size, drawn, random_splits
+from benchmarks.findings import Findings, parse
 from supernet.data import Splits
 from supernet.device import configure
 
@@ -61,16 +62,16 @@ def compare(space: str, size: Size, splits: Splits) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small networks, two rounds: whether it runs")
-    options = parser.parse_args()
+def main(arguments: Sequence[str]) -> None:
+    options = parse(__doc__, arguments)
     configure(1, "cpu")
+    found = Findings()
     splits = random_splits(200, 50)
     for space in LARGE:
         for size in [QUICK] if options.quick else [SMALL[space], LARGE[space]]:
-            print(compare(space, size, splits), flush=True)
+            found.say(compare(space, size, splits))
+    found.save(options.json)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,17 +3,17 @@
 The targets: 50 ms a file beside hashing, 20 s for the audit of 10 000 files.
 """
 
-import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.findings import Findings, parse
 from supernet.audit import Audit, State
 from supernet.closure import ROOT
 from supernet.files import publish
@@ -107,29 +107,30 @@ def seconds_of_audit(paths: list[str], cache: Path) -> float:
     return time.perf_counter() - started
 
 
-def timed(label: str, measure: Callable[[], float], target: float | None, unit: float, name: str) -> None:
+def timed(label: str, measure: Callable[[], float], target: float | None, unit: float, name: str) -> str:
+    """A line with what was measured, and whether it keeps its target."""
     found = measure()
     goal = "" if target is None else f"  target {target * unit:.0f} {name}: {'kept' if found <= target else 'MISSED'}"
-    print(f"{label:58} {found * unit:8.1f} {name}{goal}")
+    return f"{label:58} {found * unit:8.1f} {name}{goal}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=10_000, help="files of the audit")
-    parser.add_argument("--repeats", type=int, default=7)
-    arguments = parser.parse_args()
+def main(arguments: Sequence[str]) -> None:
+    options = parse(__doc__, arguments)
+    files, repeats = (20, 1) if options.quick else (10_000, 7)
+    findings = Findings()
     with TemporaryDirectory(prefix="supernet-records-") as name:
         folder = Path(name)
-        timed("start of a program", lambda: seconds_of_start(arguments.repeats), None, 1e3, "ms")
-        first, other = seconds_of_file(folder, arguments.repeats, len(RUN_FILES))
-        timed("record of the first file of a process", lambda: first, 0.05, 1e3, "ms")
-        timed("record of each other file", lambda: other, 0.05, 1e3, "ms")
-        paths = write_study(folder / "study", (arguments.files - 1) // len(RUN_FILES) + 1)[: arguments.files]
+        findings.say(timed("start of a program", lambda: seconds_of_start(repeats), None, 1e3, "ms"))
+        first, other = seconds_of_file(folder, repeats, len(RUN_FILES))
+        findings.say(timed("record of the first file of a process", lambda: first, 0.05, 1e3, "ms"))
+        findings.say(timed("record of each other file", lambda: other, 0.05, 1e3, "ms"))
+        paths = write_study(folder / "study", (files - 1) // len(RUN_FILES) + 1)[:files]
         cache = folder / "hashes.json"
         label = f"audit of {len(paths)} small files, "
-        timed(f"{label}nothing known", lambda: seconds_of_audit(paths, cache), 20, 1, "s")
-        timed(f"{label}hashes known", lambda: seconds_of_audit(paths, cache), 20, 1, "s")
+        findings.say(timed(f"{label}nothing known", lambda: seconds_of_audit(paths, cache), 20, 1, "s"))
+        findings.say(timed(f"{label}hashes known", lambda: seconds_of_audit(paths, cache), 20, 1, "s"))
+    findings.save(options.json)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,16 +3,17 @@
 Against the plain way: the same rows from a CSV file into a dictionary, and one look-up for each architecture.
 """
 
-import argparse
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.findings import Findings, parse
 from supernet.published.about import About
 from supernet.published.nasbench101.cells import SIZE
 from supernet.published.schema import tabulate, write
@@ -61,14 +62,11 @@ def dictionary(path: Path) -> dict[str, float]:
     return dict(zip(table["arch_id"], table["test_acc"], strict=True))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=SIZE)
-    parser.add_argument("--wanted", type=int, default=20_000, help="architectures that are looked up")
-    arguments = parser.parse_args()
+def main(arguments: Sequence[str]) -> None:
+    options = parse(__doc__, arguments)
     rng = np.random.default_rng(0)
-    rows = simulated_rows(arguments.rows, rng)
-    wanted = rows["arch_id"].iloc[rng.integers(len(rows), size=arguments.wanted)].tolist()
+    rows = simulated_rows(1_000 if options.quick else SIZE, rng)
+    wanted = rows["arch_id"].iloc[rng.integers(len(rows), size=100 if options.quick else 20_000)].tolist()
     with tempfile.TemporaryDirectory() as folder:
         ours, plain = Path(folder) / "table.parquet", Path(folder) / "table.csv"
         write(ours, rows, simulated_about(len(rows)))
@@ -88,10 +86,12 @@ def main() -> None:
             "load, all columns": (seconds(lambda: PublishedTable.load(ours)), seconds(lambda: dictionary(plain))),
             "load, and look up": (seconds(found), seconds(plainly_found)),
         }
-    print(f"{len(rows)} architectures, {len(wanted)} looked up")
+    found_out = Findings()
+    found_out.say(f"published table of {len(rows)} architectures, {len(wanted)} looked up")
     for task, (fast, slow) in times.items():
-        print(f"{task:20} {fast:7.3f} s, plain {slow:7.3f} s, ratio {slow / fast:6.1f}")
+        found_out.say(f"  {task:20} {fast:7.3f} s, plain {slow:7.3f} s, ratio {slow / fast:6.1f}")
+    found_out.save(options.json)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

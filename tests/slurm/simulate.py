@@ -15,15 +15,16 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import yaml
 from checkouts import copy_checkout
 from cluster import Shape, Unavailable, cluster
 from controller import environment
 
+from benchmarks.dag import SEEDS, study
 from supernet.study import load_study
 
-SEEDS = 50
 OUTPUTS = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
 # In place of scripts/train.py: the declared outputs, at once, without torch.
 STUB = """import sys
@@ -45,22 +46,6 @@ folders = sorted({{os.path.dirname(file) for file in files}})
 words[words.index(wrap)] = f"--wrap=mkdir -p {{shlex.join(folders)}} && touch {{shlex.join(files)}}"
 os.execv("{real}", ["{real}", *words])
 """
-
-
-def study(runs: int) -> dict[str, object]:
-    """A study of so many runs: one space, settings that differ in their learning rate."""
-    rates = [round(0.01 + index / 1000, 3) for index in range(runs // SEEDS)]
-    size = {"channels": 4, "layers": 1, "epochs": 1, "batch_size": 64, "train_portion": 0.5}
-    seeds = list(range(SEEDS))
-    space = {
-        "truth": size,
-        "baseline": {**size, "learning_rate": rates[0]},
-        "seeds": seeds,
-        "sweep_seeds": seeds,
-        "sweep": {"learning_rate": rates},
-    }
-    head = {"study": "simulation", "title": "Trainings that do nothing", "data": {"name": "digits"}}
-    return {**head, "pool": {"size": 6, "seeds": 1, "repeated": 0}, "spaces": {"nasbench201": space}}
 
 
 def stubbed(folder: Path, runs: int, startups: bool) -> tuple[Path, dict[str, str]]:

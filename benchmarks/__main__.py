@@ -1,0 +1,80 @@
+"""Runs all programs of this folder, one after another, and says which targets are met: `python -m benchmarks`.
+
+Each program is a process of its own, so that none inherits another's memory, threads or compiled kernels. What they
+find is written to build/benchmarks.json, with machine, date and versions; `python -m benchmarks.report` makes the
+tables and the plots of the documents from that file. Ends with code 1 if a program failed; a target that is missed is
+no failure.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.findings import Findings, read
+from benchmarks.report import RESULTS, Report, circumstances
+from supernet import cli
+from supernet.closure import ROOT
+from supernet.progress import duration
+
+PROGRAMS = (
+    "bootstrap",
+    "augmentation",
+    "memory",
+    "step",
+    "usual",
+    "scoring",
+    "growth",
+    "heuristics",
+    "deterministic",
+    "tables",
+    "records",
+    "study_time",
+)
+
+
+def run(name: str, more: Sequence[str], folder: Path) -> tuple[Findings | None, float]:
+    """What a program found, None if it failed, and how many seconds it took."""
+    written = folder / f"{name}.json"
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(written), *more]
+    started = time.monotonic()
+    code = subprocess.run(command, cwd=ROOT).returncode
+    return (read(written) if code == 0 else None), time.monotonic() - started
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="everything tiny: that it runs, not how fast")
+    parser.add_argument("--only", nargs="+", choices=PROGRAMS, metavar="NAME", help="these programs alone")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file for all results (default: %(default)s)")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="where `make run` ran (default: this checkout)")
+    options = parser.parse_args(arguments)
+    names = [name for name in PROGRAMS if not options.only or name in options.only]
+    report = Report(circumstances(), quick=options.quick)
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="supernet-benchmarks-") as folder:
+        for number, name in enumerate(names, start=1):
+            print(f"[{number}/{len(names)}] benchmarks.{name}", flush=True)
+            more = [*["--quick"] * options.quick, *["--checkout", str(options.checkout)] * (name == "study_time")]
+            found, seconds = run(name, more, Path(folder))
+            print(f"[{number}/{len(names)}] {duration(seconds)}\n", flush=True)
+            report.programs[name] = {"seconds": round(seconds, 1)}
+            if found is None:
+                failed.append(name)
+            else:
+                report.add(found)
+            # After each program, so that a run that is stopped leaves what it has.
+            report.circumstances["load_after"] = circumstances()["load"]
+            report.save(options.json)
+    for measured in report.measured():
+        print(measured.line)
+    print(f"\n{options.json}: written; `python -m benchmarks.report` puts it into the documents")
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

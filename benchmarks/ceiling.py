@@ -1,0 +1,198 @@
+"""How fast the operations of a training step are by themselves: the ceiling of a step that few products decide.
+
+A step of DARTS consists of depthwise convolutions, which no machine computes at the speed of a matrix product, and of
+operations that move memory. Its ceiling is the sum, over all operations that its architecture names, of the time that
+each takes alone, forward and backward, in a tight loop:
+
+- convolutions, dense and depthwise: of the map, channels, kernel, stride and dilation that the path asks for;
+- batch norms, ReLUs and poolings: an architecture names these too, and no implementation can leave them out. ReLUs
+  count as often as they are computed, once for all convolutions that leave a state.
+
+Each has the best time of several repeats of the fastest of three ways: torch's function with both memory formats, and
+for convolutions the project's own layer. So every operation may have another memory format than its neighbours, for
+nothing, and finds its operands in the cache. Sums, concatenations, slices, the classifier, the loss, clipping, the
+update, the images of the batch and Python are not counted: all of these are the implementation's.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from benchmarks.bench import Bench, seconds
+from supernet.nn.conv import Conv
+from supernet.spaces.base import NetworkSize
+
+FORMATS = (torch.contiguous_format, torch.channels_last)
+_RECORDED = ("conv2d", "batch_norm", "relu", "avg_pool2d", "max_pool2d")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a path: what it computes, and of what shape (C, H, W) for each image."""
+
+    kind: str
+    """conv, batch_norm, relu, avg_pool or max_pool."""
+    shape: tuple[int, int, int]
+    arguments: tuple[Any, ...]
+    """conv: c_out, kernel, stride, dilation, depthwise, whether the input has a gradient. batch_norm: affine. Poolings:
+    kernel, stride, padding, whether zeros count."""
+
+    def macs(self) -> int:
+        """Multiply-adds of a forward pass of one image; those of convolutions are counted, of nothing else."""
+        if self.kind != "conv":
+            return 0
+        c_out, kernel, stride, _, depthwise, _ = self.arguments
+        c_in, height, width = self.shape
+        each = kernel * kernel * c_out * (1 if depthwise else c_in)
+        return int(each * -(-height // stride) * -(-width // stride))
+
+
+class _Recorder(TorchFunctionMode):
+    """Notes operations as torch's functions are called.
+
+    Depthwise layers are noted as such and not by what they call, which need not be a convolution.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[Operation] = Counter()
+        self.inside = 0
+
+    def enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Before a depthwise layer."""
+        assert isinstance(layer, Conv)
+        images = inputs[0]
+        arguments = (images.shape[1], layer.kernel, layer.stride, layer.dilation, True, images.requires_grad)
+        self.found[Operation("conv", _shape(images), arguments)] += 1
+        self.inside += 1
+
+    def leave(self, *_: Any) -> None:
+        """After it."""
+        self.inside -= 1
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kwargs = getattr(function, "__name__", ""), kwargs or {}
+        if not self.inside and name in _RECORDED:
+            self.found[Operation(name.removesuffix("2d"), _shape(args[0]), _arguments(name, args, kwargs))] += 1
+        return function(*args, **kwargs)
+
+
+def _arguments(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    if name == "conv2d":
+        images, weight, _, stride, *_ = (*args, None, 1)
+        return weight.shape[0], weight.shape[2], stride, 1, False, images.requires_grad
+    if name == "batch_norm":
+        return (args[1] is not None,)
+    if name == "relu":
+        return ()
+    given = dict(zip(("kernel_size", "stride", "padding"), args[1:4], strict=False)) | kwargs
+    return given["kernel_size"], given["stride"], given.get("padding", 0), given.get("count_include_pad", True)
+
+
+def operations(bench: Bench, arch: Any) -> Counter[Operation]:
+    """The operations of a step on the path of an architecture, and how often each is computed.
+
+    The bench must have a plain network, which calls torch's own functions. RuntimeError if the convolutions are not
+    those that the space's cost counts.
+    """
+    recorder = _Recorder()
+    hooks = []
+    for layer in bench.network.modules():
+        if isinstance(layer, Conv) and layer.depthwise:
+            hooks += [layer.register_forward_pre_hook(recorder.enter), layer.register_forward_hook(recorder.leave)]
+    images, _ = bench.epoch.batch(0)
+    try:
+        with recorder:
+            bench.network(images, arch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    counted = sum(number * operation.macs() for operation, number in recorder.found.items())
+    expected = bench.macs(arch) - classifier_macs(bench, arch)
+    if counted != expected:
+        raise RuntimeError(f"convolutions of {arch}: found {counted} multiply-adds; expected {expected}")
+    return recorder.found
+
+
+def classifier_macs(bench: Bench, arch: Any) -> int:
+    """Multiply-adds of the classifier: what one more class costs, for each class there is."""
+    setting = bench.run.setting
+
+    def cost(classes: int) -> int:
+        size = NetworkSize(setting.channels, setting.layers, classes, 3)
+        return bench.space.cost(arch, size, 32, zero_in_zero_out=setting.batch_norm == "none").macs
+
+    return 10 * (cost(11) - cost(10))
+
+
+def _shape(images: Tensor) -> tuple[int, int, int]:
+    c, height, width = images.shape[1:]
+    return c, height, width
+
+
+class Ceiling:
+    """The best times of operations for one batch size, each measured once."""
+
+    def __init__(self, batch_size: int, repeats: int) -> None:
+        self.batch_size, self.repeats = batch_size, repeats
+        self._best: dict[Operation, float] = {}
+
+    def seconds(self, found: Counter[Operation]) -> float:
+        """Seconds of all operations of a step."""
+        return sum(number * self.best(operation) for operation, number in found.items())
+
+    def best(self, operation: Operation) -> float:
+        """Seconds of one, forward and backward."""
+        if operation not in self._best:
+            self._best[operation] = min(self._time(task) for task in _ways(operation, self.batch_size))
+        return self._best[operation]
+
+    def _time(self, task: Callable[[], object]) -> float:
+        task()
+        return min(seconds(task) for _ in range(self.repeats))
+
+
+def _ways(operation: Operation, batch_size: int) -> Iterable[Callable[[], object]]:
+    """Forward and backward pass in each way that there is."""
+    for memory in FORMATS:
+        images = torch.rand(batch_size, *operation.shape).contiguous(memory_format=memory)
+        for compute, parameters in _computations(operation):
+            wanted = operation.kind != "conv" or operation.arguments[-1]
+            leaf = images.clone(memory_format=torch.preserve_format).requires_grad_(wanted)
+            inputs = [value for value in (leaf, *parameters) if value.requires_grad]
+            gradient = torch.rand_like(compute(leaf))
+            yield lambda c=compute, x=leaf, i=inputs, g=gradient: torch.autograd.grad(c(x), i, g)  # type: ignore[misc]
+
+
+def _computations(operation: Operation) -> Iterable[tuple[Callable[[Tensor], Tensor], list[Tensor]]]:
+    """Functions of the images, and the parameters that each has."""
+    c_in = operation.shape[0]
+    if operation.kind == "conv":
+        c_out, kernel, stride, dilation, depthwise, _ = operation.arguments
+        layer = Conv(c_in, c_out, kernel, stride, dilation, depthwise)
+        weight, padding = layer.weight, layer.padding
+        groups = c_in if depthwise else 1
+        # oneDNN's backward pass of a strided 1x1 convolution of few channels is not safe; the layer does without.
+        if kernel > 1 or stride == 1:
+            yield lambda images: F.conv2d(images, weight, None, stride, padding, dilation, groups), [weight]
+        yield layer, [weight]
+    elif operation.kind == "batch_norm":
+        scale, shift = torch.ones(c_in, requires_grad=True), torch.zeros(c_in, requires_grad=True)
+        if operation.arguments[0]:
+            yield lambda images: F.batch_norm(images, None, None, scale, shift, True, 0.0), [scale, shift]
+        else:
+            yield lambda images: F.batch_norm(images, None, None, None, None, True, 0.0), []
+    elif operation.kind == "relu":
+        yield F.relu, []
+    elif operation.kind == "max_pool":
+        kernel, stride, padding, _ = operation.arguments
+        yield lambda images: F.max_pool2d(images, kernel, stride, padding), []
+    else:
+        kernel, stride, padding, count_include_pad = operation.arguments
+        yield lambda images: F.avg_pool2d(images, kernel, stride, padding, False, count_include_pad), []
