@@ -17,7 +17,8 @@ def configure(threads: int, device: str) -> torch.device:
     # cuBLAS is deterministic only with a fixed workspace; it reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # The same switch as use_deterministic_algorithms, which imports torch's compiler: a second and 150 MB a job.
+    torch.set_deterministic_debug_mode("error")
     # Filling new memory with NaN would cost 3 to 14 % of a step and show only reads of memory that nobody wrote:
     # a test has all spaces compute the same bits with it and without it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
