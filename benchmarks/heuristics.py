@@ -132,7 +132,7 @@ def bookkeeping(space: str, size: Size, splits: Splits) -> str:
         seconds(lambda: [p for p in parameters.values() if p.grad is not None]) for _ in range(size.rounds)
     )
     update = statistics.median(seconds(bench.trainer.optimizer.step) for _ in range(size.rounds))
-    cleared = seconds(lambda: bench.trainer.optimizer.zero_grad(set_to_none=True))
+    cleared = seconds(lambda: bench.trainer.optimizer.zero_grad())
     return (
         f"{f'over all parameters, {space}':34} {len(parameters)} tensors: finding gradients {touched / taken:.2%}, "
         f"clearing {cleared / taken:.2%}, update {update / taken:.2%} of a step"

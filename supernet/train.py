@@ -17,6 +17,7 @@ from supernet.nn.drawing import generator_for
 from supernet.paths import Group
 from supernet.progress import Progress
 from supernet.rng import torch_seed
+from supernet.sgd import SGD
 from supernet.stopping import Stopped, Stopping
 
 
@@ -80,7 +81,7 @@ class Trainer:
         augmenter: Augmenter,
         paths: Callable[[int, int], list[Group]],
         seed: int,
-        before: Callable[[int, torch.optim.Optimizer], None] | None = None,
+        before: Callable[[int, SGD], None] | None = None,
         ranking: Ranking | None = None,
     ) -> None:
         self.network, self.recipe, self.augmenter, self.paths, self.seed = (
@@ -92,13 +93,7 @@ class Trainer:
         )
         self.before, self.ranking = before, ranking
         self.parameters = dict(network.named_parameters())
-        self.optimizer = torch.optim.SGD(
-            network.parameters(),
-            recipe.learning_rate,
-            recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            foreach=True,
-        )
+        self.optimizer = SGD(network.parameters(), recipe.learning_rate, recipe.momentum, recipe.weight_decay)
         self.device = next(iter(self.parameters.values())).device
         self.draws = generator_for(network, self.device)
         self.curve: list[dict[str, float]] = []
@@ -156,7 +151,7 @@ class Trainer:
         if self.before is not None:
             self.before(step, self.optimizer)
         self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         if self.draws is not None:
             # Seeded for each step, so that a training that goes on draws what it would have drawn.
             self.draws.manual_seed(torch_seed(self.seed, "layers", step))

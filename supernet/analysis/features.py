@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from supernet.nn.norm import Norm, statistics, tracks
 from supernet.progress import Progress
+from supernet.sgd import SGD
 from supernet.train import Trained, Trainer
 
 COLUMNS = {
@@ -129,7 +130,7 @@ class Steps:
         """Train, and note the first `count` steps; what is trained does not depend on it."""
         recorder, before = Recorder(), trainer.before
 
-        def watch(step: int, optimizer: torch.optim.Optimizer) -> None:
+        def watch(step: int, optimizer: SGD) -> None:
             if before is not None:
                 before(step, optimizer)
             if 0 < step <= count:

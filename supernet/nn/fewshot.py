@@ -4,8 +4,9 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+
+from supernet.sgd import SGD
 
 
 class FewShot(nn.Module):
@@ -30,7 +31,7 @@ class FewShot(nn.Module):
         logits: Tensor = self.networks[0 if self.shared else self.branch(arch)](images, arch)
         return logits
 
-    def split(self, optimizer: torch.optim.Optimizer) -> None:
+    def split(self, optimizer: SGD) -> None:
         """Copy the first network's weights, statistics and momentum to the others, and share no longer."""
         first, *others = self.networks
         for other in others:
@@ -51,7 +52,7 @@ class Split:
     def __init__(self, network: FewShot, at: int) -> None:
         self.network, self.at = network, at
 
-    def __call__(self, step: int, optimizer: torch.optim.Optimizer) -> None:
+    def __call__(self, step: int, optimizer: SGD) -> None:
         """Before the step of this number, from 0."""
         if step == self.at:
             self.network.split(optimizer)

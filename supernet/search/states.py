@@ -1,10 +1,12 @@
-"""The states of torch's optimisers as tensors with names, for checkpoints."""
+"""The states of optimisers as tensors with names, for checkpoints."""
 
 import torch
 from torch import Tensor
 
+from supernet.sgd import SGD
 
-def packed(optimizer: torch.optim.Optimizer, name: str) -> dict[str, Tensor]:
+
+def packed(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tensor]:
     """The tensors of a state, named after the position of their parameter; a parameter without a state has none."""
     return {
         f"{name}.{number}.{key}": value
@@ -14,7 +16,7 @@ def packed(optimizer: torch.optim.Optimizer, name: str) -> dict[str, Tensor]:
     }
 
 
-def unpack(optimizer: torch.optim.Optimizer, name: str, tensors: dict[str, Tensor]) -> None:
+def unpack(optimizer: torch.optim.Optimizer | SGD, name: str, tensors: dict[str, Tensor]) -> None:
     """Give an optimiser without a state that of `packed`."""
     parameters = _parameters(optimizer)
     prefix = f"{name}."
@@ -28,5 +30,5 @@ def unpack(optimizer: torch.optim.Optimizer, name: str, tensors: dict[str, Tenso
         optimizer.state[parameter][key] = kept
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+def _parameters(optimizer: torch.optim.Optimizer | SGD) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]

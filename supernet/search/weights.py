@@ -16,6 +16,7 @@ from supernet.rng import torch_seed
 from supernet.search.cost import Cost
 from supernet.search.problem import Problem
 from supernet.search.states import packed, unpack
+from supernet.sgd import SGD
 
 
 class SharedWeights:
@@ -29,13 +30,7 @@ class SharedWeights:
         self.network = problem.build(partial_channels)
         self.parameters = list(self.network.parameters())
         descent = problem.descent
-        self.optimizer = torch.optim.SGD(
-            self.parameters,
-            descent.learning_rate,
-            descent.momentum,
-            weight_decay=descent.weight_decay,
-            foreach=True,
-        )
+        self.optimizer = SGD(self.parameters, descent.learning_rate, descent.momentum, descent.weight_decay)
         self._draws = generator_for(self.network, self.parameters[0].device)
         self.network.train()
 
@@ -60,7 +55,7 @@ class SharedWeights:
     def _descend(self, passes: Sequence[Callable[[Tensor], Tensor]], spent: float, share: float) -> float:
         images, labels = self.problem.training.batch(self.steps)
         self.optimizer.param_groups[0]["lr"] = self.rate(spent)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         self.seed_draws(self.steps)
         total = 0.0
         for forward in passes:
