@@ -108,6 +108,7 @@ class Evaluator:
     ) -> list[list[tuple[float, float]]]:
         """What `evaluate_parts` gives for each of many architectures, with what they have in common computed once.
 
+        For networks that have a `reuse_order`, and take a `Reuse`; others score one architecture after the other.
         `tell` is called with the number of architectures that are done, rounded down.
         """
         order = getattr(network, "reuse_order", None)
@@ -119,6 +120,18 @@ class Evaluator:
                 tell(done)
             return results
         places = sorted(range(len(archs)), key=lambda place: order(archs[place]))
+        return self._together(network, archs, places, mode, parts, tell)
+
+    def _together(
+        self,
+        network: nn.Module,
+        archs: Sequence[Any],
+        places: Sequence[int],
+        mode: str,
+        parts: Sequence[str],
+        tell: Callable[[int], None],
+    ) -> list[list[tuple[float, float]]]:
+        """All architectures on one batch after the other, in the order of `places`."""
         passes = len(places) * sum(len(self._batches[part]) for part in parts)
         sums = {part: [self._sums() for _ in archs] for part in parts}
         done = 0
