@@ -24,7 +24,7 @@ def draw(series: Mapping[str, Mapping[str, Any]], path: Path) -> None:
             _panel(axis, series[name])
         for axis in list(axes.flat)[len(PANELS) :]:
             axis.set_axis_off()
-        with publish(path) as temporary:
+        with publish(path, record=False) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
         plt.close(figure)
 

@@ -166,7 +166,7 @@ def main(arguments: Sequence[str]) -> None:
     report = load(options.results)
     if report.quick:
         raise UserError(f"{options.results}: results of --quick, which are no figures; run `make benchmark`")
-    write_text(PAGE, insert(PAGE.read_text("utf-8"), section(report)))
+    write_text(PAGE, insert(PAGE.read_text("utf-8"), section(report)), record=False)
     print(f"{PAGE}: written", file=sys.stderr)
     if set(PANELS) <= set(report.findings.series):
         draw(report.findings.series, IMAGE)
