@@ -2,14 +2,19 @@
 
 Clients must find it in /etc/slurm: Snakemake's SLURM plugin removes SLURM_CONF from the environment of its job steps.
 So a configuration that is there is put aside and comes back, and a cluster that answers is never touched.
+
+As a program it starts a cluster to try things on, until Ctrl-C.
 """
 
+import argparse
 import contextlib
 import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +24,8 @@ ETC = Path("/etc/slurm")
 LOCK = Path("/run/lock/supernet-test-slurm")
 MARK = "# A test cluster of the super-net pipeline; DIR="
 SAVED = ".before-supernet-tests"
+HANG = 900.0
+"""Seconds after which a thing that was to happen never will. A busy machine takes ten times as long as an idle one."""
 DAEMONS = ("slurmctld", "slurmd")
 COMMANDS = (*DAEMONS, "munged", "sbatch", "scontrol", "squeue")
 
@@ -49,7 +56,7 @@ class Cluster:
         self._daemon("slurmctld", "-c", "-i")
         for node in ("n1", "n2"):
             self.start_node(node)
-        wait(lambda: self.nodes() == {"n1": "idle", "n2": "idle"}, 30, "both nodes idle", self.said)
+        wait(lambda: self.nodes() == {"n1": "idle", "n2": "idle"}, "both nodes idle", self.said)
 
     def stop(self) -> None:
         """End all that runs in the cluster, then the cluster; by process id."""
@@ -58,7 +65,7 @@ class Cluster:
             subprocess.run(["scancel", "--signal=KILL", *jobs], check=False)
             subprocess.run(["scancel", *jobs], check=False)
             with contextlib.suppress(AssertionError):
-                wait(lambda: not output("squeue", "--noheader"), 20, "no jobs")
+                wait(lambda: not output("squeue", "--noheader"), "no jobs", seconds=20)
         stop_daemons(self.folder)
 
     def start_node(self, node: str) -> None:
@@ -186,7 +193,7 @@ def cluster(folder: Path, shape: Shape | None = None) -> Iterator[Cluster]:
             one.stop()
 
 
-def wait(condition: Callable[[], object], seconds: float, what: str, details: Callable[[], str] = str) -> None:
+def wait(condition: Callable[[], object], what: str, details: Callable[[], str] = str, seconds: float = HANG) -> None:
     """Wait until a condition holds; AssertionError says what never came, and details."""
     end = time.monotonic() + seconds
     while not condition():
@@ -213,7 +220,7 @@ def stop_daemons(folder: Path) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         with contextlib.suppress(AssertionError):
-            wait(lambda: not any(_is_daemon(pid, folder) for pid in daemons), 10, "end of the daemons")
+            wait(lambda: not any(_is_daemon(pid, folder) for pid in daemons), "end of the daemons", seconds=10)
             return
 
 
@@ -247,7 +254,11 @@ def _check() -> None:
 def _alone() -> Iterator[None]:
     """One test cluster at a time on a machine: they share ports and /etc/slurm."""
     with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another test cluster is at work on this machine; waiting for its end", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -309,3 +320,27 @@ def _restore(names: Iterable[str]) -> None:
             saved.replace(ETC / name)
         else:
             (ETC / name).unlink(missing_ok=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shape = Shape()
+    parser.add_argument("--cpus", type=int, default=shape.cpus, help="of each node (default: %(default)s)")
+    parser.add_argument("--memory", type=int, default=shape.memory_mb, help="MB of each node (default: %(default)s)")
+    found = parser.parse_args()
+    # As Ctrl-C: the cluster is stopped, and /etc/slurm as it was.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            tempfile.TemporaryDirectory(prefix="supernet-test-slurm-") as folder,
+            cluster(Path(folder), Shape(found.cpus, found.memory)),
+        ):
+            print("Nodes n1 and n2 are up, in the partitions cpu, gpu and high. Ctrl-C stops the cluster.", flush=True)
+            signal.pause()
+    except Unavailable as reason:
+        sys.exit(f"no test cluster here: {reason}")
+
+
+if __name__ == "__main__":
+    main()

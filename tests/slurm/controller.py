@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checkouts import copy_checkout
-from cluster import output, wait
+from cluster import HANG, output, wait
 
 STUDY = "tests/studies/cluster.yaml"
 BASELINE = "nasbench201/baseline/seed0"
@@ -41,33 +41,38 @@ class Controller:
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def last(self) -> str:
+        """The last things that it said."""
+        return self.said[-5000:]
+
     def submitted(self) -> list[str]:
         """SLURM ids of all jobs that it submitted."""
         return re.findall(r"has been submitted with SLURM jobid (\d+)", self.said)
 
-    def wait_for(self, text: str, seconds: float) -> None:
+    def wait_for(self, text: str, seconds: float = HANG) -> None:
         """Wait until Snakemake has said something."""
-        wait(lambda: text in self.said or self.process.poll() is not None, seconds, text, lambda: self.said[-3000:])
-        assert text in self.said, self.said[-3000:]
+        wait(lambda: self.ended or text in self.said, text, self.last, seconds)
+        assert text in self.said, self.last()
 
-    def wait_trained(self, *runs: str, steps: int = 100, seconds: float = 120) -> None:
+    def wait_trained(self, *runs: str, steps: int = 100) -> None:
         """Wait until runs have trained for some steps."""
         for run in runs:
-            what = f"step {steps} of {run}"
-            wait(lambda run=run: trained(self.folder, run) >= steps, seconds, what, lambda: self.said[-3000:])
+            wait(lambda run=run: self.ended or trained(self.folder, run) >= steps, f"step {steps} of {run}", self.last)
+            assert not self.ended, self.last()
 
     def kill(self) -> None:
         """SIGKILL, as when a login node runs out of memory: its jobs run on."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def finish(self, seconds: float, code: int = 0) -> None:
+    def finish(self, code: int = 0) -> None:
         """Wait for the end, which must have this exit code."""
-        try:
-            found = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"no end within {seconds:.0f} s\n{self.said[-5000:]}") from None
-        assert found == code, self.said[-5000:]
+        wait(lambda: self.ended, "the end of Snakemake", self.last)
+        assert self.process.returncode == code, self.last()
 
 
 @contextmanager
@@ -101,7 +106,7 @@ def cancel(folder: Path) -> None:
     """Cancel the jobs of a copy of the checkout, and wait until they are over."""
     if jobs := jobs_of(folder):
         subprocess.run(["scancel", *jobs], check=False)
-        wait(lambda: not jobs_of(folder), 30, "end of cancelled jobs")
+        wait(lambda: not jobs_of(folder), "end of cancelled jobs")
 
 
 def jobs_of(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ def test_a_study_with_a_preemption_ends_as_without(slurm: Cluster, tmp_path: Pat
         controller.wait_trained(BASELINE)
         preempt()
         expected = undisturbed(tmp_path / "undisturbed", "table_search")
-        controller.finish(400)  # two minutes on an idle machine
+        controller.finish()  # two minutes on an idle machine
     assert start_step(folder, BASELINE) > 0, "training did not go on from its checkpoint"
     results = folder / "results/cluster"
     same_results(results, expected, BASELINE, SWEPT)

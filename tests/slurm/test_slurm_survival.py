@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, output, wait
+from cluster import HANG, Cluster, output, wait
 from controller import (
     BASELINE,
     SWEPT,
@@ -84,7 +84,7 @@ def test_a_preempted_training_saves_when_it_is_told(folder: Path, expected: Path
     with snakemake(folder, target(BASELINE), config=("checkpoint_seconds=1000",)) as controller:
         controller.wait_trained(BASELINE)
         preempt()
-        controller.finish(150)
+        controller.finish()
         assert len(controller.submitted()) == 1
     assert start_step(folder, BASELINE) >= 100
     same_results(folder / "results/cluster", expected, BASELINE)
@@ -98,24 +98,24 @@ def test_at_its_time_limit_a_training_goes_on_in_the_next_job(folder: Path, expe
         with frozen(folder):
             # Of its minute it keeps a third. It began some seconds after its job.
             time.sleep(42)
-        wait(lambda: trainings(folder) != first, 15, "end of the training")
-        controller.wait_for("Trying to restart job", 60)
+        wait(lambda: trainings(folder) != first, "end of the training")
+        controller.wait_for("Trying to restart job")
         assert "because its time limit is near" in training_log(folder, BASELINE)
         assert trained(folder, BASELINE) == 0
         # A program that hangs cannot stop by itself: SLURM kills this one at its limit.
-        wait(lambda: len(controller.submitted()) == 2 and trained(folder, BASELINE) > 0, 60, "second attempt")
+        wait(lambda: len(controller.submitted()) == 2 and trained(folder, BASELINE) > 0, "second attempt")
         begun = start_step(folder, BASELINE)
         with frozen(folder):
             second = controller.submitted()[1]
-            wait(lambda: state_of(second) == "TIMEOUT", 150, "SLURM's kill at the limit")
-        controller.finish(150)
+            wait(lambda: state_of(second) == "TIMEOUT", "SLURM's kill at the limit")
+        controller.finish()
     assert 100 <= begun <= start_step(folder, BASELINE)
     same_results(folder / "results/cluster", expected, BASELINE)
 
 
 def test_out_of_memory_is_tried_again_with_more(slurm: Cluster, folder: Path, expected: Path) -> None:
     with snakemake(folder, target(BASELINE), "--set-resources", "train:mem_mb=400*attempt") as controller:
-        controller.finish(300)
+        controller.finish()
         jobs = controller.submitted()
     states = [state_of(job) for job in jobs]
     # FAILED: the training alone was killed, and Snakemake lived to see it.
@@ -133,16 +133,16 @@ def test_when_a_node_fails_its_job_moves(slurm: Cluster, folder: Path, expected:
         node = output("squeue", "--noheader", f"--jobs={job}", "--format=%N")
         try:
             slurm.kill_node(node)
-            wait(lambda: not trainings(folder), 10, "end of all that ran on the node")
+            wait(lambda: not trainings(folder), "end of all that ran on the node")
             # What a health check of the cluster does; else SLURM waits for SlurmdTimeout.
             subprocess.run(["scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test"], check=True)
-            wait(lambda: trained(folder, BASELINE) > 0 and trainings(folder) != [], 120, "training on the other node")
+            wait(lambda: trained(folder, BASELINE) > 0 and trainings(folder) != [], "training on the other node")
             other = output("squeue", "--noheader", f"--jobs={job}", "--format=%N")
-            controller.finish(150)
+            controller.finish()
         finally:
             slurm.start_node(node)
             subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], check=False)
-            wait(lambda: slurm.nodes()[node] == "idle", 60, f"{node} back", slurm.said)
+            wait(lambda: slurm.nodes()[node] == "idle", f"{node} back", slurm.said)
     assert {node, other} == {"n1", "n2"} and controller.submitted() == [job]
     assert start_step(folder, BASELINE) > 0
     same_results(folder / "results/cluster", expected, BASELINE)
@@ -156,11 +156,11 @@ def test_a_cancelled_job_is_reported_and_the_others_go_on(folder: Path, expected
         cancelled = comments["rule_train_wildcards_nasbench201_baseline_0"]
         subprocess.run(["scancel", cancelled], check=True)
         controller.wait_for(f"SLURM-job '{cancelled}' failed, SLURM status is: 'CANCELLED'", 240)
-        controller.finish(150, code=1)
+        controller.finish(code=1)
     same_results(folder / "results/cluster", expected, SWEPT)
     assert not (folder / target(BASELINE)).exists()
     with snakemake(folder, *both) as controller:
-        controller.finish(150)
+        controller.finish()
         assert len(controller.submitted()) == 1
     assert start_step(folder, BASELINE) >= 100
     same_results(folder / "results/cluster", expected, BASELINE, SWEPT)
@@ -179,15 +179,14 @@ class TestKilledController:
             with frozen(folder), snakemake(folder, target(BASELINE)) as second:
                 wait(
                     lambda: "waiting for it" in training_log(folder, BASELINE),
-                    120,
                     "second job",
-                    lambda: second.said,
+                    second.last,
                 )
                 log = training_log(folder, BASELINE)
                 assert f"process {orphan} on" in log and f"SLURM job {first.submitted()[0]}" in log
                 assert len(trainings(folder)) == 2 and "training 0/" not in log
                 os.kill(orphan, signal.SIGCONT)
-                second.finish(240)
+                second.finish()
         same_results(folder / "results/cluster", expected, BASELINE)
 
     def test_resume_waits_for_orphans_and_keeps_their_work(self, folder: Path, expected: Path) -> None:
@@ -220,7 +219,7 @@ class TestKilledController:
         command += ["--config", "study=tests/studies/cluster.yaml", "checkpoint_seconds=0.5"]
         # The installation that runs the tests knows another checkout's package.
         variables = {**environment(), "PYTHONPATH": str(folder)}
-        return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=240)
+        return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=HANG)
 
 
 @pytest.fixture
@@ -246,13 +245,13 @@ def test_a_full_disk_leaves_no_half_file_and_the_next_run_resumes(
         with (small_disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
             while True:
                 ballast.write(b"0" * 1024)
-        controller.finish(150, code=1)
+        controller.finish(code=1)
         (said,) = (folder / ".snakemake/slurm_logs").rglob(f"{controller.submitted()[0]}.log")
         assert re.search(r"^error: .*No space left on device.*free some space", said.read_text(), re.MULTILINE)
     assert not any((folder / target(BASELINE)).parent.glob("*"))
     (small_disk / "ballast").unlink()
     with snakemake(folder, target(BASELINE)) as controller:
-        controller.finish(150)
+        controller.finish()
     assert start_step(folder, BASELINE) > 0
     same_results(folder / "results/cluster", expected, BASELINE)
 
@@ -263,7 +262,7 @@ def test_a_second_controller_is_refused(folder: Path, tmp_path: Path) -> None:
     with snakemake(folder, target(BASELINE)) as first:
         first.wait_trained(BASELINE, steps=1)
         with snakemake(elsewhere, f"{folder}/{target(BASELINE)}", config=places) as second:
-            second.finish(60, code=1)
+            second.finish(code=1)
             assert f"process {first.process.pid} on" in second.said and "expected one writer" in second.said
             assert not second.submitted()
         same_folder = locally(folder, target(BASELINE))
@@ -288,14 +287,14 @@ def test_a_file_that_becomes_visible_late_is_waited_for(folder: Path, expected: 
     late = Path(f"{folder / target(BASELINE)}.late")
 
     def show() -> None:
-        wait(late.exists, 200, "the last file")
+        wait(late.exists, "the last file")
         time.sleep(5)
         late.rename(folder / target(BASELINE))
 
     showing = threading.Thread(target=show)
     with snakemake(folder, target(BASELINE)) as controller:
         showing.start()
-        controller.finish(200)
+        controller.finish()
         showing.join()
         assert len(controller.submitted()) == 1
     same_results(folder / "results/cluster", expected, BASELINE)
