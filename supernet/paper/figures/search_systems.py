@@ -46,7 +46,7 @@ def _figure(results: Results, drawn: pd.DataFrame, spaces: tuple[str, ...]) -> F
     figure = Figure(figsize=(style.PAGE if len(spaces) > 1 else style.COLUMN + 0.6, 3.4))
     systems = list(dict.fromkeys(drawn["system"]))
     for axes, space in zip(figure.subplots(1, len(spaces), squeeze=False)[0], spaces, strict=True):
-        truths = results.pool(space)["truth"].dropna().to_numpy()
+        truths = _truths(results, space)
         _panel(axes, drawn[drawn["space"] == space], 100 * _lowest(truths))
         second = _quantiles(axes, truths)
         axes.set_xlabel("Time of the search (minutes)")
@@ -65,6 +65,11 @@ def look(system: str) -> dict[str, Any]:
     markers = _RELAXED_MARKERS if is_relaxed(system) else _PATHWISE_MARKERS
     color = _COLORS[place % len(_COLORS)]
     return {"marker": markers[place // len(_COLORS)], "color": color, "mec": "#333333", "mew": 0.4}
+
+
+def _truths(results: Results, space: str) -> npt.NDArray[np.float64]:
+    """Known ground truths of the pool of a space, (n,) fractions."""
+    return results.pool(space)["truth"].dropna().to_numpy(dtype=np.float64)
 
 
 def _lowest(truths: npt.NDArray[np.float64]) -> float:
@@ -108,18 +113,13 @@ def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> Axes:
 def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFrame) -> str:
     lost = int(drawn["truth"].isna().sum())
     below = sum(
-        int(
-            (
-                drawn.loc[drawn["space"] == space, "truth"] < _lowest(results.pool(space)["truth"].dropna().to_numpy())
-            ).sum()
-        )
-        for space in found
+        int((drawn.loc[drawn["space"] == space, "truth"] < _lowest(_truths(results, space))).sum()) for space in found
     )
     return captions.caption(
         "Search systems: stand-alone test accuracy of the best architecture of each search (one marker a seed) against "
         "the time that the search took, its super-net included. The second axis names the share of the pool, an "
         "estimate of the space, that is better: the quantile of one architecture at random is uniform on it.",
-        f"{below} worse than {1 - _WORST:.0%} of the pool stand at the foot of the axis, with their values."
+        f"At the foot of the axis, with their values: {below} that {1 - _WORST:.0%} of the pool surpass."
         if below
         else "",
         "Circles and squares: shared weights of paths; triangles and diamonds: relaxed super-nets.",
