@@ -26,10 +26,11 @@ from torch.overrides import TorchFunctionMode
 
 from benchmarks.bench import Bench, seconds
 from supernet.nn.conv import Conv
+from supernet.nn.pooling import average_pool
 from supernet.spaces.base import NetworkSize
 
 FORMATS = (torch.contiguous_format, torch.channels_last)
-_RECORDED = ("conv2d", "batch_norm", "relu", "avg_pool2d", "max_pool2d")
+_RECORDED = ("conv2d", "batch_norm", "relu", "average_pool", "avg_pool2d", "max_pool2d")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = getattr(function, "__name__", ""), kwargs or {}
         if not self.inside and name in _RECORDED:
-            self.found[Operation(name.removesuffix("2d"), _shape(args[0]), _arguments(name, args, kwargs))] += 1
+            kind = "avg_pool" if name == "average_pool" else name.removesuffix("2d")
+            self.found[Operation(kind, _shape(args[0]), _arguments(name, args, kwargs))] += 1
         return function(*args, **kwargs)
 
 
@@ -91,6 +93,8 @@ def _arguments(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tupl
         return (args[1] is not None,)
     if name == "relu":
         return ()
+    if name == "average_pool":
+        return 3, args[1], 1, False
     given = dict(zip(("kernel_size", "stride", "padding"), args[1:4], strict=False)) | kwargs
     return given["kernel_size"], given["stride"], given.get("padding", 0), given.get("count_include_pad", True)
 
@@ -195,4 +199,6 @@ def _computations(operation: Operation) -> Iterable[tuple[Callable[[Tensor], Ten
         yield lambda images: F.max_pool2d(images, kernel, stride, padding), []
     else:
         kernel, stride, padding, count_include_pad = operation.arguments
+        if (kernel, padding, count_include_pad) == (3, 1, False):
+            yield lambda images: average_pool(images, stride), []
         yield lambda images: F.avg_pool2d(images, kernel, stride, padding, False, count_include_pad), []

@@ -17,6 +17,7 @@ from supernet.nn.conv import Conv, block_columns
 from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
 from supernet.nn.layout import concatenate, every_second
 from supernet.nn.norm import Norm, norms
+from supernet.nn.pooling import average_pool
 from supernet.spaces.darts import network as darts
 from supernet.spaces.darts.encoding import AVGPOOL3X3, MAXPOOL3X3, SKIP, live_edges
 from supernet.spaces.nasbench101 import network as nasbench101
@@ -139,7 +140,7 @@ class PlainCell201(nasbench201.SearchCell):
                 if value is None:
                     value = nodes[source] = torch.zeros_like(images)
                 if operation == EDGE_POOL:
-                    value = F.avg_pool2d(value, 3, 1, 1, count_include_pad=False)
+                    value = average_pool(value)
                 elif operation != EDGE_SKIP:
                     relu = activated[source]
                     if relu is None:
@@ -199,7 +200,7 @@ class PlainCellDarts(darts.SearchCell):
         if operation == MAXPOOL3X3:
             return F.max_pool2d(states[state], 3, stride, 1)
         if operation == AVGPOOL3X3:
-            return F.avg_pool2d(states[state], 3, stride, 1, count_include_pad=False)
+            return average_pool(states[state], stride)
         if operation == SKIP and stride == 1:
             return states[state]
         if state not in activated:

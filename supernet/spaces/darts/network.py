@@ -11,6 +11,7 @@ from supernet.nn.conv import Conv, block_columns
 from supernet.nn.layers import Layers
 from supernet.nn.layout import concatenate
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
+from supernet.nn.pooling import average_pool
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
     AVGPOOL3X3,
@@ -238,7 +239,7 @@ class SearchCell(nn.Module):
         if operation == MAXPOOL3X3:
             return F.max_pool2d(states[state], 3, stride, 1)
         if operation == AVGPOOL3X3:
-            return F.avg_pool2d(states[state], 3, stride, 1, count_include_pad=False)
+            return average_pool(states[state], stride)
         if operation == SKIP and stride == 1:
             return states[state]
         if state not in activated:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from supernet.nn.blocks import ConvNorm, ReLUConvNorm
 from supernet.nn.layers import Layers
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
+from supernet.nn.pooling import average_pool
 from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
@@ -126,7 +127,7 @@ class SearchCell(nn.Module):
         if operation == SKIP:
             return value
         if operation == AVGPOOL3X3:
-            return F.avg_pool2d(value, 3, 1, 1, count_include_pad=False)
+            return average_pool(value)
         relu = activated[source]
         if relu is None:
             relu = activated[source] = F.relu(value)
