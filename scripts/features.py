@@ -31,7 +31,7 @@ from supernet.files import read_json, write_table  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import FeaturesJob  # noqa: E402
 from supernet.landmarks import read_landmarks  # noqa: E402
-from supernet.pools import best_of  # noqa: E402
+from supernet.poolfile import best_of  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.provenance import reading  # noqa: E402
 from supernet.rng import stream  # noqa: E402

@@ -1,20 +1,19 @@
 """Zero-cost proxies of a pool: what its networks say before any training."""
 
 import argparse
+import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 STARTED = time.time()
 
-import pandas as pd  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_untrained  # noqa: E402
-from supernet.files import write_table  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import ProxiesJob  # noqa: E402
-from supernet.pools import read_pool  # noqa: E402
+from supernet.poolfile import read_pool, write_rows  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.proxies import first_images, proxies  # noqa: E402
 
@@ -40,10 +39,11 @@ def work(options: argparse.Namespace) -> None:
     ):
         for done, (arch_id, arch) in enumerate(pool, start=1):
             networks = (build_untrained(job, space, arch, seed, splits) for seed in range(job.proxies.seeds))
-            found = pd.DataFrame([proxies(network, images, job.proxies.names) for network in networks])
-            rows.append({"arch_id": arch_id, **found.mean()})
+            found = [proxies(network, images, job.proxies.names) for network in networks]
+            means = {name: statistics.fmean(seed[name] for seed in found) for name in found[0]}
+            rows.append({"arch_id": arch_id, **means})
             progress.update(done)
-    write_table(options.output, pd.DataFrame(rows))
+    write_rows(options.output, rows)
     now.write_timing(architectures=len(rows))
 
 

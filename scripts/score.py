@@ -7,13 +7,11 @@ from pathlib import Path
 
 STARTED = time.time()
 
-import pandas as pd  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import load_supernet  # noqa: E402
-from supernet.files import write_table  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
-from supernet.pools import read_pool  # noqa: E402
+from supernet.poolfile import read_pool, write_rows  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.study import Run  # noqa: E402
@@ -37,7 +35,7 @@ def work(options: argparse.Namespace) -> None:
     network = load_supernet(run, space, splits, options.weights)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
-        write_table(options.scores, pd.DataFrame(evaluator.rows(network, pool, progress)))
+        write_rows(options.scores, evaluator.rows(network, pool, progress))
     now.write_timing()
 
 

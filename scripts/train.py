@@ -8,17 +8,16 @@ from typing import Any
 
 STARTED = time.time()
 
-import pandas as pd  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_supernet, supernet_trainer  # noqa: E402
 from supernet.checkpoint import Checkpoint  # noqa: E402
-from supernet.files import publish, write_json, write_table  # noqa: E402
+from supernet.files import publish, write_json  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
 from supernet.landmarks import digest, read_landmarks  # noqa: E402
-from supernet.pools import read_pool  # noqa: E402
+from supernet.poolfile import read_pool, write_rows  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.stopping import Deadline, Stopping  # noqa: E402
@@ -86,10 +85,10 @@ def work(options: argparse.Namespace) -> None:
 def write(
     options: argparse.Namespace, run: Run, network: nn.Module, trained: Trained, rows: list[dict[str, Any]]
 ) -> None:
-    write_table(options.curve, pd.DataFrame(trained.curve))
+    write_rows(options.curve, trained.curve)
     with publish(options.weights) as temporary:
         save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, temporary)
-    write_table(options.scores, pd.DataFrame(rows))
+    write_rows(options.scores, rows)
     summary = {
         "status": "complete" if trained.diverged_at is None else "diverged",
         "diverged_at": trained.diverged_at,

@@ -7,13 +7,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from supernet import provenance
 from supernet.errors import UserError
 from supernet.fulldisk import HINT, is_full
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -62,7 +63,7 @@ def read_json(path: Path | str) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def write_table(path: Path | str, table: pd.DataFrame) -> None:
+def write_table(path: Path | str, table: "pd.DataFrame") -> None:
     """Write a table as Parquet, atomically and with the same bytes for the same content."""
     with publish(path) as temporary:
         table.to_parquet(temporary, index=False)

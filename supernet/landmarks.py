@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from supernet.errors import UserError
-from supernet.provenance import reading
+from supernet.poolfile import read_columns
 from supernet.rng import stream
 from supernet.spaces.base import Space
 
@@ -56,11 +55,9 @@ class Ranking:
 
 def read_landmarks(path: Path, space: Space[Any]) -> list[Landmark]:
     """The landmarks of a pool file with ground truth, in its order; UserError without the columns."""
-    table = pd.read_parquet(reading(path))
-    missing = [name for name in ("arch_id", "encoding", "truth") if name not in table]
-    if missing:
-        raise UserError(f"{path}: found no column {', '.join(missing)}; expected a pool with ground truth")
-    return list(zip(map(space.parse, table["encoding"]), table["truth"].astype(float), strict=True))
+    _, encodings, truths = read_columns(path, "arch_id", "encoding", "truth")
+    known = (math.nan if truth is None else float(truth) for truth in truths)
+    return list(zip(map(space.parse, encodings), known, strict=True))
 
 
 def digest(landmarks: Sequence[Landmark] | None, space: Space[Any]) -> list[str]:

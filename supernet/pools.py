@@ -1,7 +1,6 @@
 """The fixed pool of a space, and its ground truth put together from stand-alone trainings."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from supernet.errors import UserError
-from supernet.provenance import reading
 from supernet.published.schema import RUNS
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
@@ -111,12 +109,6 @@ def cost_columns(space: Space[Any], arch: Any, size: NetworkSize | None = None, 
     return dict(zip(COSTS, (cost.parameters, cost.macs, live.macs), strict=True))
 
 
-def read_pool(path: Path, space: Space[Arch]) -> list[tuple[str, Arch]]:
-    """(arch_id, architecture) of each row of a pool file, in its order."""
-    pool = pd.read_parquet(reading(path))
-    return [(str(row.arch_id), space.parse(row.encoding)) for row in pool.itertuples()]
-
-
 def trainings(pool: pd.DataFrame, seeds: int, repeated: int, study_seed: int, space: str) -> pd.DataFrame:
     """The stand-alone trainings of a pool: columns arch_id, encoding, seed.
 
@@ -161,14 +153,3 @@ def with_published(pool: pd.DataFrame, table: PublishedTable, space: Space[Any])
         **{name: values.to_numpy() for name, values in truths.items()},
         **{name: costs[name].to_numpy() for name in COSTS},
     ).sort_values("arch_id", ignore_index=True)
-
-
-def best_of(path: Path, space: Space[Arch]) -> Arch:
-    """The architecture of the highest ground truth in a pool file, the first arch_id among equals.
-
-    UserError if none has one: all trainings diverged.
-    """
-    pool = pd.read_parquet(reading(path)).sort_values("arch_id", ignore_index=True)
-    if pool["truth"].isna().all():
-        raise UserError(f"{path}: no architecture has a ground truth: all trainings diverged; change `truth`")
-    return space.parse(pool["encoding"].iloc[int(pool["truth"].argmax())])

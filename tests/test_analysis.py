@@ -48,7 +48,7 @@ from supernet.data import Data, load, split
 from supernet.errors import UserError
 from supernet.jobs import LandscapeJob, features_job, landscape_job, standalone_job
 from supernet.nn.norm import Norm
-from supernet.pools import best_of
+from supernet.poolfile import best_of
 from supernet.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parent.parent

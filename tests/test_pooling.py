@@ -20,7 +20,8 @@ def reference(images: Tensor, stride: int = 1) -> Tensor:
 
 
 def random_images(*shape: int, memory: torch.memory_format = torch.channels_last) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=memory).requires_grad_()
+    images = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+    return images.contiguous(memory_format=memory).requires_grad_()
 
 
 def derivatives(pool: Pool, images: Tensor) -> list[Tensor]:

@@ -21,7 +21,7 @@ def average_pool(images: Tensor, stride: int = 1) -> Tensor:
     """
     if has_torch_function_unary(images):
         # As functions of torch do: who observes them sees one pooling, and not what it is made of.
-        return handle_torch_function(average_pool, (images,), images, stride)  # type: ignore[no-any-return]
+        return handle_torch_function(average_pool, (images,), images, stride)
     height, width = images.shape[2:]
     if stride == 1 and height * width >= _LARGE and images.device.type == "cpu" and images.dtype == torch.float32:
         means: Tensor = _AveragePool.apply(images)
