@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from supernet.metrics import rank_correlations, resample_counts
+from supernet.metrics import GroundTruth, Ranking, Resamples, rank_correlations, resample_counts
 
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.05
@@ -128,13 +128,14 @@ def holm(p: list[float]) -> list[float]:
 
 
 def _spread(scores: Floats, truth: Floats, threshold: float, counts: Floats, metric: str) -> _Spread:
-    whole = np.ones((1, len(truth)))
-    families = [rank_correlations(one, truth, threshold) for one in scores]
+    whole, known = Resamples(np.ones((1, len(truth)))), GroundTruth(truth, threshold)
+    families = [rank_correlations(Ranking(one), known) for one in scores]
     values = np.array([family(whole)[metric][0] for family in families])
     defined = [family for family, value in zip(families, values, strict=True) if math.isfinite(value)]
     if not defined:
         return _Spread(np.empty(0), np.empty(0))
-    resampled = np.mean([family(counts)[metric] for family in defined], axis=0)
+    resamples = Resamples(counts)
+    resampled = np.mean([family(resamples)[metric] for family in defined], axis=0)
     return _Spread(values[np.isfinite(values)], resampled)
 
 

@@ -1,6 +1,6 @@
 """From scores and ground truth to the metrics of a study: one row for each run, BN mode, split, score and metric."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from supernet import spaces
 from supernet.files import read_json
 from supernet.metrics import (
     Estimate,
+    Scores,
     SeedNoise,
     correlations,
     evaluate,
@@ -51,6 +52,9 @@ FEWEST = 3
 """Architectures of a part of a pool below which it has no correlations."""
 NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
 """Of a published table that has means alone."""
+_NOTHING = dict.fromkeys(("estimate", "low", "high"), float("nan"))
+_Row = tuple[str, str, dict[str, float]]
+"""Metric, score, and the numbers of an estimate."""
 
 
 @dataclass(frozen=True)
@@ -106,19 +110,25 @@ class PoolTruth:
 
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
         """Rows (bn_mode, split, score, metric, estimate, low, high, n) of one run."""
-        for (mode, part), group in scores.groupby(["bn_mode", "split"], sort=True):
-            # One score that is not finite leaves no ranking of the pool: said as divergence, never averaged over.
-            finite = status == "complete" and np.isfinite(group[["accuracy", "loss"]].to_numpy()).all()
-            outcome = "complete" if finite else "diverged"
-            for measure in self._measures(group, outcome):
+        groups = dict(iter(scores.groupby(["bn_mode", "split"], sort=True)))
+        # One score that is not finite leaves no ranking of the pool: said as divergence, never averaged over.
+        finite = {
+            key: group
+            for key, group in groups.items()
+            if status == "complete" and np.isfinite(group[["accuracy", "loss"]].to_numpy()).all()
+        }
+        measured = dict(zip(finite, self._measures(list(finite.values())), strict=True))
+        for mode, part in groups:
+            found = measured.get((mode, part))
+            for metric, score, numbers in found or ((*names, _NOTHING) for names in MEASURES):
                 yield {
                     "bn_mode": mode,
                     "split": part,
-                    "score": measure[1],
-                    "metric": measure[0],
-                    **measure[2],
-                    "n": self._count(measure[0]),
-                    "status": outcome,
+                    "score": score,
+                    "metric": metric,
+                    **numbers,
+                    "n": self._count(metric),
+                    "status": "complete" if found else "diverged",
                 }
 
     def references(self) -> Iterator[dict[str, Any]]:
@@ -163,16 +173,12 @@ class PoolTruth:
             "draws": study.metrics.top,
         }
 
-    def _measures(self, scores: pd.DataFrame, status: str) -> Iterator[tuple[str, str, dict[str, float]]]:
-        if status == "diverged":
-            nothing = dict.fromkeys(("estimate", "low", "high"), float("nan"))
-            yield from ((metric, score, nothing) for metric, score in MEASURES)
-            return
-        aligned = scores.set_index("arch_id").loc[self.pool["arch_id"]]
+    def _measures(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
+        """For each table of finite scores of the pool: the metrics of the pool, then those of its parts."""
+        aligned = [scores.set_index("arch_id").loc[self.pool["arch_id"]] for scores in scored]
         config = self.study.metrics
-        for measure in evaluate(
-            aligned["accuracy"].to_numpy(),
-            aligned["loss"].to_numpy(),
+        whole = evaluate(
+            [_pair(scores) for scores in aligned],
             self.truth,
             threshold=self.threshold,
             k=config.top,
@@ -182,27 +188,29 @@ class PoolTruth:
             rng=self._rng("bootstrap"),
             resamples=config.resamples,
             top_order=config.top_order,
-        ):
-            yield measure.metric, measure.score, _numbers(measure.estimate)
+        )
+        found = [[(one.metric, one.score, _numbers(one.estimate)) for one in measures] for measures in whole]
         for part, members in self.parts.items():
-            yield from self._measures_of_part(part, aligned[members], self.truth[members])
+            of_part = self._measures_of_part(part, [scores[members] for scores in aligned], self.truth[members])
+            found = [[*rows, *more] for rows, more in zip(found, of_part, strict=True)]
+        return found
 
     def _measures_of_part(
-        self, part: str, scores: pd.DataFrame, truth: npt.NDArray[np.float64]
-    ) -> Iterator[tuple[str, str, dict[str, float]]]:
+        self, part: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
+    ) -> list[list[_Row]]:
         if len(truth) < FEWEST:
-            nothing = dict.fromkeys(("estimate", "low", "high"), float("nan"))
-            yield from ((metric, score, nothing) for metric, score in MEASURES if metric.endswith(f"_{part}"))
-            return
-        for measure in correlations(
-            scores["accuracy"].to_numpy(),
-            scores["loss"].to_numpy(),
+            nothing = [(metric, score, _NOTHING) for metric, score in MEASURES if metric.endswith(f"_{part}")]
+            return [nothing for _ in scored]
+        measured = correlations(
+            [_pair(scores) for scores in scored],
             truth,
             threshold=self.threshold,
             rng=self._rng(f"bootstrap {part}"),
             resamples=self.study.metrics.resamples,
-        ):
-            yield f"{measure.metric}_{part}", measure.score, _numbers(measure.estimate)
+        )
+        return [
+            [(f"{one.metric}_{part}", one.score, _numbers(one.estimate)) for one in measures] for measures in measured
+        ]
 
     def _taus(
         self, name: str, suffix: str, values: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], stream_name: str
@@ -263,6 +271,10 @@ def measure_run(truth: PoolTruth, results: Path, space: str, setting: str, seed:
     tail = {"diverged_at": summary["diverged_at"]}
     scores = pd.read_parquet(folder / "scores.parquet")
     return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]
+
+
+def _pair(scores: pd.DataFrame) -> Scores:
+    return scores["accuracy"].to_numpy(), scores["loss"].to_numpy()
 
 
 def _numbers(estimate: Estimate) -> dict[str, float]:

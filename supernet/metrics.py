@@ -6,14 +6,16 @@ final search performance. "The authors' code" below is their public repository k
 (`nasws/cnn/utils.py` and the visualization folder). All accuracies are fractions in 0..1; architectures come
 in one fixed order, by `arch_id`.
 
-A bootstrap resample of n architectures is a row of n counts, and every metric is a function of such a row.
-Tau is a ratio of quadratic forms in the counts and mid-ranks are linear in them, so that a block of resamples
-costs a few matrix products and cumulative sums instead of a loop. A row of ones gives the metric itself.
+A bootstrap resample of n architectures is n counts, and every metric is a function of them. Tau is a ratio of
+quadratic forms in the counts and mid-ranks are linear in them, so that a block of resamples costs a few matrix
+products and cumulative sums instead of a loop. Counts of one give the metric itself. What a resample does to
+ground truth is the same for every score, and is computed once for all that are measured together.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +23,10 @@ from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Family = Callable[[Floats], Mapping[str, Floats]]
-"""Counts of shape (resamples, n) to named metrics of shape (resamples,), nan where a resample leaves one
-undefined."""
+Scores = tuple[npt.ArrayLike, npt.ArrayLike]
+"""Shared-weight accuracy (n,) and loss (n,) of the same architectures."""
+
+T = TypeVar("T")
 
 EDGE_TOLERANCE = 1e-7
 """An accuracy this close below the edge of a bin counts as on it. A fraction that passed through float32 is
@@ -37,7 +40,104 @@ SPARSE_THRESHOLD = 1e-3
 RESAMPLES = 10_000
 CONFIDENCE_TAILS = (2.5, 97.5)
 MOST_UNDEFINED = 0.05
-_BLOCK_ELEMENTS = 2**17  # counts at a time: temporaries of about 1 MB stay near the cache, whatever n is
+_BLOCK_ELEMENTS = 2**15  # counts at a time: temporaries of about 256 kB stay in the cache, whatever n is
+
+
+class Resamples:
+    """A block of resamples of n architectures, with what has been computed of it.
+
+    `counts` (n, resamples) says how often each architecture occurs; sums over architectures are sums of whole rows.
+    """
+
+    def __init__(self, counts: Floats) -> None:
+        """From counts as `resample_counts` gives them, (resamples, n)."""
+        self.counts = np.ascontiguousarray(counts.T)
+        self._known: dict[Callable[[Resamples], Any], Any] = {}
+
+    def once(self, statistic: Callable[["Resamples"], T]) -> T:
+        """`statistic` of these resamples, computed the first time: metrics that share one pay for it once."""
+        if statistic not in self._known:
+            self._known[statistic] = statistic(self)
+        found: T = self._known[statistic]
+        return found
+
+
+Family = Callable[[Resamples], Mapping[str, Floats]]
+"""A block of resamples to named metrics of shape (resamples,), nan where a resample leaves one undefined."""
+
+
+class Ranking:
+    """The order of n architectures by their values (n,), ties included, and statistics of it for `Resamples.once`."""
+
+    def __init__(self, values: npt.NDArray[np.generic]) -> None:
+        places: Integers = np.unique(values, return_inverse=True)[1]
+        self.places = places
+        """Dense ranks (n,), 0 for the lowest."""
+        self.signs: Floats = np.sign(places[:, None] - places).astype(np.float64)
+        """sign(values_i - values_j) of shape (n, n)."""
+        self.order: Integers = np.argsort(places, kind="stable")
+        ascending = places[self.order]
+        self._first, self._end = (np.searchsorted(ascending, places, side=side) for side in ("left", "right"))
+        self._starts = np.unique(self._first)
+
+    def drawn(self, resamples: Resamples) -> Floats:
+        """How many were drawn below each place of `order`, and in all: (n + 1, resamples)."""
+        counts = resamples.counts
+        drawn = np.empty((len(counts) + 1, counts.shape[1]))
+        drawn[0] = 0
+        # Row by row: numpy's cumsum along the first axis goes down one column after the other, at 20 times the cost.
+        for place, member in enumerate(self.order):
+            np.add(drawn[place], counts[member], out=drawn[place + 1])
+        return drawn
+
+    def pairs(self, resamples: Resamples) -> Floats:
+        """Ordered pairs (resamples,) that do not tie."""
+        tied = np.diff(resamples.once(self.drawn)[[*self._starts, -1]], axis=0)
+        pairs: Floats = len(self.order) ** 2 - np.einsum("gb,gb->b", tied, tied)
+        return pairs
+
+    def ranks(self, resamples: Resamples) -> Floats:
+        """Twice the distance of each mid-rank from the middle (n, resamples): drawn below less drawn above."""
+        drawn = resamples.once(self.drawn)
+        ranks: Floats = drawn[self._first]
+        ranks += drawn[self._end]
+        ranks -= len(ranks)
+        return ranks
+
+    def squares(self, resamples: Resamples) -> Floats:
+        """Sum of squares (resamples,) of `ranks`."""
+        ranks = resamples.once(self.ranks)
+        squares: Floats = np.einsum("ib,ib->b", ranks * resamples.counts, ranks)
+        return squares
+
+    def sequence(self, resamples: Resamples) -> npt.NDArray[np.signedinteger[Any]]:
+        """Places in `order` of what was drawn, ascending, copies side by side: (n, resamples)."""
+        n, columns = resamples.counts.shape
+        places = np.tile(np.arange(n, dtype=_smallest(n)), columns)
+        times = resamples.counts[self.order].T.astype(np.int64).ravel()
+        return np.ascontiguousarray(np.repeat(places, times).reshape(columns, n).T)
+
+    def ties(self, resamples: Resamples) -> list[npt.NDArray[np.bool_]]:
+        """Which positions (n - lag, resamples) of `sequence` tie with the one `lag` before, for lags from 1 on."""
+        first = self._first[self.order].astype(_smallest(len(self.order)))[self.sequence(resamples)]
+        ties = []
+        for lag in range(1, len(first)):
+            tied = first[lag:] == first[:-lag]
+            if not tied.any():
+                break  # positions further apart cannot tie either
+            ties.append(tied)
+        return ties
+
+
+class GroundTruth:
+    """Ground truth (n,) as correlations see it: exact, rounded to `threshold`, and in the authors' bins by percent.
+
+    Families that have it in common share what depends on it alone. Raises ValueError as `round_truth`.
+    """
+
+    def __init__(self, truth: Floats, threshold: float) -> None:
+        self.exact, self.rounded = Ranking(truth), Ranking(round_truth(truth, threshold))
+        self.bins = {percent: Ranking(positional_ranks(truth, edge)) for percent, edge in POSITIONAL_THRESHOLDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,25 +396,30 @@ def bootstrap(
     """
     if resamples < 1:
         raise ValueError(f"bootstrap: resamples is {resamples}, expected at least 1")
-    values = _evaluate_families(families, np.ones((1, n)))
+    values = _evaluate_families(families, Resamples(np.ones((1, n))))
     rows = max(1, _BLOCK_ELEMENTS // n)
     blocks = [
-        _evaluate_families(families, resample_counts(n, min(rows, resamples - start), rng))
+        _evaluate_families(families, Resamples(resample_counts(n, min(rows, resamples - start), rng)))
         for start in range(0, resamples, rows)
     ]
     return [
         Measure(
             metric,
-            score,
-            _interval(float(value[0]), np.concatenate([block[score, metric] for block in blocks])),
+            families[index][0],
+            _interval(float(value[0]), np.concatenate([block[index, metric] for block in blocks])),
             n,
         )
-        for (score, metric), value in values.items()
+        for (index, metric), value in values.items()
     ]
 
 
-def _evaluate_families(families: Sequence[tuple[str, Family]], counts: Floats) -> dict[tuple[str, str], Floats]:
-    return {(score, metric): values for score, family in families for metric, values in family(counts).items()}
+def _evaluate_families(families: Sequence[tuple[str, Family]], resamples: Resamples) -> dict[tuple[int, str], Floats]:
+    """By the index of the family and the name of the metric."""
+    return {
+        (index, metric): values
+        for index, (_, family) in enumerate(families)
+        for metric, values in family(resamples).items()
+    }
 
 
 def _interval(value: float, resampled: Floats) -> Estimate:
@@ -328,50 +433,46 @@ def _interval(value: float, resampled: Floats) -> Estimate:
 def moments(values: Floats, mean_name: str, std_name: str | None = None) -> Family:
     """Mean, and standard deviation if named (divided by n, as the authors'), of values (n,) over the pool."""
 
-    def family(counts: Floats) -> dict[str, Floats]:
-        mean, std = _mean_and_std(counts, values, len(values))
+    def family(resamples: Resamples) -> dict[str, Floats]:
+        mean, std = _mean_and_std(resamples.counts, values, len(values))
         named = {mean_name: mean}
         return named if std_name is None else named | {std_name: std}
 
     return family
 
 
-def rank_correlations(scores: Floats, truth: Floats, threshold: float) -> Family:
-    """`kdt`, `s_kdt` (ground truth rounded to `threshold`) and `spearman` of scores (n,) against truth
-    (n,)."""
-    rounded = round_truth(truth, threshold)
-    score_signs = _signs(scores)
-    agreement, sparse_agreement = score_signs * _signs(truth), score_signs * _signs(rounded)
-    score_standing, truth_standing, rounded_standing = _standing(scores), _standing(truth), _standing(rounded)
+def rank_correlations(scores: Ranking, truth: GroundTruth) -> Family:
+    """`kdt`, `s_kdt` (against rounded ground truth) and `spearman`."""
+    agreement, sparse_agreement = scores.signs * truth.exact.signs, scores.signs * truth.rounded.signs
 
-    def family(counts: Floats) -> dict[str, Floats]:
-        score_ranks, score_pairs = score_standing(counts)
-        truth_ranks, truth_pairs = truth_standing(counts)
-        _, rounded_pairs = rounded_standing(counts)
+    def family(resamples: Resamples) -> dict[str, Floats]:
+        counts, pairs = resamples.counts, resamples.once(scores.pairs)
+        ranks = scores.ranks(resamples)
+        weighted = ranks * counts
+        product = np.einsum("ib,ib->b", weighted, resamples.once(truth.exact.ranks))
+        squares = np.einsum("ib,ib->b", weighted, ranks)
         return {
-            "kdt": _correlation(_quadratic(counts, agreement), score_pairs, truth_pairs),
-            "s_kdt": _correlation(_quadratic(counts, sparse_agreement), score_pairs, rounded_pairs),
-            "spearman": _rank_correlation(counts, score_ranks, truth_ranks),
+            "kdt": _correlation(_quadratic(counts, agreement), pairs, resamples.once(truth.exact.pairs)),
+            "s_kdt": _correlation(_quadratic(counts, sparse_agreement), pairs, resamples.once(truth.rounded.pairs)),
+            "spearman": _correlation(product, squares, resamples.once(truth.exact.squares)),
         }
 
     return family
 
 
-def positional_correlation(scores: Floats, truth: Floats, threshold: float, name: str) -> Family:
-    """`positional_sparse_kendall_tau` under that name; in a resample, copies stand side by side."""
-    order = np.argsort(scores, kind="stable")
-    ranks = positional_ranks(truth, threshold)[order]
-    agreement = _signs(np.arange(len(ranks))) * _signs(ranks)
-    standing = _standing(ranks)
+def positional_correlation(scores: Ranking, truth: GroundTruth, percent: str) -> Family:
+    """`positional_sparse_kendall_tau` at a threshold by its percent; in a resample, copies stand side by side."""
+    bins = truth.bins[percent]
+    # Architectures of equal score stay in the order of the input: no position ties with another.
+    agreement = Ranking(np.argsort(scores.order)).signs * bins.signs
+    places = bins.places[scores.order].astype(_smallest(len(scores.order)))
 
-    def family(counts: Floats) -> dict[str, Floats]:
-        ordered = counts[:, order]
-        times = ordered.astype(np.int64).ravel()
-        predicted = np.repeat(np.tile(ranks, len(ordered)), times).reshape(ordered.shape)
+    def family(resamples: Resamples) -> dict[str, Floats]:
         # Positions of equal ground-truth rank are tied, whatever stands there in the predicted order.
-        surplus = _quadratic(ordered, agreement) - 2 * _surplus_in_ties(predicted.astype(np.int32))
-        _, pairs = standing(ordered)
-        return {name: _correlation(surplus, pairs, pairs)}
+        predicted = places.take(resamples.once(scores.sequence))
+        surplus = _quadratic(resamples.counts, agreement) - 2 * _surplus(predicted, resamples.once(bins.ties))
+        pairs = resamples.once(bins.pairs)
+        return {f"s_kdt_positional_{percent}": _correlation(surplus, pairs, pairs)}
 
     return family
 
@@ -397,10 +498,10 @@ def search_performance(
     population = np.sort(population_truth)
     placed = {"sorted": _places_by_score, "permuted_twice": _places_permuted_twice}[top_order](scores, losses, truth, k)
 
-    def family(counts: Floats) -> dict[str, Floats]:
-        places = placed(counts)
-        mean, std = _mean_and_std(places, truth, k)
-        best = np.where(places > 0, truth, -np.inf).max(axis=1)
+    def family(resamples: Resamples) -> dict[str, Floats]:
+        members, places = placed(resamples.counts)
+        mean, std = _mean_and_std(places, truth[members], k)
+        best = np.where(places > 0, truth[members, None], -np.inf).max(axis=0)
         surpass = (1 - _ranks_from_top(best, population) / len(population)) ** draws
         return {
             "p_surpass": surpass,
@@ -413,36 +514,46 @@ def search_performance(
     return family
 
 
-def _places_by_score(scores: Floats, losses: Floats, truth: Floats, k: int) -> Callable[[Floats], Floats]:
-    """Counts to how many of the k places each architecture takes, both (resamples, n)."""
-    order = top_k(scores, len(scores), losses)
-    back = np.argsort(order)
+def _places_by_score(
+    scores: Floats, losses: Floats, truth: Floats, k: int
+) -> Callable[[Floats], tuple[Integers, Floats]]:
+    """Counts (n, resamples) to architectures (m,), and to how many of the k places each takes (m, resamples).
 
-    def places(counts: Floats) -> Floats:
-        filled = np.minimum(np.cumsum(counts[:, order], axis=1), k)
-        taken: Floats = np.diff(filled, axis=1, prepend=0.0)[:, back]
-        return taken
+    Architectures that take no place in any resample are left out.
+    """
+    order = top_k(scores, len(scores), losses)
+
+    def places(counts: Floats) -> tuple[Integers, Floats]:
+        taken, free = [], np.full(counts.shape[1], float(k))
+        for member in order:
+            taken.append(np.minimum(counts[member], free))
+            free -= taken[-1]
+            if not free.any():
+                break
+        return order[: len(taken)], np.array(taken)
 
     return places
 
 
-def _places_permuted_twice(scores: Floats, losses: Floats, truth: Floats, k: int) -> Callable[[Floats], Floats]:
+def _places_permuted_twice(
+    scores: Floats, losses: Floats, truth: Floats, k: int
+) -> Callable[[Floats], tuple[Integers, Floats]]:
     """The same with the places of `twice_permuted_top`."""
     order, ranks = np.argsort(truth, kind="stable"), _score_ranks(scores, losses)
 
-    def places(counts: Floats) -> Floats:
-        times = counts[:, order].astype(np.int64).ravel()
-        members = np.repeat(np.tile(order, len(counts)), times).reshape(counts.shape)
+    def places(counts: Floats) -> tuple[Integers, Floats]:
+        resamples = counts.shape[1]
+        times = counts[order].T.astype(np.int64).ravel()
+        members = np.repeat(np.tile(order, resamples), times).reshape(resamples, -1)
         taken = np.zeros_like(counts)
-        np.add.at(taken, (np.arange(len(counts))[:, None], _permuted_twice(members, ranks)[:, -k:]), 1.0)
-        return taken
+        np.add.at(taken, (_permuted_twice(members, ranks)[:, -k:], np.arange(resamples)[:, None]), 1.0)
+        return np.arange(len(counts)), taken
 
     return places
 
 
 def evaluate(
-    accuracy: npt.ArrayLike,
-    loss: npt.ArrayLike,
+    scored: Sequence[Scores],
     truth: npt.ArrayLike,
     *,
     threshold: float,
@@ -453,13 +564,13 @@ def evaluate(
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
     top_order: str = "sorted",
-) -> list[Measure]:
-    """Every metric of one run, one batch-norm mode and one split.
+) -> list[list[Measure]]:
+    """Every metric of each of `scored`, such as the batch-norm modes and splits of a run.
 
-    `accuracy`, `loss` and `truth` have shape (n,): shared-weight accuracy and loss, and ground truth, in the
-    order of `arch_id`. Names of the metrics: accuracy, accuracy_std, loss, kdt, s_kdt (at `threshold`),
-    s_kdt_positional_0.1 and s_kdt_positional_1 (the authors', at .1 % and 1 %), spearman, p_surpass,
-    p_surpass_complement, final_mean, final_std, final_best. From kdt on each comes twice, with the
+    Accuracies, losses and `truth` have shape (n,), in the order of `arch_id`; all are measured on the same
+    resamples, and together in less time than one by one. Names of the metrics: accuracy, accuracy_std, loss, kdt,
+    s_kdt (at `threshold`), s_kdt_positional_0.1 and s_kdt_positional_1 (the authors', at .1 % and 1 %), spearman,
+    p_surpass, p_surpass_complement, final_mean, final_std, final_best. From kdt on each comes twice, with the
     architectures ranked by accuracy and by negative loss (`score` is "accuracy" or "loss").
     `population_truth` (N,) is the ground truth in which P>R takes its rank, and `population` is N: the two
     must agree, for in a sample r/N is a quantile only with the size of the sample.
@@ -468,46 +579,67 @@ def evaluate(
     evaluated), fewer than three architectures, accuracies outside 0..1, or k, draws, population and threshold
     out of range.
     """
-    accuracy, loss, truth = _evaluated(accuracy=accuracy, loss=loss, truth=truth)
     reference = _fractions("population_truth", population_truth)
     if population != len(reference):
         raise ValueError(
             f"evaluate: population is {population} but population_truth holds {len(reference)} values; "
             "P>R needs the size of the very set that it takes its rank in: complete table, sample or pool"
         )
-    families = [("accuracy", moments(accuracy, "accuracy", "accuracy_std")), ("loss", moments(loss, "loss"))]
-    for name, scores in (("accuracy", accuracy), ("loss", -loss)):
-        families.extend(_correlations(name, scores, truth, threshold))
-        search = search_performance(
-            scores, loss, truth, k=k, draws=draws, population_truth=reference, top_order=top_order
-        )
-        families.append((name, search))
-    return bootstrap(families, len(truth), rng, resamples)
+
+    def families(accuracy: Floats, loss: Floats, truth: Floats, known: GroundTruth) -> list[tuple[str, Family]]:
+        found = [("accuracy", moments(accuracy, "accuracy", "accuracy_std")), ("loss", moments(loss, "loss"))]
+        for name, scores in (("accuracy", accuracy), ("loss", -loss)):
+            found += _correlations(name, scores, known)
+            search = search_performance(
+                scores, loss, truth, k=k, draws=draws, population_truth=reference, top_order=top_order
+            )
+            found.append((name, search))
+        return found
+
+    return _bootstrap_each(scored, truth, threshold, families, rng, resamples)
 
 
 def correlations(
-    accuracy: npt.ArrayLike,
-    loss: npt.ArrayLike,
+    scored: Sequence[Scores],
     truth: npt.ArrayLike,
     *,
     threshold: float,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
-) -> list[Measure]:
+) -> list[list[Measure]]:
     """The correlations of `evaluate` alone, by accuracy and by negative loss, for a part of the pool."""
-    accuracy, loss, truth = _evaluated(accuracy=accuracy, loss=loss, truth=truth)
-    ranked = (("accuracy", accuracy), ("loss", -loss))
-    families = [family for name, scores in ranked for family in _correlations(name, scores, truth, threshold)]
-    return bootstrap(families, len(truth), rng, resamples)
+
+    def families(accuracy: Floats, loss: Floats, truth: Floats, known: GroundTruth) -> list[tuple[str, Family]]:
+        return [*_correlations("accuracy", accuracy, known), *_correlations("loss", -loss, known)]
+
+    return _bootstrap_each(scored, truth, threshold, families, rng, resamples)
 
 
-def _correlations(name: str, scores: Floats, truth: Floats, threshold: float) -> list[tuple[str, Family]]:
+def _bootstrap_each(
+    scored: Sequence[Scores],
+    truth: npt.ArrayLike,
+    threshold: float,
+    families: Callable[[Floats, Floats, Floats, GroundTruth], list[tuple[str, Family]]],
+    rng: np.random.Generator,
+    resamples: int,
+) -> list[list[Measure]]:
+    """The measures of each of `scored` by its families, all from the same resamples and one `GroundTruth`."""
+    checked = [_evaluated(accuracy=accuracy, loss=loss, truth=truth) for accuracy, loss in scored]
+    if not checked:
+        return []
+    common = checked[0][2]
+    known = GroundTruth(common, threshold)
+    every = [family for accuracy, loss, _ in checked for family in families(accuracy, loss, common, known)]
+    measures = bootstrap(every, len(common), rng, resamples)
+    size = len(measures) // len(checked)
+    return [measures[start : start + size] for start in range(0, len(measures), size)]
+
+
+def _correlations(name: str, values: Floats, truth: GroundTruth) -> list[tuple[str, Family]]:
     """`rank_correlations` and the positional S-KdT of both thresholds, under the name of the score."""
-    positional = [
-        (name, positional_correlation(scores, truth, edge, f"s_kdt_positional_{percent}"))
-        for percent, edge in POSITIONAL_THRESHOLDS
-    ]
-    return [(name, rank_correlations(scores, truth, threshold)), *positional]
+    scores = Ranking(values)
+    positional = [(name, positional_correlation(scores, truth, percent)) for percent, _ in POSITIONAL_THRESHOLDS]
+    return [(name, rank_correlations(scores, truth)), *positional]
 
 
 def predictor_taus(
@@ -522,40 +654,19 @@ def predictor_taus(
     Errors as `evaluate`.
     """
     values, truth = _evaluated(values=values, truth=truth)
-    measures = bootstrap(_correlations("values", values, truth, threshold), len(truth), rng, resamples)
+    measures = bootstrap(_correlations("values", values, GroundTruth(truth, threshold)), len(truth), rng, resamples)
     return {measure.metric: measure.estimate for measure in measures if measure.metric != "spearman"}
 
 
-def _signs(values: npt.NDArray[np.generic]) -> Floats:
-    """sign(values_i - values_j) of shape (n, n)."""
-    ranks = np.unique(values, return_inverse=True)[1].astype(np.float64)
-    signs: Floats = np.sign(ranks[:, None] - ranks[None, :])
-    return signs
-
-
 def _quadratic(counts: Floats, matrix: Floats) -> Floats:
-    """w'Mw for every row w; all are small integers, so that float64 is exact in any order of summation."""
-    result: Floats = np.einsum("bi,bi->b", counts @ matrix, counts)
+    """w'Mw for every column w; all are small integers, so that float64 is exact in any order of summation."""
+    result: Floats = np.einsum("ib,ib->b", matrix @ counts, counts)
     return result
 
 
-def _standing(values: npt.NDArray[np.generic]) -> Callable[[Floats], tuple[Floats, Floats]]:
-    """Counts to twice the centred mid-ranks (resamples, n) and the number of ordered untied pairs
-    (resamples,).
-
-    Twice the distance of a mid-rank from the middle is the number drawn below less the number drawn above.
-    """
-    order = np.argsort(values, kind="stable")
-    left, right = (np.searchsorted(values[order], values, side=side) for side in ("left", "right"))
-
-    def standing(counts: Floats) -> tuple[Floats, Floats]:
-        drawn = np.zeros((len(counts), len(values) + 1))
-        np.cumsum(counts[:, order], axis=1, out=drawn[:, 1:])
-        below, above = drawn[:, left], len(values) - drawn[:, right]
-        pairs: Floats = np.einsum("bi,bi->b", counts, below + above)
-        return below - above, pairs
-
-    return standing
+def _smallest(n: int) -> np.dtype[Any]:
+    """The smallest, and so the fastest, integers that hold -n: places of n and their differences."""
+    return np.min_scalar_type(-n)
 
 
 def _correlation(product: Floats, first: Floats, second: Floats) -> Floats:
@@ -565,34 +676,20 @@ def _correlation(product: Floats, first: Floats, second: Floats) -> Floats:
     return np.where(defined, np.clip(product / scale, -1.0, 1.0), np.nan)
 
 
-def _rank_correlation(counts: Floats, first: Floats, second: Floats) -> Floats:
-    weighted = counts * first
-    product, first_square = np.einsum("bi,bi->b", weighted, second), np.einsum("bi,bi->b", weighted, first)
-    return _correlation(product, first_square, np.einsum("bi,bi,bi->b", counts, second, second))
-
-
-def _surplus_in_ties(predicted: npt.NDArray[np.int32]) -> Floats:
-    """Rises less falls of rank sequences (resamples, n) over pairs of positions of one ground-truth rank."""
-    # Positions first: shifted views stay contiguous. Ranks, their differences and a position's counts are
-    # below n in size: the smallest integers that hold -n are the fastest.
-    small = np.min_scalar_type(-predicted.shape[1])
-    truth = np.ascontiguousarray(np.sort(predicted, axis=1).T, dtype=small)
-    sequence = np.ascontiguousarray(predicted.T, dtype=small)
-    surplus = np.zeros(sequence.shape, dtype=small)
-    for lag in range(1, len(truth)):
-        tied = truth[lag:] == truth[:-lag]
-        if not tied.any():
-            break  # ground truth is sorted: positions further apart cannot tie either
+def _surplus(sequence: npt.NDArray[np.signedinteger[Any]], ties: Sequence[npt.NDArray[np.bool_]]) -> Floats:
+    """Rises less falls (resamples,) of a sequence (n, resamples) over pairs of positions that tie (`Ranking.ties`)."""
+    # A position is in fewer than n pairs: its sum is below n in size, as the places are.
+    surplus = np.zeros_like(sequence)
+    for lag, tied in enumerate(ties, start=1):
         surplus[lag:] += tied * np.sign(sequence[lag:] - sequence[:-lag])
     total: Floats = surplus.sum(axis=0, dtype=np.float64)
     return total
 
 
 def _mean_and_std(counts: Floats, values: Floats, total: int) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (divided by the total) of values (n,), per row of counts with that
-    total."""
-    mean: Floats = np.einsum("bi,i->b", counts, values) / total
-    variance: Floats = np.einsum("bi,bi->b", counts, (values - mean[:, None]) ** 2) / total
+    """Mean and standard deviation (divided by the total) of values (n,), per column of counts with that total."""
+    mean: Floats = np.einsum("ib,i->b", counts, values) / total
+    variance: Floats = np.einsum("ib,ib->b", counts, (values[:, None] - mean) ** 2) / total
     return mean, np.sqrt(variance)
 
 

@@ -211,8 +211,8 @@ def _measures(
     """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
     truth = pool["truth"].to_numpy()
     known = (truth, 1 - truth) if lost else (accuracy, loss)
-    found = metrics.evaluate(
-        *known, truth, threshold=facts["threshold"], k=facts["top"], draws=facts["draws"],
+    [found] = metrics.evaluate(
+        [known], truth, threshold=facts["threshold"], k=facts["top"], draws=facts["draws"],
         population=len(truth), population_truth=truth, rng=rng, resamples=1 if lost else RESAMPLES,
     )  # fmt: skip
     return [
@@ -237,12 +237,12 @@ def _with_parts(
         replace(one, metric=one.metric + suffix)
         for suffix, members in parts.items()
         for one in metrics.correlations(
-            *(values[members] for values in known),
+            [(known[0][members], known[1][members])],
             truth[members],
             threshold=threshold,
             rng=rng,
             resamples=resamples,
-        )
+        )[0]
     ]
 
 

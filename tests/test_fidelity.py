@@ -105,7 +105,7 @@ def test_search_performance_permutes_twice_in_every_resample() -> None:
     options: dict[str, Any] = {"k": k, "draws": k, "population_truth": truth}
     family = metrics.search_performance(scores, -scores, truth, top_order="permuted_twice", **options)
     counts = np.vstack([np.ones((1, 40)), metrics.resample_counts(40, 20, rng)])
-    found = family(counts)
+    found = family(metrics.Resamples(counts))
     for row, drawn in enumerate(counts.astype(int)):
         # Copies have one ground truth and one score: in a stable sort it does not matter which is which.
         best = by_two_sorts(np.repeat(scores, drawn), np.repeat(truth, drawn), k)
@@ -113,7 +113,7 @@ def test_search_performance_permutes_twice_in_every_resample() -> None:
         assert found["final_best"][row] == max(best)
         rank = metrics.truth_rank(max(best), truth)
         assert found["p_surpass"][row] == pytest.approx((1 - rank / 40) ** k)
-    straight = metrics.search_performance(scores, -scores, truth, **options)(counts)
+    straight = metrics.search_performance(scores, -scores, truth, **options)(metrics.Resamples(counts))
     assert not np.array_equal(found["final_mean"], straight["final_mean"])
 
 

@@ -78,7 +78,8 @@ def evaluated(accuracy, loss, truth, seed=1, **changes):
         "population_truth": truth,
         "resamples": 50,
     }
-    return metrics.evaluate(accuracy, loss, truth, rng=np.random.default_rng(seed), **(options | changes))
+    rng = np.random.default_rng(seed)
+    return metrics.evaluate([(accuracy, loss)], truth, rng=rng, **(options | changes))[0]
 
 
 @quick
@@ -336,15 +337,16 @@ def explicit_metrics(accuracy, loss, truth, *, threshold, k, draws, population_t
 
 
 def families_of(accuracy, loss, truth, *, threshold, **search):
+    known = metrics.GroundTruth(truth, threshold)
     families = [
         ("accuracy", metrics.moments(accuracy, "accuracy", "accuracy_std")),
         ("loss", metrics.moments(loss, "loss")),
     ]
     for name, scores in (("accuracy", accuracy), ("loss", -loss)):
         families += [
-            (name, metrics.rank_correlations(scores, truth, threshold)),
-            (name, metrics.positional_correlation(scores, truth, 1e-3, "s_kdt_positional_0.1")),
-            (name, metrics.positional_correlation(scores, truth, 1e-2, "s_kdt_positional_1")),
+            (name, metrics.rank_correlations(metrics.Ranking(scores), known)),
+            (name, metrics.positional_correlation(metrics.Ranking(scores), known, "0.1")),
+            (name, metrics.positional_correlation(metrics.Ranking(scores), known, "1")),
             (name, metrics.search_performance(scores, loss, truth, **search)),
         ]
     return families
@@ -360,10 +362,11 @@ def test_every_resample_equals_an_explicit_pool(n, decimals):
         "population_truth": np.append(truth, [0.95, 0.91, 0.88]),
     }
     counts = metrics.resample_counts(n, 40, np.random.default_rng(n))
+    resamples = metrics.Resamples(counts)
     computed = {
         (score, name): values
         for score, family in families_of(accuracy, loss, truth, **options)
-        for name, values in family(counts).items()
+        for name, values in family(resamples).items()
     }
     for row, weights in enumerate(counts.astype(int)):
         chosen = np.repeat(np.arange(n), weights)
@@ -378,7 +381,8 @@ def test_every_resample_equals_an_explicit_pool(n, decimals):
 def test_resampled_correlations_with_any_ties(pool, seed):
     scores, truth = pool
     counts = metrics.resample_counts(len(scores), 5, np.random.default_rng(seed))
-    computed = metrics.rank_correlations(scores, truth, 1e-3)(counts)
+    family = metrics.rank_correlations(metrics.Ranking(scores), metrics.GroundTruth(truth, 1e-3))
+    computed = family(metrics.Resamples(counts))
     for row, weights in enumerate(counts.astype(int)):
         chosen = np.repeat(np.arange(len(scores)), weights)
         assert same(computed["kdt"][row], tau_b_by_pairs(scores[chosen], truth[chosen]))
@@ -429,8 +433,8 @@ def test_intervals_cover_the_tau_of_a_bivariate_normal():
 
 def test_undefined_resamples_are_dropped_until_they_are_many():
     def family_with(undefined):
-        def family(counts):
-            values = np.arange(len(counts), dtype=float)
+        def family(resamples):
+            values = np.arange(resamples.counts.shape[1], dtype=float)
             return {"metric": np.where(values < undefined, np.nan, values)}
 
         return family

@@ -29,6 +29,8 @@ rule metrics:
     message:
         "Measuring all runs of study {STUDY.study}"
     shell:
+        # A process a thread: threads of the linear algebra library would only wait for one another.
+        "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
         "program metrics --study-file {params.study:q} --results {params.results:q}"
         " --tables {input.tables:q} --proxies {input.proxies:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"
