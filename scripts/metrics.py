@@ -52,10 +52,12 @@ def work(options: argparse.Namespace) -> None:
             reading(run_folder(options.results, *run) / file)
     measure = partial(measure_one, study, truths, options.results)
     with ProcessPoolExecutor(options.threads) as pool:
-        rows = [row for part in pool.map(measure, study.runs()) for row in part]
+        # In the one queue, so that no process waits for another kind of work to end.
+        of_runs, of_pools = pool.map(measure, study.runs()), pool.map(references_of, truths.values())
+        rows, references = ([row for part in found for row in part] for found in (of_runs, of_pools))
     table = pd.DataFrame(rows).astype({"diverged_at": "Int64"})
     write_table(options.metrics, table)
-    write_table(options.references, pd.DataFrame([row for truth in truths.values() for row in truth.references()]))
+    write_table(options.references, pd.DataFrame(references))
     write_json(options.spaces, {name: truth.facts() for name, truth in truths.items()})
     diverged = table.loc[table["status"] == "diverged", ["space", "setting", "seed"]].drop_duplicates()
     print(f"{options.metrics}: {len(list(study.runs()))} runs, {len(diverged)} diverged")
@@ -80,6 +82,11 @@ def measure_one(
 ) -> list[dict[str, Any]]:
     """Rows of one run, in a worker process."""
     return measure_run(truths[str(study.pool_of(*run))], results, *run)
+
+
+def references_of(truth: PoolTruth) -> list[dict[str, Any]]:
+    """Rows of the predictors and the ceiling of one pool, in a worker process."""
+    return list(truth.references())
 
 
 def main(arguments: Sequence[str]) -> None:

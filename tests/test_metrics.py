@@ -470,6 +470,20 @@ def test_evaluate_depends_on_the_generator_alone():
     assert evaluated(*pool, seed=4) != evaluated(*pool, seed=5)
 
 
+def test_scores_that_are_measured_together_are_measured_as_alone():
+    pools = [example(seed=seed) for seed in range(3)]
+    truth = pools[0][2]
+    scored = [(accuracy, loss) for accuracy, loss, _ in pools]
+    options = {"threshold": 1e-3, "resamples": 50}
+    search = {"k": 5, "draws": 5, "population": len(truth), "population_truth": truth}
+    for measure, more in ((metrics.evaluate, search), (metrics.correlations, {})):
+        together = measure(scored, truth, rng=np.random.default_rng(1), **options, **more)
+        alone = [measure([one], truth, rng=np.random.default_rng(1), **options, **more)[0] for one in scored]
+        assert together == alone
+        assert together[0] != together[1]
+        assert measure([], truth, rng=np.random.default_rng(1), **options, **more) == []
+
+
 def test_evaluate_ranks_by_negative_loss():
     truth = np.array([0.90, 0.91, 0.92, 0.93])
     measures = evaluated(truth, truth, truth, k=1)
