@@ -55,7 +55,7 @@ crate: .venv/installed  ## write a finished study as an RO-Crate, results/STUDY/
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
-test-slurm: .venv/installed  ## run the tests of failures on a SLURM cluster of this machine (20 minutes, needs root)
+test-slurm: .venv/installed  ## run the tests of failures on a SLURM cluster of this machine (a quarter of an hour, needs root)
 	$(BIN)/python -m pytest -m slurm tests/slurm
 
 simulate-slurm: .venv/installed  ## 500 trainings that do nothing on a SLURM cluster of this machine: jobs an hour (needs root)

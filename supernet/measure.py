@@ -11,8 +11,8 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.files import read_json
+from supernet.interval import Estimate
 from supernet.metrics import (
-    Estimate,
     Scores,
     SeedNoise,
     correlations,

@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from supernet.interval import Estimate
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Scores = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -141,15 +143,6 @@ class GroundTruth:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its 95 % bootstrap percentile interval; nan where undefined."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Measure:
     """One metric of one run: its name, the score that ranked the architectures, the estimate, their number
     n."""
@@ -229,20 +222,14 @@ def positional_sparse_kendall_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, t
     return kendall_tau(np.sort(ranks), ranks[np.argsort(scores, kind="stable")])
 
 
-def positional_percent(definition: str) -> str | None:
-    """The threshold, in percent, of a definition `positional_P` of S-KdT; None for `rounded`."""
-    return None if definition == "rounded" else definition.removeprefix("positional_")
-
-
 def sparse_truth(truth: npt.ArrayLike, definition: str, threshold: float) -> tuple[Integers, float]:
     """Ground truth (n,) in the whole bins of a definition of S-KdT, and their width as a fraction.
 
     `rounded` rounds to `threshold`; `positional_0.1` and `positional_1` cut off below multiples of .1 % and 1 %.
     """
-    percent = positional_percent(definition)
-    if percent is None:
+    if definition == "rounded":
         return round_truth(truth, threshold), threshold
-    width = dict(POSITIONAL_THRESHOLDS)[percent]
+    width = dict(POSITIONAL_THRESHOLDS)[definition.removeprefix("positional_")]
     return _bins(truth, width, offset=0.0), width
 
 

@@ -289,6 +289,11 @@ class Metrics(Model):
         default=10_000, description="Bootstrap resamples of the pool behind each interval."
     )
 
+    @property
+    def positional_percent(self) -> str | None:
+        """The threshold, in percent, of the positional S-KdT that is printed; None where it is the rounded one."""
+        return None if self.s_kdt == "rounded" else self.s_kdt.removeprefix("positional_")
+
     @field_validator("threshold", mode="wrap")
     @classmethod
     def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:

@@ -5,7 +5,6 @@ from types import MappingProxyType
 
 from supernet.datasets import DATASETS
 from supernet.fidelity import theirs
-from supernet.metrics import positional_percent
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import Reading, main_reading, point_pools
@@ -113,7 +112,7 @@ def own_pools_sentence(results: Results, factor: str, spaces: Iterable[str]) -> 
 
 def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:
     """What S-KdT is, with its threshold."""
-    percent = positional_percent(results.study.metrics.s_kdt)
+    percent = results.study.metrics.positional_percent
     if percent is None:
         return f"S-KdT is Kendall's tau-b with ground truth rounded to {_by_space(results, spaces, 'threshold')}."
     return (

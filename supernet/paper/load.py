@@ -13,7 +13,7 @@ import pandas as pd
 from supernet.errors import UserError
 from supernet.factors import SPACES
 from supernet.files import read_json
-from supernet.metrics import Estimate
+from supernet.interval import Estimate
 from supernet.paper.quotes import Quotes
 from supernet.provenance import ROOT_FILE, reading, root_digest
 from supernet.study import Study

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import rankdata
 
-from supernet.metrics import positional_percent, sparse_truth
+from supernet.metrics import sparse_truth
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number
@@ -225,7 +225,7 @@ def _caption(results: Results, shown: dict[str, int]) -> str:
 
 def _cut_off(results: Results) -> str:
     """What rounding means where the study prints a positional S-KdT; else empty."""
-    percent = positional_percent(results.study.metrics.s_kdt)
+    percent = results.study.metrics.positional_percent
     if percent is None:
         return ""
     return (

@@ -7,7 +7,7 @@ import pandas as pd
 
 from supernet.effects import LEVEL
 from supernet.factors import FACTORS
-from supernet.metrics import Estimate
+from supernet.interval import Estimate
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
