@@ -41,7 +41,7 @@ def seconds_of_bootstrap(scores: Array, truth: Array, resamples: int, rng: np.ra
     times = []
     for _ in range(3):
         started = time.process_time()
-        family = metrics.rank_correlations(metrics.Ranking(scores), metrics.GroundTruth(truth, 1e-3))
+        family = metrics.rank_correlations(metrics.Ordering(scores), metrics.GroundTruth(truth, 1e-3))
         metrics.bootstrap([("accuracy", family)], len(scores), rng, resamples)
         times.append(time.process_time() - started)
     return min(times)

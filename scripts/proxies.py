@@ -8,12 +8,12 @@ from pathlib import Path
 
 STARTED = time.time()
 
-
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_untrained  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
 from supernet.jobs import ProxiesJob  # noqa: E402
-from supernet.poolfile import read_pool, write_rows  # noqa: E402
+from supernet.parquet import write_rows  # noqa: E402
+from supernet.poolfile import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.proxies import first_images, proxies  # noqa: E402
 

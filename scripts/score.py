@@ -7,11 +7,11 @@ from pathlib import Path
 
 STARTED = time.time()
 
-
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import load_supernet  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
-from supernet.poolfile import read_pool, write_rows  # noqa: E402
+from supernet.parquet import write_rows  # noqa: E402
+from supernet.poolfile import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.study import Run  # noqa: E402

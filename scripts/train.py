@@ -17,7 +17,8 @@ from supernet.checkpoint import Checkpoint  # noqa: E402
 from supernet.files import publish, write_json  # noqa: E402
 from supernet.guard import sole_writer  # noqa: E402
 from supernet.landmarks import digest, read_landmarks  # noqa: E402
-from supernet.poolfile import read_pool, write_rows  # noqa: E402
+from supernet.parquet import write_rows  # noqa: E402
+from supernet.poolfile import read_pool  # noqa: E402
 from supernet.progress import Progress  # noqa: E402
 from supernet.score import Evaluator  # noqa: E402
 from supernet.stopping import Deadline, Stopping  # noqa: E402

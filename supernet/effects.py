@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from supernet.metrics import GroundTruth, Ranking, Resamples, rank_correlations, resample_counts
+from supernet.metrics import GroundTruth, Ordering, Resamples, rank_correlations, resample_counts
 
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.05
@@ -129,7 +129,7 @@ def holm(p: list[float]) -> list[float]:
 
 def _spread(scores: Floats, truth: Floats, threshold: float, counts: Floats, metric: str) -> _Spread:
     whole, known = Resamples(np.ones((1, len(truth)))), GroundTruth(truth, threshold)
-    families = [rank_correlations(Ranking(one), known) for one in scores]
+    families = [rank_correlations(Ordering(one), known) for one in scores]
     values = np.array([family(whole)[metric][0] for family in families])
     defined = [family for family, value in zip(families, values, strict=True) if math.isfinite(value)]
     if not defined:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supernet.errors import UserError
-from supernet.poolfile import read_columns
+from supernet.parquet import read_columns
 from supernet.rng import stream
 from supernet.spaces.base import Space
 

@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 Scores = tuple[npt.ArrayLike, npt.ArrayLike]
 """Shared-weight accuracy (n,) and loss (n,) of the same architectures."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 EDGE_TOLERANCE = 1e-7
 """An accuracy this close below the edge of a bin counts as on it. A fraction that passed through float32 is
@@ -56,11 +56,11 @@ class Resamples:
         self.counts = np.ascontiguousarray(counts.T)
         self._known: dict[Callable[[Resamples], Any], Any] = {}
 
-    def once(self, statistic: Callable[["Resamples"], T]) -> T:
+    def once(self, statistic: Callable[["Resamples"], _T]) -> _T:
         """`statistic` of these resamples, computed the first time: metrics that share one pay for it once."""
         if statistic not in self._known:
             self._known[statistic] = statistic(self)
-        found: T = self._known[statistic]
+        found: _T = self._known[statistic]
         return found
 
 
@@ -68,7 +68,7 @@ Family = Callable[[Resamples], Mapping[str, Floats]]
 """A block of resamples to named metrics of shape (resamples,), nan where a resample leaves one undefined."""
 
 
-class Ranking:
+class Ordering:
     """The order of n architectures by their values (n,), ties included, and statistics of it for `Resamples.once`."""
 
     def __init__(self, values: npt.NDArray[np.generic]) -> None:
@@ -138,8 +138,8 @@ class GroundTruth:
     """
 
     def __init__(self, truth: Floats, threshold: float) -> None:
-        self.exact, self.rounded = Ranking(truth), Ranking(round_truth(truth, threshold))
-        self.bins = {percent: Ranking(positional_ranks(truth, edge)) for percent, edge in POSITIONAL_THRESHOLDS}
+        self.exact, self.rounded = Ordering(truth), Ordering(round_truth(truth, threshold))
+        self.bins = {percent: Ordering(positional_ranks(truth, edge)) for percent, edge in POSITIONAL_THRESHOLDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +428,7 @@ def moments(values: Floats, mean_name: str, std_name: str | None = None) -> Fami
     return family
 
 
-def rank_correlations(scores: Ranking, truth: GroundTruth) -> Family:
+def rank_correlations(scores: Ordering, truth: GroundTruth) -> Family:
     """`kdt`, `s_kdt` (against rounded ground truth) and `spearman`."""
     agreement, sparse_agreement = scores.signs * truth.exact.signs, scores.signs * truth.rounded.signs
 
@@ -447,11 +447,11 @@ def rank_correlations(scores: Ranking, truth: GroundTruth) -> Family:
     return family
 
 
-def positional_correlation(scores: Ranking, truth: GroundTruth, percent: str) -> Family:
+def positional_correlation(scores: Ordering, truth: GroundTruth, percent: str) -> Family:
     """`positional_sparse_kendall_tau` at a threshold by its percent; in a resample, copies stand side by side."""
     bins = truth.bins[percent]
     # Architectures of equal score stay in the order of the input: no position ties with another.
-    agreement = Ranking(np.argsort(scores.order)).signs * bins.signs
+    agreement = Ordering(np.argsort(scores.order)).signs * bins.signs
     places = bins.places[scores.order].astype(_smallest(len(scores.order)))
 
     def family(resamples: Resamples) -> dict[str, Floats]:
@@ -486,7 +486,7 @@ def search_performance(
     placed = {"sorted": _places_by_score, "permuted_twice": _places_permuted_twice}[top_order](scores, losses, truth, k)
 
     def family(resamples: Resamples) -> dict[str, Floats]:
-        members, places = placed(resamples.counts)
+        members, places = placed(resamples)
         mean, std = _mean_and_std(places, truth[members], k)
         best = np.where(places > 0, truth[members, None], -np.inf).max(axis=0)
         surpass = (1 - _ranks_from_top(best, population) / len(population)) ** draws
@@ -503,17 +503,17 @@ def search_performance(
 
 def _places_by_score(
     scores: Floats, losses: Floats, truth: Floats, k: int
-) -> Callable[[Floats], tuple[Integers, Floats]]:
-    """Counts (n, resamples) to architectures (m,), and to how many of the k places each takes (m, resamples).
+) -> Callable[[Resamples], tuple[Integers, Floats]]:
+    """Resamples to architectures (m,), and to how many of the k places each takes (m, resamples).
 
     Architectures that take no place in any resample are left out.
     """
     order = top_k(scores, len(scores), losses)
 
-    def places(counts: Floats) -> tuple[Integers, Floats]:
-        taken, free = [], np.full(counts.shape[1], float(k))
+    def places(resamples: Resamples) -> tuple[Integers, Floats]:
+        taken, free = [], np.full(resamples.counts.shape[1], float(k))
         for member in order:
-            taken.append(np.minimum(counts[member], free))
+            taken.append(np.minimum(resamples.counts[member], free))
             free -= taken[-1]
             if not free.any():
                 break
@@ -524,17 +524,15 @@ def _places_by_score(
 
 def _places_permuted_twice(
     scores: Floats, losses: Floats, truth: Floats, k: int
-) -> Callable[[Floats], tuple[Integers, Floats]]:
+) -> Callable[[Resamples], tuple[Integers, Floats]]:
     """The same with the places of `twice_permuted_top`."""
-    order, ranks = np.argsort(truth, kind="stable"), _score_ranks(scores, losses)
+    ascending, ranks = Ordering(truth), _score_ranks(scores, losses)
 
-    def places(counts: Floats) -> tuple[Integers, Floats]:
-        resamples = counts.shape[1]
-        times = counts[order].T.astype(np.int64).ravel()
-        members = np.repeat(np.tile(order, resamples), times).reshape(resamples, -1)
-        taken = np.zeros_like(counts)
-        np.add.at(taken, (_permuted_twice(members, ranks)[:, -k:], np.arange(resamples)[:, None]), 1.0)
-        return np.arange(len(counts)), taken
+    def places(resamples: Resamples) -> tuple[Integers, Floats]:
+        members = ascending.order[ascending.sequence(resamples)].T
+        taken = np.zeros_like(resamples.counts)
+        np.add.at(taken, (_permuted_twice(members, ranks)[:, -k:], np.arange(len(members))[:, None]), 1.0)
+        return np.arange(len(taken)), taken
 
     return places
 
@@ -624,7 +622,7 @@ def _bootstrap_each(
 
 def _correlations(name: str, values: Floats, truth: GroundTruth) -> list[tuple[str, Family]]:
     """`rank_correlations` and the positional S-KdT of both thresholds, under the name of the score."""
-    scores = Ranking(values)
+    scores = Ordering(values)
     positional = [(name, positional_correlation(scores, truth, percent)) for percent, _ in POSITIONAL_THRESHOLDS]
     return [(name, rank_correlations(scores, truth)), *positional]
 
@@ -664,7 +662,7 @@ def _correlation(product: Floats, first: Floats, second: Floats) -> Floats:
 
 
 def _surplus(sequence: npt.NDArray[np.signedinteger[Any]], ties: Sequence[npt.NDArray[np.bool_]]) -> Floats:
-    """Rises less falls (resamples,) of a sequence (n, resamples) over pairs of positions that tie (`Ranking.ties`)."""
+    """Rises less falls (resamples,) of a sequence (n, resamples) over pairs of positions that tie (`Ordering.ties`)."""
     # A position is in fewer than n pairs: its sum is below n in size, as the places are.
     surplus = np.zeros_like(sequence)
     for lag, tied in enumerate(ties, start=1):

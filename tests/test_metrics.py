@@ -344,9 +344,9 @@ def families_of(accuracy, loss, truth, *, threshold, **search):
     ]
     for name, scores in (("accuracy", accuracy), ("loss", -loss)):
         families += [
-            (name, metrics.rank_correlations(metrics.Ranking(scores), known)),
-            (name, metrics.positional_correlation(metrics.Ranking(scores), known, "0.1")),
-            (name, metrics.positional_correlation(metrics.Ranking(scores), known, "1")),
+            (name, metrics.rank_correlations(metrics.Ordering(scores), known)),
+            (name, metrics.positional_correlation(metrics.Ordering(scores), known, "0.1")),
+            (name, metrics.positional_correlation(metrics.Ordering(scores), known, "1")),
             (name, metrics.search_performance(scores, loss, truth, **search)),
         ]
     return families
@@ -381,7 +381,7 @@ def test_every_resample_equals_an_explicit_pool(n, decimals):
 def test_resampled_correlations_with_any_ties(pool, seed):
     scores, truth = pool
     counts = metrics.resample_counts(len(scores), 5, np.random.default_rng(seed))
-    family = metrics.rank_correlations(metrics.Ranking(scores), metrics.GroundTruth(truth, 1e-3))
+    family = metrics.rank_correlations(metrics.Ordering(scores), metrics.GroundTruth(truth, 1e-3))
     computed = family(metrics.Resamples(counts))
     for row, weights in enumerate(counts.astype(int)):
         chosen = np.repeat(np.arange(len(scores)), weights)
