@@ -5,12 +5,13 @@ takes its first steps once more, exactly as its run took them; what it is at the
 """
 
 import argparse
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 import pandas as pd  # noqa: E402
 from torch import Tensor, nn  # noqa: E402

@@ -4,13 +4,14 @@ The architecture of the first two is the best of the pool by ground truth. A kil
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 import pandas as pd  # noqa: E402
 from torch import Tensor, nn  # noqa: E402

@@ -2,11 +2,12 @@
 
 import argparse
 import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import build_untrained  # noqa: E402

@@ -1,11 +1,12 @@
 """Score a pool again with the weights of a finished run, for example in another BN mode or for another pool."""
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.build import load_supernet  # noqa: E402

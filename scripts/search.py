@@ -4,12 +4,13 @@ Where ground truth is published, the table's architectures are searched, and the
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 import pandas as pd  # noqa: E402
 

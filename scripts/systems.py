@@ -4,12 +4,13 @@ A job that is killed goes on where it was: systems that are over are not repeate
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 from supernet import cli, session, spaces  # noqa: E402
 from supernet.checkpoint import Checkpoint  # noqa: E402

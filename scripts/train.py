@@ -1,12 +1,13 @@
 """Train the super-net of one run and score the pool with its weights; a killed job goes on from its checkpoint."""
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402

@@ -5,7 +5,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-STARTED = time.time()
+from supernet.startup import begin
+
+STARTED = begin(__name__)
 
 import pandas as pd  # noqa: E402
 

@@ -11,6 +11,7 @@ from typing import NoReturn, TextIO
 from supernet.errors import UserError
 from supernet.fulldisk import HINT, is_full
 from supernet.provenance import Recorder, recording
+from supernet.startup import imported
 
 USER_ERROR = 2
 """Exit code of a UserError: the same as argparse's for a wrong argument."""
@@ -26,6 +27,7 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     other exception is ours: it keeps its traceback and Python's exit code 1. What the program reads and writes is
     recorded (`supernet.provenance`).
     """
+    imported()
     try:
         with _recorded(Path(sys.argv[0])):
             main(sys.argv[1:])

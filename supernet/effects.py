@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from supernet.metrics import GroundTruth, Ordering, Resamples, rank_correlations, resample_counts
 
@@ -150,8 +150,8 @@ def _error(one: _Spread, base: _Spread, variance: float, freedom: int) -> tuple[
 def _p_value(difference: float, error: float, df: float) -> float:
     if error == 0:
         return 1.0 if difference == 0 else 0.0
-    return float(2 * stats.t.sf(abs(difference) / error, df))
+    return float(2 * stdtr(df, -abs(difference) / error))
 
 
 def _quantile(probability: float, df: float) -> float:
-    return float(stats.t.ppf(probability, df))
+    return float(stdtrit(df, probability))

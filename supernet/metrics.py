@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from supernet.interval import Estimate
 
@@ -171,6 +170,9 @@ def kendall_tau(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     x, y = _same_length(x=x, y=y)
     if _is_constant(x) or _is_constant(y):
         return math.nan
+    # Here, because it takes a third of a second to import, and most programs never come here.
+    from scipy import stats
+
     return float(stats.kendalltau(x, y).statistic)
 
 
@@ -179,6 +181,8 @@ def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     x, y = _same_length(x=x, y=y)
     if _is_constant(x) or _is_constant(y):
         return math.nan
+    from scipy import stats
+
     return float(stats.spearmanr(x, y).statistic)
 
 

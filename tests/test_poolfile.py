@@ -16,6 +16,7 @@ from supernet.poolfile import best_of, read_pool
 ROWS = [
     {"arch_id": "b", "split": "test", "accuracy": 0.25, "step": 3},
     {"arch_id": "a", "split": "test", "accuracy": math.nan, "step": 4},
+    {"arch_id": "ä→", "split": "", "accuracy": 1, "step": -(2**62)},
 ]
 CELLS = [f"|{op}~0|+|none~0|none~1|+|{op}~0|none~1|none~2|" for op in ("skip_connect", "nor_conv_3x3", "avg_pool_3x3")]
 
@@ -32,7 +33,7 @@ def test_rows_are_those_of_pandas(tmp_path: Path) -> None:
 def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
     pd.DataFrame(ROWS).to_parquet(tmp_path / "table.parquet")
     accuracies, ids = read_columns(tmp_path / "table.parquet", "accuracy", "arch_id")
-    assert accuracies == [0.25, None] and ids == ["b", "a"]
+    assert accuracies == [0.25, None, 1] and ids == ["b", "a", "ä→"]
     with pytest.raises(UserError, match=r"table\.parquet: found no column truth, encoding among arch_id, split"):
         read_columns(tmp_path / "table.parquet", "truth", "encoding")
 
@@ -51,8 +52,19 @@ def test_a_pool_in_its_order_and_its_best(tmp_path: Path) -> None:
         best_of(file, space)
 
 
-def test_programs_that_train_do_not_import_pandas() -> None:
-    program = "import sys, scripts.train, scripts.score, scripts.proxies; print('pandas' in sys.modules)"
+@pytest.mark.parametrize("values", [[None, 1.0], ["a", 1.0], [b"a", b"b"], [True, False]])
+def test_a_column_of_anything_else_is_refused(tmp_path: Path, values: list[object]) -> None:
+    with pytest.raises(TypeError, match="found"):
+        write_rows(tmp_path / "table.parquet", [{"column": value} for value in values])
+    assert not list(tmp_path.iterdir())
+
+
+def test_programs_that_train_do_not_import_pandas(tmp_path: Path) -> None:
+    program = (
+        "import sys, scripts.train, scripts.score, scripts.proxies; from supernet import parquet; "
+        f"parquet.write_rows({str(tmp_path / 'rows.parquet')!r}, {[ROWS[0]]}); "
+        f"parquet.read_columns({str(tmp_path / 'rows.parquet')!r}, 'step'); print('pandas' in sys.modules)"
+    )
     root = Path(__file__).resolve().parent.parent
     ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"

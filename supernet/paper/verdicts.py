@@ -29,7 +29,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from supernet.effects import LEVEL
 from supernet.metrics import kendall_tau
@@ -167,7 +167,7 @@ def difference_bounds(
     if not sum(parts):
         return difference, difference
     freedom = sum(parts) ** 2 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
-    reach = float(student_t.ppf(1 - level, freedom) * np.sqrt(sum(parts)))
+    reach = float(stdtrit(freedom, 1 - level) * np.sqrt(sum(parts)))
     return difference - reach, difference + reach
 
 

@@ -13,6 +13,7 @@ rule landscape:
         f"{LOGS}/landscape/{{space}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/landscape/{{space}}.tsv"
+    priority: SOON
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -50,6 +51,7 @@ rule features:
         f"{LOGS}/features/{{space}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/features/{{space}}.tsv"
+    priority: SOON
     conda:
         "../../envs/torch.yaml"
     threads: 1

@@ -145,6 +145,10 @@ LOGS = f"{RESULTS}/logs"
 RUN = "{space}/{setting}/seed{seed}"
 
 
+# Long jobs, and those that others wait for, ahead of short ones, which are left to fill all cores at the end.
+FIRST, SOON, EARLY = 3, 2, 1
+
+
 wildcard_constraints:
     space="|".join(STUDY.spaces),
     setting="[^/]+",

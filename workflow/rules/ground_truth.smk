@@ -38,8 +38,7 @@ rule truth:
         f"{LOGS}/truth/{{pool}}/shard{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/truth/{{pool}}/shard{{shard}}.tsv"
-    # First: the longest trainings of ground truth would otherwise be left for one core at the end.
-    priority: 1
+    priority: FIRST
     conda:
         "../../envs/torch.yaml"
     threads: 1

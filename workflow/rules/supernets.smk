@@ -15,6 +15,7 @@ rule train:
         f"{LOGS}/train/{RUN}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{RUN}.tsv"
+    priority: lambda wildcards: SOON if wildcards.setting == "baseline" else EARLY
     conda:
         "../../envs/torch.yaml"
     threads: 1

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from scipy.stats import rankdata
 
 from supernet.metrics import sparse_truth
 from supernet.paper import captions, style
@@ -55,10 +54,10 @@ def _ranks(results: Results, space: str, seed: int) -> list[dict[str, Any]]:
         "arch_id": table["arch_id"],
         "truth": truth,
         "accuracy": table["accuracy"],
-        "score_rank": rankdata(table["accuracy"]),
-        "truth_rank": rankdata(truth),
+        "score_rank": table["accuracy"].rank(),
+        "truth_rank": pd.Series(truth).rank(),
         "rounded_truth": rounded * width,
-        "rounded_rank": rankdata(rounded),
+        "rounded_rank": pd.Series(rounded).rank(),
     }
     start = {"kind": "architecture", "space": space, "setting": "baseline", "seed": seed}
     return [{**start, **dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
