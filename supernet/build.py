@@ -34,7 +34,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
             channels=setting.channels,
             layers=setting.layers,
             num_classes=splits.classes,
-            in_channels=splits.test.pixels.shape[1],
+            in_channels=splits.train.pixels.shape[1],
             bn_momentum=_momentum(run.protocol, space),
             batch_norm=setting.batch_norm,
             dropout=setting.dropout or "none",
@@ -65,7 +65,7 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
             channels=job.truth.channels,
             layers=job.truth.layers,
             num_classes=splits.classes,
-            in_channels=splits.test.pixels.shape[1],
+            in_channels=splits.train.pixels.shape[1],
             bn_momentum=_momentum(job.protocol, space),
             widths=job.protocol.nasbench101_widths,
         )
@@ -81,11 +81,11 @@ def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, sp
             channels=job.channels,
             layers=job.layers,
             num_classes=splits.classes,
-            in_channels=splits.test.pixels.shape[1],
+            in_channels=splits.train.pixels.shape[1],
             widths=job.widths,
         )
     memory_format = torch.channels_last if job.channels_last else torch.contiguous_format
-    return network.to(device=splits.test.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
+    return network.to(device=splits.train.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
 
 
 def supernet_trainer(
@@ -185,7 +185,7 @@ def _augmenter(images: Images, splits: Splits, config: Run | TruthJob) -> Augmen
 
 def _placed(network: nn.Module, protocol: Protocol, splits: Splits) -> nn.Module:
     memory_format = torch.channels_last if protocol.channels_last else torch.contiguous_format
-    return network.to(device=splits.test.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
+    return network.to(device=splits.train.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
 
 
 class _seeded:  # noqa: N801 - reads as a statement

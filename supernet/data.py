@@ -1,6 +1,8 @@
 """Image data sets on the device: stored as bytes, split once for a study, augmented a batch at a time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch.nn import functional as F
 from supernet.errors import UserError
 from supernet.provenance import reading
 from supernet.rng import stream
-from supernet.splitting import official_test, part_sizes
+from supernet.splitting import Sizes, official_test, part_sizes
 from supernet.study import Data
 
 
@@ -42,16 +44,44 @@ class Images:
         return Images(((sums + block**2 // 2) // block**2).to(torch.uint8), self.labels, self.official_test)
 
 
+class HeldOut:
+    """The scoring split and the test set, which are taken from all images when one of them is first asked for.
+
+    No super-net needs them while it trains, and a quarter of CIFAR-10 would be in memory for nothing.
+    """
+
+    def __init__(self, take: Callable[[], tuple[Images, Images]]) -> None:
+        """`take` gives the scoring split and the test set."""
+        self._take: Callable[[], tuple[Images, Images]] | None = take
+
+    @cached_property
+    def parts(self) -> tuple[Images, Images]:
+        """Both, taken once; what they were taken from is let go."""
+        assert self._take is not None, "the parts are known after the first call"
+        taken, self._take = self._take(), None
+        return taken
+
+
 @dataclass(frozen=True)
 class Splits:
     """Disjoint parts of a data set, and the (C,) mean and standard deviation that normalise pixels / 255."""
 
     train: Images
-    scoring: Images
-    test: Images
+    held_out: HeldOut
+    sizes: Sizes
     mean: Tensor
     std: Tensor
     classes: int
+
+    @property
+    def scoring(self) -> Images:
+        """The scoring split."""
+        return self.held_out.parts[0]
+
+    @property
+    def test(self) -> Images:
+        """The test set."""
+        return self.held_out.parts[1]
 
     def training_images(self, portion: float) -> Images:
         """The first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
@@ -59,7 +89,7 @@ class Splits:
         `portion` counts from the whole training set, scoring split included. Raises UserError if there are
         not enough.
         """
-        count = int(portion * (len(self.train) + len(self.scoring)) + 1e-9)
+        count = int(portion * (self.sizes.train + self.sizes.scoring) + 1e-9)
         if not 0 < count <= len(self.train):
             raise UserError(
                 f"train_portion {portion}: asks for {count} images; {len(self.train)} are outside the scoring split"
@@ -78,24 +108,40 @@ def load(path: Path) -> Images:
         return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
 
 
-def split(images: Images, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:
+def load_splits(path: Path, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:
+    """`split` the images of a file, in whose pages the held-out parts stay until they are asked for."""
+    return split(load(path), config, study_seed, device, again=load(path))
+
+
+def split(
+    images: Images,
+    config: Data,
+    study_seed: int,
+    device: torch.device | str = "cpu",
+    again: Images | None = None,
+) -> Splits:
     """Shuffle once by the study seed; test set first, then the scoring split, the rest is for training.
 
-    An official test set stays as it is, and the training set alone is shuffled.
+    An official test set stays as it is, and the training set alone is shuffled. Held-out parts are taken later from
+    `again`, the same images, or from `images`.
     """
     sizes = part_sizes(len(images), images.official_test, config)
-    on_device = Images(images.pixels.to(device), images.labels.to(device))
-    if config.resolution is not None:
-        on_device = on_device.averaged(config.resolution)
     order = stream(study_seed, "split").permutation(len(images) - images.official_test)
     if images.official_test:
         order = np.concatenate([np.arange(len(order), len(images)), order])
     test, scoring, train = np.split(order, [sizes.test, sizes.test + sizes.scoring])
-    chosen = on_device.take(train)
+
+    def take(source: Images, indices: np.ndarray) -> Images:
+        part = source.take(indices)
+        part = Images(part.pixels.to(device), part.labels.to(device))
+        return part if config.resolution is None else part.averaged(config.resolution)
+
+    later = images if again is None else again
+    chosen = take(images, train)
     return Splits(
         chosen,
-        on_device.take(scoring),
-        on_device.take(test),
+        HeldOut(lambda: (take(later, scoring), take(later, test))),
+        sizes,
         *_moments(chosen.pixels),
         int(images.labels.max()) + 1,
     )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from pydantic import ValidationError
 
-from supernet.data import Splits, load, split
+from supernet.data import Splits, load_splits
 from supernet.device import configure, fingerprint
 from supernet.errors import UserError
 from supernet.files import read_json, write_json
@@ -68,7 +68,7 @@ class Session:
 
     def splits(self, config: Data, study_seed: int) -> Splits:
         """The data set of --data, split by the study seed, on the device."""
-        return split(load(self.options.data), config, study_seed, self.device)
+        return load_splits(self.options.data, config, study_seed, self.device)
 
     def fingerprint(self, *parts: str) -> str:
         """Identifies what the bits of a result depend on: configs, torch, device, threads."""

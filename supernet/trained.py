@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from supernet.build import load_supernet
-from supernet.data import load, split
+from supernet.data import load_splits
 from supernet.errors import UserError
 from supernet.files import read_json
 from supernet.provenance import reading
@@ -46,7 +46,7 @@ class TrainedSupernet:
         """
         run = _finished(Path(folder))
         space = load_space(run.own_space)
-        splits = split(load(Path(images)), run.data, run.study_seed, torch.device(device))
+        splits = load_splits(Path(images), run.data, run.study_seed, torch.device(device))
         network = load_supernet(run, space, splits, Path(folder) / "weights.safetensors")
         evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
         return cls(run, space, network, evaluator)

@@ -30,7 +30,7 @@ def train_standalone(
     job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits, evaluator: Evaluator
 ) -> StandAloneResult:
     """Train one architecture and test it with its tracked batch-norm statistics."""
-    costs = cost_columns(space, arch, _size(job, splits), splits.test.pixels.shape[-1])
+    costs = cost_columns(space, arch, _size(job, splits), splits.train.pixels.shape[-1])
     network = build_standalone(job, space, arch, seed, splits)
     trained = standalone_trainer(job, network, arch, seed, splits).run()
     if trained.diverged_at is not None:
@@ -40,7 +40,7 @@ def train_standalone(
 
 
 def _size(job: TruthJob, splits: Splits) -> NetworkSize:
-    in_channels, height, width = splits.test.pixels.shape[1:]
+    in_channels, height, width = splits.train.pixels.shape[1:]
     if height != width:
         raise UserError(f"found images of {height} x {width} pixels; expected square ones, whose cost is known")
     return NetworkSize(

@@ -1,6 +1,9 @@
 """Images: split, normalisation and augmentation, against references that take one image at a time."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from tiny import raw_images
 from torch import Tensor
 
-from supernet.data import Augmenter, Images, Splits, split
+from supernet.data import Augmenter, Images, Splits, load_splits, split
 from supernet.errors import UserError
+from supernet.splitting import Sizes
 from supernet.study import Data
 from supernet.train import steps_in_epoch
 
@@ -73,6 +78,43 @@ def test_lower_resolution_is_the_mean_of_blocks(pixels: NDArray[np.uint8], side:
         part = pixels[image, channel, row * block : (row + 1) * block, column * block : (column + 1) * block]
         # Fractions are exact here, and a half goes upwards.
         assert int(averaged.pixels[image, channel, row, column]) == math.floor(part.mean(dtype=np.float64) + 0.5)
+
+
+@pytest.mark.parametrize("resolution", [None, 4])
+def test_held_out_parts_stay_in_the_file_until_they_are_asked_for(tmp_path: Path, resolution: int | None) -> None:
+    data, images = Data(name="cifar10", scoring_portion=0.2, resolution=resolution), raw_images(60)
+    path = tmp_path / "images.safetensors"
+    save_file({"images": images.pixels, "labels": images.labels}, path, {"official_test": "20"})
+    there = load_splits(path, data, 5)
+    save_file(
+        {"images": 255 - images.pixels, "labels": images.labels},
+        tmp_path / "other.safetensors",
+        {"official_test": "20"},
+    )
+    (tmp_path / "other.safetensors").replace(path)  # as a download would: what was split is not what is there now
+    here = split(Images(images.pixels, images.labels, 20), data, 5)
+    assert there.sizes == here.sizes == Sizes(test=20, scoring=8, train=32)
+    for ours, theirs in ((there.train, here.train), (there.scoring, here.scoring), (there.test, here.test)):
+        assert torch.equal(ours.pixels, theirs.pixels) and torch.equal(ours.labels, theirs.labels)
+    assert there.scoring is there.scoring, "taken once"
+
+
+def test_a_training_does_not_hold_what_it_is_scored_on(tmp_path: Path) -> None:
+    path = tmp_path / "images.safetensors"
+    pixels = torch.zeros(20_000, 3, 32, 32, dtype=torch.uint8)
+    save_file({"images": pixels, "labels": torch.arange(20_000) % 10}, path, {"official_test": "15000"})
+    program = (
+        "import re, sys; from pathlib import Path\n"
+        "from supernet.data import load_splits; from supernet.study import Data\n"
+        "def resident():\n"
+        "    return int(re.search(r'VmRSS:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024\n"
+        "before = resident(); splits = load_splits(Path(sys.argv[1]), Data(name='cifar10', scoring_portion=.2), 0)\n"
+        "trains = resident(); splits.test; print(trains - before, resident() - trains)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    while_training, for_scoring = map(int, ran.stdout.split())
+    assert for_scoring > 40, "megabytes, of 15 000 images of 3 kB"
+    assert while_training < 40
 
 
 def test_resolution_is_a_choice_of_the_study() -> None:

@@ -23,6 +23,7 @@ from supernet.errors import UserError
 from supernet.guard import sole_writer
 from supernet.measure import MEASURES
 from supernet.provenance import root_digest
+from supernet.startup import TUNABLES
 from supernet.trained import TrainedSupernet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -418,6 +419,15 @@ def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: P
     assert not (folder / "resources").exists()
     # Nobody holds the claim any more.
     assert snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}").returncode == 0
+
+
+def test_jobs_have_the_memory_allocator_that_was_measured(tmp_path: Path) -> None:
+    folder = copy_checkout(tmp_path)
+    (folder / "scripts" / "table.py").write_text("import os, sys; sys.exit('found ' + os.environ['GLIBC_TUNABLES'])\n")
+    environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.perturb=1"}
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "table_factors"]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert f"found glibc.malloc.perturb=1:{TUNABLES}\n" in ran.stdout + ran.stderr, "after the user's own"
 
 
 def test_slurm_profile_is_parsed(tmp_path: Path) -> None:

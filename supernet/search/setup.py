@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from supernet.build import build_supernet
-from supernet.data import Augmenter, Images, Splits
+from supernet.data import Augmenter, HeldOut, Images, Splits
 from supernet.jobs import SystemsJob
 from supernet.score import Evaluator
 from supernet.search.cost import Budget
@@ -24,7 +24,8 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, worth: Wort
     setting, protocol = run.setting, run.protocol
     training = splits.training_images(setting.train_portion)
     count = min(searches.scored_images, len(splits.scoring))
-    scored = replace(splits, scoring=Images(splits.scoring.pixels[:count], splits.scoring.labels[:count]))
+    shown = Images(splits.scoring.pixels[:count], splits.scoring.labels[:count])
+    scored = replace(splits, held_out=HeldOut(lambda: (shown, splits.test)))
     evaluator = Evaluator(scored, run.scoring, protocol.channels_last, run.seed, space.format)
     plain = run.data.model_copy(update={"crop_padding": 0, "flip": False})
 

@@ -16,6 +16,7 @@ from supernet.forwarding import pass_on
 from supernet.guard import Pace, sole_writer
 from supernet.paper.catalogue import heading, section
 from supernet.plan import Plan
+from supernet.startup import TUNABLES
 
 
 def load_plan():
@@ -164,6 +165,7 @@ LIMIT = 'echo "--limit-minutes $1"' if workflow.remote_exec else ":"
 PREFIX = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
+    f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
     f"STATE={shlex.quote(PLAN.state)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # A cluster enforces `runtime`, and the programs stop ahead of it; a job that runs here has no limit.
