@@ -3,7 +3,8 @@
 NASBench-201 with 8 channels and one cell a stage, 1 000 images of 16 x 16 in batches as the protocol has them, batch
 statistics. Two figures. A pool of 200 random architectures by `Evaluator.evaluate_many`, which jobs use, against
 `Evaluator.evaluate` for one after the other, in turn in one process; accuracies and the ranking by them have to be
-equal, losses to 1e-6. And all 15 625 architectures, by a process of one thread for each of two cores, each with its
+equal, losses to 1e-6. For comparison, the same pool one by one with a network that is written the usual way
+(`benchmarks/usual.py`). And all 15 625 architectures, by a process of one thread for each of two cores, each with its
 half of the order in which they are scored: projected from blocks of neighbours spread over each half, scored by both
 processes at the same time. A block begins with nothing known, so the projection is a little high. `--all` scores all
 of them. Starting the processes is not counted.
@@ -18,9 +19,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import torch
+from torch.nn import functional as F
 
 from benchmarks.bench import Bench, Size, drawn, random_splits, seconds
 from benchmarks.findings import Findings, parse
+from benchmarks.usual import UsualNetwork, copy_weights
 from supernet.closure import ROOT
 from supernet.data import Splits
 from supernet.device import configure
@@ -53,6 +57,22 @@ class Scorer:
         """The same, with what they share computed once."""
         return [parts[0] for parts in self.evaluator.evaluate_many(self.bench.network, archs, "batch", [PART])]
 
+    @torch.inference_mode()
+    def usual_way(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
+        """Accuracy and loss of each by the usual network, with the same weights and batches, in NCHW."""
+        usual = UsualNetwork(SIZE.channels, SIZE.layers, self.splits.classes)
+        copy_weights(self.bench.network, usual)
+        batches = [(images.contiguous(), labels) for images, labels in self.evaluator._batches[PART]]
+        found = []
+        for arch in archs:
+            correct, loss = 0, 0.0
+            for images, labels in batches:
+                logits = usual(images, arch)
+                correct += int((logits.argmax(1) == labels).sum())
+                loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+            found.append((correct / len(self.splits.scoring), loss / len(self.splits.scoring)))
+        return found
+
     def everything(self) -> list[Cell]:
         """All architectures in the order in which they are scored."""
         space = self.bench.space
@@ -69,15 +89,15 @@ def check(plain: Sequence[tuple[float, float]], shared: Sequence[tuple[float, fl
         raise RuntimeError(f"scores differ by up to {np.abs(one - other).max(axis=0)}; expected the same")
 
 
-def pool_ratio(scorer: Scorer, architectures: int, rounds: int) -> tuple[float, float]:
-    """Median seconds of one by one, and together."""
+def pool_seconds(scorer: Scorer, architectures: int, rounds: int) -> tuple[float, float, float]:
+    """Median seconds of one by one, and together; seconds of the usual way."""
     archs = [group[0] for group in drawn(scorer.bench, architectures)]
     check(scorer.one_by_one(archs), scorer.together(archs))
     plain, shared = [], []
     for _ in range(rounds):
         plain.append(seconds(lambda: scorer.one_by_one(archs)))
         shared.append(seconds(lambda: scorer.together(archs)))
-    return statistics.median(plain), statistics.median(shared)
+    return statistics.median(plain), statistics.median(shared), seconds(lambda: scorer.usual_way(archs))
 
 
 def share(scorer: Scorer, number: int, everything: bool, quick: bool) -> tuple[int, float]:
@@ -117,8 +137,9 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps(share(Scorer(options.quick), options.share, options.all, options.quick)))
         return
     found = Findings()
-    plain, shared = pool_ratio(Scorer(options.quick), *((5, 1) if options.quick else (200, 3)))
+    plain, shared, usual = pool_seconds(Scorer(options.quick), *((5, 1) if options.quick else (200, 3)))
     found.add("pool", plain / shared, f"{shared:.1f} s, one by one {plain:.1f} s")
+    found.say(f"a pool scored one by one the usual way: {usual:.1f} s, {usual / shared:.2f} times as long as together")
     minutes, scored = minutes_for_all(options.all, options.quick)
     found.add("all_scored", minutes, "measured" if options.all else f"projected from {scored}")
     found.save(options.json)
