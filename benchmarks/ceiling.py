@@ -9,7 +9,7 @@ each takes alone, forward and backward, in a tight loop:
   count as often as they are computed, once for all convolutions that leave a state.
 
 Each has the best time of several repeats of the fastest of three ways: torch's function with both memory formats, and
-for convolutions the project's own layer. So every operation may have another memory format than its neighbours, for
+for all but ReLUs the project's own layer. So every operation may have another memory format than its neighbours, for
 nothing, and finds its operands in the cache. Sums, concatenations, slices, the classifier, the loss, clipping, the
 update, the images of the batch and Python are not counted: all of these are the implementation's.
 """
@@ -17,6 +17,7 @@ update, the images of the batch and Python are not counted: all of these are the
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,12 +26,14 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from benchmarks.bench import Bench, seconds
+from supernet.nn.batchnorm import batch_norm
 from supernet.nn.conv import Conv
+from supernet.nn.maxpooling import max_pool
 from supernet.nn.pooling import average_pool
 from supernet.spaces.base import NetworkSize
 
 FORMATS = (torch.contiguous_format, torch.channels_last)
-_RECORDED = ("conv2d", "batch_norm", "relu", "average_pool", "avg_pool2d", "max_pool2d")
+_RECORDED = ("conv2d", "batch_norm", "relu", "average_pool", "avg_pool2d", "halve", "max_pool", "max_pool2d")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = getattr(function, "__name__", ""), kwargs or {}
         if not self.inside and name in _RECORDED:
-            kind = "avg_pool" if name == "average_pool" else name.removesuffix("2d")
+            kind = "avg_pool" if name in ("average_pool", "halve") else name.removesuffix("2d")
             self.found[Operation(kind, _shape(args[0]), _arguments(name, args, kwargs))] += 1
         return function(*args, **kwargs)
 
@@ -93,8 +96,10 @@ def _arguments(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tupl
         return (args[1] is not None,)
     if name == "relu":
         return ()
-    if name == "average_pool":
-        return 3, args[1], 1, False
+    if name in ("average_pool", "max_pool"):
+        return 3, args[1], 1, name == "max_pool"
+    if name == "halve":
+        return 2, 2, 0, True
     given = dict(zip(("kernel_size", "stride", "padding"), args[1:4], strict=False)) | kwargs
     return given["kernel_size"], given["stride"], given.get("padding", 0), given.get("count_include_pad", True)
 
@@ -174,6 +179,10 @@ def _ways(operation: Operation, batch_size: int) -> Iterable[Callable[[], object
             yield lambda c=compute, x=leaf, i=inputs, g=gradient: torch.autograd.grad(c(x), i, g)  # type: ignore[misc]
 
 
+def _normalised(norm: Callable[..., Tensor], scale: Tensor | None, shift: Tensor | None, images: Tensor) -> Tensor:
+    return norm(images, None, None, scale, shift, True, 0.0, 1e-5)
+
+
 def _computations(operation: Operation) -> Iterable[tuple[Callable[[Tensor], Tensor], list[Tensor]]]:
     """Functions of the images, and the parameters that each has."""
     c_in = operation.shape[0]
@@ -188,14 +197,15 @@ def _computations(operation: Operation) -> Iterable[tuple[Callable[[Tensor], Ten
         yield layer, [weight]
     elif operation.kind == "batch_norm":
         scale, shift = torch.ones(c_in, requires_grad=True), torch.zeros(c_in, requires_grad=True)
-        if operation.arguments[0]:
-            yield lambda images: F.batch_norm(images, None, None, scale, shift, True, 0.0), [scale, shift]
-        else:
-            yield lambda images: F.batch_norm(images, None, None, None, None, True, 0.0), []
+        affine = [scale, shift] if operation.arguments[0] else []
+        for norm in (F.batch_norm, batch_norm):
+            yield partial(_normalised, norm, *affine or (None, None)), affine
     elif operation.kind == "relu":
         yield F.relu, []
     elif operation.kind == "max_pool":
         kernel, stride, padding, _ = operation.arguments
+        if (kernel, padding) == (3, 1):
+            yield lambda images: max_pool(images, stride), []
         yield lambda images: F.max_pool2d(images, kernel, stride, padding), []
     else:
         kernel, stride, padding, count_include_pad = operation.arguments

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet.nn.batchnorm import batch_norm
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.choice import Choice
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
 from supernet.nn.layout import concatenate, every_second
+from supernet.nn.maxpooling import max_pool
 from supernet.nn.norm import Norm, norms
 from supernet.nn.pooling import average_pool
 from supernet.spaces.darts import network as darts
@@ -59,7 +61,7 @@ class PlainNorm(Norm):
 
     def forward(self, images: Tensor, choice: Choice | None = None) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        return F.batch_norm(images, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        return batch_norm(images, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
 class SlicedConvNormReLU(ConvNormReLU):
@@ -74,7 +76,7 @@ class SlicedConvNormReLU(ConvNormReLU):
             weight = weight[:c_out, : images.shape[1]]
             scale, shift = (None if values is None else values[:c_out] for values in (scale, shift))  # type: ignore[assignment]
         convolved = F.conv2d(images, weight, None, 1, conv.padding)
-        return F.relu(F.batch_norm(convolved, None, None, scale, shift, True, 0.0, norm.eps), inplace=True)
+        return F.relu(batch_norm(convolved, None, None, scale, shift, True, 0.0, norm.eps), inplace=True)
 
 
 class PlainVertex(nasbench101.Vertex):
@@ -89,7 +91,7 @@ class PlainVertex(nasbench101.Vertex):
             terms.append(self.project(cell_input, channels))  # type: ignore[misc]
         total = sum(terms[1:], start=terms[0])
         if operation == VERTEX_POOL:
-            return F.max_pool2d(total, 3, 1, 1)
+            return max_pool(total)
         return self.operations[operation](total, channels)
 
 
@@ -198,7 +200,7 @@ class PlainCellDarts(darts.SearchCell):
         number, operation, state = edge
         stride = 2 if self.reduction and state < 2 else 1
         if operation == MAXPOOL3X3:
-            return F.max_pool2d(states[state], 3, stride, 1)
+            return max_pool(states[state], stride)
         if operation == AVGPOOL3X3:
             return average_pool(states[state], stride)
         if operation == SKIP and stride == 1:

@@ -6,8 +6,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from supernet.nn.batchnorm import batch_norm
 from supernet.nn.choice import Choice
 
 Statistics = Literal["batch", "tracked", "recalibrating", "recalibrated"]
@@ -58,12 +58,12 @@ class Norm(nn.Module):
         c = images.shape[1]
         weight, bias = (None if values is None else choice.of(values, 0) for values in (self.weight, self.bias))
         if self.training or self.statistics == "batch":
-            return F.batch_norm(images, None, None, weight, bias, True, 0.0, self.eps)
+            return batch_norm(images, None, None, weight, bias, True, 0.0, self.eps)
         collecting = self.statistics == "recalibrating"
         self.collected += collecting
         momentum = 1 / self.collected if collecting else 0.0
         mean, var = self.collected_mean[:c], self.collected_var[:c]
-        return F.batch_norm(images, mean, var, weight, bias, collecting, momentum, self.eps)
+        return batch_norm(images, mean, var, weight, bias, collecting, momentum, self.eps)
 
     def _running(self) -> tuple[Tensor | None, Tensor | None]:
         return (self.running_mean, self.running_var) if self.training else (None, None)
@@ -77,7 +77,7 @@ class Norm(nn.Module):
             weight, bias = _first(self.weight, c), _first(self.bias, c)
         else:
             weight, bias = self.weight, self.bias
-        return F.batch_norm(images, mean, var, weight, bias, batch, momentum, self.eps)
+        return batch_norm(images, mean, var, weight, bias, batch, momentum, self.eps)
 
 
 class ConfiguredNorm(nn.ModuleList):

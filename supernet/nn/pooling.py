@@ -8,52 +8,75 @@ from torch.autograd import Function
 from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-# Pixels of a map from which the convolution is faster than ATen's pooling.
-_LARGE = 16 * 16
+# Pixels of a batch from which the convolution is faster than ATen's pooling.
+_MANY = 2**13
 
 
 def average_pool(images: Tensor, stride: int = 1) -> Tensor:
     """(N, C, H, W) to (N, C, ⌈H / stride⌉, ⌈W / stride⌉): means of 3 x 3 pixels, of those inside at the border.
 
-    On CPUs large maps go through a depthwise convolution, whose kernels are vectorised: forward and backward in half
+    On CPUs large batches go through a depthwise convolution, whose kernels are vectorised: forward and backward in half
     to a quarter of the time of `avg_pool2d`, to rounding the same, and without a copy of the images for the backward
     pass.
     """
     if has_torch_function_unary(images):
         # As functions of torch do: who observes them sees one pooling, and not what it is made of.
         return handle_torch_function(average_pool, (images,), images, stride)
-    height, width = images.shape[2:]
-    if stride == 1 and height * width >= _LARGE and images.device.type == "cpu" and images.dtype == torch.float32:
+    pixels = images.numel() // images.shape[1]
+    if stride == 1 and pixels >= _MANY and images.device.type == "cpu" and images.dtype == torch.float32:
         means: Tensor = _AveragePool.apply(images)
         return means
     return F.avg_pool2d(images, 3, stride, 1, count_include_pad=False)
 
 
+def halve(images: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, H / 2, W / 2): means of 2 x 2 pixels.
+
+    Without a gradient, and with channels last on CPUs, sums of rows of whole pixels: 2 to 4 times as fast.
+    """
+    if has_torch_function_unary(images):
+        return handle_torch_function(halve, (images,), images)
+    wanted = torch.is_grad_enabled() and images.requires_grad
+    batch, channels, height, width = images.shape
+    even = height % 2 == width % 2 == 0
+    if wanted or not even or images.device.type != "cpu" or not images.is_contiguous(memory_format=torch.channels_last):
+        return F.avg_pool2d(images, 2, 2)
+    upper, lower = images.permute(0, 2, 3, 1).reshape(batch, height // 2, 2, width // 2, 2 * channels).unbind(2)
+    pairs = upper + lower
+    sums = pairs[..., :channels] + pairs[..., channels:]
+    return sums.mul_(0.25).permute(0, 3, 1, 2)
+
+
 class _AveragePool(Function):
-    """Sums of neighbours over their number; its adjoint is the sum of what neighbours got, each over its number."""
+    """Ninths of the sum of neighbours, more at the border; its adjoint is that sum of what neighbours got."""
 
     @staticmethod
     def forward(context: Any, images: Tensor) -> Tensor:
-        return _neighbours(images).mul_(_shares(images))
+        return _weigh_border(_ninths_of_neighbours(images))
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:
-        return _neighbours(gradient * _shares(gradient))
+        return _ninths_of_neighbours(_weigh_border(gradient.clone()))
 
 
-def _neighbours(images: Tensor) -> Tensor:
-    """The sum of each pixel and its neighbours inside the map."""
+def _ninths_of_neighbours(images: Tensor) -> Tensor:
+    """A ninth of the sum of each pixel and its neighbours inside the map."""
     channels = images.shape[1]
-    ones = images.new_ones(channels, 1, 3, 3)
+    ninths = images.new_full((channels, 1, 3, 3), 1 / 9)
     # Pooling keeps the type of its input under autocast, and so does this.
     with torch.autocast(images.device.type, enabled=False):
-        return F.conv2d(images, ones, padding=1, groups=channels)
+        return F.conv2d(images, ninths, padding=1, groups=channels)
 
 
-def _shares(images: Tensor) -> Tensor:
-    """(H, W): one over the number of pixels that are averaged at each place."""
-    rows, columns = (images.new_full((side,), 3.0) for side in images.shape[2:])
-    for line in (rows, columns):
-        line[0] -= 1
-        line[-1] -= 1
-    return 1 / torch.outer(rows, columns)
+def _weigh_border(images: Tensor) -> Tensor:
+    """Make ninths, in place, shares of the pixels that are there: two of three rows in the first and the last row.
+
+    A product with a map of shares would take as long as the convolution: channels are last.
+    """
+    for dimension in (2, 3):
+        if images.shape[dimension] == 1:
+            images.mul_(3)
+        else:
+            for place in (0, -1):
+                images.select(dimension, place).mul_(1.5)
+    return images

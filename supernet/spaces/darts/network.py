@@ -10,6 +10,7 @@ from supernet.nn.blocks import ConvNorm
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.layers import Layers
 from supernet.nn.layout import concatenate
+from supernet.nn.maxpooling import max_pool
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
 from supernet.nn.pooling import average_pool
 from supernet.spaces.base import NetworkSize
@@ -237,7 +238,7 @@ class SearchCell(nn.Module):
         number, operation, state = edge
         stride = self._stride(state)
         if operation == MAXPOOL3X3:
-            return F.max_pool2d(states[state], 3, stride, 1)
+            return max_pool(states[state], stride)
         if operation == AVGPOOL3X3:
             return average_pool(states[state], stride)
         if operation == SKIP and stride == 1:

@@ -8,6 +8,7 @@ from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.layers import Layers
 from supernet.nn.layout import concatenate
+from supernet.nn.maxpooling import max_pool
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench101.cost import stack_width
 from supernet.spaces.nasbench101.encoding import (
@@ -61,7 +62,7 @@ class Vertex(nn.Module):
             terms.append(self.project(cell_input, channels))  # type: ignore[misc]
         total = sum(terms[1:], start=terms[0])
         if operation not in _KERNELS:
-            return F.max_pool2d(total, 3, 1, 1)
+            return max_pool(total)
         value: Tensor = self.operations[operation](total, channels, configuration)
         return value
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from supernet.nn.blocks import ConvNorm, ReLUConvNorm
 from supernet.nn.layers import Layers
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
-from supernet.nn.pooling import average_pool
+from supernet.nn.pooling import average_pool, halve
 from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
@@ -70,10 +70,19 @@ class SearchCell(nn.Module):
         keep: Keep,
     ) -> Tensor:
         total: Tensor | None = None
+        own = False
         for number, source, operation in edges:
             edge = partial(self._edge, number, source, operation, nodes, activated)
             value = keep((number, operation, keys[source]), edge)
-            total = value if total is None else total + value
+            fresh = keep is compute_anew and operation != SKIP
+            if total is None:
+                total, own = value, fresh
+            elif own:
+                total = total.add_(value)
+            elif fresh:
+                total, own = value.add_(total), True
+            else:
+                total, own = total + value, True
         assert total is not None, "a node without edges has no value to compute"
         return total
 
@@ -152,8 +161,8 @@ class Downsample(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to (N, 2C, H/2, W/2)."""
-        residual: Tensor = self.shortcut(F.avg_pool2d(images, 2, 2))
-        value: Tensor = residual + self.second(self.first(images))
+        residual: Tensor = self.shortcut(halve(images))
+        value: Tensor = residual.add_(self.second(self.first(images)))
         return value
 
 
@@ -213,7 +222,7 @@ class Network(nn.Module):
                 features, number = compute(cell, features, number), number + 1
                 if self.dropout is not None:
                     features = self.dropout.drop_cell(features, number)
-        pooled = F.relu(self.last_norm(features)).mean((2, 3))
+        pooled = F.relu(self.last_norm(features), inplace=True).mean((2, 3))
         if self.dropout is not None:
             pooled = self.dropout.drop_features(pooled)
         logits: Tensor = self.classifier(pooled)

@@ -1,0 +1,52 @@
+"""Maximum pooling of 3 x 3 pixels in whichever way is fastest, always with the same values and gradients."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import handle_torch_function, has_torch_function_unary
+
+# ATen's kernel takes a pixel's channels eight at a time, and those that are left over one by one.
+_VECTOR = 8
+
+
+def max_pool(images: Tensor, stride: int = 1) -> Tensor:
+    """(N, C, H, W) to (N, C, ⌈H / stride⌉, ⌈W / stride⌉): maxima of 3 x 3 pixels, of those inside at the border.
+
+    On CPUs ATen is slow where channels are last and few. Without a gradient the maxima of columns of those of rows are
+    5 to 20 times as fast. With one, images beside each other are taken for channels: 1.2 to 5 times as fast, and the
+    gradient goes to the first of equal pixels, as it does in ATen.
+    """
+    if has_torch_function_unary(images):
+        # As functions of torch do: who observes them sees one pooling, and not what it is made of.
+        return handle_torch_function(max_pool, (images,), images, stride)
+    if stride == 1 and images.device.type == "cpu" and images.stride(1) == 1:
+        # Of the first channels of wider features, a copy, as ATen makes one.
+        images = images.contiguous(memory_format=torch.channels_last)
+        if not (torch.is_grad_enabled() and images.requires_grad):
+            return _by_rows(images)
+        if images.shape[1] % _VECTOR or images.shape[1] < 2 * _VECTOR:
+            return _folded(images)
+    return F.max_pool2d(images, 3, stride, 1)
+
+
+def _by_rows(images: Tensor) -> Tensor:
+    rows = _with_neighbours(images, 3)
+    return _with_neighbours(rows, 2)
+
+
+def _with_neighbours(images: Tensor, dimension: int) -> Tensor:
+    """The maximum of each pixel and the ones before and after it."""
+    found = images.clone(memory_format=torch.preserve_format)
+    length = images.shape[dimension] - 1
+    for start, other in ((1, 0), (0, 1)):
+        kept = found.narrow(dimension, start, length)
+        torch.maximum(kept, images.narrow(dimension, other, length), out=kept)
+    return found
+
+
+def _folded(images: Tensor) -> Tensor:
+    batch, channels, height, width = images.shape
+    rows = images.permute(2, 3, 0, 1).reshape(1, height, width, batch * channels)
+    pooled = F.max_pool2d(rows.permute(0, 3, 1, 2), 3, 1, 1)
+    parted = pooled.permute(0, 2, 3, 1).reshape(height, width, batch, channels)
+    return parted.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
