@@ -16,6 +16,7 @@ from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.choice import Choice
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
+from supernet.nn.depthwise_gradients import depthwise
 from supernet.nn.layout import concatenate, every_second
 from supernet.nn.maxpooling import max_pool
 from supernet.nn.norm import Norm, norms
@@ -50,9 +51,11 @@ class PlainDepthwise(Conv):
         if stride == 2 and dilation == 2:
             images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
         height, width = images.shape[2:]
-        if height * width <= 64 and (dilation > 1 or dilation * (self.kernel - 1) + 1 > min(height, width)):
+        if height * width <= 16 and (dilation > 1 or dilation * (self.kernel - 1) + 1 > min(height, width)):
             taps = tap_matrices(height, width, self.kernel, stride, dilation, images.dtype)
             return depthwise_by_matrices(images, self.weight, taps, (-(-height // stride), -(-width // stride)))
+        if stride == 1:
+            return depthwise(images, self.weight, dilation)
         return F.conv2d(images, self.weight, None, stride, padding, dilation, self.c_in)
 
 

@@ -14,8 +14,9 @@ from supernet.nn.batchnorm import batch_norm
 
 EPS, MOMENTUM = 1e-5, 0.1
 # Of the last, 33·33·33 pixels, an odd number, no two are taken for one.
-NARROW = [(32, 1, 32, 32), (32, 5, 32, 32), (32, 8, 32, 32), (32, 16, 32, 32), (32, 21, 32, 32), (130, 6, 16, 18)]
-ATEN = [(32, 24, 32, 32), (32, 32, 32, 32), (4, 5, 32, 32), (33, 5, 33, 33)]
+NARROW = [(32, 1, 32, 32), (32, 5, 32, 32), (8, 8, 32, 32), (32, 16, 32, 32), (10, 21, 32, 32), (130, 6, 16, 18),
+          (32, 64, 16, 16)]  # fmt: skip
+ATEN = [(8, 65, 32, 32), (4, 5, 32, 32), (33, 5, 33, 33)]
 
 
 def random_images(shape: tuple[int, ...], seed: int = 0) -> Tensor:

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 # ATen's kernels begin anew with each pixel, and take its channels eight at a time and those that are left over one by
-# one: with few channels, or few more than a multiple of eight, the beginnings and ends are most of the time.
-_VECTOR, _MANY_PIXELS = 8, 2**15
+# one. Below so many pixels the small operations on channels cost more than is saved.
+_FEW_CHANNELS, _MANY_PIXELS = 64, 2**13
 # Channels times pixels that are taken for one are at least this.
-_WIDTH = 128
+_WIDTH = 256
 
 
 def batch_norm(
@@ -38,9 +38,10 @@ def batch_norm(
         return F.batch_norm(images, mean, var, weight, bias, batch, momentum, eps)
     if not batch:
         # Differentiable as it is: these statistics have no gradient.
-        many = _pixels_in_one(images)
-        mean, var, weight, bias = (_repeated(values, many) for values in (mean, var, weight, bias))
-        return _narrowed(F.batch_norm(_widened(images, many), mean, var, weight, bias, eps=eps), images)
+        assert mean is not None and var is not None, "statistics are the batch's or given"
+        pixels = _pixels_in_one(images)
+        scale, shift = _scale_and_shift(mean, (var + eps).rsqrt(), weight, bias)
+        return _narrowed(_scaled(_widened(images, pixels), scale, shift, pixels), images)
     normalised, batch_mean, batch_var = _BatchNorm.apply(images, weight, bias, eps)
     if mean is not None and var is not None:
         pixels = images.numel() // images.shape[1]
@@ -53,7 +54,7 @@ def batch_norm(
 def _is_narrow(images: Tensor) -> bool:
     channels, pixels = images.shape[1], images.numel() // images.shape[1]
     return (
-        (channels <= 2 * _VECTOR or (channels < 4 * _VECTOR and channels % _VECTOR != 0))
+        channels <= _FEW_CHANNELS
         and pixels >= _MANY_PIXELS
         and _pixels_in_one(images) > 1
         and images.device.type == "cpu"
@@ -62,19 +63,10 @@ def _is_narrow(images: Tensor) -> bool:
     )
 
 
-def _gains_backward(images: Tensor) -> bool:
-    """Whether the gradients, for which the wide way reads more than ATen's, are faster by it as well."""
-    return images.shape[1] != 2 * _VECTOR
-
-
 def _pixels_in_one(images: Tensor) -> int:
     """How many pixels are taken for one: a power of two that divides them."""
     channels, pixels = images.shape[1], images.numel() // images.shape[1]
     return math.gcd(pixels, 2 ** math.ceil(math.log2(_WIDTH / channels)))
-
-
-def _repeated(values: Tensor | None, pixels: int) -> Tensor | None:
-    return None if values is None else values.repeat(pixels)
 
 
 def _widened(images: Tensor, pixels: int) -> Tensor:
@@ -100,10 +92,13 @@ class _BatchNorm(Function):
         means, variances = (
             values.view(pixels, channels) for values in torch.batch_norm_update_stats(wide, None, None, 0.0)
         )
-        mean = means.mean(0)
-        var = variances.mean(0) + (means - mean).square_().mean(0)
-        normalised = _transformed(images, mean, var, weight, bias, eps)
-        context.save_for_backward(images, weight, mean, torch.rsqrt(var + eps))
+        between, mean = torch.var_mean(means, 0, correction=0)
+        var = variances.mean(0).add_(between)
+        invstd = (var + eps).rsqrt_()
+        scale, shift = _scale_and_shift(mean, invstd, weight, bias)
+        normalised = torch.empty_like(images)
+        _scaled(wide, scale, shift, pixels, _widened(normalised, pixels))
+        context.save_for_backward(images, weight, mean, invstd)
         context.eps = eps
         context.mark_non_differentiable(mean, var)
         context.set_materialize_grads(False)
@@ -114,9 +109,8 @@ class _BatchNorm(Function):
         if gradient is None:
             return None, None, None, None
         images, weight, mean, invstd = context.saved_tensors
-        last = gradient.is_contiguous(memory_format=torch.channels_last)
         # ATen's has a derivative of its own, for second derivatives.
-        if torch.is_grad_enabled() or not last or not _gains_backward(images):
+        if torch.is_grad_enabled() or not gradient.is_contiguous(memory_format=torch.channels_last):
             found = torch.ops.aten.native_batch_norm_backward(
                 gradient, images, weight, None, None, mean, invstd, True, context.eps, [True, True, True]
             )
@@ -132,39 +126,33 @@ def _gradients(
     """Of the images, scales and shifts: the first is a·gradient + b·images + c, with a, b and c of each channel."""
     pixels, channels = _pixels_in_one(images), images.shape[1]
     wide, along = _widened(images, pixels), _widened(gradient, pixels)
-    ones = torch.ones_like(mean).repeat(pixels)
     # Sums over pixels of the gradient, by itself and times the centred images.
+    ones = torch.ones(pixels * channels)
     _, products, sums = torch.ops.aten.native_batch_norm_backward(
-        along, wide, None, mean.repeat(pixels), ones, None, None, False, 0.0, [False, True, True]
+        along, wide, None, _repeated(mean, pixels), ones, None, None, False, 0.0, [False, True, True]
     )
     by_scale = products.view(pixels, channels).sum(0).mul_(invstd)
     by_shift = sums.view(pixels, channels).sum(0)
     count = images.numel() // channels
     a = invstd if weight is None else weight * invstd
-    b = -a * invstd * by_scale / count
-    c = -a * by_shift / count - b * mean
-    result = _transformed(images, torch.zeros_like(mean), torch.ones_like(mean), b, c, 0.0)
-    _widened(result, pixels).addcmul_(along, a.repeat(pixels))
+    b = (a * invstd).mul_(by_scale).div_(-count)
+    c = (a * by_shift).div_(-count).addcmul_(b, mean, value=-1)
+    result = torch.empty_like(images)
+    _scaled(wide, b, c, pixels, _widened(result, pixels)).addcmul_(along, _repeated(a, pixels))
     return result, by_scale, by_shift
 
 
-def _transformed(
-    images: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> Tensor:
-    """Images normalised by the given statistics, in memory of their own: what follows may work in place."""
-    pixels, result = _pixels_in_one(images), torch.empty_like(images)
-    mean, var = mean.repeat(pixels), var.repeat(pixels)
-    weight, bias = _repeated(weight, pixels), _repeated(bias, pixels)
-    unused = images.new_empty(0)
-    torch.native_batch_norm(
-        _widened(images, pixels),
-        weight,
-        bias,
-        mean,
-        var,
-        False,
-        0.0,
-        eps,
-        out=(_widened(result, pixels), unused, unused),
-    )
-    return result
+def _scale_and_shift(mean: Tensor, invstd: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Of each channel, such that normalised images are images times scale plus shift."""
+    scale = invstd if weight is None else weight * invstd
+    return scale, -mean * scale if bias is None else torch.addcmul(bias, mean, scale, value=-1)
+
+
+def _scaled(wide: Tensor, scale: Tensor, shift: Tensor, pixels: int, out: Tensor | None = None) -> Tensor:
+    """Wide images times scale plus shift: twice as fast as ATen's batch norm of given statistics."""
+    return torch.addcmul(_repeated(shift, pixels), wide, _repeated(scale, pixels), out=out)
+
+
+def _repeated(values: Tensor, pixels: int) -> Tensor:
+    """What `Tensor.repeat` gives, in half the time; of one channel the reshaped is not in memory of its own yet."""
+    return values.expand(pixels, -1).reshape(-1).contiguous()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
+from supernet.nn.depthwise_gradients import depthwise
 from supernet.nn.layout import every_second
 
 
@@ -60,6 +61,8 @@ class Conv(nn.Module):
             images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
         if self.depthwise and self._small(images, dilation):
             return self._by_matrices(images, weight, stride, dilation)
+        if self.depthwise and stride == 1:
+            return depthwise(images, weight, dilation)
         groups = c_in if self.depthwise else 1
         return F.conv2d(images, weight, None, stride, padding, dilation, groups)
 
@@ -67,7 +70,7 @@ class Conv(nn.Module):
         height, width = images.shape[2:]
         extent = dilation * (self.kernel - 1) + 1
         wide = dilation > 1 or extent > min(height, width)
-        return wide and height * width <= 64 and images.device.type == "cpu"
+        return wide and height * width <= 16 and images.device.type == "cpu"
 
     def _by_matrices(self, images: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
         height, width = images.shape[2:]
