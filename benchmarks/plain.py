@@ -191,8 +191,8 @@ class PlainCellDarts(darts.SearchCell):
     """A super-net cell whose edges own their operations, without input configurations."""
 
     def forward(self, before: Tensor, last: Tensor, cell: Any, present: Any) -> Any:
-        """Outputs of the two cells before to (N, len(concat)·C, H', W')."""
-        states = [self.project0(F.relu(before), present[0]), self.project1(F.relu(last), present[1])]
+        """Activated outputs of the two cells before to (N, len(concat)·C, H', W')."""
+        states = [self.project0(before, present[0]), self.project1(last, present[1])]
         activated: dict[int, Tensor] = {}
         for edges in live_edges(cell, self.zero_in_zero_out):
             values = [self._value(edge, states, activated) for edge in edges]
@@ -218,11 +218,13 @@ class PlainNetworkDarts(darts.Network):
 
     def forward(self, images: Tensor, arch: Any) -> Tensor:
         """(N, in_channels, H, W) to (N, num_classes)."""
-        before = last = self.stem(images)
+        before = last = F.relu(self.stem(images), inplace=True)
         present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))
-        for module in self.cells:
+        for number, module in enumerate(self.cells, start=1):
             cell = arch.reduce if module.reduction else arch.normal
             before, last = last, module(before, last, cell, present)
+            if number < len(self.cells):
+                last = F.relu(last, inplace=len(cell.concat) > 1)
             present = present[1], tuple(state - 2 for state in cell.concat)
         weight = block_columns(self.classifier.weight, present[1], self.last_blocks, self.last_width)
         return F.linear(last.mean((2, 3)), weight, self.classifier.bias)

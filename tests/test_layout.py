@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from supernet.nn.layout import concatenate, every_second
+from supernet.nn.layout import concatenate, diagonal_grids, every_second
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
@@ -32,15 +32,24 @@ def test_concatenation_is_torch_s(channels: list[int], kept: torch.memory_format
 
 
 @settings(deadline=None)
-@given(st.integers(2, 4), st.integers(2, 7), st.integers(0, 1), st.sampled_from(FORMATS))
-def test_every_second_is_a_slice(channels: int, side: int, first: int, kept: torch.memory_format) -> None:
+@given(st.integers(2, 4), st.integers(2, 7), st.sampled_from(FORMATS))
+def test_grids_are_slices(channels: int, side: int, kept: torch.memory_format) -> None:
     ours, theirs = features(channels, side, kept), features(channels, side, kept)
-    taken, expected = every_second(ours, first), theirs[:, :, first::2, first::2]
-    assert torch.equal(taken, expected)
-    weights = torch.arange(expected.numel(), dtype=torch.float64).view_as(expected)
-    torch.autograd.backward([taken, expected], [weights, weights])
+    taken = [every_second(ours), *diagonal_grids(ours)]
+    expected = [theirs[:, :, first::2, first::2] for first in (0, 0, 1)]
+    weights = [torch.arange(grid.numel(), dtype=torch.float64).view_as(grid) for grid in expected]
+    assert all(torch.equal(one, other) for one, other in zip(taken, expected, strict=True))
+    torch.autograd.backward([*taken, *expected], [*weights, *weights])
     assert ours.grad is not None and theirs.grad is not None
     assert torch.equal(ours.grad, theirs.grad)
+
+
+@pytest.mark.parametrize("alone", [0, 1])
+def test_one_grid_alone(alone: int) -> None:
+    ours = features(3, 6, torch.channels_last)
+    diagonal_grids(ours)[alone].sum().backward()
+    assert ours.grad is not None
+    assert ours.grad.sum() == ours.grad[:, :, alone::2, alone::2].sum() == 2 * 3 * 9
 
 
 def test_gradients_arrive_in_the_format_of_the_features() -> None:
@@ -49,7 +58,7 @@ def test_gradients_arrive_in_the_format_of_the_features() -> None:
     for part in parts:
         part.register_hook(lambda gradient: seen.append(gradient.is_contiguous(memory_format=torch.channels_last)))
     joined = concatenate(parts)
-    every_second(joined, 1).square().sum().backward()
+    diagonal_grids(joined)[1].square().sum().backward()
     assert seen == [True, True]
 
 
@@ -58,4 +67,4 @@ def test_second_derivatives(kept: torch.memory_format) -> None:
     """Searches differentiate gradients (RobustDARTS)."""
     one, two = features(2, 4, kept), features(3, 4, kept, 1)
     assert torch.autograd.gradgradcheck(lambda a, b: concatenate([a, b]).pow(3), (one, two))
-    assert torch.autograd.gradgradcheck(lambda a: every_second(a, 1).pow(3), (one,))
+    assert torch.autograd.gradgradcheck(lambda a: diagonal_grids(a)[1].pow(3), (one,))

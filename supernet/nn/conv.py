@@ -85,17 +85,15 @@ class BlockConv(nn.Module):
     loose ends of the architecture keeps one slice of the kernel for each node.
     """
 
-    def __init__(self, blocks: int, c_block: int, c_out: int, stride: int = 1) -> None:
+    def __init__(self, blocks: int, c_block: int, c_out: int) -> None:
         super().__init__()
-        self.blocks, self.c_block, self.stride = blocks, c_block, stride
+        self.blocks, self.c_block = blocks, c_block
         self.weight = nn.Parameter(torch.empty(c_out, blocks * c_block, 1, 1))
         nn.init.normal_(self.weight, std=math.sqrt(2 / c_out))
 
-    def forward(self, images: Tensor, present: tuple[int, ...], first: int = 0) -> Tensor:
-        """(N, len(present)·c_block, H, W) to (N, c_out, H', W'); with stride 2 from row and column `first` on."""
-        # Sliced, not strided: see `Conv`.
-        kept = images if self.stride == 1 else every_second(images, first)
-        return F.conv2d(kept, block_columns(self.weight, present, self.blocks, self.c_block))
+    def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
+        """(N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
+        return F.conv2d(images, block_columns(self.weight, present, self.blocks, self.c_block))
 
 
 def block_columns(weight: Tensor, present: tuple[int, ...], blocks: int, width: int) -> Tensor:

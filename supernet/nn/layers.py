@@ -95,9 +95,9 @@ class Layers:
         """Depthwise convolution."""
         return Conv(channels, channels, kernel, stride, dilation, depthwise=True)
 
-    def block_conv(self, blocks: int, c_block: int, c_out: int, stride: int = 1) -> BlockConv:
+    def block_conv(self, blocks: int, c_block: int, c_out: int) -> BlockConv:
         """1x1 convolution over a concatenation of which only some blocks may be present."""
-        return BlockConv(blocks, c_block, c_out, stride)
+        return BlockConv(blocks, c_block, c_out)
 
     def share_kernels(self, convs: Sequence[Conv]) -> None:
         """Share the kernel among the convolutions of one position, where `ofa_kernel` asks for it."""

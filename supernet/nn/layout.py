@@ -19,10 +19,17 @@ def concatenate(tensors: list[Tensor]) -> Tensor:
     return joined
 
 
-def every_second(images: Tensor, first: int = 0) -> Tensor:
-    """(N, C, H, W) to every second row and column from `first` on."""
-    kept: Tensor = _EverySecond.apply(images, first)
+def every_second(images: Tensor) -> Tensor:
+    """(N, C, H, W) to every second row and column."""
+    kept: Tensor
+    (kept,) = _EverySecond.apply(images, (0,))
     return kept
+
+
+def diagonal_grids(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Every second row and column from the first on, and from the second on; their gradients share one map."""
+    even, odd = _EverySecond.apply(images, (0, 1))
+    return even, odd
 
 
 def _format(images: Tensor) -> torch.memory_format:
@@ -43,16 +50,18 @@ class _Concatenate(Function):
 
 
 class _EverySecond(Function):
-    @staticmethod
-    def forward(context: Any, images: Tensor, first: int) -> Tensor:
-        context.shape, context.first, context.format = images.shape, first, _format(images)
-        return images[:, :, first::2, first::2].contiguous(memory_format=context.format)
+    """One subsampled map for each row and column that the first pixel is in."""
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        first = context.first
+    def forward(context: Any, images: Tensor, firsts: tuple[int, ...]) -> tuple[Tensor, ...]:
+        context.shape, context.firsts, context.format = images.shape, firsts, _format(images)
+        return tuple(images[:, :, first::2, first::2].contiguous(memory_format=context.format) for first in firsts)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         spread = torch.empty(
-            context.shape, dtype=gradient.dtype, device=gradient.device, memory_format=context.format
+            context.shape, dtype=gradients[0].dtype, device=gradients[0].device, memory_format=context.format
         ).zero_()
-        spread[:, :, first::2, first::2] = gradient
+        for first, gradient in zip(context.firsts, gradients, strict=True):
+            spread[:, :, first::2, first::2] = gradient
         return spread, None

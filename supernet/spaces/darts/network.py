@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from supernet.nn.blocks import ConvNorm
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.layers import Layers
-from supernet.nn.layout import concatenate
+from supernet.nn.layout import concatenate, diagonal_grids
 from supernet.nn.maxpooling import max_pool
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
 from supernet.nn.pooling import average_pool
@@ -83,13 +83,14 @@ class FactorizedReduce(nn.Module):
         self, layers: Layers, blocks: int, c_block: int, c_out: int, configurations: int | None = None
     ) -> None:
         super().__init__()
-        self.even = layers.block_conv(blocks, c_block, c_out // 2, stride=2)
-        self.odd = layers.block_conv(blocks, c_block, c_out - c_out // 2, stride=2)
+        self.even = layers.block_conv(blocks, c_block, c_out // 2)
+        self.odd = layers.block_conv(blocks, c_block, c_out - c_out // 2)
         self.norm = layers.norm(c_out) if configurations is None else layers.configured_norm(c_out, configurations)
 
     def forward(self, images: Tensor, present: tuple[int, ...] = (0,), configuration: int | None = None) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
-        value = concatenate([self.even(images, present), self.odd(images, present, first=1)])
+        even, odd = diagonal_grids(images)
+        value = concatenate([self.even(even, present), self.odd(odd, present)])
         normalised: Tensor = self.norm(value) if configuration is None else self.norm(value, configuration)
         return normalised
 
@@ -189,8 +190,8 @@ class SearchCell(nn.Module):
     def forward(
         self, before: Tensor, last: Tensor, cell: Cell, present: tuple[tuple[int, ...], tuple[int, ...]]
     ) -> Tensor:
-        """Outputs of the two cells before, of which the blocks `present`, to (N, len(concat)·C, H', W')."""
-        states = [self.project0(F.relu(before), present[0]), self.project1(F.relu(last), present[1])]
+        """Activated outputs of the two cells before, of which the blocks `present`, to (N, len(concat)·C, H', W')."""
+        states = [self.project0(before, present[0]), self.project1(last, present[1])]
         # The convolutions that leave a state share its ReLU.
         activated: dict[int, Tensor] = {}
         for edges in live_edges(cell, self.zero_in_zero_out):
@@ -199,12 +200,12 @@ class SearchCell(nn.Module):
         return concatenate([states[state] for state in cell.concat])
 
     def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int]) -> Tensor:
-        """Outputs of the two cells before, of so many blocks, to (N, 4C, H', W'): a sum of operations on each edge.
+        """Activated outputs of the two cells before, of so many blocks, to (N, 4C, H', W'): a sum on each edge.
 
         Each node has edges from all states before it, and all nodes are concatenated, as in DARTS' search network.
         """
         present = tuple(range(blocks[0])), tuple(range(blocks[1]))
-        states = [self.project0(F.relu(before), present[0]), self.project1(F.relu(last), present[1])]
+        states = [self.project0(before, present[0]), self.project1(last, present[1])]
         inputs = [first_channels(state, self.partial) for state in states]
         activated: dict[int, Tensor] = {}
         for node in range(NODES):
@@ -304,13 +305,11 @@ class Network(nn.Module):
     def forward(self, images: Tensor, arch: Genotype) -> Tensor:
         """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
         expect_whole(self.partial)
-        before = last = self.stem(images)
+        before = last = F.relu(self.stem(images), inplace=True)
         present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))
         for number, module in enumerate(self.cells, start=1):
             cell = arch.reduce if module.reduction else arch.normal
-            before, last = last, module(before, last, cell, present)
-            if self.dropout is not None:
-                last = self.dropout.drop_cell(last, number)
+            before, last = last, self._left(module(before, last, cell, present), number, len(cell.concat))
             present = present[1], self._blocks(cell)
         weight = block_columns(self.classifier.weight, present[1], self.last_blocks, self.last_width)
         pooled = last.mean((2, 3))
@@ -320,18 +319,28 @@ class Network(nn.Module):
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
         """The same with a weighted sum of operations on each edge: weights (2, 14, 8), normal cells first."""
-        before = last = self.stem(images)
+        before = last = F.relu(self.stem(images), inplace=True)
         blocks = (1, 1)
         for number, module in enumerate(self.cells, start=1):
-            before, last = last, module.mix(before, last, mixture, blocks)  # type: ignore[operator]
-            if self.dropout is not None:
-                last = self.dropout.drop_cell(last, number)
+            before, last = last, self._left(module.mix(before, last, mixture, blocks), number, NODES)  # type: ignore[operator]
             blocks = blocks[1], NODES
         pooled = last.mean((2, 3))
         if self.dropout is not None:
             pooled = self.dropout.drop_features(pooled)
         logits: Tensor = self.classifier(pooled)
         return logits
+
+    def _left(self, output: Tensor, number: int, states: int) -> Tensor:
+        """What cell `number`, from 1, leaves to others, a concatenation of so many states; dropout, and a ReLU.
+
+        Both cells after it read it activated, and share its ReLU; the last one is pooled as it is.
+        """
+        if self.dropout is not None:
+            output = self.dropout.drop_cell(output, number)
+        if number == len(self.cells):
+            return output
+        # In place where the concatenation is a copy: 4 % of a step, with the sharing.
+        return F.relu(output, inplace=states > 1)
 
     def _blocks(self, cell: Cell) -> tuple[int, ...]:
         if self.own is not None:
