@@ -10,8 +10,10 @@ each takes alone, forward and backward, in a tight loop:
 
 Each has the best time of several repeats of the fastest of three ways: torch's function with both memory formats, and
 for all but ReLUs the project's own layer. So every operation may have another memory format than its neighbours, for
-nothing, and finds its operands in the cache. Sums, concatenations, slices, the classifier, the loss, clipping, the
-update, the images of the batch and Python are not counted: all of these are the implementation's.
+nothing, and finds its operands in the cache. Both are out of reach: what a step keeps between its two passes is ten
+times what a cache holds. Without the project's own layers it is what torch's functions would take. Sums,
+concatenations, slices, the classifier, the loss, clipping, the update, the images of the batch and Python are not
+counted: all of these are the implementation's.
 """
 
 from collections import Counter
@@ -146,10 +148,10 @@ def _shape(images: Tensor) -> tuple[int, int, int]:
 
 
 class Ceiling:
-    """The best times of operations for one batch size, each measured once."""
+    """The best times of operations for one batch size, each measured once; `own`: the project's layers are tried."""
 
-    def __init__(self, batch_size: int, repeats: int) -> None:
-        self.batch_size, self.repeats = batch_size, repeats
+    def __init__(self, batch_size: int, repeats: int, own: bool = True) -> None:
+        self.batch_size, self.repeats, self.own = batch_size, repeats, own
         self._best: dict[Operation, float] = {}
 
     def seconds(self, found: Counter[Operation]) -> float:
@@ -159,7 +161,7 @@ class Ceiling:
     def best(self, operation: Operation) -> float:
         """Seconds of one, forward and backward."""
         if operation not in self._best:
-            self._best[operation] = min(self._time(task) for task in _ways(operation, self.batch_size))
+            self._best[operation] = min(self._time(task) for task in _ways(operation, self.batch_size, self.own))
         return self._best[operation]
 
     def _time(self, task: Callable[[], object]) -> float:
@@ -167,11 +169,11 @@ class Ceiling:
         return min(seconds(task) for _ in range(self.repeats))
 
 
-def _ways(operation: Operation, batch_size: int) -> Iterable[Callable[[], object]]:
+def _ways(operation: Operation, batch_size: int, own: bool) -> Iterable[Callable[[], object]]:
     """Forward and backward pass in each way that there is."""
     for memory in FORMATS:
         images = torch.rand(batch_size, *operation.shape).contiguous(memory_format=memory)
-        for compute, parameters in _computations(operation):
+        for compute, parameters in _computations(operation, own):
             wanted = operation.kind != "conv" or operation.arguments[-1]
             leaf = images.clone(memory_format=torch.preserve_format).requires_grad_(wanted)
             inputs = [value for value in (leaf, *parameters) if value.requires_grad]
@@ -183,7 +185,7 @@ def _normalised(norm: Callable[..., Tensor], scale: Tensor | None, shift: Tensor
     return norm(images, None, None, scale, shift, True, 0.0, 1e-5)
 
 
-def _computations(operation: Operation) -> Iterable[tuple[Callable[[Tensor], Tensor], list[Tensor]]]:
+def _computations(operation: Operation, own: bool) -> Iterable[tuple[Callable[[Tensor], Tensor], list[Tensor]]]:
     """Functions of the images, and the parameters that each has."""
     c_in = operation.shape[0]
     if operation.kind == "conv":
@@ -192,23 +194,25 @@ def _computations(operation: Operation) -> Iterable[tuple[Callable[[Tensor], Ten
         weight, padding = layer.weight, layer.padding
         groups = c_in if depthwise else 1
         # oneDNN's backward pass of a strided 1x1 convolution of few channels is not safe; the layer does without.
-        if kernel > 1 or stride == 1:
+        safe = kernel > 1 or stride == 1
+        if safe:
             yield lambda images: F.conv2d(images, weight, None, stride, padding, dilation, groups), [weight]
-        yield layer, [weight]
+        if own or not safe:
+            yield layer, [weight]
     elif operation.kind == "batch_norm":
         scale, shift = torch.ones(c_in, requires_grad=True), torch.zeros(c_in, requires_grad=True)
         affine = [scale, shift] if operation.arguments[0] else []
-        for norm in (F.batch_norm, batch_norm):
+        for norm in (F.batch_norm, batch_norm) if own else (F.batch_norm,):
             yield partial(_normalised, norm, *affine or (None, None)), affine
     elif operation.kind == "relu":
         yield F.relu, []
     elif operation.kind == "max_pool":
         kernel, stride, padding, _ = operation.arguments
-        if (kernel, padding) == (3, 1):
+        if own and (kernel, padding) == (3, 1):
             yield lambda images: max_pool(images, stride), []
         yield lambda images: F.max_pool2d(images, kernel, stride, padding), []
     else:
         kernel, stride, padding, count_include_pad = operation.arguments
-        if (kernel, padding, count_include_pad) == (3, 1, False):
+        if own and (kernel, padding, count_include_pad) == (3, 1, False):
             yield lambda images: average_pool(images, stride), []
         yield lambda images: F.avg_pool2d(images, kernel, stride, padding, False, count_include_pad), []

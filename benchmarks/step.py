@@ -109,11 +109,11 @@ def _each(rounds: list[list[float]]) -> float:
     return statistics.fmean(map(statistics.median, rounds))
 
 
-def against_ceiling(measurement: Measurement, splits: Splits, repeats: int) -> float:
-    """Share of a step's time that its operations would take by themselves."""
+def against_ceiling(measurement: Measurement, splits: Splits, repeats: int, own: bool = True) -> float:
+    """Share of a step's time that its operations would take by themselves; `own` as in `Ceiling`."""
     size = measurement.size
     plain = Bench(measurement.space, size, splits, plain=True)
-    ceiling = Ceiling(size.batch_size, repeats)
+    ceiling = Ceiling(size.batch_size, repeats, own)
     ideal = statistics.fmean(ceiling.seconds(operations(plain, group[0])) for group in measurement.groups)
     return ideal / _each(measurement.steps)
 
@@ -162,8 +162,8 @@ def measure(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findi
     for space, measurement in measurements.items():
         for line in measurement.lines(peak):
             found.say(line)
-        share = against_ceiling(measurement, splits, 2 if quick else 10)
-        found.say(f"{'  its operations by themselves':34} {share:48.1%} of a step")
+        share, of_torch = (against_ceiling(measurement, splits, 2 if quick else 10, own) for own in (True, False))
+        found.say(f"{'  its operations by themselves':34} {share:48.1%} of a step, by torch's functions {of_torch:.1%}")
         if space == "darts":
             found.add("step_darts", 100 * share, f"{measurement.share(peak):.1%} of the peak")
         else:
