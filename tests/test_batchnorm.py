@@ -5,9 +5,9 @@ from unittest import mock
 
 import pytest
 import torch
+from tiny import Observer
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from supernet.nn import batchnorm
 from supernet.nn.batchnorm import batch_norm
@@ -110,12 +110,6 @@ def test_a_gradient_of_another_format() -> None:
 
 
 def test_observers_see_one_norm() -> None:
-    class Observer(TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            seen.append(function.__name__)
-            return function(*args, **(kwargs or {}))
-
-    seen: list[str] = []
-    with Observer():
+    with Observer() as observer:
         batch_norm(random_images((2, 5, 4, 4)), None, None, None, None, True, 0.0, EPS)
-    assert seen[-1] == "batch_norm" and seen.count("batch_norm") == 1
+    assert observer.seen[-1] == "batch_norm" and observer.seen.count("batch_norm") == 1

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import Observer
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from supernet.nn.pooling import average_pool
 
@@ -77,13 +77,7 @@ def test_autocast_leaves_its_type_alone() -> None:
 
 
 def test_observers_see_one_pooling() -> None:
-    class Observer(TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            seen.append(function.__name__)
-            return function(*args, **(kwargs or {}))
-
-    seen: list[str] = []
     images = random_images(2, 8, 32, 32)
-    with Observer():
+    with Observer() as observer:
         average_pool(images, 2)
-    assert seen == ["average_pool"]
+    assert observer.seen == ["average_pool"]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from supernet.data import Images, Splits, split
 from supernet.nn.norm import norms
@@ -23,6 +24,18 @@ SIZES = {
     "nasbench201": NetworkSize(4, 1, 5, 2),
     "darts": NetworkSize(4, 5, 5, 2),
 }
+
+
+class Observer(TorchFunctionMode):
+    """Notes the names of torch's functions, and of those that observers see as such, while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.append(function.__name__)
+        return function(*args, **(kwargs or {}))
 
 
 def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int = 0, **heuristics: str) -> nn.Module:

@@ -339,7 +339,7 @@ class Network(nn.Module):
             output = self.dropout.drop_cell(output, number)
         if number == len(self.cells):
             return output
-        # In place where the concatenation is a copy: 4 % of a step, with the sharing.
+        # In place where the concatenation is a copy: nothing else reads that.
         return F.relu(output, inplace=states > 1)
 
     def _blocks(self, cell: Cell) -> tuple[int, ...]:
