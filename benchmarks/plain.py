@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from supernet.nn.batchnorm import batch_norm
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.choice import Choice
-from supernet.nn.conv import Conv, block_columns
-from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
-from supernet.nn.depthwise_gradients import depthwise
+from supernet.nn.conv import SMALL_MAP, Conv, block_columns
+from supernet.nn.depthwise import depthwise
+from supernet.nn.depthwise_matrices import depthwise_by_matrices, tap_matrices
 from supernet.nn.layout import concatenate, every_second
 from supernet.nn.maxpooling import max_pool
 from supernet.nn.norm import Norm, norms
@@ -51,7 +51,7 @@ class PlainDepthwise(Conv):
         if stride == 2 and dilation == 2:
             images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
         height, width = images.shape[2:]
-        if height * width <= 16 and (dilation > 1 or dilation * (self.kernel - 1) + 1 > min(height, width)):
+        if height * width <= SMALL_MAP and (dilation > 1 or dilation * (self.kernel - 1) + 1 > min(height, width)):
             taps = tap_matrices(height, width, self.kernel, stride, dilation, images.dtype)
             return depthwise_by_matrices(images, self.weight, taps, (-(-height // stride), -(-width // stride)))
         if stride == 1:

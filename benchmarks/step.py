@@ -124,7 +124,7 @@ def profiled(space: str, size: Size, splits: Splits, architectures: int) -> dict
     groups = drawn(bench, architectures)
     warm(bench, groups)
     # What the profiler notes lies between activations, so that these need new memory; it would be the system's work to
-    # clear it, a quarter of the time of DARTS, if there were none that was used before.
+    # clear it, up to 40 % of the time of DARTS, if there were none that was used before.
     torch.zeros(PROFILER_ROOM // 4)
     with profile(activities=[ProfilerActivity.CPU]) as found:
         warm(bench, groups)

@@ -127,7 +127,7 @@ def _gradients(
     pixels, channels = _pixels_in_one(images), images.shape[1]
     wide, along = _widened(images, pixels), _widened(gradient, pixels)
     # Sums over pixels of the gradient, by itself and times the centred images.
-    ones = torch.ones(pixels * channels)
+    ones = mean.new_ones(pixels * channels)
     _, products, sums = torch.ops.aten.native_batch_norm_backward(
         along, wide, None, _repeated(mean, pixels), ones, None, None, False, 0.0, [False, True, True]
     )

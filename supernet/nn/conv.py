@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.depthwise import depthwise_by_matrices, tap_matrices
-from supernet.nn.depthwise_gradients import depthwise
+from supernet.nn.depthwise import depthwise
+from supernet.nn.depthwise_matrices import depthwise_by_matrices, tap_matrices
 from supernet.nn.layout import every_second
+
+# Pixels of a map up to which a depthwise kernel that is dilated or wider than it is made a matrix.
+SMALL_MAP = 16
 
 
 class Conv(nn.Module):
@@ -70,7 +73,7 @@ class Conv(nn.Module):
         height, width = images.shape[2:]
         extent = dilation * (self.kernel - 1) + 1
         wide = dilation > 1 or extent > min(height, width)
-        return wide and height * width <= 16 and images.device.type == "cpu"
+        return wide and height * width <= SMALL_MAP and images.device.type == "cpu"
 
     def _by_matrices(self, images: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
         height, width = images.shape[2:]

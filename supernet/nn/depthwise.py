@@ -1,6 +1,6 @@
-"""Depthwise convolution of small maps as one matrix for each channel."""
+"""Depthwise convolution whose gradients are computed by the kernels that oneDNN has."""
 
-from functools import lru_cache
+import math
 from typing import Any
 
 import torch
@@ -8,44 +8,123 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
+# Elements of a batch from which tiles and their four passes cost less than oneDNN's kernel for the weight of 5x5.
+_LARGE = 2**17
 
-@lru_cache(maxsize=64)
-def tap_matrices(height: int, width: int, kernel: int, stride: int, dilation: int, dtype: torch.dtype) -> Tensor:
-    """(k², H·W, H'·W') zeros and ones: which input pixel meets which output pixel at each tap of the kernel.
 
-    The layers of a network share the few that there are.
+def depthwise(images: Tensor, weight: Tensor, dilation: int = 1) -> Tensor:
+    """Images (N, C, H, W) and a weight (C, 1, k, k), k odd, to the same shape: stride 1, padded to keep the map.
+
+    What `torch.nn.functional.conv2d` computes, to the bit; gradients are the same sums in another order. On CPUs, of
+    several ways to compute them oneDNN has one fast kernel each: forward for any kernel, and the weight's gradient for
+    3x3 without dilation. The others take up to 12 times as long, so that gradients are made of these two.
     """
-    # Made in a scoring, they must still serve a training.
-    with torch.inference_mode(False):
-        taps = torch.eye(kernel * kernel, dtype=dtype).view(kernel * kernel, 1, kernel, kernel)
-        pixels = torch.eye(height * width, dtype=dtype).view(height * width, 1, height, width)
-        padding = dilation * (kernel - 1) // 2
-        met = F.conv2d(pixels, taps, None, stride, padding, dilation)
-        return met.flatten(2).transpose(0, 1).contiguous()
+    if torch.is_grad_enabled() and _gains(images, weight.shape[-1], dilation):
+        convolved: Tensor = _Depthwise.apply(images, weight, dilation)
+        return convolved
+    return _convolve(images, weight, dilation)
 
 
-def depthwise_by_matrices(images: Tensor, weight: Tensor, taps: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Depthwise convolution of images (N, C, H, W) with a weight (C, 1, k, k) to (N, C, *shape).
-
-    The kernel of each channel becomes a matrix (H·W, H'·W'), so that forward and backward are batched
-    products. Worth it where the kernel is dilated or wider than the map, on maps of up to 4 x 4 pixels: up to three
-    times as fast as a convolution. `taps` is from `tap_matrices`.
-    """
-    n, c = images.shape[:2]
-    matrices = (weight.reshape(c, -1) @ taps.flatten(1)).view(c, *taps.shape[1:])
-    # A batched product of strided operands is a loop over the batch, forward and backward: keep them contiguous.
-    pixels = images.flatten(2).transpose(0, 1).contiguous()
-    outputs: Tensor = _ContiguousGradient.apply(torch.bmm(pixels, matrices))
-    return outputs.view(c, n, *shape).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+def _gains(images: Tensor, kernel: int, dilation: int) -> bool:
+    return (
+        (kernel == 5 or (kernel == 3 and dilation > 1))
+        and images.device.type == "cpu"
+        and images.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and images.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
-class _ContiguousGradient(Function):
-    """The identity; makes the gradient contiguous on its way back."""
+def _convolve(images: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    padding = dilation * (weight.shape[-1] - 1) // 2
+    return F.conv2d(images, weight, None, 1, padding, dilation, images.shape[1])
+
+
+class _Depthwise(Function):
+    @staticmethod
+    def forward(context: Any, images: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        context.save_for_backward(images, weight)
+        context.dilation = dilation
+        return _convolve(images, weight, dilation)
 
     @staticmethod
-    def forward(_: Any, values: Tensor) -> Tensor:
-        return values.view_as(values)
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        images, weight = context.saved_tensors
+        dilation, (of_images, of_weight, _) = context.dilation, context.needs_input_grad
+        # ATen's has a derivative of its own, for second derivatives.
+        if torch.is_grad_enabled() or not gradient.is_contiguous(memory_format=torch.channels_last):
+            return *_aten(gradient, images, weight, dilation, [of_images, of_weight]), None
+        by_images = _convolve(gradient, weight.flip(2, 3), dilation) if of_images else None
+        by_weight = _by_weight(gradient, images, weight, dilation) if of_weight else None
+        return by_images, by_weight, None
 
-    @staticmethod
-    def backward(_: Any, gradient: Tensor) -> Tensor:
-        return gradient.contiguous()
+
+def _aten(
+    gradient: Tensor, images: Tensor, weight: Tensor, dilation: int, wanted: list[bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    padding = dilation * (weight.shape[-1] - 1) // 2
+    by_images, by_weight, _ = torch.ops.aten.convolution_backward(
+        gradient, images, weight, None, [1, 1], [padding] * 2, [dilation] * 2, False, [0, 0], images.shape[1],
+        [*wanted, False],
+    )  # fmt: skip
+    return by_images, by_weight
+
+
+def _by_weight(gradient: Tensor, images: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    """The weight's gradient, of 5x5 as those of the four 3x3 kernels in its corners.
+
+    A dilated kernel meets each of dilation² tiles of every dilation-th row and column by itself, and there it is not
+    dilated.
+    """
+    kernel, channels, (height, width) = weight.shape[-1], images.shape[1], images.shape[2:]
+    found: Tensor | None
+    if height % dilation or width % dilation or (dilation == 1 and images.numel() < _LARGE):
+        _, found = _aten(gradient, images, weight, dilation, [False, True])
+        assert found is not None
+        return found
+    if kernel == 3:
+        return _by_3x3(_tiles(gradient, dilation), _tiles(images, dilation))
+    # Against the images the gradient is moved by a pixel up or down, and left or right. In a border of zeros that is
+    # the same memory read from an earlier or a later element on, of which there are some more at both ends.
+    row, pixel = (width // dilation + 2) * channels, channels
+    framed, moving = _framed(images, dilation, 0), _framed(gradient, dilation, row + pixel)
+    found = torch.empty_like(weight)
+    for down in (-1, 1):
+        for right in (-1, 1):
+            moved = moving.as_strided(
+                moving.shape, moving.stride(), moving.storage_offset() - down * row - right * pixel
+            )
+            found[:, :, down + 1 : down + 4, right + 1 : right + 4] = _by_3x3(moved, framed)
+    return found
+
+
+def _by_3x3(gradient: Tensor, images: Tensor) -> Tensor:
+    """Gradient (C, 1, 3, 3) of the weight of a convolution that is not dilated."""
+    _, found = _aten(gradient, images, images.new_empty(images.shape[1], 1, 3, 3), 1, [False, True])
+    assert found is not None
+    return found
+
+
+def _tiles(images: Tensor, dilation: int) -> Tensor:
+    """(N, C, H, W) to (N·d², C, H/d, W/d), channels last: of each image every d-th row and column."""
+    return images if dilation == 1 else _apart(images, dilation).flatten(0, 2).permute(0, 3, 1, 2)
+
+
+def _apart(images: Tensor, dilation: int) -> Tensor:
+    """(N, C, H, W), channels last, as (N, d, d, H/d, W/d, C): the same memory."""
+    batch, channels, height, width = images.shape
+    pixels = images.permute(0, 2, 3, 1)
+    return pixels.view(
+        batch, height // dilation, dilation, width // dilation, dilation, channels
+    ).permute(0, 2, 4, 1, 3, 5)  # fmt: skip
+
+
+def _framed(images: Tensor, dilation: int, room: int) -> Tensor:
+    """Tiles (N·d², C, H/d + 2, W/d + 2), channels last, with a border of zeros, and so many zeros before and after."""
+    apart = _apart(images, dilation)
+    *tiles, height, width, channels = apart.shape
+    shape = (*tiles, height + 2, width + 2, channels)
+    size = math.prod(shape)
+    framed = images.new_zeros(room + size + room)[room : room + size].view(shape)
+    framed[..., 1:-1, 1:-1, :] = apart
+    return framed.flatten(0, 2).permute(0, 3, 1, 2)

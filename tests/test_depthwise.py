@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from supernet.nn import depthwise_gradients
-from supernet.nn.depthwise_gradients import depthwise
+from supernet.nn.depthwise import _Depthwise, depthwise
 
 KERNELS = [(5, 1), (3, 2), (5, 2)]
 LAST = torch.channels_last
@@ -47,7 +46,7 @@ def expect_gradients(images: Tensor, weight: Tensor, gradient: Tensor, dilation:
 )
 def test_maps_of_any_shape(shape: tuple[int, ...], kernel: tuple[int, int]) -> None:
     images, weight, gradient = operands(shape, kernel[0])
-    with mock.patch.object(depthwise_gradients, "_LARGE", 0):
+    with mock.patch("supernet.nn.depthwise._LARGE", 0):
         expect_gradients(images, weight, gradient, kernel[1])
 
 
@@ -96,7 +95,7 @@ def test_other_formats_and_types_are_left_to_torch() -> None:
     torch.testing.assert_close(
         torch.autograd.grad(depthwise(images, weight), weight, gradient.contiguous())[0], first, rtol=1e-4, atol=1e-4
     )
-    with mock.patch.object(depthwise_gradients._Depthwise, "apply") as applied:
+    with mock.patch.object(_Depthwise, "apply") as applied:
         depthwise(images.detach().contiguous(), weight)
         depthwise(images.double(), weight.double())
         depthwise(images, random(8, 1, 3, 3))
