@@ -13,6 +13,7 @@ from supernet.nn.layout import concatenate, diagonal_grids
 from supernet.nn.maxpooling import max_pool
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
 from supernet.nn.pooling import average_pool
+from supernet.nn.sums import add_up
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
     AVGPOOL3X3,
@@ -195,8 +196,8 @@ class SearchCell(nn.Module):
         # The convolutions that leave a state share its ReLU.
         activated: dict[int, Tensor] = {}
         for edges in live_edges(cell, self.zero_in_zero_out):
-            values = [self._edge(edge, states, activated) for edge in edges]
-            states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
+            node = add_up((self._edge(edge, states, activated), self._makes(edge)) for edge in edges)
+            states.append(self._zeros(states[1]) if node is None else node)
         return concatenate([states[state] for state in cell.concat])
 
     def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int]) -> Tensor:
@@ -251,6 +252,11 @@ class SearchCell(nn.Module):
         module = self.operations[self._name(number, operation, state)]
         value: Tensor = module(activated[state], configuration=configuration)
         return value
+
+    def _makes(self, edge: Edge) -> bool:
+        """Whether the value of an edge is nobody else's."""
+        _, operation, state = edge
+        return operation != SKIP or self._stride(state) == 2
 
     def _name(self, number: int, operation: str, state: int) -> str:
         if self.standalone:

@@ -13,6 +13,7 @@ from supernet.nn.layers import Layers
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
 from supernet.nn.pooling import average_pool, halve
 from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
+from supernet.nn.sums import add_up
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
     AVGPOOL3X3,
@@ -69,23 +70,14 @@ class SearchCell(nn.Module):
         keys: list[Hashable],
         keep: Keep,
     ) -> Tensor:
-        total: Tensor | None = None
-        # Nobody else has what an operation just made, and its gradient does not need it: sums go there. 1 % of a step.
-        own = False
-        for number, source, operation in edges:
+        def value(number: int, source: int, operation: str) -> Tensor:
             edge = partial(self._edge, number, source, operation, nodes, activated)
-            value = keep((number, operation, keys[source]), edge)
-            fresh = keep is compute_anew and operation != SKIP
-            if total is None:
-                total, own = value, fresh
-            elif own:
-                total = total.add_(value)
-            elif fresh:
-                total, own = value.add_(total), True
-            else:
-                total, own = total + value, True
-        assert total is not None, "a node without edges has no value to compute"
-        return total
+            return keep((number, operation, keys[source]), edge)
+
+        alone = keep is compute_anew
+        node = add_up((value(*edge), alone and edge[2] != SKIP) for edge in edges)
+        assert node is not None, "a node without edges has no value to compute"
+        return node
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
         """(N, C, H, W) to the same shape, with a weighted sum of operations on each edge."""

@@ -1,0 +1,25 @@
+"""Sums of what the edges of a node give."""
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+
+def add_up(values: Iterable[tuple[Tensor, bool]]) -> Tensor | None:
+    """The sum of values of one shape, each with whether nobody else has it; None of none.
+
+    What nobody else has takes the sum: a map less to write and to make room for, 1 % of a step. It must be something
+    whose gradient does not need it, as that of norms, poolings and sums does not.
+    """
+    found: Tensor | None = None
+    own = False
+    for value, fresh in values:
+        if found is None:
+            found, own = value, fresh
+        elif own:
+            found = found.add_(value)
+        elif fresh:
+            found, own = value.add_(found), True
+        else:
+            found, own = found + value, True
+    return found
