@@ -146,8 +146,9 @@ LOGS = f"{RESULTS}/logs"
 RUN = "{space}/{setting}/seed{seed}"
 
 
-# Long jobs, and those that others wait for, ahead of short ones, which are left to fill all cores at the end.
-FIRST, SOON, EARLY = 3, 2, 1
+# Long jobs, and those that others wait for, ahead of short ones, which are left to fill all cores at the end. Ahead of all
+# what takes a second and keeps long ones waiting.
+AT_ONCE, FIRST, SOON, EARLY = 4, 3, 2, 1
 
 
 wildcard_constraints:

@@ -11,6 +11,7 @@ rule pool:
         f"{LOGS}/pool/{{pool}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pool/{{pool}}.tsv"
+    priority: AT_ONCE
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -81,6 +82,7 @@ rule pool_truth:
         f"{LOGS}/pool_truth/{{pool}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pool_truth/{{pool}}.tsv"
+    priority: AT_ONCE
     localrule: True
     conda:
         "../../envs/analysis.yaml"
