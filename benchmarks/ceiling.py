@@ -8,10 +8,11 @@ each takes alone, forward and backward, in a tight loop:
 - batch norms, ReLUs and poolings: an architecture names these too, and no implementation can leave them out. ReLUs
   count as often as they are computed, once for all convolutions that leave a state.
 
-Each has the best time of several repeats of the fastest of three ways: torch's function with both memory formats, and
-for all but ReLUs the project's own layer. So every operation may have another memory format than its neighbours, for
-nothing, and finds its operands in the cache. Both are out of reach: what a step keeps between its two passes is ten
-times what a cache holds. Without the project's own layers it is what torch's functions would take. Sums,
+Each has the best time of several repeats of torch's function in the faster of both memory formats. So every operation
+may have another memory format than its neighbours, for nothing, and finds its operands in the cache, which is out of
+reach: what a step keeps between its two passes is ten times what a cache holds. Torch's functions are a reference that
+stays where it is when a layer of the project becomes faster than torch's; a step may pass it then. `own` has the
+project's layers among the ways too: how much of a step is not in its operations, were these all in the cache. Sums,
 concatenations, slices, the classifier, the loss, clipping, the update, the images of the batch and Python are not
 counted: all of these are the implementation's.
 """
