@@ -368,7 +368,7 @@ class TestFinishedStudy:
 
 BAD = {
     "unknown key": ("seed: 20", "sead: 20", "sead"),
-    "wrong type": ("size: 32", "size: many", "pool.size"),
+    "wrong type": ("size: 64", "size: many", "pool.size"),
     "unknown factor": ("learning_rate: [0.025", "learning_rat: [0.025", "learning_rat"),
     "factor of a later version": ("epochs: [60, 180]", "wsbn: [true]", "wsbn"),
     "factor that the space lacks": ("epochs: [30, 90]", "dynamic_channels: [fixed]", "dynamic_channels"),
@@ -428,6 +428,25 @@ def test_jobs_have_the_memory_allocator_that_was_measured(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "table_factors"]
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert f"found glibc.malloc.perturb=1:{TUNABLES}\n" in ran.stdout + ran.stderr, "after the user's own"
+
+
+def test_no_job_keeps_one_of_a_higher_priority_waiting(tmp_path: Path) -> None:
+    """Landmarks that were drawn late left the longest training for the end, and a core without work."""
+    folder = copy_checkout(tmp_path)
+    for rules in (folder / "workflow" / "rules").glob("*.smk"):
+        # Of a job without a message a dry run lists all there is.
+        rules.write_text(re.sub(r"^ +message:\n.*\n", "", rules.read_text(), flags=re.MULTILINE))
+    planned = snakemake(folder, "-n", *SMOKE)
+    assert planned.returncode == 0, planned.stdout[-2000:] + planned.stderr[-2000:]
+    listed: list[tuple[list[str], list[str], int]] = []
+    for job in re.split(r"^(?:local)?rule \w+:", planned.stdout + planned.stderr, flags=re.MULTILINE)[1:]:
+        found = dict(re.findall(r"^    (input|output|priority): (.*)$", job, re.MULTILINE))
+        files = [found.get(kind, "").split(", ") for kind in ("input", "output")]
+        listed.append((files[0], files[1], int(found.get("priority", 0))))
+    makers = {path: priority for _, outputs, priority in listed for path in outputs if path}
+    assert len(listed) > 90 and len(set(makers.values())) == 5
+    behind = {path for inputs, _, priority in listed for path in inputs if makers.get(path, priority) < priority}
+    assert behind == set()
 
 
 def test_slurm_profile_is_parsed(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ rule features:
         f"{LOGS}/features/{{space}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/features/{{space}}.tsv"
-    priority: SOON
+    priority: EARLY
     conda:
         "../../envs/torch.yaml"
     threads: 1

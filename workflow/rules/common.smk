@@ -147,7 +147,7 @@ RUN = "{space}/{setting}/seed{seed}"
 
 
 # Long jobs, and those that others wait for, ahead of short ones, which are left to fill all cores at the end. Ahead of all
-# what takes a second and keeps long ones waiting.
+# what keeps long ones waiting. No job has a lower priority than one that needs it.
 AT_ONCE, FIRST, SOON, EARLY = 4, 3, 2, 1
 
 

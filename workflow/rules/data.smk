@@ -12,6 +12,7 @@ rule data:
         f"{RESOURCES}/logs/data/{STUDY.data.name}.log",
     benchmark:
         f"{RESOURCES}/benchmarks/data/{STUDY.data.name}.tsv"
+    priority: AT_ONCE
     # On a cluster too: nodes often have no network.
     localrule: True
     conda:
@@ -37,6 +38,7 @@ rule published:
         f"{RESOURCES}/logs/published/{{table}}.log",
     benchmark:
         f"{RESOURCES}/benchmarks/published/{{table}}.tsv"
+    priority: AT_ONCE
     localrule: True
     conda:
         "../../envs/analysis.yaml"

@@ -82,7 +82,7 @@ rule pool_truth:
         f"{LOGS}/pool_truth/{{pool}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pool_truth/{{pool}}.tsv"
-    priority: AT_ONCE
+    priority: FIRST
     localrule: True
     conda:
         "../../envs/analysis.yaml"
