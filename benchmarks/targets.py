@@ -60,7 +60,7 @@ class Measured:
 _ROWS = (
     Target("step_nasbench201", "step, NASBench-201 C16 N5 batch 64: share of the peak", "%", "at least", 45, 60),
     Target("step_nasbench101", "step, NASBench-101 C16 L9 batch 64: share of the peak", "%", "at least", 40),
-    Target("step_darts", "step, DARTS C16 L6 batch 64: share of the ceiling of its operations by torch", "%", "at least", 70),
+    Target("step_darts", "step, DARTS C16 L6 batch 64: share of its operations' ceiling by torch", "%", "at least", 70),
     Target("usual", "step, NASBench-201 C16 N5 batch 64: times as fast as the usual way", "x", "at least", 2.5, 3.5),
     Target("pool", "scoring 200 NASBench-201 C8 N1: times as fast as one by one", "x", "at least", 2, 4),
     Target("all_scored", "scoring all 15 625 NASBench-201 C8 N1, 1 000 images, 2 cores", "min", "at most", 45, 20),

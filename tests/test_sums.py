@@ -4,11 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import Observer
 from torch import Tensor
 from torch.nn import functional as F
 
 from supernet.nn.sums import add_up
-from tiny import Observer
 
 
 @settings(deadline=None)
