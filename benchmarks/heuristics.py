@@ -116,9 +116,8 @@ def off(space: str, size: Size, splits: Splits) -> str:
         order = (hooked, plain) if number % 2 else (plain, hooked)
         taken = {id(bench): seconds(lambda b=bench, g=group: b.step(g)) for bench in order}  # type: ignore[misc]
         pairs.append((taken[id(hooked)], taken[id(plain)]))
-    ratio = paired_ratio(pairs)
     # As it is printed, so that a reader comes to the same verdict.
-    ratio = round(ratio, 3)
+    ratio = round(paired_ratio(pairs), 3)
     verdict = "met" if ratio <= OFF_TARGET else "short"
     return f"{f'heuristics off, {space}':34} {ratio:6.3f} of a plain network, target {OFF_TARGET}: {verdict}"
 

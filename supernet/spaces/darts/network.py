@@ -211,8 +211,8 @@ class SearchCell(nn.Module):
         activated: dict[int, Tensor] = {}
         for node in range(NODES):
             mixed = (self._mixed(node, state, states, inputs, activated, mixture) for state in range(2 + node))
-            values = [value for value in mixed if value is not None]
-            states.append(sum(values[1:], start=values[0]) if values else self._zeros(states[1]))
+            total = add_up((value, False) for value in mixed if value is not None)
+            states.append(self._zeros(states[1]) if total is None else total)
             inputs.append(first_channels(states[-1], self.partial))
         return concatenate(states[2:])
 

@@ -85,13 +85,12 @@ class SearchCell(nn.Module):
         inputs: list[Tensor | None] = [first_channels(images, self.partial)]
         activated: list[Tensor | None] = [None] * 4
         for target in (1, 2, 3):
-            total: Tensor | None = None
-            for number, (source, end) in enumerate(EDGES):
-                if end != target:
-                    continue
-                value = self._mixed(number, source, nodes, inputs, activated, mixture)
-                if value is not None:
-                    total = value if total is None else total + value
+            mixed = (
+                self._mixed(number, source, nodes, inputs, activated, mixture)
+                for number, (source, end) in enumerate(EDGES)
+                if end == target
+            )
+            total = add_up((value, False) for value in mixed if value is not None)
             nodes.append(torch.zeros_like(images) if total is None else total)
             inputs.append(first_channels(nodes[-1], self.partial))
         return nodes[-1]
