@@ -17,10 +17,10 @@ from pathlib import Path
 
 from benchmarks.findings import Findings, read
 from benchmarks.report import RESULTS, Report, circumstances
-from supernet import cli
-from supernet.closure import ROOT
-from supernet.progress import duration
-from supernet.startup import TUNABLES
+from supernet.provenance.closure import ROOT
+from supernet.runtime import program
+from supernet.runtime.progress import duration
+from supernet.runtime.startup import TUNABLES
 
 PROGRAMS = (
     "bootstrap",
@@ -80,4 +80,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from benchmarks.bench import DATA, random_splits, seconds
 from benchmarks.findings import Findings, parse
-from supernet.data import Augmenter, Splits
-from supernet.device import configure
+from supernet.data.images import Augmenter, Splits
+from supernet.training.device import configure
 
 BATCHES = (64, 256)
 

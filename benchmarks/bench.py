@@ -12,13 +12,13 @@ import torch
 
 from benchmarks.plain import strip
 from supernet import spaces
-from supernet.baselines import BASELINES
-from supernet.build import build_supernet, supernet_trainer
-from supernet.data import Images, Splits, split
-from supernet.paths import epoch_paths
+from supernet.config.baselines import BASELINES
+from supernet.config.study import Data, Protocol, Run, Scoring
+from supernet.data.images import Images, Splits, split
 from supernet.spaces.base import NetworkSize
-from supernet.study import Data, Protocol, Run, Scoring
-from supernet.train import Trainer
+from supernet.training.build import build_supernet, supernet_trainer
+from supernet.training.path_sampling import epoch_paths
+from supernet.training.trainer import Trainer
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.findings import Findings, parse
-from supernet import metrics
+from supernet.metrics import definitions
 
-Array = metrics.Floats
+Array = definitions.Floats
 
 
 def simulated_pool(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -26,7 +26,7 @@ def simulated_pool(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
 
 def seconds_of_loop(scores: Array, truth: Array, measured: int, rng: np.random.Generator) -> float:
     """Processor seconds per resample of the plain loop, from `measured` resamples."""
-    rounded = metrics.round_truth(truth, 1e-3)
+    rounded = definitions.round_truth(truth, 1e-3)
     started = time.process_time()
     for _ in range(measured):
         chosen = rng.integers(len(scores), size=len(scores))
@@ -41,8 +41,8 @@ def seconds_of_bootstrap(scores: Array, truth: Array, resamples: int, rng: np.ra
     times = []
     for _ in range(3):
         started = time.process_time()
-        family = metrics.rank_correlations(metrics.Ordering(scores), metrics.GroundTruth(truth, 1e-3))
-        metrics.bootstrap([("accuracy", family)], len(scores), rng, resamples)
+        family = definitions.rank_correlations(definitions.Ordering(scores), definitions.GroundTruth(truth, 1e-3))
+        definitions.bootstrap([("accuracy", family)], len(scores), rng, resamples)
         times.append(time.process_time() - started)
     return min(times)
 

@@ -29,10 +29,10 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from benchmarks.bench import Bench, seconds
-from supernet.nn.batchnorm import batch_norm
 from supernet.nn.conv import Conv
-from supernet.nn.maxpooling import max_pool
-from supernet.nn.pooling import average_pool
+from supernet.nn.fast.batchnorm import batch_norm
+from supernet.nn.fast.maxpooling import max_pool
+from supernet.nn.fast.pooling import average_pool
 from supernet.spaces.base import NetworkSize
 
 FORMATS = (torch.contiguous_format, torch.channels_last)

@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.bench import LARGE, QUICK, SMALL, Bench, Size, drawn, random_splits
 from benchmarks.findings import Findings, parse
-from supernet.data import Splits
-from supernet.device import configure
+from supernet.data.images import Splits
+from supernet.training.device import configure
 
 MODES = ("on", "on, memory filled", "off")
 

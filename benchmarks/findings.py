@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.targets import TARGETS, Measured
-from supernet.files import read_json, write_json
+from supernet.io.atomic import read_json, write_json
 
 
 def parse(doc: str | None, arguments: Sequence[str], add: Sequence[tuple[str, dict[str, Any]]] = ()) -> Any:

@@ -22,9 +22,9 @@ from benchmarks.bench import Bench, Size, drawn, random_splits, seconds, warm
 from benchmarks.dag import study
 from benchmarks.findings import Findings, parse
 from benchmarks.scoring import Scorer
-from supernet.closure import ROOT
-from supernet.data import Splits
-from supernet.device import configure
+from supernet.data.images import Splits
+from supernet.provenance.closure import ROOT
+from supernet.training.device import configure
 
 BASE = Size(16, 3, 64, 3)
 # Channels, cells a stage, images a batch.

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogLocator
 
-from supernet.files import publish
+from supernet.io.atomic import publish
 from supernet.paper.style import GREY, LOOKS, PAGE, paper
 
 PANELS = ("channels", "layers", "batch_size", "pool", "runs")

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from benchmarks.bench import QUICK, SMALL, Bench, Size, drawn, paired_ratio, random_splits, seconds, warm
 from benchmarks.findings import Findings, parse
-from supernet.data import Splits
-from supernet.device import configure
-from supernet.factors import PATH_LAWS
-from supernet.paths import epoch_paths
+from supernet.config.factors import PATH_LAWS
+from supernet.data.images import Splits
+from supernet.training.device import configure
+from supernet.training.path_sampling import epoch_paths
 
 OFF_TARGET = 1.03
 

@@ -19,9 +19,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from benchmarks.findings import Findings, parse
-from supernet.closure import ROOT
-from supernet.datasets import DATASETS
-from supernet.startup import TUNABLES
+from supernet.config.datasets import DATASETS
+from supernet.provenance.closure import ROOT
+from supernet.runtime.startup import TUNABLES
 
 
 def write_images(path: Path, count: int, official_test: int) -> None:
@@ -35,9 +35,9 @@ def train(path: Path, quick: bool) -> None:
     """The child: train some steps, and print the most bytes that were resident after each stage."""
     importlib.import_module("scripts.train")  # all that the real program imports
     from benchmarks.bench import DATA, LARGE, QUICK, Bench
-    from supernet.data import load_splits
-    from supernet.device import configure
+    from supernet.data.images import load_splits
     from supernet.spaces.nasbench201.encoding import CONV3X3, EDGES
+    from supernet.training.device import configure
 
     configure(1, "cpu")
     peaks = [resident_peak()]

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.batchnorm import batch_norm
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.choice import Choice
 from supernet.nn.conv import SMALL_MAP, Conv, block_columns
-from supernet.nn.depthwise import depthwise
-from supernet.nn.depthwise_matrices import depthwise_by_matrices, tap_matrices
-from supernet.nn.layout import concatenate, every_second
-from supernet.nn.maxpooling import max_pool
+from supernet.nn.fast.batchnorm import batch_norm
+from supernet.nn.fast.depthwise import depthwise
+from supernet.nn.fast.depthwise_matrices import depthwise_by_matrices, tap_matrices
+from supernet.nn.fast.layout import concatenate, every_second
+from supernet.nn.fast.maxpooling import max_pool
+from supernet.nn.fast.pooling import average_pool
 from supernet.nn.norm import Norm, norms
-from supernet.nn.pooling import average_pool
 from supernet.spaces.darts import network as darts
 from supernet.spaces.darts.encoding import AVGPOOL3X3, MAXPOOL3X3, SKIP, live_edges
 from supernet.spaces.nasbench101 import network as nasbench101

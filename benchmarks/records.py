@@ -14,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.findings import Findings, parse
-from supernet.audit import Audit, State
-from supernet.closure import ROOT
-from supernet.files import publish
-from supernet.hashcache import HashCache
-from supernet.plan import Plan
-from supernet.provenance import Recorder, record_path, recording
+from supernet.audit.hash_cache import HashCache
+from supernet.audit.verdict import Audit, State
+from supernet.io.atomic import publish
+from supernet.pipeline.plan import Plan
+from supernet.provenance.closure import ROOT
+from supernet.provenance.record import Recorder, record_path, recording
 
 PROGRAM = ROOT / "scripts" / "train.py"
 RUN_FILES = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
@@ -28,7 +28,7 @@ SMALL = b"x" * 1000
 START = """
 import time
 from pathlib import Path
-from supernet.provenance import Recorder
+from supernet.provenance.record import Recorder
 started = time.perf_counter()
 Recorder(Path({program!r}))
 print(time.perf_counter() - started)

@@ -17,12 +17,12 @@ from typing import Any
 from benchmarks.findings import Findings
 from benchmarks.growth_figure import PANELS, draw
 from benchmarks.targets import TARGETS, Measured
-from supernet import cli
-from supernet.closure import ROOT
 from supernet.errors import UserError
-from supernet.files import read_json, write_json, write_text
+from supernet.io.atomic import read_json, write_json, write_text
 from supernet.paper.names import SPACE_NAMES
 from supernet.paper.style import LOOKS
+from supernet.provenance.closure import ROOT
+from supernet.runtime import program
 
 RESULTS = ROOT / "build" / "benchmarks.json"
 PAGE = ROOT / "docs" / "performance.md"
@@ -174,4 +174,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -25,13 +25,13 @@ from torch.nn import functional as F
 from benchmarks.bench import Bench, Size, drawn, random_splits, seconds
 from benchmarks.findings import Findings, parse
 from benchmarks.usual import UsualNetwork, copy_weights
-from supernet.closure import ROOT
-from supernet.data import Splits
-from supernet.device import configure
-from supernet.score import Evaluator
+from supernet.config.study import Data, Scoring
+from supernet.data.images import Splits
+from supernet.provenance.closure import ROOT
 from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
 from supernet.spaces.nasbench201.network import Network
-from supernet.study import Data, Scoring
+from supernet.training.device import configure
+from supernet.training.evaluator import Evaluator
 
 SIZE = Size(8, 1, 64, 3)
 PART: Literal["scoring"] = "scoring"

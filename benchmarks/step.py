@@ -24,11 +24,11 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.bench import LARGE, QUICK, Bench, Peak, Size, drawn, random_splits, seconds, warm
 from benchmarks.ceiling import Ceiling, operations
 from benchmarks.findings import Findings, parse
-from supernet.data import Splits
-from supernet.device import configure
-from supernet.estimate import FLOPS_PER_MAC, TRAINING_PASS
-from supernet.score import Evaluator
-from supernet.study import Scoring
+from supernet.config.study import Scoring
+from supernet.data.images import Splits
+from supernet.pipeline.estimate import FLOPS_PER_MAC, TRAINING_PASS
+from supernet.training.device import configure
+from supernet.training.evaluator import Evaluator
 
 ARCHITECTURES = 8
 ROUNDS, SCORING_ROUNDS = 5, 2

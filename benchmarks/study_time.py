@@ -21,9 +21,9 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.findings import Findings, parse
-from supernet.closure import ROOT
-from supernet.files import read_json
-from supernet.plan import Plan
+from supernet.io.atomic import read_json
+from supernet.pipeline.plan import Plan
+from supernet.provenance.closure import ROOT
 
 STUDIES = {"mini": ("make_run", "overhead_mini"), "midi": ("make_midi", "overhead_midi")}
 FOLDERS = ("runs", "truth", "search", "proxies", "analysis", "systems")

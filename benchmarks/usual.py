@@ -21,11 +21,11 @@ from torch.nn import functional as F
 
 from benchmarks.bench import LARGE, QUICK, Bench, Size, drawn, random_splits, seconds
 from benchmarks.findings import Findings, parse
-from supernet.data import Splits
-from supernet.device import configure
+from supernet.data.images import Splits
 from supernet.spaces.nasbench201 import network as ours
 from supernet.spaces.nasbench201.encoding import AVGPOOL3X3, CONV1X1, CONV3X3, EDGES, NONE, OPERATIONS, SKIP, Cell
-from supernet.train import Recipe
+from supernet.training.device import configure
+from supernet.training.trainer import Recipe
 
 
 class Zero(nn.Module):

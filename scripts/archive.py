@@ -8,10 +8,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import cli
-from supernet.auditing import Auditing, add_arguments
-from supernet.deposit.archive import unpack, write_archive
-from supernet.deposit.content import collect
+from supernet.audit.deposit.archive import unpack, write_archive
+from supernet.audit.deposit.content import collect
+from supernet.audit.study_audit import Auditing, add_arguments
+from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -42,4 +42,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

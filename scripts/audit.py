@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import cli
-from supernet.audit import State, Verdict
-from supernet.auditing import Auditing, add_arguments
+from supernet.audit.study_audit import Auditing, add_arguments
+from supernet.audit.verdict import State, Verdict
 from supernet.errors import UserError
+from supernet.runtime import program
 
 EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.BROKEN: 1}
 
@@ -59,7 +59,7 @@ def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[Verdi
     if options.targets:
         raise UserError(f"{options.targets[0]}: found a target beside --archive; expected none: all of it is checked")
     # Here: the rule `audit` does without archives, and without the package that unpacks them.
-    from supernet.deposit.verify import opened
+    from supernet.audit.deposit.verify import opened
 
     with opened(options.archive) as deposit:
         left_out = len(deposit.manifest["omitted"])
@@ -88,4 +88,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from supernet import cli
-from supernet.auditing import CRATE, Auditing, add_arguments
-from supernet.deposit.content import collect
-from supernet.deposit.crate import write_crate
-from supernet.folders import replaced
+from supernet.audit.deposit.content import collect
+from supernet.audit.deposit.crate import write_crate
+from supernet.audit.study_audit import CRATE, Auditing, add_arguments
+from supernet.io.folders import replaced
+from supernet.runtime import program
 
 _MARK = ".supernet-crate"
 
@@ -44,4 +44,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -12,20 +12,22 @@ import numpy as np
 from safetensors.numpy import save_file
 from sklearn.datasets import load_digits
 
-from supernet import cifar10, cli, fetching, imagefiles
-from supernet.cifar10 import Bytes, Labels
-from supernet.datasets import DATASETS, DataSet
+from supernet.config.datasets import DATASETS, DataSet
+from supernet.config.validation import did_you_mean
+from supernet.data import cifar10, image_files
+from supernet.data.cifar10 import Bytes, Labels
+from supernet.download import fetching
 from supernet.errors import UserError
-from supernet.files import publish
-from supernet.provenance import uses
-from supernet.validation import did_you_mean
+from supernet.io.atomic import publish
+from supernet.provenance.record import uses
+from supernet.runtime import program
 
 READERS: Mapping[str, Callable[..., tuple[Bytes, Labels]]] = MappingProxyType(
     {
         "archive": cifar10.read_archive,
         "jpeg": cifar10.read_jpegs,
-        "arrays": imagefiles.read_arrays,
-        "folders": imagefiles.read_folders,
+        "arrays": image_files.read_arrays,
+        "folders": image_files.read_folders,
     }
 )
 """By the name of a form in the source file: from its files to pixels and labels."""
@@ -56,10 +58,12 @@ def check(name: str, known: DataSet, pixels: Bytes, labels: Labels) -> None:
     expected = (known.images, known.channels, known.side, known.side)
     classes = np.arange(known.classes)
     if pixels.shape != expected:
-        raise UserError(f"{name}: found images (N, C, H, W) of {pixels.shape}; supernet/datasets.py says {expected}")
+        raise UserError(
+            f"{name}: found images (N, C, H, W) of {pixels.shape}; supernet/config/datasets.py says {expected}"
+        )
     if not np.array_equal(np.unique(labels), classes):
         found = ", ".join(map(str, np.unique(labels)[:20]))
-        raise UserError(f"{name}: found the labels {found}; supernet/datasets.py says 0 to {known.classes - 1}")
+        raise UserError(f"{name}: found the labels {found}; supernet/config/datasets.py says 0 to {known.classes - 1}")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -69,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
-    with cli.open_log(options.log):
+    with program.open_log(options.log):
         uses({"dataset": options.name})
         pixels, labels = read(options)
         known = DATASETS[options.name]
@@ -81,4 +85,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -5,15 +5,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from supernet import cli, fetching
-from supernet.download import Fetched, FetchedForm, fetch
+from supernet.download import fetching
+from supernet.download.fetch import Fetched, FetchedForm, fetch
+from supernet.download.sources import load_sources
 from supernet.errors import UserError
-from supernet.sources import load_sources
+from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
-    with cli.open_log(options.log):
+    with program.open_log(options.log):
         failures = [message for job in _jobs(options) if (message := _failure(job))]
         if failures:
             raise UserError("\n".join(failures))
@@ -55,4 +56,4 @@ def _failure(job: Callable[[], Fetched | FetchedForm]) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from supernet import cli
-from supernet.compare import COLUMNS, effect_rows
-from supernet.files import write_table
-from supernet.jobs import METRICS_SECTIONS
-from supernet.provenance import uses
-from supernet.study import load_study
+from supernet.config.jobs import METRICS_SECTIONS
+from supernet.config.study import load_study
+from supernet.io.atomic import write_table
+from supernet.metrics.study_effects import COLUMNS, effect_rows
+from supernet.provenance.record import uses
+from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="effects to write (Parquet)")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
-    with cli.open_log(options.log):
+    with program.open_log(options.log):
         study = load_study(options.study_file)
         uses(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
         rows = list(effect_rows(study, options.results))
@@ -30,4 +30,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

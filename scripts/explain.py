@@ -7,11 +7,11 @@ explain.py table_learning_rate --row space=darts --row metric=kdt
 import argparse
 from collections.abc import Mapping, Sequence
 
-from supernet import cli
-from supernet.auditing import Auditing, add_arguments, resolve
+from supernet.audit.explain import story, text
+from supernet.audit.rows import select
+from supernet.audit.study_audit import Auditing, add_arguments, resolve
 from supernet.errors import UserError
-from supernet.explain import story, text
-from supernet.rows import select
+from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -43,4 +43,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from supernet.cli import run
+from supernet.config.study import load_study
 from supernet.errors import UserError
-from supernet.files import publish, write_text
+from supernet.io.atomic import publish, write_text
 from supernet.paper.catalogue import figure_names, heading, on_request
 from supernet.paper.load import Results
-from supernet.study import load_study
+from supernet.runtime.program import run
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900

@@ -9,27 +9,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 
 STARTED = begin(__name__)
 
 import pandas as pd  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from supernet import cli, session, spaces  # noqa: E402
+from supernet import spaces  # noqa: E402
 from supernet.analysis.images import first_batches  # noqa: E402
 from supernet.analysis.landscape import Surface, loss_and_accuracy, plane, rows, scan  # noqa: E402
-from supernet.build import build_standalone, load_supernet, standalone_trainer  # noqa: E402
-from supernet.checkpoint import Checkpoint  # noqa: E402
-from supernet.data import Splits  # noqa: E402
-from supernet.files import read_json, write_table  # noqa: E402
-from supernet.guard import sole_writer  # noqa: E402
-from supernet.jobs import LandscapeJob  # noqa: E402
-from supernet.poolfile import best_of  # noqa: E402
-from supernet.progress import Progress  # noqa: E402
-from supernet.provenance import reading  # noqa: E402
+from supernet.config.jobs import LandscapeJob  # noqa: E402
+from supernet.data.images import Splits  # noqa: E402
+from supernet.io.atomic import read_json, write_table  # noqa: E402
+from supernet.pools.file import best_of  # noqa: E402
+from supernet.provenance.record import reading  # noqa: E402
 from supernet.rng import stream  # noqa: E402
+from supernet.runtime import program  # noqa: E402
+from supernet.runtime.lock import sole_writer  # noqa: E402
+from supernet.runtime.progress import Progress  # noqa: E402
 from supernet.spaces.base import Space  # noqa: E402
+from supernet.training import session  # noqa: E402
+from supernet.training.build import build_standalone, load_supernet, standalone_trainer  # noqa: E402
+from supernet.training.checkpoint import Checkpoint  # noqa: E402
 
 COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
 
@@ -124,9 +126,9 @@ def _checkpoint(options: argparse.Namespace, fingerprint: str, name: str) -> Che
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True), sole_writer(options.lock):
+    with program.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

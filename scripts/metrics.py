@@ -9,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from supernet import cli, spaces
-from supernet.files import write_json, write_table
-from supernet.jobs import METRICS_SECTIONS
-from supernet.measure import PoolTruth, measure_run, population_of, run_folder
-from supernet.poolname import PoolName
-from supernet.provenance import reading, uses
+from supernet import spaces
+from supernet.config.jobs import METRICS_SECTIONS
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study, load_study
+from supernet.data.sizes import Sizes, file_sizes
+from supernet.io.atomic import write_json, write_table
+from supernet.metrics.study_metrics import PoolTruth, measure_run, population_of, run_folder
+from supernet.provenance.record import reading, uses
 from supernet.published.table import PublishedTable
-from supernet.splitting import Sizes, file_sizes
-from supernet.study import Study, load_study
+from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -91,9 +92,9 @@ def references_of(truth: PoolTruth) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log):
+    with program.open_log(options.log):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

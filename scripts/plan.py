@@ -5,12 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from supernet import cli
-from supernet.ancestry import spoken
-from supernet.auditing import KEYS, Auditing, add_arguments
-from supernet.closure import ROOT
+from supernet.audit.ancestry import spoken
+from supernet.audit.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
+from supernet.audit.study_audit import KEYS, Auditing, add_arguments
 from supernet.errors import UserError
-from supernet.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
+from supernet.provenance.closure import ROOT
+from supernet.runtime import program
 
 SHOWN = 12
 """Runs of one reason that are listed without --all."""
@@ -72,4 +72,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

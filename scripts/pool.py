@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from supernet import cli, spaces
+from supernet import spaces
 from supernet.errors import UserError
-from supernet.files import write_table
-from supernet.pools import draw_pool, draw_published, stratified
-from supernet.provenance import reading, uses
+from supernet.io.atomic import write_table
+from supernet.pools.draw import draw_pool, draw_published, stratified
+from supernet.provenance.record import reading, uses
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
+from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -55,9 +56,9 @@ def work(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log):
+    with program.open_log(options.log):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

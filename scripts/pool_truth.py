@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from supernet import cli, spaces
-from supernet.files import write_table
-from supernet.pools import with_published, with_truth
-from supernet.provenance import reading, uses
+from supernet import spaces
+from supernet.io.atomic import write_table
+from supernet.pools.draw import with_published, with_truth
+from supernet.provenance.record import reading, uses
 from supernet.published.table import PublishedTable
+from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     if bool(options.trainings) == bool(options.table):
         parser.error("expected either --trainings or --table")
-    with cli.open_log(options.log):
+    with program.open_log(options.log):
         uses({"space": options.space})
         pool = pd.read_parquet(reading(options.pool))
         if options.table:
@@ -39,4 +40,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import cli, fetching
-from supernet.provenance import uses
+from supernet.download import fetching
+from supernet.download.sources import load_sources
+from supernet.provenance.record import uses
 from supernet.published.convert import convert
 from supernet.published.schema import write
-from supernet.sources import load_sources
+from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
-    with cli.open_log(options.log):
+    with program.open_log(options.log):
         uses({"table": options.table})
         fetched = fetching.table(options.table, options)
         rows, about = convert(options.table, load_sources(options.sources).table(options.table), fetched)
@@ -27,4 +28,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

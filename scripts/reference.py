@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import fidelity
-from supernet.coverage import coverage_text
-from supernet.files import write_text
-from supernet.reference import page_text, schema_text
+from supernet.config import fidelity
+from supernet.config.coverage import coverage_text
+from supernet.config.reference import page_text, schema_text
+from supernet.io.atomic import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "docs" / "reference"

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from supernet import cli, orphans
 from supernet.errors import UserError
-from supernet.guard import Pace, sole_writer
+from supernet.runtime import program, slurm
+from supernet.runtime.lock import Pace, sole_writer
 
 ROOT = Path(__file__).absolute().parent.parent
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
@@ -44,7 +44,7 @@ def no_controller(state: Path) -> Iterator[None]:
 
 def settle(options: argparse.Namespace) -> None:
     """Show the orphans, and wait for their end or bring it about; UserError if there are some and neither was asked."""
-    jobs = orphans.find(ROOT)
+    jobs = slurm.find(ROOT)
     if not jobs:
         print("No job of a former Snakemake is left in the queue.")
         return
@@ -55,8 +55,8 @@ def settle(options: argparse.Namespace) -> None:
             "with make: ORPHANS=wait or ORPHANS=cancel"
         )
     if options.cancel:
-        orphans.cancel(jobs)
-    orphans.wait(ROOT, lambda line: print(line, flush=True))
+        slurm.cancel(jobs)
+    slurm.wait(ROOT, lambda line: print(line, flush=True))
 
 
 def unlock(arguments: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
     """Ends by becoming Snakemake."""
     options, theirs = parse(arguments)
     os.chdir(ROOT)
-    with cli.open_log(None), no_controller(options.state):
+    with program.open_log(None), no_controller(options.state):
         settle(options)
         unlock(theirs)
     print("Going on: snakemake", *theirs, flush=True)
@@ -79,4 +79,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

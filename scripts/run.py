@@ -6,17 +6,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import cli
-from supernet.front.conclusion import conclusion
-from supernet.front.display import Display, open_display
-from supernet.front.explanation import explanation
-from supernet.front.log import locked_log
-from supernet.front.options import Options, parse
-from supernet.front.reading import LogReader
-from supernet.front.snakemake import Snakemake
-from supernet.front.wording import GO_ON
-from supernet.front.workflow import Workflow
-from supernet.progress import duration, read_reports
+from supernet.launcher.conclusion import conclusion
+from supernet.launcher.display import Display, open_display
+from supernet.launcher.explanation import explanation
+from supernet.launcher.log import locked_log
+from supernet.launcher.options import Options, parse
+from supernet.launcher.reading import LogReader
+from supernet.launcher.snakemake import Snakemake
+from supernet.launcher.wording import GO_ON
+from supernet.launcher.workflow import Workflow
+from supernet.runtime import program
+from supernet.runtime.progress import duration, read_reports
 
 ROOT = Path(__file__).absolute().parent.parent
 _POLL = 0.2
@@ -60,4 +60,4 @@ def _watch(snakemake: Snakemake, workflow: Workflow, display: Display, options: 
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

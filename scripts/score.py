@@ -4,18 +4,20 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 
 STARTED = begin(__name__)
 
-from supernet import cli, session, spaces  # noqa: E402
-from supernet.build import load_supernet  # noqa: E402
-from supernet.guard import sole_writer  # noqa: E402
-from supernet.parquet import write_rows  # noqa: E402
-from supernet.poolfile import read_pool  # noqa: E402
-from supernet.progress import Progress  # noqa: E402
-from supernet.score import Evaluator  # noqa: E402
-from supernet.study import Run  # noqa: E402
+from supernet import spaces  # noqa: E402
+from supernet.config.study import Run  # noqa: E402
+from supernet.io.parquet import write_rows  # noqa: E402
+from supernet.pools.file import read_pool  # noqa: E402
+from supernet.runtime import program  # noqa: E402
+from supernet.runtime.lock import sole_writer  # noqa: E402
+from supernet.runtime.progress import Progress  # noqa: E402
+from supernet.training import session  # noqa: E402
+from supernet.training.build import load_supernet  # noqa: E402
+from supernet.training.evaluator import Evaluator  # noqa: E402
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -42,9 +44,9 @@ def work(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log), sole_writer(options.lock):
+    with program.open_log(options.log), sole_writer(options.lock):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

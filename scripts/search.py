@@ -8,23 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 
 STARTED = begin(__name__)
 
 import pandas as pd  # noqa: E402
 
-from supernet import cli, session, spaces  # noqa: E402
-from supernet.build import load_supernet  # noqa: E402
-from supernet.files import read_json, write_json, write_table  # noqa: E402
-from supernet.guard import sole_writer  # noqa: E402
-from supernet.jobs import SearchJob  # noqa: E402
-from supernet.progress import Progress  # noqa: E402
-from supernet.provenance import reading  # noqa: E402
+from supernet import spaces  # noqa: E402
+from supernet.config.jobs import SearchJob  # noqa: E402
+from supernet.io.atomic import read_json, write_json, write_table  # noqa: E402
+from supernet.provenance.record import reading  # noqa: E402
 from supernet.rng import stream  # noqa: E402
-from supernet.score import Evaluator  # noqa: E402
+from supernet.runtime import program  # noqa: E402
+from supernet.runtime.lock import sole_writer  # noqa: E402
+from supernet.runtime.progress import Progress  # noqa: E402
 from supernet.search.random_search import random_search  # noqa: E402
 from supernet.search.worth import quantile, worth_of  # noqa: E402
+from supernet.training import session  # noqa: E402
+from supernet.training.build import load_supernet  # noqa: E402
+from supernet.training.evaluator import Evaluator  # noqa: E402
 
 COLUMNS: dict[str, Any] = {
     "rank": "int64",
@@ -110,9 +112,9 @@ def write(options: argparse.Namespace, now: session.Session, rows: list[dict[str
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log), sole_writer(options.lock):
+    with program.open_log(options.log), sole_writer(options.lock):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.cli import open_log, run
+from supernet.config.study import load_study
 from supernet.paper.load import Results
+from supernet.runtime.program import open_log, run
 from supernet.site.build import Site
-from supernet.study import load_study
 
 
 def main(arguments: Sequence[str]) -> None:

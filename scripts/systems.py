@@ -8,23 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 
 STARTED = begin(__name__)
 
-from supernet import cli, session, spaces  # noqa: E402
-from supernet.checkpoint import Checkpoint  # noqa: E402
-from supernet.files import write_table  # noqa: E402
-from supernet.guard import sole_writer  # noqa: E402
-from supernet.jobs import SystemsJob  # noqa: E402
-from supernet.progress import Progress  # noqa: E402
-from supernet.score import Evaluator  # noqa: E402
+from supernet import spaces  # noqa: E402
+from supernet.config.jobs import SystemsJob  # noqa: E402
+from supernet.io.atomic import write_table  # noqa: E402
+from supernet.runtime import program  # noqa: E402
+from supernet.runtime.lock import sole_writer  # noqa: E402
+from supernet.runtime.progress import Progress  # noqa: E402
+from supernet.runtime.stopping import Deadline, Stopping  # noqa: E402
 from supernet.search.record import Finished, rows, table  # noqa: E402
 from supernet.search.setup import make_problem  # noqa: E402
 from supernet.search.system import Outcome, System, search  # noqa: E402
 from supernet.search.systems import make_system  # noqa: E402
 from supernet.search.worth import worth_of  # noqa: E402
-from supernet.stopping import Deadline, Stopping  # noqa: E402
+from supernet.training import session  # noqa: E402
+from supernet.training.checkpoint import Checkpoint  # noqa: E402
+from supernet.training.evaluator import Evaluator  # noqa: E402
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -99,9 +101,9 @@ def timing_of(outcome: Outcome) -> dict[str, Any]:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True), sole_writer(options.lock):
+    with program.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.cli import open_log, run
+from supernet.config.study import load_study
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.provenance import uses
-from supernet.study import load_study
+from supernet.provenance.record import uses
+from supernet.runtime.program import open_log, run
 
 
 def main(arguments: Sequence[str]) -> None:

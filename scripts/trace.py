@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import cli
-from supernet.ancestry import ancestry
-from supernet.auditing import Auditing, add_arguments, resolve
-from supernet.files import write_text
-from supernet.provenance import reading, uses
-from supernet.trace.boxes import graph
-from supernet.trace.svg import draw
+from supernet.audit.ancestry import ancestry
+from supernet.audit.study_audit import Auditing, add_arguments, resolve
+from supernet.audit.trace.boxes import graph
+from supernet.audit.trace.svg import draw
+from supernet.io.atomic import write_text
+from supernet.provenance.record import reading, uses
+from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -40,4 +40,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

@@ -5,26 +5,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 
 STARTED = begin(__name__)
 
 from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
-from supernet import cli, session, spaces  # noqa: E402
-from supernet.build import build_supernet, supernet_trainer  # noqa: E402
-from supernet.checkpoint import Checkpoint  # noqa: E402
-from supernet.files import publish, write_json  # noqa: E402
-from supernet.guard import sole_writer  # noqa: E402
-from supernet.landmarks import digest, read_landmarks  # noqa: E402
-from supernet.parquet import write_rows  # noqa: E402
-from supernet.poolfile import read_pool  # noqa: E402
-from supernet.progress import Progress  # noqa: E402
-from supernet.score import Evaluator  # noqa: E402
-from supernet.stopping import Deadline, Stopping  # noqa: E402
-from supernet.study import Run  # noqa: E402
-from supernet.train import Trained  # noqa: E402
+from supernet import spaces  # noqa: E402
+from supernet.config.study import Run  # noqa: E402
+from supernet.io.atomic import publish, write_json  # noqa: E402
+from supernet.io.parquet import write_rows  # noqa: E402
+from supernet.pools.file import read_pool  # noqa: E402
+from supernet.runtime import program  # noqa: E402
+from supernet.runtime.lock import sole_writer  # noqa: E402
+from supernet.runtime.progress import Progress  # noqa: E402
+from supernet.runtime.stopping import Deadline, Stopping  # noqa: E402
+from supernet.training import session  # noqa: E402
+from supernet.training.build import build_supernet, supernet_trainer  # noqa: E402
+from supernet.training.checkpoint import Checkpoint  # noqa: E402
+from supernet.training.evaluator import Evaluator  # noqa: E402
+from supernet.training.landmarks import digest, read_landmarks  # noqa: E402
+from supernet.training.trainer import Trained  # noqa: E402
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -105,9 +107,9 @@ def write(
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True), sole_writer(options.lock):
+    with program.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

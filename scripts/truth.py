@@ -5,22 +5,24 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 
 STARTED = begin(__name__)
 
 import pandas as pd  # noqa: E402
 
-from supernet import cli, session, spaces  # noqa: E402
-from supernet.files import write_table  # noqa: E402
-from supernet.guard import sole_writer  # noqa: E402
-from supernet.jobs import TruthJob  # noqa: E402
-from supernet.pools import trainings  # noqa: E402
-from supernet.progress import Progress  # noqa: E402
-from supernet.provenance import reading, uses  # noqa: E402
-from supernet.score import Evaluator  # noqa: E402
-from supernet.stopping import Deadline, Stopped  # noqa: E402
-from supernet.truth import TruthLog, train_standalone  # noqa: E402
+from supernet import spaces  # noqa: E402
+from supernet.config.jobs import TruthJob  # noqa: E402
+from supernet.io.atomic import write_table  # noqa: E402
+from supernet.pools.draw import trainings  # noqa: E402
+from supernet.provenance.record import reading, uses  # noqa: E402
+from supernet.runtime import program  # noqa: E402
+from supernet.runtime.lock import sole_writer  # noqa: E402
+from supernet.runtime.progress import Progress  # noqa: E402
+from supernet.runtime.stopping import Deadline, Stopped  # noqa: E402
+from supernet.training import session  # noqa: E402
+from supernet.training.evaluator import Evaluator  # noqa: E402
+from supernet.training.standalone import TruthLog, train_standalone  # noqa: E402
 
 COUNTS = ("seeds", "repeated", "shard", "shards")
 
@@ -73,9 +75,9 @@ def work(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    with cli.open_log(options.log, append=True), sole_writer(options.lock):
+    with program.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    program.run(main)

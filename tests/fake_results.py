@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from supernet import metrics, spaces
-from supernet.compare import COLUMNS, effect_rows
-from supernet.files import write_json, write_table
+from supernet import spaces
+from supernet.config.study import Study
+from supernet.io.atomic import write_json, write_table
+from supernet.metrics import definitions
+from supernet.metrics.study_effects import COLUMNS, effect_rows
 from supernet.rng import stream
-from supernet.study import Study
 
 RESAMPLES = 60
 TRUTH = {"nasbench101": (0.86, 0.05), "nasbench201": (0.80, 0.12), "darts": (0.92, 0.02)}
@@ -86,7 +87,7 @@ def _pool(study: Study, space: str) -> pd.DataFrame:
 
 def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
     truth = pool["truth"]
-    noise = metrics.seed_noise(pool.filter(like="truth_seed").to_numpy())
+    noise = definitions.seed_noise(pool.filter(like="truth_seed").to_numpy())
     error = None if np.isnan(noise.standard_error) else noise.standard_error
     return {
         "size": SIZES[space],
@@ -101,7 +102,7 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
         "truth_max": truth.max(),
         "seed_std": None if np.isnan(noise.std) else noise.std,
         "truth_se": error,
-        "threshold": metrics.threshold_for(noise.standard_error, 450),
+        "threshold": definitions.threshold_for(noise.standard_error, 450),
         "images_test": 450,
         "images_scoring": 337,
         "diverged": 0,
@@ -126,7 +127,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
         for suffix, members in _parts(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
-            estimates = metrics.predictor_taus(*chosen, threshold, rng, RESAMPLES)
+            estimates = definitions.predictor_taus(*chosen, threshold, rng, RESAMPLES)
             for metric, found in estimates.items():
                 row = {"space": space, "pool": pool_name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
@@ -208,10 +209,10 @@ def _measures(
     rng: np.random.Generator,
     lost: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
+    """Rows of definitions.parquet; those of a diverged run are the same rows without numbers."""
     truth = pool["truth"].to_numpy()
     known = (truth, 1 - truth) if lost else (accuracy, loss)
-    [found] = metrics.evaluate(
+    [found] = definitions.evaluate(
         [known], truth, threshold=facts["threshold"], k=facts["top"], draws=facts["draws"],
         population=len(truth), population_truth=truth, rng=rng, resamples=1 if lost else RESAMPLES,
     )  # fmt: skip
@@ -229,14 +230,14 @@ def _measures(
 
 
 def _with_parts(
-    found: list[metrics.Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
-) -> list[metrics.Measure]:
+    found: list[definitions.Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
+) -> list[definitions.Measure]:
     truth, rng = pool["truth"].to_numpy(), stream(0, "fake", "parts")
     parts = {suffix: members for suffix, members in _parts(pool).items() if suffix}
     return found + [
         replace(one, metric=one.metric + suffix)
         for suffix, members in parts.items()
-        for one in metrics.correlations(
+        for one in definitions.correlations(
             [(known[0][members], known[1][members])],
             truth[members],
             threshold=threshold,
@@ -250,7 +251,7 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     rng = stream(seed, "fake", "search", space)
     k, truth = study.search.retrain, pool["truth"].to_numpy()
     found = np.quantile(truth, rng.uniform(0.6, 1, size=k)) + rng.normal(scale=0.004, size=k)
-    ranks = np.array([metrics.truth_rank(one, truth) for one in found])
+    ranks = np.array([definitions.truth_rank(one, truth) for one in found])
     table = {
         "rank": np.arange(1, k + 1),
         "arch_id": [hashlib.md5(f"{space}{seed}{i}found".encode()).hexdigest() for i in range(k)],

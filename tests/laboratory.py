@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from supernet.audit import Audit, Verdict
-from supernet.files import publish, write_text
-from supernet.hashcache import HashCache
-from supernet.hashes import digests
-from supernet.provenance import Recorder, reading, record_path, recording, uses
+from supernet.audit.hash_cache import HashCache
+from supernet.audit.verdict import Audit, Verdict
+from supernet.io.atomic import publish, write_text
+from supernet.provenance.hashes import digests
+from supernet.provenance.record import Recorder, reading, record_path, recording, uses
 
 DOWNLOAD = "resources/downloads/bench/table.csv"
 TABLE = "resources/tables/bench.parquet"
@@ -97,7 +97,7 @@ class Laboratory:
         return reading(self.root / DOWNLOAD, "download", self.pinned)
 
     def program(self, config: Any = None, name: str = "program") -> Any:
-        """As `supernet.cli.run` does; a program of another name is made when it is first asked for."""
+        """As `supernet.runtime.program.run` does; a program of another name is made when it is first asked for."""
         path = self.root / "scripts" / f"{name}.py"
         if not path.exists():
             self.write(f"scripts/{name}.py", PROGRAM)

@@ -10,13 +10,13 @@ import torch
 from tiny import SPACES
 from torch import Tensor, nn
 
-from supernet.data import Augmenter, Images, Splits, split
+from supernet.config.study import Data, Scoring
+from supernet.data.images import Augmenter, Images, Splits, split
 from supernet.nn.mixture import Mixture
-from supernet.score import Evaluator
 from supernet.search.cost import Budget
 from supernet.search.problem import Batches, Descent, Problem
 from supernet.spaces.base import Space
-from supernet.study import Data, Scoring
+from supernet.training.evaluator import Evaluator
 
 CLASSES = 4
 NOISE = 1.3

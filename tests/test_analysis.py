@@ -42,14 +42,14 @@ from supernet.analysis.landscape import (
     rows,
     scan,
 )
-from supernet.build import build_supernet, supernet_trainer
-from supernet.checkpoint import Checkpoint
-from supernet.data import Data, load, split
+from supernet.config.jobs import LandscapeJob, features_job, landscape_job, standalone_job
+from supernet.config.study import Study, load_study
+from supernet.data.images import Data, load, split
 from supernet.errors import UserError
-from supernet.jobs import LandscapeJob, features_job, landscape_job, standalone_job
 from supernet.nn.norm import Norm
-from supernet.poolfile import best_of
-from supernet.study import Study, load_study
+from supernet.pools.file import best_of
+from supernet.training.build import build_supernet, supernet_trainer
+from supernet.training.checkpoint import Checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"

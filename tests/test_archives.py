@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from supernet.archives import read_member, read_members
 from supernet.errors import UserError
+from supernet.io.archives import read_member, read_members
 
 MEMBERS = {"a/one": b"1" * 1000, "a/two": b"2" * 2000, "b/three": b"3" * 3000}
 Maker = Callable[[Path], Path]

@@ -9,8 +9,8 @@ import pandas
 import pytest
 from laboratory import CHAIN, CSV, DOWNLOAD, FOUND, METRICS, POOL, SCORES, SEARCH, SETTING, TABLE, WEIGHTS, Laboratory
 
-from supernet.audit import State, differences
-from supernet.provenance import digest, record_path
+from supernet.audit.verdict import State, differences
+from supernet.provenance.record import digest, record_path
 
 
 @pytest.fixture
@@ -181,7 +181,8 @@ class TestStale:
     ) -> None:
         released, installed = pandas.__version__, metadata.version
         monkeypatch.setattr(
-            "supernet.audit.metadata.version", lambda name: installed(name) + (".post1" if name == "pandas" else "")
+            "supernet.audit.verdict.metadata.version",
+            lambda name: installed(name) + (".post1" if name == "pandas" else ""),
         )
         self._with_pandas(lab, released)
         assert lab.verdict(CSV).state is State.INTACT

@@ -9,8 +9,8 @@ from tiny import Observer
 from torch import Tensor
 from torch.nn import functional as F
 
-from supernet.nn import batchnorm
-from supernet.nn.batchnorm import batch_norm
+from supernet.nn.fast import batchnorm
+from supernet.nn.fast.batchnorm import batch_norm
 
 EPS, MOMENTUM = 1e-5, 0.1
 # Of the last, 33·33·33 pixels, an odd number, no two are taken for one.

@@ -13,7 +13,7 @@ from benchmarks.heuristics import VARIANTS
 from benchmarks.plain import strip
 from benchmarks.usual import UsualNetwork, copy_weights
 from supernet import spaces
-from supernet.baselines import BASELINES, SWEEPS
+from supernet.config.baselines import BASELINES, SWEEPS
 
 # Heuristics that change what one step computes; the others change how many there are, or how large.
 IN_A_STEP = ("batch_norm", "dynamic_channels", "ofa_kernel", "wsbn", "dropout", "op_placement")

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.findings import Findings
 from benchmarks.study_time import finished, report
-from supernet.plan import Plan
+from supernet.pipeline.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = len(list(Plan.load({"study": "mini"}, ROOT).study.runs()))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from supernet.cifar10 import read_archive, read_jpegs
+from supernet.data.cifar10 import read_archive, read_jpegs
 from supernet.errors import UserError
 
 NAMES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")

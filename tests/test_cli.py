@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from supernet import cli
 from supernet.errors import UserError
+from supernet.runtime import program
 
 
 def exit_code(error: BaseException | None) -> int:
@@ -19,7 +19,7 @@ def exit_code(error: BaseException | None) -> int:
             raise error
 
     with pytest.raises(SystemExit) as stopped:
-        cli.run(main)
+        program.run(main)
     return int(stopped.value.code or 0)
 
 
@@ -35,14 +35,14 @@ def test_our_own_mistakes_keep_their_traceback() -> None:
         raise ZeroDivisionError(arguments)
 
     with pytest.raises(ZeroDivisionError):
-        cli.run(main)
+        program.run(main)
 
 
 def test_log_takes_stdout_warnings_and_our_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "logs" / "a.log"
-    with cli.open_log(path):
+    with program.open_log(path):
         sys.stdout.write("a line\n")
-        logging.getLogger("supernet.train").info("epoch 3")
+        logging.getLogger("supernet.training.trainer").info("epoch 3")
         logging.getLogger("another.library").info("chatter")
         warnings.warn("careful", stacklevel=1)
         sys.stderr.write("seen\n")
@@ -58,7 +58,7 @@ def test_log_takes_stdout_warnings_and_our_records(tmp_path: Path, capsys: pytes
 
 
 def test_without_a_file_records_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    with cli.open_log(None):
+    with program.open_log(None):
         logging.getLogger("supernet.x").info("hello")
     logging.getLogger("supernet.x").info("gone")
     assert capsys.readouterr().out.endswith("INFO hello\n")
@@ -66,10 +66,10 @@ def test_without_a_file_records_go_to_stdout(capsys: pytest.CaptureFixture[str])
 
 def test_errors_reach_the_log_and_the_caller(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
-    with pytest.raises(UserError), cli.open_log(path):
+    with pytest.raises(UserError), program.open_log(path):
         raise UserError("wrong")
     assert path.read_text(encoding="utf-8") == "error: wrong\n"
-    with pytest.raises(KeyError), cli.open_log(path, append=True):
+    with pytest.raises(KeyError), program.open_log(path, append=True):
         raise KeyError("ours")
     text = path.read_text(encoding="utf-8")
     assert text.startswith("error: wrong\nTraceback")
@@ -77,7 +77,7 @@ def test_errors_reach_the_log_and_the_caller(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_opened_is_a_user_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be written"), cli.open_log(tmp_path):
+    with pytest.raises(UserError, match="cannot be written"), program.open_log(tmp_path):
         pass
 
 
@@ -95,4 +95,4 @@ def test_other_system_errors_are_ours() -> None:
         raise PermissionError(13, "Permission denied")
 
     with pytest.raises(PermissionError):
-        cli.run(main)
+        program.run(main)

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from fake_results import write_timing
 
+from supernet.config.study import Study, load_study
 from supernet.errors import UserError
-from supernet.files import write_json
+from supernet.io.atomic import write_json
 from supernet.paper import catalogue
 from supernet.paper.costs import Cost, costs, table_runs, table_sentence, total_sentence
 from supernet.paper.load import Results
-from supernet.study import Study, load_study
 
 STUDY_FILE = Path(__file__).parent / "studies" / "mini.yaml"
 

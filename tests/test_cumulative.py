@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from supernet.compare import effect_rows
+from supernet.config.study import Study, load_study
 from supernet.errors import UserError
+from supernet.metrics.study_effects import effect_rows
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.study import Study, load_study
 
 FILE = Path(__file__).parent / "studies" / "mini.yaml"
 START = {"batch_norm": "none", "weight_decay": 0, "epochs": 50}

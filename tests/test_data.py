@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 from tiny import raw_images
 from torch import Tensor
 
-from supernet.data import Augmenter, Images, Splits, load_splits, split
+from supernet.config.study import Data
+from supernet.data.images import Augmenter, Images, Splits, load_splits, split
+from supernet.data.sizes import Sizes
 from supernet.errors import UserError
-from supernet.splitting import Sizes
-from supernet.study import Data
-from supernet.train import steps_in_epoch
+from supernet.training.trainer import steps_in_epoch
 
 
 def numbered(count: int) -> Images:
@@ -105,7 +105,7 @@ def test_a_training_does_not_hold_what_it_is_scored_on(tmp_path: Path) -> None:
     save_file({"images": pixels, "labels": torch.arange(20_000) % 10}, path, {"official_test": "15000"})
     program = (
         "import re, sys; from pathlib import Path\n"
-        "from supernet.data import load_splits; from supernet.study import Data\n"
+        "from supernet.data.images import load_splits; from supernet.config.study import Data\n"
         "def resident():\n"
         "    return int(re.search(r'VmRSS:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024\n"
         "before = resident(); splits = load_splits(Path(sys.argv[1]), Data(name='cifar10', scoring_portion=.2), 0)\n"

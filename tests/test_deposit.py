@@ -14,16 +14,16 @@ import pytest
 import zstandard
 from checkouts import copy_checkout
 
-from supernet.audit import State, Verdict
-from supernet.deposit.archive import unpack, write_archive
-from supernet.deposit.content import Content, collect
-from supernet.deposit.verify import opened
+from supernet.audit.deposit.archive import unpack, write_archive
+from supernet.audit.deposit.content import Content, collect
+from supernet.audit.deposit.verify import opened
+from supernet.audit.expected import expected, requested
+from supernet.audit.hash_cache import HashCache
+from supernet.audit.verdict import State, Verdict
 from supernet.errors import UserError
-from supernet.expected import expected, requested
-from supernet.files import publish
-from supernet.hashcache import HashCache
-from supernet.plan import Plan
-from supernet.provenance import Recorder, reading, record_path, recording, root_digest, uses
+from supernet.io.atomic import publish
+from supernet.pipeline.plan import Plan
+from supernet.provenance.record import Recorder, reading, record_path, recording, root_digest, uses
 
 STUDY = """
 study: one

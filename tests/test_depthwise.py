@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from supernet.nn.depthwise import _Depthwise, depthwise
+from supernet.nn.fast.depthwise import _Depthwise, depthwise
 
 KERNELS = [(5, 1), (3, 2), (5, 2)]
 LAST = torch.channels_last
@@ -46,7 +46,7 @@ def expect_gradients(images: Tensor, weight: Tensor, gradient: Tensor, dilation:
 )
 def test_maps_of_any_shape(shape: tuple[int, ...], kernel: tuple[int, int]) -> None:
     images, weight, gradient = operands(shape, kernel[0])
-    with mock.patch("supernet.nn.depthwise._LARGE", 0):
+    with mock.patch("supernet.nn.fast.depthwise._LARGE", 0):
         expect_gradients(images, weight, gradient, kernel[1])
 
 

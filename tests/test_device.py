@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from supernet.device import configure, fingerprint
+from supernet.training.device import configure, fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,7 +36,7 @@ def test_freed_memory_is_used_again() -> None:
     """
     program = """
 import resource, sys, torch
-from supernet.device import configure
+from supernet.training.device import configure
 if sys.argv[1] == "configured":
     configure(1, "cpu")
 for number in range(60):

@@ -20,10 +20,12 @@ import numpy as np
 import pytest
 from http_server import Server, part, redirect, stalled, status, unmeasured, whole
 
-from supernet.download import Network, UnavailableError, WrongHashError, fetch, fetch_first
+from supernet.download.fetch import UnavailableError, fetch, fetch_first
 from supernet.download.meter import Meter
+from supernet.download.sources import File
+from supernet.download.transfer import Network
+from supernet.download.trust import WrongHashError
 from supernet.errors import UserError
-from supernet.sources import File
 
 ROOT = Path(__file__).resolve().parent.parent
 BODY = np.random.default_rng(0).bytes(300_000)
@@ -194,8 +196,8 @@ def test_a_part_that_is_longer_than_the_file_is_dropped(server: Server, place: P
 CHILD = """
 import sys
 from pathlib import Path
-from supernet.download import fetch
-from supernet.sources import File
+from supernet.download.fetch import fetch
+from supernet.download.sources import File
 folder = Path(sys.argv[1])
 fetch(File.model_validate_json(sys.argv[2]), folder / "downloads", None, folder / "lock.json")
 """

@@ -12,17 +12,17 @@ from tiny import SIZES, SPACES, random_images, randomised
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.checkpoint import Checkpoint
-from supernet.data import Augmenter
+from supernet.data.images import Augmenter
 from supernet.nn.drawing import generator_for
 from supernet.nn.dropout import Dropout
-from supernet.nn.layers import layers_for
-from supernet.paths import epoch_paths, passes_per_step
+from supernet.nn.factory import layers_for
 from supernet.rng import torch_seed
 from supernet.spaces.darts.network import SearchCell as DartsCell
 from supernet.spaces.nasbench101.network import SearchCell as NASBench101Cell
 from supernet.spaces.nasbench201.network import SearchCell as NASBench201Cell
-from supernet.train import Trainer
+from supernet.training.checkpoint import Checkpoint
+from supernet.training.path_sampling import epoch_paths, passes_per_step
+from supernet.training.trainer import Trainer
 
 IMAGES = random_images(8)
 CPU = torch.device("cpu")

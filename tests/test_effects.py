@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from supernet.effects import METRICS, Effect, effects, holm, pooled_variance
+from supernet.metrics.effects import METRICS, Effect, effects, holm, pooled_variance
 
 POOL = 40
 

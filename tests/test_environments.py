@@ -20,12 +20,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from supernet.closure import Closure
+from supernet.provenance.closure import Closure
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVS = ROOT / "envs"
 NAMES = ("analysis", "snakemake", "torch")
-SNAKEFILE = ("supernet/plan.py", "supernet/paper/catalogue.py", "scripts/run.py")
+SNAKEFILE = ("supernet/pipeline/plan.py", "supernet/paper/catalogue.py", "scripts/run.py")
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "snakemake": "snakemake-minimal"}
 """Names of conda-forge that are not those of PyPI."""
 DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "google_crc32c": "google-crc32c", "sklearn": "scikit-learn",

@@ -13,15 +13,15 @@ from checkouts import copy_checkout
 from sklearn.datasets import load_digits
 
 from supernet import spaces
-from supernet.build import build_supernet, supernet_trainer
-from supernet.data import Images, split
-from supernet.datasets import DATASETS
+from supernet.config.datasets import DATASETS
+from supernet.config.study import Run, Study, load_study
+from supernet.data.images import Images, split
 from supernet.errors import UserError
-from supernet.estimate import estimate, mean_macs, report, run_work, training_passes
+from supernet.pipeline.estimate import estimate, mean_macs, report, run_work, training_passes
 from supernet.rng import stream
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import OPERATIONS
-from supernet.study import Run, Study, load_study
+from supernet.training.build import build_supernet, supernet_trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDIES = ROOT / "workflow" / "studies"

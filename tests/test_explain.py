@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from laboratory import DOWNLOAD, METRICS, POOL, SEARCH, TABLE, Laboratory
 
-from supernet.ancestry import ancestry, jobs, spoken
-from supernet.audit import State
+from supernet.audit.ancestry import ancestry, jobs, spoken
+from supernet.audit.explain import story, text
+from supernet.audit.rows import select
+from supernet.audit.verdict import State
 from supernet.errors import UserError
-from supernet.explain import story, text
-from supernet.files import write_json, write_table
-from supernet.provenance import reading, record_path
-from supernet.rows import select
+from supernet.io.atomic import write_json, write_table
+from supernet.provenance.record import reading, record_path
 
 STUDY = "results/s"
 EPOCHS = f"{STUDY}/tables/epochs.csv"

@@ -11,12 +11,12 @@ from test_train import SPLITS, KilledError, Watcher, assert_same, run_of, same_b
 from tiny import SPACES, random_images
 from torch import Tensor, nn
 
-from supernet.build import build_supernet, load_supernet
-from supernet.checkpoint import Checkpoint
-from supernet.nn.fewshot import FewShot, Split
-from supernet.score import Evaluator
 from supernet.spaces.base import Space
-from supernet.train import Trainer
+from supernet.training.build import build_supernet, load_supernet
+from supernet.training.checkpoint import Checkpoint
+from supernet.training.evaluator import Evaluator
+from supernet.training.few_shot import FewShot, Split
+from supernet.training.trainer import Trainer
 
 IMAGES = random_images(4, in_channels=1).float()
 

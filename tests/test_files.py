@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from supernet.errors import UserError
-from supernet.files import publish, read_json, sha256, write_json, write_table, write_text
+from supernet.io.atomic import publish, read_json, sha256, write_json, write_table, write_text
 
 
 @pytest.fixture

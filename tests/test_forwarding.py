@@ -6,7 +6,7 @@ import sys
 
 PARENT = """
 import signal, subprocess, sys
-from supernet.forwarding import pass_on
+from supernet.runtime.forwarding import pass_on
 pass_on(signal.SIGTERM)
 # As Snakemake does: a handler of its own, set later, that only notes the signal.
 noted = []

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from supernet.errors import UserError
-from supernet.front.conclusion import conclusion
-from supernet.front.options import parse
-from supernet.front.reading import LogReader
-from supernet.front.workflow import Workflow
+from supernet.launcher.conclusion import conclusion
+from supernet.launcher.options import parse
+from supernet.launcher.reading import LogReader
+from supernet.launcher.workflow import Workflow
 from supernet.paper.load import SpaceFacts
 
 REPORT = """Job stats:

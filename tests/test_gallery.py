@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+from supernet.config.study import load_study
 from supernet.paper import catalogue, style
 from supernet.paper.load import Results
-from supernet.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY = ROOT / "tests" / "studies" / "mini.yaml"

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from supernet.errors import UserError
-from supernet.guard import LOST, Pace, owner_of, sole_writer
-from supernet.owner import Owner
+from supernet.runtime.lock import LOST, Pace, owner_of, sole_writer
+from supernet.runtime.owner import Owner
 
 QUICK = Pace(beat=0.05, stale=1.0, poll=0.02, wait=5.0)
 HOLD = """
 import sys, time
 from pathlib import Path
-from supernet.guard import Pace, sole_writer
+from supernet.runtime.lock import Pace, sole_writer
 with sole_writer(Path(sys.argv[1]), Pace(beat=0.05, stale=1.0, poll=0.02, wait=30.0)):
     print("held", flush=True)
     sys.stdin.readline()
@@ -28,7 +28,7 @@ with sole_writer(Path(sys.argv[1]), Pace(beat=0.05, stale=1.0, poll=0.02, wait=3
 COUNT = """
 import sys
 from pathlib import Path
-from supernet.guard import Pace, sole_writer
+from supernet.runtime.lock import Pace, sole_writer
 folder, counter = Path(sys.argv[1]), Path(sys.argv[2])
 for _ in range(int(sys.argv[3])):
     with sole_writer(folder, Pace(beat=5.0, stale=60.0, poll=0.001, wait=60.0)):
@@ -207,7 +207,7 @@ def test_of_many_processes_one_at_a_time_writes(tmp_path: Path) -> None:
 
 
 def test_a_late_claim_of_an_old_number_does_not_own(tmp_path: Path) -> None:
-    from supernet.guard import _make
+    from supernet.runtime.lock import _make
 
     with sole_writer(tmp_path, QUICK):
         pass

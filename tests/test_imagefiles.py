@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
-from supernet.datasets import DataSet
+from supernet.config.datasets import DataSet
+from supernet.data.image_files import read_arrays, read_folders
 from supernet.errors import UserError
-from supernet.hashes import digests
-from supernet.imagefiles import read_arrays, read_folders
+from supernet.provenance.hashes import digests
 
 ROOT = Path(__file__).resolve().parent.parent
 RNG = np.random.default_rng(0)
@@ -172,9 +172,13 @@ def test_a_data_set_is_a_line_of_two_tables(
         (
             DataSet("Mine", 6, 0, 5, 1, classes=2),
             "folders",
-            r"\(4, 1, 6, 6\); supernet/datasets.py says \(5, 1, 6, 6\)",
+            r"\(4, 1, 6, 6\); supernet/config/datasets.py says \(5, 1, 6, 6\)",
         ),
-        (DataSet("Mine", 6, 0, 4, 1, classes=3), "folders", "found the labels 0, 1; supernet/datasets.py says 0 to 2"),
+        (
+            DataSet("Mine", 6, 0, 4, 1, classes=3),
+            "folders",
+            "found the labels 0, 1; supernet/config/datasets.py says 0 to 2",
+        ),
         (DataSet("Mine", 6, 2, 4, 1, classes=2), "folders", "a test set of its own needs the form `arrays`"),
         (
             DataSet("Mine", 6, 0, 4, 1, classes=2),

@@ -12,9 +12,9 @@ import pytest
 from matplotlib.testing.compare import compare_images
 from PIL import Image
 
+from supernet.config.study import load_study
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.study import load_study
 
 HERE = Path(__file__).parent
 FIGURES = ("effects", "learning_rate", "paradigms")

@@ -14,13 +14,13 @@ from tiny import SPACES
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.baselines import BASELINES
-from supernet.build import build_supernet, supernet_trainer
-from supernet.checkpoint import Checkpoint
+from supernet.config.baselines import BASELINES
+from supernet.config.study import Run, Study
 from supernet.errors import UserError
-from supernet.landmarks import Landmark, Ranking, digest, read_landmarks
-from supernet.study import Run, Study
-from supernet.train import Recipe, Trainer
+from supernet.training.build import build_supernet, supernet_trainer
+from supernet.training.checkpoint import Checkpoint
+from supernet.training.landmarks import Landmark, Ranking, digest, read_landmarks
+from supernet.training.trainer import Recipe, Trainer
 
 SPACE = SPACES["nasbench201"]
 CELLS = SPACE.sample(np.random.default_rng(7), count=4)

@@ -7,9 +7,9 @@ from pathlib import Path
 import fake_results
 import pytest
 
+from supernet.config.study import load_study
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.study import load_study
 
 STUDY_FILE = Path(__file__).parent / "studies" / "mini.yaml"
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from supernet.nn.layout import concatenate, diagonal_grids, every_second
+from supernet.nn.fast.layout import concatenate, diagonal_grids, every_second
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
 

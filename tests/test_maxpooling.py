@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from supernet.nn.maxpooling import max_pool
-from supernet.nn.pooling import halve
+from supernet.nn.fast.maxpooling import max_pool
+from supernet.nn.fast.pooling import halve
 
 FORMATS = [torch.channels_last, torch.contiguous_format]
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 17), st.integers(1, 9), st.integers(1, 9))

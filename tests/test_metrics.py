@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from supernet import metrics
+from supernet.metrics import definitions
 
 METRICS_OF_A_SCORE = ["kdt", "s_kdt", "spearman", "s_kdt_positional_0.1", "s_kdt_positional_1"]
 METRICS_OF_A_SCORE += ["p_surpass", "p_surpass_complement", "final_mean", "final_std", "final_best"]
@@ -79,13 +79,13 @@ def evaluated(accuracy, loss, truth, seed=1, **changes):
         "resamples": 50,
     }
     rng = np.random.default_rng(seed)
-    return metrics.evaluate([(accuracy, loss)], truth, rng=rng, **(options | changes))[0]
+    return definitions.evaluate([(accuracy, loss)], truth, rng=rng, **(options | changes))[0]
 
 
 @quick
 @given(pools())
 def test_kendall_tau_is_the_textbook_tau_b(pool):
-    assert same(metrics.kendall_tau(*pool), tau_b_by_pairs(*pool))
+    assert same(definitions.kendall_tau(*pool), tau_b_by_pairs(*pool))
 
 
 @quick
@@ -94,18 +94,18 @@ def test_spearman_is_pearson_of_mid_ranks(pool):
     scores, truth = pool
     assume(np.ptp(scores) > 0 and np.ptp(truth) > 0)
     expected = np.corrcoef(stats.rankdata(scores), stats.rankdata(truth))[0, 1]
-    assert same(metrics.spearman(scores, truth), expected)
+    assert same(definitions.spearman(scores, truth), expected)
 
 
 def test_known_correlations():
     # One swap of neighbours among four: 5 pairs agree, 1 disagrees; Spearman 1 - 6·2 / (4·15).
-    assert same(metrics.kendall_tau([1, 2, 3, 4], [1, 3, 2, 4]), 4 / 6)
-    assert same(metrics.spearman([1, 2, 3, 4], [1, 3, 2, 4]), 0.8)
+    assert same(definitions.kendall_tau([1, 2, 3, 4], [1, 3, 2, 4]), 4 / 6)
+    assert same(definitions.spearman([1, 2, 3, 4], [1, 3, 2, 4]), 0.8)
     # A tie on one side: 5 pairs agree of 5 untied and 6 untied.
-    assert same(metrics.kendall_tau([1, 2, 2, 3], [1, 2, 3, 4]), 5 / math.sqrt(30))
+    assert same(definitions.kendall_tau([1, 2, 2, 3], [1, 2, 3, 4]), 5 / math.sqrt(30))
 
 
-@pytest.mark.parametrize("correlation", [metrics.kendall_tau, metrics.spearman])
+@pytest.mark.parametrize("correlation", [definitions.kendall_tau, definitions.spearman])
 def test_a_constant_side_is_undefined(correlation):
     assert math.isnan(correlation([1, 1, 1], [1, 2, 3]))
     assert math.isnan(correlation([1, 2, 3], [0.5, 0.5, 0.5]))
@@ -122,7 +122,7 @@ def test_a_constant_side_is_undefined(correlation):
 )
 def test_unusable_arrays_are_named(x, y, message):
     with pytest.raises(ValueError, match=message):
-        metrics.kendall_tau(x, y)
+        definitions.kendall_tau(x, y)
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_unusable_arrays_are_named(x, y, message):
     ],
 )
 def test_bin_edges_are_those_of_decimals(truth, threshold, rounded, floor):
-    assert metrics.round_truth([truth], threshold).tolist() == [rounded]
+    assert definitions.round_truth([truth], threshold).tolist() == [rounded]
     # Ranks show the floor: the edge itself shares a bin with the middle of the bin above it.
     middle = (floor + 0.5) * threshold if floor < 1 / threshold else 1.0
-    assert metrics.positional_ranks([truth, middle], threshold).tolist() == [0, 0]
+    assert definitions.positional_ranks([truth, middle], threshold).tolist() == [0, 0]
 
 
 @quick
@@ -153,12 +153,12 @@ def test_bin_edges_are_those_of_decimals(truth, threshold, rounded, floor):
 )
 def test_bins_equal_exact_decimal_arithmetic(truth, threshold):
     exact = [Fraction(str(value)) / Fraction(threshold) for value in truth]
-    assert metrics.round_truth(truth, float(threshold)).tolist() == [math.floor(e + Fraction(1, 2)) for e in exact]
+    assert definitions.round_truth(truth, float(threshold)).tolist() == [math.floor(e + Fraction(1, 2)) for e in exact]
     floors = sorted({math.floor(e) for e in exact})
     expected = [floors.index(math.floor(e)) for e in exact]
-    assert metrics.positional_ranks(truth, float(threshold)).tolist() == expected
+    assert definitions.positional_ranks(truth, float(threshold)).tolist() == expected
     in_float32 = np.array(truth, dtype=np.float32)
-    assert metrics.positional_ranks(in_float32, float(threshold)).tolist() == expected
+    assert definitions.positional_ranks(in_float32, float(threshold)).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_bins_equal_exact_decimal_arithmetic(truth, threshold):
 )
 def test_rounding_refuses_percent_and_odd_thresholds(truth, threshold):
     with pytest.raises(ValueError, match="fraction"):
-        metrics.round_truth(truth, threshold)
+        definitions.round_truth(truth, threshold)
 
 
 @quick
@@ -174,27 +174,27 @@ def test_rounding_refuses_percent_and_odd_thresholds(truth, threshold):
 def test_sparse_tau_is_tau_against_rounded_truth(pool):
     scores, truth = pool
     rounded = [math.floor(Fraction(str(value)) * 1000 + Fraction(1, 2)) for value in truth]
-    assert same(metrics.sparse_kendall_tau(scores, truth), tau_b_by_pairs(scores, rounded))
+    assert same(definitions.sparse_kendall_tau(scores, truth), tau_b_by_pairs(scores, rounded))
 
 
 @quick
 @given(pools(), st.sampled_from([0.001, 0.01]))
 def test_positional_tau_is_the_authors_procedure(pool, threshold):
-    assert same(metrics.positional_sparse_kendall_tau(*pool, threshold), positional_by_loop(*pool, threshold))
+    assert same(definitions.positional_sparse_kendall_tau(*pool, threshold), positional_by_loop(*pool, threshold))
 
 
 def test_positional_tau_by_hand():
     truth = [0.911, 0.9112, 0.925, 0.931]
-    assert metrics.positional_ranks(truth, 1e-2).tolist() == [0, 0, 1, 2]
-    assert metrics.positional_ranks(truth, 1e-3).tolist() == [0, 0, 1, 2]
+    assert definitions.positional_ranks(truth, 1e-2).tolist() == [0, 0, 1, 2]
+    assert definitions.positional_ranks(truth, 1e-3).tolist() == [0, 0, 1, 2]
     # In predicted order the ranks read 0 1 0 2, against 0 0 1 2. Pairs of positions (1,4), (2,4) and (3,4)
     # agree, (2,3) disagrees, (1,2) ties in the one and (1,3) in the other: (3 - 1) / sqrt(5 * 5).
-    assert same(metrics.positional_sparse_kendall_tau([1, 3, 2, 4], truth), 2 / 5)
-    assert same(metrics.positional_sparse_kendall_tau([1, 2, 3, 4], truth), 1.0)
+    assert same(definitions.positional_sparse_kendall_tau([1, 3, 2, 4], truth), 2 / 5)
+    assert same(definitions.positional_sparse_kendall_tau([1, 2, 3, 4], truth), 1.0)
     # Equal scores stay in the order of the input, so that this order is perfect and its reverse is not.
-    assert same(metrics.positional_sparse_kendall_tau([7, 7, 7, 7], truth), 1.0)
-    assert metrics.positional_sparse_kendall_tau([7, 7, 7, 7], truth[::-1]) < 0
-    assert math.isnan(metrics.positional_sparse_kendall_tau([1, 2], [0.911, 0.912]))
+    assert same(definitions.positional_sparse_kendall_tau([7, 7, 7, 7], truth), 1.0)
+    assert definitions.positional_sparse_kendall_tau([7, 7, 7, 7], truth[::-1]) < 0
+    assert math.isnan(definitions.positional_sparse_kendall_tau([1, 2], [0.911, 0.912]))
 
 
 @quick
@@ -203,10 +203,10 @@ def test_a_monotone_change_of_scores_changes_no_correlation(pool):
     scores, truth = pool
     changed = np.exp(3 * scores) - 5
     for correlation in (
-        metrics.kendall_tau,
-        metrics.spearman,
-        metrics.sparse_kendall_tau,
-        metrics.positional_sparse_kendall_tau,
+        definitions.kendall_tau,
+        definitions.spearman,
+        definitions.sparse_kendall_tau,
+        definitions.positional_sparse_kendall_tau,
     ):
         assert same(correlation(changed, truth), correlation(scores, truth))
 
@@ -219,64 +219,64 @@ def test_the_order_of_architectures_changes_no_correlation(data):
     ties = np.array(data.draw(st.lists(accuracies, min_size=n, max_size=n)))
     distinct = np.array(data.draw(st.permutations(range(n))), dtype=float)
     order = np.array(data.draw(st.permutations(range(n))))
-    for correlation in (metrics.kendall_tau, metrics.spearman, metrics.sparse_kendall_tau):
+    for correlation in (definitions.kendall_tau, definitions.spearman, definitions.sparse_kendall_tau):
         assert same(correlation(ties[order], truth[order]), correlation(ties, truth))
-    positional = metrics.positional_sparse_kendall_tau
+    positional = definitions.positional_sparse_kendall_tau
     assert same(positional(distinct[order], truth[order]), positional(distinct, truth))
 
 
 def test_top_k_breaks_ties_by_loss_then_by_index():
     scores = [0.5, 0.7, 0.7, 0.7, 0.1]
-    assert metrics.top_k(scores, 4).tolist() == [1, 2, 3, 0]
-    assert metrics.top_k(scores, 4, losses=[1, 3, 2, 2, 9]).tolist() == [2, 3, 1, 0]
+    assert definitions.top_k(scores, 4).tolist() == [1, 2, 3, 0]
+    assert definitions.top_k(scores, 4, losses=[1, 3, 2, 2, 9]).tolist() == [2, 3, 1, 0]
     for k in (0, 6):
         with pytest.raises(ValueError, match=f"k is {k}, expected 1 to 5"):
-            metrics.top_k(scores, k)
+            definitions.top_k(scores, k)
 
 
 def test_truth_rank_counts_the_strictly_better():
     population = [0.1, 0.9, 0.5, 0.9, 0.7]
-    assert [metrics.truth_rank(value, population) for value in (0.9, 0.7, 0.5, 0.1)] == [1, 3, 4, 5]
-    assert metrics.truth_rank(0.6, population) == 4  # not in the sample: three are better
-    assert metrics.truth_rank(0.0, population) == 5  # at most N
-    assert metrics.truth_rank(1.0, population) == 1
+    assert [definitions.truth_rank(value, population) for value in (0.9, 0.7, 0.5, 0.1)] == [1, 3, 4, 5]
+    assert definitions.truth_rank(0.6, population) == 4  # not in the sample: three are better
+    assert definitions.truth_rank(0.0, population) == 5  # at most N
+    assert definitions.truth_rank(1.0, population) == 1
 
 
 def test_probability_to_surpass_by_hand():
-    assert same(metrics.probability_to_surpass(rank=1, population=2, draws=3), 1 / 8)
-    assert same(metrics.probability_to_surpass(rank=3, population=4, draws=2), 1 / 16)
-    assert metrics.probability_to_surpass(rank=15_625, population=15_625, draws=10) == 0
-    assert same(metrics.probability_to_surpass(rank=1, population=15_625, draws=10), (15_624 / 15_625) ** 10)
+    assert same(definitions.probability_to_surpass(rank=1, population=2, draws=3), 1 / 8)
+    assert same(definitions.probability_to_surpass(rank=3, population=4, draws=2), 1 / 16)
+    assert definitions.probability_to_surpass(rank=15_625, population=15_625, draws=10) == 0
+    assert same(definitions.probability_to_surpass(rank=1, population=15_625, draws=10), (15_624 / 15_625) ** 10)
 
 
 def test_probability_to_surpass_counts_random_searches():
     """All 5² random searches of two draws over five architectures: how many stay strictly below rank r."""
     for rank in range(1, 6):
         below = sum(best > rank for best in map(min, itertools.product(range(1, 6), repeat=2)))
-        assert same(metrics.probability_to_surpass(rank, 5, 2), below / 25)
+        assert same(definitions.probability_to_surpass(rank, 5, 2), below / 25)
 
 
 @pytest.mark.parametrize(("rank", "population", "draws"), [(0, 5, 1), (6, 5, 1), (1, 0, 1), (1, 5, 0)])
 def test_probability_to_surpass_refuses_impossible_arguments(rank, population, draws):
     with pytest.raises(ValueError, match="expected"):
-        metrics.probability_to_surpass(rank, population, draws)
+        definitions.probability_to_surpass(rank, population, draws)
 
 
 def test_threshold_follows_images_and_noise():
-    assert metrics.threshold_for(truth_se=0.02, images=10_000) == 0.001
-    assert metrics.threshold_for(truth_se=0.02, images=1000) == 0.001
-    assert metrics.threshold_for(truth_se=0.0, images=500) == 0.002
-    assert metrics.threshold_for(truth_se=0.013, images=500) == 0.013
-    assert metrics.threshold_for(truth_se=math.nan, images=500) == 0.002
+    assert definitions.threshold_for(truth_se=0.02, images=10_000) == 0.001
+    assert definitions.threshold_for(truth_se=0.02, images=1000) == 0.001
+    assert definitions.threshold_for(truth_se=0.0, images=500) == 0.002
+    assert definitions.threshold_for(truth_se=0.013, images=500) == 0.013
+    assert definitions.threshold_for(truth_se=math.nan, images=500) == 0.002
     for truth_se, images in ((0.1, 0), (-0.1, 500), (math.inf, 500)):
         with pytest.raises(ValueError, match="expected"):
-            metrics.threshold_for(truth_se, images)
+            definitions.threshold_for(truth_se, images)
 
 
 def test_seed_noise_by_hand():
     nan = math.nan
     truth = [[0.5, 0.7, nan], [0.2, nan, nan], [0.1, 0.2, 0.3], [0.6, 0.9, 0.9]]
-    noise = metrics.seed_noise(truth)
+    noise = definitions.seed_noise(truth)
     variance = (0.02 + 0.02 + 0.06) / (1 + 2 + 2)  # sums of squares over degrees of freedom
     assert same(noise.std, math.sqrt(variance))
     assert same(noise.standard_error, math.sqrt(variance * (1 / 2 + 1 + 1 / 3 + 1 / 3) / 4))
@@ -289,7 +289,7 @@ def test_seed_noise_by_hand():
 def test_seed_noise_recovers_a_simulated_noise():
     rng = np.random.default_rng(3)
     truth = 0.9 + 0.01 * rng.standard_normal((4000, 1)) + 0.002 * rng.standard_normal((4000, 3))
-    noise = metrics.seed_noise(truth)
+    noise = definitions.seed_noise(truth)
     assert noise.std == pytest.approx(0.002, rel=0.03)
     assert noise.standard_error == pytest.approx(0.002 / math.sqrt(3), rel=0.03)
     # Two seeds are bivariate normal with correlation 1 / (1 + .04), whose tau is 2/π asin.
@@ -297,17 +297,17 @@ def test_seed_noise_recovers_a_simulated_noise():
 
 
 def test_seed_noise_without_enough_seeds():
-    single = metrics.seed_noise([[0.1], [0.2], [0.3]])
+    single = definitions.seed_noise([[0.1], [0.2], [0.3]])
     assert single.pairs == 0
     assert all(math.isnan(value) for value in (single.std, single.standard_error, single.tau))
-    two = metrics.seed_noise([[0.1, 0.2], [0.2, 0.3]])
+    two = definitions.seed_noise([[0.1, 0.2], [0.2, 0.3]])
     assert same(two.std, math.sqrt(0.005))
     assert math.isnan(two.tau)
     with pytest.raises(ValueError, match="architecture 1 has no ground truth"):
-        metrics.seed_noise([[0.1, 0.2], [math.nan, math.nan]])
+        definitions.seed_noise([[0.1, 0.2], [math.nan, math.nan]])
     for unusable in ([0.1, 0.2], [[0.1, math.inf]], np.empty((0, 3))):
         with pytest.raises(ValueError, match="shape"):
-            metrics.seed_noise(unusable)
+            definitions.seed_noise(unusable)
 
 
 def explicit_metrics(accuracy, loss, truth, *, threshold, k, draws, population_truth):
@@ -318,15 +318,15 @@ def explicit_metrics(accuracy, loss, truth, *, threshold, k, draws, population_t
         ("loss", "loss"): np.mean(loss),
     }
     for name, scores in (("accuracy", accuracy), ("loss", -loss)):
-        best = truth[metrics.top_k(scores, k, loss)]
-        rank = metrics.truth_rank(best.max(), population_truth)
-        surpass = metrics.probability_to_surpass(rank, len(population_truth), draws)
+        best = truth[definitions.top_k(scores, k, loss)]
+        rank = definitions.truth_rank(best.max(), population_truth)
+        surpass = definitions.probability_to_surpass(rank, len(population_truth), draws)
         values |= {
             (name, "kdt"): stats.kendalltau(scores, truth).statistic,
-            (name, "s_kdt"): stats.kendalltau(scores, metrics.round_truth(truth, threshold)).statistic,
+            (name, "s_kdt"): stats.kendalltau(scores, definitions.round_truth(truth, threshold)).statistic,
             (name, "spearman"): stats.spearmanr(scores, truth).statistic,
-            (name, "s_kdt_positional_0.1"): metrics.positional_sparse_kendall_tau(scores, truth, 1e-3),
-            (name, "s_kdt_positional_1"): metrics.positional_sparse_kendall_tau(scores, truth, 1e-2),
+            (name, "s_kdt_positional_0.1"): definitions.positional_sparse_kendall_tau(scores, truth, 1e-3),
+            (name, "s_kdt_positional_1"): definitions.positional_sparse_kendall_tau(scores, truth, 1e-2),
             (name, "p_surpass"): surpass,
             (name, "p_surpass_complement"): 1 - surpass,
             (name, "final_mean"): np.mean(best),
@@ -337,17 +337,17 @@ def explicit_metrics(accuracy, loss, truth, *, threshold, k, draws, population_t
 
 
 def families_of(accuracy, loss, truth, *, threshold, **search):
-    known = metrics.GroundTruth(truth, threshold)
+    known = definitions.GroundTruth(truth, threshold)
     families = [
-        ("accuracy", metrics.moments(accuracy, "accuracy", "accuracy_std")),
-        ("loss", metrics.moments(loss, "loss")),
+        ("accuracy", definitions.moments(accuracy, "accuracy", "accuracy_std")),
+        ("loss", definitions.moments(loss, "loss")),
     ]
     for name, scores in (("accuracy", accuracy), ("loss", -loss)):
         families += [
-            (name, metrics.rank_correlations(metrics.Ordering(scores), known)),
-            (name, metrics.positional_correlation(metrics.Ordering(scores), known, "0.1")),
-            (name, metrics.positional_correlation(metrics.Ordering(scores), known, "1")),
-            (name, metrics.search_performance(scores, loss, truth, **search)),
+            (name, definitions.rank_correlations(definitions.Ordering(scores), known)),
+            (name, definitions.positional_correlation(definitions.Ordering(scores), known, "0.1")),
+            (name, definitions.positional_correlation(definitions.Ordering(scores), known, "1")),
+            (name, definitions.search_performance(scores, loss, truth, **search)),
         ]
     return families
 
@@ -361,8 +361,8 @@ def test_every_resample_equals_an_explicit_pool(n, decimals):
         "draws": 3,
         "population_truth": np.append(truth, [0.95, 0.91, 0.88]),
     }
-    counts = metrics.resample_counts(n, 40, np.random.default_rng(n))
-    resamples = metrics.Resamples(counts)
+    counts = definitions.resample_counts(n, 40, np.random.default_rng(n))
+    resamples = definitions.Resamples(counts)
     computed = {
         (score, name): values
         for score, family in families_of(accuracy, loss, truth, **options)
@@ -380,18 +380,18 @@ def test_every_resample_equals_an_explicit_pool(n, decimals):
 @given(pools(), st.integers(0, 2**32 - 1))
 def test_resampled_correlations_with_any_ties(pool, seed):
     scores, truth = pool
-    counts = metrics.resample_counts(len(scores), 5, np.random.default_rng(seed))
-    family = metrics.rank_correlations(metrics.Ordering(scores), metrics.GroundTruth(truth, 1e-3))
-    computed = family(metrics.Resamples(counts))
+    counts = definitions.resample_counts(len(scores), 5, np.random.default_rng(seed))
+    family = definitions.rank_correlations(definitions.Ordering(scores), definitions.GroundTruth(truth, 1e-3))
+    computed = family(definitions.Resamples(counts))
     for row, weights in enumerate(counts.astype(int)):
         chosen = np.repeat(np.arange(len(scores)), weights)
         assert same(computed["kdt"][row], tau_b_by_pairs(scores[chosen], truth[chosen]))
-        assert same(computed["s_kdt"][row], metrics.sparse_kendall_tau(scores[chosen], truth[chosen]))
-        assert same(computed["spearman"][row], metrics.spearman(scores[chosen], truth[chosen]))
+        assert same(computed["s_kdt"][row], definitions.sparse_kendall_tau(scores[chosen], truth[chosen]))
+        assert same(computed["spearman"][row], definitions.spearman(scores[chosen], truth[chosen]))
 
 
 def test_resample_counts_are_multinomial():
-    counts = metrics.resample_counts(10, 20_000, np.random.default_rng(0))
+    counts = definitions.resample_counts(10, 20_000, np.random.default_rng(0))
     assert counts.shape == (20_000, 10)
     assert (counts.sum(axis=1) == 10).all()
     np.testing.assert_allclose(counts.mean(axis=0), 1.0, atol=0.03)
@@ -402,15 +402,15 @@ def test_resample_counts_are_multinomial():
 def test_blocks_do_not_change_the_intervals(monkeypatch):
     pool = example()
     whole = evaluated(*pool)
-    monkeypatch.setattr(metrics, "_BLOCK_ELEMENTS", 3 * len(pool[0]) + 1)
+    monkeypatch.setattr(definitions, "_BLOCK_ELEMENTS", 3 * len(pool[0]) + 1)
     for one, other in zip(whole, evaluated(*pool), strict=True):
         assert dataclasses.astuple(one.estimate) == pytest.approx(dataclasses.astuple(other.estimate), abs=1e-12)
 
 
 def test_interval_is_the_percentile_of_the_resamples():
     accuracy, _, truth = example()
-    estimate = metrics.predictor_taus(accuracy, truth, 1e-3, np.random.default_rng(5), resamples=200)["kdt"]
-    counts = metrics.resample_counts(len(truth), 200, np.random.default_rng(5)).astype(int)
+    estimate = definitions.predictor_taus(accuracy, truth, 1e-3, np.random.default_rng(5), resamples=200)["kdt"]
+    counts = definitions.resample_counts(len(truth), 200, np.random.default_rng(5)).astype(int)
     chosen = [np.repeat(np.arange(len(truth)), weights) for weights in counts]
     taus = [stats.kendalltau(accuracy[i], truth[i]).statistic for i in chosen]
     assert same(estimate.value, stats.kendalltau(accuracy, truth).statistic)
@@ -424,7 +424,7 @@ def test_intervals_cover_the_tau_of_a_bivariate_normal():
     covered = 0
     for _ in range(300):
         x, y = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], size=60).T
-        estimate = metrics.predictor_taus(x, stats.norm.cdf(y), 1e-3, rng, resamples=300)["kdt"]
+        estimate = definitions.predictor_taus(x, stats.norm.cdf(y), 1e-3, rng, resamples=300)["kdt"]
         covered += estimate.low <= expected <= estimate.high
     # 95 % nominal; the standard error of 300 trials is 1.3 %, and the percentile bootstrap falls a little
     # short at n = 60.
@@ -440,9 +440,9 @@ def test_undefined_resamples_are_dropped_until_they_are_many():
         return family
 
     rng = np.random.default_rng(0)
-    few = metrics.bootstrap([("score", family_with(5))], 3, rng, resamples=100)[0].estimate
+    few = definitions.bootstrap([("score", family_with(5))], 3, rng, resamples=100)[0].estimate
     assert (few.low, few.high) == tuple(np.percentile(np.arange(5, 100), [2.5, 97.5]))
-    many = metrics.bootstrap([("score", family_with(6))], 3, rng, resamples=100)[0].estimate
+    many = definitions.bootstrap([("score", family_with(6))], 3, rng, resamples=100)[0].estimate
     assert math.isnan(many.low) and math.isnan(many.high)
 
 
@@ -476,7 +476,7 @@ def test_scores_that_are_measured_together_are_measured_as_alone():
     scored = [(accuracy, loss) for accuracy, loss, _ in pools]
     options = {"threshold": 1e-3, "resamples": 50}
     search = {"k": 5, "draws": 5, "population": len(truth), "population_truth": truth}
-    for measure, more in ((metrics.evaluate, search), (metrics.correlations, {})):
+    for measure, more in ((definitions.evaluate, search), (definitions.correlations, {})):
         together = measure(scored, truth, rng=np.random.default_rng(1), **options, **more)
         alone = [measure([one], truth, rng=np.random.default_rng(1), **options, **more)[0] for one in scored]
         assert together == alone
@@ -555,10 +555,10 @@ def test_evaluate_says_what_is_wrong(changes, message):
 def test_predictor_taus_are_taus_of_the_predictor():
     accuracy, _, truth = example()
     parameters = np.round(1e6 + 1e7 * accuracy).astype(int)
-    found = metrics.predictor_taus(parameters, truth, 2e-3, np.random.default_rng(0), resamples=100)
+    found = definitions.predictor_taus(parameters, truth, 2e-3, np.random.default_rng(0), resamples=100)
     kdt, s_kdt = found["kdt"], found["s_kdt"]
     assert same(kdt.value, tau_b_by_pairs(parameters, truth))
-    assert same(s_kdt.value, metrics.sparse_kendall_tau(parameters, truth, 2e-3))
+    assert same(s_kdt.value, definitions.sparse_kendall_tau(parameters, truth, 2e-3))
     assert kdt.low < kdt.value < kdt.high
     with pytest.raises(ValueError, match="at least 3"):
-        metrics.predictor_taus([1, 2], [0.1, 0.2], 1e-3, np.random.default_rng(0))
+        definitions.predictor_taus([1, 2], [0.1, 0.2], 1e-3, np.random.default_rng(0))

@@ -25,15 +25,15 @@ from tiny import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.data import Augmenter
+from supernet.config.study import Data
+from supernet.data.images import Augmenter
 from supernet.errors import UserError
 from supernet.nn.norm import statistics
-from supernet.paths import epoch_paths, passes_per_step
 from supernet.spaces import load
 from supernet.spaces.base import Space
 from supernet.spaces.nasbench101.encoding import vertex_channels
-from supernet.study import Data
-from supernet.train import Recipe, Trainer
+from supernet.training.path_sampling import epoch_paths, passes_per_step
+from supernet.training.trainer import Recipe, Trainer
 
 IMAGES = random_images(3)
 LABELS = torch.tensor([0, 1, 4])

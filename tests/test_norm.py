@@ -9,10 +9,10 @@ from tiny import SPACES, random_images, randomised, small_splits, supernet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet.config.study import Scoring
 from supernet.nn.conv import BlockConv, Conv
 from supernet.nn.norm import Norm, norms, statistics, tracks
-from supernet.score import Evaluator
-from supernet.study import Scoring
+from supernet.training.evaluator import Evaluator
 
 CHANNELS, EPS = 6, 1e-5
 Moments = tuple[Tensor, Tensor]

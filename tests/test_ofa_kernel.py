@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.conv import Conv
-from supernet.nn.kernels import share_kernels
-from supernet.nn.layers import Layers
+from supernet.nn.factory import Layers
 from supernet.nn.norm import statistics
+from supernet.nn.ofa_kernels import share_kernels
 from supernet.spaces.base import Space
 
 IMAGES = random_images(3)

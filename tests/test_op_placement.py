@@ -9,7 +9,7 @@ from tiny import BATCH_NORMS, SIZES, SPACES, random_images, supernet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.layers import layers_for
+from supernet.nn.factory import layers_for
 from supernet.nn.norm import Norm, norms, statistics
 from supernet.spaces.base import Space
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from supernet import orphans
 from supernet.errors import UserError
+from supernet.runtime import slurm
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,7 +30,7 @@ def test_jobs_of_this_folder_and_of_snakemake_are_found(tmp_path: Path, monkeypa
         f"11|11|RUNNING|0:01|rule_train|{tmp_path}",
     ]
     fake(tmp_path / "bin", monkeypatch, "squeue", "cat <<'END'\n" + "\n".join(rows) + "\nEND")
-    first, second = orphans.find(here)
+    first, second = slurm.find(here)
     assert (first.number, first.state, first.rule) == ("7", "RUNNING", "train nasbench201_learning_rate=0.1_0")
     assert (second.number, second.shown) == ("9", "8_2")
     assert str(second).split() == ["8_2", "PENDING", "0:00", "truth"]
@@ -38,7 +38,7 @@ def test_jobs_of_this_folder_and_of_snakemake_are_found(tmp_path: Path, monkeypa
 
 def test_a_cancel_names_all_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path / "bin", monkeypatch, "scancel", f'echo "$@" > {tmp_path}/asked')
-    orphans.cancel([orphans.Job(number, number, "RUNNING", "0:01", "train") for number in ("7", "9")])
+    slurm.cancel([slurm.Job(number, number, "RUNNING", "0:01", "train") for number in ("7", "9")])
     assert (tmp_path / "asked").read_text() == "7 9\n"
 
 
@@ -48,17 +48,17 @@ def test_waiting_ends_with_the_last_job(tmp_path: Path, monkeypatch: pytest.Monk
     left.write_text(f"7|7|RUNNING|0:01|rule_train|{tmp_path}\n8|8|RUNNING|0:01|rule_train|{tmp_path}\n")
     fake(tmp_path / "bin", monkeypatch, "squeue", f"cat {left}; sed -i 1d {left}")
     said: list[str] = []
-    orphans.wait(tmp_path, said.append, poll=0.01)
+    slurm.wait(tmp_path, said.append, poll=0.01)
     assert said == ["waiting for 2 of them (7, 8)", "waiting for 1 of them (8)"]
 
 
 def test_without_an_answer_nothing_is_concluded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path / "bin", monkeypatch, "squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
     with pytest.raises(UserError, match=r"squeue: Unable to contact slurm controller; try again"):
-        orphans.find(tmp_path)
+        slurm.find(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match=r"squeue: not found; .* login node"):
-        orphans.find(tmp_path)
+        slurm.find(tmp_path)
 
 
 def test_orphans_are_shown_and_left_alone_until_it_is_said_what_to_do(

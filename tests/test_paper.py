@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supernet.config.study import Features, Landscape, Study, load_study
 from supernet.errors import UserError
 from supernet.paper import captions, catalogue, render
 from supernet.paper.load import Results
@@ -20,7 +21,6 @@ from supernet.paper.names import number, percent
 from supernet.paper.quotes import Quotes
 from supernet.paper.style import LOOKS
 from supernet.paper.summary import RunValue, summarise, swept_spaces
-from supernet.study import Features, Landscape, Study, load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY_FILE = ROOT / "tests" / "studies" / "mini.yaml"

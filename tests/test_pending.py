@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 from checkouts import copy_checkout
 
-from supernet.audit import Audit
-from supernet.errors import UserError
-from supernet.estimate import run_work
-from supernet.expected import RUN_FILES, runs
-from supernet.files import publish, write_json
-from supernet.hashcache import HashCache
-from supernet.pending import (
+from supernet.audit.expected import RUN_FILES, runs
+from supernet.audit.hash_cache import HashCache
+from supernet.audit.pending import (
     BROKEN,
     CONFIG,
     INPUT,
@@ -29,8 +25,12 @@ from supernet.pending import (
     pending,
     read_summary,
 )
-from supernet.plan import Plan
-from supernet.provenance import Recorder, reading, record_path, recording, uses
+from supernet.audit.verdict import Audit
+from supernet.errors import UserError
+from supernet.io.atomic import publish, write_json
+from supernet.pipeline.estimate import run_work
+from supernet.pipeline.plan import Plan
+from supernet.provenance.record import Recorder, reading, record_path, recording, uses
 
 DRAWN = "results/smoke/drawn/darts.parquet"
 RUN, OTHER = "darts/baseline/seed0", "darts/epochs=2/seed0"

@@ -13,18 +13,18 @@ from scipy import stats
 from test_published_pools import table  # noqa: F401 - a fixture
 
 from supernet import spaces
-from supernet.files import write_table
-from supernet.measure import FEWEST, PARTS, PoolTruth, population_of
-from supernet.plan import Plan
-from supernet.poolname import PoolName
-from supernet.pools import COSTS, draw_pool, stratified
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study
+from supernet.data.sizes import Sizes
+from supernet.io.atomic import write_table
+from supernet.metrics.study_metrics import FEWEST, PARTS, PoolTruth, population_of
+from supernet.pipeline.plan import Plan
+from supernet.pools.draw import COSTS, draw_pool, stratified
 from supernet.published.schema import tabulate, write
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.spaces.base import Space
 from supernet.spaces.nasbench201.encoding import EDGES
-from supernet.splitting import Sizes
-from supernet.study import Study
 
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"

@@ -10,8 +10,8 @@ import pytest
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.parquet import read_columns, write_rows
-from supernet.poolfile import best_of, read_pool
+from supernet.io.parquet import read_columns, write_rows
+from supernet.pools.file import best_of, read_pool
 
 ROWS = [
     {"arch_id": "b", "split": "test", "accuracy": 0.25, "step": 3},

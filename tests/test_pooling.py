@@ -10,7 +10,7 @@ from tiny import Observer
 from torch import Tensor
 from torch.nn import functional as F
 
-from supernet.nn.pooling import average_pool
+from supernet.nn.fast.pooling import average_pool
 
 Pool = Callable[[Tensor], Tensor]
 

@@ -1,4 +1,4 @@
-"""supernet.progress: when it writes and logs, how it measures, what it leaves behind."""
+"""supernet.runtime.progress: when it writes and logs, how it measures, what it leaves behind."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supernet.progress import Progress, Report, duration, read_reports
+from supernet.runtime.progress import Progress, Report, duration, read_reports
 
 
 class Clock:

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from laboratory import DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laboratory
 
-from supernet.closure import ROOT, Closure, code_hash
-from supernet.files import publish, write_json, write_table, write_text
-from supernet.provenance import Recorder, commit, digest, reading, record_path, recording
+from supernet.io.atomic import publish, write_json, write_table, write_text
+from supernet.provenance.closure import ROOT, Closure, code_hash
+from supernet.provenance.record import Recorder, commit, digest, reading, record_path, recording
 
 
 @pytest.fixture

@@ -14,21 +14,21 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 from torch.nn import functional as F
 
-from supernet.build import build_untrained
-from supernet.data import Images, Splits
+from supernet.config.jobs import proxies_job
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study, load_study
+from supernet.data.images import Images, Splits
+from supernet.data.sizes import Sizes
 from supernet.errors import UserError
-from supernet.jobs import proxies_job
-from supernet.measure import PoolTruth
-from supernet.nn.layers import layers_for
+from supernet.metrics.study_metrics import PoolTruth
+from supernet.nn.factory import layers_for
 from supernet.nn.norm import norms
 from supernet.nn.standalone import StandAlone
-from supernet.poolname import PoolName
-from supernet.proxies import JACOV_EPSILON, SINGULAR, first_images, jacov, naswot, proxies, synflow
 from supernet.rng import stream
 from supernet.spaces.base import Space
 from supernet.spaces.nasbench201 import NASBench201
-from supernet.splitting import Sizes
-from supernet.study import Study, load_study
+from supernet.training.build import build_untrained
+from supernet.training.proxies import JACOV_EPSILON, SINGULAR, first_images, jacov, naswot, proxies, synflow
 
 NAMES = ("synflow", "jacov", "naswot")
 NO_PATH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
@@ -254,8 +254,8 @@ class TestJob:
         assert (own.channels, own.layers) == (16, 5)
 
     def test_networks_start_where_a_training_of_the_seed_starts(self, study: Study) -> None:
-        from supernet.build import build_standalone
-        from supernet.jobs import truth_job
+        from supernet.config.jobs import truth_job
+        from supernet.training.build import build_standalone
 
         space, splits = NASBench201(), small_splits()
         arch = space.sample(stream(7, "test"))

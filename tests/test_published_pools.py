@@ -8,18 +8,18 @@ import pandas as pd
 import pytest
 from test_published_table import about
 
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study
+from supernet.data.sizes import Sizes
 from supernet.errors import UserError
-from supernet.measure import PoolTruth, population_of
-from supernet.metrics import threshold_for
-from supernet.poolname import PoolName
-from supernet.pools import COSTS, draw_published, published_draw, with_published
+from supernet.metrics.definitions import threshold_for
+from supernet.metrics.study_metrics import PoolTruth, population_of
+from supernet.pools.draw import COSTS, draw_published, published_draw, with_published
 from supernet.published.schema import tabulate, write
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.search.random_search import random_search
 from supernet.spaces.nasbench201 import NASBench201
-from supernet.splitting import Sizes
-from supernet.study import Study
 
 SPACE = NASBench201()
 COUNT = 60

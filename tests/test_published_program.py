@@ -12,7 +12,7 @@ from published_formats import nds_entry, nds_zip
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.hashes import digests
+from supernet.provenance.hashes import digests
 from supernet.published.about import read_about
 from supernet.published.readers import read
 from supernet.published.table import PublishedTable

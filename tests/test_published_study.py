@@ -12,7 +12,7 @@ from checkouts import copy_checkout
 from mirror import mirror as mirror
 from safetensors.numpy import load_file
 
-from supernet.plan import Plan
+from supernet.pipeline.plan import Plan
 from supernet.published.table import PublishedTable
 
 pytestmark = pytest.mark.benchmarks

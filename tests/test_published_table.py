@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supernet.errors import UserError
-from supernet.files import sha256
+from supernet.io.atomic import sha256
 from supernet.published.about import METADATA, About, read_about
 from supernet.published.counts import exact
 from supernet.published.schema import COLUMNS, RUNS, tabulate, write

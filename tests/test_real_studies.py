@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from supernet.plan import Plan
-from supernet.study import load_study
+from supernet.config.study import load_study
+from supernet.pipeline.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDIES = ROOT / "workflow" / "studies"

@@ -11,12 +11,12 @@ import jsonschema  # type: ignore[import-untyped,unused-ignore]
 import pytest
 import yaml
 
-from supernet.baselines import BASELINES, SWEEPS
-from supernet.coverage import coverage_text
-from supernet.factors import FACTORS, SPACES, factors_of
-from supernet.reference import page_text, schema_text, study_schema
-from supernet.searches import Searches
-from supernet.study import Study
+from supernet.config.baselines import BASELINES, SWEEPS
+from supernet.config.coverage import coverage_text
+from supernet.config.factors import FACTORS, SPACES, factors_of
+from supernet.config.reference import page_text, schema_text, study_schema
+from supernet.config.searches import Searches
+from supernet.config.study import Study
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tiny import BATCH_NORMS, small_splits, supernet
 from torch import nn
 
-from supernet.nn.fewshot import FewShot
+from supernet.config.study import Scoring
 from supernet.nn.reuse import Reuse
-from supernet.score import Evaluator
 from supernet.spaces.nasbench201 import NASBench201
 from supernet.spaces.nasbench201.encoding import OPERATIONS, Cell, live_plan
-from supernet.study import Scoring
+from supernet.training.evaluator import Evaluator
+from supernet.training.few_shot import FewShot
 
 SPACE = NASBench201()
 cells = st.builds(Cell, st.tuples(*[st.sampled_from(OPERATIONS)] * 6))
@@ -92,7 +92,7 @@ def test_draws_and_branches_of_their_own_are_not_shared(monkeypatch: pytest.Monk
     def refuse(*_: Any) -> Any:
         raise AssertionError("reused")
 
-    monkeypatch.setattr("supernet.score.Reuse", refuse)
+    monkeypatch.setattr("supernet.training.evaluator.Reuse", refuse)
     archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=4))
     network = made(SPACE, "none", dropout="path-0.5")
     dropping = evaluator("batch", dropout_at_evaluation=True)

@@ -8,14 +8,14 @@ import fake_results
 import pandas as pd
 import pytest
 
-from supernet.closure import ROOT
-from supernet.files import write_table
+from supernet.config.study import Study, load_study
+from supernet.io.atomic import write_table
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.provenance import Recorder, reading, record_path, recording, root_digest, uses
+from supernet.provenance.closure import ROOT
+from supernet.provenance.record import Recorder, reading, record_path, recording, root_digest, uses
 from supernet.site.build import Site
 from supernet.site.start import start_page
-from supernet.study import Study, load_study
 
 STUDY = """
 study: one

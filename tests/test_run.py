@@ -42,7 +42,7 @@ rule second:
 JOB = """
 import os, time
 from pathlib import Path
-from supernet.progress import Progress
+from supernet.runtime.progress import Progress
 seconds = float(os.environ.get("SECONDS_OF_JOB", "0.5"))
 file = Path("state/mini/progress/a.json")
 with Progress("darts seed 0", "training", 100, file, None, unit_images=64, interval=0.1) as progress:
@@ -193,7 +193,7 @@ def test_start_waits_for_no_large_package() -> None:
 import runpy, sys
 runpy.run_path("scripts/run.py")
 print(sorted({"numpy", "pandas", "rich", "torch"} & set(sys.modules)))
-import supernet.front.outcome, supernet.front.panel
+import supernet.launcher.outcome, supernet.launcher.panel
 print("torch" in sys.modules)
 """
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

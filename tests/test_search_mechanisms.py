@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from planted import planted_problem
 from torch import Tensor
 
+from supernet.config.searches import FBNetOptions, GDASOptions, ProxylessNASOptions, SNASOptions, XNASOptions
 from supernet.search.autoencoder import Autoencoder, fit, improved
 from supernet.search.controller import Controller, reinforce
 from supernet.search.curvature import dominant_eigenvalue
@@ -25,7 +26,6 @@ from supernet.search.robust_darts import stop
 from supernet.search.simplex import exponentiated
 from supernet.search.snas import SNAS
 from supernet.search.xnas import XNAS, learning_rate, wiped_out
-from supernet.searches import FBNetOptions, GDASOptions, ProxylessNASOptions, SNASOptions, XNASOptions
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

@@ -10,13 +10,13 @@ import torch
 from planted import planted_problem, problem_of
 from tiny import SPACES, raw_images
 
-from supernet.checkpoint import Checkpoint
+from supernet.config.searches import PATHWISE, RELAXED, Searches
+from supernet.runtime.stopping import Stopped
 from supernet.search.cost import Budget, Cost
 from supernet.search.problem import Problem
 from supernet.search.system import Outcome, search
 from supernet.search.systems import SYSTEMS, make_system
-from supernet.searches import PATHWISE, RELAXED, Searches
-from supernet.stopping import Stopped
+from supernet.training.checkpoint import Checkpoint
 
 # The defaults are meant for budgets a thousand times as large.
 SMALL: dict[str, Any] = {

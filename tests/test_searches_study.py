@@ -14,18 +14,18 @@ import yaml
 from fake_results import write_results
 from scipy.stats import ttest_ind
 
+from supernet.audit.expected import expected, requested
+from supernet.config.jobs import systems_job
+from supernet.config.searches import PATHWISE, RELAXED, Searches
+from supernet.config.study import load_study
 from supernet.errors import UserError
-from supernet.expected import expected, requested
-from supernet.jobs import systems_job
 from supernet.paper import catalogue
 from supernet.paper.costs import costs, table_sentence
 from supernet.paper.load import Results
 from supernet.paper.systems import at_random
 from supernet.paper.verdicts import MARGIN, difference_bounds, matched
-from supernet.plan import Plan
+from supernet.pipeline.plan import Plan
 from supernet.search.record import COLUMNS
-from supernet.searches import PATHWISE, RELAXED, Searches
-from supernet.study import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUTH = {"channels": 4, "layers": 3, "epochs": 1, "batch_size": 128, "train_portion": 0.5}

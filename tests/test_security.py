@@ -16,11 +16,11 @@ from http_server import Server, redirect, whole
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from supernet.credentials import separate
-from supernet.download import UnavailableError, fetch
+from supernet.download.credentials import separate
+from supernet.download.fetch import UnavailableError, fetch
+from supernet.download.sources import File
 from supernet.errors import UserError
-from supernet.plan import Plan
-from supernet.sources import File
+from supernet.pipeline.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTILE = 'it\'s "a"; touch pwned $(touch pwned) `touch pwned` \\ * & | > pwned\n#\ttouch pwned\ntouch pwned\n'

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from supernet.sgd import SGD
+from supernet.training.sgd import SGD
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,7 +60,7 @@ def test_a_training_imports_no_compiler() -> None:
 import sys
 import scripts.train
 from benchmarks.bench import QUICK, Bench, random_splits
-from supernet.device import configure
+from supernet.training.device import configure
 configure(1, "cpu")
 Bench("nasbench201", QUICK, random_splits(200, 20)).trainer.run(until=2)
 print(sorted({name.split(".")[1] for name in sys.modules if name.startswith(("torch._dynamo", "torch._inductor"))}))

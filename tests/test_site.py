@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from browser import Browser
 
+from supernet.config.study import load_study
 from supernet.errors import UserError
 from supernet.paper import catalogue, render
 from supernet.paper.load import Results
@@ -19,7 +20,6 @@ from supernet.site.build import Site
 from supernet.site.grid import Cell, grid, run_page
 from supernet.site.plots import plot
 from supernet.site.start import start_page
-from supernet.study import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDY_FILE = ROOT / "tests" / "studies" / "mini.yaml"

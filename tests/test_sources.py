@@ -12,9 +12,9 @@ import pytest
 import yaml
 from mirror import mirror
 
+from supernet.download.sources import Sources, load_sources
 from supernet.errors import UserError
-from supernet.hashes import digests
-from supernet.sources import Sources, load_sources
+from supernet.provenance.hashes import digests
 
 ROOT = Path(__file__).resolve().parent.parent
 PATH = ROOT / "workflow" / "sources.yaml"

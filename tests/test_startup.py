@@ -6,15 +6,15 @@ import sys
 import time
 from pathlib import Path
 
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = """
 import gc
-from supernet.startup import begin
+from supernet.runtime.startup import begin
 STARTED = begin(__name__)
 off = not gc.isenabled()
-from supernet import cli
+from supernet.runtime import program
 
 def main(arguments):
     alone = gc.get_freeze_count()
@@ -24,7 +24,7 @@ def main(arguments):
     del node
     print(off, gc.isenabled(), alone > 10_000, gc.collect() > 0)
 
-cli.run(main)
+program.run(main)
 """
 
 
@@ -45,4 +45,4 @@ def test_every_program_that_imports_torch_begins_so() -> None:
     assert len(timed) >= 8
     for path in timed:
         text = path.read_text()
-        assert text.index("STARTED = begin(__name__)") < text.index("from supernet import cli"), path
+        assert text.index("STARTED = begin(__name__)") < text.index("from supernet.runtime import program"), path

@@ -6,10 +6,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from supernet.baselines import BASELINES, BATCH_NORMS, SWEEPS
-from supernet.datasets import DATASETS, PUBLISHED
-from supernet.errors import UserError
-from supernet.factors import (
+from supernet.config.baselines import BASELINES, BATCH_NORMS, SWEEPS
+from supernet.config.datasets import DATASETS, PUBLISHED
+from supernet.config.factors import (
     BEYOND,
     FACTORS,
     LAYER_MULTIPLES,
@@ -19,8 +18,9 @@ from supernet.factors import (
     factors_of,
     of_the_paper,
 )
-from supernet.jobs import truth_job
-from supernet.study import BatchNorm, Data, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
+from supernet.config.jobs import truth_job
+from supernet.config.study import BatchNorm, Data, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
+from supernet.errors import UserError
 
 MINI = Path(__file__).parent / "studies" / "mini.yaml"
 ALLOWED = ", ".join(factor.name for factor in factors_of("nasbench201"))

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supernet.baselines import BATCH_NORMS
-from supernet.factors import SPACES
-from supernet.study import Run, Study
+from supernet.config.baselines import BATCH_NORMS
+from supernet.config.factors import SPACES
+from supernet.config.study import Run, Study
 
 MINI = Path(__file__).parent / "studies" / "mini.yaml"
 RATE = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laboratory import CSV, FOUND, METRICS, POOL, Laboratory
 
-from supernet.ancestry import ancestry
-from supernet.audit import State
-from supernet.trace.boxes import Graph, graph
-from supernet.trace.layout import crossings, layout
-from supernet.trace.svg import draw
+from supernet.audit.ancestry import ancestry
+from supernet.audit.trace.boxes import Graph, graph
+from supernet.audit.trace.layout import crossings, layout
+from supernet.audit.trace.svg import draw
+from supernet.audit.verdict import State
 
 SVG = "{http://www.w3.org/2000/svg}"
 

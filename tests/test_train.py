@@ -15,15 +15,15 @@ from tiny import SIZES, SPACES, small_splits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.baselines import BASELINES, SWEEPS
-from supernet.build import build_supernet, load_supernet, supernet_trainer
-from supernet.checkpoint import Checkpoint
-from supernet.data import Augmenter
+from supernet.config.baselines import BASELINES, SWEEPS
+from supernet.config.factors import factors_of
+from supernet.config.study import Run
+from supernet.data.images import Augmenter
 from supernet.errors import UserError
-from supernet.factors import factors_of
-from supernet.paths import epoch_paths
-from supernet.study import Run
-from supernet.train import Recipe, Trained, Trainer
+from supernet.training.build import build_supernet, load_supernet, supernet_trainer
+from supernet.training.checkpoint import Checkpoint
+from supernet.training.path_sampling import epoch_paths
+from supernet.training.trainer import Recipe, Trained, Trainer
 
 SPLITS = small_splits()
 RECIPE = Recipe(

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
-from supernet.build import build_supernet
-from supernet.data import load, split
+from supernet.config.study import Run, load_study
+from supernet.data.images import load, split
 from supernet.errors import UserError
 from supernet.spaces import load as load_space
-from supernet.study import Run, load_study
-from supernet.trained import TrainedSupernet
+from supernet.training.build import build_supernet
+from supernet.training.trained import TrainedSupernet
 
 SMOKE = Path(__file__).parent / "studies" / "smoke.yaml"
 CELL = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|skip_connect~1|nor_conv_3x3~2|"

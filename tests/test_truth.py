@@ -11,11 +11,11 @@ import torch
 from counted import counted
 from tiny import SPACES, small_splits
 
-from supernet.build import build_standalone, standalone_trainer
-from supernet.jobs import TruthJob
-from supernet.score import Evaluator
+from supernet.config.jobs import TruthJob
 from supernet.spaces.counting import Cost
-from supernet.truth import StandAloneResult, TruthLog, train_standalone
+from supernet.training.build import build_standalone, standalone_trainer
+from supernet.training.evaluator import Evaluator
+from supernet.training.standalone import StandAloneResult, TruthLog, train_standalone
 
 SPACE = SPACES["nasbench201"]
 ARCH = SPACE.sample(np.random.default_rng(0))

@@ -181,8 +181,12 @@ def test_a_space_is_a_folder_and_a_name_in_a_table() -> None:
 
 
 def test_a_data_set_is_an_entry_in_two_tables() -> None:
-    assert changed(lesson("3. Use your own")) == ["workflow/sources.yaml", "supernet/datasets.py"]
+    assert changed(lesson("3. Use your own")) == ["workflow/sources.yaml", "supernet/config/datasets.py"]
 
 
 def test_a_heuristic_touches_two_files_of_the_project() -> None:
-    assert changed(lesson("2. Add a heuristic")) == ["supernet/setting.py", "supernet/train.py", str(STUDY)]
+    assert changed(lesson("2. Add a heuristic")) == [
+        "supernet/config/setting.py",
+        "supernet/training/trainer.py",
+        str(STUDY),
+    ]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from supernet.errors import UserError
-from supernet.unpickling import CIFAR10, NATS, load
+from supernet.io.unpickling import CIFAR10, NATS, load
 
 PYTHON2 = (
     b"\x80\x02}q\x01(U\x04dataq\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85q\x05"

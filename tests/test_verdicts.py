@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from supernet.compare import effect_rows
+from supernet.config.study import Study
 from supernet.errors import UserError
+from supernet.metrics.study_effects import effect_rows
 from supernet.paper import catalogue
 from supernet.paper.load import Results
 from supernet.paper.verdicts import FEWEST_SETTINGS, Said, _difference, claim_2, claim_3, verdict
-from supernet.study import Study
 
 
 def effects(**rows: list[tuple[float, float]]) -> pd.DataFrame:

@@ -20,11 +20,11 @@ from checkouts import copy_checkout
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.guard import sole_writer
-from supernet.measure import MEASURES
-from supernet.provenance import root_digest
-from supernet.startup import TUNABLES
-from supernet.trained import TrainedSupernet
+from supernet.metrics.study_metrics import MEASURES
+from supernet.provenance.record import root_digest
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.startup import TUNABLES
+from supernet.training.trained import TrainedSupernet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -223,7 +223,7 @@ class TestFinishedStudy:
             os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     def test_edited_training_code_trains_nothing(self, finished: Path) -> None:
-        for name in ("supernet/train.py", "scripts/train.py", "scripts/truth.py"):
+        for name in ("supernet/training/trainer.py", "scripts/train.py", "scripts/truth.py"):
             (finished / name).touch()
         assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
 
@@ -362,7 +362,8 @@ class TestFinishedStudy:
         assert re.match(r"Score\(accuracy=0\.\d+, loss=\d+\.\d+\)\n0\.\d+\n", result.stdout)
 
     def test_a_plot_does_not_import_torch(self, finished: Path) -> None:
-        code = "import sys, supernet.plan, supernet.measure, supernet.paper.catalogue; sys.exit('torch' in sys.modules)"
+        modules = "supernet.pipeline.plan, supernet.metrics.study_metrics, supernet.paper.catalogue"
+        code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], cwd=finished).returncode == 0
 
 
@@ -475,7 +476,7 @@ def train_command(folder: Path, out: Path, seed: int = 0) -> list[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data, a pool and the configs of two runs, for trainings by hand."""
-    from supernet.study import load_study
+    from supernet.config.study import load_study
 
     folder = tmp_path_factory.mktemp("killed")
     scripts = ROOT / "scripts"

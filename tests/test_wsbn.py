@@ -11,12 +11,12 @@ from tiny import SIZES, random_images, randomised, standalone
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.data import Augmenter
-from supernet.nn.layers import layers_for
+from supernet.data.images import Augmenter
+from supernet.nn.factory import layers_for
 from supernet.nn.norm import ConfiguredNorm, norms, tracks
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.network import input_configuration
-from supernet.train import Trainer
+from supernet.training.trainer import Trainer
 
 SPACE, SIZE = NASBench101(), SIZES["nasbench101"]
 IMAGES, LABELS = random_images(4), torch.tensor([0, 1, 4, 2])

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from supernet.data import Images, Splits, split
+from supernet.config.study import Data
+from supernet.data.images import Images, Splits, split
 from supernet.nn.norm import norms
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.darts import Darts
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench201 import NASBench201
-from supernet.study import Data
 
 BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
 SPACES: dict[str, Space[Any]] = {space.name: space for space in (NASBench101(), NASBench201(), Darts())}
@@ -50,7 +50,7 @@ def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int =
 
 def standalone(space: Space[Any], arch: Any, batch_norm: str = "affine+tracking") -> nn.Module:
     """The small path network of one architecture in double precision, called as `net(images, arch)`."""
-    from supernet.nn.layers import layers_for
+    from supernet.nn.factory import layers_for
 
     return space.network(layers_for(batch_norm, space.bn_momentum), arch, SIZES[space.name]).double()
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from supernet.nn.norm import Norm, statistics, tracks
-from supernet.progress import Progress
-from supernet.sgd import SGD
-from supernet.train import Trained, Trainer
+from supernet.runtime.progress import Progress
+from supernet.training.sgd import SGD
+from supernet.training.trainer import Trained, Trainer
 
 COLUMNS = {
     "network": "str",

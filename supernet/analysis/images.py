@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from supernet.data import Splits
+from supernet.data.images import Splits
 from supernet.errors import UserError
 
 

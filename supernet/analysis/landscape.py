@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.checkpoint import Checkpoint
 from supernet.nn.norm import statistics
 from supernet.rng import stream
+from supernet.training.checkpoint import Checkpoint
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 Measure = Callable[[], tuple[float, float]]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from supernet.credentials import separate
+from supernet.download.credentials import separate
 from supernet.download.locking import exclusive
 from supernet.download.meter import Meter
+from supernet.download.sources import File
 from supernet.download.transfer import DEFAULT, Network, Transfer, TransferError
 from supernet.download.trust import Identity, Trust, WrongHashError
 from supernet.errors import UserError
-from supernet.files import publish, read_json, write_json
-from supernet.sources import File
+from supernet.io.atomic import publish, read_json, write_json
 
 _LOGGER = logging.getLogger(__name__)
 _BY_HAND = "put there by hand"
@@ -30,7 +30,7 @@ class Fetched:
     origin: str
     """The address or the mirror's file that it came from, also if it was kept from an earlier run."""
     algorithm: str
-    """The hash by which it was known (see `supernet.hashes`), and its value."""
+    """The hash by which it was known (see `supernet.provenance.hashes`), and its value."""
     digest: str
     size: int
     """Bytes."""

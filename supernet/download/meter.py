@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from supernet.progress import duration
+from supernet.runtime.progress import duration
 
 _MEGABYTE = 1e6
 

@@ -10,7 +10,7 @@ import requests
 import urllib3
 
 from supernet.download.meter import Meter
-from supernet.files import read_json, write_json
+from supernet.io.atomic import read_json, write_json
 
 _BLOCK = 1 << 16
 _TRY_AGAIN = (408, 429)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from supernet.download.locking import exclusive
+from supernet.download.sources import File
 from supernet.errors import UserError
-from supernet.files import read_json, write_json
-from supernet.hashes import digests
-from supernet.sources import File
+from supernet.io.atomic import read_json, write_json
+from supernet.provenance.hashes import digests
 
 _FIRST_USE = "sha256"
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.layers import Layers
+from supernet.nn.factory import Layers
 
 
 class ConvNormReLU(nn.Module):

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.depthwise import depthwise
-from supernet.nn.depthwise_matrices import depthwise_by_matrices, tap_matrices
-from supernet.nn.layout import every_second
+from supernet.nn.fast.depthwise import depthwise
+from supernet.nn.fast.depthwise_matrices import depthwise_by_matrices, tap_matrices
+from supernet.nn.fast.layout import every_second
 
 # Pixels of a map up to which a depthwise kernel that is dilated or wider than it is made a matrix.
 SMALL_MAP = 16

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from supernet.nn.batchnorm import batch_norm
 from supernet.nn.choice import Choice
+from supernet.nn.fast.batchnorm import batch_norm
 
 Statistics = Literal["batch", "tracked", "recalibrating", "recalibrated"]
 

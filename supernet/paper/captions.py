@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from types import MappingProxyType
 
-from supernet.datasets import DATASETS
-from supernet.fidelity import theirs
+from supernet.config.datasets import DATASETS
+from supernet.config.fidelity import theirs
+from supernet.config.study import Study
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import Reading, main_reading, point_pools
-from supernet.study import Study
 
 INTERVAL = (
     "Intervals are 95 % bootstrap percentile intervals over architectures; with several seeds, the mean "

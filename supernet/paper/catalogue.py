@@ -7,11 +7,11 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
+from supernet.config.factors import FACTORS
+from supernet.config.study import Study
 from supernet.errors import UserError
-from supernet.factors import FACTORS
 from supernet.paper import figures, tables
 from supernet.paper.load import Results
-from supernet.study import Study
 
 _LOG = logging.getLogger(__name__)
 _OF_ANY_FACTOR = "factor"

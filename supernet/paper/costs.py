@@ -7,15 +7,15 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from supernet.config.factors import FACTORS
+from supernet.config.study import Study
 from supernet.errors import UserError
-from supernet.factors import FACTORS
-from supernet.files import read_json
+from supernet.io.atomic import read_json
 from supernet.paper.catalogue import on_request
 from supernet.paper.load import Results
 from supernet.paper.names import number
-from supernet.provenance import reading
-from supernet.study import Study
-from supernet.timing import worked
+from supernet.provenance.record import reading
+from supernet.runtime.timing import worked
 
 PAPER_GPU_DAYS = 700
 """Yu, Ranftl and Salzmann (arXiv 2003.04276) report "over 700 GPU days" for all their experiments."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from supernet.config.factors import SPACES
+from supernet.config.study import Study
 from supernet.errors import UserError
-from supernet.factors import SPACES
-from supernet.files import read_json
-from supernet.interval import Estimate
+from supernet.io.atomic import read_json
+from supernet.metrics.interval import Estimate
 from supernet.paper.quotes import Quotes
-from supernet.provenance import ROOT_FILE, reading, root_digest
-from supernet.study import Study
+from supernet.provenance.record import ROOT_FILE, reading, root_digest
 
 METRIC_COLUMNS = (
     "space",

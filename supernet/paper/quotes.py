@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from supernet.config.factors import FACTORS
+from supernet.config.validation import did_you_mean
 from supernet.errors import UserError
-from supernet.factors import FACTORS
-from supernet.provenance import reading
-from supernet.validation import did_you_mean
+from supernet.provenance.record import reading
 
 COLUMNS = ("table", "row", "value", "source")
 

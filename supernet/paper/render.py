@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from supernet.files import publish, write_text
+from supernet.io.atomic import publish, write_text
 
 _LATEX = {
     "\\": r"\textbackslash{}",

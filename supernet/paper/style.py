@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from supernet.files import publish, write_text
+from supernet.io.atomic import publish, write_text
 from supernet.paper.names import SPACE_NAMES
 from supernet.paper.render import beside, escape_markdown, write_csv
 

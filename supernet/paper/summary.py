@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from supernet.baselines import SWEEPS
+from supernet.config.baselines import SWEEPS
+from supernet.config.factors import FACTORS, SPACES
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study
 from supernet.errors import UserError
-from supernet.factors import FACTORS, SPACES
 from supernet.paper.load import Results, printed_metric
-from supernet.poolname import PoolName
-from supernet.study import Study
 
 _COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
 

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from supernet.config.factors import SPACES
+from supernet.config.searches import RELAXED, WITHOUT_RELAXATION
 from supernet.errors import UserError
-from supernet.factors import SPACES
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, count
-from supernet.searches import RELAXED, WITHOUT_RELAXATION
 from supernet.spaces import KINDS, load
 
 SYSTEM_NAMES = MappingProxyType(

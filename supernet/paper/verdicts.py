@@ -31,8 +31,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import stdtrit
 
-from supernet.effects import LEVEL
-from supernet.metrics import kendall_tau
+from supernet.metrics.definitions import kendall_tau
+from supernet.metrics.effects import LEVEL
 from supernet.paper.load import Results
 from supernet.paper.summary import run_values
 from supernet.rng import stream

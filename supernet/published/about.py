@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from supernet.config.base import Model
 from supernet.errors import UserError
-from supernet.model import Model
 
 METADATA = b"supernet"
 """Key of the Parquet file's metadata that holds an `About` as JSON."""

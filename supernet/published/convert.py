@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from supernet.download import FetchedForm
+from supernet.download.fetch import FetchedForm
+from supernet.download.sources import Table
 from supernet.errors import UserError
 from supernet.published.about import About
 from supernet.published.readers import read, size
-from supernet.sources import Table
 
 
 def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame, About]:

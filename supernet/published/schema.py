@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from supernet.errors import UserError
-from supernet.files import publish
+from supernet.io.atomic import publish
 from supernet.published.about import METADATA, About
 
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from supernet.errors import UserError
-from supernet.provenance import reading
+from supernet.provenance.record import reading
 from supernet.published.about import About, read_about
 from supernet.published.schema import COLUMNS, Floats
 

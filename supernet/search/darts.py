@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from supernet.config.searches import AdamOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.relaxation import AdamSystem
-from supernet.searches import AdamOptions
 
 _PERTURBATION = 0.01
 """Of the weights along the validation gradient, divided by its norm (DARTS)."""

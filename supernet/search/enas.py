@@ -5,14 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from supernet.paths import Group
+from supernet.config.searches import ENASOptions
 from supernet.rng import torch_seed
 from supernet.search.controller import Controller, reinforce
 from supernet.search.pathwise import PathSystem
 from supernet.search.problem import Problem
 from supernet.search.scores import made
 from supernet.search.states import packed, unpack
-from supernet.searches import ENASOptions
+from supernet.training.path_sampling import Group
 
 _ATTEMPTS = 50
 """Samples of a controller that may make no architecture before a random one is trained instead."""

@@ -5,9 +5,9 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from supernet.config.searches import Evolution
 from supernet.search.pathwise import PathSystem
 from supernet.search.scores import made
-from supernet.searches import Evolution
 
 _Options = TypeVar("_Options", bound=Evolution)
 _ATTEMPTS = 100

@@ -1,8 +1,8 @@
 """FairNAS: evolution on a super-net all of whose operations are trained equally often (Chu et al. 2021)."""
 
-from supernet.paths import Group
+from supernet.config.searches import Evolution
 from supernet.search.evolution import EvolutionSystem
-from supernet.searches import Evolution
+from supernet.training.path_sampling import Group
 
 
 class FairNAS(EvolutionSystem[Evolution]):

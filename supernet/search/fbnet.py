@@ -2,10 +2,10 @@
 
 import math
 
+from supernet.config.searches import FBNetOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.gumbel import gumbel, relaxed_sample
 from supernet.search.relaxation import AdamSystem
-from supernet.searches import FBNetOptions
 
 
 class FBNet(AdamSystem[FBNetOptions]):

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from supernet.config.searches import GAEAOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.relaxation import RelaxedSystem
 from supernet.search.simplex import exponentiated
-from supernet.searches import GAEAOptions
 
 
 class GAEA(RelaxedSystem[GAEAOptions]):

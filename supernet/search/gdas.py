@@ -1,9 +1,9 @@
 """GDAS: one sampled operation a position, with straight-through gradients (Dong & Yang 2019)."""
 
+from supernet.config.searches import GDASOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.gumbel import gumbel, relaxed_sample, straight_through
 from supernet.search.relaxation import AdamSystem
-from supernet.searches import GDASOptions
 
 
 class GDAS(AdamSystem[GDASOptions]):

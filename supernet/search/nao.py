@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from supernet.paths import Group
+from supernet.config.searches import NAOOptions
 from supernet.rng import torch_seed
 from supernet.search.autoencoder import Autoencoder, fit, improved
 from supernet.search.pathwise import PathSystem
 from supernet.search.problem import Problem
 from supernet.search.scores import made
-from supernet.searches import NAOOptions
+from supernet.training.path_sampling import Group
 
 _STEPS = 10
 """Lengths of a step that are tried, 1 to so many times the shortest, until what is decoded is new."""

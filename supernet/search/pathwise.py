@@ -7,10 +7,10 @@ from typing import Any, Generic
 
 from torch import Tensor
 
-from supernet.paths import Group, epoch_paths
 from supernet.search.problem import Problem
 from supernet.search.scores import Scores
 from supernet.search.system import Options, Proposal, System
+from supernet.training.path_sampling import Group, epoch_paths
 
 
 class PathSystem(System[Options], Generic[Options]):

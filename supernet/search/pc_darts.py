@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from supernet.config.searches import PCDARTSOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.relaxation import INITIAL, AdamSystem
-from supernet.searches import PCDARTSOptions
 
 
 class PCDARTS(AdamSystem[PCDARTSOptions]):

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from supernet.data import Augmenter, Epoch, Images
+from supernet.data.images import Augmenter, Epoch, Images
 from supernet.errors import UserError
 from supernet.search.cost import Budget
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
-from supernet.train import steps_in_epoch
+from supernet.training.trainer import steps_in_epoch
 
 
 class Batches:

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from supernet.config.searches import ProxylessNASOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.gumbel import gumbel
 from supernet.search.relaxation import AdamSystem
-from supernet.searches import ProxylessNASOptions
 
 
 class ProxylessNAS(AdamSystem[ProxylessNASOptions]):

@@ -4,10 +4,10 @@ from typing import Any
 
 from torch import Tensor
 
-from supernet.paths import Group
+from supernet.config.searches import RandomNASOptions
 from supernet.search.pathwise import PathSystem
 from supernet.search.problem import Problem
-from supernet.searches import RandomNASOptions
+from supernet.training.path_sampling import Group
 
 
 class RandomNAS(PathSystem[RandomNASOptions]):

@@ -1,8 +1,8 @@
 """Random search on a super-net of its own (paper, Sec. 4): train by the baseline's path sampling, score, rank."""
 
-from supernet.paths import Group
+from supernet.config.searches import RandomSearch
 from supernet.search.pathwise import PathSystem
-from supernet.searches import RandomSearch
+from supernet.training.path_sampling import Group
 
 
 class RandomPaths(PathSystem[RandomSearch]):

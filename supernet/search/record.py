@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from supernet.files import read_json, write_json
+from supernet.io.atomic import read_json, write_json
 from supernet.search.system import Outcome
 from supernet.search.worth import Worth, quantile
 from supernet.spaces.base import Space
@@ -36,7 +36,8 @@ COLUMNS: dict[str, Any] = {
 
 `status` is complete, stopped_early (the system's own rule), diverged (the shared weights), unlisted (the published
 table does not have the architecture) or truth_diverged (its stand-alone training); the last three have no truth.
-`source` and `kind` are those of the `population` in which the quantile is taken (`supernet.measure.Population`).
+`source` and `kind` are those of the `population` in which the quantile is taken
+(`supernet.metrics.study_metrics.Population`).
 """
 
 

@@ -7,11 +7,11 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
+from supernet.config.searches import AdamOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.problem import Problem
 from supernet.search.states import packed, unpack
 from supernet.search.system import Options, Proposal, System
-from supernet.searches import AdamOptions
 
 INITIAL = 1e-3
 """Standard deviation of architecture parameters at the start (DARTS' code)."""

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from supernet.config.searches import RobustDARTSOptions
 from supernet.search.curvature import dominant_eigenvalue
 from supernet.search.darts import FirstOrderDARTS
 from supernet.search.problem import Problem
-from supernet.searches import RobustDARTSOptions
 
 
 class RobustDARTS(FirstOrderDARTS):

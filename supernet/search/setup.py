@@ -5,14 +5,14 @@ from typing import Any
 
 from torch import nn
 
-from supernet.build import build_supernet
-from supernet.data import Augmenter, HeldOut, Images, Splits
-from supernet.jobs import SystemsJob
-from supernet.score import Evaluator
+from supernet.config.jobs import SystemsJob
+from supernet.data.images import Augmenter, HeldOut, Images, Splits
 from supernet.search.cost import Budget
 from supernet.search.problem import Batches, Descent, Problem
 from supernet.search.worth import Worth
 from supernet.spaces.base import Space
+from supernet.training.build import build_supernet
+from supernet.training.evaluator import Evaluator
 
 
 def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, worth: Worth) -> Problem:

@@ -1,9 +1,9 @@
 """SNAS: architecture and weights descend together on samples of the concrete distribution (Xie et al. 2019)."""
 
+from supernet.config.searches import SNASOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.gumbel import gumbel, relaxed_sample
 from supernet.search.relaxation import AdamSystem
-from supernet.searches import SNASOptions
 
 
 class SNAS(AdamSystem[SNASOptions]):

@@ -1,8 +1,8 @@
 """SPOS: evolution on a super-net trained on uniform single paths (Guo et al. 2020)."""
 
-from supernet.paths import Group
+from supernet.config.searches import Evolution
 from supernet.search.evolution import EvolutionSystem
-from supernet.searches import Evolution
+from supernet.training.path_sampling import Group
 
 
 class SPOS(EvolutionSystem[Evolution]):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from supernet.sgd import SGD
+from supernet.training.sgd import SGD
 
 
 def packed(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tensor]:

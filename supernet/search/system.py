@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from torch import Tensor
 
-from supernet.checkpoint import Checkpoint
-from supernet.model import Model
+from supernet.config.base import Model
 from supernet.rng import stream
+from supernet.runtime.stopping import Stopped, Stopping
 from supernet.search.cost import Cost, PeakMemory
 from supernet.search.problem import Problem
 from supernet.search.weights import Diverged, SharedWeights
-from supernet.stopping import Stopped, Stopping
+from supernet.training.checkpoint import Checkpoint
 
 Options = TypeVar("Options", bound=Model)
 

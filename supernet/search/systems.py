@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from supernet.config.searches import Searches
 from supernet.search.darts import FirstOrderDARTS, SecondOrderDARTS
 from supernet.search.enas import ENAS
 from supernet.search.fairnas import FairNAS
@@ -19,7 +20,6 @@ from supernet.search.snas import SNAS
 from supernet.search.spos import SPOS
 from supernet.search.system import System
 from supernet.search.xnas import XNAS
-from supernet.searches import Searches
 
 SYSTEMS: tuple[type[System[Any]], ...] = (
     RandomPaths,

@@ -11,12 +11,12 @@ from torch.nn import functional as F
 from supernet.nn.drawing import generator_for
 from supernet.nn.mixture import Mixture
 from supernet.nn.norm import statistics
-from supernet.paths import Group
 from supernet.rng import torch_seed
 from supernet.search.cost import Cost
 from supernet.search.problem import Problem
 from supernet.search.states import packed, unpack
-from supernet.sgd import SGD
+from supernet.training.path_sampling import Group
+from supernet.training.sgd import SGD
 
 
 class SharedWeights:

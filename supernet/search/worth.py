@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet.data import Splits
+from supernet.config.jobs import TruthJob
+from supernet.data.images import Splits
 from supernet.errors import UserError
-from supernet.jobs import TruthJob
-from supernet.measure import Population, population_of
-from supernet.metrics import truth_rank
-from supernet.pools import cost_columns, published_draw
-from supernet.provenance import reading
+from supernet.metrics.definitions import truth_rank
+from supernet.metrics.study_metrics import Population, population_of
+from supernet.pools.draw import cost_columns, published_draw
+from supernet.provenance.record import reading
 from supernet.published.table import PublishedTable
-from supernet.score import Evaluator
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
-from supernet.truth import StandAloneResult, train_standalone
+from supernet.training.evaluator import Evaluator
+from supernet.training.standalone import StandAloneResult, train_standalone
 
 
 class Trained:

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
+from supernet.config.searches import XNASOptions
 from supernet.nn.mixture import Mixture
 from supernet.search.relaxation import RelaxedSystem
-from supernet.searches import XNASOptions
 
 
 class XNAS(RelaxedSystem[XNASOptions]):

@@ -12,8 +12,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from supernet.errors import UserError
-from supernet.files import write_text
-from supernet.folders import replaced
+from supernet.io.atomic import write_text
+from supernet.io.folders import replaced
 from supernet.paper import captions
 from supernet.paper.catalogue import figure_names, heading, on_request, section, table_names
 from supernet.paper.costs import costs, total_sentence

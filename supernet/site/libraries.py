@@ -5,7 +5,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from supernet.errors import UserError
-from supernet.files import write_text
+from supernet.io.atomic import write_text
 
 _PLOTLY = ("plotly", "plotly/package_data/plotly.min.js")
 _TABLES = ("itables", "itables/html/dt_bundle.js")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from supernet.factors import FACTORS
+from supernet.config.factors import FACTORS
 from supernet.paper.names import METRIC_NAMES, SPACE_NAMES
 from supernet.paper.style import LOOKS
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from supernet.files import read_json
+from supernet.io.atomic import read_json
 from supernet.paper.load import Results
 from supernet.paper.summary import run_values
-from supernet.timing import worked
+from supernet.runtime.timing import worked
 
 OVERVIEW = ("s_kdt", "kdt", "accuracy", "p_surpass", "final_mean")
 """Metrics in the list of all runs, in the tables' main reading."""

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from supernet.datasets import DATASETS
-from supernet.factors import FACTORS
+from supernet.config.datasets import DATASETS
+from supernet.config.factors import FACTORS
+from supernet.config.study import Study
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import listed
-from supernet.provenance import root_digest
-from supernet.study import Study
+from supernet.provenance.record import root_digest
 
 
 def start_page(study: Study, folder: Path) -> str:

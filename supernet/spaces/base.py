@@ -17,7 +17,7 @@ from supernet.spaces.counting import Cost
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.layers import Layers
+    from supernet.nn.factory import Layers
 
 Arch = TypeVar("Arch")
 
@@ -55,9 +55,9 @@ class Space(ABC, Generic[Arch]):
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Factors that the space does not have, each with the reason."""
     baseline: ClassVar[Mapping[str, Any]]
-    """Values of factors in a study that gives none, where they are not those of `supernet.baselines`."""
+    """Values of factors in a study that gives none, where they are not those of `supernet.config.baselines`."""
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
-    """What `paper` stands for in a sweep, where it is not the grid of `supernet.baselines`."""
+    """What `paper` stands for in a sweep, where it is not the grid of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
     """Tables of CIFAR-10 accuracies, as `workflow/sources.yaml` calls them."""
     bn_momentum: ClassVar[float] = 0.1
@@ -154,7 +154,7 @@ class Space(ABC, Generic[Arch]):
         `channels` are those of the first cell; `layers` counts cells as the factor of that name does,
         and `widths` is that of `NetworkSize`.
         """
-        from supernet.nn.layers import layers_for
+        from supernet.nn.factory import layers_for
         from supernet.nn.standalone import StandAlone
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
@@ -180,11 +180,11 @@ class Space(ABC, Generic[Arch]):
         """The shared-weight network of the space, called as `net(images, arch)`.
 
         The arguments from `batch_norm` on are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.layers.layers_for`, as are all others; `widths` is that of `NetworkSize`. In a space with a
+        `supernet.nn.factory.layers_for`, as are all others; `widths` is that of `NetworkSize`. In a space with a
         relaxation, `net.mix(images, mixture)` is the sum of all operations, and all that a network with
         `partial_channels` above 1 computes. ValueError for a value that the space does not have.
         """
-        from supernet.nn.layers import layers_for
+        from supernet.nn.factory import layers_for
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
         momentum = bn_momentum or self.bn_momentum

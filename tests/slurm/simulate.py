@@ -23,7 +23,7 @@ from cluster import Shape, Unavailable, cluster
 from controller import environment
 
 from benchmarks.dag import SEEDS, study
-from supernet.study import load_study
+from supernet.config.study import load_study
 
 OUTPUTS = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
 # In place of scripts/train.py: the declared outputs, at once, without torch.

@@ -12,11 +12,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(workflow.basedir))
 
 from supernet.errors import UserError
-from supernet.forwarding import pass_on
-from supernet.guard import Pace, sole_writer
+from supernet.runtime.forwarding import pass_on
+from supernet.runtime.lock import Pace, sole_writer
 from supernet.paper.catalogue import heading, section
-from supernet.plan import Plan
-from supernet.startup import TUNABLES
+from supernet.pipeline.plan import Plan
+from supernet.runtime.startup import TUNABLES
 
 
 def load_plan():

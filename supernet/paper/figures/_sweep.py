@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import offset_copy
 
-from supernet.factors import FACTORS, Factor
+from supernet.config.factors import FACTORS, Factor
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import METRIC_NAMES, value_name

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from supernet.metrics import kendall_tau
+from supernet.metrics.definitions import kendall_tau
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import number

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from supernet.effects import LEVEL
-from supernet.factors import FACTORS
+from supernet.config.factors import FACTORS
+from supernet.metrics.effects import LEVEL
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, value_name

@@ -2,7 +2,7 @@
 
 import math
 
-from supernet.interval import Estimate
+from supernet.metrics.interval import Estimate
 from supernet.paper.names import ABSENT, number
 from supernet.paper.summary import Summary
 

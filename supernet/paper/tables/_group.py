@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from supernet.factors import FACTORS
+from supernet.config.factors import FACTORS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results

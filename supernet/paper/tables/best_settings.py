@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from supernet.effects import LEVEL
-from supernet.factors import FACTORS
-from supernet.interval import Estimate
+from supernet.config.factors import FACTORS
+from supernet.metrics.effects import LEVEL
+from supernet.metrics.interval import Estimate
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results

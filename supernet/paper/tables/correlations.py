@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from supernet.measure import PARTS
+from supernet.metrics.study_metrics import PARTS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from supernet.factors import FACTORS
+from supernet.config.factors import FACTORS
+from supernet.config.pool_name import PoolName
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
@@ -22,7 +23,6 @@ from supernet.paper.summary import (
     swept_spaces,
 )
 from supernet.paper.tables._cells import PERCENT_METRICS, estimate_cell, runs_cell, summary_cell
-from supernet.poolname import PoolName
 
 METRICS = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
 REFERENCES = {

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from supernet.baselines import BASELINES, SWEEPS
-from supernet.factors import FACTORS, SPACES, Factor, beyond_the_paper, of_the_paper
+from supernet.config.baselines import BASELINES, SWEEPS
+from supernet.config.factors import FACTORS, SPACES, Factor, beyond_the_paper, of_the_paper
+from supernet.config.study import Study
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
 from supernet.paper.render import Table, write
 from supernet.paper.summary import frame
-from supernet.study import Study
 
 GRID = "Grid (recalled, not published)"
 SWEPT = "Swept here"

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from supernet.errors import UserError
-from supernet.metrics import truth_rank
+from supernet.metrics.definitions import truth_rank
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results

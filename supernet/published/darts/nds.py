@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from supernet import spaces
-from supernet.archives import read_member
 from supernet.errors import UserError
+from supernet.io.archives import read_member
 from supernet.published.counts import exact
 from supernet.published.reading import Reading
 from supernet.published.schema import RUNS, tabulate

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from supernet.progress import Progress
+from supernet.runtime.progress import Progress
 from supernet.spaces.nasbench101.encoding import (
     INPUT,
     MAX_EDGES,

@@ -16,13 +16,13 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from supernet.errors import UserError
-from supernet.progress import Progress
 from supernet.published.counts import exact
 from supernet.published.formats.tfrecord import records
 from supernet.published.nasbench101.facts import EPOCHS, IMAGES, RUNS, TRUTH
 from supernet.published.nasbench101.metrics import metrics_class
 from supernet.published.reading import Reading
 from supernet.published.schema import Floats, tabulate
+from supernet.runtime.progress import Progress
 from supernet.spaces.nasbench101.encoding import Cell, format_cell
 
 _FINAL = 2

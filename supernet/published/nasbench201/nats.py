@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from supernet import spaces
-from supernet.archives import read_members
 from supernet.errors import UserError
-from supernet.progress import Progress
+from supernet.io.archives import read_members
+from supernet.io.unpickling import NATS, load
 from supernet.published.counts import exact
 from supernet.published.nasbench201.facts import EPOCHS, Dataset, dataset
 from supernet.published.reading import Reading
 from supernet.published.schema import tabulate
-from supernet.unpickling import NATS, load
+from supernet.runtime.progress import Progress
 
 _SEEDS = (777, 888, 999)
 _HP = str(EPOCHS)

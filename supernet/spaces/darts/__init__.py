@@ -17,7 +17,7 @@ from supernet.spaces.darts.encoding import NODES, OPERATIONS, POSITIONS, Genotyp
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.layers import Layers
+    from supernet.nn.factory import Layers
 
 
 class Darts(Space[Genotype]):

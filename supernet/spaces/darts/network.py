@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm
 from supernet.nn.conv import Conv, block_columns
-from supernet.nn.layers import Layers
-from supernet.nn.layout import concatenate, diagonal_grids
-from supernet.nn.maxpooling import max_pool
+from supernet.nn.factory import Layers
+from supernet.nn.fast.layout import concatenate, diagonal_grids
+from supernet.nn.fast.maxpooling import max_pool
+from supernet.nn.fast.pooling import average_pool
+from supernet.nn.fast.sums import add_up
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
-from supernet.nn.pooling import average_pool
-from supernet.nn.sums import add_up
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
     AVGPOOL3X3,

@@ -16,7 +16,7 @@ from supernet.spaces.nasbench101.encoding import CONV1X1, CONV3X3, OPERATIONS, C
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.layers import Layers
+    from supernet.nn.factory import Layers
 
 
 class NASBench101(Space[Cell]):

@@ -6,9 +6,9 @@ from torch.nn import functional as F
 from supernet.errors import UserError
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
-from supernet.nn.layers import Layers
-from supernet.nn.layout import concatenate
-from supernet.nn.maxpooling import max_pool
+from supernet.nn.factory import Layers
+from supernet.nn.fast.layout import concatenate
+from supernet.nn.fast.maxpooling import max_pool
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench101.cost import stack_width
 from supernet.spaces.nasbench101.encoding import (

@@ -17,7 +17,7 @@ from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.layers import Layers
+    from supernet.nn.factory import Layers
 
 
 class NASBench201(Space[Cell]):

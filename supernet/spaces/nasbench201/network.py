@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm, ReLUConvNorm
-from supernet.nn.layers import Layers
+from supernet.nn.factory import Layers
+from supernet.nn.fast.pooling import average_pool, halve
+from supernet.nn.fast.sums import add_up
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
-from supernet.nn.pooling import average_pool, halve
 from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
-from supernet.nn.sums import add_up
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
     AVGPOOL3X3,

@@ -1,0 +1,173 @@
+"""A deposit as a Workflow Run RO-Crate: a folder, and a description of it that programs read (JSON-LD).
+
+Written: RO-Crate 1.1 with the profiles Process Run Crate 0.5, Workflow Run Crate 0.5 and Workflow RO-Crate 1.0
+(https://w3id.org/ro/wfrun). The run of the workflow is one action, from the study file to the results; what each job
+read and wrote is in the records beside the results.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any
+
+from rocrate.model import ComputationalWorkflow, ContextEntity, File
+from rocrate.model.computerlanguage import get_lang
+from rocrate.rocrate import ROCrate
+
+from supernet.audit.deposit.content import FOLDER, MANIFEST, Content
+from supernet.config.study import Study
+from supernet.io.atomic import write_json
+from supernet.provenance.hashes import digests
+from supernet.provenance.record import LOCK, SUFFIX
+
+VERSION = "1.1"
+_WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
+_PROFILES = MappingProxyType(
+    {
+        "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+        "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+        _WORKFLOW_CRATE: "Workflow RO-Crate",
+    }
+)
+_TERMS = MappingProxyType({"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"})
+"""What the context of 1.1 lacks."""
+_FORMATS = MappingProxyType(
+    {
+        ".csv": "text/csv",
+        ".html": "text/html",
+        ".json": "application/json",
+        ".lock": "text/plain",
+        ".md": "text/markdown",
+        ".parquet": "application/vnd.apache.parquet",
+        ".pdf": "application/pdf",
+        ".png": "image/png",
+        ".safetensors": "application/octet-stream",
+        ".smk": "text/plain",
+        ".tex": "text/x-tex",
+        ".yaml": "application/yaml",
+    }
+)
+_LICENCES = MappingProxyType({"MIT": "https://spdx.org/licenses/MIT"})
+_RESULTS = ("tables", "figures")
+"""Folders of what the action is said to result in, beside the files in the study's own folder."""
+
+
+def write_crate(
+    content: Content, study: Study, folder: Path, *, snakemake: str, licence: str, authors: Sequence[str]
+) -> None:
+    """Fill an empty folder: the files of a deposit, its manifest, and `ro-crate-metadata.json`.
+
+    `snakemake` is the version, `licence` an address or a name, `authors` are names; without any there is no agent.
+    """
+    write_json(folder / content.manifest_path, content.manifest, record=False)
+    crate = ROCrate(version=VERSION)
+    crate.metadata.extra_terms.update(_TERMS)
+    crate.metadata["conformsTo"] = [{"@id": crate.metadata.profile}, {"@id": _WORKFLOW_CRATE}]
+    files = {name: _file(crate, name, path, content.files) for name, path in content.files.items()}
+    own = folder / content.manifest_path
+    files[content.manifest_path] = _file(crate, content.manifest_path, own, {})
+    workflow = _workflow(crate, content, snakemake)
+    times = sorted(_times(content))
+    _describe(crate, study, content, times[-1], licence)
+    action = _action(crate, study, content, workflow, files, times)
+    if people := [_named(crate, f"#{name.replace(' ', '-')}", "Person", name) for name in authors]:
+        # A single value is no list in RO-Crate 1.1.
+        crate.root_dataset["author"] = action["agent"] = people if len(people) > 1 else people[0]
+    crate.write(folder)
+
+
+def _describe(crate: ROCrate, study: Study, content: Content, published: str, licence: str) -> None:
+    crate.name = f"Super-net study {study.study}: {study.title.rstrip('.')}"
+    root = content.manifest["root_digest"]
+    crate.description = (
+        "Which training heuristics make a super-net rank architectures as stand-alone training does: results of one "
+        "study, each with the record of what it was made from. Root digest of what was measured, back to the "
+        f"downloads: {root}."
+    )
+    # The day of the results, not of this crate: the same results give the same crate.
+    crate.datePublished = published
+    crate.license = _named(crate, _LICENCES.get(licence, licence), "CreativeWork", licence)
+    crate.root_dataset["conformsTo"] = [
+        _named(crate, address, "CreativeWork", name, version=address.rpartition("/")[2])
+        for address, name in _PROFILES.items()
+    ]
+
+
+def _named(crate: ROCrate, identifier: str, kind: str, name: str, **more: str) -> Any:
+    """An entity that is no file."""
+    return crate.add(ContextEntity(crate, identifier, {"@type": kind, "name": name, **more}))
+
+
+def _workflow(crate: ROCrate, content: Content, snakemake: str) -> Any:
+    """The main entity: the Snakefile, with its rules as parts."""
+    name = f"{content.folder}/{FOLDER}/Snakefile"
+    code = content.manifest["code"]
+    properties = {
+        "name": "Super-net training heuristics",
+        "contentSize": str(content.files[name].stat().st_size),
+        "encodingFormat": "text/plain",
+        "sha256": digests(content.files[name], ["sha256"])["sha256"],
+        "version": f"{code['commit'] or 'unknown commit'}{', edited' if code['dirty'] else ''}",
+        "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
+    }
+    workflow = crate.add(ComputationalWorkflow(crate, content.files[name], name, properties=properties))
+    crate.mainEntity = workflow
+    workflow["programmingLanguage"] = crate.add(get_lang(crate, "snakemake", version=snakemake))
+    return workflow
+
+
+def _action(
+    crate: ROCrate, study: Study, content: Content, workflow: Any, files: Mapping[str, Any], times: Sequence[str]
+) -> Any:
+    own = f"{content.folder}/{FOLDER}"
+    read = [content.manifest["study_file"], f"{own}/config.yaml", f"{own}/{Path(LOCK).name}", f"{own}/sources.yaml"]
+    made = [name for name in files if _is_result(name, content.folder)]
+    properties = {
+        "@type": "CreateAction",
+        "name": f"Run of study {study.study}",
+        "description": f"Made the results of study {study.study}; the record beside each says how.",
+        "startTime": times[0],
+        "endTime": times[-1],
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+        "instrument": workflow,
+        "object": [files[name] for name in read],
+        "result": [files[name] for name in made],
+    }
+    action = crate.add(ContextEntity(crate, f"#run-{content.manifest['root_digest'][:16]}", properties))
+    crate.root_dataset["mentions"] = action
+    return action
+
+
+def _is_result(name: str, folder: str) -> bool:
+    place = PurePosixPath(name).parent
+    wanted = (PurePosixPath(folder), *(PurePosixPath(folder, one) for one in _RESULTS))
+    return place in wanted and not name.endswith(SUFFIX)
+
+
+def _file(crate: ROCrate, name: str, path: Path, files: Mapping[str, Path]) -> Any:
+    """A file of the crate; the Snakefile is added as the workflow, and what a figure shows is its caption."""
+    if PurePosixPath(name).name == "Snakefile":
+        return None
+    properties: dict[str, Any] = {
+        "name": PurePosixPath(name).name,
+        "contentSize": str(path.stat().st_size),
+        "encodingFormat": _FORMATS[PurePosixPath(name).suffix],
+        "sha256": digests(path, ["sha256"])["sha256"],
+    }
+    caption = files.get(str(PurePosixPath(name).with_suffix(".md")))
+    if caption is not None:
+        properties["description"] = caption.read_text(encoding="utf-8").splitlines()[0]
+    if name.endswith(SUFFIX):
+        properties["description"] = f"What {PurePosixPath(name).name.removesuffix(SUFFIX)} was made from, and how"
+    if PurePosixPath(name).name == MANIFEST:
+        properties["description"] = "What this deposit has, and the hashes of what it leaves out"
+    return crate.add(File(crate, path, name, properties=properties))
+
+
+def _times(content: Content) -> Iterable[str]:
+    """Starts and ends of all jobs, as their records say."""
+    for name, path in content.files.items():
+        if name.endswith(SUFFIX):
+            told = json.loads(path.read_bytes())["circumstances"]
+            yield from (told["started"], told["ended"])

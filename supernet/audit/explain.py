@@ -1,0 +1,232 @@
+"""The story of a result, or of one of its rows, in plain words: runs, settings, code, machines, hours, downloads."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from supernet.audit.ancestry import Job, Node, ancestry, jobs, spoken
+from supernet.audit.rows import Selection, cell
+from supernet.audit.verdict import State, Verdict
+from supernet.io.atomic import read_json
+from supernet.provenance.record import ROOT_FILE
+
+ROWS = 5
+"""Rows, and inputs, that are printed; the others are counted."""
+WIDTH = 110
+_PACKAGES = ("torch", "numpy", "pandas", "scipy", "matplotlib")
+_STAGES = {
+    "scripts/truth.py": "stand-alone trainings",
+    "scripts/proxies.py": "zero-cost proxies",
+    "scripts/train.py": "super-nets",
+    "scripts/score.py": "scores taken again",
+    "scripts/search.py": "random searches",
+    "scripts/systems.py": "search systems",
+    "scripts/landscape.py": "loss landscapes",
+    "scripts/features.py": "batch-norm statistics",
+}
+"""The programs that take long, in the order in which they run."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, and sentences."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def story(verdict: Verdict, selection: Selection | None) -> list[Section]:
+    """What is known of a result: how it stands today (the verdict), and all that it was made from."""
+    nodes = ancestry(verdict.path)
+    found = jobs(nodes)
+    target = nodes[verdict.path]
+    trained = [job for job in found if job.program == "scripts/train.py"]
+    if selection is not None:
+        trained = [job for job in trained if selection.has(*_run(job))]
+    sections = [
+        Section("How it stands", (_standing(verdict),)),
+        Section("The numbers", tuple(_numbers(selection))),
+        Section("How it was made", tuple(_made(target, found))),
+        Section("Super-nets behind it", tuple(_runs(trained))),
+        Section("Their baselines", tuple(_baselines(trained))),
+        Section("How long it took", tuple(_hours(found, trained, selection))),
+        Section("Code and packages", tuple(_code(found))),
+        Section("Downloads", tuple(_downloads(nodes))),
+        Section("Not known", tuple(_gaps(nodes))),
+        Section("Root digest", tuple(_root(nodes))),
+    ]
+    return [section for section in sections if section.lines]
+
+
+def text(sections: Iterable[Section]) -> str:
+    """Sections as they are printed."""
+    return "\n\n".join("\n".join([one.title, *map(_wrapped, one.lines)]) for one in sections)
+
+
+def _wrapped(line: str) -> str:
+    # A path is copied from here to a command line: it stays whole.
+    return textwrap.fill(
+        line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _standing(verdict: Verdict) -> str:
+    if verdict.state is State.INTACT:
+        return "Intact: all is as recorded, back to the downloads; code, environment and study are as they were."
+    meaning = (
+        "all is as recorded, but something has changed since" if verdict.state is State.STALE else "do not trust it"
+    )
+    return f"{verdict.state.name.capitalize()}: {meaning}. {verdict.link}."
+
+
+def _numbers(selection: Selection | None) -> Iterable[str]:
+    if selection is None:
+        return
+    shown = selection.rows.drop(columns="setting") if "name" in selection.rows else selection.rows
+    for row in shown.head(ROWS).to_dict("records"):
+        yield ", ".join(f"{name} {cell(value)}" for name, value in row.items() if not pd.isna(value))
+    if len(shown) > ROWS:
+        yield f"… and {len(shown) - ROWS} more rows."
+
+
+def _made(target: Node, found: Sequence[Job]) -> Iterable[str]:
+    if target.record is None:
+        return
+    (job,) = (one for one in found if target.path in one.files)
+    told = job.circumstances
+    when, how_long = _time(told["ended"]), spoken(job.seconds)
+    yield f"{job.program} wrote it at {when} on {told['host']}, in {how_long}, from {_commit(told)}."
+    if isinstance(job.config, dict) and (choice := job.config.get("table") or job.config.get("figure")):
+        yield f"It was asked for {choice!r} of study {job.config.get('study', {}).get('study')!r}."
+    direct = ", ".join(sorted(target.inputs)[:ROWS])
+    more = f" and {len(target.inputs) - ROWS} more" if len(target.inputs) > ROWS else ""
+    yield f"It read {direct}{more}." if target.inputs else "It read no file."
+
+
+def _runs(trained: Sequence[Job]) -> Iterable[str]:
+    """One line for each space and setting."""
+    settings: dict[tuple[str, str], list[Job]] = {}
+    for job in trained:
+        space, setting, _ = _run(job)
+        settings.setdefault((space, setting), []).append(job)
+    for (space, setting), group in sorted(settings.items()):
+        seeds = sorted((_run(job)[2] for job in group), key=int)
+        outcomes = ", ".join(dict.fromkeys(_outcome(job) for job in group))
+        yield f"{space}, {setting}: seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}; {outcomes}; {_place(group)}."
+
+
+def _outcome(job: Job) -> str:
+    summary = next((path for path in job.files if path.endswith("run.json")), None)
+    if summary is None:
+        return f"{job.config['setting']['epochs']} epochs"
+    told = read_json(summary)
+    end = "" if told["status"] == "complete" else f", diverged at step {told['diverged_at']}"
+    return f"{told['steps']} steps, {told['images']} images{end}"
+
+
+def _place(group: Sequence[Job]) -> str:
+    """How long these jobs took, and where they ran."""
+    wheres = dict.fromkeys(_machine(job) for job in group)
+    return f"{spoken(sum(job.seconds for job in group))} on {' and '.join(wheres)}"
+
+
+def _machine(job: Job) -> str:
+    host, timing = job.circumstances["host"], job.timing
+    threads = f", {timing['threads']} thread{'s' * (timing['threads'] != 1)}" if "threads" in timing else ""
+    slurm = job.circumstances["environment"].get("SLURM_JOB_ID")
+    return f"{host} ({timing.get('device', 'cpu')}{threads}{f', SLURM job {slurm}' if slurm else ''})"
+
+
+def _baselines(trained: Sequence[Job]) -> Iterable[str]:
+    """The values of all factors at each space's baseline: settings change one of them."""
+    seen: dict[str, str] = {}
+    for job in trained:
+        space, setting, _ = _run(job)
+        values = ", ".join(f"{name} {value}" for name, value in job.config["setting"].items())
+        if setting == "baseline":
+            seen[space] = f"{space}: {values}."
+        else:
+            seen.setdefault(space, f"{space}, of which only {setting} was read: {values}.")
+    yield from (seen[space] for space in sorted(seen))
+
+
+def _hours(found: Sequence[Job], trained: Sequence[Job], selection: Selection | None) -> Iterable[str]:
+    for program, stage in _STAGES.items():
+        group = [job for job in found if job.program == program]
+        if group:
+            own = (
+                f", those above {spoken(sum(job.seconds for job in trained))}" if program == "scripts/train.py" else ""
+            )
+            chosen = own if selection is not None else ""
+            yield f"{stage}: {len(group)} job{'s' * (len(group) > 1)}, {_place(group)}{chosen}."
+    if found:
+        first = min(job.circumstances["started"] for job in found)
+        last = max(job.circumstances["ended"] for job in found)
+        total = spoken(sum(job.seconds for job in found))
+        yield f"In all {len(found)} jobs, {total} one after another, from {_time(first)} to {_time(last)}."
+
+
+def _code(found: Sequence[Job]) -> Iterable[str]:
+    if not found:
+        return
+    commits = "; ".join(dict.fromkeys(_commit(job.circumstances) for job in found))
+    yield f"{commits[:1].upper()}{commits[1:]}."
+    versions: dict[str, set[str]] = {}
+    for job in found:
+        for name, code in job.made["modules"].items():
+            versions.setdefault(name, set()).add(code)
+    several = sorted(name for name, codes in versions.items() if len(codes) > 1)
+    same = "each the same in all jobs" if not several else f"not the same in all jobs: {', '.join(several)}"
+    yield f"{len(versions)} files of code, {same}."
+    pythons = ", ".join(sorted({job.made["python"] for job in found}))
+    packages = [f"{name} {_versions(found, name)}" for name in _PACKAGES if _versions(found, name)]
+    locks = ", ".join(sorted({(job.made["lock"] or "none")[:12] for job in found}))
+    yield f"Python {pythons}; {', '.join(packages)}; lock {locks}."
+
+
+def _versions(found: Sequence[Job], package: str) -> str:
+    return " and ".join(sorted({job.made["packages"][package] for job in found if package in job.made["packages"]}))
+
+
+def _downloads(nodes: Mapping[str, Node]) -> Iterable[str]:
+    downloads = [node for node in nodes.values() if node.kind == "download"]
+    for node in sorted(downloads, key=lambda one: one.path):
+        yield f"{node.path}, known by its {node.pinned['algorithm']} {node.pinned['digest']}."
+    if not downloads and not _gapped(nodes):
+        yield "None: nothing that it was made from was downloaded."
+
+
+def _gaps(nodes: Mapping[str, Node]) -> Iterable[str]:
+    return (f"{node.path}: {node.problem}; what is behind it is not known." for node in _gapped(nodes))
+
+
+def _gapped(nodes: Mapping[str, Node]) -> list[Node]:
+    return [node for node in nodes.values() if node.problem]
+
+
+def _root(nodes: Mapping[str, Node]) -> Iterable[str]:
+    for node in nodes.values():
+        if Path(node.path).name == ROOT_FILE and node.record is not None:
+            yield f"{node.record['digest']}, of {node.path}."
+
+
+def _run(job: Job) -> tuple[str, str, str]:
+    """Space, setting and seed of a run; the setting is the name of a folder, `runs/{space}/{setting}/seed{n}`."""
+    folders = Path(job.files[0]).parts[-4:-1]
+    space, seed = str(job.config["space"]), str(job.config["seed"])
+    named = len(folders) == 3 and folders[0] == space
+    return space, folders[1] if named else "a setting without a name", seed
+
+
+def _commit(told: Mapping[str, Any]) -> str:
+    if told["commit"] is None:
+        return "no git checkout"
+    return f"commit {told['commit'][:12]}{' with edits that were not committed' if told['dirty'] else ''}"
+
+
+def _time(stamp: str) -> str:
+    return f"{stamp[:10]} {stamp[11:16]} UTC"

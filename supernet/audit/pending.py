@@ -1,0 +1,137 @@
+"""Which super-nets the next run of the workflow would train, why, and how long that takes.
+
+What Snakemake would do is for Snakemake to say: its summary is read. Why is for the records to say.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from supernet.audit.expected import RUN_FILES, runs
+from supernet.audit.verdict import Audit, State, differences, read_record
+from supernet.errors import UserError
+from supernet.io.atomic import read_json
+from supernet.pipeline.estimate import FLOPS_PER_MAC, run_work
+from supernet.pipeline.plan import Plan
+from supernet.runtime.timing import worked
+
+MISSING = "not trained yet"
+RESUMED = "begun: it goes on from its checkpoint"
+CONFIG = "its config changed"
+INPUT = "what it is trained on is made again, or is newer"
+STALE = "kept, though something changed since: trained again on request alone"
+BROKEN = "kept, though broken or not complete: Snakemake does not see it, or nothing that it would make needs it"
+TRAINED = (MISSING, RESUMED, CONFIG, INPUT)
+"""Reasons to train; the others are reasons to know about runs that are not."""
+_COLUMNS = ("output_file", "date", "rule", "log-file(s)", "status", "plan")
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A run that would be trained, or is kept although something is the matter with it."""
+
+    run: str
+    """`{space}/{setting}/seed{n}`."""
+    reason: str
+    detail: str
+    seconds: float
+    """About how long its training and scoring take."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast super-nets are trained: seconds a multiply-add, by space, and where that is from."""
+
+    by_space: Mapping[str, float]
+    otherwise: float
+    source: str
+
+    def seconds(self, space: str, macs: float) -> float:
+        """How long so many multiply-adds of a space take."""
+        return macs * self.by_space.get(space, self.otherwise)
+
+
+def read_summary(text: str) -> dict[str, tuple[str, bool]]:
+    """The rule of each file, and whether it would be made, from `snakemake --summary`; UserError for another text."""
+    lines = text.splitlines()
+    head = "\t".join(_COLUMNS)
+    if head not in lines:
+        raise UserError(f"snakemake --summary: found no line with the columns {', '.join(_COLUMNS)}")
+    rows = [line.split("\t") for line in lines[lines.index(head) + 1 :]]
+    return {os.path.normpath(row[0]): (row[2], row[5] == "update pending") for row in rows if len(row) == len(_COLUMNS)}
+
+
+def measured_rate(plan: Plan) -> Rate:
+    """The rate of the study's finished runs; without one, that of the GPU that config.yaml assumes."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    devices: dict[str, None] = {}
+    for space, setting, seed in plan.study.runs():
+        timing = Path(plan.results, "runs", space, setting, f"seed{seed}", "timing.json")
+        if timing.exists():
+            told = read_json(timing)
+            found.setdefault(space, []).append((worked(told), _macs(plan, space, setting, seed)))
+            devices[str(told["device"])] = None
+    if not found:
+        tflops = plan.config.gpu_tflops
+        return Rate({}, FLOPS_PER_MAC / (tflops * 1e12), f"a GPU that sustains {tflops:g} teraflop/s (gpu_tflops)")
+    count = sum(len(one) for one in found.values())
+    source = f"{count} finished super-net{'s' * (count > 1)} of this study, on {' and '.join(devices)}"
+    return Rate(
+        {space: _ratio(one) for space, one in found.items()}, _ratio(list(chain.from_iterable(found.values()))), source
+    )
+
+
+def pending(plan: Plan, summary: Mapping[str, tuple[str, bool]], audit: Audit, rate: Rate) -> list[Pending]:
+    """Runs that would be trained, and those that are kept although they are stale or broken."""
+    found = []
+    for (space, setting, seed), (run, config) in zip(plan.study.runs(), runs(plan), strict=True):
+        folder = f"{plan.results}/runs/{run}"
+        waits = any(summary.get(os.path.normpath(f"{folder}/{name}"), ("", False))[1] for name in RUN_FILES)
+        reason, detail = _why(plan, run, folder, config, summary) if waits else _why_kept(folder, audit)
+        if reason:
+            found.append(Pending(run, reason, detail, rate.seconds(space, _macs(plan, space, setting, seed))))
+    return found
+
+
+def others(summary: Mapping[str, tuple[str, bool]]) -> dict[str, int]:
+    """How many files of each other rule would be made; tables and figures, which have a rule each, in all."""
+    counts: dict[str, int] = {}
+    for rule, waits in summary.values():
+        if waits and rule != "train":
+            kind = rule.partition("_")[0] + "s" if rule.startswith(("table_", "figure_")) else rule
+            counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def _why(
+    plan: Plan, run: str, folder: str, config: Mapping[str, Any], summary: Mapping[str, tuple[str, bool]]
+) -> tuple[str, str]:
+    record = read_record(f"{folder}/run.json")
+    if not isinstance(record, str) and (changes := differences(record["made"]["config"], config)):
+        return CONFIG, "; ".join(changes)
+    lacking = [name for name in RUN_FILES if not os.path.exists(f"{folder}/{name}")]
+    if lacking:
+        if os.path.exists(f"{plan.state}/runs/{run}/training.safetensors"):
+            return RESUMED, ""
+        return MISSING, "" if len(lacking) == len(RUN_FILES) else f"it lacks {', '.join(lacking)}"
+    if isinstance(record, str):
+        return INPUT, ""
+    inputs = [os.path.normpath(f"{folder}/{one['path']}") for one in record["made"]["inputs"]]
+    return INPUT, ", ".join(path for path in inputs if summary.get(path, ("", False))[1])
+
+
+def _why_kept(folder: str, audit: Audit) -> tuple[str, str]:
+    worst = max((audit.verdict(f"{folder}/{name}") for name in RUN_FILES), key=lambda verdict: verdict.state)
+    reason = {State.INTACT: "", State.STALE: STALE, State.BROKEN: BROKEN}[worst.state]
+    return reason, worst.link.removeprefix(f"{worst.path}: ")
+
+
+def _macs(plan: Plan, space: str, setting: str, seed: int) -> float:
+    return run_work(plan.study.run(space, setting, seed), plan.study.pool.size).macs
+
+
+def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
+    return sum(seconds for seconds, _ in pairs) / sum(macs for _, macs in pairs)

@@ -1,0 +1,112 @@
+"""What the programs that look at results share: their arguments, the study's plan, the audit."""
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from supernet.audit.expected import Expected, made
+from supernet.audit.hash_cache import HashCache
+from supernet.audit.verdict import Audit, State, Verdict
+from supernet.errors import UserError
+from supernet.pipeline.plan import Plan
+from supernet.provenance.closure import ROOT
+from supernet.provenance.record import ROOT_FILE, SUFFIX, root_digest
+
+KEYS = ("study", "results", "resources", "state", "mirror")
+"""Keys of config.yaml that the command line may have another value for."""
+
+CRATE = "ro-crate"
+"""Folder of the crate in a study's results."""
+FOLDERS = {"table_": "tables", "figure_": "figures"}
+"""Where the results of rules are, by what the names of these rules begin with."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say which study, and where its files are."""
+    parser.add_argument("--study", metavar="NAME", help="study, or its YAML file (default: that of config.yaml)")
+    for key in KEYS[1:]:
+        parser.add_argument(f"--{key}", help=f"as in config.yaml: {key}")
+    parser.add_argument("--no-cache", action="store_true", help="hash all files, also those that look unchanged")
+
+
+@dataclass(frozen=True)
+class Auditing:
+    """A study, what it should have, and the audit of what it has."""
+
+    plan: Plan
+    expected: tuple[Expected, ...]
+    audit: Audit
+    hashes: HashCache
+
+    @classmethod
+    def open(cls, options: argparse.Namespace) -> Self:
+        """From the command line and config.yaml; UserError lists mistakes in them and in the study."""
+        plan = load_plan(options)
+        results = tuple(made(plan))
+        hashes = HashCache(None if options.no_cache else Path(plan.state) / "hashes.json")
+        return cls(plan, results, Audit({one.path: one.config for one in results}, hashes), hashes)
+
+    @property
+    def metrics(self) -> str:
+        """The file whose record is the root of the study's chain: from downloads through all that is measured."""
+        return f"{self.plan.results}/{ROOT_FILE}"
+
+    def paths(self, targets: list[str]) -> list[str]:
+        """The targets, those in a folder among them; without any, the study's results and all others in its folder.
+
+        UserError for a folder without results.
+        """
+        if not targets:
+            known = [one.path for one in self.expected]
+            return list(dict.fromkeys([*known, *recorded(self.plan.results)]))
+        found = []
+        for target in targets:
+            within = recorded(target) if os.path.isdir(target) else [target]
+            if not within:
+                raise UserError(
+                    f"{target}: found no results with records in this folder; expected a file or such a folder"
+                )
+            found += within
+        return found
+
+    def root_digest(self) -> str | None:
+        """The digest of the chain from the downloads through metrics.parquet; None where it is broken."""
+        broken = self.audit.verdict(self.metrics).state is State.BROKEN
+        return None if broken else root_digest(self.plan.results)
+
+    def verdicts(self, targets: list[str]) -> list[Verdict]:
+        """The verdict on each of `paths`, and the hashes kept."""
+        found = [self.audit.verdict(path) for path in self.paths(targets)]
+        self.hashes.save()
+        return found
+
+
+def load_plan(options: argparse.Namespace) -> Plan:
+    """The plan of the study that config.yaml and the command line name."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
+    given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
+    return Plan.load({**config, **given}, ROOT)
+
+
+def resolve(name: str, results: str) -> str:
+    """The path of a file, or of table_NAME or figure_NAME in a study's results; UserError if there is no such file."""
+    path = name
+    for prefix, folder in FOLDERS.items():
+        if name.startswith(prefix) and not os.path.exists(name):
+            path = os.path.join(results, folder, f"{name.removeprefix(prefix)}.csv")
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: no such file; make it with snakemake, or name another study with --study")
+    return os.path.normpath(path)
+
+
+def recorded(folder: str) -> list[str]:
+    """Results below a folder that have a record, sorted."""
+    names = (os.path.join(place, file) for place, _, files in os.walk(folder) for file in files)
+    own = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
+    # A crate has copies, which are audited as a deposit.
+    crate = os.path.join(folder, CRATE, "")
+    return sorted(name for name in own if not name.startswith(crate))

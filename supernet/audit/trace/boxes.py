@@ -1,0 +1,137 @@
+"""The ancestry of a result as boxes and arrows: jobs of one kind in one box, and how the boxes stand today."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supernet.audit.ancestry import Job, Node, jobs, spoken
+from supernet.audit.verdict import State, Verdict
+
+SETTINGS = 12
+"""Settings of super-nets that have a box each; where there are more, a space has one."""
+_WORDS = {
+    "scripts/data.py": "images",
+    "scripts/published.py": "published table",
+    "scripts/pool.py": "pool drawn",
+    "scripts/truth.py": "stand-alone trainings",
+    "scripts/pool_truth.py": "ground truth",
+    "scripts/proxies.py": "zero-cost proxies",
+    "scripts/train.py": "super-nets",
+    "scripts/score.py": "scores taken again",
+    "scripts/search.py": "random search",
+    "scripts/systems.py": "search systems",
+    "scripts/landscape.py": "loss landscapes",
+    "scripts/features.py": "batch-norm statistics",
+    "scripts/metrics.py": "metrics of all runs",
+    "scripts/effects.py": "effects of settings",
+    "scripts/table.py": "table",
+    "scripts/figure.py": "figure",
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """Files that are drawn as one."""
+
+    title: str
+    lines: tuple[str, ...]
+    files: tuple[str, ...]
+    state: State | None
+    """The worst of the files; None for a file that is no result, which has no verdict."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Boxes, and arrows from a box to one that was made from it; arrows that follow from others are left out."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[tuple[int, int], ...]
+
+
+def graph(nodes: Mapping[str, Node], verdicts: Mapping[str, Verdict]) -> Graph:
+    """The boxes of an ancestry; `verdicts` has one for each result among the nodes."""
+    found = jobs(nodes)
+    every = len({_setting(job) for job in found if job.program == "scripts/train.py"}) <= SETTINGS
+    groups: dict[tuple[str, ...], list[Job]] = {}
+    for job in found:
+        groups.setdefault(_key(job, every), []).append(job)
+    boxes = [_box(key, group, verdicts) for key, group in groups.items()]
+    boxes += [_file_box(node) for node in nodes.values() if node.record is None]
+    return Graph(tuple(boxes), _reduced(_arrows(boxes, nodes)))
+
+
+def _key(job: Job, every: bool) -> tuple[str, ...]:
+    """What jobs of one box have in common; what is drawn of it stands from the second place on."""
+    if job.program == "scripts/train.py":
+        setting = _setting(job)
+        return (job.program, setting.parent.name, setting.name) if every else (job.program, setting.parent.name)
+    if job.program not in _WORDS:
+        return (job.program, *job.files)  # What it does is not known: jobs in one box might be made from each other.
+    if job.program in ("scripts/truth.py", "scripts/search.py"):
+        return job.program, Path(job.files[0]).parent.name
+    if job.program == "scripts/systems.py":
+        return job.program, Path(job.files[0]).parent.parent.name
+    return job.program, _subject(job)
+
+
+def _setting(job: Job) -> Path:
+    """The folder of the setting of a super-net, above those of its seeds."""
+    return Path(job.files[0]).parent.parent
+
+
+def _subject(job: Job) -> str:
+    """What the job was about: what it was asked for by name, or the name of its file."""
+    config: Any = job.config if isinstance(job.config, dict) else {}
+    named = [config[key] for key in ("table", "figure", "dataset") if isinstance(config.get(key), str)]
+    return named[0] if named else Path(job.files[0]).name.partition(".")[0]
+
+
+def _box(key: tuple[str, ...], group: Sequence[Job], verdicts: Mapping[str, Verdict]) -> Box:
+    files = tuple(path for job in group for path in job.files)
+    program, *subject = key
+    word = _WORDS.get(program, program)
+    about = [] if word.startswith(("metrics", "effects")) else [", ".join(Path(one).name for one in subject)]
+    hosts = ", ".join(sorted({job.circumstances["host"] for job in group}))
+    count = f"{len(group)} jobs, " if len(group) > 1 else ""
+    lines = [*about, f"{count}{spoken(sum(job.seconds for job in group))} on {hosts}"]
+    return Box(word, tuple(lines), files, max(verdicts[path].state for path in files))
+
+
+def _file_box(node: Node) -> Box:
+    if node.problem:
+        return Box(Path(node.path).name, (node.problem,), (node.path,), State.BROKEN)
+    if node.kind == "download":
+        known = f"{node.pinned['algorithm']} {node.pinned['digest'][:16]}"
+        return Box("download", (Path(node.path).name, known), (node.path,), None)
+    return Box("file of the checkout", (Path(node.path).name,), (node.path,), None)
+
+
+def _arrows(boxes: Sequence[Box], nodes: Mapping[str, Node]) -> set[tuple[int, int]]:
+    place = {path: number for number, box in enumerate(boxes) for path in box.files}
+    pairs = {(place[source], place[path]) for path, node in nodes.items() for source in node.inputs}
+    return {(source, target) for source, target in pairs if source != target}
+
+
+def _reduced(arrows: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Without arrows that a longer way stands for (the transitive reduction of a graph without circles)."""
+    targets: dict[int, set[int]] = {}
+    for source, target in arrows:
+        targets.setdefault(source, set()).add(target)
+
+    def reach(start: int, seen: set[int]) -> set[int]:
+        for target in targets.get(start, ()):
+            if target not in seen:
+                seen.add(target)
+                reach(target, seen)
+        return seen
+
+    behind = {number: reach(number, set()) for number in targets}
+    return tuple(
+        sorted(
+            (source, target)
+            for source, direct in targets.items()
+            for target in direct
+            if not any(target in behind.get(other, ()) for other in direct if other != target)
+        )
+    )

@@ -1,0 +1,248 @@
+"""Whether results are what their records say: from each, through all it was made from, to the pinned downloads.
+
+*Broken*: a content is not that of its record, or of what was read; a file or a record is missing. *Stale*: all is as
+recorded, but code, environment, config or sources have changed since. *Intact*: neither. A file is as bad as the worst
+it was made from. Records are chained by hash, so that a forgery has to rewrite each record from the forged file to the
+end; one that does is only found against a digest that was kept elsewhere.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from supernet.audit.hash_cache import HashCache
+from supernet.download.sources import File, load_sources
+from supernet.provenance.closure import ROOT, Closure
+from supernet.provenance.record import FORMAT, LOCK, digest, record_path
+
+SHOWN = 4
+"""Changed settings that one finding names; the others are counted."""
+_MADE = frozenset({"sha256", "size", "program", "modules", "config", "inputs", "python", "packages", "lock"})
+
+
+class State(IntEnum):
+    """What an audit can say of a file, the worst last."""
+
+    INTACT = 0
+    STALE = 1
+    BROKEN = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it was."""
+
+    state: State
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of one file."""
+
+    path: str
+    state: State
+    findings: tuple[Finding, ...]
+    """Of the file itself."""
+    link: str
+    """The first link, from the file towards the downloads, that is as bad as `state`; empty if intact."""
+    inputs: tuple[str, ...]
+
+
+class Audit:
+    """Verdicts on files; each file is looked at once."""
+
+    def __init__(self, configs: Mapping[str, Mapping[str, Any]], hashes: HashCache, root: Path = ROOT) -> None:
+        """`configs` has, by path, what today's study says to the program that makes a file; others are not compared."""
+        self._configs = {os.path.normpath(path): config for path, config in configs.items()}
+        self._hashes, self._root = hashes, root
+        self._closure = Closure(root)
+        self._verdicts: dict[str, Verdict] = {}
+        self._codes: dict[str, tuple[str, str] | None] = {}
+        self._open: set[str] = set()
+        self._digests: dict[str, str | None] = {}
+
+    def verdict(self, path: str) -> Verdict:
+        """The verdict on a result."""
+        path = os.path.normpath(path)
+        if path not in self._verdicts:
+            if path in self._open:
+                return _verdict(path, [Finding(State.BROKEN, "is made from itself")], [])
+            self._open.add(path)
+            self._verdicts[path] = self._judge(path)
+            self._open.remove(path)
+        return self._verdicts[path]
+
+    def _judge(self, path: str) -> Verdict:
+        if not self._hashes.exists(path):
+            return _verdict(path, [Finding(State.BROKEN, "missing")], [])
+        found = read_record(path)
+        if isinstance(found, str):
+            return _verdict(path, [Finding(State.BROKEN, found)], [])
+        self._digests[path], made = found["digest"], found["made"]
+        findings = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, found)]
+        results = [input_path(path, one) for one in made["inputs"] if one["kind"] == "result"]
+        return _verdict(path, findings, [self.verdict(one) for one in results])
+
+    def _content(self, path: str, made: Mapping[str, Any]) -> Iterator[Finding]:
+        if self._hashes.size(path) != made["size"] or self._hashes.digest(path) != made["sha256"]:
+            yield Finding(State.BROKEN, "content is not that of its record: it was changed after it was made")
+
+    def _inputs(self, path: str, made: Mapping[str, Any]) -> Iterator[Finding]:
+        for one in made["inputs"]:
+            name = input_path(path, one)
+            if not self._hashes.exists(name):
+                yield Finding(State.BROKEN, f"input {name} is missing")
+            elif self._hashes.digest(name) != one["sha256"]:
+                # A file of the checkout is like code: it may well be edited.
+                state = State.STALE if one["kind"] == "source" else State.BROKEN
+                yield Finding(state, f"input {name} has another content than the one that was read")
+            elif one["kind"] == "result":
+                yield from self._chain(name, one)
+            elif one["kind"] == "download":
+                yield from self._pin(name, one["pinned"])
+
+    def _chain(self, name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
+        if self._digest(name) not in (None, one["record"]):
+            yield Finding(State.STALE, f"input {name} has the same content but another record: made again, or edited")
+
+    def _digest(self, path: str) -> str | None:
+        """The digest of a result's record; None without a sound one. Most inputs are those of many files."""
+        if path not in self._digests:
+            found = read_record(path)
+            self._digests[path] = None if isinstance(found, str) else str(found["digest"])
+        return self._digests[path]
+
+    def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Finding]:
+        algorithm = pinned["algorithm"]
+        if self._hashes.digest(name, algorithm) != pinned["digest"]:
+            yield Finding(State.BROKEN, f"download {name} does not have the {algorithm} by which it was known")
+        file = self._sources.get(pinned["path"])
+        if file is None:
+            yield Finding(State.STALE, f"download {name}: the sources do not list {pinned['path']} any more")
+        elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
+            yield Finding(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
+
+    def _changes(self, path: str, found: Mapping[str, Any]) -> Iterator[Finding]:
+        made, files = found["made"], found["circumstances"]["files"]
+        changed = [name for name, code in made["modules"].items() if not self._same_code(name, code, files[name])]
+        if changed:
+            yield Finding(State.STALE, f"code changed: {', '.join(changed)}")
+        if made["lock"] != self._lock:
+            yield Finding(State.STALE, f"environment changed: {LOCK}")
+        if made["python"] != platform.python_version():
+            yield Finding(State.STALE, f"environment changed: Python {made['python']}, now {platform.python_version()}")
+        others = [one for name, version in made["packages"].items() if (one := self._other(name, version))]
+        if others:
+            yield Finding(State.STALE, f"environment changed: {', '.join(others)}")
+        if path in self._configs:
+            changes = differences(made["config"], self._configs[path])
+            if changes:
+                more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+                yield Finding(State.STALE, f"config changed: {', '.join(changes[:SHOWN])}{more}")
+
+    def _same_code(self, name: str, code: str, sha256: str) -> bool:
+        if name not in self._codes:
+            try:
+                source = self._closure.source(name)
+                self._codes[name] = source.sha256, source.code
+            except (FileNotFoundError, SyntaxError):
+                self._codes[name] = None
+        now = self._codes[name]
+        # The same bytes are the same code, also where another version of Python prints syntax trees otherwise.
+        return now is not None and (now[0] == sha256 or now[1] == code)
+
+    @cached_property
+    def _lock(self) -> str | None:
+        lock = self._root / LOCK
+        return self._hashes.digest(str(lock)) if lock.exists() else None
+
+    @cached_property
+    def _sources(self) -> dict[str, File]:
+        sources = load_sources(self._root / "workflow" / "sources.yaml")
+        return {file.path: file for file in sources.files.values()}
+
+    def _other(self, name: str, version: str) -> str:
+        """How the package differs from the one that is installed here; empty if it does not, or is not here."""
+        now = self._installed(name)
+        # A module may say its local version (2.6.0+cpu) where its distribution does not, and the other way round for a
+        # post-release (2026.10.19.post1), whose code is that of the release.
+        same = now is None or now in (version, version.partition("+")[0]) or now.partition(".post")[0] == version
+        return "" if same else f"{name} {version}, now {now}"
+
+    def _installed(self, name: str) -> str | None:
+        if name not in self._versions:
+            self._versions[name] = self._version(name)
+        return self._versions[name]
+
+    @cached_property
+    def _versions(self) -> dict[str, str | None]:
+        return {}
+
+    def _version(self, name: str) -> str | None:
+        for distribution in (name, *self._distributions.get(name, ())):
+            try:
+                return metadata.version(distribution)
+            except metadata.PackageNotFoundError:
+                continue
+        return None
+
+    @cached_property
+    def _distributions(self) -> Mapping[str, list[str]]:
+        return metadata.packages_distributions()
+
+
+def read_record(path: str) -> dict[str, Any] | str:
+    """The record of a result, or what is wrong with it."""
+    try:
+        found = json.loads(record_path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "record missing"
+    except ValueError:
+        return "record damaged: it is no JSON"
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        return f"record of another kind: expected format {FORMAT}"
+    if digest({key: value for key, value in found.items() if key != "seal"}) != found.get("seal"):
+        return "record edited: its seal does not fit"
+    if digest(found.get("made")) != found.get("digest"):
+        return "record edited: its digest does not fit"
+    lacking = sorted(_MADE - set(found["made"])) if isinstance(found["made"], dict) else sorted(_MADE)
+    return f"record incomplete: it lacks {', '.join(lacking)}" if lacking else found
+
+
+def input_path(path: str, one: Mapping[str, Any]) -> str:
+    """The path of an input of a result's record, from where we are."""
+    return os.path.normpath(os.path.join(os.path.dirname(path), one["path"]))
+
+
+def differences(old: Any, new: Any, key: str = "") -> list[str]:
+    """`key: was …, is …` of each value that differs, by dotted keys."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = dict.fromkeys([*old, *new])
+        return [
+            line
+            for name in keys
+            for line in differences(old.get(name), new.get(name), f"{key}.{name}" if key else str(name))
+        ]
+    return [] if old == new else [f"{key or 'all'}: was {_short(old)}, is {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _verdict(path: str, findings: list[Finding], inputs: list[Verdict]) -> Verdict:
+    states = [*(one.state for one in findings), *(one.state for one in inputs)]
+    state = max(states, default=State.INTACT)
+    own = [f"{path}: {one.text}" for one in findings if one.state == state]
+    links = [*own, *(one.link for one in inputs if one.state == state)]
+    link = links[0] if state else ""
+    return Verdict(path, state, tuple(findings), link, tuple(one.path for one in inputs))

@@ -1,0 +1,202 @@
+"""What a study does in one space: where its ground truth is from, its baseline, its sweeps, their seeds."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from supernet.config.base import Findings, Model, distinct
+from supernet.config.baselines import BASELINES, SWEEPS
+from supernet.config.datasets import CIFAR10, PUBLISHED
+from supernet.config.factors import FACTORS, factors_of
+from supernet.config.setting import BatchSize, Count, Decay, Layers, Lists, Place, Rate, Setting, TrainPortion
+from supernet.config.validation import did_you_mean
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[
+    tuple[Seed, ...],
+    Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(distinct),
+]
+
+
+class Truth(Model):
+    """The stand-alone training that makes the ground truth of a space."""
+
+    channels: Count = Field(description="Channels of the first cell of a stand-alone network.")
+    layers: Layers = Field(description="Cells of a stand-alone network, counted as the factor `layers` counts them.")
+    epochs: Count = Field(description="Passes over the training images.")
+    learning_rate: Rate = Field(default=0.1, description="Initial learning rate.")
+    weight_decay: Decay = Field(default=5e-4, description="L2 penalty.")
+    batch_size: BatchSize = Field(default=128, description="Images of a mini-batch.")
+    train_portion: TrainPortion = Field(
+        default=0.9,
+        description="Share of the training set that is trained on, at most 1 - `data.scoring_portion`.",
+    )
+
+
+class SpaceStudy(Model):
+    """What a study does in one space."""
+
+    published: str | None = Field(
+        default=None,
+        description="Published table (workflow/sources.yaml) whose accuracies are the ground truth. Where `truth` "
+        "is given too, the table is used if it is at hand, and else the trainings.",
+    )
+    truth: Truth | None = Field(
+        default=None, description="Recipe of the stand-alone trainings; required without `published`."
+    )
+    baseline: Setting = Field(
+        description="Values of the factors; those not given are the space's baseline in the table of factors."
+    )
+    sweep: dict[str, tuple[Any, ...]] = Field(
+        default={},
+        description="Factor: list of values, or `paper` for those of the table of factors; each value is one "
+        "setting, with all other factors at the baseline.",
+    )
+    cumulative: dict[str, Any] = Field(
+        default={},
+        description="Factor: value that is common practice. A setting starts at all of these values; then factor after "
+        "factor, in this order, goes to the baseline's. Empty: no such settings.",
+    )
+    seeds: Seeds = Field(default=(0, 1, 2), description="Run seeds of the baseline.")
+    sweep_seeds: Seeds | None = Field(
+        default=None, description="Run seeds of the swept settings; null takes those of the baseline."
+    )
+
+    @field_validator("published")
+    @classmethod
+    def _of_this_space(cls, name: str | None, info: ValidationInfo) -> str | None:
+        place = info.context
+        if name is None or not isinstance(place, Place):
+            return name
+        if name not in PUBLISHED[place.space]:
+            allowed = ", ".join(PUBLISHED[place.space])
+            raise PydanticCustomError("study", f"not a table of {place.space}; allowed here: {allowed}")
+        if place.images not in (None, *CIFAR10):
+            allowed = ", ".join(CIFAR10)
+            raise PydanticCustomError(
+                "study", f"accuracies on CIFAR-10, while data.name is {place.images}; allowed there: {allowed}"
+            )
+        return name
+
+    @field_validator("truth")
+    @classmethod
+    def _some_truth(cls, truth: Truth | None, info: ValidationInfo) -> Truth | None:
+        # `published` is absent here where it is wrong itself.
+        if truth is None and info.data.get("published", "") is None:
+            raise PydanticCustomError("study", "a space needs `truth`, `published`, or both")
+        return truth
+
+    @field_validator("baseline", mode="wrap")
+    @classmethod
+    def _completed(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        place = info.context
+        if not isinstance(place, Place) or not isinstance(value, dict):
+            return handler(value)
+        findings = Findings()
+        known = _known_factors(value, place.space, findings)
+        setting = findings.attempt(partial(handler, {**BASELINES[place.space], **known}))
+        findings.raise_all()
+        return setting
+
+    @field_validator("sweep", mode="before")
+    @classmethod
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        place = info.context
+        findings = Findings()
+        lists: dict[str, Any] = dict(value)
+        if isinstance(place, Place):
+            lists = _known_factors(value, place.space, findings)
+            grid = SWEEPS[place.space]
+            lists = {name: grid[name] if found == "paper" else found for name, found in lists.items()}
+        for name in [name for name, found in lists.items() if not isinstance(found, list | tuple)]:
+            findings.add("should be a list of values, or `paper`", lists.pop(name), name)
+        checked = findings.attempt(partial(Lists.model_validate, lists, context=place))
+        findings.raise_all()
+        return {name: getattr(checked, name) for name in lists}
+
+    @field_validator("sweep")
+    @classmethod
+    def _with_the_baseline(cls, sweep: dict[str, tuple[Any, ...]], info: ValidationInfo) -> dict[str, tuple[Any, ...]]:
+        # Each value stands in a setting whose other factors are the baseline's: some do not go together.
+        baseline = info.data.get("baseline")
+        if not isinstance(baseline, Setting):
+            return sweep
+        findings = Findings()
+        for name, values in sweep.items():
+            for position, value in enumerate(values):
+                try:
+                    Setting.model_validate({**baseline.model_dump(), name: value}, context=info.context)
+                except ValidationError as error:
+                    for one in error.errors():
+                        findings.add(f"with the baseline's other values: {one['msg']}", value, name, position)
+        findings.raise_all()
+        return sweep
+
+    @field_validator("cumulative", mode="before")
+    @classmethod
+    def _of_known_factors(cls, value: Any, info: ValidationInfo) -> Any:
+        place = info.context
+        if not isinstance(value, dict) or not isinstance(place, Place):
+            return value
+        findings = Findings()
+        _known_factors(value, place.space, findings)
+        findings.raise_all()
+        return value
+
+    @field_validator("cumulative")
+    @classmethod
+    def _each_step_is_a_setting(cls, start: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        baseline = info.data.get("baseline")
+        if not isinstance(baseline, Setting):
+            return start
+        findings = Findings()
+        for name, value in start.items():
+            if value == getattr(baseline, name, None):
+                findings.add("is the baseline's value too, so that its step would change nothing", value, name)
+            if name == "dynamic_channels" and str(value).startswith("constant"):
+                findings.add("a sub-space has other architectures, so that it is no step to the baseline", value, name)
+        for step in range(len(start)):
+            rest = dict(list(start.items())[step:])
+            try:
+                Setting.model_validate({**baseline.model_dump(), **rest}, context=info.context)
+            except ValidationError as error:
+                for one in error.errors():
+                    findings.add(f"after {step} steps: {one['msg']}", one["input"], *one["loc"])
+                break
+        findings.raise_all()
+        # A value as the setting has it: 1 becomes 1.0 where a factor is a float.
+        whole = Setting.model_validate({**baseline.model_dump(), **start})
+        return {name: getattr(whole, name) for name in start}
+
+    def steps(self) -> list[tuple[str, Setting]]:
+        """Settings from `cumulative` to the one before the baseline: the factor that each changes next, and itself."""
+        names = list(self.cumulative)
+        rest = [{name: self.cumulative[name] for name in names[step:]} for step in range(len(names))]
+        return [(name, self.baseline.model_copy(update=own)) for name, own in zip(names, rest, strict=True)]
+
+
+def _known_factors(values: dict[str, Any], space: str, findings: Findings) -> dict[str, Any]:
+    """The values whose factor the space has; an error for each other one."""
+    allowed = [factor.name for factor in factors_of(space)]
+    for name, value in values.items():
+        # A setting has null for what its space lacks.
+        if name in allowed or (value is None and name in FACTORS and space not in FACTORS[name].spaces):
+            continue
+        if name not in FACTORS:
+            message = f"unknown factor; {did_you_mean(name, allowed)}"
+        else:
+            message = f"{space} does not have this factor; allowed here: {', '.join(allowed)}"
+        findings.add(message, value, name)
+    return {name: value for name, value in values.items() if name in allowed}

@@ -1,0 +1,113 @@
+"""Errors of pydantic as errors that a user can act on: file, line, key path, found value, allowed values."""
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from types import NoneType
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from supernet.config.yamlfile import YamlFile
+from supernet.errors import UserError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_EXPECTED = {
+    "missing": "this key is required",
+    "model_type": "should be a mapping of keys to values",
+    "dict_type": "should be a mapping of keys to values",
+    "tuple_type": "should be a list",
+    "too_short": "should not be empty",
+    "finite_number": "should be a finite number",
+    "int_type": "should be an integer",
+    "float_type": "should be a number",
+    "string_type": "should be text",
+    "bool_type": "should be true or false",
+}
+
+
+def validate(model: type[_Model], file: YamlFile, context: Any = None) -> _Model:
+    """Validate a file against a model; UserError with all findings, one a line, in the order of the file.
+
+    `context` is passed on to the model's validators.
+    """
+    try:
+        return model.model_validate(file.data, context=context)
+    except ValidationError as error:
+        errors = [dict(one) for one in error.errors(include_url=False)]
+        findings = [_finding(model, file, one) for one in errors if not _is_echo(one)]
+        lines = [message for _, message in sorted(findings, key=lambda finding: finding[0])]
+        raise UserError("\n".join(dict.fromkeys(lines))) from None
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """What is allowed, after the nearest match if one is near."""
+    names = list(allowed)
+    near = difflib.get_close_matches(name, names, n=1)
+    question = f"did you mean {near[0]!r}? " if near else ""
+    return f"{question}allowed here: {', '.join(names)}"
+
+
+def _is_echo(error: dict[str, Any]) -> bool:
+    # A list whose only item is wrong is reported as empty too.
+    return error["type"] == "too_short" and len(error["input"]) > 0
+
+
+def _finding(model: type[BaseModel], file: YamlFile, error: dict[str, Any]) -> tuple[int, str]:
+    key, value = error["loc"], error["input"]
+    found = "nothing" if error["type"] == "missing" else f"found {_shown(value)}"
+    if error["type"] != "missing" and key not in file.lines:
+        found += " (not in the file: it is filled in)"
+    return file.line(key), str(file.error(key, f"{found}; {_expected(model, error)}"))
+
+
+def _expected(model: type[BaseModel], error: dict[str, Any]) -> str:
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key; {did_you_mean(str(error['loc'][-1]), _keys_at(model, error['loc'][:-1]))}"
+    expected = _EXPECTED.get(kind, str(error["msg"]).removeprefix("Input "))
+    return expected + _hint(kind, error["input"])
+
+
+def _keys_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The keys of the model at a location inside a model, through models and mappings of models."""
+    here: Any = model
+    for part in location:
+        here = here.model_fields[part].annotation if hasattr(here, "model_fields") else get_args(here)[1]
+        # A section that may be left out is `Section | None`.
+        if NoneType in get_args(here):
+            (here,) = set(get_args(here)) - {NoneType}
+    return list(here.model_fields)
+
+
+def _hint(kind: str, value: Any) -> str:
+    """How to write what was probably meant, where YAML reads it as another type."""
+    if kind == "string_type" and value is not None and not isinstance(value, list | dict):
+        return ": put it in quotes"
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+        return f": write {int(value)}"
+    if kind in ("int_type", "float_type") and isinstance(value, str) and (number := _number(value)) is not None:
+        meant = int(number) if kind == "int_type" and number == int(number) else number
+        return f": YAML reads {value} as text here, write {_as_yaml(meant)} without quotes"
+    return ""
+
+
+def _number(text: str) -> float | int | None:
+    for parse in (int, float):
+        try:
+            number = parse(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else None
+    return None
+
+
+def _as_yaml(number: float | int) -> str:
+    """A number as YAML 1.1 reads it as one: with a dot before an exponent."""
+    text = repr(number)
+    return text if "." in text or "e" not in text else text.replace("e", ".0e")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,1 @@
+"""Images on the device: reading, splitting, batches, augmentation."""

@@ -1,0 +1,81 @@
+"""Images of one's own as bytes: an array file, or an archive with a folder for each class."""
+
+import io
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from supernet.data.cifar10 import Bytes, Labels
+from supernet.errors import UserError
+from supernet.io.archives import read_members
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_LARGEST_IMAGE = 40_000_000
+_MODES = ("L", "RGB")
+_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def read_arrays(path: Path) -> tuple[Bytes, Labels]:
+    """Pixels (N, C, H, W) and labels (N,) of a safetensors file with `images` (bytes) and `labels` (whole numbers).
+
+    Their order is kept, so that an official test set can stand last. UserError says what the file lacks.
+    """
+    try:
+        found = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a safetensors file, or a damaged one ({error})") from error
+    images, labels = found.get("images"), found.get("labels")
+    if images is None or labels is None:
+        raise UserError(f"{path}: found {', '.join(sorted(found)) or 'nothing'}; expected `images` and `labels`")
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise UserError(f"{path}: images: found {images.dtype} of shape {images.shape}; expected uint8 (N, C, H, W)")
+    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f"{path}: labels: found {labels.dtype} of shape {labels.shape}; expected whole numbers ({len(images)},)"
+        )
+    return images, labels.astype(np.int64)
+
+
+def read_folders(path: Path) -> tuple[Bytes, Labels]:
+    """The same of a zip or tar archive: PNG or JPEG images, the folder of each one being its class.
+
+    Classes are numbered in the order of their folders' names; images are sorted by class and name. Other files are
+    passed over. UserError names the member that is in no folder, is no image, or has not the first one's size and mode.
+    """
+    found: dict[tuple[str, str], Bytes] = {}
+    shape: tuple[int, ...] | None = None
+    for name, content in read_members(path, _is_image, _LARGEST_IMAGE):
+        pixels = _decoded(content, f"{path}: {name}")
+        shape = shape or pixels.shape
+        if pixels.shape != shape:
+            raise UserError(f"{path}: {name}: found (C, H, W) {pixels.shape}; expected {shape}, as the image before it")
+        if not (folder := str(PurePosixPath(name).parent)).strip("."):
+            raise UserError(f"{path}: {name}: is in no folder; expected one folder for each class")
+        found[folder, name] = pixels
+    if not found:
+        raise UserError(f"{path}: no image in it; expected files that end with {', '.join(_SUFFIXES)}")
+    order = sorted(found)
+    classes = sorted({folder for folder, _ in order})
+    labels = np.array([classes.index(folder) for folder, _ in order], dtype=np.int64)
+    return np.stack([found[key] for key in order]), labels
+
+
+def _is_image(name: str) -> bool:
+    # Systems put hidden files beside images, some of which are called like them.
+    hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    return name.lower().endswith(_SUFFIXES) and not hidden
+
+
+def _decoded(content: bytes, where: str) -> Bytes:
+    """An image as (C, H, W) bytes: grey or RGB."""
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
+            if image.mode not in _MODES:
+                raise UserError(f"{where}: found an image of mode {image.mode}; expected L (grey) or RGB")
+            pixels = np.asarray(image)
+    except _BROKEN as error:
+        raise UserError(f"{where}: not a PNG or JPEG image, or a damaged one ({error})") from error
+    return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)

@@ -1,0 +1,218 @@
+"""Image data sets on the device: stored as bytes, split once for a study, augmented a batch at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from torch.nn import functional as F
+
+from supernet.config.study import Data
+from supernet.data.sizes import Sizes, official_test, part_sizes
+from supernet.errors import UserError
+from supernet.provenance.record import reading
+from supernet.rng import stream
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images (N, C, H, W) uint8 and labels (N,) int64; the last `official_test` are the official test set."""
+
+    pixels: Tensor
+    labels: Tensor
+    official_test: int = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Images":
+        """The images of these numbers, in their order."""
+        chosen = torch.from_numpy(indices).to(self.pixels.device)
+        return Images(self.pixels[chosen], self.labels[chosen])
+
+    def averaged(self, side: int) -> "Images":
+        """Images of `side` x `side` pixels, each the mean of a block of the original's, halves upwards.
+
+        `side` divides the original's; whole numbers throughout, so that every device gives the same bytes.
+        """
+        block = self.pixels.shape[-1] // side
+        sums = self.pixels.unfold(2, block, block).unfold(3, block, block).sum((4, 5), dtype=torch.int32)
+        return Images(((sums + block**2 // 2) // block**2).to(torch.uint8), self.labels, self.official_test)
+
+
+class HeldOut:
+    """The scoring split and the test set, which are taken from all images when one of them is first asked for.
+
+    No super-net needs them while it trains, and a quarter of CIFAR-10 would be in memory for nothing.
+    """
+
+    def __init__(self, take: Callable[[], tuple[Images, Images]]) -> None:
+        """`take` gives the scoring split and the test set."""
+        self._take: Callable[[], tuple[Images, Images]] | None = take
+
+    @cached_property
+    def parts(self) -> tuple[Images, Images]:
+        """Both, taken once; what they were taken from is let go."""
+        assert self._take is not None, "the parts are known after the first call"
+        taken, self._take = self._take(), None
+        return taken
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Disjoint parts of a data set, and the (C,) mean and standard deviation that normalise pixels / 255."""
+
+    train: Images
+    held_out: HeldOut
+    sizes: Sizes
+    mean: Tensor
+    std: Tensor
+    classes: int
+
+    @property
+    def scoring(self) -> Images:
+        """The scoring split."""
+        return self.held_out.parts[0]
+
+    @property
+    def test(self) -> Images:
+        """The test set."""
+        return self.held_out.parts[1]
+
+    def training_images(self, portion: float) -> Images:
+        """The first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
+
+        `portion` counts from the whole training set, scoring split included. Raises UserError if there are
+        not enough.
+        """
+        count = int(portion * (self.sizes.train + self.sizes.scoring) + 1e-9)
+        if not 0 < count <= len(self.train):
+            raise UserError(
+                f"train_portion {portion}: asks for {count} images; {len(self.train)} are outside the scoring split"
+            )
+        return Images(self.train.pixels[:count], self.train.labels[:count])
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(N, C, H, W) bytes to float32, of zero mean and unit variance over the training set's channels."""
+        scale = (1 / (255 * self.std))[:, None, None]
+        return pixels.float().mul_(scale).sub_((self.mean / self.std)[:, None, None])
+
+
+def load(path: Path) -> Images:
+    """Images and labels of a safetensors file that `scripts/data.py` wrote."""
+    with safe_open(reading(path), "pt") as file:
+        return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
+
+
+def load_splits(path: Path, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:
+    """`split` the images of a file, in whose pages the held-out parts stay until they are asked for."""
+    return split(load(path), config, study_seed, device, again=load(path))
+
+
+def split(
+    images: Images,
+    config: Data,
+    study_seed: int,
+    device: torch.device | str = "cpu",
+    again: Images | None = None,
+) -> Splits:
+    """Shuffle once by the study seed; test set first, then the scoring split, the rest is for training.
+
+    An official test set stays as it is, and the training set alone is shuffled. Held-out parts are taken later from
+    `again`, the same images, or from `images`.
+    """
+    sizes = part_sizes(len(images), images.official_test, config)
+    order = stream(study_seed, "split").permutation(len(images) - images.official_test)
+    if images.official_test:
+        order = np.concatenate([np.arange(len(order), len(images)), order])
+    test, scoring, train = np.split(order, [sizes.test, sizes.test + sizes.scoring])
+
+    def take(source: Images, indices: np.ndarray) -> Images:
+        part = source.take(indices)
+        part = Images(part.pixels.to(device), part.labels.to(device))
+        return part if config.resolution is None else part.averaged(config.resolution)
+
+    later = images if again is None else again
+    chosen = take(images, train)
+    return Splits(
+        chosen,
+        HeldOut(lambda: (take(later, scoring), take(later, test))),
+        sizes,
+        *_moments(chosen.pixels),
+        int(images.labels.max()) + 1,
+    )
+
+
+def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """(C,) mean and standard deviation of pixels / 255.
+
+    By counting bytes, some images at a time: as numbers in double precision all of them would take eight times their
+    memory, twice.
+    """
+    counts = torch.zeros(pixels.shape[1], 256, dtype=torch.float64, device=pixels.device)
+    for part in pixels.tensor_split(-(-len(pixels) // 4096)):
+        counts += torch.stack([channel.flatten().bincount(minlength=256) for channel in part.unbind(1)])
+    values = torch.arange(256, device=pixels.device).double() / 255
+    count = counts.sum(1)
+    mean = counts @ values / count
+    variance = (counts * (values - mean[:, None]) ** 2).sum(1) / (count - 1)
+    return mean.float(), variance.sqrt().float()
+
+
+class Augmenter:
+    """Random crops of zero-padded images and random flips, as one gather from a view of all windows.
+
+    Images are padded a batch at a time, because padded copies of all of them would take more memory than the images.
+    """
+
+    def __init__(self, images: Images, splits: Splits, config: Data, channels_last: bool) -> None:
+        self._images, self._splits, self._config = images, splits, config
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def epoch(self, seed: int, epoch: int, batch_size: int) -> "Epoch":
+        """Order, crops and flips of an epoch: a function of the run seed and the epoch."""
+        count = len(self._images)
+        order = stream(seed, "batches", epoch).permutation(count)
+        rng = stream(seed, "augmentation", epoch)
+        offsets = rng.integers(2 * self._config.crop_padding + 1, size=(2, count))
+        flips = rng.random(count) < (0.5 if self._config.flip else 0.0)
+        device = self._images.labels.device
+        return Epoch(
+            self,
+            batch_size,
+            *(torch.from_numpy(a).to(device) for a in (order, offsets[0], offsets[1], flips)),
+        )
+
+    def batch(self, indices: Tensor, top: Tensor, left: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised images (B, C, H, W) float32 and labels (B,)."""
+        pixels = self._images.pixels.index_select(0, indices)
+        if padding := self._config.crop_padding:
+            height, width = pixels.shape[2:]
+            # (B, C, 2p + 1, 2p + 1, H, W): a view, no memory of its own.
+            windows = F.pad(pixels, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
+            pixels = windows[torch.arange(len(indices), device=indices.device), :, top, left]
+        if self._config.flip:
+            pixels = torch.where(flip[:, None, None, None], pixels.flip(3), pixels)
+        images = self._splits.normalise(pixels).contiguous(memory_format=self._format)
+        return images, self._images.labels[indices]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The mini-batches of one pass; images that do not fill a batch wait for the next shuffle."""
+
+    augmenter: Augmenter
+    batch_size: int
+    order: Tensor
+    top: Tensor
+    left: Tensor
+    flip: Tensor
+
+    def batch(self, number: int) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) and labels (B,) of a batch."""
+        part = slice(number * self.batch_size, (number + 1) * self.batch_size)
+        return self.augmenter.batch(self.order[part], self.top[part], self.left[part], self.flip[part])

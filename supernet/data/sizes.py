@@ -1,0 +1,37 @@
+"""How many images each part of a data set has; torch-free, because captions need it too."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from supernet.config.study import Data
+from supernet.provenance.record import reading
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Images of the three disjoint parts."""
+
+    test: int
+    scoring: int
+    train: int
+
+
+def part_sizes(images: int, official_test: int, config: Data) -> Sizes:
+    """The test set is the official one, or a share of all images; the scoring split a share of the training set."""
+    test = round(config.test_portion * images) if config.test_portion is not None else official_test
+    scoring = round(config.scoring_portion * (images - test))
+    return Sizes(test, scoring, images - test - scoring)
+
+
+def file_sizes(path: Path, config: Data) -> Sizes:
+    """The same for a file of scripts/data.py, of which only the header is read."""
+    with safe_open(reading(path), "numpy") as file:
+        return part_sizes(file.get_slice("labels").get_shape()[0], official_test(file), config)
+
+
+def official_test(file: Any) -> int:
+    """How many images at the end of an open file of scripts/data.py are the data set's official test set."""
+    return int(file.metadata()["official_test"])

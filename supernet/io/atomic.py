@@ -1,0 +1,90 @@
+"""Files that are either whole or absent: a temporary name, a sync, a rename."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from supernet.errors import UserError
+from supernet.io.full_disk import HINT, is_full
+from supernet.provenance.record import record_path, record_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextlib.contextmanager
+def publish(path: Path | str, *, record: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on error delete it.
+
+    A reader sees the old file or the new one, never a part of it, even if the process is killed. In a program
+    (`supernet.runtime.program.run`) a result's record is put beside it, just before it: `record` is False for what is
+    no result.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: writers such as matplotlib choose the format by it.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        _sync(temporary)
+        text = record_text(path, temporary) if record else None
+        if text is not None:
+            write_text(record_path(path), text, record=False)
+        temporary.replace(path)
+        _sync(path.parent)
+    except Exception as error:
+        if is_full(error):
+            raise UserError(f"{path}: not written, the disk is full: {error}; {HINT}") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str, *, record: bool = True) -> None:
+    """Write a text file atomically (UTF-8); `record` as for `publish`."""
+    with publish(path, record=record) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, value: Any, *, record: bool = True) -> None:
+    """Write sorted, indented JSON atomically; NaN is refused, because JSON has none. `record` as for `publish`."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", record=record)
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_table(path: Path | str, table: "pd.DataFrame") -> None:
+    """Write a table as Parquet, atomically and with the same bytes for the same content."""
+    with publish(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def sha256(path: Path | str) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,32 @@
+"""Folders that are made as a whole: a new one takes the place of the old one."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from supernet.errors import UserError
+from supernet.io.atomic import write_text
+
+
+@contextlib.contextmanager
+def replaced(folder: Path, mark: str, program: str) -> Iterator[Path]:
+    """Yield a new folder beside `folder`; on success it takes its place, on error it is deleted.
+
+    Both have the file `mark`, which says that `program` made them. UserError, before anything is made, if there is a
+    folder with files that it did not make.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).exists():
+        raise UserError(f"{folder}: holds files that {program} did not make; choose another folder with --output")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        yield temporary
+        write_text(temporary / mark, f"Made by {program}; it replaces this folder as a whole.\n", record=False)
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""From scores and ground truth to correlations, intervals, effects and tests."""

@@ -1,0 +1,157 @@
+"""What each setting changes: its effect on a rank correlation against the baseline, with an interval and a test.
+
+Three seeds alone can reject nothing, so two sources of error are put together. Of architectures: all settings score one
+pool, so its architectures are resampled jointly, and what a setting and the baseline have in common drops out of their
+difference. Of seeds: the variance between seeds is pooled over all settings of a space, which gives it degrees of
+freedom. With V_a the variance of the difference over resamples, s^2 the pooled variance on v degrees of freedom, and
+n and n_0 the seeds of the setting and of the baseline,
+
+    SE^2 = V_a + V_s,   V_s = s^2 (1/n + 1/n_0),   df = (V_a + V_s)^2 v / V_s^2   (Satterthwaite 1946),
+
+and effect / SE is taken as Student's t. Where no setting has two seeds the variance between seeds is not known: then
+SE^2 = V_a, normal, and the interval covers the choice of architectures alone. P-values are adjusted for the number of
+settings of a space by Holm (1979), which holds whatever the dependence. The smallest effect that could have been seen
+is the one that a two-sided test at 5 % / m finds in 80 of 100 studies, m being the number of settings: the first step
+of Holm's procedure.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr, stdtrit
+
+from supernet.metrics.definitions import GroundTruth, Ordering, Resamples, rank_correlations, resample_counts
+
+Floats = npt.NDArray[np.float64]
+LEVEL = 0.05
+POWER = 0.8
+RESAMPLES = 4_000
+METRICS = ("s_kdt", "kdt")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The effect of a setting on one metric; `p_holm` and `smallest` belong to all settings of the same call.
+
+    `seeds` and `baseline_seeds` are the runs behind it. `covers_seeds` tells whether the variance between seeds is
+    known and part of the interval; it is not where no setting has two seeds.
+    """
+
+    setting: str
+    metric: str
+    effect: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    smallest: float
+    seeds: int
+    baseline_seeds: int
+    covers_seeds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Values (seeds,) of a metric, and their mean in each resample (resamples,)."""
+
+    values: Floats
+    resampled: Floats
+
+
+def effects(
+    baseline: Floats,
+    settings: Mapping[str, Floats],
+    truth: Floats,
+    threshold: float,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> list[Effect]:
+    """Effects of all settings of a space on each of `METRICS`, in their order.
+
+    `baseline` and the values of `settings` are scores (seeds, n) of the same n architectures, whose ground truth is
+    `truth` (n,). A metric that a run leaves undefined (constant scores) takes the run out; a setting without a run, or
+    a baseline without one, has no effect.
+    """
+    counts = resample_counts(len(truth), resamples, rng)
+    found: list[Effect] = []
+    for metric in METRICS:
+        spreads = {name: _spread(scores, truth, threshold, counts, metric) for name, scores in settings.items()}
+        base = _spread(baseline, truth, threshold, counts, metric)
+        found += _of_metric(metric, base, {name: one for name, one in spreads.items() if len(one.values)})
+    return found
+
+
+def _of_metric(metric: str, base: _Spread, settings: Mapping[str, _Spread]) -> Iterator[Effect]:
+    if not len(base.values) or not settings:
+        return
+    variance, freedom = pooled_variance([base.values, *(one.values for one in settings.values())])
+    errors = {name: _error(one, base, variance, freedom) for name, one in settings.items()}
+    differences = {name: float(one.values.mean() - base.values.mean()) for name, one in settings.items()}
+    p = {name: _p_value(differences[name], *errors[name]) for name in settings}
+    adjusted = dict(zip(p, holm(list(p.values())), strict=True))
+    for name, one in settings.items():
+        error, df = errors[name]
+        reach = error * _quantile(1 - LEVEL / 2, df)
+        yield Effect(
+            setting=name,
+            metric=metric,
+            effect=differences[name],
+            low=differences[name] - reach,
+            high=differences[name] + reach,
+            p=p[name],
+            p_holm=adjusted[name],
+            smallest=error * (_quantile(1 - LEVEL / (2 * len(settings)), df) + _quantile(POWER, df)),
+            seeds=len(one.values),
+            baseline_seeds=len(base.values),
+            covers_seeds=freedom > 0,
+        )
+
+
+def pooled_variance(groups: list[Floats]) -> tuple[float, int]:
+    """Variance within groups of values (one a seed), and its degrees of freedom; (0, 0) without a group of two."""
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom == 0:
+        return 0.0, 0
+    return float(sum(((group - group.mean()) ** 2).sum() for group in groups)) / freedom, freedom
+
+
+def holm(p: list[float]) -> list[float]:
+    """P-values adjusted for their number by Holm's step-down procedure, in their order."""
+    order = np.argsort(p, kind="stable")
+    steps = np.asarray(p, dtype=float)[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in adjusted]
+
+
+def _spread(scores: Floats, truth: Floats, threshold: float, counts: Floats, metric: str) -> _Spread:
+    whole, known = Resamples(np.ones((1, len(truth)))), GroundTruth(truth, threshold)
+    families = [rank_correlations(Ordering(one), known) for one in scores]
+    values = np.array([family(whole)[metric][0] for family in families])
+    defined = [family for family, value in zip(families, values, strict=True) if math.isfinite(value)]
+    if not defined:
+        return _Spread(np.empty(0), np.empty(0))
+    resamples = Resamples(counts)
+    resampled = np.mean([family(resamples)[metric] for family in defined], axis=0)
+    return _Spread(values[np.isfinite(values)], resampled)
+
+
+def _error(one: _Spread, base: _Spread, variance: float, freedom: int) -> tuple[float, float]:
+    """Standard error of the difference of means, and its degrees of freedom."""
+    of_pool = float(np.nanvar(one.resampled - base.resampled, ddof=1))
+    of_seeds = variance * (1 / len(one.values) + 1 / len(base.values))
+    total = of_pool + of_seeds
+    return math.sqrt(total), (total**2 * freedom / of_seeds**2 if of_seeds > 0 else math.inf)
+
+
+def _p_value(difference: float, error: float, df: float) -> float:
+    if error == 0:
+        return 1.0 if difference == 0 else 0.0
+    return float(2 * stdtr(df, -abs(difference) / error))
+
+
+def _quantile(probability: float, df: float) -> float:
+    return float(stdtrit(df, probability))

@@ -1,0 +1,100 @@
+"""From the scores of a study's runs to the effects of its settings: one row for each setting and metric."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from supernet.config.study import Study
+from supernet.errors import UserError
+from supernet.io.atomic import read_json
+from supernet.metrics.effects import METRICS, effects
+from supernet.metrics.study_metrics import run_folder
+from supernet.provenance.record import reading
+from supernet.rng import stream
+
+MODE = "batch"
+"""Statistics of the scores that are compared: those of all tables and figures."""
+COLUMNS = {
+    "space": "str",
+    "setting": "str",
+    "factor": "str",
+    "value": "str",
+    "metric": "str",
+    "effect": "float64",
+    "low": "float64",
+    "high": "float64",
+    "p": "float64",
+    "p_holm": "float64",
+    "smallest": "float64",
+    "seeds": "int64",
+    "baseline_seeds": "int64",
+    "covers_seeds": "bool",
+    "n": "int64",
+    "left_out": "str",
+}
+"""Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs or baseline."""
+
+
+def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
+    """Rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and outcomes of runs."""
+    if MODE not in study.scoring.bn_modes:
+        raise UserError(
+            f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
+            f"{MODE} statistics: add it and run the study again"
+        )
+    thresholds = {name: facts["threshold"] for name, facts in read_json(reading(results / "spaces.json")).items()}
+    for space in study.spaces:
+        yield from _of_space(study, results, space, thresholds[str(study.main_pool(space))])
+
+
+def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iterator[dict[str, Any]]:
+    pool = pd.read_parquet(reading(results / "pools" / f"{study.main_pool(space)}.parquet"))
+    pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
+    reasons: dict[str, str] = {}
+    scores: dict[str, npt.NDArray[np.float64]] = {}
+    for setting in study.single(space):
+        seeds = study.seeds(space, setting)
+        # Only architectures that both have scored can be resampled for both.
+        if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):
+            reasons[setting] = "pool"
+            continue
+        runs = [run_folder(results, space, setting, seed) for seed in seeds]
+        found = [one for folder in runs if (one := _scores(study, folder, pool["arch_id"])) is not None]
+        scores[setting] = np.array(found).reshape(-1, len(pool))
+        if not found:
+            reasons[setting] = "runs"
+    baseline = scores.pop("baseline", np.empty((0, len(pool))))
+    rng = stream(study.seed, "effects", space)
+    usable = {setting: one for setting, one in scores.items() if setting not in reasons}
+    estimates = effects(baseline, usable, pool["truth"].to_numpy(), threshold, rng)
+    known = {(one.setting, one.metric): one for one in estimates}
+    for setting in study.single(space):
+        if setting == "baseline":
+            continue
+        factor, _, value = setting.partition("=")
+        for metric in METRICS:
+            start = {"space": space, "setting": setting, "factor": factor, "value": value, "metric": metric}
+            if (setting, metric) in known:
+                yield {**start, **asdict(known[setting, metric]), "n": len(pool), "left_out": ""}
+            else:
+                yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, "baseline")}
+
+
+def _scores(study: Study, folder: Path, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
+    """Accuracies (n,) of a run in the main reading; None if it diverged."""
+    if read_json(reading(folder / "run.json"))["status"] != "complete":
+        return None
+    table = pd.read_parquet(reading(folder / "scores.parquet"))
+    rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
+    accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
+    return accuracies if np.isfinite(accuracies).all() else None
+
+
+def _nothing() -> dict[str, Any]:
+    numbers = dict.fromkeys(("effect", "low", "high", "p", "p_holm", "smallest"), float("nan"))
+    return {**numbers, "seeds": 0, "baseline_seeds": 0, "covers_seeds": False}

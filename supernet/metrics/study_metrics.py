@@ -1,0 +1,281 @@
+"""From scores and ground truth to the metrics of a study: one row for each run, BN mode, split, score and metric."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from supernet import spaces
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study
+from supernet.data.sizes import Sizes
+from supernet.io.atomic import read_json
+from supernet.metrics.definitions import (
+    Scores,
+    SeedNoise,
+    correlations,
+    evaluate,
+    predictor_taus,
+    seed_noise,
+    threshold_for,
+)
+from supernet.metrics.interval import Estimate
+from supernet.pools.draw import COSTS, uniform_rows
+from supernet.published.table import PublishedTable
+from supernet.rng import stream
+from supernet.spaces.base import Space
+
+SCORED_TWICE = (
+    "kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman",
+    "p_surpass", "p_surpass_complement", "final_mean", "final_std", "final_best",
+)  # fmt: skip
+PARTS = ("top_half", "regular")
+"""Parts of a pool: the better half by ground truth, and the architectures that are not degenerate."""
+MEASURES = (
+    ("accuracy", "accuracy"),
+    ("accuracy_std", "accuracy"),
+    ("loss", "loss"),
+    *((metric, score) for score in ("accuracy", "loss") for metric in SCORED_TWICE),
+    *(
+        (f"{metric}_{part}", score)
+        for part in PARTS
+        for score in ("accuracy", "loss")
+        for metric in ("kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman")
+    ),
+)
+"""(metric, score) of every row that a run has in one BN mode and split."""
+FEWEST = 3
+"""Architectures of a part of a pool below which it has no correlations."""
+NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
+"""Of a published table that has means alone."""
+_NOTHING = dict.fromkeys(("estimate", "low", "high"), float("nan"))
+_Row = tuple[str, str, dict[str, float]]
+"""Metric, score, and the numbers of an estimate."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """The set in which P>R takes its rank: its ground truth (N,), which set it is, and whose trainings made it.
+
+    `kind` is pool, sample (uniform, of the space) or table (the complete one); `source` is a phrase for captions.
+    """
+
+    truth: npt.NDArray[np.float64]
+    kind: str
+    source: str
+
+
+def population_of(table: PublishedTable, space: Space[Any]) -> Population:
+    """The uniform sample of a space, or of a sub-space, that a published table holds: all of it, if complete."""
+    about = table.about
+    words = f"published, {about.truth} ({about.table}, {about.form}: {about.extent()})"
+    rows = uniform_rows(table, space)
+    return Population(table.test_acc[rows], "table" if about.complete else "sample", words)
+
+
+class PoolTruth:
+    """A pool with its ground truth, and what follows from it alone.
+
+    Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out.
+    Without a published population the pool is the one. `proxies` has arch_id and a column for each zero-cost proxy.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        name: PoolName,
+        pool: pd.DataFrame,
+        images: Sizes,
+        published: Population | None = None,
+        proxies: pd.DataFrame | None = None,
+    ) -> None:
+        self.study, self.name, self.images, self.all = study, name, images, pool
+        self.space = spaces.load(name.own_space)
+        names = [] if proxies is None else [column for column in proxies.columns if column != "arch_id"]
+        self.predictors = (*COSTS, *names)
+        if proxies is not None:
+            pool = _joined(pool, proxies, str(name))
+        self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
+        self.truth = self.pool["truth"].to_numpy()
+        self.population = published or Population(self.truth, "pool", "trained here")
+        self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
+        self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
+        chosen = study.metrics.threshold
+        self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
+        self.parts = self._parts()
+
+    def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
+        """Rows (bn_mode, split, score, metric, estimate, low, high, n) of one run."""
+        groups = dict(iter(scores.groupby(["bn_mode", "split"], sort=True)))
+        # One score that is not finite leaves no ranking of the pool: said as divergence, never averaged over.
+        finite = {
+            key: group
+            for key, group in groups.items()
+            if status == "complete" and np.isfinite(group[["accuracy", "loss"]].to_numpy()).all()
+        }
+        measured = dict(zip(finite, self._measures(list(finite.values())), strict=True))
+        for mode, part in groups:
+            found = measured.get((mode, part))
+            for metric, score, numbers in found or ((*names, _NOTHING) for names in MEASURES):
+                yield {
+                    "bn_mode": mode,
+                    "split": part,
+                    "score": score,
+                    "metric": metric,
+                    **numbers,
+                    "n": self._count(metric),
+                    "status": "complete" if found else "diverged",
+                }
+
+    def references(self) -> Iterator[dict[str, Any]]:
+        """Rows (space, pool, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
+        whole = np.ones(len(self.pool), dtype=bool)
+        for name in self.predictors:
+            values = self.pool[name].to_numpy(float)
+            for suffix, members in {"": whole, **{f"_{part}": mask for part, mask in self.parts.items()}}.items():
+                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor")
+        complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
+        # The ceiling: what a perfect predictor of one seed would reach.
+        if self.seeds.shape[1] > 1:
+            yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling")
+
+    def facts(self) -> dict[str, Any]:
+        """The entry of the space in spaces.json; null where a number is not defined."""
+        space, study = self.space, self.study
+        numbers = {
+            "truth_mean": self.truth.mean(),
+            "truth_std": self.truth.std(ddof=1),
+            "truth_min": self.truth.min(),
+            "truth_max": self.truth.max(),
+            "seed_std": self.noise.std,
+            "truth_se": self.noise.standard_error,
+            "threshold": self.threshold,
+        }
+        return {
+            "size": space.size,
+            "encodings": space.encodings,
+            "pool": len(self.pool),
+            "law": study.pool.law,
+            "degenerate": len(self.pool) - int(self.parts["regular"].sum()),
+            "repeated": int((np.isfinite(self.seeds).sum(axis=1) > 1).sum()),
+            **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()},
+            "images_test": self.images.test,
+            "images_scoring": self.images.scoring,
+            "diverged": len(self.all) - len(self.pool),
+            "source": self.population.source,
+            "quantile": self.population.kind,
+            "population": len(self.population.truth),
+            "top": study.metrics.top,
+            "draws": study.metrics.top,
+        }
+
+    def _measures(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
+        """For each table of finite scores of the pool: the metrics of the pool, then those of its parts."""
+        aligned = [scores.set_index("arch_id").loc[self.pool["arch_id"]] for scores in scored]
+        config = self.study.metrics
+        whole = evaluate(
+            [_pair(scores) for scores in aligned],
+            self.truth,
+            threshold=self.threshold,
+            k=config.top,
+            draws=config.top,
+            population=len(self.population.truth),
+            population_truth=self.population.truth,
+            rng=self._rng("bootstrap"),
+            resamples=config.resamples,
+            top_order=config.top_order,
+        )
+        found = [[(one.metric, one.score, _numbers(one.estimate)) for one in measures] for measures in whole]
+        for part, members in self.parts.items():
+            of_part = self._measures_of_part(part, [scores[members] for scores in aligned], self.truth[members])
+            found = [[*rows, *more] for rows, more in zip(found, of_part, strict=True)]
+        return found
+
+    def _measures_of_part(
+        self, part: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
+    ) -> list[list[_Row]]:
+        if len(truth) < FEWEST:
+            nothing = [(metric, score, _NOTHING) for metric, score in MEASURES if metric.endswith(f"_{part}")]
+            return [nothing for _ in scored]
+        measured = correlations(
+            [_pair(scores) for scores in scored],
+            truth,
+            threshold=self.threshold,
+            rng=self._rng(f"bootstrap {part}"),
+            resamples=self.study.metrics.resamples,
+        )
+        return [
+            [(f"{one.metric}_{part}", one.score, _numbers(one.estimate)) for one in measures] for measures in measured
+        ]
+
+    def _taus(
+        self, name: str, suffix: str, values: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], stream_name: str
+    ) -> Iterator[dict[str, Any]]:
+        """Rows of one predictor on some architectures; none where they are too few for a correlation."""
+        if len(truth) < FEWEST:
+            return
+        taus = predictor_taus(values, truth, self.threshold, self._rng(stream_name))
+        for metric, estimate in taus.items():
+            yield {
+                "space": self.name.space,
+                "pool": str(self.name),
+                "name": name,
+                "metric": f"{metric}{suffix}",
+                **_numbers(estimate),
+                "n": len(truth),
+            }
+
+    def _parts(self) -> Mapping[str, npt.NDArray[np.bool_]]:
+        """Which architectures (n,) belong to each of `PARTS`; of equal ground truth the first arch_id is better."""
+        count = len(self.pool)
+        top = np.zeros(count, dtype=bool)
+        top[np.argsort(-self.truth, kind="stable")[: -(-count // 2)]] = True
+        space = self.space
+        regular = [not space.degenerate(space.parse(encoding)) for encoding in self.pool["encoding"]]
+        return dict(zip(PARTS, (top, np.array(regular)), strict=True))
+
+    def _count(self, metric: str) -> int:
+        part = next((part for part in PARTS if metric.endswith(f"_{part}")), None)
+        return len(self.pool) if part is None else int(self.parts[part].sum())
+
+    def _rng(self, name: str) -> np.random.Generator:
+        # The same resamples for every run on a pool: differences between settings are then paired.
+        return stream(self.study.seed, name, str(self.name))
+
+
+def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The pool with its proxies; ValueError if an architecture has none, which nothing can stand for."""
+    table = pool.merge(proxies, on="arch_id", how="left", validate="one_to_one")
+    missing = table.loc[table[proxies.columns].isna().any(axis=1), "arch_id"]
+    if len(missing):
+        raise ValueError(f"{name}: {len(missing)} architectures lack a proxy, the first is {missing.iloc[0]}")
+    return table
+
+
+def run_folder(results: Path, space: str, setting: str, seed: int) -> Path:
+    """The folder of a run below results/{study}."""
+    return results / "runs" / space / setting / f"seed{seed}"
+
+
+def measure_run(truth: PoolTruth, results: Path, space: str, setting: str, seed: int) -> list[dict[str, Any]]:
+    """The rows of metrics.parquet of one run, measured on its pool."""
+    folder = run_folder(results, space, setting, seed)
+    summary = read_json(folder / "run.json")
+    factor, _, value = setting.partition("=")
+    run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
+    head = {"study": truth.study.study, **run, "factor": factor, "value": value}
+    tail = {"diverged_at": summary["diverged_at"]}
+    scores = pd.read_parquet(folder / "scores.parquet")
+    return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]
+
+
+def _pair(scores: pd.DataFrame) -> Scores:
+    return scores["accuracy"].to_numpy(), scores["loss"].to_numpy()
+
+
+def _numbers(estimate: Estimate) -> dict[str, float]:
+    return {"estimate": estimate.value, "low": estimate.low, "high": estimate.high}

@@ -1,0 +1,1 @@
+"""What the workflow asks of a study: which jobs, with which arguments, at what cost."""

@@ -1,0 +1,187 @@
+"""What a study's super-nets cost before any is trained: trainings, images, multiply-adds, GPU days. Torch-free.
+
+A training pass of an image is counted as three times the multiply-adds of its forward pass (the gradients of inputs
+and of weights cost one each), and a multiply-add as two floating-point operations. Multiply-adds are the mean over a
+sample of the architectures that the run's own law draws; those of scoring are of a uniform sample, as the pool is. Not
+counted: norms, activations and poolings; the full widths that `dynamic_channels` computes in version 1; the matrices
+of `ofa_kernel`; stand-alone trainings; searches.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from supernet import spaces
+from supernet.config.datasets import DATASETS
+from supernet.config.study import Data, Run, Study
+from supernet.data.sizes import Sizes, part_sizes
+from supernet.errors import UserError
+from supernet.spaces.base import NetworkSize
+from supernet.training.path_sampling import epoch_paths, passes_per_step
+
+GPU_TFLOPS = 3.0
+"""Sustained teraflop/s of one V100 in float32, whose peak is 15.7 (NVIDIA Tesla V100 data sheet, SXM2).
+
+The middle, as a ratio, of two ends. 9.0: wide dense convolutions, ResNet-50 trained at 367 images/s (NVIDIA,
+DeepLearningExamples, ResNet50 v1.5, FP32 on a DGX-1 of 16 GB) with 4.1 billion multiply-adds an image, six operations
+for each. 1.0: small and depthwise convolutions; an assumption, not a measurement.
+"""
+UNCERTAINTY = 3.0
+"""The estimate is right within this factor, above or below, if the sustained rate is between those ends."""
+
+TRAINING_PASS = 3
+FLOPS_PER_MAC = 2
+SAMPLE = 200
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Work:
+    """What runs cost: how many, the images they are shown (each pass counts), and multiply-adds."""
+
+    runs: int = 0
+    trained_images: int = 0
+    scored_images: int = 0
+    training_macs: float = 0.0
+    scoring_macs: float = 0.0
+
+    def __add__(self, other: Self) -> Self:
+        """The work of both."""
+        return type(self)(
+            self.runs + other.runs,
+            self.trained_images + other.trained_images,
+            self.scored_images + other.scored_images,
+            self.training_macs + other.training_macs,
+            self.scoring_macs + other.scoring_macs,
+        )
+
+    @property
+    def macs(self) -> float:
+        """All multiply-adds."""
+        return self.training_macs + self.scoring_macs
+
+    def days(self, tflops: float) -> float:
+        """Days of a device that sustains that many teraflop/s."""
+        return self.macs * FLOPS_PER_MAC / (tflops * 1e12) / DAY
+
+
+def estimate(study: Study) -> dict[str, Work]:
+    """The work of all super-nets of each space; UserError where a batch has more images than there are."""
+    found = {space: Work() for space in study.spaces}
+    for space in study.spaces:
+        for name in study.settings(space):
+            seeds = study.seeds(space, name)
+            one = run_work(study.run(space, name, seeds[0]), study.pool.size)
+            for _ in seeds:
+                found[space] += one
+    return found
+
+
+def run_work(run: Run, pool: int) -> Work:
+    """Training one super-net and scoring a pool of so many architectures with it; nothing of it depends on the seed."""
+    sizes = _sizes(run.data)
+    passes, images = training_passes(run), _scored_images(run, sizes)
+    trained, scored = passes * run.setting.batch_size, pool * images
+    return Work(
+        runs=1,
+        trained_images=trained,
+        scored_images=scored,
+        training_macs=TRAINING_PASS * trained * _macs(run, run.setting.path_sampling),
+        scoring_macs=scored * _macs(run, "random_a"),
+    )
+
+
+def training_passes(run: Run) -> int:
+    """Forward-backward passes of a training, a mini-batch each, as `supernet.training.build` plans them."""
+    setting, protocol = run.setting, run.protocol
+    sizes = _sizes(run.data)
+    per_epoch = int(setting.train_portion * (sizes.train + sizes.scoring) + 1e-9) // setting.batch_size
+    if per_epoch == 0:
+        raise UserError(f"{run.space}: found batch_size {setting.batch_size}; expected at most the training images")
+    steps = setting.epochs * per_epoch
+    passes = passes_per_step(spaces.load(run.own_space), setting.path_sampling, protocol.random_paths)
+    if setting.path_sampling == "fairnas" and protocol.fairnas_budget == "equal_passes":
+        steps = max(1, steps * protocol.random_paths // passes)
+    return steps * passes + _ranking_passes(run, steps)
+
+
+def _ranking_passes(run: Run, steps: int) -> int:
+    """Passes of landmarks, which come on top: two for each pair of the steps that rank."""
+    protocol = run.protocol
+    if run.setting.landmarks == "none":
+        return 0
+    return 2 * protocol.landmark_pairs * (steps - min(int(protocol.landmark_start * steps), steps - 1))
+
+
+def report(work: dict[str, Work], tflops: float) -> str:
+    """Lines to print: counts of each space and of all, GPU days, and what they assume."""
+    total = sum(work.values(), start=Work())
+    middle = total.days(tflops)
+    rows = [*work.items(), ("in all", total)]
+    return "\n".join(
+        [
+            "Super-nets of this study, finished ones included:",
+            *_table(rows, tflops),
+            f"About {_number(middle)} GPU days, one super-net a GPU at a time; {_number(middle / UNCERTAINTY)} to "
+            f"{_number(middle * UNCERTAINTY)} if the rate is {_number(tflops * UNCERTAINTY)} to "
+            f"{_number(tflops / UNCERTAINTY)} teraflop/s.",
+            f"Assumed: {_number(tflops)} teraflop/s sustained (config key gpu_tflops), two operations a multiply-add,",
+            "three forward passes a training pass. Stand-alone trainings and searches are not counted.",
+        ]
+    )
+
+
+def _table(rows: Iterable[tuple[str, Work]], tflops: float) -> list[str]:
+    head = (
+        f"{'':12} {'super-nets':>10} {'images trained':>15} {'images scored':>15} {'multiply-adds':>14} {'GPU days':>9}"
+    )
+    return [
+        head,
+        *(
+            f"{name:12} {one.runs:10} {one.trained_images:15.3g} {one.scored_images:15.3g} {one.macs:14.3g} "
+            f"{_number(one.days(tflops)):>9}"
+            for name, one in rows
+        ),
+    ]
+
+
+def _number(value: float) -> str:
+    """Two significant digits, in full from 10 on."""
+    return f"{float(f'{value:.2g}'):.0f}" if value >= 9.95 else f"{value:.2g}"
+
+
+def _scored_images(run: Run, sizes: Sizes) -> int:
+    """Images that one architecture is shown by scoring, over all modes and splits, re-calibration included."""
+    scoring = run.scoring
+    splits = {"scoring": sizes.scoring, "test": sizes.test}
+    modes = [mode for mode in scoring.bn_modes if mode != "tracked" or run.setting.batch_norm.endswith("tracking")]
+    calibration = min(scoring.recalibration_batches * scoring.batch_size, sizes.train)
+    shown = sum(splits[split] for split in scoring.splits)
+    return len(modes) * shown + ("recalibrated" in modes) * calibration
+
+
+def _sizes(data: Data) -> Sizes:
+    known = DATASETS[data.name]
+    return part_sizes(known.images, known.official_test, data)
+
+
+def _macs(run: Run, law: str) -> float:
+    known, setting = DATASETS[run.data.name], run.setting
+    return mean_macs(
+        run.own_space,
+        law,
+        NetworkSize(setting.channels, setting.layers, known.classes, known.channels, run.protocol.nasbench101_widths),
+        run.data.resolution or known.side,
+        setting.batch_norm == "none",
+        run.study_seed,
+    )
+
+
+@lru_cache(maxsize=1024)
+def mean_macs(space: str, law: str, size: NetworkSize, image: int, zero_in_zero_out: bool, seed: int) -> float:
+    """Mean multiply-adds of a forward pass of one image, over about `SAMPLE` architectures that a law draws."""
+    loaded = spaces.load(space)
+    groups = epoch_paths(loaded, law, seed, 0, SAMPLE // passes_per_step(loaded, law))
+    costs = [loaded.cost(arch, size, image, zero_in_zero_out).macs for group in groups for arch in group]
+    return sum(costs) / len(costs)

@@ -1,0 +1,277 @@
+"""What the workflow asks of a study: its config, its folders, the arguments of its jobs."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from supernet.config.base import Model
+from supernet.config.jobs import (
+    METRICS_SECTIONS,
+    features_job,
+    landscape_job,
+    proxies_job,
+    search_job,
+    systems_job,
+    truth_job,
+)
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study, load_study
+from supernet.download.credentials import separate
+from supernet.download.sources import File, load_sources
+from supernet.errors import UserError
+from supernet.pipeline.estimate import GPU_TFLOPS, estimate, report
+
+
+def _without_braces(value: str) -> str:
+    if "{" in value or "}" in value:
+        raise PydanticCustomError("folder", "braces stand for wildcards in Snakemake's file names: use another name")
+    return value
+
+
+def _without_password(value: str) -> str:
+    if separate(value)[1]:
+        raise PydanticCustomError(
+            _HIDDEN,
+            "an address with a password belongs in the environment variable SUPERNET_MIRROR, which no log shows",
+        )
+    return value
+
+
+_HIDDEN = "hidden"
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
+Mirror = Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
+
+
+class WorkflowConfig(Model):
+    """`config.yaml` and `--config`: which study, where its files go, how its jobs run."""
+
+    study: Folder = Field(description="Name of a file in workflow/studies, or the path of a YAML file.")
+    results: Folder = Field(default="results", description="Folder of results, one folder a study.")
+    resources: Folder = Field(default="resources", description="Folder of data sets and published tables.")
+    mirror: Mirror | None = Field(
+        default=None,
+        description="Folder or http(s) address that is asked for downloads first; null takes the environment "
+        "variable SUPERNET_MIRROR, if there is one.",
+    )
+    state: Folder = Field(default="state", description="Folder of training checkpoints and progress.")
+    checkpoint_seconds: float = Field(default=30.0, gt=0, description="Seconds between two checkpoints of a training.")
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
+    )
+    gpu_tflops: float = Field(
+        default=GPU_TFLOPS,
+        gt=0,
+        description="Sustained teraflop/s of the GPU that a dry run assumes (supernet/pipeline/estimate.py).",
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study in its folders; every method gives an argument or a list of files of a rule."""
+
+    config: WorkflowConfig
+    study: Study
+    study_file: Path
+    root: Path
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any], root: Path) -> Self:
+        """Validate Snakemake's config and the study that it names; UserError lists all mistakes."""
+        try:
+            checked = WorkflowConfig.model_validate(dict(config))
+        except ValidationError as error:
+            raise UserError("\n".join(_finding(one) for one in error.errors())) from None
+        if {"{", "}"} & set(str(root)):
+            raise UserError(f"{root}: braces stand for wildcards in Snakemake's file names: use another folder")
+        file = _study_file(checked.study, root)
+        return cls(checked, load_study(file), file, root)
+
+    @property
+    def results(self) -> str:
+        """Folder of the study's results."""
+        return f"{self.config.results}/{self.study.study}"
+
+    @property
+    def resources(self) -> str:
+        """Folder of data sets."""
+        return self.config.resources
+
+    @property
+    def state(self) -> str:
+        """Folder of the study's checkpoints."""
+        return f"{self.config.state}/{self.study.study}"
+
+    @property
+    def mirror(self) -> str:
+        """Folder or address of the mirror; empty if there is none."""
+        return self.config.mirror or os.environ.get("SUPERNET_MIRROR", "")
+
+    @cached_property
+    def runs(self) -> tuple[str, ...]:
+        """All runs as `{space}/{setting}/seed{n}`."""
+        return tuple(f"{space}/{setting}/seed{seed}" for space, setting, seed in self.study.runs())
+
+    @cached_property
+    def pools(self) -> dict[str, PoolName]:
+        """All sets of architectures that have a ground truth, by name."""
+        return {str(pool): pool for pool in (*self.study.pools(), *self.study.landmarks())}
+
+    def pool(self, space: str, setting: str, seed: str) -> str:
+        """Name of the pool that a run scores."""
+        return str(self.study.pool_of(space, setting, int(seed)))
+
+    def landmarks(self, space: str, setting: str) -> str | None:
+        """Name of the landmarks that a run trains with, if it does."""
+        name = self.study.landmarks_of(space, setting)
+        return None if name is None else str(name)
+
+    def trainings(self, pool: str) -> str:
+        """Arguments of scripts/truth.py: how often architectures of a pool are trained."""
+        seeds, repeated = self.training_counts(pool)
+        return f"--seeds {seeds} --repeated {repeated}"
+
+    def training_counts(self, pool: str) -> tuple[int, int]:
+        """Trainings of a repeated architecture of a pool, and how many are repeated. Landmarks are trained once."""
+        config = self.study.pool
+        return (1, 0) if self.pools[pool].landmarks else (config.seeds, config.repeated)
+
+    def others(self, pool: str) -> list[str]:
+        """Names of the pools whose architectures this one must not have: landmarks are never scored."""
+        if not self.pools[pool].landmarks:
+            return []
+        space = self.pools[pool].space
+        return [name for name, other in self.pools.items() if other.space == space and not other.landmarks]
+
+    def pool_arguments(self, pool: str) -> str:
+        """Arguments of scripts/pool.py that say which pool it is."""
+        choice = self.pool_choice(pool)
+        arguments = ["--space", choice["space"], "--size", str(choice["size"]), "--law", choice["law"]]
+        arguments += ["--study-seed", str(choice["study_seed"])]
+        arguments += ["--landmarks"] * choice["landmarks"]
+        arguments += [] if choice["run_seed"] is None else ["--run-seed", str(choice["run_seed"])]
+        return " ".join(arguments)
+
+    def pool_choice(self, pool: str) -> dict[str, Any]:
+        """What says which pool it is, by the names of the arguments of scripts/pool.py."""
+        name, config = self.pools[pool], self.study.pool
+        size, law = (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size, config.law)
+        return {
+            "space": name.own_space,
+            "size": size,
+            "law": law,
+            "study_seed": self.study.seed,
+            "landmarks": name.landmarks,
+            "run_seed": name.run_seed,
+        }
+
+    def run(self, space: str, setting: str, seed: str) -> str:
+        """JSON of all that a run depends on: its change, and no other, trains it again."""
+        return self.study.run(space, setting, int(seed)).model_dump_json()
+
+    def truth(self, space: str) -> str:
+        """JSON of all that the stand-alone trainings of a space depend on."""
+        return truth_job(self.study, space).model_dump_json()
+
+    def search(self, space: str, seed: str) -> str:
+        """JSON of a random search."""
+        return search_job(self.study, space, int(seed), trained=not self.tables(space)).model_dump_json()
+
+    def systems(self, space: str, seed: str, part: str) -> str:
+        """JSON of one part of the search systems of a space."""
+        trained = not self.tables(space)
+        return systems_job(self.study, space, int(seed), int(part), trained).model_dump_json()
+
+    @cached_property
+    def system_parts(self) -> tuple[str, ...]:
+        """All jobs of search systems as `{space}/seed{n}/part{k}`."""
+        return tuple(
+            f"{space}/seed{seed}/part{part}"
+            for space in self.study.spaces
+            for seed in self.seeds(space)
+            for part in range(len(self.study.systems(space)))
+        )
+
+    def proxies(self, space: str) -> str:
+        """JSON of all that the zero-cost proxies of a space depend on."""
+        return proxies_job(self.study, space, trained=not self.tables(space)).model_dump_json()
+
+    def landscape(self, space: str) -> str:
+        """JSON of all that the loss landscapes of a space depend on."""
+        return landscape_job(self.study, space).model_dump_json()
+
+    def features(self, space: str) -> str:
+        """JSON of all that the feature statistics of a space depend on."""
+        return features_job(self.study, space).model_dump_json()
+
+    def first_runs(self, space: str) -> list[str]:
+        """What feature statistics are taken of: the first baseline run, then the first run that tracks, if any."""
+        settings = ["baseline"] if (found := self.study.tracking(space)) is None else ["baseline", found]
+        return [f"{space}/{setting}/seed{self.study.seeds(space, setting)[0]}" for setting in settings]
+
+    def tables(self, space: str) -> list[str]:
+        """The published table that is the ground truth of a space; an empty list where it is trained here.
+
+        A table that the study can do without counts as at hand when it is made already, or when a folder that
+        is the mirror holds a form of it: the workflow asks no server before it starts.
+        """
+        study = self.study.spaces[space]
+        if study.published is None:
+            return []
+        path = f"{self.resources}/tables/{study.published}.parquet"
+        return [path] if study.truth is None or self._at_hand(study.published, Path(path)) else []
+
+    def metrics(self) -> str:
+        """JSON of the part of the study that the metrics depend on besides scores and ground truth."""
+        return self.study.model_dump_json(include=set(METRICS_SECTIONS))
+
+    def estimate(self) -> str:
+        """Lines about what the super-nets of the study cost, for a dry run."""
+        return report(estimate(self.study), self.config.gpu_tflops)
+
+    def paper(self) -> str:
+        """JSON of what tables and figures print of the study."""
+        return self.study.model_dump_json()
+
+    def seeds(self, space: str) -> tuple[int, ...]:
+        """Seeds of the baseline of a space."""
+        return self.study.seeds(space, "baseline")
+
+    def forms(self, table: str) -> dict[str, tuple[File, ...]]:
+        """The files of each form of a published table."""
+        sources = load_sources(self.root / "workflow" / "sources.yaml")
+        return sources.forms(sources.table(table))
+
+    def _at_hand(self, table: str, path: Path) -> bool:
+        folders = [Path(self.resources) / "downloads", *([Path(self.mirror)] if self.mirror else [])]
+        return path.exists() or any(
+            all((folder / file.path).exists() for file in files)
+            for folder in folders
+            for files in self.forms(table).values()
+        )
+
+
+def _study_file(name: str, root: Path) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    folder = root / "workflow" / "studies"
+    file = folder / f"{name}.yaml"
+    if not file.exists():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        raise UserError(f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file")
+    return file
+
+
+def _finding(error: Any) -> str:
+    key = ".".join(map(str, error["loc"]))
+    allowed = ", ".join(WorkflowConfig.model_fields)
+    reason = f"unknown key; expected one of {allowed}" if error["type"] == "extra_forbidden" else error["msg"]
+    found = "" if error["type"] == _HIDDEN else f"found {error['input']!r}; "
+    return f"config.yaml or --config: {key}: {found}{reason}"

@@ -1,0 +1,103 @@
+"""What the torch programs share: their arguments, the device, the data, the clock."""
+
+import argparse
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import ValidationError
+
+from supernet.config.base import Model
+from supernet.config.study import Data
+from supernet.data.images import Splits, load_splits
+from supernet.errors import UserError
+from supernet.io.atomic import read_json, write_json
+from supernet.provenance.record import uses
+from supernet.training.device import configure, fingerprint
+
+_Model = TypeVar("_Model", bound=Model)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every program that trains or scores."""
+    parser.add_argument("--config", required=True, help="JSON of what the result depends on, or @FILE")
+    parser.add_argument("--data", type=Path, required=True, help="images: safetensors file of scripts/data.py")
+    parser.add_argument("--progress", type=Path, help="file in which the job says how far it is")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--timing", type=Path, help="JSON file for the seconds of each phase")
+    parser.add_argument("--log", type=Path, help="log file; a resumed job appends to it")
+    parser.add_argument(
+        "--lock", type=Path, help="folder of the claim to these outputs; waits for another process that has it"
+    )
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Argument of the programs that can stop early and go on."""
+    parser.add_argument(
+        "--limit-minutes", type=float, help="time limit of the job, from its start: it saves and stops ahead of it"
+    )
+
+
+def read_config(text: str, model: type[_Model]) -> _Model:
+    """Validate the value of --config, and note it in the record of results."""
+    if text.startswith("@"):
+        text = json.dumps(read_json(text[1:]))
+    try:
+        config = model.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(f"--config: not a {model.__name__}: {error}") from None
+    uses(config.model_dump(mode="json"))
+    return config
+
+
+@dataclass
+class Session:
+    """A torch program at work: its device, its progress file, and how long each phase took."""
+
+    options: argparse.Namespace
+    device: torch.device
+    started: float
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def splits(self, config: Data, study_seed: int) -> Splits:
+        """The data set of --data, split by the study seed, on the device."""
+        return load_splits(self.options.data, config, study_seed, self.device)
+
+    def fingerprint(self, *parts: str) -> str:
+        """Identifies what the bits of a result depend on: configs, torch, device, threads."""
+        return " | ".join((*parts, fingerprint(self.device)))
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def write_timing(self, *, earlier: float = 0.0, **more: Any) -> None:
+        """Write --timing: seconds of each phase and in all, threads, device, host.
+
+        `earlier`: seconds that processes before this one spent on what it went on from.
+        """
+        if self.options.timing is None:
+            return
+        seconds = {f"{name}_seconds": round(value, 3) for name, value in self.seconds.items()}
+        total = {"total_seconds": round(time.time() - self.started, 3), "earlier_seconds": round(earlier, 3)}
+        place = {"threads": self.options.threads, "device": str(self.device), "host": socket.gethostname()}
+        write_json(self.options.timing, {**seconds, **place, **more, **total})
+
+
+def open_session(options: argparse.Namespace, started: float) -> Session:
+    """Configure torch; `started` is the time before torch was imported."""
+    session = Session(options, configure(options.threads, options.device), started)
+    session.seconds["import"] = time.time() - started
+    return session

@@ -1,0 +1,83 @@
+"""A trained super-net for others to use: load the weights of a run, score an architecture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from supernet.config.study import Run
+from supernet.data.images import load_splits
+from supernet.errors import UserError
+from supernet.io.atomic import read_json
+from supernet.provenance.record import reading
+from supernet.spaces import load as load_space
+from supernet.spaces.base import Space
+from supernet.training.build import load_supernet
+from supernet.training.evaluator import Evaluator
+
+
+@dataclass(frozen=True)
+class Score:
+    """What an architecture scores with shared weights: accuracy as a fraction, and mean cross-entropy in nats."""
+
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class TrainedSupernet:
+    """The super-net of a finished run, and the images on which it scores."""
+
+    run: Run
+    """Its config: space, setting, seed, data, protocol, scoring."""
+    space: Space[Any]
+    network: nn.Module
+    """Called as `network(images, architecture)`: images (N, C, H, W), normalised, to logits (N, classes)."""
+    evaluator: Evaluator
+
+    @classmethod
+    def load(cls, folder: Path | str, images: Path | str, device: str = "cpu") -> Self:
+        """From the folder of a run, `results/{study}/runs/{space}/{setting}/seed{n}`, or a copy of it.
+
+        `images` is the study's data set, `resources/data/{name}.safetensors`. Raises UserError if the folder is not
+        that of a run, the run has diverged, or the weights are of another run; FileNotFoundError without images.
+        """
+        run = _finished(Path(folder))
+        space = load_space(run.own_space)
+        splits = load_splits(Path(images), run.data, run.study_seed, torch.device(device))
+        network = load_supernet(run, space, splits, Path(folder) / "weights.safetensors")
+        evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
+        return cls(run, space, network, evaluator)
+
+    def score(self, architecture: Any, bn_mode: str | None = None, part: str = "scoring") -> Score:
+        """Score one architecture, a text in the space's format or a value of the space: what `scores.parquet` has.
+
+        `bn_mode` is one of the run's (`run.scoring.bn_modes`), by default the first that the network has; `part` is
+        `scoring` (held out of training) or `test`. Raises UserError for another mode or part, and for what is no
+        architecture of the space.
+        """
+        arch = self.space.parse(architecture)
+        if not self.space.holds(text := self.space.format(arch)):
+            raise UserError(f"{text}: found no architecture of {self.space.name}, whose super-net this is")
+        modes = self.evaluator.modes(self.network)
+        mode = _one_of("bn_mode", modes[0] if bn_mode is None else bn_mode, modes)
+        return Score(*self.evaluator.evaluate(self.network, arch, mode, _one_of("part", part, ["scoring", "test"])))
+
+
+def _finished(folder: Path) -> Run:
+    """The config of a complete run."""
+    for name in ("run.json", "weights.safetensors"):
+        if not (folder / name).exists():
+            raise UserError(f"{folder / name}: no such file; expected the folder of a finished run")
+    summary = read_json(reading(folder / "run.json"))
+    if summary["status"] != "complete":
+        raise UserError(f"{folder}: the run is {summary['status']} (step {summary['diverged_at']}): it has no scores")
+    return Run.model_validate(summary["run"])
+
+
+def _one_of(name: str, value: str, allowed: list[str]) -> str:
+    if value not in allowed:
+        raise UserError(f"{name}: found {value!r}; expected one of {', '.join(allowed)}")
+    return value
