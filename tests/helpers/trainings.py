@@ -1,0 +1,94 @@
+"""Small trainings: runs, trainers, their states, and an observer that kills them."""
+
+import json
+from typing import Any
+
+import torch
+from tiny import SIZES, SPACES, small_splits
+from torch import Tensor
+
+from supernet.config.baselines import BASELINES
+from supernet.config.study import Run
+from supernet.training.build import build_supernet, supernet_trainer
+from supernet.training.trainer import Recipe, Trained, Trainer
+
+SPLITS = small_splits()
+
+
+RECIPE = Recipe(
+    steps=10,
+    steps_per_epoch=4,
+    batch_size=8,
+    learning_rate=0.1,
+    final_learning_rate=0.001,
+    weight_decay=0.01,
+    momentum=0.9,
+    clip=1.0,
+)
+
+
+def run_of(space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] | None = None, **factors: Any) -> Run:
+    """A run on 24 training images: 3 steps an epoch, 2 epochs."""
+    size = SIZES[space]
+    setting = {
+        "batch_norm": "affine+tracking", "learning_rate": 0.05, "epochs": 2, "weight_decay": 1e-3,
+        "path_sampling": "random_a", "layers": size.layers, "train_portion": 0.4, "batch_size": 8,
+        "channels": size.channels,
+    }  # fmt: skip
+    return Run.model_validate(
+        {
+            "space": space,
+            "setting": {**BASELINES[space], **setting, **factors},
+            "seed": seed,
+            "study_seed": 0,
+            "data": {"name": "digits", "crop_padding": 2},
+            "protocol": protocol or {},
+            "scoring": {},
+        }
+    )
+
+
+def trainer_of(run: Run) -> Trainer:
+    space = SPACES[run.space]
+    return supernet_trainer(run, space, build_supernet(run, space, SPLITS), SPLITS)
+
+
+def state(trainer: Trainer) -> dict[str, Tensor]:
+    """Weights, statistics and momentum."""
+    momenta = {
+        f"momentum.{name}": trainer.optimizer.state[parameter]["momentum_buffer"]
+        for name, parameter in trainer.network.named_parameters()
+        if "momentum_buffer" in trainer.optimizer.state[parameter]
+    }
+    return {name: value.clone() for name, value in (trainer.network.state_dict() | momenta).items()}
+
+
+def same_bits(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    """Whether all tensors agree to the bit; a NaN equals itself."""
+    return one.keys() == two.keys() and all(
+        torch.equal(value.nan_to_num(nan=-7e33), two[name].nan_to_num(nan=-7e33)) for name, value in one.items()
+    )
+
+
+class KilledError(Exception):
+    """The process is killed here."""
+
+
+class Watcher:
+    """Stands in for `Progress`: notes the steps, and kills or calls back at one of them."""
+
+    def __init__(self, kill_at: int | None = None, at: dict[int, Any] | None = None) -> None:
+        self.seen: list[int] = []
+        self.kill_at, self.at = kill_at, at or {}
+
+    def update(self, done: int) -> None:
+        self.seen.append(done)
+        if done in self.at:
+            self.at[done]()
+        if done == self.kill_at:
+            raise KilledError
+
+
+def assert_same(one: Trained, two: Trained) -> None:
+    # As text, in which NaN equals NaN.
+    assert json.dumps(vars(one)) == json.dumps(vars(two))

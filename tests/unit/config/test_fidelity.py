@@ -1,0 +1,316 @@
+"""Traps of the authors' code: the preset, and that each option does what it says."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from fake_results import write_results
+from scipy import stats
+from tiny import SPACES, small_splits
+from trainings import run_of
+
+from supernet.config.fidelity import TRAPS, theirs
+from supernet.config.jobs import truth_job
+from supernet.config.study import Scoring, Study, load_study
+from supernet.data.sizes import Sizes
+from supernet.errors import UserError
+from supernet.metrics import definitions
+from supernet.metrics.study_metrics import PoolTruth
+from supernet.nn.norm import norms
+from supernet.paper import catalogue
+from supernet.paper.load import Results
+from supernet.paper.summary import Reading, run_values
+from supernet.spaces.base import NetworkSize
+from supernet.training.build import build_standalone, build_supernet, supernet_trainer
+from supernet.training.evaluator import Evaluator
+
+STUDY = """\
+study: case
+title: A case
+data: {name: digits, scoring_portion: 0.25}
+pool: {size: 10}
+spaces:
+  nasbench101:
+    truth: {channels: 8, layers: 3, epochs: 2, train_portion: 0.75}
+    baseline: {channels: 8, layers: 3, train_portion: 0.75}
+"""
+
+
+def load(folder: Path, text: str) -> Study:
+    path = folder / "case.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_study(path)
+
+
+def values(study: Study) -> dict[str, Any]:
+    return {trap.name: getattr(getattr(study, trap.section), trap.key) for trap in TRAPS}
+
+
+def test_the_default_is_corrected_and_the_preset_takes_theirs(tmp_path: Path) -> None:
+    corrected = load(tmp_path, STUDY)
+    assert values(corrected) == {trap.name: trap.ours for trap in TRAPS}
+    assert theirs(corrected) == ()
+    authors = load(tmp_path, STUDY + "fidelity: authors_code\n")
+    assert values(authors) == {trap.name: trap.theirs for trap in TRAPS}
+    assert theirs(authors) == TRAPS
+    # The rest is as it was, and what is written down reads back as the same.
+    assert authors.pool.size == 10
+    assert Study.model_validate_json(authors.model_dump_json()) == authors
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+def test_a_value_of_the_file_wins(trap: Any, tmp_path: Path) -> None:
+    text = STUDY.replace("pool: {size: 10}\n", "")
+    own = str(trap.ours).lower()
+    study = load(tmp_path, f"{text}fidelity: authors_code\n{trap.section}: {{{trap.key}: {own}}}\n")
+    assert values(study) == {other.name: other.ours if other is trap else other.theirs for other in TRAPS}
+
+
+def test_what_is_filled_in_can_be_wrong_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, STUDY + "fidelity: authors_code\nscoring: {splits: [scoring]}\n")
+    message = str(caught.value)
+    assert "scoring.ranked_on: found 'test' (not in the file: it is filled in); is not scored" in message
+    with pytest.raises(UserError, match=r"fidelity: found 'theirs'; .*corrected"):
+        load(tmp_path, STUDY + "fidelity: theirs\n")
+    with pytest.raises(UserError, match=r"bn_momentum: found 'tensorflow'; should be `benchmark`, `authors_code`"):
+        load(tmp_path, STUDY + "protocol: {bn_momentum: tensorflow}\n")
+
+
+def test_twice_permuted_top_is_the_example_by_hand() -> None:
+    scores, truth = [0.3, 0.1, 0.2], [0.90, 0.91, 0.92]
+    assert definitions.top_k(scores, 1).tolist() == [0]
+    assert definitions.twice_permuted_top(scores, 1, [0, 0, 0], truth).tolist() == [1]
+    # The order of the input does not matter: identifiers count from the worst ground truth.
+    assert definitions.twice_permuted_top([0.1, 0.2, 0.3], 1, [0, 0, 0], [0.91, 0.92, 0.90]).tolist() == [0]
+    with pytest.raises(ValueError, match="k is 4"):
+        definitions.twice_permuted_top(scores, 4, [0, 0, 0], truth)
+
+
+def by_two_sorts(scores: np.ndarray, truth: np.ndarray, k: int) -> list[float]:
+    """Ground truth of the best by two sorts of plain lists with the scores in the order of ground truth."""
+    names = sorted(range(len(truth)), key=lambda one: truth[one])
+    in_order = [scores[one] for one in names]
+    for _ in range(2):
+        names = [name for _, name in sorted(zip(in_order, names, strict=True), key=lambda pair: pair[0])]
+    return sorted(float(truth[name]) for name in names[-k:])
+
+
+def test_search_performance_permutes_twice_in_every_resample() -> None:
+    rng = np.random.default_rng(3)
+    truth, scores, k = rng.permutation(40) / 100 + 0.5, rng.normal(size=40), 5
+    options: dict[str, Any] = {"k": k, "draws": k, "population_truth": truth}
+    family = definitions.search_performance(scores, -scores, truth, top_order="permuted_twice", **options)
+    counts = np.vstack([np.ones((1, 40)), definitions.resample_counts(40, 20, rng)])
+    found = family(definitions.Resamples(counts))
+    for row, drawn in enumerate(counts.astype(int)):
+        # Copies have one ground truth and one score: in a stable sort it does not matter which is which.
+        best = by_two_sorts(np.repeat(scores, drawn), np.repeat(truth, drawn), k)
+        assert found["final_mean"][row] == pytest.approx(np.mean(best))
+        assert found["final_best"][row] == max(best)
+        rank = definitions.truth_rank(max(best), truth)
+        assert found["p_surpass"][row] == pytest.approx((1 - rank / 40) ** k)
+    straight = definitions.search_performance(scores, -scores, truth, **options)(definitions.Resamples(counts))
+    assert not np.array_equal(found["final_mean"], straight["final_mean"])
+
+
+def test_sparse_truth_rounds_or_cuts_off() -> None:
+    truth = [0.9044, 0.9046, 0.9099]
+    bins, width = definitions.sparse_truth(truth, "rounded", 1e-3)
+    assert (bins.tolist(), width) == ([904, 905, 910], 1e-3)
+    bins, width = definitions.sparse_truth(truth, "positional_1", 1e-3)
+    assert (bins.tolist(), width) == ([90, 90, 90], 1e-2)
+    assert definitions.sparse_truth(truth, "positional_0.1", 1e-2)[0].tolist() == [904, 904, 909]
+
+
+def test_predictors_have_every_s_kdt() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0.85, 0.95, 30)
+    predictor = truth + 0.02 * rng.normal(size=30)
+    found = definitions.predictor_taus(predictor, truth, 2e-3, rng, resamples=100)
+    assert found["s_kdt"].value == pytest.approx(
+        stats.kendalltau(predictor, definitions.round_truth(truth, 2e-3)).statistic
+    )
+    assert found["s_kdt_positional_1"].value == pytest.approx(
+        definitions.positional_sparse_kendall_tau(predictor, truth, 1e-2)
+    )
+    assert found["s_kdt_positional_0.1"].value == pytest.approx(
+        definitions.positional_sparse_kendall_tau(predictor, truth, 1e-3)
+    )
+
+
+def test_doubled_widths_are_those_of_the_authors_network() -> None:
+    space = SPACES["nasbench101"]
+    size = NetworkSize(8, 3, 5, 2, "doubled")
+    arch = space.parse("I3O:11/1")
+    network = space.build_standalone(arch, 8, 3, 5, 2, widths="doubled").network
+    # The stem keeps its channels, and each stack has twice what it is given.
+    assert network.stem.norm.channels == 8  # type: ignore[union-attr]
+    assert network.classifier.in_features == 64  # type: ignore[union-attr]
+    images = torch.randn(3, 2, 8, 8)
+    seen: list[tuple[int, int]] = []
+    for stack in network.stacks:  # type: ignore[union-attr]
+        for cell in stack:
+            cell.register_forward_hook(lambda _, given, out: seen.append((given[0].shape[1], out.shape[1])))
+    assert network(images, arch).shape == (3, 5)
+    assert seen == [(8, 16), (16, 32), (32, 64)]
+    assert space.cost(arch, size, 8).parameters == sum(p.numel() for p in network.parameters())
+    half = space.build_supernet(4, 3, 5, 2, widths="doubled")
+    whole = space.build_supernet(8, 3, 5, 2)
+    # Past the first cell's input and the stem, half the channels give the benchmark's networks.
+    shapes = [{name: p.shape for name, p in one.stacks[1:].named_parameters()} for one in (half, whole)]  # type: ignore[index,union-attr]
+    assert shapes[0] == shapes[1]
+    with pytest.raises(ValueError, match="widths: found 'half'"):
+        space.build_standalone(arch, 8, 3, 5, 2, widths="half")
+
+
+@pytest.mark.parametrize(
+    ("space", "chosen", "expected"),
+    [
+        ("nasbench101", "benchmark", 0.003),
+        ("nasbench101", "authors_code", 0.997),
+        ("nasbench101", 0.2, 0.2),
+        ("nasbench201", "benchmark", 0.1),
+        ("nasbench201", "authors_code", 0.1),
+    ],
+)
+def test_momentum_of_the_norms(space: str, chosen: Any, expected: float) -> None:
+    run = run_of(space, protocol={"bn_momentum": chosen})
+    network = build_supernet(run, SPACES[space], small_splits())
+    assert {layer.momentum for layer in norms(network)} == {expected}
+
+
+def test_runs_and_truths_are_built_as_the_protocol_says(tmp_path: Path) -> None:
+    space, splits = SPACES["nasbench101"], small_splits()
+    study = load(tmp_path, STUDY + "fidelity: authors_code\n")
+    arch = space.parse("I3O:11/1")
+    alone = build_standalone(truth_job(study, "nasbench101"), space, arch, 0, splits)
+    shared = build_supernet(study.run("nasbench101", "baseline", 0), space, splits)
+    for network in (alone, shared):
+        assert network.classifier.in_features == 64  # type: ignore[union-attr]
+        assert {layer.momentum for layer in norms(network)} == {0.997}
+
+
+SCORING = Scoring(bn_modes=("batch", "recalibrated"), batch_size=8, recalibration_batches=2)
+KEPT = SCORING.model_copy(update={"dropout_at_evaluation": True})
+
+
+def scores(run: Any, network: torch.nn.Module, scoring: Scoring, seed: int = 0, order: int = 1) -> pd.DataFrame:
+    space = SPACES["nasbench201"]
+    archs = space.sample(np.random.default_rng(1), "random_a", count=6)
+    evaluator = Evaluator(small_splits(), scoring, True, seed, space.format)
+    rows = evaluator.rows(network, [(space.format(arch), arch) for arch in archs][::order])
+    return pd.DataFrame(rows).sort_values(["arch_id", "bn_mode", "split"], ignore_index=True)
+
+
+@pytest.mark.parametrize(("dropout", "acts"), [("path-0.2", True), ("global-0.2", False), ("none", False)])
+def test_path_dropout_at_evaluation(dropout: str, acts: bool) -> None:
+    run = run_of("nasbench201", dropout=dropout)
+    network = build_supernet(run, SPACES["nasbench201"], small_splits())
+    off, on = scores(run, network, SCORING), scores(run, network, KEPT)
+    assert off.equals(on) is not acts
+    # A score depends on the seed and on what is scored, not on what was scored before.
+    assert scores(run, network, KEPT, order=-1).equals(on)
+    assert scores(run, network, KEPT, seed=1).equals(on) is not acts
+    # Afterwards the network is as it was.
+    assert scores(run, network, SCORING).equals(off)
+
+
+def test_training_and_scoring_with_the_preset(tmp_path: Path) -> None:
+    baseline = "baseline: {channels: 8, layers: 3, dropout: path-0.2, epochs: 1, batch_size: 8, "
+    text = STUDY.replace("baseline: {channels: 8, layers: 3, ", baseline)
+    study = load(tmp_path, f"{text}fidelity: authors_code\n")
+    run, space, splits = study.run("nasbench101", "baseline", 0), SPACES["nasbench101"], small_splits()
+    tables = []
+    for _ in range(2):
+        network = build_supernet(run, space, splits)
+        assert supernet_trainer(run, space, network, splits).run().diverged_at is None
+        evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
+        archs = space.sample(np.random.default_rng(0), "random_a", count=3)
+        tables.append(pd.DataFrame(evaluator.rows(network, [(space.arch_id(arch), arch) for arch in archs])))
+    assert tables[0].equals(tables[1])
+    assert np.isfinite(tables[0]["loss"]).all()
+
+
+PAPER = """\
+study: case
+title: A case
+data: {name: digits, scoring_portion: 0.25}
+pool: {size: 12, per_seed: false}
+scoring: {bn_modes: [batch]}
+search: {architectures: 10, retrain: 2}
+spaces:
+  nasbench201:
+    truth: {channels: 8, layers: 1, epochs: 2, train_portion: 0.75}
+    baseline: {channels: 8, layers: 1, epochs: 4, train_portion: 0.75}
+    seeds: [7]
+    sweep: {epochs: [2, 4]}
+"""
+
+
+@pytest.fixture(scope="module")
+def authors(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("authors")
+    study = load(folder, PAPER + "fidelity: authors_code\n")
+    return Results(study, write_results(study, folder / "results", frozenset()))
+
+
+def raw(results: Results, metric: str, split: str) -> pd.DataFrame:
+    keys = {"metric": metric, "split": split, "score": "accuracy", "setting": "baseline"}
+    return results.metrics[(results.metrics[list(keys)] == pd.Series(keys)).all(axis=1)]
+
+
+def test_tables_read_the_test_set_and_the_positional_s_kdt(authors: Results) -> None:
+    for metric, stored in (("accuracy", "accuracy"), ("s_kdt", "s_kdt_positional_1"), ("kdt", "kdt")):
+        (value,) = run_values(authors, "nasbench201", metric, "baseline")
+        assert value.value == raw(authors, stored, "test")["estimate"].item()
+    assert value.value != raw(authors, "kdt", "scoring")["estimate"].item()
+    (part,) = run_values(authors, "nasbench201", "s_kdt_top_half", "baseline")
+    assert part.value == raw(authors, "s_kdt_positional_1_top_half", "test")["estimate"].item()
+    # What is asked for by its own name or with a reading is given as asked.
+    (value,) = run_values(authors, "nasbench201", "accuracy", "baseline", Reading(split="scoring"))
+    assert value.value == raw(authors, "accuracy", "scoring")["estimate"].item()
+    references = authors.references
+    row = references[(references["name"] == "macs") & (references["metric"] == "s_kdt_positional_1")]
+    assert authors.reference("nasbench201", "macs", "s_kdt").value == row["estimate"].item()
+
+
+def test_every_caption_says_what_is_theirs(authors: Results, tmp_path: Path) -> None:
+    for name in catalogue.table_names(authors.study):
+        catalogue.make_table(name, authors, tmp_path / name)
+    catalogue.make_figure("kdt_vs_skdt", authors, tmp_path / "kdt_vs_skdt")
+    captions = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
+    assert "cut off below multiples of 1 %" in captions["kdt_vs_skdt.md"]
+    assert captions
+    for name, text in captions.items():
+        plain = text.replace("\\", "")
+        assert "As in the authors' code, not corrected: protocol.nasbench101_widths doubled" in plain, name
+        assert "(preset fidelity: authors_code)" in plain, name
+        assert "pool.per_seed" not in plain, name
+    assert "positional one of the authors' code at 1 %" in captions["epochs.md"].replace("\\", "")
+    assert "shared-weight accuracy on the test set" in captions["epochs.md"]
+    assert "double permutation has scrambled" in captions["epochs.md"]
+
+
+def test_the_measured_search_performance_has_the_order_of_the_study(tmp_path: Path) -> None:
+    space, study = SPACES["nasbench201"], load(tmp_path, PAPER)
+    rng = np.random.default_rng(0)
+    drawn = {space.arch_id(arch): space.format(arch) for arch in space.sample(rng, "random_a", count=12)}
+    costs = {name: np.arange(len(drawn)) + 1 for name in ("parameters", "macs", "live_macs")}
+    truth = rng.permutation(len(drawn)) / 20 + 0.3
+    pool = pd.DataFrame({"arch_id": list(drawn), "encoding": list(drawn.values()), "truth": truth, **costs})
+    accuracy = rng.normal(size=len(drawn)).clip(-2, 2) / 10 + 0.5
+    scored = {"arch_id": list(drawn), "bn_mode": "batch", "split": "test", "accuracy": accuracy, "loss": -accuracy}
+    found = {}
+    for order in ("sorted", "permuted_twice"):
+        chosen = study.model_copy(update={"metrics": study.metrics.model_copy(update={"top_order": order})})
+        measured = PoolTruth(chosen, chosen.main_pool("nasbench201"), pool, Sizes(100, 100, 100))
+        rows = pd.DataFrame(measured.run_rows(pd.DataFrame(scored), "complete"))
+        rows = rows[(rows["metric"] == "final_mean") & (rows["score"] == "accuracy")]
+        found[order] = rows["estimate"].item()
+    assert found["sorted"] == pytest.approx(np.mean(truth[np.argsort(-accuracy)[:5]]))
+    assert found["permuted_twice"] == pytest.approx(np.mean(by_two_sorts(accuracy, truth, 5)))
+    assert found["sorted"] != found["permuted_twice"]

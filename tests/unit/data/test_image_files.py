@@ -1,0 +1,196 @@
+"""Images of one's own: array files, and archives with a folder for each class, as other programs write them."""
+
+import importlib.util
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from checkouts import ROOT
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+from supernet.config.datasets import DataSet
+from supernet.data.image_files import read_arrays, read_folders
+from supernet.errors import UserError
+from supernet.provenance.hashes import digests
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (4, 6, 6)).astype(np.uint8)
+COLOUR = RNG.integers(0, 256, (4, 6, 6, 3)).astype(np.uint8)
+
+
+def encoded(pixels: Any, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tarred(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize("images", [GREY, COLOUR], ids=["grey", "colour"])
+def test_classes_are_folders_by_name_and_the_order_of_the_archive_does_not_matter(
+    pack: Any, images: Any, tmp_path: Path
+) -> None:
+    members = {
+        "set/dog/b.png": encoded(images[3]),
+        "set/cat/z.PNG": encoded(images[1]),
+        "set/dog/a.png": encoded(images[2]),
+        "set/cat/.z.png": b"a hidden file of some system",
+        "__MACOSX/set/cat/z.png": b"another",
+        "set/readme.txt": b"words",
+        "set/cat/a.png": encoded(images[0]),
+    }
+    pixels, labels = read_folders(pack(tmp_path / "set", members))
+    assert pixels.dtype == np.uint8 and labels.tolist() == [0, 0, 1, 1]
+    assert np.array_equal(pixels, images[:, None] if images is GREY else images.transpose(0, 3, 1, 2))
+
+
+def test_jpegs_are_decoded(tmp_path: Path) -> None:
+    flat = np.full((8, 8, 3), (200, 100, 50), dtype=np.uint8)
+    pixels, _ = read_folders(zipped(tmp_path / "a.zip", {"one/a.jpeg": encoded(flat, "JPEG")}))
+    # JPEG loses a little, and a constant image hardly anything.
+    assert np.abs(pixels[0].astype(int) - flat.transpose(2, 0, 1)).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a.png": encoded(GREY[0])}, "a.png: is in no folder; expected one folder for each class"),
+        ({"one/a.txt": b""}, "no image in it; expected files that end with .png, .jpg, .jpeg"),
+        (
+            {"one/a.png": encoded(GREY[0]), "one/b.png": encoded(COLOUR[0])},
+            r"one/b.png: found .* \(3, 6, 6\); expected",
+        ),
+        ({"one/a.png": b"\x89PNG\r\n\x1a\nnot"}, "one/a.png: not a PNG or JPEG image, or a damaged one"),
+        ({"one/a.png": encoded(COLOUR[0])[:-30]}, "one/a.png: not a PNG or JPEG image, or a damaged one"),
+        ({"one/a.png": encoded(np.zeros((2, 2, 4), np.uint8))}, "one/a.png: found an image of mode RGBA; expected L"),
+        ({"../one/a.png": encoded(GREY[0])}, "has a path that leads out of the archive"),
+    ],
+)
+def test_folders_that_are_wrong(members: dict[str, bytes], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        read_folders(zipped(tmp_path / "a.zip", members))
+
+
+def test_arrays_keep_their_order(tmp_path: Path) -> None:
+    labels = np.array([1, 0, 1, 2], dtype=np.int32)
+    save_file({"images": GREY[:, None], "labels": labels}, tmp_path / "a.safetensors")
+    pixels, found = read_arrays(tmp_path / "a.safetensors")
+    assert np.array_equal(pixels, GREY[:, None]) and found.dtype == np.int64 and found.tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"labels": np.zeros(4, np.int64)}, "found labels; expected `images` and `labels`"),
+        ({"images": GREY, "labels": np.zeros(4, np.int64)}, r"images: found uint8 of shape \(4, 6, 6\); expected"),
+        ({"images": GREY[:, None] / 255, "labels": np.zeros(4, np.int64)}, "images: found float64 of shape"),
+        ({"images": GREY[:, None], "labels": np.zeros(3, np.int64)}, r"labels: found int64 of shape \(3,\); expected"),
+        ({"images": GREY[:, None], "labels": np.zeros(4)}, "labels: found float64 of shape"),
+    ],
+)
+def test_arrays_that_are_wrong(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
+    save_file(arrays, tmp_path / "a.safetensors")
+    with pytest.raises(UserError, match=message):
+        read_arrays(tmp_path / "a.safetensors")
+
+
+def test_a_file_that_is_cut(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    save_file({"images": GREY[:, None], "labels": np.zeros(4, np.int64)}, file)
+    file.write_bytes(file.read_bytes()[:-5])
+    with pytest.raises(UserError, match="not a safetensors file, or a damaged one"):
+        read_arrays(file)
+
+
+@pytest.fixture
+def program() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("data_program", ROOT / "scripts" / "data.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def arguments(folder: Path, form: str = "folders") -> list[str]:
+    """Of the program, for a data set `mine` of two classes, which lies where downloads do."""
+    archive = zipped(folder / "mine.zip", {f"{'ab'[n % 2]}/{n}.png": encoded(GREY[n]) for n in range(4)})
+    (folder / "sources.yaml").write_text(
+        f"""
+files:
+  mine:
+    path: mine.zip
+    title: Mine
+    licence: CC0-1.0
+    source: here
+    manual: made by a test
+    hash: {{sha256: {digests(archive, ["sha256"])["sha256"]}}}
+    size: {archive.stat().st_size}
+tables: {{}}
+datasets:
+  mine: {{title: Mine, forms: {{{form}: mine}}}}
+""",
+        encoding="utf-8",
+    )
+    names = {"sources": "sources.yaml", "downloads": ".", "lock": "lock.json", "output": "mine.safetensors"}
+    return ["--name", "mine", "--mirror", "", *(f"--{name}={folder / path}" for name, path in names.items())]
+
+
+def test_a_data_set_is_a_line_of_two_tables(
+    program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program, "DATASETS", {"mine": DataSet("Mine", 6, 0, 4, 1, classes=2)})
+    program.main(arguments(tmp_path))
+    made = load_file(tmp_path / "mine.safetensors")
+    assert np.array_equal(made["images"], GREY[[0, 2, 1, 3]][:, None]) and made["labels"].tolist() == [0, 0, 1, 1]
+    assert "4 images of (1, 6, 6), 2 classes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("facts", "form", "message"),
+    [
+        (
+            DataSet("Mine", 6, 0, 5, 1, classes=2),
+            "folders",
+            r"\(4, 1, 6, 6\); supernet/config/datasets.py says \(5, 1, 6, 6\)",
+        ),
+        (
+            DataSet("Mine", 6, 0, 4, 1, classes=3),
+            "folders",
+            "found the labels 0, 1; supernet/config/datasets.py says 0 to 2",
+        ),
+        (DataSet("Mine", 6, 2, 4, 1, classes=2), "folders", "a test set of its own needs the form `arrays`"),
+        (
+            DataSet("Mine", 6, 0, 4, 1, classes=2),
+            "folder",
+            "datasets: mine: forms: found 'folder'; did you mean 'folders'",
+        ),
+    ],
+)
+def test_a_data_set_that_is_not_what_the_tables_say(
+    program: ModuleType, facts: DataSet, form: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "DATASETS", {"mine": facts})
+    with pytest.raises(UserError, match=message):
+        program.main(arguments(tmp_path, form))
+    assert not (tmp_path / "mine.safetensors").exists()

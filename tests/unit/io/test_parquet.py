@@ -1,0 +1,71 @@
+"""Tables of training programs: what pandas would write and read, without pandas."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkouts import ROOT
+
+from supernet import spaces
+from supernet.errors import UserError
+from supernet.io.parquet import read_columns, write_rows
+from supernet.pools.file import best_of, read_pool
+
+ROWS = [
+    {"arch_id": "b", "split": "test", "accuracy": 0.25, "step": 3},
+    {"arch_id": "a", "split": "test", "accuracy": math.nan, "step": 4},
+    {"arch_id": "ä→", "split": "", "accuracy": 1, "step": -(2**62)},
+]
+CELLS = [f"|{op}~0|+|none~0|none~1|+|{op}~0|none~1|none~2|" for op in ("skip_connect", "nor_conv_3x3", "avg_pool_3x3")]
+
+
+def test_rows_are_those_of_pandas(tmp_path: Path) -> None:
+    write_rows(tmp_path / "ours.parquet", ROWS)
+    pd.DataFrame(ROWS).to_parquet(tmp_path / "theirs.parquet", index=False)
+    ours, theirs = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("ours", "theirs"))
+    pd.testing.assert_frame_equal(ours, theirs)
+    write_rows(tmp_path / "again.parquet", ROWS)
+    assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "ours.parquet").read_bytes()
+
+
+def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+    pd.DataFrame(ROWS).to_parquet(tmp_path / "table.parquet")
+    accuracies, ids = read_columns(tmp_path / "table.parquet", "accuracy", "arch_id")
+    assert accuracies == [0.25, None, 1] and ids == ["b", "a", "ä→"]
+    with pytest.raises(UserError, match=r"table\.parquet: found no column truth, encoding among arch_id, split"):
+        read_columns(tmp_path / "table.parquet", "truth", "encoding")
+
+
+def test_a_pool_in_its_order_and_its_best(tmp_path: Path) -> None:
+    space = spaces.load("nasbench201")
+    file = tmp_path / "pool.parquet"
+    pool = pd.DataFrame({"arch_id": ["c", "b", "a"], "encoding": CELLS, "truth": [0.9, 0.9, None]})
+    pool.to_parquet(file)
+    assert read_pool(file, space) == [(name, space.parse(cell)) for name, cell in zip("cba", CELLS, strict=True)]
+    assert best_of(file, space) == space.parse(CELLS[1]), "of equals the first arch_id"
+    write_rows(file, [dict(row, truth=math.nan) if row["arch_id"] == "b" else row for row in pool.to_dict("records")])
+    assert best_of(file, space) == space.parse(CELLS[0])
+    pool.assign(truth=[None, None, None]).astype({"truth": float}).to_parquet(file)
+    with pytest.raises(UserError, match="no architecture has a ground truth"):
+        best_of(file, space)
+
+
+@pytest.mark.parametrize("values", [[None, 1.0], ["a", 1.0], [b"a", b"b"], [True, False]])
+def test_a_column_of_anything_else_is_refused(tmp_path: Path, values: list[object]) -> None:
+    with pytest.raises(TypeError, match="found"):
+        write_rows(tmp_path / "table.parquet", [{"column": value} for value in values])
+    assert not list(tmp_path.iterdir())
+
+
+def test_programs_that_train_do_not_import_pandas(tmp_path: Path) -> None:
+    program = (
+        "import sys, scripts.train, scripts.score, scripts.proxies; from supernet import parquet; "
+        f"parquet.write_rows({str(tmp_path / 'rows.parquet')!r}, {[ROWS[0]]}); "
+        f"parquet.read_columns({str(tmp_path / 'rows.parquet')!r}, 'step'); print('pandas' in sys.modules)"
+    )
+    root = ROOT
+    ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"

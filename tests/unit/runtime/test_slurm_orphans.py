@@ -1,0 +1,71 @@
+"""Jobs that a killed Snakemake left in SLURM's queue, as squeue 22.05 lists them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from checkouts import ROOT
+
+from supernet.errors import UserError
+from supernet.runtime import slurm
+
+
+def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: str) -> None:
+    """A program of SLURM's, in front of or without the real ones."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_jobs_of_this_folder_and_of_snakemake_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "a clone"
+    here.mkdir()
+    rows = [
+        f"7|7|RUNNING|1:02|rule_train_wildcards_nasbench201_learning_rate=0.1_0|{here}",
+        f"9|8_2|PENDING|0:00|rule_truth|{here}",
+        f"10|10|RUNNING|0:01|(null)|{here}",
+        f"11|11|RUNNING|0:01|rule_train|{tmp_path}",
+    ]
+    fake(tmp_path / "bin", monkeypatch, "squeue", "cat <<'END'\n" + "\n".join(rows) + "\nEND")
+    first, second = slurm.find(here)
+    assert (first.number, first.state, first.rule) == ("7", "RUNNING", "train nasbench201_learning_rate=0.1_0")
+    assert (second.number, second.shown) == ("9", "8_2")
+    assert str(second).split() == ["8_2", "PENDING", "0:00", "truth"]
+
+
+def test_a_cancel_names_all_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path / "bin", monkeypatch, "scancel", f'echo "$@" > {tmp_path}/asked')
+    slurm.cancel([slurm.Job(number, number, "RUNNING", "0:01", "train") for number in ("7", "9")])
+    assert (tmp_path / "asked").read_text() == "7 9\n"
+
+
+def test_waiting_ends_with_the_last_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two jobs, then one, then none: each call takes a line off.
+    left = tmp_path / "left"
+    left.write_text(f"7|7|RUNNING|0:01|rule_train|{tmp_path}\n8|8|RUNNING|0:01|rule_train|{tmp_path}\n")
+    fake(tmp_path / "bin", monkeypatch, "squeue", f"cat {left}; sed -i 1d {left}")
+    said: list[str] = []
+    slurm.wait(tmp_path, said.append, poll=0.01)
+    assert said == ["waiting for 2 of them (7, 8)", "waiting for 1 of them (8)"]
+
+
+def test_without_an_answer_nothing_is_concluded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path / "bin", monkeypatch, "squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
+    with pytest.raises(UserError, match=r"squeue: Unable to contact slurm controller; try again"):
+        slurm.find(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=r"squeue: not found; .* login node"):
+        slurm.find(tmp_path)
+
+
+def test_orphans_are_shown_and_left_alone_until_it_is_said_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path / "bin", monkeypatch, "squeue", f"echo '7|7|RUNNING|0:01|rule_train|{ROOT}'")
+    fake(tmp_path / "bin", monkeypatch, "scancel", f"touch {tmp_path}/cancelled")
+    command = [sys.executable, str(ROOT / "scripts" / "resume.py"), "--state", str(tmp_path / "state"), "--", "all"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2 and "--wait" in result.stderr and "--cancel" in result.stderr
+    assert "7" in result.stdout and not (tmp_path / "cancelled").exists()

@@ -1,0 +1,583 @@
+"""The workflow as a user runs it: whole, again, after edits, with bad input, killed."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import crates
+import pandas as pd
+import pytest
+from checkouts import ROOT, copy_checkout
+
+from supernet import spaces
+from supernet.errors import UserError
+from supernet.metrics.study_metrics import MEASURES
+from supernet.provenance.record import root_digest
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.startup import TUNABLES
+from supernet.training.trained import TrainedSupernet
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program that looks at the results of the smoke study; it has to succeed."""
+    command = [sys.executable, f"scripts/{name}.py", "--study", SMOKE[1].partition("=")[2], *arguments]
+    others = os.environ.get("PYTHONPATH", "")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), others])}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    return result
+
+
+def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Rules and counts of a dry run's table, `all` left out."""
+    assert result.returncode == 0, result.stdout + result.stderr
+    text = result.stdout + result.stderr
+    if "Nothing to be done" in text:
+        return {}
+    lines = text.split("Job stats:")[1].split("\n\n")[0].splitlines()[3:]
+    counts = {line.split()[0]: int(line.split()[1]) for line in lines if len(line.split()) == 2}
+    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+
+
+def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
+    """Inputs by output, from Snakemake's own metadata, whose files are named by the output's path in base 64."""
+    found, metadata = {}, folder / ".snakemake" / "metadata"
+    for path in (path for path in metadata.rglob("*") if path.is_file()):
+        # Long names are split over folders, whose names begin with `@`.
+        name = str(path.relative_to(metadata)).replace("/@", "").removeprefix("@").replace("/", "")
+        output = base64.urlsafe_b64decode(name).decode()
+        if output.startswith(("results/smoke/", "resources/")) and "/rescored/" not in output:
+            found[output] = set(json.loads(path.read_text())["input"])
+    return found
+
+
+SMOKE = ("--config", "study=tests/studies/smoke.yaml")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which the smoke study has run."""
+    folder = copy_checkout(tmp_path_factory.mktemp("clone with space"))
+    result = snakemake(folder, *SMOKE)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return folder
+
+
+class TestFinishedStudy:
+    def test_every_target_exists_and_is_not_empty(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        figures = {"kdt_vs_skdt", "accuracy_vs_final", "search", "learning_rate", "epochs", "batch_norm", "landscape"}
+        for name in figures | {
+            "path_sampling",
+            "weight_decay",
+            "ofa_kernel",
+            "wsbn",
+            "dropout",
+            "op_placement",
+            "dynamic_channels",
+            "few_shot",
+            "landmarks",
+        }:
+            for suffix in (".pdf", ".png", ".csv", ".md"):
+                assert (results / "figures" / name).with_suffix(suffix).stat().st_size > 0
+        for name in ("spaces", "factors", "search", "learning_rate", "weight_decay"):
+            for suffix in (".csv", ".md", ".tex", ".html"):
+                assert (results / "tables" / name).with_suffix(suffix).stat().st_size > 0
+
+    def test_nothing_is_done_twice(self, finished: Path) -> None:
+        assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
+
+    def test_report_and_site_are_made_from_a_finished_study(self, finished: Path) -> None:
+        wanted = (*SMOKE, "--", "all", "site")
+        assert jobs(snakemake(finished, "-n", *wanted)) == {"site": 1}
+        made = snakemake(finished, *wanted)
+        assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
+        results = finished / "results" / "smoke"
+        assert "22 of 22, 1 of them diverged" in (results / "site" / "index.html").read_text(encoding="utf-8")
+        reported = snakemake(finished, "--report", "results/smoke/report.html", *wanted)
+        assert reported.returncode == 0, reported.stdout[-2000:] + reported.stderr[-2000:]
+        report = (results / "report.html").read_text(encoding="utf-8")
+        assert "22, one for each space, setting and seed." in report and "over 700 GPU days" in report
+        for name in ("tables/learning_rate.html", "tables/spaces.html", "figures/epochs.png", "figures/search.png"):
+            assert f"results/smoke/{name}" in report
+        caption = (results / "figures" / "weight_decay.md").read_text(encoding="utf-8").split(".")[0]
+        assert caption.split("(")[0].strip() in report
+
+    def test_every_run_has_all_metrics(self, finished: Path) -> None:
+        table = pd.read_parquet(finished / "results" / "smoke" / "metrics.parquet")
+        runs = table.groupby(["space", "setting", "seed", "bn_mode", "split"])
+        assert runs.ngroups == sum(
+            len(pd.read_parquet(path)[["bn_mode", "split"]].drop_duplicates())
+            for path in (finished / "results" / "smoke" / "runs").rglob("scores.parquet")
+        )
+        assert set(runs.size()) == {len(MEASURES)}
+
+    def test_tracked_statistics_only_where_they_are_tracked(self, finished: Path) -> None:
+        table = pd.read_parquet(finished / "results" / "smoke" / "metrics.parquet")
+        tracked = set(table.loc[table["bn_mode"] == "tracked", "setting"])
+        assert tracked == {"batch_norm=affine+tracking", "batch_norm=tracking"}
+
+    def test_a_diverged_run_keeps_its_place(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        setting = "learning_rate=1e+30"
+        summary = json.loads((results / "runs/nasbench201" / setting / "seed0/run.json").read_text())
+        assert summary["status"] == "diverged" and summary["diverged_at"] >= 1
+        table = pd.read_parquet(results / "metrics.parquet")
+        rows = table[table["setting"] == setting]
+        assert set(rows["status"]) == {"diverged"} and rows["estimate"].isna().all()
+        assert set(rows["diverged_at"]) == {summary["diverged_at"]}
+        assert table.loc[table["status"] == "complete", "estimate"].notna().any()
+        assert "diverged" in (results / "tables/learning_rate.md").read_text()
+
+    def test_every_architecture_has_its_proxies(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        for space in ("nasbench101", "nasbench201", "darts"):
+            found = pd.read_parquet(results / "proxies" / f"{space}.parquet")
+            assert list(found.columns) == ["arch_id", "synflow", "jacov", "naswot"]
+            assert list(found["arch_id"]) == list(pd.read_parquet(results / "drawn" / f"{space}.parquet")["arch_id"])
+            assert found.notna().all(axis=None) and found["naswot"].nunique() > 1
+        assert (results / "proxies" / "nasbench101-constant-2.parquet").exists()
+        references = pd.read_parquet(results / "references.parquet")
+        assert {"synflow", "jacov", "naswot"} < set(references["name"])
+        assert "NASWOT, untrained" in (results / "tables" / "learning_rate.md").read_text(encoding="utf-8")
+
+    def test_a_sub_space_has_a_pool_and_references_of_its_own(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        own = spaces.load("nasbench101-constant-2")
+        pool = pd.read_parquet(results / "pools" / f"{own.name}.parquet")
+        assert all(own.holds(encoding) for encoding in pool["encoding"]) and pool["truth"].notna().all()
+        run = results / "runs" / "nasbench101" / "dynamic_channels=constant-2" / "seed0"
+        assert set(pd.read_parquet(run / "scores.parquet")["arch_id"]) == set(pool["arch_id"])
+        assert json.loads((results / "spaces.json").read_text())[own.name]["size"] == own.size
+        text = (results / "tables" / "dynamic_channels.md").read_text(encoding="utf-8")
+        assert "constant-2 ‡" in text and "a pool of its own" in text and "parameters alone, constant-2 ‡" in text
+
+    def test_landmarks_have_ground_truth_and_are_never_scored(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        landmarks = pd.read_parquet(results / "pools" / "nasbench201-landmarks.parquet")
+        assert len(landmarks) == 4 and landmarks["truth"].notna().all()
+        assert not set(landmarks["arch_id"]) & set(
+            pd.read_parquet(results / "pools" / "nasbench201.parquet")["arch_id"]
+        )
+        run, usual = (
+            json.loads((results / "runs" / "nasbench201" / name / "seed0" / "run.json").read_text())
+            for name in ("landmarks=ranking", "baseline")
+        )
+        # Two passes for each ranked pair come on top of the budget of steps.
+        assert run["steps"] == usual["steps"] and run["passes"] > usual["passes"]
+        assert "nasbench201-landmarks" not in json.loads((results / "spaces.json").read_text())
+
+    def test_every_network_has_its_loss_landscape(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        for space in ("nasbench101", "nasbench201", "darts"):
+            found = pd.read_parquet(results / "analysis" / "landscape" / f"{space}.parquet")
+            assert found.groupby("kind").size().to_dict() == dict.fromkeys(
+                ("standalone", "supernet_fixed", "supernet_random"), 9
+            )
+            assert found["loss"].gt(0).all() and found["accuracy"].between(0, 1).all()
+
+    def test_features_of_training_of_paths_and_of_what_is_tracked(self, finished: Path) -> None:
+        folder = finished / "results" / "smoke" / "analysis" / "features"
+        assert [path.name for path in sorted(folder.glob("*.parquet"))] == ["nasbench201.parquet"]
+        found = pd.read_parquet(folder / "nasbench201.parquet")
+        assert set(found.groupby(["network", "kind", "setting"]).size().index) == {
+            ("standalone", "step", ""),
+            ("standalone", "batches", ""),
+            ("standalone", "tracked", ""),
+            ("supernet", "step", "baseline"),
+            ("supernet", "batches", "baseline"),
+            ("supernet", "architectures", "baseline"),
+            ("supernet", "tracked", "batch_norm=affine+tracking"),
+        }
+        assert set(found.loc[(found["kind"] == "step") & (found["network"] == "supernet"), "step"]) == {0, 1, 2, 3}
+        assert found.loc[found["kind"] != "step", ["mean_distance", "scale_distance"]].notna().all(axis=None)
+
+    def test_state_is_gone_when_runs_are_complete(self, finished: Path) -> None:
+        assert not list((finished / "state").rglob("*.safetensors"))
+        assert not list((finished / "state").rglob("*.jsonl"))
+
+    def test_an_edited_plot_draws_that_plot_only(self, finished: Path) -> None:
+        module = finished / "supernet" / "paper" / "figures" / "epochs.py"
+        before = module.stat()
+        module.write_text(module.read_text() + "\n# an edit\n")
+        try:
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == {"figure_epochs": 1}
+        finally:
+            module.write_text(module.read_text().removesuffix("\n# an edit\n"))
+            os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def test_edited_training_code_trains_nothing(self, finished: Path) -> None:
+        for name in ("supernet/training/trainer.py", "scripts/train.py", "scripts/truth.py"):
+            (finished / name).touch()
+        assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
+
+    def test_a_deleted_table_trains_nothing(self, finished: Path) -> None:
+        table = finished / "results" / "smoke" / "tables" / "epochs.csv"
+        moved = table.rename(table.with_suffix(".moved"))
+        try:
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == {"table_epochs": 1}
+        finally:
+            moved.rename(table)
+
+    def test_one_figure_by_name(self, finished: Path) -> None:
+        asked = ("-n", "--forcerun", "figure_epochs", *SMOKE, "--", "figure_epochs")
+        assert jobs(snakemake(finished, *asked)) == {"figure_epochs": 1}
+
+    @pytest.mark.parametrize(
+        ("old", "new", "rules"),
+        [
+            ("title: Smoke", "title: Other", {"table", "figure"}),
+            ("images: 16", "images: 17", {"proxies", "metrics", "effects", "table", "figure"}),
+            ("images: 16", "names: []\n  images: 16", {"metrics", "effects", "table", "figure"}),
+            ("resamples: 200", "resamples: 300", {"metrics", "effects", "table", "figure"}),
+            ("grid: 3", "grid: 5", {"landscape", "table", "figure"}),
+            ("steps: 4", "steps: 5", {"features", "table", "figure"}),
+            (
+                "learning_rate: [0.1, 1.0e+30]",
+                "learning_rate: [0.2, 1.0e+30]",
+                {"train", "metrics", "effects", "table", "figure"},
+            ),
+        ],
+    )
+    def test_a_changed_config_makes_what_depends_on_it(
+        self, finished: Path, old: str, new: str, rules: set[str]
+    ) -> None:
+        study = finished / "tests" / "studies" / "smoke.yaml"
+        text = study.read_text()
+        assert text.count(old) == 1
+        study.write_text(text.replace(old, new))
+        try:
+            found = jobs(snakemake(finished, "-n", *SMOKE))
+        finally:
+            study.write_text(text)
+        assert {rule.split("_")[0] for rule in found} == rules
+        assert found.get("train", 1) == 1
+
+    def test_every_output_of_the_workflow_has_a_record_and_the_audit_finds_it_intact(self, finished: Path) -> None:
+        """What Snakemake has written down is the reference of which outputs there are, and of their inputs."""
+        command = [sys.executable, "scripts/audit.py", "--json", "--no-cache", "--study", SMOKE[1].partition("=")[2]]
+        environment = {**os.environ, "PYTHONPATH": str(finished)}
+        result = subprocess.run(command, cwd=finished, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+        audited = {one["path"] for one in json.loads(result.stdout)["targets"]}
+        made = snakemake_inputs(finished)
+        assert len(made) > 200 and set(made) <= audited
+        for output, declared in made.items():
+            record = json.loads((finished / f"{output}.prov.json").read_text())
+            read = {
+                os.path.normpath(os.path.join(os.path.dirname(output), one["path"])) for one in record["made"]["inputs"]
+            }
+            # Declared, and not read, is honest: a record says what was read.
+            assert read <= declared, output
+            assert read or not any(name.startswith(("results/", "resources/")) for name in declared), output
+
+    def test_a_number_is_explained_and_traced(self, finished: Path) -> None:
+        result = program(finished, "explain", "table_epochs", "--row", "space=darts", "--row", "name=epochs=2")
+        run = finished / "results" / "smoke" / "runs" / "darts" / "epochs=2" / "seed0"
+        summary, root = json.loads((run / "run.json").read_text()), root_digest(finished / "results" / "smoke")
+        assert f"darts, epochs=2: seed 0; {summary['steps']} steps, {summary['images']} images" in result.stdout
+        assert "Intact: all is as recorded" in result.stdout and "darts, baseline: seed" not in result.stdout
+        assert f"{root}, of results/smoke/metrics.parquet." in result.stdout
+        program(finished, "trace", "figure_search", "--output", "search.svg")
+        picture = (finished / "search.svg").read_text(encoding="utf-8")
+        assert "results/smoke/runs/darts/baseline/seed0/weights.safetensors" in picture and f"{root}" in picture
+
+    def test_nothing_is_planned_for_a_finished_study(self, finished: Path) -> None:
+        assert program(finished, "plan").stdout == "Study smoke: 0 of 22 super-nets would be trained.\n"
+
+    def test_an_archive_is_verified_and_restored_in_a_fresh_clone(self, finished: Path, tmp_path: Path) -> None:
+        archive, again = tmp_path / "smoke.tar.zst", tmp_path / "again.tar.zst"
+        program(finished, "archive", "--output", str(archive))
+        program(finished, "archive", "--output", str(again))
+        assert archive.read_bytes() == again.read_bytes()
+        clone = copy_checkout(tmp_path / "clone")
+        checked = program(clone, "audit", "--archive", str(archive), "--json")
+        assert set(json.loads(checked.stdout)["summary"].values()) > {0}
+        assert json.loads(checked.stdout)["summary"]["stale"] == json.loads(checked.stdout)["summary"]["broken"] == 0
+        assert json.loads(checked.stdout)["root_digest"] == root_digest(finished / "results" / "smoke")
+        program(clone, "archive", "--unpack", str(archive))
+        assert not list(clone.rglob("*.safetensors"))
+        assert jobs(snakemake(clone, "-n", *SMOKE)) == {}
+        drawn = snakemake(clone, "--forcerun", "figure_search", *SMOKE, "--", "figure_search")
+        assert drawn.returncode == 0 and "1 of 1 steps (100%) done" in drawn.stdout + drawn.stderr
+        for suffix in (".pdf", ".png", ".csv", ".md"):
+            figure = Path("results", "smoke", "figures", f"search{suffix}")
+            assert (clone / figure).read_bytes() == (finished / figure).read_bytes(), suffix
+
+    def test_a_crate_is_valid_and_verified(self, finished: Path, tmp_path: Path) -> None:
+        program(finished, "crate", "--author", "A. Person")
+        crate = finished / "results" / "smoke" / "ro-crate"
+        # The library below the validator takes no folder whose name has a space.
+        copy = shutil.copytree(crate, tmp_path / "crate")
+        assert crates.findings(Path(copy), tmp_path / "cache") == []
+        checked = program(finished, "audit", "--archive", str(crate), "--json")
+        assert json.loads(checked.stdout)["summary"]["intact"] > 300
+        # A crate has copies, which are no results of the study.
+        own = json.loads(program(finished, "audit", "results/smoke", "--json").stdout)
+        assert not any("ro-crate" in one["path"] for one in own["targets"])
+
+    def test_scores_again_are_the_same(self, finished: Path) -> None:
+        run = "nasbench201/batch_norm=affine+tracking/seed0"
+        target = f"results/smoke/rescored/{run}/scores.parquet"
+        result = snakemake(finished, target, *SMOKE)
+        assert result.returncode == 0, result.stderr
+        again = pd.read_parquet(finished / target)
+        pd.testing.assert_frame_equal(again, pd.read_parquet(finished / f"results/smoke/runs/{run}/scores.parquet"))
+
+    def test_a_trained_super_net_scores_as_its_run_did(self, finished: Path) -> None:
+        folder = finished / "results" / "smoke" / "runs"
+        pool = pd.read_parquet(finished / "results" / "smoke" / "pools" / "nasbench201.parquet")
+        encodings = dict(zip(pool["arch_id"], pool["encoding"], strict=True))
+        for setting in ("baseline", "batch_norm=affine+tracking", "few_shot=split"):
+            run = folder / "nasbench201" / setting / "seed0"
+            trained = TrainedSupernet.load(run, finished / "resources" / "data" / "digits.safetensors")
+            for row in pd.read_parquet(run / "scores.parquet").itertuples():
+                found = trained.score(encodings[row.arch_id], row.bn_mode, row.split)
+                assert (found.accuracy, found.loss) == pytest.approx((row.accuracy, row.loss), rel=1e-5), (setting, row)
+        with pytest.raises(UserError, match="the run is diverged"):
+            TrainedSupernet.load(folder / "nasbench201" / "learning_rate=1e+30" / "seed0", "no matter")
+
+    def test_the_documented_call_runs(self, finished: Path) -> None:
+        text = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
+        (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
+        command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
+        result = subprocess.run(command, cwd=finished, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert re.match(r"Score\(accuracy=0\.\d+, loss=\d+\.\d+\)\n0\.\d+\n", result.stdout)
+
+    def test_a_plot_does_not_import_torch(self, finished: Path) -> None:
+        modules = "supernet.pipeline.plan, supernet.metrics.study_metrics, supernet.paper.catalogue"
+        code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], cwd=finished).returncode == 0
+
+
+BAD = {
+    "unknown key": ("seed: 20", "sead: 20", "sead"),
+    "wrong type": ("size: 64", "size: many", "pool.size"),
+    "unknown factor": ("learning_rate: [0.025", "learning_rat: [0.025", "learning_rat"),
+    "factor of a later version": ("epochs: [60, 180]", "wsbn: [true]", "wsbn"),
+    "factor that the space lacks": ("epochs: [30, 90]", "dynamic_channels: [fixed]", "dynamic_channels"),
+    "negative epochs": ("epochs: 90,", "epochs: -90,", "epochs"),
+    "train portion above 1": ("train_portion: 0.75}", "train_portion: 1.5}", "train_portion"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_study_is_an_error_before_any_job(name: str, tmp_path: Path) -> None:
+    old, new, key = BAD[name]
+    folder = copy_checkout(tmp_path)
+    study = folder / "workflow" / "studies" / "mini.yaml"
+    text = study.read_text()
+    assert old in text
+    study.write_text(text.replace(old, new, 1))
+    result = snakemake(folder)
+    line = next(number for number, content in enumerate(study.read_text().splitlines(), 1) if new in content)
+    assert result.returncode != 0
+    assert f"workflow/studies/mini.yaml:{line}: " in result.stderr and key in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "results").exists() and not (folder / "resources").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("study=nothing", "expected one of cifar10, cifar10-jpeg, midi, mini"),
+        ("stduy=mini", "unknown key"),
+        ("device=tpu", "device"),
+        ("study=no/such.yaml", "no such file"),
+        ("checkpoint_seconds=-1", "checkpoint_seconds"),
+    ],
+)
+def test_bad_config_is_an_error(setting: str, message: str, tmp_path: Path) -> None:
+    result = snakemake(copy_checkout(tmp_path), "--config", setting)
+    assert result.returncode != 0
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: Path) -> None:
+    folder = copy_checkout(tmp_path / "clone")
+    with sole_writer(tmp_path / "state" / "smoke" / "locks" / "workflow"):
+        result = snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}")
+    assert result.returncode == 1
+    assert f"process {os.getpid()} on" in result.stderr and "expected one writer" in result.stderr
+    assert not (folder / "resources").exists()
+    # Nobody holds the claim any more.
+    assert snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}").returncode == 0
+
+
+def test_jobs_have_the_memory_allocator_that_was_measured(tmp_path: Path) -> None:
+    folder = copy_checkout(tmp_path)
+    (folder / "scripts" / "table.py").write_text("import os, sys; sys.exit('found ' + os.environ['GLIBC_TUNABLES'])\n")
+    environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.perturb=1"}
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "table_factors"]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert f"found glibc.malloc.perturb=1:{TUNABLES}\n" in ran.stdout + ran.stderr, "after the user's own"
+
+
+def test_no_job_keeps_one_of_a_higher_priority_waiting(tmp_path: Path) -> None:
+    """Landmarks that were drawn late left the longest training for the end, and a core without work."""
+    folder = copy_checkout(tmp_path)
+    for rules in (folder / "workflow" / "rules").glob("*.smk"):
+        # Of a job without a message a dry run lists all there is.
+        rules.write_text(re.sub(r"^ +message:\n.*\n", "", rules.read_text(), flags=re.MULTILINE))
+    planned = snakemake(folder, "-n", *SMOKE)
+    assert planned.returncode == 0, planned.stdout[-2000:] + planned.stderr[-2000:]
+    listed: list[tuple[list[str], list[str], int]] = []
+    for job in re.split(r"^(?:local)?rule \w+:", planned.stdout + planned.stderr, flags=re.MULTILINE)[1:]:
+        found = dict(re.findall(r"^    (input|output|priority): (.*)$", job, re.MULTILINE))
+        files = [found.get(kind, "").split(", ") for kind in ("input", "output")]
+        listed.append((files[0], files[1], int(found.get("priority", 0))))
+    makers = {path: priority for _, outputs, priority in listed for path in outputs if path}
+    assert len(listed) > 90 and len(set(makers.values())) == 5
+    behind = {path for inputs, _, priority in listed for path in inputs if makers.get(path, priority) < priority}
+    assert behind == set()
+
+
+def test_slurm_profile_is_parsed(tmp_path: Path) -> None:
+    result = snakemake(copy_checkout(tmp_path), "--profile", "slurm", "-n", "all")
+    counts = jobs(result)
+    assert counts["train"] == 390
+
+
+def call(command: Sequence[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def train_command(folder: Path, out: Path, seed: int = 0) -> list[str]:
+    return [
+        sys.executable, str(ROOT / "scripts" / "train.py"),
+        "--config", "@" + str(folder / f"run{seed}.json"),
+        "--data", str(folder / "digits.safetensors"), "--pool", str(folder / "pool.parquet"),
+        "--curve", str(out / "curve.parquet"), "--weights", str(out / "weights.safetensors"),
+        "--scores", str(out / "scores.parquet"), "--summary", str(out / "run.json"),
+        "--state", str(out / "state"), "--progress", str(out / "progress.json"), "--task", "test",
+        "--checkpoint-seconds", "0.2", "--timing", str(out / "timing.json"), "--log", str(out / "log"),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data, a pool and the configs of two runs, for trainings by hand."""
+    from supernet.config.study import load_study
+
+    folder = tmp_path_factory.mktemp("killed")
+    scripts = ROOT / "scripts"
+    call([sys.executable, str(scripts / "data.py"), "--name", "digits", "--output", str(folder / "digits.safetensors")])
+    pool = ["--space", "nasbench201", "--size", "12", "--study-seed", "0", "--output", str(folder / "pool.parquet")]
+    call([sys.executable, str(scripts / "pool.py"), *pool])
+    study = load_study(ROOT / "tests" / "studies" / "smoke.yaml")
+    for seed in (0, 1):
+        run = study.run("nasbench201", "baseline", seed)
+        setting = run.setting.model_copy(update={"epochs": 40, "batch_size": 32})
+        (folder / f"run{seed}.json").write_text(run.model_copy(update={"setting": setting}).model_dump_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path) -> Path:
+    """Outputs of a training that nobody killed."""
+    out = folder / "undisturbed"
+    call(train_command(folder, out))
+    return out
+
+
+class TestKilledTraining:
+    """scripts/train.py killed with SIGKILL and started again, against an undisturbed run."""
+
+    FILES = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
+
+    def kill_when(self, command: Sequence[str], out: Path, phase: str, done: int) -> None:
+        """Start, and kill as soon as the progress file says that the phase has done that much."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_for(process, out, phase, done)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def wait_for(self, process: subprocess.Popen[Any], out: Path, phase: str, done: int) -> None:
+        """Until the progress file says that the phase has done that much; the program must still run then."""
+        progress, deadline = out / "progress.json", time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                report = json.loads(progress.read_text())
+            except (FileNotFoundError, json.JSONDecodeError):
+                report = {"phase": "", "done": 0}
+            if report["phase"] == phase and report["done"] >= done:
+                break
+            time.sleep(0.002)
+        assert process.poll() is None, "the program ended before it could be killed"
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+    def test_a_signal_saves_and_stops_and_the_next_start_has_the_same_bytes(
+        self, folder: Path, undisturbed: Path, number: signal.Signals
+    ) -> None:
+        out = folder / f"stopped-{number.name}"
+        # No checkpoint by the clock: what is resumed was saved at the signal.
+        command = [*train_command(folder, out), "--checkpoint-seconds", "1000", "--lock", str(out / "lock")]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.wait_for(process, out, "training", 30)
+        process.send_signal(number)
+        _, said = process.communicate()
+        assert process.returncode == 2
+        step = int(said.split("stopped after step ")[1].split()[0])
+        assert step >= 30 and f"signal {number.name} came" in said
+        assert not (out / "weights.safetensors").exists()
+        call(command)
+        steps = json.loads((undisturbed / "run.json").read_text())["steps"]
+        assert f"training finished, {steps}/{steps}, {steps - step} steps in" in (out / "log").read_text()
+        assert self.same(undisturbed, out)
+
+    def test_it_stops_ahead_of_its_time_limit(self, folder: Path, undisturbed: Path) -> None:
+        out = folder / "limited"
+        command = [*train_command(folder, out), "--checkpoint-seconds", "1000"]
+        result = subprocess.run([*command, "--limit-minutes", "0.0001"], capture_output=True, text=True)
+        assert result.returncode == 2 and "stopped after step 1 of" in result.stderr
+        assert "its time limit is near" in result.stderr
+        call([*command, "--limit-minutes", "60"])
+        assert self.same(undisturbed, out)
+
+    def same(self, one: Path, other: Path, files: Sequence[str] = FILES) -> bool:
+        return all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
+
+    @pytest.mark.parametrize(("phase", "done"), [("training", 1), ("training", 150), ("scoring", 0)])
+    def test_killed_and_resumed_has_the_same_bytes(
+        self, folder: Path, undisturbed: Path, phase: str, done: int
+    ) -> None:
+        out = folder / f"{phase}{done}"
+        command = train_command(folder, out)
+        self.kill_when(command, out, phase, done)
+        assert not (out / "run.json").exists()
+        call(command)
+        assert self.same(out, undisturbed)
+
+    def test_same_seed_same_bytes_another_seed_other_bytes(self, folder: Path, undisturbed: Path) -> None:
+        again, other = folder / "again", folder / "other"
+        call(train_command(folder, again))
+        call(train_command(folder, other, seed=1))
+        assert self.same(again, undisturbed)
+        for name in self.FILES:
+            assert not self.same(other, undisturbed, [name])
+
+    def test_a_truncated_checkpoint_is_named(self, folder: Path, undisturbed: Path) -> None:
+        out = folder / "truncated"
+        command = train_command(folder, out)
+        self.kill_when(command, out, "scoring", 0)
+        checkpoint = out / "state" / "training.safetensors"
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 2 and str(checkpoint) in result.stderr
