@@ -3,6 +3,8 @@
 Rule for pooling, here and in stand-alone networks: no batch norm after it, as in DARTS' evaluation networks.
 """
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,7 +15,7 @@ from supernet.nn.fast.layout import concatenate, diagonal_grids
 from supernet.nn.fast.maxpooling import max_pool
 from supernet.nn.fast.pooling import average_pool
 from supernet.nn.fast.sums import add_up
-from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
+from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
     AVGPOOL3X3,
@@ -212,31 +214,27 @@ class SearchCell(nn.Module):
         inputs = [first_channels(state, self.partial) for state in states]
         activated: dict[int, Tensor] = {}
         for node in range(NODES):
-            mixed = (self._mixed(node, state, states, inputs, activated, mixture) for state in range(2 + node))
-            total = add_up((value, False) for value in mixed if value is not None)
+            values = (
+                mixture.edge(
+                    int(self.reduction),
+                    position(node, state),
+                    partial(self._candidate, node, state, inputs, activated),
+                    states[state],
+                    self.partial,
+                    lambda: self._zeros(inputs[1]),
+                )
+                for state in range(2 + node)
+            )
+            total = add_up((value, False) for value in values if value is not None)
             states.append(self._zeros(states[1]) if total is None else total)
             inputs.append(first_channels(states[-1], self.partial))
         return concatenate(states[2:])
 
-    def _mixed(
-        self,
-        node: int,
-        state: int,
-        states: list[Tensor],
-        inputs: list[Tensor],
-        activated: dict[int, Tensor],
-        mixture: Mixture,
+    def _candidate(
+        self, node: int, state: int, inputs: list[Tensor], activated: dict[int, Tensor], operation: int
     ) -> Tensor | None:
-        def operation(which: int) -> Tensor | None:
-            name = OPERATIONS[which]
-            return None if name == NONE else self._edge((2 * node, name, state), inputs, activated)
-
-        kind, place = int(self.reduction), position(node, state)
-        mixed = mixture.sum(kind, place, operation)
-        if self.partial > 1:
-            mixed = self._zeros(inputs[1]) if mixed is None else mixed
-            mixed = with_bypass(mixed, states[state], self.partial)
-        return None if mixed is None else mixture.weighed(kind, place, mixed)
+        name = OPERATIONS[operation]
+        return None if name == NONE else self._edge((2 * node, name, state), inputs, activated)
 
     def _edge(self, edge: Edge, states: list[Tensor], activated: dict[int, Tensor]) -> Tensor:
         number, operation, state = edge

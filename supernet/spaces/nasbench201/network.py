@@ -12,7 +12,7 @@ from supernet.nn.blocks import ConvNorm, ReLUConvNorm
 from supernet.nn.factory import LayerFactory
 from supernet.nn.fast.pooling import average_pool, halve
 from supernet.nn.fast.sums import add_up
-from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
+from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width
 from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
@@ -85,34 +85,28 @@ class SearchCell(nn.Module):
         inputs: list[Tensor | None] = [first_channels(images, self.partial)]
         activated: list[Tensor | None] = [None] * 4
         for target in (1, 2, 3):
-            mixed = (
-                self._mixed(number, source, nodes, inputs, activated, mixture)
+            values = (
+                mixture.edge(
+                    0,
+                    number,
+                    partial(self._candidate, number, source, inputs, activated),
+                    nodes[source],
+                    self.partial,
+                    lambda: torch.zeros_like(first_channels(images, self.partial)),
+                )
                 for number, (source, end) in enumerate(EDGES)
                 if end == target
             )
-            total = add_up((value, False) for value in mixed if value is not None)
+            total = add_up((value, False) for value in values if value is not None)
             nodes.append(torch.zeros_like(images) if total is None else total)
             inputs.append(first_channels(nodes[-1], self.partial))
         return nodes[-1]
 
-    def _mixed(
-        self,
-        number: int,
-        source: int,
-        nodes: list[Tensor],
-        inputs: list[Tensor | None],
-        activated: list[Tensor | None],
-        mixture: Mixture,
+    def _candidate(
+        self, number: int, source: int, inputs: list[Tensor | None], activated: list[Tensor | None], operation: int
     ) -> Tensor | None:
-        def operation(which: int) -> Tensor | None:
-            name = OPERATIONS[which]
-            return None if name == NONE else self._edge(number, source, name, inputs, activated)
-
-        mixed = mixture.sum(0, number, operation)
-        if self.partial > 1:
-            kept = torch.zeros_like(first_channels(nodes[0], self.partial)) if mixed is None else mixed
-            mixed = with_bypass(kept, nodes[source], self.partial)
-        return None if mixed is None else mixture.weighed(0, number, mixed)
+        name = OPERATIONS[operation]
+        return None if name == NONE else self._edge(number, source, name, inputs, activated)
 
     def _edge(
         self,
