@@ -120,7 +120,7 @@ def factory_for(
     `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
     per_input; `dropout` none, path-P or global-P; `op_placement` edge or node;
     `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2, or constant-1, -2 or -4. ValueError for
-    any other value. All others are fields of `LayerFactory` as they are (`partial_channels` of PC-DARTS is not a factor).
+    any other value. All others are fields of `LayerFactory`, as is `partial_channels` of PC-DARTS, not a factor.
     """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
