@@ -226,7 +226,7 @@ def test_degenerate_genotypes() -> None:
 
 
 def _about(space: Space[Any], rows: int) -> Any:
-    from test_published_table import about
+    from table_metadata import about
 
     return about(table="nasbench101", space=space.name, size=space.size, rows=rows, uniform_rows=rows)
 
