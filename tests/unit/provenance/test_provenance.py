@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from laboratory import DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laboratory
 
+from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json, write_table, write_text
 from supernet.provenance.closure import ROOT, Closure, code_hash
-from supernet.errors import UserError
 from supernet.provenance.record import (
     MissingRecordError,
     RecordError,
