@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from supernet.io.atomic import read_json
-from supernet.provenance.recorder import RecordError, input_path, read_record
+from supernet.provenance.record import RecordError, input_path, read_record
 from supernet.runtime.timing import worked
 
 _TIMINGS = ("timing.json", "{stem}.timing.json")

@@ -16,7 +16,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.pipeline.estimate import FLOPS_PER_MAC, run_work
 from supernet.pipeline.plan import Plan
-from supernet.provenance.recorder import RecordError, read_record
+from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import worked
 
 MISSING = "not trained yet"

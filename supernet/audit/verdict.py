@@ -20,8 +20,7 @@ from typing import Any
 from supernet.audit.hash_cache import HashCache
 from supernet.download.sources import File, load_sources
 from supernet.provenance.closure import ROOT, Closure
-from supernet.provenance.record import LOCK, record_digest
-from supernet.provenance.recorder import RecordError, input_path, read_record
+from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
 
 SHOWN = 4
 """Changed settings that one finding names; the others are counted."""

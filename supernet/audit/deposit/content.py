@@ -12,8 +12,7 @@ from supernet.audit.hash_cache import HashCache
 from supernet.audit.verdict import Audit, State
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import LOCK, SUFFIX, record_path, root_digest
-from supernet.provenance.recorder import read_record
+from supernet.provenance.record import LOCK, SUFFIX, read_record, record_path, root_digest
 from supernet.provenance.recorder import commit
 
 FORMAT = 1
