@@ -1,7 +1,7 @@
 """The results of all benchmarks as one JSON file, and what the documents show of it: `python -m benchmarks.report`.
 
-Writes the part of docs/performance.md between the marks, and docs/images/growth.svg, so that no number of them is
-typed by hand.
+Writes the part of docs/develop/performance.md between the marks, and docs/images/growth.svg, so that no number of them
+is typed by hand.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from supernet.provenance.closure import ROOT
 from supernet.runtime import program
 
 RESULTS = ROOT / "build" / "benchmarks.json"
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "develop" / "performance.md"
 IMAGE = ROOT / "docs" / "images" / "growth.svg"
 BEGIN = "<!-- written by `python -m benchmarks.report`: begin -->"
 CAPTION = (
@@ -134,7 +134,7 @@ def section(report: Report) -> str:
     if "profile" in report.findings.series:
         parts.append(f"### Where the time of a step goes\n\n{profile_table(report.findings.series['profile'])}")
     if set(PANELS) <= set(report.findings.series):
-        parts.append(f"### How time grows\n\n![{CAPTION}](images/{IMAGE.name})\n\n{CAPTION}.")
+        parts.append(f"### How time grows\n\n![{CAPTION}](../images/{IMAGE.name})\n\n{CAPTION}.")
     return "\n\n".join(parts)
 
 

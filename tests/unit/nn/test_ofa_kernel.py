@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.conv import Conv
-from supernet.nn.factory import Layers
+from supernet.nn.factory import LayerFactory
 from supernet.nn.norm import statistics
 from supernet.nn.ofa_kernels import share_kernels
 from supernet.spaces.base import Space
@@ -271,7 +271,10 @@ def test_a_copy_shares_its_own_kernels(space: Space[Any]) -> None:
 def test_a_network_of_one_architecture_shares_no_kernel(space: Space[Any]) -> None:
     # Two equal edges or two sizes at a node have kernels of their own in a stand-alone network.
     for arch in architectures(space, 2):
-        plain, shared = (space.network(make, arch, SIZES[space.name]) for make in (Layers(), Layers(ofa_kernel="crop")))
+        plain, shared = (
+            space.network(factory, arch, SIZES[space.name])
+            for factory in (LayerFactory(), LayerFactory(ofa_kernel="crop"))
+        )
         assert plain.state_dict().keys() == shared.state_dict().keys()
 
 

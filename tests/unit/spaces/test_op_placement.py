@@ -9,7 +9,7 @@ from tiny import BATCH_NORMS, SIZES, SPACES, random_images, supernet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.factory import layers_for
+from supernet.nn.factory import factory_for
 from supernet.nn.norm import Norm, norms, statistics
 from supernet.spaces.base import Space
 
@@ -260,15 +260,15 @@ def test_spaces_and_values_that_lack_the_factor_are_errors() -> None:
 
 
 def test_a_stand_alone_network_owns_its_operations_by_edge() -> None:
-    on_nodes = layers_for("affine", 0.1, op_placement="node")
+    on_nodes = factory_for("affine", 0.1, op_placement="node")
     arch = PLACED["nasbench201"].parse(SHARING["nasbench201"])
     with pytest.raises(ValueError, match="the edges of a stand-alone network own their operations"):
         PLACED["nasbench201"].network(on_nodes, arch, SIZES["nasbench201"])
     darts = PLACED["darts"]
     arch, size = darts.parse(SHARING["darts"]), SIZES["darts"]
-    edges = darts.network(layers_for("affine", 0.1), arch, size)
+    edges = darts.network(factory_for("affine", 0.1), arch, size)
     for wsbn in ("none", "per_input"):
-        own = darts.network(layers_for("affine", 0.1, op_placement="node", wsbn=wsbn), arch, size)
+        own = darts.network(factory_for("affine", 0.1, op_placement="node", wsbn=wsbn), arch, size)
         assert own.state_dict().keys() == edges.state_dict().keys()
 
 
