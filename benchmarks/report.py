@@ -1,7 +1,7 @@
 """Writes the results of all benchmarks into the documentation.
 
-Replaces the part of docs/performance.md between the marks, and docs/images/growth.svg, so that none of their numbers
-is typed by hand.
+Replaces the part of docs/develop/performance.md between the marks, and docs/images/growth.svg, so that none of their
+numbers is typed by hand.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from supernet.paper.style import LOOKS
 from supernet.provenance.closure import ROOT
 from supernet.runtime import program
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "develop" / "performance.md"
 IMAGE = ROOT / "docs" / "images" / "growth.svg"
 BEGIN = "<!-- written by `python -m benchmarks.report`: begin -->"
 CAPTION = (
@@ -64,7 +64,7 @@ def section(report: Report) -> str:
     if "profile" in report.findings.series:
         parts.append(f"### Where the time of a step goes\n\n{profile_table(report.findings.series['profile'])}")
     if set(PANELS) <= set(report.findings.series):
-        parts.append(f"### How time grows\n\n![{CAPTION}](images/{IMAGE.name})\n\n{CAPTION}.")
+        parts.append(f"### How time grows\n\n![{CAPTION}](../images/{IMAGE.name})\n\n{CAPTION}.")
     return "\n\n".join(parts)
 
 

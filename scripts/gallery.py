@@ -1,4 +1,4 @@
-"""Write docs/gallery.md: the figures of a study in fewer colours, small enough to be kept with the code."""
+"""Write docs/use/gallery.md: the figures of a study in fewer colours, small enough to be kept with the code."""
 
 import argparse
 from collections.abc import Sequence
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str]) -> None:
     total = sum(path.stat().st_size for path in folder.glob("*.png"))
     if total > LIMIT:
         raise UserError(f"{folder}: {total} bytes of pictures; expected at most {LIMIT}: lower WIDTH or COLOURS here")
-    write_text(options.docs / "gallery.md", page(results, names, "images/gallery"), record=False)
-    print(f"{options.docs / 'gallery.md'}: {len(names)} figures, {total} bytes")
+    write_text(options.docs / "use" / "gallery.md", page(results, names, "../images/gallery"), record=False)
+    print(f"{options.docs / 'use' / 'gallery.md'}: {len(names)} figures, {total} bytes")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from supernet.training.device import configure
 from supernet.training.evaluator import Evaluator
 
 SIZE = Size(8, 1, 64, 3)
-PART: Literal["scoring"] = "scoring"
+SPLIT: Literal["scoring"] = "scoring"
 PROCESSES = 2
 BLOCKS = 5
 
@@ -49,22 +49,22 @@ class Scorer:
         # A tenth of what is not the test set is scored.
         self.splits: Splits = random_splits(10 * images, 250, Data(name="cifar10", resolution=16))
         self.bench = Bench("nasbench201", SIZE, self.splits)
-        self.evaluator = Evaluator(self.splits, Scoring(bn_modes=("batch",), splits=(PART,)), True)
+        self.evaluator = Evaluator(self.splits, Scoring(bn_modes=("batch",), splits=(SPLIT,)), True)
 
     def one_by_one(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """Accuracy and loss of each."""
-        return [self.evaluator.evaluate(self.bench.network, arch, "batch", PART) for arch in archs]
+        return [self.evaluator.evaluate(self.bench.network, arch, "batch", SPLIT) for arch in archs]
 
     def together(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """The same, with what they share computed once."""
-        return [parts[0] for parts in self.evaluator.evaluate_many(self.bench.network, archs, "batch", [PART])]
+        return [scores[0] for scores in self.evaluator.evaluate_many(self.bench.network, archs, "batch", [SPLIT])]
 
     @torch.inference_mode()
     def usual_way(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """Accuracy and loss of each by the usual network, with the same weights and batches, in NCHW."""
         usual = UsualNetwork(SIZE.channels, SIZE.layers, self.splits.classes)
         copy_weights(self.bench.network, usual)
-        batches = [(images.contiguous(), labels) for images, labels in self.evaluator._batches[PART]]
+        batches = [(images.contiguous(), labels) for images, labels in self.evaluator.batches[SPLIT]]
         found = []
         for arch in archs:
             correct, loss = 0, 0.0

@@ -83,5 +83,5 @@ class PublishedTable:
         return UserError(
             f"{self.path}: no ground truth for {missing[0]}: {len(missing)} of {wanted} architectures are not in "
             f"the table {about.table} (form {about.form}: {about.extent()}); "
-            "choose among the architectures that it has, or fetch a complete form (docs/tables.md)"
+            "choose among the architectures that it has, or fetch a complete form (docs/use/tables.md)"
         )

@@ -13,7 +13,7 @@ from supernet.config.jobs import ProxiesJob, TruthJob
 from supernet.config.study import Protocol, Run, Setting, Truth
 from supernet.data.images import Augmenter, Images, Splits
 from supernet.errors import UserError
-from supernet.nn.factory import Layers
+from supernet.nn.factory import LayerFactory
 from supernet.provenance.record import reading
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
@@ -39,7 +39,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
             batch_norm=setting.batch_norm,
             dropout=setting.dropout or "none",
             widths=run.protocol.nasbench101_widths,
-            **_by_name(setting, Layers),
+            **_by_name(setting, LayerFactory),
             partial_channels=partial_channels,
         )
     if setting.few_shot == "split":
@@ -130,7 +130,7 @@ def supernet_trainer(
     )
 
 
-def _by_name(chosen: Setting | Truth, kind: type[Layers | Recipe]) -> dict[str, Any]:
+def _by_name(chosen: Setting | Truth, kind: type[LayerFactory | Recipe]) -> dict[str, Any]:
     """The values that a class has a field for, by name; what the space lacks (null) stays at the default."""
     names = [field.name for field in fields(kind)]
     return {name: value for name in names if (value := getattr(chosen, name, None)) is not None}
