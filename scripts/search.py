@@ -64,7 +64,7 @@ def work(options: argparse.Namespace) -> None:
     splits = now.splits(run.data, run.study_seed)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     network = load_supernet(run, space, splits, options.weights)
-    mode = evaluator.modes(network)[0]
+    bn_mode = evaluator.bn_modes(network)[0]
     worth = worth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
     drawn = job.search.architectures
     with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
@@ -74,7 +74,7 @@ def work(options: argparse.Namespace) -> None:
             nonlocal count
             count += 1
             progress.update(count)
-            return evaluator.evaluate(network, arch, mode, run.scoring.ranked_on)
+            return evaluator.evaluate(network, arch, bn_mode, run.scoring.ranked_on)
 
         ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=worth.draw)
     best = ranked[: job.search.retrain]

@@ -69,7 +69,7 @@ def program_options() -> dict[str, set[str]]:
     for page in WRITTEN:
         for block in fences(page, "sh"):
             for line in block.replace("\\\n", " ").splitlines():
-                if match := re.search(r"\.venv/bin/python\S* \S*?(scripts/\w+\.py|-m benchmarks\.\w+)(.*)", line):
+                if match := re.search(r"\.venv/bin/python\S* \S*?(scripts/\w+\.py|-m benchmarks\.[\w.]+)(.*)", line):
                     options = re.findall(r"(?<=\s)--[a-z-]+", match[2])
                     found.setdefault(match[1], set()).update(options)
     return found

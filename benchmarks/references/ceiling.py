@@ -1,20 +1,20 @@
-"""How fast the operations of a training step are by themselves: the ceiling of a step that few products decide.
+"""The ceiling of a training step: the total time of its operations when each runs alone.
 
 A step of DARTS consists of depthwise convolutions, which no machine computes at the speed of a matrix product, and of
-operations that move memory. Its ceiling is the sum, over all operations that its architecture names, of the time that
-each takes alone, forward and backward, in a tight loop:
+operations that move memory. Its ceiling is the sum, over all operations of the architecture, of the time that each
+takes alone, forward and backward, in a tight loop:
 
-- convolutions, dense and depthwise: of the map, channels, kernel, stride and dilation that the path asks for;
-- batch norms, ReLUs and poolings: an architecture names these too, and no implementation can leave them out. ReLUs
-  count as often as they are computed, once for all convolutions that leave a state.
+- convolutions, dense and depthwise, with the map, channels, kernel, stride and dilation of the path;
+- batch norms, ReLUs and poolings, which no implementation can leave out. ReLUs count as often as they are computed:
+  once for all convolutions that read the same state.
 
-Each has the best time of several repeats of torch's function in the faster of both memory formats. So every operation
-may have another memory format than its neighbours, for nothing, and finds its operands in the cache, which is out of
-reach: what a step keeps between its two passes is ten times what a cache holds. Torch's functions are a reference that
-stays where it is when a layer of the project becomes faster than torch's; a step may pass it then. `own` has the
-project's layers among the ways too: how much of a step is not in its operations, were these all in the cache. Sums,
-concatenations, slices, the classifier, the loss, clipping, the update, the images of the batch and Python are not
-counted: all of these are the implementation's.
+Each operation has the best time over several repeats of torch's function, in the faster of both memory formats. The
+ceiling cannot be reached: every operation may have a different memory format than its neighbours at no cost, and finds
+its operands in the cache, while a step keeps ten times more between its two passes than a cache holds. Torch's
+functions are a fixed reference: a step can exceed the ceiling when a layer of the project is faster than torch's. With
+`own`, the project's layers are also candidates, which shows how much of a step is spent outside its operations. Sums,
+concatenations, slices, the classifier, the loss, clipping, the update, the batch of images and Python are not counted,
+because they depend on the implementation.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from benchmarks.bench import Bench, seconds
+from benchmarks.harness.bench import Bench, seconds
 from supernet.nn.conv import Conv
 from supernet.nn.fast.batchnorm import batch_norm
 from supernet.nn.fast.maxpooling import max_pool

@@ -1,4 +1,4 @@
-"""What the benchmarks of networks share: super-nets that are stepped by hand, random images, a clock, the peak."""
+"""Super-nets that are stepped by hand, random images, timing, and the peak of the machine."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.plain import strip
+from benchmarks.references.plain import strip
 from supernet import spaces
 from supernet.config.baselines import BASELINES
 from supernet.config.study import Data, Protocol, Run, Scoring

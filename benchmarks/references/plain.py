@@ -1,8 +1,8 @@
-"""Super-nets without heuristics' hooks, for benchmarks/step.py: what switched-off heuristics are compared with.
+"""Super-nets without the hooks of heuristics: the reference for heuristics that are switched off.
 
-`strip` gives the modules of a super-net forward methods that know no heuristic: no dropout, no configurations, no
-placement, no shared kernels, no choice of channels or statistics; weights and results stay. For baselines in training
-mode alone: these networks do not evaluate.
+`strip` replaces the forward methods of a super-net's modules by versions without dropout, input configurations,
+operation placement, shared kernels, and choice of channels or statistics. Weights and results stay the same. Only for
+baselines in training mode: these networks cannot be evaluated.
 """
 
 from typing import Any, cast

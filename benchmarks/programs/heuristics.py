@@ -1,15 +1,15 @@
-"""What each heuristic costs a training step: `python -m benchmarks.heuristics`.
+"""Cost of each heuristic in a training step, relative to the baseline.
 
-A step is the trainer's own: a mini-batch, forward, backward, clip, update. What is compared runs in turn, in the same
-rounds, with the same architectures, so that drift of the machine cancels; the ratio is the median of the rounds'.
+A step is the trainer's: mini-batch, forward, backward, clip, update. All variants step in turn within each round, on
+the same architectures, so that drift of the machine cancels. A ratio is the median over rounds.
 """
 
 import statistics
 import sys
 from collections.abc import Sequence
 
-from benchmarks.bench import QUICK, SMALL, Bench, Size, drawn, paired_ratio, random_splits, seconds, warm
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.bench import QUICK, SMALL, Bench, Size, drawn, paired_ratio, random_splits, seconds, warm
+from benchmarks.harness.findings import Findings, parse
 from supernet.config.factors import PATH_LAWS
 from supernet.data.images import Splits
 from supernet.training.device import configure

@@ -1,13 +1,15 @@
-"""Scoring many architectures with what they share computed once: `python -m benchmarks.scoring`.
+"""Time to score many architectures when common parts are computed once.
 
-NASBench-201 with 8 channels and one cell a stage, 1 000 images of 16 x 16 in batches as the protocol has them, batch
-statistics. Two figures. A pool of 200 random architectures by `Evaluator.evaluate_many`, which jobs use, against
-`Evaluator.evaluate` for one after the other, in turn in one process; accuracies and the ranking by them have to be
-equal, losses to 1e-6. For comparison, the same pool one by one with a network that is written the usual way
-(`benchmarks/usual.py`). And all 15 625 architectures, by a process of one thread for each of two cores, each with its
-half of the order in which they are scored: projected from blocks of neighbours spread over each half, scored by both
-processes at the same time. A block begins with nothing known, so the projection is a little high. `--all` scores all
-of them. Starting the processes is not counted.
+NASBench-201 with 8 channels and one cell per stage, 1 000 images of 16 x 16 in the batches of the protocol, batch
+statistics. Two results:
+
+- a pool of 200 random architectures: `Evaluator.evaluate_many`, which jobs use, against `Evaluator.evaluate` for each
+  architecture, alternating in one process. Accuracies must be equal, and losses to 1e-6. For comparison, the same pool
+  one by one with a network written in the usual way (`benchmarks/references/usual.py`).
+- all 15 625 architectures on two cores: one single-threaded process per core scores half of them, in scoring order.
+  The time is projected from blocks of neighbours spread over each half, which both processes score at the same time.
+  Each block starts with nothing cached, so the projection is slightly high. `--all` scores all architectures. The
+  start of the processes is not counted.
 """
 
 import itertools
@@ -22,9 +24,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from benchmarks.bench import Bench, Size, drawn, random_splits, seconds
-from benchmarks.findings import Findings, parse
-from benchmarks.usual import UsualNetwork, copy_weights
+from benchmarks.harness.bench import Bench, Size, drawn, random_splits, seconds
+from benchmarks.harness.findings import Findings, parse
+from benchmarks.references.usual import UsualNetwork, copy_weights
 from supernet.config.study import Data, Scoring
 from supernet.data.images import Splits
 from supernet.provenance.closure import ROOT
@@ -34,7 +36,7 @@ from supernet.training.device import configure
 from supernet.training.evaluator import Evaluator
 
 SIZE = Size(8, 1, 64, 3)
-PART: Literal["scoring"] = "scoring"
+SPLIT: Literal["scoring"] = "scoring"
 PROCESSES = 2
 BLOCKS = 5
 
@@ -47,22 +49,22 @@ class Scorer:
         # A tenth of what is not the test set is scored.
         self.splits: Splits = random_splits(10 * images, 250, Data(name="cifar10", resolution=16))
         self.bench = Bench("nasbench201", SIZE, self.splits)
-        self.evaluator = Evaluator(self.splits, Scoring(bn_modes=("batch",), splits=(PART,)), True)
+        self.evaluator = Evaluator(self.splits, Scoring(bn_modes=("batch",), splits=(SPLIT,)), True)
 
     def one_by_one(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """Accuracy and loss of each."""
-        return [self.evaluator.evaluate(self.bench.network, arch, "batch", PART) for arch in archs]
+        return [self.evaluator.evaluate(self.bench.network, arch, "batch", SPLIT) for arch in archs]
 
     def together(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """The same, with what they share computed once."""
-        return [parts[0] for parts in self.evaluator.evaluate_many(self.bench.network, archs, "batch", [PART])]
+        return [scores[0] for scores in self.evaluator.evaluate_many(self.bench.network, archs, "batch", [SPLIT])]
 
     @torch.inference_mode()
     def usual_way(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """Accuracy and loss of each by the usual network, with the same weights and batches, in NCHW."""
         usual = UsualNetwork(SIZE.channels, SIZE.layers, self.splits.classes)
         copy_weights(self.bench.network, usual)
-        batches = [(images.contiguous(), labels) for images, labels in self.evaluator._batches[PART]]
+        batches = [(images.contiguous(), labels) for images, labels in self.evaluator.batches[SPLIT]]
         found = []
         for arch in archs:
             correct, loss = 0, 0.0
@@ -115,7 +117,8 @@ def minutes_for_all(everything: bool, quick: bool) -> tuple[float, int]:
     """Minutes for all architectures, by the slower of the processes, and how many were scored for it."""
     options = [*["--all"] * everything, *["--quick"] * quick]
     commands = [
-        [sys.executable, "-m", "benchmarks.scoring", "--share", str(number), *options] for number in range(PROCESSES)
+        [sys.executable, "-m", "benchmarks.programs.scoring", "--share", str(number), *options]
+        for number in range(PROCESSES)
     ]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for command in commands]
     printed = [process.communicate()[0] for process in processes]

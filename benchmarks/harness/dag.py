@@ -1,4 +1,4 @@
-"""Studies of any number of runs, to see how the workflow grows with them."""
+"""Generated studies with any number of runs, to measure how the workflow grows."""
 
 SEEDS = 50
 

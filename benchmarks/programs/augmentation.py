@@ -1,15 +1,15 @@
-"""Speed of random crops, flips and normalisation of CIFAR-10's shape, one thread: `python -m benchmarks.augmentation`.
+"""Throughput of random crops, flips and normalisation of CIFAR-10-sized images on one thread.
 
-Whole batches as training draws them, from 50 000 random images; the orders, crops and flips of an epoch are drawn
-outside the clock, once for 50 000 images. A figure is the median over rounds of an epoch's part.
+Makes whole batches as training does, from 50 000 random images. The order, crops and flips of an epoch are drawn
+before the clock starts. Each result is the median over rounds.
 """
 
 import statistics
 import sys
 from collections.abc import Sequence
 
-from benchmarks.bench import DATA, random_splits, seconds
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.bench import DATA, random_splits, seconds
+from benchmarks.harness.findings import Findings, parse
 from supernet.data.images import Augmenter, Splits
 from supernet.training.device import configure
 

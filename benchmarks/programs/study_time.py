@@ -1,13 +1,14 @@
-"""How long finished studies took, and how much of it was overhead: `python -m benchmarks.study_time`.
+"""Wall time and overhead of finished studies.
 
-It measures nothing: it reads what `make run` and `make midi` left in this checkout, or in that of --checkout. A study
-counts if one Snakemake made all its super-nets, from the first to the last step; its wall time is what Snakemake's log
-says. Where there is no such log, there is no figure.
+This program measures nothing: it reads what `make run` and `make midi` left in this checkout, or in that of
+--checkout. A study counts if a single run of Snakemake made all its super-nets, from the first to the last step. Its
+wall time comes from Snakemake's log; without such a log there is no result.
 
-Overhead is the share of the study's core time, wall time times cores, in which no network was trained or scored. Work
-is what the torch jobs spent in their phases: training super-nets, scoring pools, stand-alone trainings of ground truth,
-and training and scoring for searches, zero-cost proxies, landscapes and features where the study has them. All else is
-overhead: starting Python and importing torch, reading data, drawing, metrics, Snakemake itself, and cores that wait.
+Overhead is the share of the study's core time (wall time times cores) in which no network was trained or scored. Work
+is the time that torch jobs spent in their phases: training super-nets, scoring pools, training stand-alone networks
+for ground truth, and training and scoring for searches, zero-cost proxies, landscapes and features where the study has
+them. Everything else is overhead: starting Python, importing torch, reading data, drawing, metrics, Snakemake, and idle
+cores.
 """
 
 import datetime
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.findings import Findings, parse
 from supernet.io.atomic import read_json
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT

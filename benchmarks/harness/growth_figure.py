@@ -1,4 +1,4 @@
-"""The figure of how time grows: a small panel for each series of benchmarks/growth.py, with its exponent."""
+"""The figure of how time grows: one panel for each series of `programs/growth.py`, with its exponent."""
 
 from collections.abc import Mapping
 from pathlib import Path

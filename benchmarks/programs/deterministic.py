@@ -1,9 +1,8 @@
-"""What deterministic algorithms cost: `python -m benchmarks.deterministic`.
+"""Cost of deterministic algorithms in a training step.
 
-The same steps of the same super-net with `torch.use_deterministic_algorithms` on, as every program has it, and off; and
-on with what torch does besides unless told otherwise, filling new memory with NaN. They run in turn, in the same
-rounds. A ratio is the median of the rounds', in processor seconds of the one thread, which other jobs on the machine
-disturb less than the clock. It is printed as well whether the weights are the same to the bit at the end.
+Runs the same steps of the same super-net with `torch.use_deterministic_algorithms` on (as all programs do), off, and
+on with new memory filled with NaN (torch's default). The modes alternate within each round. A ratio is the median over
+rounds, in processor seconds of one thread. The output also says whether the final weights are identical to the bit.
 """
 
 import contextlib
@@ -14,8 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from benchmarks.bench import LARGE, QUICK, SMALL, Bench, Size, drawn, random_splits
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.bench import LARGE, QUICK, SMALL, Bench, Size, drawn, random_splits
+from benchmarks.harness.findings import Findings, parse
 from supernet.data.images import Splits
 from supernet.training.device import configure
 

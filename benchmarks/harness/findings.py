@@ -1,4 +1,4 @@
-"""What a program of this folder found, printed for people and written as JSON for `python -m benchmarks`."""
+"""Results of one benchmark program: printed, and written as JSON for `python -m benchmarks`."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.targets import TARGETS, Measured
+from benchmarks.harness.targets import TARGETS, Measured
 from supernet.io.atomic import read_json, write_json
 
 

@@ -1,6 +1,6 @@
-"""What records cost: the start of a program, each file that it writes, an audit: `python -m benchmarks.records`.
+"""Cost of provenance records: at the start of a program, per written file, and for an audit.
 
-The targets: 50 ms a file beside hashing, 20 s for the audit of 10 000 files.
+Targets: 50 ms per file in addition to hashing, 20 s for the audit of 10 000 files.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.findings import Findings, parse
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.verdict import Audit, State
 from supernet.io.atomic import publish

@@ -1,6 +1,6 @@
-"""Speed of a published table of the size of NASBench-101: `python -m benchmarks.tables`.
+"""Time to load a published table of NASBench-101's size and to look up architectures.
 
-Against the plain way: the same rows from a CSV file into a dictionary, and one look-up for each architecture.
+Compared with plain Python: the same rows read from a CSV file into a dictionary, with one look-up per architecture.
 """
 
 import sys
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.findings import Findings, parse
 from supernet.published.about import About
 from supernet.published.nasbench101.cells import SIZE
 from supernet.published.schema import tabulate, write

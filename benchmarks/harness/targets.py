@@ -1,4 +1,4 @@
-"""The targets of speed and memory, in one table, and whether a figure meets its own."""
+"""Targets of speed and memory, and whether a result meets its target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

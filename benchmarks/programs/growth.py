@@ -1,10 +1,10 @@
-"""How time grows: of a step with channels, cells and batch, of scoring with the pool, of `snakemake -n` with runs.
+"""How time grows: a step with channels, cells and batch size, scoring with the pool, `snakemake -n` with the study.
 
-`python -m benchmarks.growth`. NASBench-201, one thread, random images. Steps of all sizes run in turn; each has the
-mean over the same architectures of the medians of the rounds. Pools are scored as jobs score them, each with all of the
-smaller ones. `snakemake -n` plans generated studies (`benchmarks/dag.py`) of which nothing is there; its seconds are of
-the processor. The exponent is the slope of a line through the logarithms: 1 is time in proportion. What does not grow
-makes it smaller, so that of the two largest sizes is given as well.
+NASBench-201, one thread, random images. Steps of all sizes alternate; each time is the mean over the same architectures
+of the median over rounds. Pools are scored as jobs score them, and each pool contains the smaller ones. `snakemake -n`
+plans generated studies (`benchmarks/harness/dag.py`) without any result, in processor seconds. The exponent is the
+slope of the least-squares line through the logarithms: 1 is proportional. A constant part makes it smaller, so the
+slope between the two largest sizes is given as well.
 """
 
 import resource
@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from benchmarks.bench import Bench, Size, drawn, random_splits, seconds, warm
-from benchmarks.dag import study
-from benchmarks.findings import Findings, parse
-from benchmarks.scoring import Scorer
+from benchmarks.harness.bench import Bench, Size, drawn, random_splits, seconds, warm
+from benchmarks.harness.dag import study
+from benchmarks.harness.findings import Findings, parse
+from benchmarks.programs.scoring import Scorer
 from supernet.data.images import Splits
 from supernet.provenance.closure import ROOT
 from supernet.training.device import configure

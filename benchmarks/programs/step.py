@@ -1,16 +1,15 @@
-"""Speed of a training step and of scoring, as a share of what the machine can do: `python -m benchmarks.step`.
+"""Speed of a training step and of scoring, as a share of what the machine can do.
 
-A step is the trainer's own: a mini-batch, forward, backward, clip, update. Images are random bytes of CIFAR-10's shape;
-nothing here depends on what they show. Each architecture is stepped once before the clock, then once a round, the
-spaces in turn; its time is the median of the rounds, and a figure is over the sum of all architectures.
+A step is the trainer's: mini-batch, forward, backward, clip, update. Images are random bytes of CIFAR-10's shape; their
+content has no influence. Each architecture is stepped once as a warm-up and then once per round, with the spaces in
+turn. Its time is the median over rounds, and a result is the mean over architectures.
 
-Shares are of the matrix product that this run found fastest, float32, on as many threads. A step counts 3 times the
-multiply-adds of the executed path's forward pass, scoring once, each as two operations; norms, poolings and activations
-count nothing. Where they and depthwise convolutions take most of the time, as in DARTS, that peak says little: there a
-step is compared with the ceiling of its own operations (`benchmarks/ceiling.py`).
+Shares are of the fastest float32 matrix product that this run measured, on the same number of threads. A step counts 3
+times the multiply-adds of a forward pass of the executed path, scoring counts them once; each multiply-add is two
+operations. Norms, poolings and activations count nothing. In DARTS these and depthwise convolutions take most of the
+time, so a step is compared with the ceiling of its operations instead (`benchmarks/references/ceiling.py`).
 
-At the end it shows where the time of a step goes, by torch's profiler, on the same architectures; `--profile` does
-that alone.
+Finally, torch's profiler shows how the time of a step divides, on the same architectures; `--profile` does only that.
 """
 
 import statistics
@@ -21,9 +20,9 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.bench import LARGE, QUICK, Bench, Peak, Size, drawn, random_splits, seconds, warm
-from benchmarks.ceiling import Ceiling, operations
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.bench import LARGE, QUICK, Bench, Peak, Size, drawn, random_splits, seconds, warm
+from benchmarks.harness.findings import Findings, parse
+from benchmarks.references.ceiling import Ceiling, operations
 from supernet.config.study import Scoring
 from supernet.data.images import Splits
 from supernet.pipeline.estimate import FLOPS_PER_MAC, TRAINING_PASS

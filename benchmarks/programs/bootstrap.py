@@ -1,5 +1,4 @@
-"""Speed of the bootstrap of KdT, S-KdT and Spearman against a scipy loop: `python -m
-benchmarks.bootstrap`."""
+"""Time of the bootstrap of KdT, S-KdT and Spearman, compared with a loop over scipy."""
 
 import os
 import sys
@@ -12,7 +11,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 import numpy as np
 from scipy import stats
 
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.findings import Findings, parse
 from supernet.metrics import definitions
 
 Array = definitions.Floats

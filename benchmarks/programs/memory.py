@@ -1,9 +1,8 @@
-"""Peak memory of a training process: `python -m benchmarks.memory`.
+"""Peak memory of a training process.
 
-A child process does what scripts/train.py does up to its first steps, started as the workflow starts it, with a file of
-60 000 images as CIFAR-10's (random ones: nothing here depends on what they show): it reads and splits them, builds the
-super-net and the trainer, and trains, 30 random paths and then the largest one. The figure is the most memory that it
-ever had resident, torch and all, in 10⁹ bytes, as Linux counts it.
+A child process does the same as scripts/train.py up to its first steps, on a file of 60 000 random images of CIFAR-10's
+shape: it reads and splits the images, builds the super-net and the trainer, and trains 30 random paths and then the
+largest path. The result is the peak resident memory of that process, including torch, in 10⁹ bytes (Linux only).
 """
 
 import importlib
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from benchmarks.findings import Findings, parse
+from benchmarks.harness.findings import Findings, parse
 from supernet.config.datasets import DATASETS
 from supernet.provenance.closure import ROOT
 from supernet.runtime.startup import TUNABLES
@@ -34,7 +33,7 @@ def write_images(path: Path, count: int, official_test: int) -> None:
 def train(path: Path, quick: bool) -> None:
     """The child: train some steps, and print the most bytes that were resident after each stage."""
     importlib.import_module("scripts.train")  # all that the real program imports
-    from benchmarks.bench import DATA, LARGE, QUICK, Bench
+    from benchmarks.harness.bench import DATA, LARGE, QUICK, Bench
     from supernet.data.images import load_splits
     from supernet.spaces.nasbench201.encoding import CONV3X3, EDGES
     from supernet.training.device import configure
@@ -70,7 +69,8 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="supernet-memory-") as folder:
         path = Path(folder) / "images.safetensors"
         write_images(path, *((200, 50) if options.quick else (data.images, data.official_test)))
-        command = [sys.executable, "-m", "benchmarks.memory", "--child", str(path), *["--quick"] * options.quick]
+        command = [sys.executable, "-m", "benchmarks.programs.memory", "--child", str(path)]
+        command += ["--quick"] * options.quick
         printed = subprocess.check_output(command, text=True, cwd=ROOT, env=os.environ | {"GLIBC_TUNABLES": TUNABLES})
     imported, split_up, trained = (int(number) / 1e9 for number in printed.split())
     found.add("memory", trained, f"{imported:.2f} after the imports, {split_up:.2f} after splitting the images")
