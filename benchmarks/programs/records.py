@@ -19,7 +19,8 @@ from supernet.audit.verdict import Audit, State
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
-from supernet.provenance.record import Recorder, record_path, recording
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import Recorder, recording
 
 PROGRAM = ROOT / "scripts" / "train.py"
 RUN_FILES = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
@@ -28,7 +29,7 @@ SMALL = b"x" * 1000
 START = """
 import time
 from pathlib import Path
-from supernet.provenance.record import Recorder
+from supernet.provenance.recorder import Recorder
 started = time.perf_counter()
 Recorder(Path({program!r}))
 print(time.perf_counter() - started)
