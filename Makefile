@@ -40,7 +40,7 @@ resume: .venv/installed  ## on a cluster, after Snakemake was killed: go on (ORP
 	@$(BIN)/supernet resume $(addprefix --,$(ORPHANS)) -- --profile slurm \
 		$(if $(filter-out file,$(origin STUDY)),--config study=$(STUDY)) -- all
 
-gallery: .venv/installed  ## put the figures of a finished study into docs/gallery.md (STUDY=name)
+gallery: .venv/installed  ## put the figures of a finished study into docs/use/gallery.md (STUDY=name)
 	@$(BIN)/supernet gallery --study-file workflow/studies/$(STUDY).yaml --results results/$(STUDY)
 
 plan: .venv/installed  ## say which super-nets `make run` would train, why, and how long that takes (STUDY=name)

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from supernet.audit.verdict import input_path, read_record
 from supernet.io.atomic import read_json
+from supernet.provenance.record import RecordError, input_path, read_record
 from supernet.runtime.timing import worked
 
 _TIMINGS = ("timing.json", "{stem}.timing.json")
@@ -89,9 +89,10 @@ def _filled(node: Node) -> Node:
         return node
     if not os.path.exists(node.path):
         return Node(node.path, node.kind, None, "missing")
-    record = read_record(node.path)
-    if isinstance(record, str):
-        return Node(node.path, node.kind, None, record)
+    try:
+        record = read_record(node.path)
+    except RecordError as error:
+        return Node(node.path, node.kind, None, error.problem)
     inputs = tuple(input_path(node.path, one) for one in record["made"]["inputs"])
     return Node(node.path, node.kind, record, inputs=inputs)
 

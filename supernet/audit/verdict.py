@@ -20,11 +20,10 @@ from typing import Any
 from supernet.audit.hash_cache import HashCache
 from supernet.download.sources import File, load_sources
 from supernet.provenance.closure import ROOT, Closure
-from supernet.provenance.record import FORMAT, LOCK, digest, record_path
+from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
 
 SHOWN = 4
 """Changed settings that one finding names; the others are counted."""
-_MADE = frozenset({"sha256", "size", "program", "modules", "config", "inputs", "python", "packages", "lock"})
 
 
 class State(IntEnum):
@@ -83,9 +82,10 @@ class Audit:
     def _judge(self, path: str) -> Verdict:
         if not self._hashes.exists(path):
             return _verdict(path, [Finding(State.BROKEN, "missing")], [])
-        found = read_record(path)
-        if isinstance(found, str):
-            return _verdict(path, [Finding(State.BROKEN, found)], [])
+        try:
+            found = read_record(path)
+        except RecordError as error:
+            return _verdict(path, [Finding(State.BROKEN, error.problem)], [])
         self._digests[path], made = found["digest"], found["made"]
         findings = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, found)]
         results = [input_path(path, one) for one in made["inputs"] if one["kind"] == "result"]
@@ -116,8 +116,10 @@ class Audit:
     def _digest(self, path: str) -> str | None:
         """The digest of a result's record; None without a sound one. Most inputs are those of many files."""
         if path not in self._digests:
-            found = read_record(path)
-            self._digests[path] = None if isinstance(found, str) else str(found["digest"])
+            try:
+                self._digests[path] = record_digest(path)
+            except RecordError:  # The verdict on the input itself reports it.
+                self._digests[path] = None
         return self._digests[path]
 
     def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Finding]:
@@ -197,29 +199,6 @@ class Audit:
     @cached_property
     def _distributions(self) -> Mapping[str, list[str]]:
         return metadata.packages_distributions()
-
-
-def read_record(path: str) -> dict[str, Any] | str:
-    """The record of a result, or what is wrong with it."""
-    try:
-        found = json.loads(record_path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return "record missing"
-    except ValueError:
-        return "record damaged: it is no JSON"
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        return f"record of another kind: expected format {FORMAT}"
-    if digest({key: value for key, value in found.items() if key != "seal"}) != found.get("seal"):
-        return "record edited: its seal does not fit"
-    if digest(found.get("made")) != found.get("digest"):
-        return "record edited: its digest does not fit"
-    lacking = sorted(_MADE - set(found["made"])) if isinstance(found["made"], dict) else sorted(_MADE)
-    return f"record incomplete: it lacks {', '.join(lacking)}" if lacking else found
-
-
-def input_path(path: str, one: Mapping[str, Any]) -> str:
-    """The path of an input of a result's record, from where we are."""
-    return os.path.normpath(os.path.join(os.path.dirname(path), one["path"]))
 
 
 def differences(old: Any, new: Any, key: str = "") -> list[str]:

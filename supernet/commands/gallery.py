@@ -1,4 +1,4 @@
-"""Write docs/gallery.md: the figures of a finished study in fewer colours, small enough to be committed."""
+"""Write docs/use/gallery.md: the figures of a finished study in fewer colours, small enough to be committed."""
 
 import argparse
 from collections.abc import Sequence
@@ -83,5 +83,5 @@ def main(arguments: Sequence[str]) -> None:
     total = sum(path.stat().st_size for path in folder.glob("*.png"))
     if total > LIMIT:
         raise UserError(f"{folder}: {total} bytes of images; expected at most {LIMIT}: lower WIDTH or COLOURS here")
-    write_text(docs / "gallery.md", page(results, names, "images/gallery"), record=False)
-    print(f"{docs / 'gallery.md'}: {len(names)} figures, {total} bytes")
+    write_text(docs / "use" / "gallery.md", page(results, names, "../images/gallery"), record=False)
+    print(f"{docs / 'use' / 'gallery.md'}: {len(names)} figures, {total} bytes")

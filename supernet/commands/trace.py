@@ -9,7 +9,7 @@ from supernet.audit.study_audit import Auditing, add_arguments, resolve
 from supernet.audit.trace.boxes import graph
 from supernet.audit.trace.svg import draw
 from supernet.io.atomic import write_text
-from supernet.provenance.record import reading, uses
+from supernet.provenance.recorder import note_config, note_input
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -25,8 +25,8 @@ def main(arguments: Sequence[str]) -> None:
     """Write the image."""
     options = parse(arguments)
     auditing = Auditing.open(options)
-    target = reading(resolve(options.target, auditing.plan.results))
-    uses({"trace": options.target})
+    target = note_input(resolve(options.target, auditing.plan.results))
+    note_config({"trace": options.target})
     nodes = ancestry(target)
     verdicts = {node.path: auditing.audit.verdict(node.path) for node in nodes.values() if node.kind == "result"}
     auditing.hashes.save()

@@ -10,7 +10,7 @@ from typing import NoReturn, TextIO
 
 from supernet.errors import UserError
 from supernet.io.full_disk import HINT, is_full
-from supernet.provenance.record import Recorder, recording
+from supernet.provenance.recorder import Recorder, recording
 from supernet.runtime.startup import imported
 
 USER_ERROR = 2
@@ -25,7 +25,7 @@ def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None =
 
     A UserError is the user's to correct: its message goes to stderr as `error: …`, without a traceback. Any
     other exception is ours: it keeps its traceback and Python's exit code 1. What the program reads and writes is
-    recorded (`supernet.provenance.record`).
+    recorded (`supernet.provenance.recorder`).
     """
     imported()
     try:

@@ -124,7 +124,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
     if len(seeds) == 2:
         pairs["seed"] = (seeds[0], seeds[1])
     for predictor, (values, truth) in pairs.items():
-        for suffix, members in _parts(pool).items():
+        for suffix, members in _subsets(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
             estimates = definitions.predictor_taus(*chosen, threshold, rng, RESAMPLES)
@@ -135,7 +135,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
     return rows
 
 
-def _parts(pool: pd.DataFrame) -> dict[str, Any]:
+def _subsets(pool: pd.DataFrame) -> dict[str, Any]:
     """The whole pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
     truth = pool["truth"].to_numpy()
     return {
@@ -168,7 +168,7 @@ def _run(
     rng = stream(seed, "fake", "run", space, setting)
     quality = rng.uniform(0.1, 1.2)
     rows, scores = [], []
-    for mode in study.scoring.bn_modes:
+    for bn_mode in study.scoring.bn_modes:
         for split in ("scoring", "test"):
             latent = stats_of(pool["truth"].to_numpy()) * quality + rng.normal(size=len(pool))
             accuracy = np.clip(0.3 + 0.3 * quality + 0.08 * latent, 0, 1)
@@ -179,7 +179,7 @@ def _run(
                 pd.DataFrame(
                     {
                         "arch_id": pool["arch_id"],
-                        "bn_mode": mode,
+                        "bn_mode": bn_mode,
                         "split": split,
                         "accuracy": accuracy,
                         "loss": loss,
@@ -188,7 +188,7 @@ def _run(
             )
             for measure in _measures(accuracy, loss, pool, facts, rng, lost):
                 state = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
-                rows.append({**start, "bn_mode": mode, "split": split, **measure, **state})
+                rows.append({**start, "bn_mode": bn_mode, "split": split, **measure, **state})
     where = folder / "runs" / space / setting / f"seed{seed}"
     write_table(where / "scores.parquet", pd.concat(scores, ignore_index=True))
     status = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
@@ -225,18 +225,18 @@ def _measures(
             "high": np.nan if lost else one.estimate.high,
             "n": one.n,
         }
-        for one in _with_parts(found, known, pool, facts["threshold"], 1 if lost else RESAMPLES)
+        for one in _with_subsets(found, known, pool, facts["threshold"], 1 if lost else RESAMPLES)
     ]
 
 
-def _with_parts(
+def _with_subsets(
     found: list[definitions.Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
 ) -> list[definitions.Measure]:
     truth, rng = pool["truth"].to_numpy(), stream(0, "fake", "parts")
-    parts = {suffix: members for suffix, members in _parts(pool).items() if suffix}
+    subsets = {suffix: members for suffix, members in _subsets(pool).items() if suffix}
     return found + [
         replace(one, metric=one.metric + suffix)
-        for suffix, members in parts.items()
+        for suffix, members in subsets.items()
         for one in definitions.correlations(
             [(known[0][members], known[1][members])],
             truth[members],

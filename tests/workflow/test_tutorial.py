@@ -13,7 +13,7 @@ import pytest
 import yaml
 from checkouts import ROOT, copy_checkout
 
-PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "start" / "tutorial.md").read_text(encoding="utf-8")
 STUDY = Path("workflow", "studies", "tutorial.yaml")
 RUNS = Path("results", "tutorial", "runs", "nasbench201")
 

@@ -362,7 +362,7 @@ class TestFinishedStudy:
             TrainedSupernet.load(folder / "nasbench201" / "learning_rate=1e+30" / "seed0", "no matter")
 
     def test_the_documented_call_runs(self, finished: Path) -> None:
-        text = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
+        text = (ROOT / "docs" / "use" / "how-to.md").read_text(encoding="utf-8")
         (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
         command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
         result = subprocess.run(command, cwd=finished, capture_output=True, text=True)

@@ -113,6 +113,5 @@ def _member(name: str, size: int, when: int) -> tarfile.TarInfo:
 
 
 def _youngest(content: Content) -> int:
-    records = [json.loads(file.read_bytes()) for name, file in content.files.items() if name.endswith(SUFFIX)]
-    ended = max(record["circumstances"]["ended"] for record in records)
+    ended = max(one["ended"] for one in content.circumstances())
     return int(datetime.fromisoformat(ended).timestamp())

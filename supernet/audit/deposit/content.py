@@ -12,7 +12,8 @@ from supernet.audit.hash_cache import HashCache
 from supernet.audit.verdict import Audit, State
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import LOCK, commit, record_path, root_digest
+from supernet.provenance.record import LOCK, SUFFIX, read_record, record_path, root_digest
+from supernet.provenance.recorder import commit
 
 FORMAT = 1
 FOLDER = "deposit"
@@ -30,6 +31,12 @@ class Content:
     manifest: Mapping[str, Any]
     folder: str
     """Of the results of the study; paths in the deposit are those of the working folder."""
+
+    def circumstances(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the circumstances in each record of the deposit: when, where and by whom a result was made."""
+        for file in self.files.values():
+            if file.name.endswith(SUFFIX):
+                yield read_record(str(file).removesuffix(SUFFIX))["circumstances"]
 
     @property
     def manifest_path(self) -> str:

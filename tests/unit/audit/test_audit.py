@@ -89,7 +89,7 @@ def test_a_deleted_record_is_named(lab: Laboratory) -> None:
 
 def test_a_sidecar_edited_to_match_a_tampered_file_does_not_fit_its_seal(lab: Laboratory) -> None:
     forge(lab, CSV, "forged", seal=False)
-    assert lab.verdict(CSV).link == f"{CSV}: record edited: its digest does not fit"
+    assert lab.verdict(CSV).link == f"{CSV}: record edited: its digest does not match"
 
 
 def test_a_sidecar_forged_with_seal_does_not_fit_the_chain(lab: Laboratory) -> None:

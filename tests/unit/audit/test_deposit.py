@@ -23,7 +23,8 @@ from supernet.audit.verdict import State, Verdict
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import Recorder, reading, record_path, recording, root_digest, uses
+from supernet.provenance.record import record_path, root_digest
+from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
 STUDY = """
 study: one
@@ -54,11 +55,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Plan.load({"study": "one"}, folder)
     with contextlib.chdir(folder), recording(Recorder(folder / "scripts" / "metrics.py", folder)):
         for one in expected(made):
-            uses(one.config)
+            note_config(one.config)
             with publish(one.path) as temporary:
                 temporary.write_text(one.path)
             if one.path in (IMAGES, WEIGHTS, SCORES):
-                reading(one.path)
+                note_input(one.path)
     return folder
 
 
@@ -145,8 +146,8 @@ class TestWhatItHas:
         again, other = requested(plan)
         assert again.path == "results/one/rescored/nasbench201/baseline/seed0/scores.parquet"
         with recording(Recorder(plan.root / "scripts" / "score.py", plan.root)):
-            uses(again.config)
-            reading(WEIGHTS)
+            note_config(again.config)
+            note_input(WEIGHTS)
             with publish(again.path) as temporary:
                 temporary.write_text("scores")
         path = archive(plan, tmp_path / "a.tar.zst")

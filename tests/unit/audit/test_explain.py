@@ -15,7 +15,8 @@ from supernet.audit.rows import select
 from supernet.audit.verdict import State
 from supernet.errors import UserError
 from supernet.io.atomic import write_json, write_table
-from supernet.provenance.record import reading, record_path
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import note_input
 
 STUDY = "results/s"
 EPOCHS = f"{STUDY}/tables/epochs.csv"
@@ -44,10 +45,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
     with made.program({"study": "s"}, "metrics"):
         for space, setting, seed in RUNS:
             for name in ("run.json", "scores.parquet"):
-                reading(f"{STUDY}/runs/{space}/{setting}/seed{seed}/{name}")
+                note_input(f"{STUDY}/runs/{space}/{setting}/seed{seed}/{name}")
         made.publish(METRICS, "numbers")
     with made.program({"table": "epochs", "study": {"study": "s"}}, "table"):
-        reading(METRICS)
+        note_input(METRICS)
         made.publish(EPOCHS, pd.DataFrame(ROWS).to_csv(index=False))
     return made
 
@@ -56,7 +57,7 @@ def train(lab: Laboratory, space: str, setting: str, seed: int, seconds: float) 
     folder = lab.root / STUDY / "runs" / space / setting / f"seed{seed}"
     config = {"space": space, "seed": seed, "setting": {"epochs": 6 if "=" in setting else 3, "batch_size": 8}}
     with lab.program(config, "train"):
-        reading(lab.root / TABLE)
+        note_input(lab.root / TABLE)
         write_table(folder / "scores.parquet", pd.DataFrame({"arch_id": ["a"]}))
         diverged = space == "nasbench201"
         summary = {"status": "diverged" if diverged else "complete", "diverged_at": 7 if diverged else None}

@@ -41,10 +41,10 @@ def test_every_figure_is_there_with_its_caption_and_no_old_one(results: Results,
     assert made.returncode == 0, made.stderr
     names = catalogue.figure_names(results.study)
     assert {path.stem for path in old.parent.iterdir()} == set(names)
-    text = (tmp_path / "gallery.md").read_text()
+    text = (tmp_path / "use" / "gallery.md").read_text()
     for name in names:
         caption = (results.folder / "figures" / f"{name}.md").read_text().strip()
-        assert f"(images/gallery/{name}.png)" in text and caption in text
+        assert f"(../images/gallery/{name}.png)" in text and caption in text
     assert not list(tmp_path.rglob("*.prov.json"))  # a page of the documents is no result
 
 
