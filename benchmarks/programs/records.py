@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.harness.findings import Findings, parse
+from supernet.audit.file_status import Audit, State
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import Audit, State
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
@@ -101,7 +101,7 @@ def seconds_of_audit(paths: list[str], cache: Path) -> float:
     started = time.perf_counter()
     hashes = HashCache(cache)
     audit = Audit({}, hashes)
-    states = {audit.verdict(path).state for path in paths}
+    states = {audit.status(path).state for path in paths}
     hashes.save()
     if states != {State.INTACT}:
         raise SystemExit(f"found states {states}; expected all files to be intact")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from supernet.audit.expected import RUN_FILES, runs
-from supernet.audit.verdict import Audit, State, differences
+from supernet.audit.file_status import Audit, State, differences
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.pipeline.estimate import FLOPS_PER_MAC, run_work
@@ -133,9 +133,9 @@ def _record(path: str) -> dict[str, Any] | None:
 
 
 def _why_kept(folder: str, audit: Audit) -> tuple[str, str]:
-    worst = max((audit.verdict(f"{folder}/{name}") for name in RUN_FILES), key=lambda verdict: verdict.state)
+    worst = max((audit.status(f"{folder}/{name}") for name in RUN_FILES), key=lambda status: status.state)
     reason = {State.INTACT: "", State.STALE: STALE, State.BROKEN: BROKEN}[worst.state]
-    return reason, worst.link.removeprefix(f"{worst.path}: ")
+    return reason, worst.cause.removeprefix(f"{worst.path}: ")
 
 
 def _macs(plan: Plan, space: str, setting: str, seed: int) -> float:

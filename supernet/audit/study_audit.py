@@ -9,8 +9,8 @@ from typing import Any, Self
 import yaml
 
 from supernet.audit.expected import Expected, made
+from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import Audit, State, Verdict
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.record import ROOT_FILE, SUFFIX, root_digest
@@ -75,12 +75,12 @@ class Auditing:
 
     def root_digest(self) -> str | None:
         """The digest of the chain from the downloads through metrics.parquet; None where it is broken."""
-        broken = self.audit.verdict(self.metrics).state is State.BROKEN
+        broken = self.audit.status(self.metrics).state is State.BROKEN
         return None if broken else root_digest(self.plan.results)
 
-    def verdicts(self, targets: list[str]) -> list[Verdict]:
-        """The verdict on each of `paths`, and the hashes kept."""
-        found = [self.audit.verdict(path) for path in self.paths(targets)]
+    def statuses(self, targets: list[str]) -> list[FileStatus]:
+        """The status of each of `paths`, and the hashes kept."""
+        found = [self.audit.status(path) for path in self.paths(targets)]
         self.hashes.save()
         return found
 

@@ -7,7 +7,7 @@ supernet explain table_learning_rate --row space=darts --row metric=kdt
 import argparse
 from collections.abc import Mapping, Sequence
 
-from supernet.audit.explain import story, text
+from supernet.audit.explain import explanation, text
 from supernet.audit.rows import select
 from supernet.audit.study_audit import Auditing, add_arguments, resolve
 from supernet.errors import UserError
@@ -40,6 +40,6 @@ def main(arguments: Sequence[str]) -> None:
     auditing = Auditing.open(options)
     path = resolve(options.target, auditing.plan.results)
     selection = select(path, conditions(options.row)) if options.row else None
-    verdict = auditing.audit.verdict(path)
+    status = auditing.audit.status(path)
     auditing.hashes.save()
-    print(f"{path}\n\n{text(story(verdict, selection))}")
+    print(f"{path}\n\n{text(explanation(status, selection))}")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from supernet.audit.ancestry import spoken
+from supernet.audit.lineage import format_duration
 from supernet.audit.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
 from supernet.audit.study_audit import KEYS, Auditing, add_arguments
 from supernet.errors import UserError
@@ -52,7 +52,7 @@ def lines(found: Sequence[Pending], limit: int | None) -> Iterator[str]:
         if runs:
             yield f"\n{reason[:1].upper()}{reason[1:]} ({len(runs)}):"
             for one in runs[:limit]:
-                yield f"  {one.run:48} {spoken(one.seconds):>9}  {one.detail}".rstrip()
+                yield f"  {one.run:48} {format_duration(one.seconds):>9}  {one.detail}".rstrip()
             if limit is not None and len(runs) > limit:
                 yield f"  … and {len(runs) - limit} more (--all)"
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
     found = pending(auditing.plan, summarised, auditing.audit, rate)
     auditing.hashes.save()
     trained = [one for one in found if one.reason in TRAINED]
-    total = spoken(sum(one.seconds for one in trained))
+    total = format_duration(sum(one.seconds for one in trained))
     named = (
         f"Study {auditing.plan.study.study}: {len(trained)} of {len(auditing.plan.runs)} super-nets would be trained"
     )

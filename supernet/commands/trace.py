@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.audit.ancestry import ancestry
+from supernet.audit.lineage import lineage
 from supernet.audit.study_audit import Auditing, add_arguments, resolve
 from supernet.audit.trace.boxes import graph
 from supernet.audit.trace.svg import draw
@@ -27,14 +27,14 @@ def main(arguments: Sequence[str]) -> None:
     auditing = Auditing.open(options)
     target = note_input(resolve(options.target, auditing.plan.results))
     note_config({"trace": options.target})
-    nodes = ancestry(target)
-    verdicts = {node.path: auditing.audit.verdict(node.path) for node in nodes.values() if node.kind == "result"}
+    nodes = lineage(target)
+    statuses = {node.path: auditing.audit.status(node.path) for node in nodes.values() if node.kind == "result"}
     auditing.hashes.save()
     counted = sum(node.kind == "result" for node in nodes.values())
     notes = [
-        f"{target} and the {counted - 1} results that it was made from; today: {verdicts[target].state.name.lower()}.",
+        f"{target} and the {counted - 1} results that it was made from; today: {statuses[target].state.name.lower()}.",
         "Arrows go from what was read to what was made; those that follow from others are left out. "
         "Times are those of all jobs of a box, one after another.",
         f"Root digest: {auditing.root_digest() or 'none: broken'}",
     ]
-    write_text(options.output, draw(graph(nodes, verdicts), f"Where {options.target} comes from", notes))
+    write_text(options.output, draw(graph(nodes, statuses), f"Where {options.target} comes from", notes))

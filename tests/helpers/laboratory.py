@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from supernet.audit.file_status import Audit, FileStatus
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import Audit, Verdict
 from supernet.io.atomic import publish, write_text
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import record_path
@@ -122,8 +122,8 @@ class Laboratory:
     def audit(self, cache: Path | None = None, configs: Mapping[str, Any] | None = None) -> Audit:
         return Audit({WEIGHTS: SETTING, **(configs or {})}, HashCache(cache), self.root)
 
-    def verdict(self, name: str, **options: Any) -> Verdict:
-        return self.audit(**options).verdict(name)
+    def status(self, name: str, **options: Any) -> FileStatus:
+        return self.audit(**options).status(name)
 
 
 class _Program:

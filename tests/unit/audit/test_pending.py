@@ -11,6 +11,7 @@ import pytest
 from checkouts import copy_checkout
 
 from supernet.audit.expected import RUN_FILES, runs
+from supernet.audit.file_status import Audit
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.pending import (
     BROKEN,
@@ -25,7 +26,6 @@ from supernet.audit.pending import (
     pending,
     read_summary,
 )
-from supernet.audit.verdict import Audit
 from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json
 from supernet.pipeline.estimate import run_work

@@ -171,7 +171,7 @@ class TestReadRecord:
         for read in (read_record, record_digest):
             with pytest.raises(RecordError, match=f"{METRICS}: {problem}"):
                 read(METRICS)
-        assert lab.verdict(METRICS).link.startswith(f"{METRICS}: {problem}")
+        assert lab.status(METRICS).cause.startswith(f"{METRICS}: {problem}")
 
 
 class TestClosure:

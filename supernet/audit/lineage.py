@@ -50,14 +50,14 @@ class Job:
         return worked(self.timing) if self.timing else _between(self.circumstances)
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A time in the unit that suits it: `0.3 s`, `4.2 min`, `11.0 h`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
-def ancestry(target: str) -> dict[str, Node]:
+def lineage(target: str) -> dict[str, Node]:
     """All files that a result was made from, by path, the result itself first, then by distance from it.
 
     A file that is missing, or has no readable record, is a node with a `problem`; what is behind it is not known.

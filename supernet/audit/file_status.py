@@ -23,7 +23,7 @@ from supernet.provenance.closure import ROOT, Closure
 from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
 
 SHOWN = 4
-"""Changed settings that one finding names; the others are counted."""
+"""Changed settings that one discrepancy names; the others are counted."""
 
 
 class State(IntEnum):
@@ -35,7 +35,7 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Discrepancy:
     """One thing that is not as it was."""
 
     state: State
@@ -43,15 +43,15 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FileStatus:
     """What is said of one file."""
 
     path: str
     state: State
-    findings: tuple[Finding, ...]
+    discrepancies: tuple[Discrepancy, ...]
     """Of the file itself."""
-    link: str
-    """The first link, from the file towards the downloads, that is as bad as `state`; empty if intact."""
+    cause: str
+    """The first cause, from the file towards the downloads, that is as bad as `state`; empty if intact."""
     inputs: tuple[str, ...]
 
 
@@ -63,92 +63,96 @@ class Audit:
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._hashes, self._root = hashes, root
         self._closure = Closure(root)
-        self._verdicts: dict[str, Verdict] = {}
+        self._statuses: dict[str, FileStatus] = {}
         self._codes: dict[str, tuple[str, str] | None] = {}
         self._open: set[str] = set()
         self._digests: dict[str, str | None] = {}
 
-    def verdict(self, path: str) -> Verdict:
-        """The verdict on a result."""
+    def status(self, path: str) -> FileStatus:
+        """The status of a result."""
         path = os.path.normpath(path)
-        if path not in self._verdicts:
+        if path not in self._statuses:
             if path in self._open:
-                return _verdict(path, [Finding(State.BROKEN, "is made from itself")], [])
+                return _status(path, [Discrepancy(State.BROKEN, "is made from itself")], [])
             self._open.add(path)
-            self._verdicts[path] = self._judge(path)
+            self._statuses[path] = self._judge(path)
             self._open.remove(path)
-        return self._verdicts[path]
+        return self._statuses[path]
 
-    def _judge(self, path: str) -> Verdict:
+    def _judge(self, path: str) -> FileStatus:
         if not self._hashes.exists(path):
-            return _verdict(path, [Finding(State.BROKEN, "missing")], [])
+            return _status(path, [Discrepancy(State.BROKEN, "missing")], [])
         try:
             found = read_record(path)
         except RecordError as error:
-            return _verdict(path, [Finding(State.BROKEN, error.problem)], [])
+            return _status(path, [Discrepancy(State.BROKEN, error.problem)], [])
         self._digests[path], made = found["digest"], found["made"]
-        findings = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, found)]
+        discrepancies = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, found)]
         results = [input_path(path, one) for one in made["inputs"] if one["kind"] == "result"]
-        return _verdict(path, findings, [self.verdict(one) for one in results])
+        return _status(path, discrepancies, [self.status(one) for one in results])
 
-    def _content(self, path: str, made: Mapping[str, Any]) -> Iterator[Finding]:
+    def _content(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         if self._hashes.size(path) != made["size"] or self._hashes.digest(path) != made["sha256"]:
-            yield Finding(State.BROKEN, "content is not that of its record: it was changed after it was made")
+            yield Discrepancy(State.BROKEN, "content is not that of its record: it was changed after it was made")
 
-    def _inputs(self, path: str, made: Mapping[str, Any]) -> Iterator[Finding]:
+    def _inputs(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         for one in made["inputs"]:
             name = input_path(path, one)
             if not self._hashes.exists(name):
-                yield Finding(State.BROKEN, f"input {name} is missing")
+                yield Discrepancy(State.BROKEN, f"input {name} is missing")
             elif self._hashes.digest(name) != one["sha256"]:
                 # A file of the checkout is like code: it may well be edited.
                 state = State.STALE if one["kind"] == "source" else State.BROKEN
-                yield Finding(state, f"input {name} has another content than the one that was read")
+                yield Discrepancy(state, f"input {name} has another content than the one that was read")
             elif one["kind"] == "result":
                 yield from self._chain(name, one)
             elif one["kind"] == "download":
                 yield from self._pin(name, one["pinned"])
 
-    def _chain(self, name: str, one: Mapping[str, Any]) -> Iterator[Finding]:
+    def _chain(self, name: str, one: Mapping[str, Any]) -> Iterator[Discrepancy]:
         if self._digest(name) not in (None, one["record"]):
-            yield Finding(State.STALE, f"input {name} has the same content but another record: made again, or edited")
+            yield Discrepancy(
+                State.STALE, f"input {name} has the same content but another record: made again, or edited"
+            )
 
     def _digest(self, path: str) -> str | None:
         """The digest of a result's record; None without a sound one. Most inputs are those of many files."""
         if path not in self._digests:
             try:
                 self._digests[path] = record_digest(path)
-            except RecordError:  # The verdict on the input itself reports it.
+            except RecordError:  # The status of the input itself reports it.
                 self._digests[path] = None
         return self._digests[path]
 
-    def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Finding]:
+    def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Discrepancy]:
         algorithm = pinned["algorithm"]
         if self._hashes.digest(name, algorithm) != pinned["digest"]:
-            yield Finding(State.BROKEN, f"download {name} does not have the {algorithm} by which it was known")
+            yield Discrepancy(State.BROKEN, f"download {name} does not have the {algorithm} by which it was known")
         file = self._sources.get(pinned["path"])
         if file is None:
-            yield Finding(State.STALE, f"download {name}: the sources do not list {pinned['path']} any more")
+            yield Discrepancy(State.STALE, f"download {name}: the sources do not list {pinned['path']} any more")
         elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
-            yield Finding(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
+            yield Discrepancy(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
 
-    def _changes(self, path: str, found: Mapping[str, Any]) -> Iterator[Finding]:
+    def _changes(self, path: str, found: Mapping[str, Any]) -> Iterator[Discrepancy]:
         made, files = found["made"], found["circumstances"]["files"]
         changed = [name for name, code in made["modules"].items() if not self._same_code(name, code, files[name])]
         if changed:
-            yield Finding(State.STALE, f"code changed: {', '.join(changed)}")
+            yield Discrepancy(State.STALE, f"code changed: {', '.join(changed)}")
         if made["lock"] != self._lock:
-            yield Finding(State.STALE, f"environment changed: {LOCK}")
+            yield Discrepancy(State.STALE, f"environment changed: {LOCK}")
         if made["python"] != platform.python_version():
-            yield Finding(State.STALE, f"environment changed: Python {made['python']}, now {platform.python_version()}")
+            yield Discrepancy(
+                State.STALE, f"environment changed: Python {made['python']}, now {platform.python_version()}"
+            )
         others = [one for name, version in made["packages"].items() if (one := self._other(name, version))]
         if others:
-            yield Finding(State.STALE, f"environment changed: {', '.join(others)}")
+            yield Discrepancy(State.STALE, f"environment changed: {', '.join(others)}")
         if path in self._configs:
             changes = differences(made["config"], self._configs[path])
             if changes:
                 more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
-                yield Finding(State.STALE, f"config changed: {', '.join(changes[:SHOWN])}{more}")
+                yield Discrepancy(State.STALE, f"config changed: {', '.join(changes[:SHOWN])}{more}")
 
     def _same_code(self, name: str, code: str, sha256: str) -> bool:
         if name not in self._codes:
@@ -218,10 +222,10 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _verdict(path: str, findings: list[Finding], inputs: list[Verdict]) -> Verdict:
-    states = [*(one.state for one in findings), *(one.state for one in inputs)]
+def _status(path: str, discrepancies: list[Discrepancy], inputs: list[FileStatus]) -> FileStatus:
+    states = [*(one.state for one in discrepancies), *(one.state for one in inputs)]
     state = max(states, default=State.INTACT)
-    own = [f"{path}: {one.text}" for one in findings if one.state == state]
-    links = [*own, *(one.link for one in inputs if one.state == state)]
-    link = links[0] if state else ""
-    return Verdict(path, state, tuple(findings), link, tuple(one.path for one in inputs))
+    own = [f"{path}: {one.text}" for one in discrepancies if one.state == state]
+    causes = [*own, *(one.cause for one in inputs if one.state == state)]
+    cause = causes[0] if state else ""
+    return FileStatus(path, state, tuple(discrepancies), cause, tuple(one.path for one in inputs))
