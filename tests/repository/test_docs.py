@@ -69,7 +69,9 @@ def program_options() -> dict[str, set[str]]:
     for page in WRITTEN:
         for block in fences(page, "sh"):
             for line in block.replace("\\\n", " ").splitlines():
-                if match := re.search(r"\.venv/bin/python\S* \S*?(scripts/\w+\.py|-m benchmarks\.[\w.]+)(.*)", line):
+                line = line.replace(".venv/bin/supernet ", ".venv/bin/python -m supernet ")
+                started = r"(scripts/\w+\.py|-m benchmarks\.[\w.]+|-m supernet \w+)"
+                if match := re.search(rf"\.venv/bin/python\S* \S*?{started}(.*)", line):
                     options = re.findall(r"(?<=\s)--[a-z-]+", match[2])
                     found.setdefault(match[1], set()).update(options)
     return found
@@ -140,8 +142,8 @@ def test_snakemake_commands_plan_jobs(command: str, checkout: Path) -> None:
 
 
 def test_programs_were_found() -> None:
-    assert {"scripts/audit.py", "scripts/explain.py", "scripts/trace.py", "scripts/archive.py"} <= set(PROGRAMS)
-    assert {"--row"} == PROGRAMS["scripts/explain.py"] and "--archive" in PROGRAMS["scripts/audit.py"]
+    assert {f"-m supernet {name}" for name in ("audit", "explain", "trace", "unpack")} <= set(PROGRAMS)
+    assert {"--row"} == PROGRAMS["-m supernet explain"] and "--archive" in PROGRAMS["-m supernet audit"]
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
