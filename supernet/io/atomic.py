@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from supernet.errors import UserError
 from supernet.io.full_disk import HINT, is_full
-from supernet.provenance.record import record_path, record_text
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import record_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -56,9 +56,9 @@ class Space(ABC, Generic[Arch]):
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Factors that the space does not have, each with the reason."""
     baseline: ClassVar[Mapping[str, Any]]
-    """Defaults of factors in this space, where they differ from those that spaces share (`supernet.config.baselines`)."""
+    """Defaults of factors in this space, where they differ from those of `supernet.config.baselines`."""
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
-    """Values of a `paper` sweep in this space, where they differ from those that spaces share."""
+    """Values of a `paper` sweep in this space, where they differ from those of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
     """Tables of CIFAR-10 accuracies, as `workflow/sources.yaml` calls them."""
     bn_momentum: ClassVar[float] = 0.1

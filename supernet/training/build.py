@@ -12,7 +12,7 @@ from supernet.config.jobs import ProxiesJob, TruthJob
 from supernet.config.study import Protocol, Run
 from supernet.data.images import Augmenter, Images, Splits
 from supernet.errors import UserError
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
 from supernet.training.few_shot import FewShot, Split
@@ -47,7 +47,7 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
     """The trained super-net of a run from its weights file; raises UserError if the file fits another network."""
     network = build_supernet(run, space, splits)
     try:
-        network.load_state_dict(load_file(reading(weights)))
+        network.load_state_dict(load_file(note_input(weights)))
     except RuntimeError as error:
         raise UserError(f"{weights}: not the weights of this run: {error}") from error
     return network

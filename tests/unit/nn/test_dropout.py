@@ -156,10 +156,10 @@ def test_an_evaluation_is_the_one_without_and_draws_nothing(name: str, dropout: 
     assert generator is not None
     before = generator.get_state()
     for arch in architectures(SPACES[name], 2):
-        for mode in ("batch", "tracked", "recalibrated"):
+        for bn_mode in ("batch", "tracked", "recalibrated"):
             # It also has to switch a network that is in training.
-            found = evaluated(network.train(), arch, mode)
-            assert torch.equal(found, evaluated(plain, arch, mode))
+            found = evaluated(network.train(), arch, bn_mode)
+            assert torch.equal(found, evaluated(plain, arch, bn_mode))
     assert torch.equal(generator.get_state(), before)
 
 

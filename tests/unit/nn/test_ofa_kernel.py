@@ -87,8 +87,8 @@ def gradients(network: nn.Module, arch: Any) -> dict[str, Tensor]:
     return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
 
 
-def logits(network: nn.Module, arch: Any, mode: Any = "batch") -> Tensor:
-    with torch.no_grad(), statistics(network, mode):
+def logits(network: nn.Module, arch: Any, bn_mode: Any = "batch") -> Tensor:
+    with torch.no_grad(), statistics(network, bn_mode):
         value: Tensor = network(IMAGES, arch)
     assert torch.isfinite(value).all()
     return value
@@ -104,8 +104,8 @@ def test_function_and_gradients_are_those_of_kernels_made_by_hand(
     plain = plain_network(space, shared, batch_norm)
     small = 0
     for arch in architectures(space, 4):
-        for mode in ("batch", "tracked") if "tracking" in batch_norm else ("batch",):
-            torch.testing.assert_close(logits(shared, arch, mode), logits(plain, arch, mode), rtol=0, atol=1e-10)
+        for bn_mode in ("batch", "tracked") if "tracking" in batch_norm else ("batch",):
+            torch.testing.assert_close(logits(shared, arch, bn_mode), logits(plain, arch, bn_mode), rtol=0, atol=1e-10)
         found, own = gradients(shared, arch), gradients(plain, arch)
         expected = {name: gradient for name, gradient in own.items() if larger(space, name) is None}
         state = shared.state_dict()
