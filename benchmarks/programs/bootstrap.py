@@ -12,20 +12,22 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.harness.findings import Findings, parse
-from supernet.metrics import definitions
+from supernet.metrics.arrays import Floats
+from supernet.metrics.bootstrap import bootstrap
+from supernet.metrics.definitions import round_truth
+from supernet.metrics.resampling import Ordering
+from supernet.metrics.statistics import GroundTruth, rank_correlations
 
-Array = definitions.Floats
 
-
-def simulated_pool(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def simulated_pool(n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Scores and ground truth (n,), to four decimals and correlated as in a super-net's pool."""
     truth = np.clip(0.93 + 0.01 * rng.standard_normal(n), 0, 1).round(4)
     return (truth - 0.5 + 0.01 * rng.standard_normal(n)).round(4), truth
 
 
-def seconds_of_loop(scores: Array, truth: Array, measured: int, rng: np.random.Generator) -> float:
+def seconds_of_loop(scores: Floats, truth: Floats, measured: int, rng: np.random.Generator) -> float:
     """Processor seconds per resample of the plain loop, from `measured` resamples."""
-    rounded = definitions.round_truth(truth, 1e-3)
+    rounded = round_truth(truth, 1e-3)
     started = time.process_time()
     for _ in range(measured):
         chosen = rng.integers(len(scores), size=len(scores))
@@ -35,13 +37,13 @@ def seconds_of_loop(scores: Array, truth: Array, measured: int, rng: np.random.G
     return (time.process_time() - started) / measured
 
 
-def seconds_of_bootstrap(scores: Array, truth: Array, resamples: int, rng: np.random.Generator) -> float:
+def seconds_of_bootstrap(scores: Floats, truth: Floats, resamples: int, rng: np.random.Generator) -> float:
     """Processor seconds for all resamples of ours, the best of three."""
     times = []
     for _ in range(3):
         started = time.process_time()
-        family = definitions.rank_correlations(definitions.Ordering(scores), definitions.GroundTruth(truth, 1e-3))
-        definitions.bootstrap([("accuracy", family)], len(scores), rng, resamples)
+        family = rank_correlations(Ordering(scores), GroundTruth(truth, 1e-3))
+        bootstrap([("accuracy", family)], len(scores), rng, resamples)
         times.append(time.process_time() - started)
     return min(times)
 

@@ -14,16 +14,9 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.io.atomic import read_json
-from supernet.metrics.definitions import (
-    Scores,
-    SeedNoise,
-    correlations,
-    evaluate,
-    predictor_taus,
-    seed_noise,
-    threshold_for,
-)
+from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus
 from supernet.metrics.interval import Estimate
+from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
 from supernet.pools.draw import COSTS, uniform_rows
 from supernet.published.table import PublishedTable
 from supernet.rng import stream

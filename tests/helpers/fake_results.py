@@ -12,7 +12,10 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.study import Study
 from supernet.io.atomic import write_json, write_table
-from supernet.metrics import definitions
+from supernet.metrics.bootstrap import Measure
+from supernet.metrics.definitions import truth_rank
+from supernet.metrics.evaluate import correlations, evaluate, predictor_taus
+from supernet.metrics.seed_noise import seed_noise, threshold_for
 from supernet.metrics.study_effects import COLUMNS, effect_rows
 from supernet.rng import stream
 
@@ -87,7 +90,7 @@ def _pool(study: Study, space: str) -> pd.DataFrame:
 
 def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
     truth = pool["truth"]
-    noise = definitions.seed_noise(pool.filter(like="truth_seed").to_numpy())
+    noise = seed_noise(pool.filter(like="truth_seed").to_numpy())
     error = None if np.isnan(noise.standard_error) else noise.standard_error
     return {
         "size": SIZES[space],
@@ -102,7 +105,7 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
         "truth_max": truth.max(),
         "seed_std": None if np.isnan(noise.std) else noise.std,
         "truth_se": error,
-        "threshold": definitions.threshold_for(noise.standard_error, 450),
+        "threshold": threshold_for(noise.standard_error, 450),
         "images_test": 450,
         "images_scoring": 337,
         "diverged": 0,
@@ -127,7 +130,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
         for suffix, members in _subsets(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
-            estimates = definitions.predictor_taus(*chosen, threshold, rng, RESAMPLES)
+            estimates = predictor_taus(*chosen, threshold, rng, RESAMPLES)
             for metric, found in estimates.items():
                 row = {"space": space, "pool": pool_name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
@@ -209,10 +212,10 @@ def _measures(
     rng: np.random.Generator,
     lost: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of definitions.parquet; those of a diverged run are the same rows without numbers."""
+    """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
     truth = pool["truth"].to_numpy()
     known = (truth, 1 - truth) if lost else (accuracy, loss)
-    [found] = definitions.evaluate(
+    [found] = evaluate(
         [known], truth, threshold=facts["threshold"], k=facts["top"], draws=facts["draws"],
         population=len(truth), population_truth=truth, rng=rng, resamples=1 if lost else RESAMPLES,
     )  # fmt: skip
@@ -230,14 +233,14 @@ def _measures(
 
 
 def _with_subsets(
-    found: list[definitions.Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
-) -> list[definitions.Measure]:
+    found: list[Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
+) -> list[Measure]:
     truth, rng = pool["truth"].to_numpy(), stream(0, "fake", "parts")
     subsets = {suffix: members for suffix, members in _subsets(pool).items() if suffix}
     return found + [
         replace(one, metric=one.metric + suffix)
         for suffix, members in subsets.items()
-        for one in definitions.correlations(
+        for one in correlations(
             [(known[0][members], known[1][members])],
             truth[members],
             threshold=threshold,
@@ -251,7 +254,7 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     rng = stream(seed, "fake", "search", space)
     k, truth = study.search.retrain, pool["truth"].to_numpy()
     found = np.quantile(truth, rng.uniform(0.6, 1, size=k)) + rng.normal(scale=0.004, size=k)
-    ranks = np.array([definitions.truth_rank(one, truth) for one in found])
+    ranks = np.array([truth_rank(one, truth) for one in found])
     table = {
         "rank": np.arange(1, k + 1),
         "arch_id": [hashlib.md5(f"{space}{seed}{i}found".encode()).hexdigest() for i in range(k)],
