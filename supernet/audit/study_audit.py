@@ -13,8 +13,8 @@ from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
-from supernet.provenance.closure import ROOT
 from supernet.provenance.record import ROOT_FILE, SUFFIX, root_digest
+from supernet.runtime.checkout import checkout
 
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line may have another value for."""
@@ -87,9 +87,9 @@ class Auditing:
 
 def load_plan(options: argparse.Namespace) -> Plan:
     """The plan of the study that config.yaml and the command line name."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
+    config: dict[str, Any] = yaml.safe_load((checkout() / "config.yaml").read_text(encoding="utf-8")) or {}
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
-    return Plan.load({**config, **given}, ROOT)
+    return Plan.load({**config, **given}, checkout())
 
 
 def resolve(name: str, results: str) -> str:

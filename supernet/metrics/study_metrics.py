@@ -1,7 +1,6 @@
 """From scores and ground truth to the metrics of a study: one row for each run, BN mode, split, score and metric."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,12 @@ from supernet.data.sizes import Sizes
 from supernet.io.atomic import read_json
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus
 from supernet.metrics.interval import Estimate
+from supernet.metrics.measures import MEASURES, SUBSETS
+from supernet.metrics.population import Population
 from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
-from supernet.pools.draw import COSTS, uniform_rows
-from supernet.published.table import PublishedTable
+from supernet.pools.draw import COSTS
 from supernet.rng import stream
-from supernet.spaces.base import Space
 
-SCORED_TWICE = (
-    "kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman",
-    "p_surpass", "p_surpass_complement", "final_mean", "final_std", "final_best",
-)  # fmt: skip
-SUBSETS = ("top_half", "regular")
-"""Subsets of a pool: the better half by ground truth, and the architectures that are not degenerate."""
-MEASURES = (
-    ("accuracy", "accuracy"),
-    ("accuracy_std", "accuracy"),
-    ("loss", "loss"),
-    *((metric, score) for score in ("accuracy", "loss") for metric in SCORED_TWICE),
-    *(
-        (f"{metric}_{subset}", score)
-        for subset in SUBSETS
-        for score in ("accuracy", "loss")
-        for metric in ("kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman")
-    ),
-)
-"""(metric, score) of every row that a run has in one BN mode and split."""
 FEWEST = 3
 """Architectures of a subset below which it has no correlations."""
 NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
@@ -48,26 +28,6 @@ NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("n
 _NOTHING = dict.fromkeys(("estimate", "low", "high"), float("nan"))
 _Row = tuple[str, str, dict[str, float]]
 """Metric, score, and the numbers of an estimate."""
-
-
-@dataclass(frozen=True)
-class Population:
-    """The set in which P>R takes its rank: its ground truth (N,), which set it is, and whose trainings made it.
-
-    `kind` is pool, sample (uniform, of the space) or table (the complete one); `source` is a phrase for captions.
-    """
-
-    truth: npt.NDArray[np.float64]
-    kind: str
-    source: str
-
-
-def population_of(table: PublishedTable, space: Space[Any]) -> Population:
-    """The uniform sample of a space, or of a sub-space, that a published table holds: all of it, if complete."""
-    about = table.about
-    words = f"published, {about.truth} ({about.table}, {about.form}: {about.extent()})"
-    rows = uniform_rows(table, space)
-    return Population(table.test_acc[rows], "table" if about.complete else "sample", words)
 
 
 class PoolTruth:

@@ -90,7 +90,7 @@ def open_deposit(path: Path) -> Iterator[Deposit]:
     if path.is_dir():
         manifests = sorted(path.glob(f"*/*/{FOLDER}/{MANIFEST}"))
         if len(manifests) != 1:
-            raise UserError(f"{path}: found {len(manifests)} manifests; expected a crate of scripts/crate.py")
+            raise UserError(f"{path}: found {len(manifests)} manifests; expected a crate of `supernet crate`")
         yield Deposit(str(path), read_manifest(manifests[0]))
     else:
         with TemporaryDirectory(prefix="supernet-") as folder:

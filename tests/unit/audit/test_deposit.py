@@ -290,7 +290,7 @@ class TestUnpacked:
     def test_a_damaged_archive_is_named(self, whole: Path, tmp_path: Path, size: int) -> None:
         path = tmp_path / "a.tar.zst"
         path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2] if size < 0 else b"x" * size)
-        with pytest.raises(UserError, match=r"a\.tar\.zst: no archive of scripts/archive\.py, or a damaged one"):
+        with pytest.raises(UserError, match=r"a\.tar\.zst: no archive of `supernet archive`, or a damaged one"):
             unpack(path, tmp_path / "fresh")
 
     def test_an_archive_of_something_else_is_named(self, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(folder / "scripts" / "plan.py"), *arguments]
+    command = [sys.executable, "-m", "supernet", "plan", *arguments]
     environment = os.environ | {"PYTHONPATH": str(folder)}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 

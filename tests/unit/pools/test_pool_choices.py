@@ -18,7 +18,9 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.io.atomic import write_table
-from supernet.metrics.study_metrics import FEWEST, SUBSETS, PoolTruth, population_of
+from supernet.metrics.measures import SUBSETS
+from supernet.metrics.population import population_of
+from supernet.metrics.study_metrics import FEWEST, PoolTruth
 from supernet.pipeline.plan import Plan
 from supernet.pools.draw import COSTS, draw_pool, stratified
 from supernet.published.schema import tabulate, write

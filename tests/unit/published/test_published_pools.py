@@ -12,8 +12,9 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.errors import UserError
+from supernet.metrics.population import population_of
 from supernet.metrics.seed_noise import threshold_for
-from supernet.metrics.study_metrics import PoolTruth, population_of
+from supernet.metrics.study_metrics import PoolTruth
 from supernet.pools.draw import COSTS, draw_published, published_draw, with_published
 from supernet.published.table import PublishedTable
 from supernet.rng import stream

@@ -1,4 +1,4 @@
-"""scripts/run.py: how it behaves in a toy repository of its own."""
+"""`supernet run` in a toy repository."""
 
 import contextlib
 import fcntl
@@ -58,17 +58,16 @@ with Progress("darts seed 0", "training", 100, file, None, unit_images=64, inter
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Path:
-    """A repository with two jobs, and the front program in its place."""
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "run.py", tmp_path / "scripts")
+    """A repository with two jobs and a copy of the package, by whose location the command finds the Snakefile."""
+    shutil.copytree(ROOT / "supernet", tmp_path / "supernet", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "job.py").write_text(JOB)
     return tmp_path
 
 
 def _start(toy: Path, *arguments: str, output: int = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **variables}
-    command = [sys.executable, "scripts/run.py", "--cores", "2", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(toy), "TERM": "xterm-256color", **variables}
+    command = [sys.executable, "-m", "supernet", "run", "--cores", "2", *arguments]
     return subprocess.Popen(command, cwd=toy, env=environment, stdout=output, stderr=output, text=True)
 
 
@@ -189,8 +188,8 @@ def test_second_run_of_a_study_is_refused(toy: Path) -> None:
 
 def test_start_waits_for_no_large_package() -> None:
     code = """
-import runpy, sys
-runpy.run_path("scripts/run.py")
+import sys
+import supernet.__main__, supernet.commands.run
 print(sorted({"numpy", "pandas", "rich", "torch"} & set(sys.modules)))
 import supernet.launcher.outcome, supernet.launcher.panel
 print("torch" in sys.modules)

@@ -1,4 +1,4 @@
-"""Fetch published tables and data sets, and check them: for a login node, before jobs that have no network."""
+"""Fetch published tables and data sets, and check them: for a login node, before jobs without network access."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Fetch all requested files; raises UserError with one line per failure after everything else was fetched."""
     options = _parser().parse_args(arguments)
     with program.open_log(options.log):
         failures = [message for job in _jobs(options) if (message := _failure(job))]
@@ -21,11 +22,13 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="supernet download", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--file", nargs="+", metavar="NAME", help="files, by their names in the sources")
-    what.add_argument("--table", nargs="+", metavar="NAME", help="tables, each in the first form that can be had")
-    what.add_argument("--dataset", nargs="+", metavar="NAME", help="data sets, likewise")
+    what.add_argument("--file", nargs="+", metavar="NAME", help="files, by their names in the sources file")
+    what.add_argument("--table", nargs="+", metavar="NAME", help="tables, each in the first form that is available")
+    what.add_argument(
+        "--dataset", nargs="+", metavar="NAME", help="data sets, each in the first form that is available"
+    )
     what.add_argument("--all", action="store_true", help="all tables and data sets")
     fetching.add_arguments(parser)
     parser.add_argument("--log", type=Path, help="log file")
@@ -33,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _jobs(options: argparse.Namespace) -> list[Callable[[], Fetched | FetchedForm]]:
-    """What fetches each file, table or data set that is asked for."""
+    """Return one callable per requested file, table or data set, which fetches it."""
     sources = load_sources(options.sources)
     place = (options.downloads, options.mirror or None, options.lock, print)
     files = [sources.file(name) for name in options.file or ()]
@@ -47,13 +50,9 @@ def _jobs(options: argparse.Namespace) -> list[Callable[[], Fetched | FetchedFor
 
 
 def _failure(job: Callable[[], Fetched | FetchedForm]) -> str:
-    """The message of a UserError, so that all that can be had is fetched before the program fails; else nothing."""
+    """Run a job and return the message of its UserError, or an empty string: a failure does not stop other jobs."""
     try:
         job()
     except UserError as error:
         return str(error)
     return ""
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -27,7 +27,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def gallery(results: Path, docs: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "gallery.py"), "--study-file", str(STUDY)]
+    command = [sys.executable, "-m", "supernet", "gallery", "--study-file", str(STUDY)]
     return subprocess.run(
         [*command, "--results", str(results), "--docs", str(docs)], capture_output=True, text=True, check=False
     )

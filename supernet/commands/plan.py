@@ -1,4 +1,4 @@
-"""Say which super-nets the next run would train, why, and about how long that takes; trains nothing."""
+"""List the super-nets that the next run would train, the reasons, and an estimate of the time; nothing is trained."""
 
 import argparse
 import subprocess
@@ -9,25 +9,34 @@ from supernet.audit.lineage import format_duration
 from supernet.audit.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
 from supernet.audit.study_audit import KEYS, Auditing, add_arguments
 from supernet.errors import UserError
-from supernet.provenance.closure import ROOT
-from supernet.runtime import program
+from supernet.runtime.checkout import checkout
 
 SHOWN = 12
-"""Runs of one reason that are listed without --all."""
+"""Runs listed per reason without --all."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="supernet plan", description=__doc__)
     add_arguments(parser)
-    parser.add_argument("--all", action="store_true", help=f"list all runs, not the first {SHOWN} of each reason")
+    parser.add_argument("--all", action="store_true", help=f"list all runs instead of the first {SHOWN} per reason")
     return parser.parse_args(arguments)
 
 
 def summary(options: argparse.Namespace) -> str:
-    """What Snakemake says of each file; UserError with its own words if it fails."""
+    """Return the output of `snakemake --summary`; raises UserError with Snakemake's message if it fails."""
     config = [f"{key}={getattr(options, key)}" for key in KEYS if getattr(options, key)]
-    # Where this program was started, as Snakemake's own users do: paths of results are relative.
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--summary", "--cores", "1"]
+    # In the current folder, as with Snakemake itself: paths of results are relative.
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(checkout() / "Snakefile"),
+        "--summary",
+        "--cores",
+        "1",
+    ]
     command += ["--rerun-triggers", "mtime", "params", "input"]
     command += ["--config", *config] if config else []
     found = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -37,7 +46,7 @@ def summary(options: argparse.Namespace) -> str:
 
 
 def lines(found: Sequence[Pending], limit: int | None) -> Iterator[str]:
-    """One block for each reason."""
+    """One block of lines per reason; `limit` runs of each, None for all."""
     for reason in (*TRAINED, STALE, BROKEN):
         runs = [one for one in found if one.reason == reason]
         if runs:
@@ -49,10 +58,11 @@ def lines(found: Sequence[Pending], limit: int | None) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Print the plan."""
     options = parse(arguments)
     auditing = Auditing.open(options)
-    told, rate = read_summary(summary(options)), measured_rate(auditing.plan)
-    found = pending(auditing.plan, told, auditing.audit, rate)
+    summarised, rate = read_summary(summary(options)), measured_rate(auditing.plan)
+    found = pending(auditing.plan, summarised, auditing.audit, rate)
     auditing.hashes.save()
     trained = [one for one in found if one.reason in TRAINED]
     total = format_duration(sum(one.seconds for one in trained))
@@ -66,10 +76,6 @@ def main(arguments: Sequence[str]) -> None:
         print(f"\nTimes are estimated from {rate.source}.")
     if any(one.reason in (STALE, BROKEN) for one in found):
         print("On request: `snakemake --cores N --forcerun FILE…`, or `--forcerun train` for all.")
-    if counts := others(told):
+    if counts := others(summarised):
         words = ", ".join(f"{count} of {rule}" for rule, count in sorted(counts.items()))
         print(f"Other files that would be made: {words}.")
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -1,4 +1,4 @@
-"""Draw what a result was made from as an SVG picture: a box a job, downloads on the left, the result on the right."""
+"""Draw what a result was made from as an SVG image: one box per job, downloads on the left, the result on the right."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,18 +10,19 @@ from supernet.audit.trace.boxes import graph
 from supernet.audit.trace.svg import draw
 from supernet.io.atomic import write_text
 from supernet.provenance.recorder import note_config, note_input
-from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="supernet trace", description=__doc__)
     parser.add_argument("target", metavar="TARGET", help="a file with a record, or table_NAME, or figure_NAME")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg", help="picture to write")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg", help="image to write")
     add_arguments(parser)
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Write the image."""
     options = parse(arguments)
     auditing = Auditing.open(options)
     target = note_input(resolve(options.target, auditing.plan.results))
@@ -37,7 +38,3 @@ def main(arguments: Sequence[str]) -> None:
         f"Root digest: {auditing.root_digest() or 'none: broken'}",
     ]
     write_text(options.output, draw(graph(nodes, statuses), f"Where {options.target} comes from", notes))
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -1,4 +1,4 @@
-"""Write docs/use/gallery.md: the figures of a study in fewer colours, small enough to be kept with the code."""
+"""Write docs/use/gallery.md: the figures of a finished study in fewer colours, small enough to be committed."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,37 +11,36 @@ from supernet.errors import UserError
 from supernet.io.atomic import publish, write_text
 from supernet.paper.catalogue import figure_names, heading, on_request
 from supernet.paper.load import Results
-from supernet.runtime.program import run
+from supernet.runtime.checkout import checkout
 
-ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 900
-"""Pixels of a picture; narrower ones stay as they are."""
+"""Largest width of an image in pixels; narrower images keep their size."""
 COLOURS = 64
 LIMIT = 1_000_000
-"""Bytes of all pictures together."""
+"""Largest size of all images together, in bytes."""
 
 
 def small(source: Path, target: Path) -> None:
-    """A picture with at most `WIDTH` pixels across and `COLOURS` colours."""
+    """Write a copy of an image with at most `WIDTH` pixels across and `COLOURS` colours."""
     picture = Image.open(source).convert("RGB")
     if picture.width > WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
     with publish(target, record=False) as temporary:
-        # Maximum coverage keeps rare colours, such as a thin line's, to which the default gives another hue; a few
-        # rounds of k-means keep those of large areas.
+        # Maximum coverage keeps rare colours, such as that of a thin line; the default changes their hue. A few rounds
+        # of k-means keep the colours of large areas.
         few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
         few.save(temporary, "png", optimize=True)
 
 
 def page(results: Results, names: Sequence[str], folder: str) -> str:
-    """The page: each picture with its caption, all as the workflow made them."""
+    """Return the page in Markdown: each image with the caption that the workflow wrote."""
     study = results.study
     lines = [
         "# Gallery",
         "",
-        f"The figures of the study `{study.study}` (`workflow/studies/{study.study}.yaml`), as the workflow drew "
-        f"them: `make run STUDY={study.study}` makes them, `make gallery STUDY={study.study}` puts them here, in "
-        "fewer pixels and colours. What they say is what a study of that size can say: see the intervals.",
+        f"The figures of the study `{study.study}` (`workflow/studies/{study.study}.yaml`) as the workflow drew them. "
+        f"`make run STUDY={study.study}` makes them, and `make gallery STUDY={study.study}` copies them to this page "
+        "with fewer pixels and colours. The intervals show how much a study of this size can tell.",
     ]
     for name in names:
         caption = (results.folder / "figures" / f"{name}.md").read_text(encoding="utf-8").strip()
@@ -56,13 +55,19 @@ def page(results: Results, names: Sequence[str], folder: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Parse the command line and write page and pictures; UserError if a figure is missing or they are too large."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="supernet gallery", description=__doc__)
     parser.add_argument("--study-file", type=Path, required=True, metavar="YAML", help="the study")
-    parser.add_argument("--results", type=Path, required=True, metavar="FOLDER", help="its results")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs", metavar="FOLDER", help="default: %(default)s")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--results", type=Path, required=True, metavar="FOLDER", help="results of the study")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER", help="folder to write to (default: docs/)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the page and its images; raises UserError if a figure is missing or the images are too large."""
+    options = parse(arguments)
+    docs = options.docs or checkout() / "docs"
     results = Results(load_study(options.study_file), options.results)
     names = [name for name in figure_names(results.study) if name not in on_request(results.study)]
     missing = [name for name in names if not (options.results / "figures" / f"{name}.png").exists()]
@@ -70,17 +75,13 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(
             f"{options.results / 'figures'}: lacks {', '.join(missing)}; make them with `snakemake figures`"
         )
-    folder = options.docs / "images" / "gallery"
+    folder = docs / "images" / "gallery"
     for name in names:
         small(options.results / "figures" / f"{name}.png", folder / f"{name}.png")
     for old in set(folder.glob("*.png")) - {folder / f"{name}.png" for name in names}:
         old.unlink()
     total = sum(path.stat().st_size for path in folder.glob("*.png"))
     if total > LIMIT:
-        raise UserError(f"{folder}: {total} bytes of pictures; expected at most {LIMIT}: lower WIDTH or COLOURS here")
-    write_text(options.docs / "use" / "gallery.md", page(results, names, "../images/gallery"), record=False)
-    print(f"{options.docs / 'use' / 'gallery.md'}: {len(names)} figures, {total} bytes")
-
-
-if __name__ == "__main__":
-    run(main)
+        raise UserError(f"{folder}: {total} bytes of images; expected at most {LIMIT}: lower WIDTH or COLOURS here")
+    write_text(docs / "use" / "gallery.md", page(results, names, "../images/gallery"), record=False)
+    print(f"{docs / 'use' / 'gallery.md'}: {len(names)} figures, {total} bytes")

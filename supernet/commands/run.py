@@ -1,10 +1,9 @@
-"""The program behind `make run`: runs Snakemake, shows its progress, explains failures, prints the outcome."""
+"""Run a study with Snakemake: show its progress, explain failures, print the outcome."""
 
 import io
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from supernet.launcher.conclusion import conclusion
 from supernet.launcher.display import Display, open_display
@@ -15,22 +14,21 @@ from supernet.launcher.reading import LogReader
 from supernet.launcher.snakemake import Snakemake
 from supernet.launcher.wording import GO_ON
 from supernet.launcher.workflow import Workflow
-from supernet.runtime import program
+from supernet.runtime.checkout import checkout
 from supernet.runtime.progress import duration, read_reports
 
-ROOT = Path(__file__).absolute().parent.parent
 _POLL = 0.2
-"""Seconds between two looks at Snakemake's output."""
+"""Seconds between two reads of Snakemake's output."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run a study; exits with Snakemake's code, or 128 + n if signal n ended it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
-    options = parse(arguments, ROOT)
+    options = parse(arguments, checkout())
     start = time.monotonic()
     workflow = Workflow()
-    with locked_log(ROOT / options.log) as log, Snakemake(options.command(), ROOT, log) as snakemake:
+    with locked_log(options.root / options.log) as log, Snakemake(options.command(), options.root, log) as snakemake:
         with open_display(options) as display:
             _watch(snakemake, workflow, display, options)
         seconds = time.monotonic() - start
@@ -44,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _watch(snakemake: Snakemake, workflow: Workflow, display: Display, options: Options) -> None:
-    """Read and show until Snakemake has ended."""
+    """Read the log and update the display until Snakemake has ended."""
     reader = LogReader(workflow)
     running = True
     while running:
@@ -53,11 +51,7 @@ def _watch(snakemake: Snakemake, workflow: Workflow, display: Display, options: 
         workflow.stopping = snakemake.signals > 0
         for line in snakemake.lines(last=not running):
             reader.read(line, now)
-        reports = read_reports(ROOT / options.state / "progress")
+        reports = read_reports(options.root / options.state / "progress")
         display.show(workflow, reports, now)
         if running:
             time.sleep(_POLL)
-
-
-if __name__ == "__main__":
-    program.run(main)
