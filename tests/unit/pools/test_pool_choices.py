@@ -108,7 +108,7 @@ def test_the_plan_tells_the_program_which_pool_it_is() -> None:
 
 def test_stratified_takes_the_best_of_each_interval(table: PublishedTable) -> None:
     space = spaces.load("nasbench201")
-    rows = table.frame()
+    rows = table.data.to_pandas()
     rows = rows[rows["uniform"]]
     pool = stratified(table, space, 7)
     low, high = rows["test_acc"].min(), rows["test_acc"].max()
