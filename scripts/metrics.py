@@ -15,7 +15,8 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study, load_study
 from supernet.data.sizes import Sizes, file_sizes
 from supernet.io.atomic import write_json, write_table
-from supernet.metrics.study_metrics import PoolTruth, measure_run, population_of, run_folder
+from supernet.metrics.population import population_of
+from supernet.metrics.study_metrics import PoolTruth, measure_run, run_folder
 from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.runtime import program

@@ -73,11 +73,6 @@ class PublishedTable:
         frame: pd.DataFrame = self.data.take(pa.array(np.asarray(positions))).to_pandas()
         return frame
 
-    def frame(self) -> pd.DataFrame:
-        """All rows of the loaded columns."""
-        frame: pd.DataFrame = self.data.to_pandas()
-        return frame
-
     def _missing(self, missing: Any, wanted: int) -> UserError:
         about = self.about
         return UserError(

@@ -12,7 +12,7 @@ from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
-from supernet.metrics.study_metrics import Population, population_of
+from supernet.metrics.population import Population, population_of
 from supernet.pools.draw import cost_columns, published_draw
 from supernet.provenance.recorder import note_input
 from supernet.published.table import PublishedTable

@@ -20,7 +20,7 @@ from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.metrics.study_metrics import MEASURES
+from supernet.metrics.measures import MEASURES
 from supernet.provenance.record import root_digest
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import TUNABLES

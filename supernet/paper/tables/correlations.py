@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from supernet.metrics.study_metrics import SUBSETS
+from supernet.metrics.measures import SUBSETS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results

@@ -18,7 +18,9 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.io.atomic import write_table
-from supernet.metrics.study_metrics import FEWEST, SUBSETS, PoolTruth, population_of
+from supernet.metrics.measures import SUBSETS
+from supernet.metrics.population import population_of
+from supernet.metrics.study_metrics import FEWEST, PoolTruth
 from supernet.pipeline.plan import Plan
 from supernet.pools.draw import COSTS, draw_pool, stratified
 from supernet.published.schema import tabulate, write
@@ -106,7 +108,7 @@ def test_the_plan_tells_the_program_which_pool_it_is() -> None:
 
 def test_stratified_takes_the_best_of_each_interval(table: PublishedTable) -> None:
     space = spaces.load("nasbench201")
-    rows = table.frame()
+    rows = table.data.to_pandas()
     rows = rows[rows["uniform"]]
     pool = stratified(table, space, 7)
     low, high = rows["test_acc"].min(), rows["test_acc"].max()

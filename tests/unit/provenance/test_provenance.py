@@ -13,7 +13,7 @@ from laboratory import DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laborat
 
 from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json, write_table, write_text
-from supernet.provenance.closure import ROOT, Closure, code_hash
+from supernet.provenance.closure import ROOT, Closure
 from supernet.provenance.record import (
     MissingRecordError,
     RecordError,
@@ -232,8 +232,11 @@ class TestClosure:
         ("if a:\n    b()", "if a:\n    b()\n    c()", False),
     ],
 )
-def test_code_hash_sees_what_runs(one: str, other: str, same: bool) -> None:
-    assert (code_hash(one) == code_hash(other)) is same
+def test_the_hash_of_code_depends_only_on_code_that_runs(tmp_path: Path, one: str, other: str, same: bool) -> None:
+    (tmp_path / "one.py").write_text(one)
+    (tmp_path / "other.py").write_text(other)
+    closure = Closure(tmp_path, tmp_path / "cache.json")
+    assert (closure.source("one.py").code == closure.source("other.py").code) is same
 
 
 class TestCommit:
