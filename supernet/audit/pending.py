@@ -17,7 +17,7 @@ from supernet.io.atomic import read_json
 from supernet.pipeline.estimate import FLOPS_PER_MAC, run_work
 from supernet.pipeline.plan import Plan
 from supernet.provenance.record import RecordError, read_record
-from supernet.runtime.timing import worked
+from supernet.runtime.timing import job_seconds
 
 MISSING = "not trained yet"
 RESUMED = "begun: it goes on from its checkpoint"
@@ -73,7 +73,7 @@ def measured_rate(plan: Plan) -> Rate:
         timing = Path(plan.results, "runs", space, setting, f"seed{seed}", "timing.json")
         if timing.exists():
             told = read_json(timing)
-            found.setdefault(space, []).append((worked(told), _macs(plan, space, setting, seed)))
+            found.setdefault(space, []).append((job_seconds(told), _macs(plan, space, setting, seed)))
             devices[str(told["device"])] = None
     if not found:
         tflops = plan.config.gpu_tflops

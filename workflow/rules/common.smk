@@ -12,8 +12,8 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(workflow.basedir))
 
 from supernet.errors import UserError
-from supernet.runtime.forwarding import pass_on
-from supernet.runtime.lock import Pace, sole_writer
+from supernet.runtime.lock import LockTiming, sole_writer
+from supernet.runtime.slurm import forward_signal
 from supernet.paper.catalogue import heading, section
 from supernet.pipeline.plan import Plan
 from supernet.runtime.startup import TUNABLES
@@ -116,27 +116,27 @@ def shown(path, name):
     )
 
 
-def claim_study():
-    """Be the only Snakemake at work on this study's results, from whichever folder or machine; until Snakemake ends."""
+def lock_study():
+    """Lock the study's results against a Snakemake in another folder or on another machine, until this one ends."""
     try:
-        CLAIM.enter_context(
-            sole_writer(Path(PLAN.state, "locks", "workflow"), Pace(wait=0))
+        STUDY_LOCK.enter_context(
+            sole_writer(Path(PLAN.state, "locks", "workflow"), LockTiming(wait=0))
         )
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    atexit.register(CLAIM.close)
+    atexit.register(STUDY_LOCK.close)
 
 
-def told_by_slurm():
-    """Whether this is the Snakemake inside a step of a SLURM job, around the job's program."""
+def in_slurm_step():
+    """Whether this Snakemake runs inside a step of a SLURM job, as the parent of the job's program."""
     return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
 
 
-# Ahead of a kill (a preemption, scancel) SLURM tells Snakemake alone, which only waits for its job.
-if told_by_slurm():
-    pass_on(signal.SIGTERM)
+# Before it kills a job (preemption, scancel), SLURM signals Snakemake only, which just waits for the job's program.
+if in_slurm_step():
+    forward_signal(signal.SIGTERM)
 
-CLAIM = contextlib.ExitStack()
+STUDY_LOCK = contextlib.ExitStack()
 PLAN = load_plan()
 atexit.register(print_estimate)
 STUDY = PLAN.study
@@ -181,4 +181,4 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 # Snakemake's own lock knows the folder in which it runs, and results can be elsewhere.
 onstart:
-    claim_study()
+    lock_study()
