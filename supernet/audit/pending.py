@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from supernet.audit.expected import RUN_FILES, runs
-from supernet.audit.verdict import Audit, State, differences, read_record
+from supernet.audit.file_status import Audit, State, differences
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.pipeline.estimate import FLOPS_PER_MAC, run_work
 from supernet.pipeline.plan import Plan
+from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import worked
 
 MISSING = "not trained yet"
@@ -109,24 +110,32 @@ def others(summary: Mapping[str, tuple[str, bool]]) -> dict[str, int]:
 def _why(
     plan: Plan, run: str, folder: str, config: Mapping[str, Any], summary: Mapping[str, tuple[str, bool]]
 ) -> tuple[str, str]:
-    record = read_record(f"{folder}/run.json")
-    if not isinstance(record, str) and (changes := differences(record["made"]["config"], config)):
+    record = _record(f"{folder}/run.json")
+    if record is not None and (changes := differences(record["made"]["config"], config)):
         return CONFIG, "; ".join(changes)
     lacking = [name for name in RUN_FILES if not os.path.exists(f"{folder}/{name}")]
     if lacking:
         if os.path.exists(f"{plan.state}/runs/{run}/training.safetensors"):
             return RESUMED, ""
         return MISSING, "" if len(lacking) == len(RUN_FILES) else f"it lacks {', '.join(lacking)}"
-    if isinstance(record, str):
+    if record is None:
         return INPUT, ""
     inputs = [os.path.normpath(f"{folder}/{one['path']}") for one in record["made"]["inputs"]]
     return INPUT, ", ".join(path for path in inputs if summary.get(path, ("", False))[1])
 
 
+def _record(path: str) -> dict[str, Any] | None:
+    """The record of a result; None if there is none that can be read, which the audit reports."""
+    try:
+        return read_record(path)
+    except RecordError:
+        return None
+
+
 def _why_kept(folder: str, audit: Audit) -> tuple[str, str]:
-    worst = max((audit.verdict(f"{folder}/{name}") for name in RUN_FILES), key=lambda verdict: verdict.state)
+    worst = max((audit.status(f"{folder}/{name}") for name in RUN_FILES), key=lambda status: status.state)
     reason = {State.INTACT: "", State.STALE: STALE, State.BROKEN: BROKEN}[worst.state]
-    return reason, worst.link.removeprefix(f"{worst.path}: ")
+    return reason, worst.cause.removeprefix(f"{worst.path}: ")
 
 
 def _macs(plan: Plan, space: str, setting: str, seed: int) -> float:

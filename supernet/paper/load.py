@@ -16,7 +16,8 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
 from supernet.paper.quotes import Quotes
-from supernet.provenance.record import ROOT_FILE, reading, root_digest
+from supernet.provenance.record import ROOT_FILE, root_digest
+from supernet.provenance.recorder import note_input
 
 METRIC_COLUMNS = (
     "space",
@@ -144,7 +145,7 @@ class Results:
     @cached_property
     def root_digest(self) -> str | None:
         """The study's root digest, as the record beside metrics.parquet says; None without a record."""
-        reading(_existing(self.folder / ROOT_FILE))
+        note_input(_existing(self.folder / ROOT_FILE))
         return root_digest(self.folder)
 
     @cached_property
@@ -161,7 +162,7 @@ class Results:
     def pools(self) -> Mapping[str, SpaceFacts]:
         """spaces.json, by the name of the pool."""
         path = self.folder / "spaces.json"
-        return {name: _facts(path, name, values) for name, values in read_json(reading(_existing(path))).items()}
+        return {name: _facts(path, name, values) for name, values in read_json(note_input(_existing(path))).items()}
 
     @cached_property
     def facts(self) -> Mapping[str, SpaceFacts]:
@@ -263,7 +264,7 @@ def _existing(path: Path) -> Path:
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = pd.read_parquet(reading(_existing(path)))
+    table = pd.read_parquet(note_input(_existing(path)))
     lacking = [column for column in columns if column not in table.columns]
     if lacking:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")
@@ -282,7 +283,7 @@ def _facts(path: Path, space: str, values: dict[str, Any]) -> SpaceFacts:
 
 def _systems(stem: Path) -> pd.DataFrame:
     table = _table(stem.with_name(f"{stem.name}.parquet"), SYSTEM_COLUMNS)
-    timing = read_json(reading(_existing(stem.with_name(f"{stem.name}.timing.json"))))
+    timing = read_json(note_input(_existing(stem.with_name(f"{stem.name}.timing.json"))))
     known: dict[str, Any] = {
         "seed": int(stem.parent.name.removeprefix("seed")),
         "seconds": table["system"].map(timing["systems_seconds"]).astype(float),
@@ -293,5 +294,5 @@ def _systems(stem: Path) -> pd.DataFrame:
 
 def _search(stem: Path) -> Search:
     found = _table(stem.with_suffix(".parquet"), SEARCH_COLUMNS)
-    cost = read_json(reading(_existing(stem.with_suffix(".json"))))
+    cost = read_json(note_input(_existing(stem.with_suffix(".json"))))
     return Search(found.sort_values("rank"), cost["architectures"], cost["images"], cost["forward_passes"])

@@ -99,10 +99,10 @@ def run_values(
     """
     selection = selection or main_selection(results.study)
     metric = printed_metric(results.study, metric)
-    modes = results.study.scoring.bn_modes
-    if selection.bn_mode not in modes:
+    bn_modes = results.study.scoring.bn_modes
+    if selection.bn_mode not in bn_modes:
         raise UserError(
-            f"study {results.study.study}: scoring.bn_modes is {', '.join(modes)}; tables and figures read "
+            f"study {results.study.study}: scoring.bn_modes is {', '.join(bn_modes)}; tables and figures read "
             f"{selection.bn_mode}: add it and run the study again"
         )
     table = results.metrics_by_reading.get((space, metric, selection.bn_mode, selection.split, selection.score))

@@ -11,6 +11,7 @@ import pytest
 from checkouts import copy_checkout
 
 from supernet.audit.expected import RUN_FILES, runs
+from supernet.audit.file_status import Audit
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.pending import (
     BROKEN,
@@ -25,12 +26,12 @@ from supernet.audit.pending import (
     pending,
     read_summary,
 )
-from supernet.audit.verdict import Audit
 from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json
 from supernet.pipeline.estimate import run_work
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import Recorder, reading, record_path, recording, uses
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
 DRAWN = "results/smoke/drawn/darts.parquet"
 RUN, OTHER = "darts/baseline/seed0", "darts/epochs=2/seed0"
@@ -53,8 +54,8 @@ def train(plan: Plan, run: str, **changes: Any) -> None:
     folder = Path(plan.results, "runs", run)
     config = {**dict(runs(plan))[run], **changes}
     with recording(Recorder(plan.root / "scripts" / "train.py", plan.root)):
-        uses(config)
-        reading(DRAWN)
+        note_config(config)
+        note_input(DRAWN)
         for name in RUN_FILES:
             write(folder / name, name)
         write_json(folder / "timing.json", {"total_seconds": 100.0, "earlier_seconds": 20.0, "device": "cuda:0"})
@@ -114,10 +115,10 @@ def test_the_input_that_is_made_again_is_named(plan: Plan) -> None:
 
 
 def test_an_edit_of_code_is_told_and_trains_nothing(plan: Plan) -> None:
-    code = plan.root / "supernet" / "train.py"
+    code = plan.root / "supernet" / "training" / "trainer.py"
     code.write_text(f"{code.read_text()}\nEDITED = True\n")
     for one in found(plan).values():
-        assert (one.reason, one.detail) == (STALE, "code changed: supernet/train.py")
+        assert (one.reason, one.detail) == (STALE, "code changed: supernet/training/trainer.py")
 
 
 def test_a_tampered_run_is_broken(plan: Plan) -> None:
@@ -162,7 +163,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(folder / "scripts" / "plan.py"), *arguments]
+    command = [sys.executable, "-m", "supernet", "plan", *arguments]
     environment = os.environ | {"PYTHONPATH": str(folder)}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 
