@@ -17,7 +17,7 @@ from supernet.io.atomic import write_table
 from supernet.paper import captions, catalogue
 from supernet.paper.load import Results
 from supernet.paper.render import Caption, read_caption, write_caption
-from supernet.provenance.record import Recorder, recording, uses
+from supernet.provenance.recorder import Recorder, note_config, recording
 from supernet.site.build import Site
 
 MOST_SENTENCES = 3
@@ -40,7 +40,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     study = load_study(path)
     found = Results(study, fake_results.write_results(study, tmp_path_factory.mktemp("results")))
     with recording(Recorder(ROOT / "scripts" / "metrics.py")):
-        uses({"study": study.study})
+        note_config({"study": study.study})
         write_table(found.folder / "metrics.parquet", pd.read_parquet(found.folder / "metrics.parquet"))
     with recording(Recorder(ROOT / "scripts" / "table.py")):
         for name in catalogue.table_names(study):
