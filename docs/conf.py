@@ -8,7 +8,7 @@ project = "supernet"
 author = "the super-net reproducibility authors"
 extensions = ["myst_parser"]
 # Where the pages stand in the repository, so that their links to each other are those that GitHub shows.
-include_patterns = ["README.md", "CHANGELOG.md", "docs/*.md", "docs/reference/*.md"]
+include_patterns = ["README.md", "CHANGELOG.md", "docs/*.md", "docs/*/*.md"]
 root_doc = "docs/index"
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 4

@@ -19,7 +19,7 @@ from supernet.data.cifar10 import Bytes, Labels
 from supernet.download import fetching
 from supernet.errors import UserError
 from supernet.io.atomic import publish
-from supernet.provenance.record import uses
+from supernet.provenance.recorder import note_config
 from supernet.runtime import program
 
 READERS: Mapping[str, Callable[..., tuple[Bytes, Labels]]] = MappingProxyType(
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
-        uses({"dataset": options.name})
+        note_config({"dataset": options.name})
         pixels, labels = read(options)
         known = DATASETS[options.name]
         check(options.name, known, pixels, labels)

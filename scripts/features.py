@@ -25,7 +25,7 @@ from supernet.data.images import Splits  # noqa: E402
 from supernet.errors import UserError  # noqa: E402
 from supernet.io.atomic import read_json, write_table  # noqa: E402
 from supernet.pools.file import best_of  # noqa: E402
-from supernet.provenance.record import reading  # noqa: E402
+from supernet.provenance.recorder import note_input  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.runtime import program  # noqa: E402
 from supernet.runtime.lock import sole_writer  # noqa: E402
@@ -73,7 +73,7 @@ def work(options: argparse.Namespace) -> None:
         else:
             rows += standalone_end(job, network, arch, splits)
         for run, weights, summary in trained_runs(job, options):
-            if read_json(reading(summary))["status"] == "diverged":
+            if read_json(note_input(summary))["status"] == "diverged":
                 print(f"{options.task}: {weights.parent} diverged: nothing of its end")
             else:
                 rows += supernet_end(job, run, load_supernet(run, space, splits, weights), space, arch, splits)

@@ -23,7 +23,7 @@ from supernet.config.jobs import LandscapeJob  # noqa: E402
 from supernet.data.images import Splits  # noqa: E402
 from supernet.io.atomic import read_json, write_table  # noqa: E402
 from supernet.pools.file import best_of  # noqa: E402
-from supernet.provenance.record import reading  # noqa: E402
+from supernet.provenance.recorder import note_input  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.runtime import program  # noqa: E402
 from supernet.runtime.lock import sole_writer  # noqa: E402
@@ -61,7 +61,7 @@ def work(options: argparse.Namespace) -> None:
     if diverged:
         print(f"{options.task}: the stand-alone training diverged: no surface of it")
     surfaces = [] if diverged else standalone_surfaces(job, network, arch, splits)
-    if read_json(reading(options.summary))["status"] == "diverged":
+    if read_json(note_input(options.summary))["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: no surfaces of it")
     else:
         supernet = load_supernet(job.run, space, splits, options.weights)

@@ -13,7 +13,7 @@ from supernet import spaces
 from supernet.errors import UserError
 from supernet.io.atomic import write_table
 from supernet.pools.draw import draw_pool, draw_published, stratified
-from supernet.provenance.record import reading, uses
+from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.runtime import program
@@ -35,11 +35,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
-    uses({name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")})
+    note_config(
+        {name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")}
+    )
     space = spaces.load(options.space)
     seed = () if options.run_seed is None else (options.run_seed,)
     rng = stream(options.study_seed, "landmarks" if options.landmarks else "pool", space.name, *seed)
-    exclude = frozenset(arch_id for path in options.exclude for arch_id in pd.read_parquet(reading(path))["arch_id"])
+    exclude = frozenset(arch_id for path in options.exclude for arch_id in pd.read_parquet(note_input(path))["arch_id"])
     if options.table is None:
         if options.law == "stratified":
             raise UserError("--law stratified: needs the accuracies of a published table: give --table")

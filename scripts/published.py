@@ -6,7 +6,7 @@ from pathlib import Path
 
 from supernet.download import fetching
 from supernet.download.sources import load_sources
-from supernet.provenance.record import uses
+from supernet.provenance.recorder import note_config
 from supernet.published.convert import convert
 from supernet.published.schema import write
 from supernet.runtime import program
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
-        uses({"table": options.table})
+        note_config({"table": options.table})
         fetched = fetching.table(options.table, options)
         rows, about = convert(options.table, load_sources(options.sources).table(options.table), fetched)
         write(options.output, rows, about)

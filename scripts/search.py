@@ -17,7 +17,7 @@ import pandas as pd  # noqa: E402
 from supernet import spaces  # noqa: E402
 from supernet.config.jobs import SearchJob  # noqa: E402
 from supernet.io.atomic import read_json, write_json, write_table  # noqa: E402
-from supernet.provenance.record import reading  # noqa: E402
+from supernet.provenance.recorder import note_input  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.runtime import program  # noqa: E402
 from supernet.runtime.lock import sole_writer  # noqa: E402
@@ -56,7 +56,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, SearchJob)
     now = session.open_session(options, STARTED)
-    if read_json(reading(options.summary))["status"] == "diverged":
+    if read_json(note_input(options.summary))["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: nothing to search with")
         write(options, now, [], 0)
         return
@@ -64,7 +64,7 @@ def work(options: argparse.Namespace) -> None:
     splits = now.splits(run.data, run.study_seed)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     network = load_supernet(run, space, splits, options.weights)
-    mode = evaluator.modes(network)[0]
+    bn_mode = evaluator.bn_modes(network)[0]
     worth = worth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
     drawn = job.search.architectures
     with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
@@ -74,7 +74,7 @@ def work(options: argparse.Namespace) -> None:
             nonlocal count
             count += 1
             progress.update(count)
-            return evaluator.evaluate(network, arch, mode, run.scoring.ranked_on)
+            return evaluator.evaluate(network, arch, bn_mode, run.scoring.ranked_on)
 
         ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=worth.draw)
     best = ranked[: job.search.retrain]

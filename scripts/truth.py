@@ -15,7 +15,7 @@ from supernet import spaces  # noqa: E402
 from supernet.config.jobs import TruthJob  # noqa: E402
 from supernet.io.atomic import write_table  # noqa: E402
 from supernet.pools.draw import trainings  # noqa: E402
-from supernet.provenance.record import reading, uses  # noqa: E402
+from supernet.provenance.recorder import note_config, note_input  # noqa: E402
 from supernet.runtime import program  # noqa: E402
 from supernet.runtime.lock import sole_writer  # noqa: E402
 from supernet.runtime.progress import Progress  # noqa: E402
@@ -43,12 +43,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, TruthJob)
-    uses({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
+    note_config({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
     now = session.open_session(options, STARTED)
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
     every = trainings(
-        pd.read_parquet(reading(options.pool)), options.seeds, options.repeated, job.study_seed, job.space
+        pd.read_parquet(note_input(options.pool)), options.seeds, options.repeated, job.study_seed, job.space
     )
     todo = every.iloc[options.shard :: options.shards]
     log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))

@@ -36,6 +36,8 @@ Kind = Literal[
 
 TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
+CHECKPOINT = "training.safetensors"
+"""Name of the file from which an interrupted training continues."""
 _TIMING = "timing.json"
 _RUN = re.compile(r"(?:^|/)(?:runs|rescored)/(?P<space>[^/]+)/(?P<setting>[^/]+)/seed(?P<seed>\d+)/[^/]+$")
 
@@ -296,6 +298,11 @@ def system_path(space: str = "{space}", seed: int | str = "{seed}", part: int | 
 def truth_path(pool: str = "{pool}", shard: int | str = "{shard}") -> str:
     """The end of a path that tells jobs of stand-alone trainings apart."""
     return f"{pool}/shard{shard}"
+
+
+def checkpoint(state: str, space: str, setting: str, seed: int | str) -> str:
+    """The checkpoint of a run that is not complete; `state` is the study's folder of checkpoints."""
+    return f"{state}/runs/{run_path(space, setting, seed)}/{CHECKPOINT}"
 
 
 def run_name(path: str) -> RunName | None:

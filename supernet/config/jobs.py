@@ -2,7 +2,7 @@
 
 from supernet import spaces
 from supernet.config.base import Model
-from supernet.config.setting import Count, Layers
+from supernet.config.setting import Count, LayerCount
 from supernet.config.study import (
     Data,
     Features,
@@ -62,7 +62,7 @@ class ProxiesJob(Model):
 
     space: SpaceName
     channels: Count
-    layers: Layers
+    layers: LayerCount
     widths: str
     channels_last: bool
     study_seed: Seed

@@ -92,7 +92,7 @@ Decay = Annotated[float, Field(ge=0), AfterValidator(_unsigned_zero)]
 Count = Annotated[int, Field(gt=0)]
 # A batch norm in training needs two values, where a layer's output is a single pixel.
 BatchSize = Annotated[int, Field(ge=2)]
-Layers = Annotated[int, Field(gt=0), AfterValidator(_whole_stacks)]
+LayerCount = Annotated[int, Field(gt=0), AfterValidator(_whole_stacks)]
 TrainPortion = Annotated[float, Field(gt=0, le=1), AfterValidator(_apart_from_scoring)]
 
 
@@ -128,7 +128,7 @@ class Setting(Model):
         Factor("sampling", "Path sampling", "which architecture each mini-batch trains", "category"),
     ] = Field(description="Law of the architecture that each mini-batch trains.")
     layers: Annotated[
-        Layers, Factor("low fidelity", "Layers", "cells of the super-net (per stage in NASBench-201)", "linear")
+        LayerCount, Factor("low fidelity", "Layers", "cells of the super-net (per stage in NASBench-201)", "linear")
     ] = Field(description="Cells: in all for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201.")
     train_portion: Annotated[
         TrainPortion,

@@ -17,7 +17,7 @@ from supernet.config.base import Findings, Model, distinct
 from supernet.config.baselines import BASELINES, SWEEPS
 from supernet.config.datasets import CIFAR10, PUBLISHED
 from supernet.config.factors import FACTORS, factors_of
-from supernet.config.setting import BatchSize, Count, Decay, Layers, Lists, Place, Rate, Setting, TrainPortion
+from supernet.config.setting import BatchSize, Count, Decay, LayerCount, Lists, Place, Rate, Setting, TrainPortion
 from supernet.config.validation import did_you_mean
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -32,7 +32,9 @@ class Truth(Model):
     """The stand-alone training that makes the ground truth of a space."""
 
     channels: Count = Field(description="Channels of the first cell of a stand-alone network.")
-    layers: Layers = Field(description="Cells of a stand-alone network, counted as the factor `layers` counts them.")
+    layers: LayerCount = Field(
+        description="Cells of a stand-alone network, counted as the factor `layers` counts them."
+    )
     epochs: Count = Field(description="Passes over the training images.")
     learning_rate: Rate = Field(default=0.1, description="Initial learning rate.")
     weight_decay: Decay = Field(default=5e-4, description="L2 penalty.")

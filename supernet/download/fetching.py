@@ -6,7 +6,7 @@ from pathlib import Path
 
 from supernet.download.fetch import FetchedForm, fetch_first
 from supernet.download.sources import load_sources
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,5 +46,5 @@ def _noted(form: FetchedForm) -> FetchedForm:
     """The same; its files are noted in the records of what is made from them, with the hashes they were known by."""
     for one in form.files:
         pinned = {"path": one.file.path, "algorithm": one.algorithm, "digest": one.digest}
-        reading(one.path, "download", pinned)
+        note_input(one.path, "download", pinned)
     return form

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from supernet.metrics.definitions import GroundTruth, Ordering, Resamples, rank_correlations, resample_counts
+from supernet.metrics.resampling import Ordering, Resamples, resample_counts
+from supernet.metrics.statistics import GroundTruth, rank_correlations
 
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.05

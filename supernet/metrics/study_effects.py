@@ -14,7 +14,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.effects import METRICS, effects
 from supernet.metrics.study_metrics import run_folder
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
 MODE = "batch"
@@ -47,13 +47,13 @@ def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
             f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
             f"{MODE} statistics: add it and run the study again"
         )
-    thresholds = {name: facts["threshold"] for name, facts in read_json(reading(results / "spaces.json")).items()}
+    thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(results / "spaces.json")).items()}
     for space in study.spaces:
         yield from _of_space(study, results, space, thresholds[str(study.main_pool(space))])
 
 
 def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iterator[dict[str, Any]]:
-    pool = pd.read_parquet(reading(results / "pools" / f"{study.main_pool(space)}.parquet"))
+    pool = pd.read_parquet(note_input(results / "pools" / f"{study.main_pool(space)}.parquet"))
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
     reasons: dict[str, str] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}
@@ -87,9 +87,9 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
 
 def _scores(study: Study, folder: Path, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
     """Accuracies (n,) of a run in the main reading; None if it diverged."""
-    if read_json(reading(folder / "run.json"))["status"] != "complete":
+    if read_json(note_input(folder / "run.json"))["status"] != "complete":
         return None
-    table = pd.read_parquet(reading(folder / "scores.parquet"))
+    table = pd.read_parquet(note_input(folder / "scores.parquet"))
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
     return accuracies if np.isfinite(accuracies).all() else None

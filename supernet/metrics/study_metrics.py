@@ -1,7 +1,6 @@
 """From scores and ground truth to the metrics of a study: one row for each run, BN mode, split, score and metric."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,67 +13,21 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.io.atomic import read_json
-from supernet.metrics.definitions import (
-    Scores,
-    SeedNoise,
-    correlations,
-    evaluate,
-    predictor_taus,
-    seed_noise,
-    threshold_for,
-)
+from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus
 from supernet.metrics.interval import Estimate
-from supernet.pools.draw import COSTS, uniform_rows
-from supernet.published.table import PublishedTable
+from supernet.metrics.measures import MEASURES, SUBSETS
+from supernet.metrics.population import Population
+from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
+from supernet.pools.draw import COSTS
 from supernet.rng import stream
-from supernet.spaces.base import Space
 
-SCORED_TWICE = (
-    "kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman",
-    "p_surpass", "p_surpass_complement", "final_mean", "final_std", "final_best",
-)  # fmt: skip
-PARTS = ("top_half", "regular")
-"""Parts of a pool: the better half by ground truth, and the architectures that are not degenerate."""
-MEASURES = (
-    ("accuracy", "accuracy"),
-    ("accuracy_std", "accuracy"),
-    ("loss", "loss"),
-    *((metric, score) for score in ("accuracy", "loss") for metric in SCORED_TWICE),
-    *(
-        (f"{metric}_{part}", score)
-        for part in PARTS
-        for score in ("accuracy", "loss")
-        for metric in ("kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman")
-    ),
-)
-"""(metric, score) of every row that a run has in one BN mode and split."""
 FEWEST = 3
-"""Architectures of a part of a pool below which it has no correlations."""
+"""Architectures of a subset below which it has no correlations."""
 NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
 """Of a published table that has means alone."""
 _NOTHING = dict.fromkeys(("estimate", "low", "high"), float("nan"))
 _Row = tuple[str, str, dict[str, float]]
 """Metric, score, and the numbers of an estimate."""
-
-
-@dataclass(frozen=True)
-class Population:
-    """The set in which P>R takes its rank: its ground truth (N,), which set it is, and whose trainings made it.
-
-    `kind` is pool, sample (uniform, of the space) or table (the complete one); `source` is a phrase for captions.
-    """
-
-    truth: npt.NDArray[np.float64]
-    kind: str
-    source: str
-
-
-def population_of(table: PublishedTable, space: Space[Any]) -> Population:
-    """The uniform sample of a space, or of a sub-space, that a published table holds: all of it, if complete."""
-    about = table.about
-    words = f"published, {about.truth} ({about.table}, {about.form}: {about.extent()})"
-    rows = uniform_rows(table, space)
-    return Population(table.test_acc[rows], "table" if about.complete else "sample", words)
 
 
 class PoolTruth:
@@ -106,7 +59,7 @@ class PoolTruth:
         self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
         chosen = study.metrics.threshold
         self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
-        self.parts = self._parts()
+        self.subsets = self._subsets()
 
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
         """Rows (bn_mode, split, score, metric, estimate, low, high, n) of one run."""
@@ -118,12 +71,12 @@ class PoolTruth:
             if status == "complete" and np.isfinite(group[["accuracy", "loss"]].to_numpy()).all()
         }
         measured = dict(zip(finite, self._measures(list(finite.values())), strict=True))
-        for mode, part in groups:
-            found = measured.get((mode, part))
+        for bn_mode, split in groups:
+            found = measured.get((bn_mode, split))
             for metric, score, numbers in found or ((*names, _NOTHING) for names in MEASURES):
                 yield {
-                    "bn_mode": mode,
-                    "split": part,
+                    "bn_mode": bn_mode,
+                    "split": split,
                     "score": score,
                     "metric": metric,
                     **numbers,
@@ -136,7 +89,7 @@ class PoolTruth:
         whole = np.ones(len(self.pool), dtype=bool)
         for name in self.predictors:
             values = self.pool[name].to_numpy(float)
-            for suffix, members in {"": whole, **{f"_{part}": mask for part, mask in self.parts.items()}}.items():
+            for suffix, members in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
                 yield from self._taus(name, suffix, values[members], self.truth[members], "predictor")
         complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
         # The ceiling: what a perfect predictor of one seed would reach.
@@ -160,7 +113,7 @@ class PoolTruth:
             "encodings": space.encodings,
             "pool": len(self.pool),
             "law": study.pool.law,
-            "degenerate": len(self.pool) - int(self.parts["regular"].sum()),
+            "degenerate": len(self.pool) - int(self.subsets["regular"].sum()),
             "repeated": int((np.isfinite(self.seeds).sum(axis=1) > 1).sum()),
             **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()},
             "images_test": self.images.test,
@@ -174,7 +127,7 @@ class PoolTruth:
         }
 
     def _measures(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
-        """For each table of finite scores of the pool: the metrics of the pool, then those of its parts."""
+        """For each table of finite scores of the pool: the metrics of the pool, then those of its subsets."""
         aligned = [scores.set_index("arch_id").loc[self.pool["arch_id"]] for scores in scored]
         config = self.study.metrics
         whole = evaluate(
@@ -190,26 +143,26 @@ class PoolTruth:
             top_order=config.top_order,
         )
         found = [[(one.metric, one.score, _numbers(one.estimate)) for one in measures] for measures in whole]
-        for part, members in self.parts.items():
-            of_part = self._measures_of_part(part, [scores[members] for scores in aligned], self.truth[members])
-            found = [[*rows, *more] for rows, more in zip(found, of_part, strict=True)]
+        for subset, members in self.subsets.items():
+            of_subset = self._measures_of_subset(subset, [scores[members] for scores in aligned], self.truth[members])
+            found = [[*rows, *more] for rows, more in zip(found, of_subset, strict=True)]
         return found
 
-    def _measures_of_part(
-        self, part: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
+    def _measures_of_subset(
+        self, subset: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
     ) -> list[list[_Row]]:
         if len(truth) < FEWEST:
-            nothing = [(metric, score, _NOTHING) for metric, score in MEASURES if metric.endswith(f"_{part}")]
+            nothing = [(metric, score, _NOTHING) for metric, score in MEASURES if metric.endswith(f"_{subset}")]
             return [nothing for _ in scored]
         measured = correlations(
             [_pair(scores) for scores in scored],
             truth,
             threshold=self.threshold,
-            rng=self._rng(f"bootstrap {part}"),
+            rng=self._rng(f"bootstrap {subset}"),
             resamples=self.study.metrics.resamples,
         )
         return [
-            [(f"{one.metric}_{part}", one.score, _numbers(one.estimate)) for one in measures] for measures in measured
+            [(f"{one.metric}_{subset}", one.score, _numbers(one.estimate)) for one in measures] for measures in measured
         ]
 
     def _taus(
@@ -229,18 +182,18 @@ class PoolTruth:
                 "n": len(truth),
             }
 
-    def _parts(self) -> Mapping[str, npt.NDArray[np.bool_]]:
-        """Which architectures (n,) belong to each of `PARTS`; of equal ground truth the first arch_id is better."""
+    def _subsets(self) -> Mapping[str, npt.NDArray[np.bool_]]:
+        """Which architectures (n,) belong to each of `SUBSETS`; of equal ground truth the first arch_id is better."""
         count = len(self.pool)
         top = np.zeros(count, dtype=bool)
         top[np.argsort(-self.truth, kind="stable")[: -(-count // 2)]] = True
         space = self.space
         regular = [not space.degenerate(space.parse(encoding)) for encoding in self.pool["encoding"]]
-        return dict(zip(PARTS, (top, np.array(regular)), strict=True))
+        return dict(zip(SUBSETS, (top, np.array(regular)), strict=True))
 
     def _count(self, metric: str) -> int:
-        part = next((part for part in PARTS if metric.endswith(f"_{part}")), None)
-        return len(self.pool) if part is None else int(self.parts[part].sum())
+        subset = next((subset for subset in SUBSETS if metric.endswith(f"_{subset}")), None)
+        return len(self.pool) if subset is None else int(self.subsets[subset].sum())
 
     def _rng(self, name: str) -> np.random.Generator:
         # The same resamples for every run on a pool: differences between settings are then paired.

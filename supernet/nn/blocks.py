@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.factory import Layers
+from supernet.nn.factory import LayerFactory
 
 
 class ConvNormReLU(nn.Module):
@@ -12,10 +12,12 @@ class ConvNormReLU(nn.Module):
     With `configurations`, that many norms after the one convolution: a call says which.
     """
 
-    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int, configurations: int | None = None) -> None:
+    def __init__(
+        self, factory: LayerFactory, c_in: int, c_out: int, kernel: int, configurations: int | None = None
+    ) -> None:
         super().__init__()
-        self.conv = layers.conv(c_in, c_out, kernel)
-        self.norm = layers.norm(c_out) if configurations is None else layers.configured_norm(c_out, configurations)
+        self.conv = factory.conv(c_in, c_out, kernel)
+        self.norm = factory.norm(c_out) if configurations is None else factory.configured_norm(c_out, configurations)
 
     def forward(self, images: Tensor, c_out: int | None = None, configuration: int | None = None) -> Tensor:
         """(N, c, H, W) to (N, c_out, H, W)."""
@@ -28,10 +30,10 @@ class ConvNormReLU(nn.Module):
 class ReLUConvNorm(nn.Module):
     """ReLU, convolution, batch norm (NASBench-201, DARTS)."""
 
-    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int, stride: int = 1) -> None:
+    def __init__(self, factory: LayerFactory, c_in: int, c_out: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv = layers.conv(c_in, c_out, kernel, stride)
-        self.norm = layers.norm(c_out)
+        self.conv = factory.conv(c_in, c_out, kernel, stride)
+        self.norm = factory.norm(c_out)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, c_in, H, W) to (N, c_out, H', W')."""
@@ -42,10 +44,10 @@ class ReLUConvNorm(nn.Module):
 class ConvNorm(nn.Module):
     """Convolution, batch norm: the stem."""
 
-    def __init__(self, layers: Layers, c_in: int, c_out: int, kernel: int) -> None:
+    def __init__(self, factory: LayerFactory, c_in: int, c_out: int, kernel: int) -> None:
         super().__init__()
-        self.conv = layers.conv(c_in, c_out, kernel)
-        self.norm = layers.norm(c_out)
+        self.conv = factory.conv(c_in, c_out, kernel)
+        self.norm = factory.norm(c_out)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, c_in, H, W) to (N, c_out, H, W)."""

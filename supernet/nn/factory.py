@@ -18,7 +18,7 @@ PLAIN_CHANNELS = "fixed-v2"
 
 
 @dataclass(frozen=True)
-class Layers:
+class LayerFactory:
     """Makes the layers of a network; its fields are the heuristics that live in layers."""
 
     affine: bool = True
@@ -105,7 +105,7 @@ class Layers:
             share_kernels(convs, transform=self.ofa_kernel == "transform")
 
 
-def layers_for(
+def factory_for(
     batch_norm: str,
     bn_momentum: float,
     ofa_kernel: str = "none",
@@ -114,13 +114,13 @@ def layers_for(
     op_placement: str = "edge",
     dynamic_channels: str = "fixed-v2",
     **others: Any,
-) -> Layers:
+) -> LayerFactory:
     """The factory for values of the factors of these names; those that change nothing are the defaults.
 
     `batch_norm` is affine+tracking, affine, tracking or none; `ofa_kernel` none, crop or transform; `wsbn` none or
     per_input; `dropout` none, path-P or global-P; `op_placement` edge or node;
     `dynamic_channels` fixed, shuffled or interpolation, each in -v1 and -v2, or constant-1, -2 or -4. ValueError for
-    any other value. All others are fields of `Layers` as they are, as is `partial_channels` of PC-DARTS, no factor.
+    any other value. All others are fields of `LayerFactory`, as is `partial_channels` of PC-DARTS, not a factor.
     """
     parts = set() if batch_norm == "none" else set(batch_norm.split("+"))
     if parts - {"affine", "tracking"}:
@@ -130,7 +130,7 @@ def layers_for(
     _expect("op_placement", op_placement, ("edge", "node"))
     _expect("dynamic_channels", dynamic_channels, DYNAMIC_CHANNELS)
     path, before_classifier = probabilities(dropout)
-    return Layers(
+    return LayerFactory(
         "affine" in parts,
         "tracking" in parts,
         bn_momentum,

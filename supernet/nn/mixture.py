@@ -1,4 +1,4 @@
-"""What a relaxed super-net computes at each position in place of one operation: a weighted sum (DARTS, eq. 2)."""
+"""Mixtures: the weighted sums of operations that a relaxed super-net computes (DARTS, eq. 2)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,9 +37,26 @@ class Mixture:
                 total = weight * value if total is None else total + weight * value
         return total
 
-    def weighed(self, kind: int, position: int, value: Tensor) -> Tensor:
-        """A value times the weight of its position."""
-        return value if self.positions is None else self.positions[kind, position] * value
+    def edge(
+        self,
+        kind: int,
+        position: int,
+        operation: Callable[[int], Tensor | None],
+        source: Tensor,
+        partial: int,
+        zeros: Callable[[], Tensor],
+    ) -> Tensor | None:
+        """Compute the value of one edge: the weighted sum, the bypassed channels, the weight of the position.
+
+        `operation` is that of `sum`. With `partial` K above 1, `source` (N, C, H, W) gives the channels that bypass
+        the operations, and `zeros()` (N, C/K, H', W') replaces an empty sum. Returns None for zero.
+        """
+        value = self.sum(kind, position, operation)
+        if partial > 1:
+            value = with_bypass(zeros() if value is None else value, source, partial)
+        if value is None or self.positions is None:
+            return value
+        return self.positions[kind, position] * value
 
 
 def first_channels(images: Tensor, partial: int) -> Tensor:

@@ -15,7 +15,7 @@ from supernet.io.atomic import read_json
 from supernet.paper.catalogue import on_request
 from supernet.paper.load import Results
 from supernet.paper.names import number
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.runtime.timing import worked
 
 PAPER_GPU_DAYS = 700
@@ -166,7 +166,7 @@ def _summed(rows: Iterable[tuple[str, str, str, float]]) -> tuple[Cost, ...]:
 
 def _timing(path: str) -> tuple[str, float]:
     """Device and seconds of a job, with those of the attempts before it that it went on from."""
-    timing = read_json(reading(path))
+    timing = read_json(note_input(path))
     try:
         return str(timing["device"]), worked(timing)
     except KeyError as error:

@@ -15,7 +15,7 @@ from supernet.paper.catalogue import on_request
 from supernet.paper.costs import table_runs
 from supernet.pipeline.files import StudyFiles
 from supernet.provenance.closure import Closure
-from supernet.provenance.record import UNRECORDED
+from supernet.provenance.recorder import UNRECORDED
 
 NAME = "INPUTS"
 _OF_SYSTEMS = frozenset({"systems", "system_timings"})

@@ -18,7 +18,8 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
 from supernet.paper.quotes import Quotes
-from supernet.provenance.record import reading, root_digest
+from supernet.provenance.record import root_digest
+from supernet.provenance.recorder import note_input
 
 METRIC_COLUMNS = (
     "space",
@@ -151,7 +152,7 @@ class Results:
     @cached_property
     def root_digest(self) -> str | None:
         """The study's root digest, as the record beside metrics.parquet says; None without a record."""
-        reading(_existing(self.artifacts.metrics))
+        note_input(_existing(self.artifacts.metrics))
         return root_digest(self.folder)
 
     @cached_property
@@ -168,7 +169,7 @@ class Results:
     def pools(self) -> Mapping[str, SpaceFacts]:
         """spaces.json, by the name of the pool."""
         path = self.artifacts.spaces
-        return {name: _facts(path, name, values) for name, values in read_json(reading(_existing(path))).items()}
+        return {name: _facts(path, name, values) for name, values in read_json(note_input(_existing(path))).items()}
 
     @cached_property
     def facts(self) -> Mapping[str, SpaceFacts]:
@@ -265,7 +266,7 @@ def _existing(path: str) -> str:
 
 
 def _table(path: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = pd.read_parquet(reading(_existing(path)))
+    table = pd.read_parquet(note_input(_existing(path)))
     lacking = [column for column in columns if column not in table.columns]
     if lacking:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")
@@ -284,7 +285,7 @@ def _facts(path: str, space: str, values: dict[str, Any]) -> SpaceFacts:
 
 def _systems(files: TimedTable, seed: int) -> pd.DataFrame:
     table = _table(files.table, SYSTEM_COLUMNS)
-    timing = read_json(reading(_existing(files.timing)))
+    timing = read_json(note_input(_existing(files.timing)))
     known: dict[str, Any] = {
         "seed": seed,
         "seconds": table["system"].map(timing["systems_seconds"]).astype(float),
@@ -295,5 +296,5 @@ def _systems(files: TimedTable, seed: int) -> pd.DataFrame:
 
 def _search(files: SearchFiles) -> Search:
     found = _table(files.table, SEARCH_COLUMNS)
-    cost = read_json(reading(_existing(files.cost)))
+    cost = read_json(note_input(_existing(files.cost)))
     return Search(found.sort_values("rank"), cost["architectures"], cost["images"], cost["forward_passes"])

@@ -99,10 +99,10 @@ def run_values(
     """
     reading = reading or main_reading(results.study)
     metric = printed_metric(results.study, metric)
-    modes = results.study.scoring.bn_modes
-    if reading.bn_mode not in modes:
+    bn_modes = results.study.scoring.bn_modes
+    if reading.bn_mode not in bn_modes:
         raise UserError(
-            f"study {results.study.study}: scoring.bn_modes is {', '.join(modes)}; tables and figures read "
+            f"study {results.study.study}: scoring.bn_modes is {', '.join(bn_modes)}; tables and figures read "
             f"{reading.bn_mode}: add it and run the study again"
         )
     table = results.metrics_by_reading.get((space, metric, reading.bn_mode, reading.split, reading.score))

@@ -152,13 +152,15 @@ def _number(value: float) -> str:
 
 
 def _scored_images(run: Run, sizes: Sizes) -> int:
-    """Images that one architecture is shown by scoring, over all modes and splits, re-calibration included."""
+    """Images that one architecture is shown by scoring, over all bn_modes and splits, re-calibration included."""
     scoring = run.scoring
     splits = {"scoring": sizes.scoring, "test": sizes.test}
-    modes = [mode for mode in scoring.bn_modes if mode != "tracked" or run.setting.batch_norm.endswith("tracking")]
+    bn_modes = [
+        bn_mode for bn_mode in scoring.bn_modes if bn_mode != "tracked" or run.setting.batch_norm.endswith("tracking")
+    ]
     calibration = min(scoring.recalibration_batches * scoring.batch_size, sizes.train)
     shown = sum(splits[split] for split in scoring.splits)
-    return len(modes) * shown + ("recalibrated" in modes) * calibration
+    return len(bn_modes) * shown + ("recalibrated" in bn_modes) * calibration
 
 
 def _sizes(data: Data) -> Sizes:

@@ -102,12 +102,8 @@ def _package_of(name: str) -> str:
     return ".".join(parts) if parts[:1] == (PACKAGE,) else ""
 
 
-def code_hash(source: str) -> str:
-    """SHA-256 of the normalised syntax tree of Python code; it may differ between versions of Python."""
-    return _digest(ast.parse(source))
-
-
 def _digest(tree: ast.Module) -> str:
+    """Return the SHA-256 of a normalised syntax tree; it may differ between versions of Python."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [one for one in node.body if not _is_text(one)]

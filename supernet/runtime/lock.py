@@ -58,13 +58,6 @@ def sole_writer(folder: Path | None, pace: Pace | None = None) -> Iterator[None]
             _release(claim)
 
 
-def owner_of(folder: Path, observer: Owner) -> tuple[Owner, bool | None] | None:
-    """Who holds the claim of a folder, and whether it lives (None: unknown); None where nobody does."""
-    top = _top(folder)
-    owner = None if top is None else _read(top)
-    return None if owner is None else (owner, owner.lives(observer))
-
-
 def _acquire(folder: Path, pace: Pace) -> Path:
     me, watch = Owner.current(), _Watch(pace)
     folder.mkdir(parents=True, exist_ok=True)

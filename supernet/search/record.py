@@ -37,7 +37,7 @@ COLUMNS: dict[str, Any] = {
 `status` is complete, stopped_early (the system's own rule), diverged (the shared weights), unlisted (the published
 table does not have the architecture) or truth_diverged (its stand-alone training); the last three have no truth.
 `source` and `kind` are those of the `population` in which the quantile is taken
-(`supernet.metrics.study_metrics.Population`).
+(`supernet.metrics.population.Population`).
 """
 
 

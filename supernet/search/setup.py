@@ -30,7 +30,7 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, worth: Wort
     plain = run.data.model_copy(update={"crop_padding": 0, "flip": False})
 
     def score(network: nn.Module, arch: Any) -> tuple[float, float]:
-        return evaluator.evaluate(network, arch, evaluator.modes(network)[0], "scoring")
+        return evaluator.evaluate(network, arch, evaluator.bn_modes(network)[0], "scoring")
 
     return Problem(
         space=space,

@@ -12,9 +12,9 @@ from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
-from supernet.metrics.study_metrics import Population, population_of
+from supernet.metrics.population import Population, population_of
 from supernet.pools.draw import cost_columns, published_draw
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.published.table import PublishedTable
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
@@ -90,7 +90,7 @@ def worth_of(
         return LookedUp(PublishedTable.load(table), space)
     if job is None:
         raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
-    truths = pd.read_parquet(reading(pool))["truth"].dropna().to_numpy()
+    truths = pd.read_parquet(note_input(pool))["truth"].dropna().to_numpy()
     return Trained(job, space, seed, splits, evaluator, truths)
 
 

@@ -17,7 +17,7 @@ from supernet.spaces.counting import Cost
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.factory import Layers
+    from supernet.nn.factory import LayerFactory
 
 Arch = TypeVar("Arch")
 
@@ -117,7 +117,7 @@ class Space(ABC, Generic[Arch]):
         raise UserError(f"{self.name}: has no relaxation: {self.unrelaxed}")
 
     @abstractmethod
-    def network(self, make: Layers, own: Arch | None, size: NetworkSize) -> nn.Module:
+    def network(self, factory: LayerFactory, own: Arch | None, size: NetworkSize) -> nn.Module:
         """The path network `net(images, arch)` that owns all operations, or those of one architecture."""
 
     @abstractmethod
@@ -154,12 +154,12 @@ class Space(ABC, Generic[Arch]):
         `channels` are those of the first cell; `layers` counts cells as the factor of that name does,
         and `widths` is that of `NetworkSize`.
         """
-        from supernet.nn.factory import layers_for
+        from supernet.nn.factory import factory_for
         from supernet.nn.standalone import StandAlone
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
-        make = layers_for("affine+tracking", bn_momentum or self.bn_momentum)
-        return StandAlone(self.network(make, arch, size), arch)
+        factory = factory_for("affine+tracking", bn_momentum or self.bn_momentum)
+        return StandAlone(self.network(factory, arch, size), arch)
 
     def build_supernet(
         self,
@@ -180,16 +180,18 @@ class Space(ABC, Generic[Arch]):
         """The shared-weight network of the space, called as `net(images, arch)`.
 
         The arguments from `batch_norm` on are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.factory.layers_for`, as are all others; `widths` is that of `NetworkSize`. In a space with a
+        `supernet.nn.factory.factory_for`, as are all others; `widths` is that of `NetworkSize`. In a space with a
         relaxation, `net.mix(images, mixture)` is the sum of all operations, and all that a network with
         `partial_channels` above 1 computes. ValueError for a value that the space does not have.
         """
-        from supernet.nn.factory import layers_for
+        from supernet.nn.factory import factory_for
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
         momentum = bn_momentum or self.bn_momentum
-        make = layers_for(batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels, **heuristics)
-        return self.network(make, None, size)
+        factory = factory_for(
+            batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels, **heuristics
+        )
+        return self.network(factory, None, size)
 
     @overload
     def sample(self, rng: np.random.Generator, law: str = ..., count: None = None) -> Arch: ...

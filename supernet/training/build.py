@@ -13,8 +13,8 @@ from supernet.config.jobs import ProxiesJob, TruthJob
 from supernet.config.study import Protocol, Run, Setting, Truth
 from supernet.data.images import Augmenter, Images, Splits
 from supernet.errors import UserError
-from supernet.nn.factory import Layers
-from supernet.provenance.record import reading
+from supernet.nn.factory import LayerFactory
+from supernet.provenance.recorder import note_input
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
 from supernet.training.few_shot import FewShot, Split
@@ -39,7 +39,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
             batch_norm=setting.batch_norm,
             dropout=setting.dropout or "none",
             widths=run.protocol.nasbench101_widths,
-            **_by_name(setting, Layers),
+            **_by_name(setting, LayerFactory),
             partial_channels=partial_channels,
         )
     if setting.few_shot == "split":
@@ -51,7 +51,7 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
     """The trained super-net of a run from its weights file; raises UserError if the file fits another network."""
     network = build_supernet(run, space, splits)
     try:
-        network.load_state_dict(load_file(reading(weights)))
+        network.load_state_dict(load_file(note_input(weights)))
     except RuntimeError as error:
         raise UserError(f"{weights}: not the weights of this run: {error}") from error
     return network
@@ -130,7 +130,7 @@ def supernet_trainer(
     )
 
 
-def _by_name(chosen: Setting | Truth, kind: type[Layers | Recipe]) -> dict[str, Any]:
+def _by_name(chosen: Setting | Truth, kind: type[LayerFactory | Recipe]) -> dict[str, Any]:
     """The values that a class has a field for, by name; what the space lacks (null) stays at the default."""
     names = [field.name for field in fields(kind)]
     return {name: value for name in names if (value := getattr(chosen, name, None)) is not None}

@@ -21,11 +21,11 @@ from supernet.runtime.progress import Progress
 class Evaluator:
     """Evaluates a path network `net(images, arch)` on the same batches for every architecture.
 
-    A part is cut into batches of equal size (to one image) of at most `batch_size`, because with `batch`
+    A split is cut into batches of equal size (to one image) of at most `batch_size`, because with `batch`
     statistics a small last batch would be normalised by a worse estimate.
 
     With `scoring.dropout_at_evaluation` drop-path stays on. Each batch then has draws of its own, a function of `seed`,
-    the text of the architecture that `name` gives, the statistics and the part, so that a score does not depend on
+    the text of the architecture that `name` gives, the BN mode and the split, so that a score does not depend on
     what was scored before it.
     """
 
@@ -40,35 +40,35 @@ class Evaluator:
         self.splits, self.scoring, self._seed, self._name = splits, scoring, seed, name
         self._generator = torch.Generator(splits.test.pixels.device)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
-        self._batches = {
+        self.batches = {
             "scoring": self._cut(splits.scoring),
             "test": self._cut(splits.test),
         }
         calibration = scoring.recalibration_batches * scoring.batch_size
         self._calibration = self._cut(Images(splits.train.pixels[:calibration], splits.train.labels[:calibration]))
 
-    def modes(self, network: nn.Module) -> list[str]:
+    def bn_modes(self, network: nn.Module) -> list[str]:
         """The BN modes of the study that are defined for a network: `tracked` needs tracking."""
-        return [mode for mode in self.scoring.bn_modes if mode != "tracked" or tracks(network)]
+        return [bn_mode for bn_mode in self.scoring.bn_modes if bn_mode != "tracked" or tracks(network)]
 
     @torch.inference_mode()
-    def evaluate(self, network: nn.Module, arch: Any, mode: str, part: str) -> tuple[float, float]:
-        """Accuracy (fraction) and mean cross-entropy on the `scoring` or `test` part, in one BN mode."""
-        return self.evaluate_parts(network, arch, mode, [part])[0]
+    def evaluate(self, network: nn.Module, arch: Any, bn_mode: str, split: str) -> tuple[float, float]:
+        """Accuracy (fraction) and mean cross-entropy on the `scoring` or `test` split, in one BN mode."""
+        return self.evaluate_splits(network, arch, bn_mode, [split])[0]
 
     @torch.inference_mode()
-    def evaluate_parts(
-        self, network: nn.Module, arch: Any, mode: str, parts: Sequence[str]
+    def evaluate_splits(
+        self, network: nn.Module, arch: Any, bn_mode: str, splits: Sequence[str]
     ) -> list[tuple[float, float]]:
-        """The same for several parts, with one re-calibration."""
+        """The same for several splits, with one re-calibration."""
         with self._dropout(network):
-            if mode == "recalibrated":
+            if bn_mode == "recalibrated":
                 with statistics(network, "recalibrating"):
                     for number, (images, _) in enumerate(self._calibration):
-                        self._draw(arch, mode, "calibration", number)
+                        self._draw(arch, bn_mode, "calibration", number)
                         network(images, arch)
-            with statistics(network, mode):  # type: ignore[arg-type]
-                return [self._measure(network, arch, mode, part) for part in parts]
+            with statistics(network, bn_mode):  # type: ignore[arg-type]
+                return [self._measure(network, arch, bn_mode, split) for split in splits]
 
     def rows(
         self,
@@ -76,25 +76,25 @@ class Evaluator:
         archs: Sequence[tuple[str, Any]],
         progress: Progress | None = None,
     ) -> list[dict[str, Any]]:
-        """One row for each (arch_id, architecture), BN mode and part."""
-        modes, parts = self.modes(network), self.scoring.splits
-        shares = len(archs) * len(modes)
+        """One row for each (arch_id, architecture), BN mode and split."""
+        bn_modes, splits = self.bn_modes(network), self.scoring.splits
+        shares = len(archs) * len(bn_modes)
 
         def tell(done: int, before: int) -> None:
             if progress is not None:
                 progress.update((before + done) * len(archs) // shares)
 
         tables = {}
-        for number, mode in enumerate(modes):
+        for number, bn_mode in enumerate(bn_modes):
             before = number * len(archs)
-            tables[mode] = self.evaluate_many(
-                network, [arch for _, arch in archs], mode, parts, partial(tell, before=before)
+            tables[bn_mode] = self.evaluate_many(
+                network, [arch for _, arch in archs], bn_mode, splits, partial(tell, before=before)
             )
         return [
-            row(arch_id, mode, part, *tables[mode][number][place])
+            row(arch_id, bn_mode, split, *tables[bn_mode][number][place])
             for number, (arch_id, _) in enumerate(archs)
-            for mode in modes
-            for place, part in enumerate(parts)
+            for bn_mode in bn_modes
+            for place, split in enumerate(splits)
         ]
 
     @torch.inference_mode()
@@ -102,70 +102,70 @@ class Evaluator:
         self,
         network: nn.Module,
         archs: Sequence[Any],
-        mode: str,
-        parts: Sequence[str],
+        bn_mode: str,
+        splits: Sequence[str],
         tell: Callable[[int], None] = lambda done: None,
     ) -> list[list[tuple[float, float]]]:
-        """What `evaluate_parts` gives for each of many architectures, with what they have in common computed once.
+        """What `evaluate_splits` gives for each of many architectures, with what they have in common computed once.
 
         For networks that have a `reuse_order`, and take a `Reuse`; others score one architecture after the other.
         `tell` is called with the number of architectures that are done, rounded down.
         """
         order = getattr(network, "reuse_order", None)
         # Statistics and draws of their own leave architectures nothing in common.
-        if order is None or mode == "recalibrated" or self.scoring.dropout_at_evaluation:
+        if order is None or bn_mode == "recalibrated" or self.scoring.dropout_at_evaluation:
             results = []
             for done, arch in enumerate(archs, start=1):
-                results.append(self.evaluate_parts(network, arch, mode, parts))
+                results.append(self.evaluate_splits(network, arch, bn_mode, splits))
                 tell(done)
             return results
         places = sorted(range(len(archs)), key=lambda place: order(archs[place]))
-        return self._together(network, archs, places, mode, parts, tell)
+        return self._together(network, archs, places, bn_mode, splits, tell)
 
     def _together(
         self,
         network: nn.Module,
         archs: Sequence[Any],
         places: Sequence[int],
-        mode: str,
-        parts: Sequence[str],
+        bn_mode: str,
+        splits: Sequence[str],
         tell: Callable[[int], None],
     ) -> list[list[tuple[float, float]]]:
         """All architectures on one batch after the other, in the order of `places`."""
-        passes = len(places) * sum(len(self._batches[part]) for part in parts)
-        sums = {part: [self._sums() for _ in archs] for part in parts}
+        passes = len(places) * sum(len(self.batches[split]) for split in splits)
+        sums = {split: [self._sums() for _ in archs] for split in splits}
         done = 0
-        with statistics(network, mode):  # type: ignore[arg-type]
-            for part in parts:
-                for images, labels in self._batches[part]:
+        with statistics(network, bn_mode):  # type: ignore[arg-type]
+            for split in splits:
+                for images, labels in self.batches[split]:
                     reuse = Reuse()
                     for place in places:
-                        sums[part][place].add(network(images, archs[place], reuse), labels)
+                        sums[split][place].add(network(images, archs[place], reuse), labels)
                         done += 1
                         tell(done * len(archs) // passes)
-        return [[sums[part][place].means() for part in parts] for place in range(len(archs))]
+        return [[sums[split][place].means() for split in splits] for place in range(len(archs))]
 
     def empty_rows(self, network: nn.Module, arch_ids: Sequence[str]) -> list[dict[str, Any]]:
         """The rows of a diverged run: it has no scores."""
         return [
-            row(arch_id, mode, part, float("nan"), float("nan"))
+            row(arch_id, bn_mode, split, float("nan"), float("nan"))
             for arch_id in arch_ids
-            for mode in self.modes(network)
-            for part in self.scoring.splits
+            for bn_mode in self.bn_modes(network)
+            for split in self.scoring.splits
         ]
 
     def _dropout(self, network: nn.Module) -> AbstractContextManager[None]:
         kept = self.scoring.dropout_at_evaluation
         return dropping_paths(network, self._generator) if kept else nullcontext()
 
-    def _draw(self, arch: Any, mode: str, part: str, batch: int) -> None:
+    def _draw(self, arch: Any, bn_mode: str, split: str, batch: int) -> None:
         if self.scoring.dropout_at_evaluation:
-            self._generator.manual_seed(torch_seed(self._seed, "evaluation", self._name(arch), mode, part, batch))
+            self._generator.manual_seed(torch_seed(self._seed, "evaluation", self._name(arch), bn_mode, split, batch))
 
-    def _measure(self, network: nn.Module, arch: Any, mode: str, part: str) -> tuple[float, float]:
+    def _measure(self, network: nn.Module, arch: Any, bn_mode: str, split: str) -> tuple[float, float]:
         sums = self._sums()
-        for number, (images, labels) in enumerate(self._batches[part]):
-            self._draw(arch, mode, part, number)
+        for number, (images, labels) in enumerate(self.batches[split]):
+            self._draw(arch, bn_mode, split, number)
             sums.add(network(images, arch), labels)
         return sums.means()
 
@@ -204,6 +204,6 @@ class _Sums:
         return int(self.correct) / self.count, float(self.loss) / self.count
 
 
-def row(arch_id: str, mode: str, part: str, accuracy: float, loss: float) -> dict[str, Any]:
+def row(arch_id: str, bn_mode: str, split: str, accuracy: float, loss: float) -> dict[str, Any]:
     """One row of scores.parquet."""
-    return {"arch_id": arch_id, "bn_mode": mode, "split": part, "accuracy": accuracy, "loss": loss}
+    return {"arch_id": arch_id, "bn_mode": bn_mode, "split": split, "accuracy": accuracy, "loss": loss}

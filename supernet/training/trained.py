@@ -11,7 +11,7 @@ from supernet.config.study import Run
 from supernet.data.images import load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.spaces import load as load_space
 from supernet.spaces.base import Space
 from supernet.training.build import load_supernet
@@ -51,19 +51,21 @@ class TrainedSupernet:
         evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
         return cls(run, space, network, evaluator)
 
-    def score(self, architecture: Any, bn_mode: str | None = None, part: str = "scoring") -> Score:
+    def score(self, architecture: Any, bn_mode: str | None = None, split: str = "scoring") -> Score:
         """Score one architecture, a text in the space's format or a value of the space: what `scores.parquet` has.
 
-        `bn_mode` is one of the run's (`run.scoring.bn_modes`), by default the first that the network has; `part` is
-        `scoring` (held out of training) or `test`. Raises UserError for another mode or part, and for what is no
+        `bn_mode` is one of the run's (`run.scoring.bn_modes`), by default the first that the network has; `split` is
+        `scoring` (held out of training) or `test`. Raises UserError for another mode or split, and for what is no
         architecture of the space.
         """
         arch = self.space.parse(architecture)
         if not self.space.holds(text := self.space.format(arch)):
             raise UserError(f"{text}: found no architecture of {self.space.name}, whose super-net this is")
-        modes = self.evaluator.modes(self.network)
-        mode = _one_of("bn_mode", modes[0] if bn_mode is None else bn_mode, modes)
-        return Score(*self.evaluator.evaluate(self.network, arch, mode, _one_of("part", part, ["scoring", "test"])))
+        bn_modes = self.evaluator.bn_modes(self.network)
+        bn_mode = _one_of("bn_mode", bn_modes[0] if bn_mode is None else bn_mode, bn_modes)
+        return Score(
+            *self.evaluator.evaluate(self.network, arch, bn_mode, _one_of("split", split, ["scoring", "test"]))
+        )
 
 
 def _finished(folder: Path) -> Run:
@@ -71,7 +73,7 @@ def _finished(folder: Path) -> Run:
     for name in ("run.json", "weights.safetensors"):
         if not (folder / name).exists():
             raise UserError(f"{folder / name}: no such file; expected the folder of a finished run")
-    summary = read_json(reading(folder / "run.json"))
+    summary = read_json(note_input(folder / "run.json"))
     if summary["status"] != "complete":
         raise UserError(f"{folder}: the run is {summary['status']} (step {summary['diverged_at']}): it has no scores")
     return Run.model_validate(summary["run"])

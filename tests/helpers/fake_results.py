@@ -12,7 +12,10 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.study import Study
 from supernet.io.atomic import write_json, write_table
-from supernet.metrics import definitions
+from supernet.metrics.bootstrap import Measure
+from supernet.metrics.definitions import truth_rank
+from supernet.metrics.evaluate import correlations, evaluate, predictor_taus
+from supernet.metrics.seed_noise import seed_noise, threshold_for
 from supernet.metrics.study_effects import COLUMNS, effect_rows
 from supernet.rng import stream
 
@@ -87,7 +90,7 @@ def _pool(study: Study, space: str) -> pd.DataFrame:
 
 def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
     truth = pool["truth"]
-    noise = definitions.seed_noise(pool.filter(like="truth_seed").to_numpy())
+    noise = seed_noise(pool.filter(like="truth_seed").to_numpy())
     error = None if np.isnan(noise.standard_error) else noise.standard_error
     return {
         "size": SIZES[space],
@@ -102,7 +105,7 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
         "truth_max": truth.max(),
         "seed_std": None if np.isnan(noise.std) else noise.std,
         "truth_se": error,
-        "threshold": definitions.threshold_for(noise.standard_error, 450),
+        "threshold": threshold_for(noise.standard_error, 450),
         "images_test": 450,
         "images_scoring": 337,
         "diverged": 0,
@@ -124,10 +127,10 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
     if len(seeds) == 2:
         pairs["seed"] = (seeds[0], seeds[1])
     for predictor, (values, truth) in pairs.items():
-        for suffix, members in _parts(pool).items():
+        for suffix, members in _subsets(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
-            estimates = definitions.predictor_taus(*chosen, threshold, rng, RESAMPLES)
+            estimates = predictor_taus(*chosen, threshold, rng, RESAMPLES)
             for metric, found in estimates.items():
                 row = {"space": space, "pool": pool_name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
@@ -135,7 +138,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
     return rows
 
 
-def _parts(pool: pd.DataFrame) -> dict[str, Any]:
+def _subsets(pool: pd.DataFrame) -> dict[str, Any]:
     """The whole pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
     truth = pool["truth"].to_numpy()
     return {
@@ -168,7 +171,7 @@ def _run(
     rng = stream(seed, "fake", "run", space, setting)
     quality = rng.uniform(0.1, 1.2)
     rows, scores = [], []
-    for mode in study.scoring.bn_modes:
+    for bn_mode in study.scoring.bn_modes:
         for split in ("scoring", "test"):
             latent = stats_of(pool["truth"].to_numpy()) * quality + rng.normal(size=len(pool))
             accuracy = np.clip(0.3 + 0.3 * quality + 0.08 * latent, 0, 1)
@@ -179,7 +182,7 @@ def _run(
                 pd.DataFrame(
                     {
                         "arch_id": pool["arch_id"],
-                        "bn_mode": mode,
+                        "bn_mode": bn_mode,
                         "split": split,
                         "accuracy": accuracy,
                         "loss": loss,
@@ -188,7 +191,7 @@ def _run(
             )
             for measure in _measures(accuracy, loss, pool, facts, rng, lost):
                 state = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
-                rows.append({**start, "bn_mode": mode, "split": split, **measure, **state})
+                rows.append({**start, "bn_mode": bn_mode, "split": split, **measure, **state})
     where = folder / "runs" / space / setting / f"seed{seed}"
     write_table(where / "scores.parquet", pd.concat(scores, ignore_index=True))
     status = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
@@ -209,10 +212,10 @@ def _measures(
     rng: np.random.Generator,
     lost: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of definitions.parquet; those of a diverged run are the same rows without numbers."""
+    """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
     truth = pool["truth"].to_numpy()
     known = (truth, 1 - truth) if lost else (accuracy, loss)
-    [found] = definitions.evaluate(
+    [found] = evaluate(
         [known], truth, threshold=facts["threshold"], k=facts["top"], draws=facts["draws"],
         population=len(truth), population_truth=truth, rng=rng, resamples=1 if lost else RESAMPLES,
     )  # fmt: skip
@@ -225,19 +228,19 @@ def _measures(
             "high": np.nan if lost else one.estimate.high,
             "n": one.n,
         }
-        for one in _with_parts(found, known, pool, facts["threshold"], 1 if lost else RESAMPLES)
+        for one in _with_subsets(found, known, pool, facts["threshold"], 1 if lost else RESAMPLES)
     ]
 
 
-def _with_parts(
-    found: list[definitions.Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
-) -> list[definitions.Measure]:
+def _with_subsets(
+    found: list[Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
+) -> list[Measure]:
     truth, rng = pool["truth"].to_numpy(), stream(0, "fake", "parts")
-    parts = {suffix: members for suffix, members in _parts(pool).items() if suffix}
+    subsets = {suffix: members for suffix, members in _subsets(pool).items() if suffix}
     return found + [
         replace(one, metric=one.metric + suffix)
-        for suffix, members in parts.items()
-        for one in definitions.correlations(
+        for suffix, members in subsets.items()
+        for one in correlations(
             [(known[0][members], known[1][members])],
             truth[members],
             threshold=threshold,
@@ -251,7 +254,7 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     rng = stream(seed, "fake", "search", space)
     k, truth = study.search.retrain, pool["truth"].to_numpy()
     found = np.quantile(truth, rng.uniform(0.6, 1, size=k)) + rng.normal(scale=0.004, size=k)
-    ranks = np.array([definitions.truth_rank(one, truth) for one in found])
+    ranks = np.array([truth_rank(one, truth) for one in found])
     table = {
         "rank": np.arange(1, k + 1),
         "arch_id": [hashlib.md5(f"{space}{seed}{i}found".encode()).hexdigest() for i in range(k)],

@@ -31,13 +31,13 @@ def architectures(space: Space[Any], count: int, seed: int = 0) -> list[Any]:
     return special + space.sample(np.random.default_rng(seed), count=count)
 
 
-def evaluated(network: nn.Module, arch: Any, mode: Any, images: Tensor = IMAGES) -> Tensor:
+def evaluated(network: nn.Module, arch: Any, bn_mode: Any, images: Tensor = IMAGES) -> Tensor:
     with torch.no_grad():
-        if mode == "recalibrated":
+        if bn_mode == "recalibrated":
             with statistics(network, "recalibrating"):
                 network(random_images(4, 1), arch)
                 network(random_images(4, 2), arch)
-        with statistics(network, mode):
+        with statistics(network, bn_mode):
             logits: Tensor = network(images, arch)
     assert torch.isfinite(logits).all()
     return logits

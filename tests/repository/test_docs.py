@@ -15,7 +15,7 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 README = Path("README.md")
-TUTORIAL = Path("docs/tutorial.md")
+TUTORIAL = Path("docs/start/tutorial.md")
 WRITTEN = [page for page in PAGES if page.parts[:2] != ("docs", "reference")]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROJECT_PATH = re.compile(r"(?:supernet|scripts|workflow|tests|docs|envs|slurm|benchmarks)/[\w./-]*")
@@ -69,7 +69,9 @@ def program_options() -> dict[str, set[str]]:
     for page in WRITTEN:
         for block in fences(page, "sh"):
             for line in block.replace("\\\n", " ").splitlines():
-                if match := re.search(r"\.venv/bin/python\S* \S*?(scripts/\w+\.py|-m benchmarks\.\w+)(.*)", line):
+                line = line.replace(".venv/bin/supernet ", ".venv/bin/python -m supernet ")
+                started = r"(scripts/\w+\.py|-m benchmarks\.[\w.]+|-m supernet \w+)"
+                if match := re.search(rf"\.venv/bin/python\S* \S*?{started}(.*)", line):
                     options = re.findall(r"(?<=\s)--[a-z-]+", match[2])
                     found.setdefault(match[1], set()).update(options)
     return found
@@ -112,13 +114,10 @@ def test_project_paths_exist(page: Path) -> None:
             assert (ROOT / span).exists(), f"{page}: {span}"
 
 
-def test_architecture_names_every_module() -> None:
-    named = set(spans(Path("docs/architecture.md")))
-    modules = {path.relative_to(ROOT) for path in (ROOT / "supernet").rglob("*.py") if path.name != "__init__.py"}
-    drawn = (Path("supernet/paper/tables"), Path("supernet/paper/figures"))
-    assert {str(path) for path in modules if path.parent not in drawn} == {
-        name for name in named if name.startswith("supernet/") and name.endswith(".py") and "figures/" not in name
-    }
+def test_architecture_lists_every_package() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (?:\*\*T\*\*)? ?\|", text(Path("docs/develop/architecture.md")), re.MULTILINE)
+    packages = {path.parent.name for path in (ROOT / "supernet").glob("*/__init__.py")}
+    assert packages <= set(rows) and len(rows) == len(set(rows))
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=str)
@@ -143,8 +142,8 @@ def test_snakemake_commands_plan_jobs(command: str, checkout: Path) -> None:
 
 
 def test_programs_were_found() -> None:
-    assert {"scripts/audit.py", "scripts/explain.py", "scripts/trace.py", "scripts/archive.py"} <= set(PROGRAMS)
-    assert {"--row"} == PROGRAMS["scripts/explain.py"] and "--archive" in PROGRAMS["scripts/audit.py"]
+    assert {f"-m supernet {name}" for name in ("audit", "explain", "trace", "unpack")} <= set(PROGRAMS)
+    assert {"--row"} == PROGRAMS["-m supernet explain"] and "--archive" in PROGRAMS["-m supernet audit"]
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
@@ -162,7 +161,7 @@ def test_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_programs_run_by_hand_as_told(tmp_path: Path) -> None:
-    block = next(block for block in fences(Path("docs/how-to.md"), "sh") if "scripts/pool.py" in block)
+    block = next(block for block in fences(Path("docs/use/how-to.md"), "sh") if "scripts/pool.py" in block)
     script = block.replace("/tmp/byhand", str(tmp_path)).replace(".venv/bin/python", shlex.quote(sys.executable))
     subprocess.run(["bash", "-euc", script], cwd=ROOT, check=True, capture_output=True)
     for name in ("digits.safetensors", "pool.parquet", "run.json"):

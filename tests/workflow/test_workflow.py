@@ -20,7 +20,7 @@ from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.metrics.study_metrics import MEASURES
+from supernet.metrics.measures import MEASURES
 from supernet.provenance.record import root_digest
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import TUNABLES
@@ -34,7 +34,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program that looks at the results of the smoke study; it has to succeed."""
-    command = [sys.executable, f"scripts/{name}.py", "--study", SMOKE[1].partition("=")[2], *arguments]
+    command = [sys.executable, "-m", "supernet", name, "--study", SMOKE[1].partition("=")[2], *arguments]
     others = os.environ.get("PYTHONPATH", "")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), others])}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -269,7 +269,16 @@ class TestFinishedStudy:
 
     def test_every_output_of_the_workflow_has_a_record_and_the_audit_finds_it_intact(self, finished: Path) -> None:
         """What Snakemake has written down is the reference of which outputs there are, and of their inputs."""
-        command = [sys.executable, "scripts/audit.py", "--json", "--no-cache", "--study", SMOKE[1].partition("=")[2]]
+        command = [
+            sys.executable,
+            "-m",
+            "supernet",
+            "audit",
+            "--json",
+            "--no-cache",
+            "--study",
+            SMOKE[1].partition("=")[2],
+        ]
         environment = {**os.environ, "PYTHONPATH": str(finished)}
         result = subprocess.run(command, cwd=finished, env=environment, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr
@@ -309,7 +318,8 @@ class TestFinishedStudy:
         assert set(json.loads(checked.stdout)["summary"].values()) > {0}
         assert json.loads(checked.stdout)["summary"]["stale"] == json.loads(checked.stdout)["summary"]["broken"] == 0
         assert json.loads(checked.stdout)["root_digest"] == root_digest(finished / "results" / "smoke")
-        program(clone, "archive", "--unpack", str(archive))
+        unpacked = [sys.executable, "-m", "supernet", "unpack", str(archive)]
+        assert subprocess.run(unpacked, cwd=clone, env={**os.environ, "PYTHONPATH": str(clone)}).returncode == 0
         assert not list(clone.rglob("*.safetensors"))
         assert jobs(snakemake(clone, "-n", *SMOKE)) == {}
         drawn = snakemake(clone, "--forcerun", "figure_search", *SMOKE, "--", "figure_search")
@@ -352,7 +362,7 @@ class TestFinishedStudy:
             TrainedSupernet.load(folder / "nasbench201" / "learning_rate=1e+30" / "seed0", "no matter")
 
     def test_the_documented_call_runs(self, finished: Path) -> None:
-        text = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
+        text = (ROOT / "docs" / "use" / "how-to.md").read_text(encoding="utf-8")
         (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
         command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
         result = subprocess.run(command, cwd=finished, capture_output=True, text=True)

@@ -60,7 +60,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> list[dict[str, Any]]:
-    """All drawn numbers of a space: kinds `mean` (of a setting in a mode), `step` and `end`."""
+    """All drawn numbers of a space: kinds `mean` (of a setting in a bn_mode), `step` and `end`."""
     rows = [
         {
             "space": space,
@@ -68,22 +68,22 @@ def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> lis
             "metric": metric,
             "setting": point.setting,
             "value": str(point.value),
-            "bn_mode": mode,
-            **summary_row(summarise(run_values(results, space, metric, point.setting, _reading(results, mode)))),
+            "bn_mode": bn_mode,
+            **summary_row(summarise(run_values(results, space, metric, point.setting, _reading(results, bn_mode)))),
         }
         for metric in METRICS
-        for mode in _modes(results)
+        for bn_mode in _bn_modes(results)
         for point in sweep(results.study, space, FACTOR)
     ]
     return rows if features is None else [*rows, *_steps(space, features), *_ends(space, features)]
 
 
-def _reading(results: Results, mode: str) -> Reading:
-    return replace(main_reading(results.study), bn_mode=mode)
+def _reading(results: Results, bn_mode: str) -> Reading:
+    return replace(main_reading(results.study), bn_mode=bn_mode)
 
 
-def _modes(results: Results) -> tuple[str, ...]:
-    return tuple(mode for mode in _MODES if mode in results.study.scoring.bn_modes)
+def _bn_modes(results: Results) -> tuple[str, ...]:
+    return tuple(bn_mode for bn_mode in _MODES if bn_mode in results.study.scoring.bn_modes)
 
 
 def _steps(space: str, features: pd.DataFrame) -> list[dict[str, Any]]:
@@ -162,10 +162,10 @@ def _end_panel(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
 
 
 def _setting_panel(results: Results, metric: str) -> Callable[[Axes, pd.DataFrame, str], None]:
-    """Draws the settings of a space in each mode that they have."""
+    """Draws the settings of a space in each bn_mode that they have."""
 
     def draw(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
-        points, modes = sweep(results.study, space, FACTOR), _modes(results)
+        points, bn_modes = sweep(results.study, space, FACTOR), _bn_modes(results)
         means = drawn[(drawn["kind"] == "mean") & (drawn["metric"] == metric)]
         scale, look = (1 if metric == "s_kdt" else 100), style.LOOKS[space]
         axes.set_xlim(-0.5, len(points) - 0.5)
@@ -178,31 +178,31 @@ def _setting_panel(results: Results, metric: str) -> Callable[[Axes, pd.DataFram
         for place, point in enumerate(points):
             if point.is_baseline:
                 axes.axvspan(place - 0.42, place + 0.42, color=style.BAND, lw=0, zorder=-1)
-            for number, mode in enumerate(modes):
-                at = place + _BESIDE * (number - (len(modes) - 1) / 2)
-                one = means[(means["setting"] == point.setting) & (means["bn_mode"] == mode)].iloc[0]
-                _mark(axes, at, one, mode, scale, look)
+            for number, bn_mode in enumerate(bn_modes):
+                at = place + _BESIDE * (number - (len(bn_modes) - 1) / 2)
+                one = means[(means["setting"] == point.setting) & (means["bn_mode"] == bn_mode)].iloc[0]
+                _mark(axes, at, one, bn_mode, scale, look)
 
     return draw
 
 
-def _mark(axes: Axes, at: float, one: "pd.Series[Any]", mode: str, scale: float, look: style.Look) -> None:
+def _mark(axes: Axes, at: float, one: "pd.Series[Any]", bn_mode: str, scale: float, look: style.Look) -> None:
     if one["diverged"] > 0 and not math.isfinite(one["mean"]):
         axes.plot(at, 0.06, "x", color=style.DIVERGED, ms=5, mew=1.2, transform=axes.get_xaxis_transform())
     if not math.isfinite(one["mean"]):
         return
     if math.isfinite(one["low"]) and math.isfinite(one["high"]):
         axes.plot([at, at], [scale * one["low"], scale * one["high"]], color=look.color, lw=0.9, alpha=0.6)
-    axes.plot(at, scale * one["mean"], look.marker, color=look.color, fillstyle=_FACES[mode], mfcalt="white")
+    axes.plot(at, scale * one["mean"], look.marker, color=look.color, fillstyle=_FACES[bn_mode], mfcalt="white")
 
 
 def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, features: bool, columns: int) -> None:
     grey = style.GREY
     entries: dict[str, Any] = {
-        f"scored with {mode} statistics": Line2D(
-            [], [], color=grey, marker="o", ls="none", fillstyle=_FACES[mode], mfcalt="white"
+        f"scored with {bn_mode} statistics": Line2D(
+            [], [], color=grey, marker="o", ls="none", fillstyle=_FACES[bn_mode], mfcalt="white"
         )
-        for mode in _modes(results)
+        for bn_mode in _bn_modes(results)
     }
     entries["baseline"] = Patch(color=style.BAND)
     if (drawn["diverged"] > 0).any():
@@ -226,7 +226,7 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, fea
         *(_feature_sentences(results, drawn) if features else ("The study asks for no statistics of features.",)),
         "Settings: markers are means over runs, bars the interval. Scores: accuracy on "
         f"{captions.SPLITS[main_reading(results.study).split]}, ranked by accuracy, with "
-        f"{'; '.join(f'{BN_MODE_NAMES[mode]} ({mode})' for mode in _modes(results))}. "
+        f"{'; '.join(f'{BN_MODE_NAMES[bn_mode]} ({bn_mode})' for bn_mode in _bn_modes(results))}. "
         "Tracked statistics exist where training tracks them. Grey band: the baseline.",
         captions.INTERVAL,
         captions.threshold_sentence(results, spaces),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from supernet.config.artifacts import Kind
-from supernet.metrics.study_metrics import PARTS
+from supernet.metrics.measures import SUBSETS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
@@ -19,7 +19,7 @@ INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
 TAUS = ("kdt", "s_kdt")
 _WORDS = ("its better half", "without degenerate ones")
-_PARTS = {"": "the whole pool"} | {f"_{part}": words for part, words in zip(PARTS, _WORDS, strict=True)}
+_SUBSETS = {"": "the whole pool"} | {f"_{subset}": words for subset, words in zip(SUBSETS, _WORDS, strict=True)}
 
 
 def make(results: Results, out_stem: Path) -> None:
@@ -27,7 +27,7 @@ def make(results: Results, out_stem: Path) -> None:
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
     for space in results.spaces:
-        for suffix, words in _PARTS.items():
+        for suffix, words in _SUBSETS.items():
             text.append(_text(results, space, suffix, words))
             numbers += _numbers(results, space, suffix)
     table = Table(
@@ -59,8 +59,8 @@ def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, st
 
 
 def _numbers(results: Results, space: str, suffix: str) -> list[dict[str, Any]]:
-    part = suffix.removeprefix("_") or "whole"
-    start = {"space": space, "part": part}
+    subset = suffix.removeprefix("_") or "whole"
+    start = {"space": space, "part": subset}
     rows = [
         {**start, "name": "baseline", "metric": metric}
         | summary_row(summary(results, space, "baseline", f"{metric}{suffix}"))

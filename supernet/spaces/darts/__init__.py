@@ -17,7 +17,7 @@ from supernet.spaces.darts.encoding import NODES, OPERATIONS, POSITIONS, Genotyp
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.factory import Layers
+    from supernet.nn.factory import LayerFactory
 
 
 class Darts(Space[Genotype]):
@@ -91,7 +91,7 @@ class Darts(Space[Genotype]):
         """The two strongest inputs of each node, with the best operation of each but `none`: weights (2, 14, 8)."""
         return choices.discretised(weights)
 
-    def network(self, make: Layers, own: Genotype | None, size: NetworkSize) -> nn.Module:
+    def network(self, factory: LayerFactory, own: Genotype | None, size: NetworkSize) -> nn.Module:
         """`layers` cells in all; each pair of node and input state owns its operations, or each node two sets.
 
         No auxiliary head. ValueError with dynamic channels, or with `wsbn` where every operation of the super-net has
@@ -99,11 +99,11 @@ class Darts(Space[Genotype]):
         """
         from supernet.spaces.darts.network import Network
 
-        if not make.plain_channels:
-            raise ValueError(f"dynamic_channels: found {make.dynamic_channels}; DARTS lacks this factor")
-        if make.wsbn and own is None and make.op_placement != "node":
+        if not factory.plain_channels:
+            raise ValueError(f"dynamic_channels: found {factory.dynamic_channels}; DARTS lacks this factor")
+        if factory.wsbn and own is None and factory.op_placement != "node":
             raise ValueError("wsbn: with op_placement edge each DARTS operation has one input; use op_placement node")
-        return Network(make, own, size)
+        return Network(factory, own, size)
 
     def count(self, arch: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
         """Parameters and multiply-adds of the network of one genotype."""

@@ -3,17 +3,19 @@
 Rule for pooling, here and in stand-alone networks: no batch norm after it, as in DARTS' evaluation networks.
 """
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm
 from supernet.nn.conv import Conv, block_columns
-from supernet.nn.factory import Layers
+from supernet.nn.factory import LayerFactory
 from supernet.nn.fast.layout import concatenate, diagonal_grids
 from supernet.nn.fast.maxpooling import max_pool
 from supernet.nn.fast.pooling import average_pool
 from supernet.nn.fast.sums import add_up
-from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
+from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
     AVGPOOL3X3,
@@ -39,7 +41,7 @@ class Separable(nn.Module):
 
     def __init__(
         self,
-        layers: Layers,
+        factory: LayerFactory,
         channels: int,
         kernel: int,
         stride: int,
@@ -47,10 +49,10 @@ class Separable(nn.Module):
         configurations: int | None = None,
     ) -> None:
         super().__init__()
-        self.depthwise = layers.depthwise(channels, kernel, stride, dilation)
-        self.pointwise = layers.conv(channels, channels, 1)
+        self.depthwise = factory.depthwise(channels, kernel, stride, dilation)
+        self.pointwise = factory.conv(channels, channels, 1)
         self.norm = (
-            layers.norm(channels) if configurations is None else layers.configured_norm(channels, configurations)
+            factory.norm(channels) if configurations is None else factory.configured_norm(channels, configurations)
         )
 
     def forward(self, images: Tensor, configuration: int | None = None) -> Tensor:
@@ -64,11 +66,11 @@ class SeparableTwice(nn.Module):
     """Two separable convolutions with a ReLU between them: `sep_conv`."""
 
     def __init__(
-        self, layers: Layers, channels: int, kernel: int, stride: int, configurations: int | None = None
+        self, factory: LayerFactory, channels: int, kernel: int, stride: int, configurations: int | None = None
     ) -> None:
         super().__init__()
-        self.first = Separable(layers, channels, kernel, stride, 1, configurations)
-        self.second = Separable(layers, channels, kernel, 1, 1, configurations)
+        self.first = Separable(factory, channels, kernel, stride, 1, configurations)
+        self.second = Separable(factory, channels, kernel, 1, 1, configurations)
 
     def forward(self, images: Tensor, configuration: int | None = None) -> Tensor:
         """(N, C, H, W) to (N, C, H/stride, W/stride)."""
@@ -81,12 +83,12 @@ class FactorizedReduce(nn.Module):
     """Halves the resolution by two 1x1 convolutions on shifted grids; the input is already activated."""
 
     def __init__(
-        self, layers: Layers, blocks: int, c_block: int, c_out: int, configurations: int | None = None
+        self, factory: LayerFactory, blocks: int, c_block: int, c_out: int, configurations: int | None = None
     ) -> None:
         super().__init__()
-        self.even = layers.block_conv(blocks, c_block, c_out // 2)
-        self.odd = layers.block_conv(blocks, c_block, c_out - c_out // 2)
-        self.norm = layers.norm(c_out) if configurations is None else layers.configured_norm(c_out, configurations)
+        self.even = factory.block_conv(blocks, c_block, c_out // 2)
+        self.odd = factory.block_conv(blocks, c_block, c_out - c_out // 2)
+        self.norm = factory.norm(c_out) if configurations is None else factory.configured_norm(c_out, configurations)
 
     def forward(self, images: Tensor, present: tuple[int, ...] = (0,), configuration: int | None = None) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
@@ -99,10 +101,10 @@ class FactorizedReduce(nn.Module):
 class Project(nn.Module):
     """1x1 convolution and batch norm over the blocks that are present; the input is already activated."""
 
-    def __init__(self, layers: Layers, blocks: int, c_block: int, c_out: int) -> None:
+    def __init__(self, factory: LayerFactory, blocks: int, c_block: int, c_out: int) -> None:
         super().__init__()
-        self.conv = layers.block_conv(blocks, c_block, c_out)
-        self.norm = layers.norm(c_out)
+        self.conv = factory.block_conv(blocks, c_block, c_out)
+        self.norm = factory.norm(c_out)
 
     def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
@@ -111,31 +113,33 @@ class Project(nn.Module):
 
 
 def make_operation(
-    layers: Layers, operation: str, channels: int, stride: int, configurations: int | None = None
+    factory: LayerFactory, operation: str, channels: int, stride: int, configurations: int | None = None
 ) -> nn.Module | None:
     """The module of an operation; None where it has no weights."""
     if operation in CONVOLUTIONS:
         kernel = int(operation[-1])
         if operation.startswith("sep"):
-            return SeparableTwice(layers, channels, kernel, stride, configurations)
-        return Separable(layers, channels, kernel, stride, 2, configurations)
+            return SeparableTwice(factory, channels, kernel, stride, configurations)
+        return Separable(factory, channels, kernel, stride, 2, configurations)
     if operation == SKIP and stride == 2:
-        return FactorizedReduce(layers, 1, channels, channels, configurations)
+        return FactorizedReduce(factory, 1, channels, channels, configurations)
     return None
 
 
-def make_operations(layers: Layers, channels: int, stride: int, configurations: int | None) -> dict[str, nn.Module]:
+def make_operations(
+    factory: LayerFactory, channels: int, stride: int, configurations: int | None
+) -> dict[str, nn.Module]:
     """The operations of one position of a super-net that have weights.
 
     Operations of one kind can share their depthwise kernels (`ofa_kernel`): those of `sep_conv` both of them.
     Pointwise convolutions and norms stay an operation's own: the kernel is all that a smaller one can be cropped from.
     """
-    made = {operation: make_operation(layers, operation, channels, stride, configurations) for operation in OPERATIONS}
+    made = {operation: make_operation(factory, operation, channels, stride, configurations) for operation in OPERATIONS}
     modules = {operation: module for operation, module in made.items() if module is not None}
     for kind in ("sep_conv", "dil_conv"):
         of_kind = [_depthwise(module) for operation, module in modules.items() if operation.startswith(kind)]
         for convs in zip(*of_kind, strict=True):
-            layers.share_kernels(convs)
+            factory.share_kernels(convs)
     return modules
 
 
@@ -158,7 +162,7 @@ class SearchCell(nn.Module):
 
     def __init__(
         self,
-        layers: Layers,
+        factory: LayerFactory,
         sources: tuple[tuple[int, int], tuple[int, int]],
         channels: int,
         reduced_before: bool,
@@ -167,24 +171,24 @@ class SearchCell(nn.Module):
     ) -> None:
         """`sources` gives (blocks, channels of a block) of the outputs of the two cells before."""
         super().__init__()
-        self.reduction, self.standalone, self.on_nodes = reduction, own is not None, layers.op_placement == "node"
-        self.wsbn = layers.wsbn and own is None
-        self.zero_in_zero_out = not layers.affine and not layers.tracking
+        self.reduction, self.standalone, self.on_nodes = reduction, own is not None, factory.op_placement == "node"
+        self.wsbn = factory.wsbn and own is None
+        self.zero_in_zero_out = not factory.affine and not factory.tracking
         before = FactorizedReduce if reduced_before else Project
-        self.project0 = before(layers, *sources[0], channels)
-        self.project1 = Project(layers, *sources[1], channels)
-        self.partial = layers.partial_channels
+        self.project0 = before(factory, *sources[0], channels)
+        self.project1 = Project(factory, *sources[1], channels)
+        self.partial = factory.partial_channels
         width = partial_width(channels, self.partial)
         self.operations = nn.ModuleDict()
         if own is None:
-            for node, states in _positions(layers.op_placement):
+            for node, states in _positions(factory.op_placement):
                 configurations = len(states) if self.wsbn else None
-                owned = make_operations(layers, width, self._stride(states[0]), configurations)
+                owned = make_operations(factory, width, self._stride(states[0]), configurations)
                 for operation, module in owned.items():
                     self.operations[self._name(2 * node, operation, states[0])] = module
         else:
             for number, (operation, state) in enumerate(own.edges):
-                single = make_operation(layers, operation, channels, self._stride(state))
+                single = make_operation(factory, operation, channels, self._stride(state))
                 if single is not None:
                     self.operations[self._name(number, operation, state)] = single
 
@@ -210,31 +214,27 @@ class SearchCell(nn.Module):
         inputs = [first_channels(state, self.partial) for state in states]
         activated: dict[int, Tensor] = {}
         for node in range(NODES):
-            mixed = (self._mixed(node, state, states, inputs, activated, mixture) for state in range(2 + node))
-            total = add_up((value, False) for value in mixed if value is not None)
+            values = (
+                mixture.edge(
+                    int(self.reduction),
+                    position(node, state),
+                    partial(self._candidate, node, state, inputs, activated),
+                    states[state],
+                    self.partial,
+                    lambda: self._zeros(inputs[1]),
+                )
+                for state in range(2 + node)
+            )
+            total = add_up((value, False) for value in values if value is not None)
             states.append(self._zeros(states[1]) if total is None else total)
             inputs.append(first_channels(states[-1], self.partial))
         return concatenate(states[2:])
 
-    def _mixed(
-        self,
-        node: int,
-        state: int,
-        states: list[Tensor],
-        inputs: list[Tensor],
-        activated: dict[int, Tensor],
-        mixture: Mixture,
+    def _candidate(
+        self, node: int, state: int, inputs: list[Tensor], activated: dict[int, Tensor], operation: int
     ) -> Tensor | None:
-        def operation(which: int) -> Tensor | None:
-            name = OPERATIONS[which]
-            return None if name == NONE else self._edge((2 * node, name, state), inputs, activated)
-
-        kind, place = int(self.reduction), position(node, state)
-        mixed = mixture.sum(kind, place, operation)
-        if self.partial > 1:
-            mixed = self._zeros(inputs[1]) if mixed is None else mixed
-            mixed = with_bypass(mixed, states[state], self.partial)
-        return None if mixed is None else mixture.weighed(kind, place, mixed)
+        name = OPERATIONS[operation]
+        return None if name == NONE else self._edge((2 * node, name, state), inputs, activated)
 
     def _edge(self, edge: Edge, states: list[Tensor], activated: dict[int, Tensor]) -> Tensor:
         number, operation, state = edge
@@ -290,21 +290,21 @@ class Network(nn.Module):
     it needs.
     """
 
-    def __init__(self, layers: Layers, own: Genotype | None, size: NetworkSize) -> None:
+    def __init__(self, factory: LayerFactory, own: Genotype | None, size: NetworkSize) -> None:
         super().__init__()
-        self.own, self.partial = own, layers.partial_channels
+        self.own, self.partial = own, factory.partial_channels
         channels, cells = size.channels, size.layers
-        self.stem = ConvNorm(layers, size.in_channels, 3 * channels, 3)
+        self.stem = ConvNorm(factory, size.in_channels, 3 * channels, 3)
         self.cells = nn.ModuleList()
         sources, width, reduced = [(1, 3 * channels), (1, 3 * channels)], channels, False
         for index in range(cells):
             reduction = index in {cells // 3, 2 * cells // 3}
             width *= 2 if reduction else 1
             cell = None if own is None else own.reduce if reduction else own.normal
-            self.cells.append(SearchCell(layers, (sources[0], sources[1]), width, reduced, reduction, cell))
+            self.cells.append(SearchCell(factory, (sources[0], sources[1]), width, reduced, reduction, cell))
             blocks = NODES if cell is None else len(cell.concat)
             sources, reduced = [sources[1], (blocks, width)], reduction
-        self.dropout = layers.dropout(cells)
+        self.dropout = factory.dropout(cells)
         self.last_blocks, self.last_width = sources[1]
         self.classifier = nn.Linear(self.last_blocks * self.last_width, size.num_classes)
 

@@ -16,7 +16,7 @@ from supernet.spaces.nasbench101.encoding import CONV1X1, CONV3X3, OPERATIONS, C
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.factory import Layers
+    from supernet.nn.factory import LayerFactory
 
 
 class NASBench101(Space[Cell]):
@@ -88,15 +88,15 @@ class NASBench101(Space[Cell]):
         """The bits and operations of a cell."""
         return choices.choices_of(arch)
 
-    def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
+    def network(self, factory: LayerFactory, own: Cell | None, size: NetworkSize) -> nn.Module:
         """`layers` cells in three stacks; every vertex owns its operations and an input projection."""
         from supernet.spaces.nasbench101.network import Network
 
-        if make.op_placement != "edge":
-            raise ValueError(f"op_placement: found {make.op_placement!r}; NASBench-101 lacks this factor")
-        if make.partial_channels != 1:
-            raise ValueError(f"partial_channels: found {make.partial_channels}; NASBench-101 has no relaxation")
-        return Network(make, own, size)
+        if factory.op_placement != "edge":
+            raise ValueError(f"op_placement: found {factory.op_placement!r}; NASBench-101 lacks this factor")
+        if factory.partial_channels != 1:
+            raise ValueError(f"partial_channels: found {factory.partial_channels}; NASBench-101 has no relaxation")
+        return Network(factory, own, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
         """Parameters and multiply-adds of the network of one cell, which has no vertex that zeros feed."""

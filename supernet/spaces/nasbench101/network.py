@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from supernet.errors import UserError
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
-from supernet.nn.factory import Layers
+from supernet.nn.factory import LayerFactory
 from supernet.nn.fast.layout import concatenate
 from supernet.nn.fast.maxpooling import max_pool
 from supernet.spaces.base import NetworkSize
@@ -34,7 +34,7 @@ class Vertex(nn.Module):
 
     def __init__(
         self,
-        layers: Layers,
+        factory: LayerFactory,
         c_in: int,
         channels: int,
         operations: tuple[str, ...],
@@ -43,10 +43,10 @@ class Vertex(nn.Module):
     ) -> None:
         super().__init__()
         kernels = {op: _KERNELS[op] for op in operations if op in _KERNELS}
-        blocks = {op: _block(layers, channels, channels, kernel, configurations) for op, kernel in kernels.items()}
-        layers.share_kernels([block.conv for block in blocks.values()])
+        blocks = {op: _block(factory, channels, channels, kernel, configurations) for op, kernel in kernels.items()}
+        factory.share_kernels([block.conv for block in blocks.values()])
         self.operations = nn.ModuleDict(blocks)
-        self.project = _block(layers, c_in, channels, 1) if project else None
+        self.project = _block(factory, c_in, channels, 1) if project else None
 
     def forward(
         self,
@@ -68,11 +68,11 @@ class Vertex(nn.Module):
 
 
 def _block(
-    layers: Layers, c_in: int, channels: int, kernel: int, configurations: int | None = None
+    factory: LayerFactory, c_in: int, channels: int, kernel: int, configurations: int | None = None
 ) -> ConvNormReLU | DynamicConvNormReLU:
     """Convolution, norm and ReLU that are called for some of their channels."""
-    dynamic = layers.dynamic(c_in, channels, kernel)
-    return ConvNormReLU(layers, c_in, channels, kernel, configurations) if dynamic is None else dynamic
+    dynamic = factory.dynamic(c_in, channels, kernel)
+    return ConvNormReLU(factory, c_in, channels, kernel, configurations) if dynamic is None else dynamic
 
 
 class SearchCell(nn.Module):
@@ -82,17 +82,17 @@ class SearchCell(nn.Module):
     cell input included, that can be its inputs.
     """
 
-    def __init__(self, layers: Layers, c_in: int, c_out: int, own: Cell | None) -> None:
+    def __init__(self, factory: LayerFactory, c_in: int, c_out: int, own: Cell | None) -> None:
         super().__init__()
         self.c_in, self.c_out = c_in, c_out
         # A network of one cell has one input configuration at each vertex.
-        self.wsbn = layers.wsbn and own is None
+        self.wsbn = factory.wsbn and own is None
         interior = range(1, (MAX_VERTICES if own is None else own.vertices) - 1)
-        full = constant_width(c_out, layers.constant_outputs)
+        full = constant_width(c_out, factory.constant_outputs)
         widths = None if own is None else vertex_channels(c_in, c_out, own.matrix)
         self.vertices = nn.ModuleList(
             Vertex(
-                layers,
+                factory,
                 c_in,
                 full if widths is None else widths[v],
                 OPERATIONS if own is None else (own.operations[v],),
@@ -102,7 +102,7 @@ class SearchCell(nn.Module):
             for v in interior
         )
         projects = own is None or bool(own.matrix[0][-1])
-        self.project = ConvNormReLU(layers, c_in, c_out, 1) if projects else None
+        self.project = ConvNormReLU(factory, c_in, c_out, 1) if projects else None
 
     def forward(self, images: Tensor, cell: Cell) -> Tensor:
         """(N, c_in, H, W) to (N, c_out, H, W)."""
@@ -142,17 +142,17 @@ class Network(nn.Module):
     With `size.widths` doubled the first stack doubles the stem's channels as well.
     """
 
-    def __init__(self, layers: Layers, own: Cell | None, size: NetworkSize) -> None:
+    def __init__(self, factory: LayerFactory, own: Cell | None, size: NetworkSize) -> None:
         super().__init__()
         channels, repeated = size.channels, cells_per_stack(size.layers) - 1
-        self.outputs = layers.constant_outputs
-        self.stem = ConvNormReLU(layers, size.in_channels, channels, 3)
+        self.outputs = factory.constant_outputs
+        self.stem = ConvNormReLU(factory, size.in_channels, channels, 3)
         self.stacks = nn.ModuleList()
         for stack in range(STACKS):
             width = stack_width(size, stack)
             inputs = [max(channels, width // 2)] + [width] * repeated
-            self.stacks.append(nn.ModuleList(SearchCell(layers, c_in, width, own) for c_in in inputs))
-        self.dropout = layers.dropout(size.layers)
+            self.stacks.append(nn.ModuleList(SearchCell(factory, c_in, width, own) for c_in in inputs))
+        self.dropout = factory.dropout(size.layers)
         self.classifier = nn.Linear(width, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:

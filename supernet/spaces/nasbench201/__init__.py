@@ -17,7 +17,7 @@ from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.nn.factory import Layers
+    from supernet.nn.factory import LayerFactory
 
 
 class NASBench201(Space[Cell]):
@@ -104,21 +104,21 @@ class NASBench201(Space[Cell]):
         """The best operation of each edge, `none` among them (the benchmark's own DARTS): weights (1, 6, 5)."""
         return self.chosen(weights[0].argmax(1).tolist())
 
-    def network(self, make: Layers, own: Cell | None, size: NetworkSize) -> nn.Module:
+    def network(self, factory: LayerFactory, own: Cell | None, size: NetworkSize) -> nn.Module:
         """N = `layers` cells in each of three stages; every edge owns its operations, or every node.
 
         ValueError with `wsbn` or dynamic channels, or for a stand-alone network with operations on nodes.
         """
         from supernet.spaces.nasbench201.network import Network
 
-        if make.wsbn:
+        if factory.wsbn:
             raise ValueError("wsbn: found per_input; NASBench-201 lacks this factor")
-        if not make.plain_channels:
-            raise ValueError(f"dynamic_channels: found {make.dynamic_channels}; NASBench-201 lacks this factor")
-        if own is not None and make.op_placement != "edge":
+        if not factory.plain_channels:
+            raise ValueError(f"dynamic_channels: found {factory.dynamic_channels}; NASBench-201 lacks this factor")
+        if own is not None and factory.op_placement != "edge":
             raise ValueError("op_placement: the edges of a stand-alone network own their operations")
         candidates = [OPERATIONS] * len(EDGES) if own is None else [(op,) for op in own.operations]
-        return Network(make, candidates, size)
+        return Network(factory, candidates, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
         """Parameters and multiply-adds of the network of one cell."""

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm, ReLUConvNorm
-from supernet.nn.factory import Layers
+from supernet.nn.factory import LayerFactory
 from supernet.nn.fast.pooling import average_pool, halve
 from supernet.nn.fast.sums import add_up
-from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width, with_bypass
+from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width
 from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench201.encoding import (
@@ -41,12 +41,12 @@ class SearchCell(nn.Module):
     With the operations on nodes, the last two edges share those of the first of them.
     """
 
-    def __init__(self, layers: Layers, channels: int, candidates: Sequence[Sequence[str]]) -> None:
+    def __init__(self, factory: LayerFactory, channels: int, candidates: Sequence[Sequence[str]]) -> None:
         super().__init__()
-        self.owners, self.partial = _OWNERS[layers.op_placement], layers.partial_channels
+        self.owners, self.partial = _OWNERS[factory.op_placement], factory.partial_channels
         width = partial_width(channels, self.partial)
         self.edges = nn.ModuleList(
-            _operations(layers, width, candidates[owner]) for owner in range(1 + max(self.owners))
+            _operations(factory, width, candidates[owner]) for owner in range(1 + max(self.owners))
         )
 
     def forward(self, images: Tensor, plan: Plan, keep: Keep = compute_anew) -> Tensor:
@@ -85,34 +85,28 @@ class SearchCell(nn.Module):
         inputs: list[Tensor | None] = [first_channels(images, self.partial)]
         activated: list[Tensor | None] = [None] * 4
         for target in (1, 2, 3):
-            mixed = (
-                self._mixed(number, source, nodes, inputs, activated, mixture)
+            values = (
+                mixture.edge(
+                    0,
+                    number,
+                    partial(self._candidate, number, source, inputs, activated),
+                    nodes[source],
+                    self.partial,
+                    lambda: torch.zeros_like(first_channels(images, self.partial)),
+                )
                 for number, (source, end) in enumerate(EDGES)
                 if end == target
             )
-            total = add_up((value, False) for value in mixed if value is not None)
+            total = add_up((value, False) for value in values if value is not None)
             nodes.append(torch.zeros_like(images) if total is None else total)
             inputs.append(first_channels(nodes[-1], self.partial))
         return nodes[-1]
 
-    def _mixed(
-        self,
-        number: int,
-        source: int,
-        nodes: list[Tensor],
-        inputs: list[Tensor | None],
-        activated: list[Tensor | None],
-        mixture: Mixture,
+    def _candidate(
+        self, number: int, source: int, inputs: list[Tensor | None], activated: list[Tensor | None], operation: int
     ) -> Tensor | None:
-        def operation(which: int) -> Tensor | None:
-            name = OPERATIONS[which]
-            return None if name == NONE else self._edge(number, source, name, inputs, activated)
-
-        mixed = mixture.sum(0, number, operation)
-        if self.partial > 1:
-            kept = torch.zeros_like(first_channels(nodes[0], self.partial)) if mixed is None else mixed
-            mixed = with_bypass(kept, nodes[source], self.partial)
-        return None if mixed is None else mixture.weighed(0, number, mixed)
+        name = OPERATIONS[operation]
+        return None if name == NONE else self._edge(number, source, name, inputs, activated)
 
     def _edge(
         self,
@@ -136,20 +130,20 @@ class SearchCell(nn.Module):
         return convolved
 
 
-def _operations(layers: Layers, channels: int, candidates: Sequence[str]) -> nn.ModuleDict:
-    operations = {op: ConvNorm(layers, channels, channels, _KERNELS[op]) for op in candidates if op in _KERNELS}
-    layers.share_kernels([block.conv for block in operations.values()])
+def _operations(factory: LayerFactory, channels: int, candidates: Sequence[str]) -> nn.ModuleDict:
+    operations = {op: ConvNorm(factory, channels, channels, _KERNELS[op]) for op in candidates if op in _KERNELS}
+    factory.share_kernels([block.conv for block in operations.values()])
     return nn.ModuleDict(operations)
 
 
 class Downsample(nn.Module):
     """Residual block that halves the resolution and doubles the channels: 2 convolutions, 1x1 short cut."""
 
-    def __init__(self, layers: Layers, c_in: int, c_out: int) -> None:
+    def __init__(self, factory: LayerFactory, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.first = ReLUConvNorm(layers, c_in, c_out, 3, stride=2)
-        self.second = ReLUConvNorm(layers, c_out, c_out, 3)
-        self.shortcut = layers.conv(c_in, c_out, 1)
+        self.first = ReLUConvNorm(factory, c_in, c_out, 3, stride=2)
+        self.second = ReLUConvNorm(factory, c_out, c_out, 3)
+        self.shortcut = factory.conv(c_in, c_out, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to (N, 2C, H/2, W/2)."""
@@ -165,23 +159,23 @@ class Network(nn.Module):
     down-blocks are no cells.
     """
 
-    def __init__(self, layers: Layers, candidates: Sequence[Sequence[str]], size: NetworkSize) -> None:
+    def __init__(self, factory: LayerFactory, candidates: Sequence[Sequence[str]], size: NetworkSize) -> None:
         super().__init__()
         channels = size.channels
         if len(candidates) != len(EDGES):
             raise ValueError(f"expected candidates for {len(EDGES)} edges, got {len(candidates)}")
-        self.zero_in_zero_out = not layers.affine and not layers.tracking
-        self.partial = layers.partial_channels
-        self.stem = ConvNorm(layers, size.in_channels, channels, 3)
+        self.zero_in_zero_out = not factory.affine and not factory.tracking
+        self.partial = factory.partial_channels
+        self.stem = ConvNorm(factory, size.in_channels, channels, 3)
         self.stages = nn.ModuleList()
         self.downsamples = nn.ModuleList()
         for stage in range(3):
             width = channels * 2**stage
             if stage:
-                self.downsamples.append(Downsample(layers, width // 2, width))
-            self.stages.append(nn.ModuleList(SearchCell(layers, width, candidates) for _ in range(size.layers)))
-        self.last_norm = layers.norm(4 * channels)
-        self.dropout = layers.dropout(3 * size.layers)
+                self.downsamples.append(Downsample(factory, width // 2, width))
+            self.stages.append(nn.ModuleList(SearchCell(factory, width, candidates) for _ in range(size.layers)))
+        self.last_norm = factory.norm(4 * channels)
+        self.dropout = factory.dropout(3 * size.layers)
         self.classifier = nn.Linear(4 * channels, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell, reuse: Reuse | None = None) -> Tensor:

@@ -13,7 +13,8 @@ from supernet.io.atomic import write_table
 from supernet.paper import catalogue
 from supernet.paper.load import Results
 from supernet.provenance.closure import ROOT
-from supernet.provenance.record import Recorder, reading, record_path, recording, root_digest, uses
+from supernet.provenance.record import record_path, root_digest
+from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 from supernet.site.build import Site
 from supernet.site.start import start_page
 
@@ -68,8 +69,8 @@ def captions_without(study: Study, unrecorded: Path) -> dict[str, str]:
 
 def write_metrics(folder: Path, config: object) -> None:
     with recording(Recorder(ROOT / "scripts" / "metrics.py")):
-        uses(config)
-        reading(folder / "spaces.json")
+        note_config(config)
+        note_input(folder / "spaces.json")
         write_table(folder / "metrics.parquet", pd.read_parquet(folder / "metrics.parquet"))
 
 

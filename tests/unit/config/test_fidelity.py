@@ -17,7 +17,17 @@ from supernet.config.jobs import truth_job
 from supernet.config.study import Scoring, Study, load_study
 from supernet.data.sizes import Sizes
 from supernet.errors import UserError
-from supernet.metrics import definitions
+from supernet.metrics.definitions import (
+    positional_sparse_kendall_tau,
+    round_truth,
+    sparse_truth,
+    top_k,
+    truth_rank,
+    twice_permuted_top,
+)
+from supernet.metrics.evaluate import predictor_taus
+from supernet.metrics.resampling import Resamples, resample_counts
+from supernet.metrics.statistics import search_performance
 from supernet.metrics.study_metrics import PoolTruth
 from supernet.nn.norm import norms
 from supernet.paper import catalogue
@@ -82,12 +92,12 @@ def test_what_is_filled_in_can_be_wrong_and_says_so(tmp_path: Path) -> None:
 
 def test_twice_permuted_top_is_the_example_by_hand() -> None:
     scores, truth = [0.3, 0.1, 0.2], [0.90, 0.91, 0.92]
-    assert definitions.top_k(scores, 1).tolist() == [0]
-    assert definitions.twice_permuted_top(scores, 1, [0, 0, 0], truth).tolist() == [1]
+    assert top_k(scores, 1).tolist() == [0]
+    assert twice_permuted_top(scores, 1, [0, 0, 0], truth).tolist() == [1]
     # The order of the input does not matter: identifiers count from the worst ground truth.
-    assert definitions.twice_permuted_top([0.1, 0.2, 0.3], 1, [0, 0, 0], [0.91, 0.92, 0.90]).tolist() == [0]
+    assert twice_permuted_top([0.1, 0.2, 0.3], 1, [0, 0, 0], [0.91, 0.92, 0.90]).tolist() == [0]
     with pytest.raises(ValueError, match="k is 4"):
-        definitions.twice_permuted_top(scores, 4, [0, 0, 0], truth)
+        twice_permuted_top(scores, 4, [0, 0, 0], truth)
 
 
 def by_two_sorts(scores: np.ndarray, truth: np.ndarray, k: int) -> list[float]:
@@ -103,43 +113,37 @@ def test_search_performance_permutes_twice_in_every_resample() -> None:
     rng = np.random.default_rng(3)
     truth, scores, k = rng.permutation(40) / 100 + 0.5, rng.normal(size=40), 5
     options: dict[str, Any] = {"k": k, "draws": k, "population_truth": truth}
-    family = definitions.search_performance(scores, -scores, truth, top_order="permuted_twice", **options)
-    counts = np.vstack([np.ones((1, 40)), definitions.resample_counts(40, 20, rng)])
-    found = family(definitions.Resamples(counts))
+    family = search_performance(scores, -scores, truth, top_order="permuted_twice", **options)
+    counts = np.vstack([np.ones((1, 40)), resample_counts(40, 20, rng)])
+    found = family(Resamples(counts))
     for row, drawn in enumerate(counts.astype(int)):
         # Copies have one ground truth and one score: in a stable sort it does not matter which is which.
         best = by_two_sorts(np.repeat(scores, drawn), np.repeat(truth, drawn), k)
         assert found["final_mean"][row] == pytest.approx(np.mean(best))
         assert found["final_best"][row] == max(best)
-        rank = definitions.truth_rank(max(best), truth)
+        rank = truth_rank(max(best), truth)
         assert found["p_surpass"][row] == pytest.approx((1 - rank / 40) ** k)
-    straight = definitions.search_performance(scores, -scores, truth, **options)(definitions.Resamples(counts))
+    straight = search_performance(scores, -scores, truth, **options)(Resamples(counts))
     assert not np.array_equal(found["final_mean"], straight["final_mean"])
 
 
 def test_sparse_truth_rounds_or_cuts_off() -> None:
     truth = [0.9044, 0.9046, 0.9099]
-    bins, width = definitions.sparse_truth(truth, "rounded", 1e-3)
+    bins, width = sparse_truth(truth, "rounded", 1e-3)
     assert (bins.tolist(), width) == ([904, 905, 910], 1e-3)
-    bins, width = definitions.sparse_truth(truth, "positional_1", 1e-3)
+    bins, width = sparse_truth(truth, "positional_1", 1e-3)
     assert (bins.tolist(), width) == ([90, 90, 90], 1e-2)
-    assert definitions.sparse_truth(truth, "positional_0.1", 1e-2)[0].tolist() == [904, 904, 909]
+    assert sparse_truth(truth, "positional_0.1", 1e-2)[0].tolist() == [904, 904, 909]
 
 
 def test_predictors_have_every_s_kdt() -> None:
     rng = np.random.default_rng(0)
     truth = rng.uniform(0.85, 0.95, 30)
     predictor = truth + 0.02 * rng.normal(size=30)
-    found = definitions.predictor_taus(predictor, truth, 2e-3, rng, resamples=100)
-    assert found["s_kdt"].value == pytest.approx(
-        stats.kendalltau(predictor, definitions.round_truth(truth, 2e-3)).statistic
-    )
-    assert found["s_kdt_positional_1"].value == pytest.approx(
-        definitions.positional_sparse_kendall_tau(predictor, truth, 1e-2)
-    )
-    assert found["s_kdt_positional_0.1"].value == pytest.approx(
-        definitions.positional_sparse_kendall_tau(predictor, truth, 1e-3)
-    )
+    found = predictor_taus(predictor, truth, 2e-3, rng, resamples=100)
+    assert found["s_kdt"].value == pytest.approx(stats.kendalltau(predictor, round_truth(truth, 2e-3)).statistic)
+    assert found["s_kdt_positional_1"].value == pytest.approx(positional_sparse_kendall_tau(predictor, truth, 1e-2))
+    assert found["s_kdt_positional_0.1"].value == pytest.approx(positional_sparse_kendall_tau(predictor, truth, 1e-3))
 
 
 def test_doubled_widths_are_those_of_the_authors_network() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from supernet.nn.conv import Conv
-from supernet.nn.factory import Layers
+from supernet.nn.factory import LayerFactory
 from supernet.nn.norm import statistics
 from supernet.nn.ofa_kernels import share_kernels
 from supernet.spaces.base import Space
@@ -87,8 +87,8 @@ def gradients(network: nn.Module, arch: Any) -> dict[str, Tensor]:
     return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
 
 
-def logits(network: nn.Module, arch: Any, mode: Any = "batch") -> Tensor:
-    with torch.no_grad(), statistics(network, mode):
+def logits(network: nn.Module, arch: Any, bn_mode: Any = "batch") -> Tensor:
+    with torch.no_grad(), statistics(network, bn_mode):
         value: Tensor = network(IMAGES, arch)
     assert torch.isfinite(value).all()
     return value
@@ -104,8 +104,8 @@ def test_function_and_gradients_are_those_of_kernels_made_by_hand(
     plain = plain_network(space, shared, batch_norm)
     small = 0
     for arch in architectures(space, 4):
-        for mode in ("batch", "tracked") if "tracking" in batch_norm else ("batch",):
-            torch.testing.assert_close(logits(shared, arch, mode), logits(plain, arch, mode), rtol=0, atol=1e-10)
+        for bn_mode in ("batch", "tracked") if "tracking" in batch_norm else ("batch",):
+            torch.testing.assert_close(logits(shared, arch, bn_mode), logits(plain, arch, bn_mode), rtol=0, atol=1e-10)
         found, own = gradients(shared, arch), gradients(plain, arch)
         expected = {name: gradient for name, gradient in own.items() if larger(space, name) is None}
         state = shared.state_dict()
@@ -271,7 +271,10 @@ def test_a_copy_shares_its_own_kernels(space: Space[Any]) -> None:
 def test_a_network_of_one_architecture_shares_no_kernel(space: Space[Any]) -> None:
     # Two equal edges or two sizes at a node have kernels of their own in a stand-alone network.
     for arch in architectures(space, 2):
-        plain, shared = (space.network(make, arch, SIZES[space.name]) for make in (Layers(), Layers(ofa_kernel="crop")))
+        plain, shared = (
+            space.network(factory, arch, SIZES[space.name])
+            for factory in (LayerFactory(), LayerFactory(ofa_kernel="crop"))
+        )
         assert plain.state_dict().keys() == shared.state_dict().keys()
 
 

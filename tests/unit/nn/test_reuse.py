@@ -29,12 +29,12 @@ def made(*arguments: Any, **heuristics: str) -> nn.Module:
     return supernet(*arguments, **heuristics).float()
 
 
-def evaluator(*modes: Any, **options: Any) -> Evaluator:
-    return Evaluator(SPLITS, Scoring(bn_modes=modes, splits=("scoring", "test"), batch_size=12, **options), True)
+def evaluator(*bn_modes: Any, **options: Any) -> Evaluator:
+    return Evaluator(SPLITS, Scoring(bn_modes=bn_modes, splits=("scoring", "test"), batch_size=12, **options), True)
 
 
-def one_at_a_time(scored: Evaluator, network: nn.Module, archs: list[Cell], mode: str) -> list[Any]:
-    return [scored.evaluate_parts(network, arch, mode, ["scoring", "test"]) for arch in archs]
+def one_at_a_time(scored: Evaluator, network: nn.Module, archs: list[Cell], bn_mode: str) -> list[Any]:
+    return [scored.evaluate_splits(network, arch, bn_mode, ["scoring", "test"]) for arch in archs]
 
 
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
@@ -42,9 +42,9 @@ def test_scores_are_those_of_one_at_a_time_to_the_bit(batch_norm: str) -> None:
     network = made(SPACE, batch_norm)
     scored = evaluator("batch", "tracked", "recalibrated")
     archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=40))
-    for mode in scored.modes(network):
-        assert scored.evaluate_many(network, archs, mode, ["scoring", "test"]) == one_at_a_time(
-            scored, network, archs, mode
+    for bn_mode in scored.bn_modes(network):
+        assert scored.evaluate_many(network, archs, bn_mode, ["scoring", "test"]) == one_at_a_time(
+            scored, network, archs, bn_mode
         )
 
 
@@ -52,7 +52,7 @@ def test_scores_are_those_of_one_at_a_time_to_the_bit(batch_norm: str) -> None:
 @given(st.lists(cells, min_size=1, max_size=8), st.sampled_from([0, 5_000, 2**28]))
 def test_neither_order_nor_repetition_nor_little_memory_changes_a_score(archs: list[Cell], capacity: int) -> None:
     network = made(SPACE, "affine").eval()
-    images, _ = evaluator("batch")._batches["scoring"][0]
+    images, _ = evaluator("batch").batches["scoring"][0]
     reuse = Reuse(capacity)
     with torch.inference_mode():
         for arch in archs + archs[::-1]:
@@ -69,7 +69,7 @@ def test_every_operation_of_the_first_cell_is_computed_once_for_each_input() -> 
     scored = evaluator("batch")
     archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=60))
     scored.evaluate_many(network, archs, "batch", ["scoring"])
-    batches = len(scored._batches["scoring"])
+    batches = len(scored.batches["scoring"])
     plans = {live_plan(arch, True) for arch in archs}
     expected: Counter[str] = Counter()
     for number, operation, _ in {edge for plan in plans for edge in fed_edges(plan)}:
@@ -97,7 +97,7 @@ def test_draws_and_branches_of_their_own_are_not_shared(monkeypatch: pytest.Monk
     network = made(SPACE, "none", dropout="path-0.5")
     dropping = evaluator("batch", dropout_at_evaluation=True)
     assert dropping.evaluate_many(network, archs, "batch", ["test", "scoring"]) == [
-        dropping.evaluate_parts(network, arch, "batch", ["test", "scoring"]) for arch in archs
+        dropping.evaluate_splits(network, arch, "batch", ["test", "scoring"]) for arch in archs
     ]
     branches = FewShot(made(SPACE, "none"), 2, lambda arch: OPERATIONS.index(arch.operations[0]) % 2)
     evaluator("batch").evaluate_many(branches, archs, "batch", ["scoring"])
@@ -121,8 +121,8 @@ def test_progress_counts_architectures_up_to_all_of_them() -> None:
     rows = scored.rows(network, archs, seen)  # type: ignore[arg-type]
     assert seen.done == sorted(seen.done) and seen.done[-1] == len(archs) and len(set(seen.done)) > 3
     assert [(row["arch_id"], row["bn_mode"], row["split"]) for row in rows] == [
-        (arch_id, mode, part)
+        (arch_id, bn_mode, split)
         for arch_id, _ in archs
-        for mode in ("batch", "tracked", "recalibrated")
-        for part in ("scoring", "test")
+        for bn_mode in ("batch", "tracked", "recalibrated")
+        for split in ("scoring", "test")
     ]

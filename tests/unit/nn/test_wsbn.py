@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from trainings import RECIPE, SPLITS, run_of, same_bits, state
 
 from supernet.data.images import Augmenter
-from supernet.nn.factory import layers_for
+from supernet.nn.factory import factory_for
 from supernet.nn.norm import ConfiguredNorm, norms, tracks
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.network import input_configuration
@@ -74,13 +74,15 @@ def test_input_configurations_number_the_non_empty_sets(vertex: int) -> None:
 @pytest.mark.parametrize("batch_norm", SPECIALISED)
 def test_a_path_is_a_plain_supernet_with_the_norms_of_its_configurations(batch_norm: str) -> None:
     """Values in every mode, gradients and tracked statistics; norms of other configurations are left alone."""
-    modes = ("batch", "recalibrated", "tracked") if "tracking" in batch_norm else ("batch", "recalibrated")
+    bn_modes = ("batch", "recalibrated", "tracked") if "tracking" in batch_norm else ("batch", "recalibrated")
     fresh = built(batch_norm=batch_norm).state_dict()
     for arch in architectures(SPACE, 8):
         shared, plain = built(batch_norm=batch_norm), built("none", batch_norm)
         plain.load_state_dict(restricted(shared.state_dict(), arch))
-        for mode in modes:
-            torch.testing.assert_close(evaluated(shared, arch, mode), evaluated(plain, arch, mode), rtol=0, atol=0)
+        for bn_mode in bn_modes:
+            torch.testing.assert_close(
+                evaluated(shared, arch, bn_mode), evaluated(plain, arch, bn_mode), rtol=0, atol=0
+            )
         torch.testing.assert_close(trained(shared, arch), trained(plain, arch), rtol=0, atol=0)
         for found, expected in (
             (gradients(shared), gradients(plain)),
@@ -141,9 +143,9 @@ def test_equal_norms_are_the_plain_supernet(batch_norm: str) -> None:
     shared.load_state_dict(
         {name: state_of_plain[name if name in state_of_plain else without_number(name)] for name in shared.state_dict()}
     )
-    mode = "tracked" if "tracking" in batch_norm else "recalibrated"
+    bn_mode = "tracked" if "tracking" in batch_norm else "recalibrated"
     for arch in archs:
-        assert torch.equal(evaluated(shared, arch, mode), evaluated(plain, arch, mode))
+        assert torch.equal(evaluated(shared, arch, bn_mode), evaluated(plain, arch, bn_mode))
     if "affine" in batch_norm:
         found = [evaluated(plain, arch, "batch") for arch in archs]
         assert not any(torch.allclose(one, two) for one, two in zip(different, found, strict=True))
@@ -201,8 +203,8 @@ def test_without_wsbn_names_are_the_plain_ones_and_initial_weights_are_equal() -
 
 def test_standalone_networks_are_never_specialised() -> None:
     arch = SPACE.parse(WIRINGS[2])
-    make = layers_for("affine+tracking", SPACE.bn_momentum, wsbn="per_input")
-    network = SPACE.network(make, arch, SIZE)
+    factory = factory_for("affine+tracking", SPACE.bn_momentum, wsbn="per_input")
+    network = SPACE.network(factory, arch, SIZE)
     assert not any(isinstance(module, ConfiguredNorm) for module in network.modules())
     assert network.state_dict().keys() == standalone(SPACE, arch).state_dict().keys()
 

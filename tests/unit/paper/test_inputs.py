@@ -1,6 +1,8 @@
 """Tables and figures: the artifacts that they declare are those that they read; their modules are all they import."""
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +18,7 @@ from supernet.paper.load import Results
 from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import Closure
-from supernet.provenance.record import Recorder, recording
+from supernet.provenance.recorder import UNRECORDED, Recorder, recording
 from supernet.site.sources import MODULE
 
 PAPER = ROOT / "supernet" / "paper"
@@ -113,6 +115,17 @@ class TestModules:
         assert {path.stem for path in MADE if shared in self.of(path)} == {
             path.stem for path in MADE if path.parent.name == "figures"
         } and not any(shared in self.of(path) for path in MADE if path.parent.name == "tables")
+
+    @pytest.mark.parametrize("name", ["tables/verdicts", "figures/epochs"])
+    def test_no_module_that_is_loaded_is_missing(self, name: str) -> None:
+        """The independent reference: what the interpreter has loaded after importing the module."""
+        code = (
+            f"import sys, supernet.paper.{name.replace('/', '.')}; "
+            "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'supernet'))"
+        )
+        result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded = {Path(line).relative_to(ROOT).as_posix() for line in result.stdout.split()}
+        assert loaded and loaded <= self.of(PAPER / f"{name}.py") | UNRECORDED
 
     def test_a_figure_is_an_input_of_itself_alone(self) -> None:
         for path in MADE:

@@ -577,8 +577,8 @@ def test_batch_norm_figure_has_each_setting_in_each_mode(analysed: Results, tmp_
     drawn = pd.read_csv(tmp_path / "batch_norm.csv")
     table = pd.read_parquet(analysed.folder / "metrics.parquet").query("score == 'accuracy' and split == 'scoring'")
     for metric in ("s_kdt", "accuracy"):
-        for mode in ("batch", "tracked", "recalibrated"):
-            query = f"space == 'darts' and setting == 'baseline' and metric == '{metric}' and bn_mode == '{mode}'"
+        for bn_mode in ("batch", "tracked", "recalibrated"):
+            query = f"space == 'darts' and setting == 'baseline' and metric == '{metric}' and bn_mode == '{bn_mode}'"
             runs, found = table.query(query), drawn.query(query)
             assert len(runs) == 2 and len(found) == 1
             assert found["mean"].item() == pytest.approx(runs["estimate"].mean(), abs=1e-15)

@@ -1,4 +1,4 @@
-"""Which pools a study has, how they are chosen, and what is measured on parts of them."""
+"""Which pools a study has, how they are chosen, and what is measured on subsets of them."""
 
 import importlib.util
 from collections.abc import Callable
@@ -18,7 +18,9 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.io.atomic import write_table
-from supernet.metrics.study_metrics import FEWEST, PARTS, PoolTruth, population_of
+from supernet.metrics.measures import SUBSETS
+from supernet.metrics.population import population_of
+from supernet.metrics.study_metrics import FEWEST, PoolTruth
 from supernet.pipeline.plan import Plan
 from supernet.pools.draw import COSTS, draw_pool, stratified
 from supernet.published.schema import tabulate, write
@@ -106,7 +108,7 @@ def test_the_plan_tells_the_program_which_pool_it_is() -> None:
 
 def test_stratified_takes_the_best_of_each_interval(table: PublishedTable) -> None:
     space = spaces.load("nasbench201")
-    rows = table.frame()
+    rows = table.data.to_pandas()
     rows = rows[rows["uniform"]]
     pool = stratified(table, space, 7)
     low, high = rows["test_acc"].min(), rows["test_acc"].max()
@@ -165,8 +167,8 @@ def test_parts_of_a_pool_have_their_own_correlations() -> None:
     found = {(row["metric"], row["score"]): row for row in truth.run_rows(scores, "complete")}
     top = pool["truth"] >= pool["truth"].sort_values().iloc[30]
     regular = [not space.degenerate(space.parse(text)) for text in pool["encoding"]]
-    for part, members in (("top_half", top), ("regular", regular)):
-        chosen, row = scores[np.array(members)], found[f"kdt_{part}", "accuracy"]
+    for subset, members in (("top_half", top), ("regular", regular)):
+        chosen, row = scores[np.array(members)], found[f"kdt_{subset}", "accuracy"]
         tau = stats.kendalltau(chosen["accuracy"], pool["truth"][np.array(members)]).statistic
         assert row["estimate"] == pytest.approx(tau) and row["n"] == sum(members)
         assert row["low"] < row["estimate"] < row["high"]
@@ -186,12 +188,12 @@ def test_a_part_that_is_too_small_has_no_correlation() -> None:
     pool = pd.DataFrame({"arch_id": texts, "encoding": texts, "truth": np.linspace(0.5, 0.9, 5)}).sort_values("arch_id")
     pool = pool.assign(**dict.fromkeys(COSTS, range(5)))
     truth = PoolTruth(_plain(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
-    assert int(truth.parts["regular"].sum()) == 2 < FEWEST
+    assert int(truth.subsets["regular"].sum()) == 2 < FEWEST
     scores = pd.DataFrame({"arch_id": texts, "bn_mode": "batch", "split": "scoring", "accuracy": 0.5, "loss": 1.0})
     scores = scores.assign(accuracy=np.linspace(0, 1, 5), loss=np.linspace(1, 0, 5))
     rows = {row["metric"]: row for row in truth.run_rows(scores, "complete")}
     assert np.isnan(rows["kdt_regular"]["estimate"]) and np.isfinite(rows["kdt_top_half"]["estimate"])
-    assert set(PARTS) == {"top_half", "regular"}
+    assert set(SUBSETS) == {"top_half", "regular"}
     assert not any(row["metric"].endswith("_regular") for row in truth.references())
 
 
@@ -226,7 +228,7 @@ def test_degenerate_genotypes() -> None:
 
 
 def _about(space: Space[Any], rows: int) -> Any:
-    from test_published_table import about
+    from table_metadata import about
 
     return about(table="nasbench101", space=space.name, size=space.size, rows=rows, uniform_rows=rows)
 

@@ -65,7 +65,7 @@ def test_orphans_are_shown_and_left_alone_until_it_is_said_what_to_do(
 ) -> None:
     fake(tmp_path / "bin", monkeypatch, "squeue", f"echo '7|7|RUNNING|0:01|rule_train|{ROOT}'")
     fake(tmp_path / "bin", monkeypatch, "scancel", f"touch {tmp_path}/cancelled")
-    command = [sys.executable, str(ROOT / "scripts" / "resume.py"), "--state", str(tmp_path / "state"), "--", "all"]
+    command = [sys.executable, "-m", "supernet", "resume", "--state", str(tmp_path / "state"), "--", "all"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2 and "--wait" in result.stderr and "--cancel" in result.stderr
     assert "7" in result.stdout and not (tmp_path / "cancelled").exists()

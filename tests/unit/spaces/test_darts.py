@@ -187,12 +187,12 @@ def degenerate_genotypes() -> list[Genotype]:
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 def test_live_edges_compute_what_all_edges_compute(batch_norm: str) -> None:
     network, images = supernet(SPACE, batch_norm), random_images(2)
-    mode: Any = "tracked" if "tracking" in batch_norm else "batch"
+    bn_mode: Any = "tracked" if "tracking" in batch_norm else "batch"
     archs = degenerate_genotypes() + SPACE.sample(np.random.default_rng(1), count=30)
-    with statistics(network, mode), torch.no_grad():
+    with statistics(network, bn_mode), torch.no_grad():
         for arch in archs:
             difference = (network(images, arch) - every_edge(network, images, arch)).abs().max()
-            assert difference <= 1e-10, (arch, mode)
+            assert difference <= 1e-10, (arch, bn_mode)
 
 
 @given(cells, st.booleans())

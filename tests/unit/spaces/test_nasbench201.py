@@ -129,12 +129,12 @@ def degenerate_cells() -> list[Cell]:
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 def test_live_plan_computes_what_all_edges_compute(batch_norm: str) -> None:
     network, images = supernet(SPACE, batch_norm), random_images(3)
-    mode: Any = "tracked" if "tracking" in batch_norm else "batch"
+    bn_mode: Any = "tracked" if "tracking" in batch_norm else "batch"
     archs = degenerate_cells() + SPACE.sample(np.random.default_rng(1), count=300)
-    with statistics(network, mode), torch.no_grad():
+    with statistics(network, bn_mode), torch.no_grad():
         for cell in archs:
             difference = (network(images, cell) - every_edge(network, images, cell)).abs().max()
-            assert difference <= 1e-10, (cell, mode)
+            assert difference <= 1e-10, (cell, bn_mode)
 
 
 @pytest.mark.parametrize("zero_in_zero_out", [False, True])

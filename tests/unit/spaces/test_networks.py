@@ -60,8 +60,10 @@ def test_restricted_supernet_is_the_standalone_network(space: Space[Any], batch_
     for arch in architectures(space, 50 if batch_norm == "affine+tracking" else 13, BATCH_NORMS.index(batch_norm)):
         own, _ = same_weights(space, shared, arch, batch_norm)
         own.eval()
-        for mode in ("batch", "tracked" if "tracking" in batch_norm else "recalibrated"):
-            torch.testing.assert_close(evaluated(shared, arch, mode), evaluated(own, arch, mode), rtol=0, atol=1e-10)
+        for bn_mode in ("batch", "tracked" if "tracking" in batch_norm else "recalibrated"):
+            torch.testing.assert_close(
+                evaluated(shared, arch, bn_mode), evaluated(own, arch, bn_mode), rtol=0, atol=1e-10
+            )
 
 
 def vertices_by_definition(module: nn.Module, images: Tensor, cell: Any, channels: list[int]) -> Tensor:

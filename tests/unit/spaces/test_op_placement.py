@@ -9,7 +9,7 @@ from tiny import BATCH_NORMS, SIZES, SPACES, random_images, supernet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.factory import layers_for
+from supernet.nn.factory import factory_for
 from supernet.nn.norm import Norm, norms, statistics
 from supernet.spaces.base import Space
 
@@ -65,8 +65,8 @@ def same_on_edges(space: Space[Any], shared: nn.Module, batch_norm: str, wsbn: b
     return edges
 
 
-def logits(network: nn.Module, arch: Any, mode: Any = "batch") -> Tensor:
-    with torch.no_grad(), statistics(network, mode):
+def logits(network: nn.Module, arch: Any, bn_mode: Any = "batch") -> Tensor:
+    with torch.no_grad(), statistics(network, bn_mode):
         value: Tensor = network(IMAGES, arch)
     assert torch.isfinite(value).all()
     return value
@@ -99,8 +99,8 @@ def test_nodes_compute_what_edges_of_equal_weights_do(space: Space[Any], batch_n
     edges = same_on_edges(space, shared, batch_norm)
     archs = architectures(space, 5)
     for arch in archs:
-        for mode in ("batch", "tracked") if "tracking" in batch_norm else ("batch",):
-            torch.testing.assert_close(logits(shared, arch, mode), logits(edges, arch, mode), rtol=0, atol=1e-10)
+        for bn_mode in ("batch", "tracked") if "tracking" in batch_norm else ("batch",):
+            torch.testing.assert_close(logits(shared, arch, bn_mode), logits(edges, arch, bn_mode), rtol=0, atol=1e-10)
     # Training passes come last: after them a norm of a node has tracked other statistics than those of its edges.
     shares = [assert_added_gradients(space, shared, edges, arch, wsbn=False) for arch in archs]
     assert shares[0] > 0
@@ -200,8 +200,8 @@ def test_darts_norms_for_each_input_are_those_of_edges(batch_norm: str) -> None:
             with statistics(network, "recalibrating"), torch.no_grad():
                 network(IMAGES, arch)
                 network(random_images(4, 1), arch)
-        for mode in ("batch", "recalibrated", *(["tracked"] if "tracking" in batch_norm else [])):
-            torch.testing.assert_close(logits(shared, arch, mode), logits(edges, arch, mode), rtol=0, atol=1e-10)
+        for bn_mode in ("batch", "recalibrated", *(["tracked"] if "tracking" in batch_norm else [])):
+            torch.testing.assert_close(logits(shared, arch, bn_mode), logits(edges, arch, bn_mode), rtol=0, atol=1e-10)
         # The passes for the gradients track as well.
         assert_added_gradients(space, shared, edges, arch, wsbn=True)
         state, found = edges.state_dict(), shared.state_dict()
@@ -222,9 +222,9 @@ def test_darts_norms_for_each_input_differ_from_one_norm() -> None:
     }
     shared.load_state_dict({name: state[renamed[name]] for name in shared.state_dict()})
     sharing, apart = (space.parse(source["darts"]) for source in (SHARING, APART))
-    for mode in ("batch", "tracked"):
+    for bn_mode in ("batch", "tracked"):
         for arch in (sharing, apart):
-            torch.testing.assert_close(logits(shared, arch, mode), logits(plain, arch, mode), rtol=0, atol=1e-10)
+            torch.testing.assert_close(logits(shared, arch, bn_mode), logits(plain, arch, bn_mode), rtol=0, atol=1e-10)
     before = {arch: logits(shared, arch) for arch in (sharing, apart)}
     with torch.no_grad():
         for node in range(2):
@@ -260,15 +260,15 @@ def test_spaces_and_values_that_lack_the_factor_are_errors() -> None:
 
 
 def test_a_stand_alone_network_owns_its_operations_by_edge() -> None:
-    on_nodes = layers_for("affine", 0.1, op_placement="node")
+    on_nodes = factory_for("affine", 0.1, op_placement="node")
     arch = PLACED["nasbench201"].parse(SHARING["nasbench201"])
     with pytest.raises(ValueError, match="the edges of a stand-alone network own their operations"):
         PLACED["nasbench201"].network(on_nodes, arch, SIZES["nasbench201"])
     darts = PLACED["darts"]
     arch, size = darts.parse(SHARING["darts"]), SIZES["darts"]
-    edges = darts.network(layers_for("affine", 0.1), arch, size)
+    edges = darts.network(factory_for("affine", 0.1), arch, size)
     for wsbn in ("none", "per_input"):
-        own = darts.network(layers_for("affine", 0.1, op_placement="node", wsbn=wsbn), arch, size)
+        own = darts.network(factory_for("affine", 0.1, op_placement="node", wsbn=wsbn), arch, size)
         assert own.state_dict().keys() == edges.state_dict().keys()
 
 

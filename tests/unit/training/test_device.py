@@ -71,7 +71,7 @@ def test_every_program_with_a_device_is_configured() -> None:
 
 
 def test_the_benchmark_of_its_cost_runs() -> None:
-    command = [sys.executable, "-m", "benchmarks.deterministic", "--quick"]
+    command = [sys.executable, "-m", "benchmarks.programs.deterministic", "--quick"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = ran.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["nasbench101", "nasbench201", "darts"], ran.stderr

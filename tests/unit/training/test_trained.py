@@ -64,7 +64,7 @@ def test_the_score_is_that_of_the_network_on_the_images_held_out(tmp_path: Path,
     assert found == trained.score(arch, "batch", "scoring")
     assert found.accuracy == correct / len(held_out)
     assert found.loss == pytest.approx(loss / len(held_out), rel=1e-4)
-    assert trained.score(CELL, part="test") != found
+    assert trained.score(CELL, split="test") != found
 
 
 def test_another_mode_part_or_architecture_is_an_error(tmp_path: Path, images: Path) -> None:
@@ -72,8 +72,8 @@ def test_another_mode_part_or_architecture_is_an_error(tmp_path: Path, images: P
     trained = TrainedSupernet.load(tmp_path / "run", images)
     with pytest.raises(UserError, match="bn_mode: found 'tracked'; expected one of batch, recalibrated"):
         trained.score(CELL, "tracked")
-    with pytest.raises(UserError, match="part: found 'train'; expected one of scoring, test"):
-        trained.score(CELL, part="train")
+    with pytest.raises(UserError, match="split: found 'train'; expected one of scoring, test"):
+        trained.score(CELL, split="train")
     with pytest.raises(UserError, match="conv_9x9"):
         trained.score(CELL.replace("conv_1x1", "conv_9x9"))
 

@@ -54,7 +54,7 @@ def another(space: str, factor: str) -> Run:
 
 @pytest.mark.parametrize(("space", "factor"), [(space, one.name) for space in SPACES for one in factors_of(space)])
 def test_every_factor_changes_what_is_trained(space: str, factor: str) -> None:
-    """A factor that nobody reads would be an option that does nothing: name a field of Recipe or Layers like it."""
+    """A factor that nobody reads would silently do nothing: name a field of Recipe or LayerFactory like it."""
     changed = another(space, factor)
     if factor == "landmarks":
         with pytest.raises(UserError, match="expected landmarks"):
