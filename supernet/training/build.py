@@ -1,7 +1,6 @@
 """Networks and trainers from validated configs: the one place where a config value becomes an argument."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from supernet.config.jobs import ProxiesJob, TruthJob
-from supernet.config.study import Protocol, Run, Setting, Truth
+from supernet.config.study import Protocol, Run
 from supernet.data.images import Augmenter, Images, Splits
 from supernet.errors import UserError
-from supernet.nn.factory import LayerFactory
 from supernet.provenance.recorder import note_input
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
@@ -36,11 +34,9 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
             num_classes=splits.classes,
             in_channels=splits.train.pixels.shape[1],
             bn_momentum=_momentum(run.protocol, space),
-            batch_norm=setting.batch_norm,
-            dropout=setting.dropout or "none",
             widths=run.protocol.nasbench101_widths,
-            **_by_name(setting, LayerFactory),
             partial_channels=partial_channels,
+            **setting.values_for("layers"),
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)
@@ -117,7 +113,7 @@ def supernet_trainer(
         passes_per_step=passes,
         mean_gradient=not fair or protocol.fairnas_gradient == "mean",
         precision=protocol.precision,
-        **_by_name(setting, Recipe),
+        **setting.values_for("recipe"),
     )
     return Trainer(
         network,
@@ -128,12 +124,6 @@ def supernet_trainer(
         before=_split(network, protocol.few_shot_shared, steps),
         ranking=_ranking(run, landmarks, steps),
     )
-
-
-def _by_name(chosen: Setting | Truth, kind: type[LayerFactory | Recipe]) -> dict[str, Any]:
-    """The values that a class has a field for, by name; what the space lacks (null) stays at the default."""
-    names = [field.name for field in fields(kind)]
-    return {name: value for name in names if (value := getattr(chosen, name, None)) is not None}
 
 
 def _split(network: nn.Module, shared: float, steps: int) -> Split | None:
@@ -167,7 +157,9 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
         momentum=protocol.momentum,
         clip=protocol.clip,
         precision=protocol.precision,
-        **_by_name(truth, Recipe),
+        batch_size=truth.batch_size,
+        learning_rate=truth.learning_rate,
+        weight_decay=truth.weight_decay,
     )
     return Trainer(network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed)
 

@@ -186,7 +186,7 @@ def test_a_data_set_is_an_entry_in_two_tables() -> None:
 
 def test_a_heuristic_touches_two_files_of_the_project() -> None:
     assert changed(lesson("2. Add a heuristic")) == [
-        "supernet/config/setting.py",
+        "supernet/config/factors.py",
         "supernet/training/trainer.py",
         str(STUDY),
     ]

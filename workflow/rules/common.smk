@@ -168,7 +168,7 @@ PREFIX = (
     # A cluster enforces `runtime`, and the programs stop ahead of it; a job that runs here has no limit.
     f"limit() {{ {LIMIT}; }}; "
     # In place of the shell: SLURM's signals would end a shell first, and SLURM kills what its shell leaves behind.
-    f'program() {{ exec {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
+    f'program() {{ exec {python()} -P -m supernet.runtime.start "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
 # Not on the command line, which Snakemake logs when a job fails and `ps` shows: its address may hold a password.
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)

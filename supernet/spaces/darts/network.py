@@ -172,7 +172,7 @@ class SearchCell(nn.Module):
         """`sources` gives (blocks, channels of a block) of the outputs of the two cells before."""
         super().__init__()
         self.reduction, self.standalone, self.on_nodes = reduction, own is not None, factory.op_placement == "node"
-        self.wsbn = factory.wsbn and own is None
+        self.wsbn = factory.wsbn == "per_input" and own is None
         self.zero_in_zero_out = not factory.affine and not factory.tracking
         before = FactorizedReduce if reduced_before else Project
         self.project0 = before(factory, *sources[0], channels)
@@ -304,7 +304,7 @@ class Network(nn.Module):
             self.cells.append(SearchCell(factory, (sources[0], sources[1]), width, reduced, reduction, cell))
             blocks = NODES if cell is None else len(cell.concat)
             sources, reduced = [sources[1], (blocks, width)], reduction
-        self.dropout = factory.dropout(cells)
+        self.dropout = factory.dropout_of(cells)
         self.last_blocks, self.last_width = sources[1]
         self.classifier = nn.Linear(self.last_blocks * self.last_width, size.num_classes)
 

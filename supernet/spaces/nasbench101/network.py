@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.errors import UserError
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.factory import LayerFactory
@@ -86,9 +85,9 @@ class SearchCell(nn.Module):
         super().__init__()
         self.c_in, self.c_out = c_in, c_out
         # A network of one cell has one input configuration at each vertex.
-        self.wsbn = factory.wsbn and own is None
+        self.wsbn = factory.wsbn == "per_input" and own is None
         interior = range(1, (MAX_VERTICES if own is None else own.vertices) - 1)
-        full = constant_width(c_out, factory.constant_outputs)
+        full = c_out // (factory.constant_outputs or 1)
         widths = None if own is None else vertex_channels(c_in, c_out, own.matrix)
         self.vertices = nn.ModuleList(
             Vertex(
@@ -121,16 +120,6 @@ class SearchCell(nn.Module):
         return projected + concatenate(ends) if ends else projected
 
 
-def constant_width(channels: int, outputs: int | None) -> int:
-    """Channels of an interior vertex where `outputs` of them share those of the cell (None: all of them).
-
-    Raises UserError where they cannot be shared equally.
-    """
-    if channels % (outputs or 1):
-        raise UserError(f"NASBench-101: {channels} channels cannot be shared equally by {outputs} output vertices")
-    return channels // (outputs or 1)
-
-
 def input_configuration(cell: Cell, vertex: int) -> int:
     """Number of the set of vertices that feed a vertex: from 0, of 2^vertex - 1 non-empty sets."""
     return sum(1 << source for source in range(vertex) if cell.matrix[source][vertex]) - 1
@@ -152,7 +141,7 @@ class Network(nn.Module):
             width = stack_width(size, stack)
             inputs = [max(channels, width // 2)] + [width] * repeated
             self.stacks.append(nn.ModuleList(SearchCell(factory, c_in, width, own) for c_in in inputs))
-        self.dropout = factory.dropout(size.layers)
+        self.dropout = factory.dropout_of(size.layers)
         self.classifier = nn.Linear(width, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:

@@ -141,7 +141,7 @@ class TestArchive:
             nats.read(path, "cifar10")
 
     def test_pickle_bomb(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(nats, "_MAX_BYTES", 5_000_000)
+        monkeypatch.setattr(nats, "MAX_BYTES", 5_000_000)
         path = archive(tmp_path, {**both(), 1: b"\0" * 5_000_001})
         with pytest.raises(UserError, match=r"000001\.pickle\.pbz2 is cut, or unpacks to more than"):
             nats.read(path, "cifar10")
