@@ -8,8 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
+from supernet.config.artifacts import Kind
 from supernet.paper import captions, style
 from supernet.paper.load import Results
+
+INPUTS: tuple[Kind, ...] = ()
 
 STAGES = (
     "search\nspace",
