@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import offset_copy
 
+from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS, Factor
 from supernet.paper import captions, style
 from supernet.paper.load import Results
@@ -30,6 +31,8 @@ from supernet.paper.summary import (
     sweep,
     swept_spaces,
 )
+
+INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces")
 
 METRICS = ("s_kdt", "accuracy", "final_mean")
 _LABELS = {"s_kdt": "S-KdT", "accuracy": "Super-net\naccuracy (%)", "final_mean": "Final\nperformance (%)"}

@@ -9,12 +9,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from supernet.config.artifacts import Kind
 from supernet.metrics.definitions import kendall_tau
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import number
 from supernet.paper.render import Caption
 from supernet.paper.summary import diverged_runs, frame, run_values
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces")
 
 _COLUMNS = ("space", "setting", "seed", "metric", "value", "final_mean")
 _QUANTITIES = {"accuracy": ("Super-net accuracy (%)", 100), "s_kdt": ("S-KdT", 1)}

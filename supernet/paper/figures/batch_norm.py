@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from supernet.config.artifacts import Kind
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, value_name
@@ -28,6 +29,8 @@ from supernet.paper.summary import (
     sweep,
     swept_spaces,
 )
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "features")
 
 Face = Literal["full", "left", "none"]
 FACTOR = "batch_norm"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
 from supernet.errors import UserError
 from supernet.paper import captions, style
@@ -18,6 +19,8 @@ from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, value_name
 from supernet.paper.render import Caption
 from supernet.paper.summary import diverged_runs, frame, run_values, summarise, summary_row
+
+INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces")
 
 METRICS = ("s_kdt", "accuracy", "final_mean")
 _LABELS = {"s_kdt": "S-KdT", "accuracy": "Super-net accuracy (%)", "final_mean": "Final performance (%)"}

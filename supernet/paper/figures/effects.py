@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
 from supernet.metrics.effects import LEVEL
 from supernet.paper import captions, style
@@ -15,6 +16,8 @@ from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, value_name
 from supernet.paper.render import Caption
 from supernet.paper.summary import sweep
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "effects")
 
 METRIC = "s_kdt"
 _ROW = 0.145

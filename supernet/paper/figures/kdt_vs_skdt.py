@@ -11,12 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from supernet.config.artifacts import Kind
 from supernet.metrics.definitions import sparse_truth
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number
 from supernet.paper.render import Caption
 from supernet.paper.summary import diverged_runs, frame, main_selection, run_values
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "pools", "baseline_scores")
 
 _COLUMNS = ("kind", "space", "setting", "seed", "kdt", "s_kdt")
 _ARROW = "#9A9A9A"

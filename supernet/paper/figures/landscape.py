@@ -14,11 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter
 
+from supernet.config.artifacts import Kind
 from supernet.errors import UserError
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number, percent
 from supernet.paper.render import Caption
+
+INPUTS: tuple[Kind, ...] = ("metrics", "landscapes")
 
 KINDS = {
     "standalone": "Stand-alone",

@@ -8,9 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
+from supernet.config.artifacts import Kind
 from supernet.paper import style
 from supernet.paper.load import Results
 from supernet.paper.render import Caption
+
+INPUTS: tuple[Kind, ...] = ()
 
 STAGES = (
     "search\nspace",

@@ -11,12 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from supernet.config.artifacts import Kind
 from supernet.errors import UserError
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import count
 from supernet.paper.render import Caption
 from supernet.paper.summary import frame
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "pools", "searches")
 
 _BINS = 16
 _TAIL = 4

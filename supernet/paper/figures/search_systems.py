@@ -10,11 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from supernet.config.artifacts import Kind
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.render import Caption
 from supernet.paper.summary import frame
 from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, truth_and_quantile_sentences
+
+INPUTS: tuple[Kind, ...] = ("pools", "systems")
 
 _QUANTILES = (0.9, 0.75, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 # Architectures that are worse than so large a share of the pool would press all others together.

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
@@ -12,6 +13,8 @@ from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import Point, diverged_runs, frame, point_pool, summary, summary_row, sweep
 from supernet.paper.tables._cells import runs_cell, summary_cell
 from supernet.paper.tables.factor import METRICS
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "run_timings")
 
 _HEADERS = ("Accuracy (%)", "KdT", "S-KdT", "P>R", "Final perf. (%)")
 

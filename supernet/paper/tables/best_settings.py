@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
 from supernet.metrics.effects import LEVEL
 from supernet.metrics.interval import Estimate
@@ -15,6 +16,8 @@ from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import Point, frame, point_pool, summary, summary_row, sweep
 from supernet.paper.tables._cells import estimate_cell, summary_cell
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "effects", "run_timings")
 
 METRIC = "s_kdt"
 

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import Kind
 from supernet.metrics.measures import SUBSETS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
@@ -13,6 +14,8 @@ from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import diverged_runs, frame, summary, summary_row
 from supernet.paper.tables._cells import estimate_cell, summary_cell
 from supernet.paper.tables.factor import references_of
+
+INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
 TAUS = ("kdt", "s_kdt")
 _WORDS = ("better half", "without degenerate ones")

@@ -2,12 +2,23 @@
 
 from pathlib import Path
 
+from supernet.config.artifacts import Kind
 from supernet.paper import captions
 from supernet.paper.costs import PAPER_GPU_DAYS, costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, count, number
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
+
+INPUTS: tuple[Kind, ...] = (
+    "metrics",
+    "run_timings",
+    "truth_timings",
+    "proxy_timings",
+    "search_timings",
+    "system_timings",
+    "analysis_timings",
+)
 
 _ALL = "All"
 

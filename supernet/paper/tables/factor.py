@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
 from supernet.config.pool_name import PoolName
 from supernet.paper import captions
@@ -23,6 +24,8 @@ from supernet.paper.summary import (
     swept_spaces,
 )
 from supernet.paper.tables._cells import PERCENT_METRICS, estimate_cell, runs_cell, summary_cell
+
+INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
 METRICS = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
 REFERENCES = {

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import Kind
 from supernet.config.baselines import BASELINES, SWEEPS
 from supernet.config.factors import FACTORS, SPACES, Factor, beyond_the_paper, of_the_paper
 from supernet.config.study import Study
@@ -11,6 +12,8 @@ from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
+
+INPUTS: tuple[Kind, ...] = ()
 
 GRID = "Grid (recalled, not published)"
 SWEPT = "Swept here"

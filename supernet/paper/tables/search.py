@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from supernet.config.artifacts import Kind
 from supernet.errors import UserError
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
@@ -12,6 +13,8 @@ from supernet.paper.load import Results, Search
 from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
+
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "searches", "run_timings", "search_timings")
 
 PREFIX = 8
 """Characters of an arch_id that are printed; the CSV file has all of them."""

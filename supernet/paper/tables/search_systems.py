@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from supernet.config.artifacts import Kind
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
 from supernet.paper import captions
@@ -24,6 +25,8 @@ from supernet.paper.systems import (
     skips,
     truth_and_quantile_sentences,
 )
+
+INPUTS: tuple[Kind, ...] = ("pools", "systems")
 
 _HAS_SKIPS = ("nasbench201", "darts")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import Kind
 from supernet.metrics.interval import Estimate
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
@@ -13,6 +14,8 @@ from supernet.paper.names import ABSENT, PROXY_NAMES, SPACE_NAMES, count, percen
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.paper.tables._cells import estimate_cell
+
+INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "searches", "truth_timings")
 
 Row = tuple[str, str, Callable[[Results, str], str]]
 TAUS = (

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from supernet.config.artifacts import Kind
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
@@ -10,6 +11,16 @@ from supernet.paper.names import SPACE_NAMES, number, percent
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.paper.verdicts import Said, claim_1, claim_2, claim_3, claim_4, numbers_of, verdict
+
+INPUTS: tuple[Kind, ...] = (
+    "metrics",
+    "spaces",
+    "effects",
+    "searches",
+    "systems",
+    "features",
+    "run_timings",
+)
 
 _CLAIMS = (
     "Super-net training differs from stand-alone training, which changes the best batch norm and learning rate",

@@ -608,17 +608,6 @@ def test_batch_norm_figure_without_features_says_so(mini: Results, figures: Call
     assert set(pd.read_csv(stem.with_suffix(".csv"))["kind"]) == {"mean"}
 
 
-def test_private_modules_are_sources_of_what_they_draw() -> None:
-    assert catalogue.figure_sources("learning_rate") == [
-        "supernet/paper/figures/learning_rate.py",
-        "supernet/paper/figures/_sweep.py",
-    ]
-    assert catalogue.figure_sources("dropout") == ["supernet/paper/figures/_sweep.py"]
-    assert catalogue.figure_sources("effects") == ["supernet/paper/figures/effects.py"]
-    assert catalogue.table_sources("low_fidelity")[1:] == ["supernet/paper/tables/_group.py"]
-    assert catalogue.table_sources("dropout")[1:] == ["supernet/paper/tables/_cells.py"]
-
-
 def test_paradigms_need_no_results(one_study: Study, tmp_path: Path) -> None:
     catalogue.make_figure("paradigms", Results(one_study, tmp_path / "nothing"), tmp_path / "paradigms")
     drawn = pd.read_csv(tmp_path / "paradigms.csv").groupby("panel")["fixed"].sum()
