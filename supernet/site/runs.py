@@ -1,6 +1,7 @@
 """What is known of each run: its summary, its timing, its metrics, its files."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,10 @@ class Run:
 def runs(results: Results) -> Iterator[Run]:
     """All runs of the study that have a run.json, in the order of the study."""
     for space, setting, seed in results.study.runs():
-        folder = results.folder / "runs" / space / setting / f"seed{seed}"
-        if (folder / "run.json").exists():
-            timing = folder / "timing.json"
-            known = read_json(timing) if timing.exists() else {}
-            yield Run(space, setting, seed, folder, read_json(folder / "run.json"), known)
+        files = results.artifacts.run(space, setting, seed)
+        if os.path.exists(files.summary):
+            timing = read_json(files.timing) if os.path.exists(files.timing) else {}
+            yield Run(space, setting, seed, Path(files.path), read_json(files.summary), timing)
 
 
 def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:

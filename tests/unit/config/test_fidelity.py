@@ -18,7 +18,7 @@ from supernet.errors import UserError
 from supernet.nn.norm import norms
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.paper.summary import Reading, run_values
+from supernet.paper.summary import ScoreSelection, run_values
 from supernet.spaces.base import NetworkSize
 from supernet.training.build import build_standalone, build_supernet, supernet_trainer
 from supernet.training.evaluator import Evaluator
@@ -204,8 +204,8 @@ def test_tables_read_the_test_set_and_the_positional_s_kdt(authors: Results) -> 
     assert value.value != raw(authors, "kdt", "scoring")["estimate"].item()
     (part,) = run_values(authors, "nasbench201", "s_kdt_top_half", "baseline")
     assert part.value == raw(authors, "s_kdt_positional_1_top_half", "test")["estimate"].item()
-    # What is asked for by its own name or with a reading is given as asked.
-    (value,) = run_values(authors, "nasbench201", "accuracy", "baseline", Reading(split="scoring"))
+    # What is asked for by its own name or with a selection is given as asked.
+    (value,) = run_values(authors, "nasbench201", "accuracy", "baseline", ScoreSelection(split="scoring"))
     assert value.value == raw(authors, "accuracy", "scoring")["estimate"].item()
     references = authors.references
     row = references[(references["name"] == "macs") & (references["metric"] == "s_kdt_positional_1")]
@@ -224,6 +224,6 @@ def test_every_caption_says_what_is_theirs(authors: Results, tmp_path: Path) -> 
         assert "As in the authors' code, not corrected: protocol.nasbench101_widths doubled" in plain, name
         assert "(preset fidelity: authors_code)" in plain, name
         assert "pool.per_seed" not in plain, name
-    assert "positional one of the authors' code at 1 %" in captions["epochs.md"].replace("\\", "")
+    assert "positional variant of the authors' code at 1 %" in captions["epochs.md"].replace("\\", "")
     assert "shared-weight accuracy on the test set" in captions["epochs.md"]
-    assert "double permutation has scrambled" in captions["epochs.md"]
+    assert "scrambled by the double permutation" in captions["epochs.md"]

@@ -1,5 +1,6 @@
 """One writer at a time: real processes that hold a claim, die, hang, and compete for it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -211,13 +212,22 @@ def test_of_many_processes_one_at_a_time_writes(tmp_path: Path) -> None:
     assert counter.read_text() == str(4 * times)
 
 
-def test_a_late_claim_of_an_old_number_does_not_own(tmp_path: Path) -> None:
-    from supernet.runtime.lock import _make
+def test_a_late_claim_of_an_old_number_does_not_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that saw no claim is slow: before it makes number 1, others have released 1 and hold 2."""
+    link, others = os.link, contextlib.ExitStack()
 
-    with sole_writer(tmp_path, QUICK):
-        pass
-    with sole_writer(tmp_path, QUICK):
-        assert _make(tmp_path, 1, Owner.current()) is None
+    def late(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        with sole_writer(tmp_path, QUICK):
+            pass
+        others.enter_context(sole_writer(tmp_path, QUICK))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    said = "writes the same outputs"
+    with others:
+        with pytest.raises(UserError, match=said), sole_writer(tmp_path, replace(QUICK, wait=0.0)):
+            pass
         assert claims(tmp_path) == ["000002.json"]
 
 
