@@ -8,6 +8,7 @@ Integers = npt.NDArray[np.int64]
 
 
 def vector(name: str, values: npt.ArrayLike) -> Floats:
+    """Convert to float64 of shape (n,). ValueError for another shape, no values, or values that are not finite."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"{name}: expected one value per architecture, shape (n,), got shape {array.shape}")
@@ -21,14 +22,16 @@ def vector(name: str, values: npt.ArrayLike) -> Floats:
 
 
 def same_length(**arrays: npt.ArrayLike) -> list[Floats]:
+    """Convert named arrays with `vector`; ValueError unless all have the same length."""
     vectors = {name: vector(name, values) for name, values in arrays.items()}
-    if len({len(vector) for vector in vectors.values()}) > 1:
-        lengths = ", ".join(f"{name} {len(vector)}" for name, vector in vectors.items())
+    if len({len(values) for values in vectors.values()}) > 1:
+        lengths = ", ".join(f"{name} {len(values)}" for name, values in vectors.items())
         raise ValueError(f"expected one value per architecture in each array, got lengths {lengths}")
     return list(vectors.values())
 
 
 def fractions(name: str, values: npt.ArrayLike) -> Floats:
+    """Convert accuracies with `vector`; ValueError for values outside 0..1."""
     array = vector(name, values)
     if array.min() < 0 or array.max() > 1:
         raise ValueError(
@@ -39,12 +42,17 @@ def fractions(name: str, values: npt.ArrayLike) -> Floats:
 
 
 def scored_vectors(**arrays: npt.ArrayLike) -> list[Floats]:
+    """Convert named arrays (n,) for a rank correlation, in the order given.
+
+    Raises ValueError as `same_length`, for fewer than three architectures, and if `accuracy` or `truth` is outside
+    0..1.
+    """
     vectors = same_length(**arrays)
     if len(vectors[0]) < 3:
         raise ValueError(
             f"{len(vectors[0])} architectures, expected at least 3 for a rank correlation; enlarge the pool"
         )
-    for name, vector in zip(arrays, vectors, strict=True):
+    for name, values in zip(arrays, vectors, strict=True):
         if name in {"accuracy", "truth"}:
-            fractions(name, vector)
+            fractions(name, values)
     return vectors

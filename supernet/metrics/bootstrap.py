@@ -19,8 +19,7 @@ _BLOCK_ELEMENTS = 2**15  # counts at a time: temporaries of about 256 kB stay in
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One metric of one run: its name, the score that ranked the architectures, the estimate, their number
-    n."""
+    """One metric of one run: its name, the score that ranked the architectures, the estimate, and their number n."""
 
     metric: str
     score: str
@@ -31,11 +30,11 @@ class Measure:
 def bootstrap(
     families: Sequence[tuple[str, Family]], n: int, rng: np.random.Generator, resamples: int = RESAMPLES
 ) -> list[Measure]:
-    """Every metric of every (score, family) with its 95 % percentile interval, all from the same resamples.
+    """Compute every metric of every (score, family) with its 95 % percentile interval, all from the same resamples.
 
-    Undefined resamples (all architectures drawn tie) are dropped; where they are more than 5 %, the interval
-    is nan. Memory is bounded by blocks of resamples. Intervals of extremes (`final_best`, `p_surpass`) are
-    descriptive only: the bootstrap of a maximum is not consistent.
+    Undefined resamples (all drawn architectures tie) are dropped; if they are more than 5 %, the interval is nan.
+    Blocks of resamples bound the memory. Intervals of extremes (`final_best`, `p_surpass`) are descriptive only,
+    because the bootstrap of a maximum is not consistent. Raises ValueError for resamples < 1.
     """
     if resamples < 1:
         raise ValueError(f"bootstrap: resamples is {resamples}, expected at least 1")
@@ -57,7 +56,7 @@ def bootstrap(
 
 
 def _evaluate_families(families: Sequence[tuple[str, Family]], resamples: Resamples) -> dict[tuple[int, str], Floats]:
-    """By the index of the family and the name of the metric."""
+    """Compute all families; the keys are the index of the family and the name of the metric."""
     return {
         (index, metric): values
         for index, (_, family) in enumerate(families)

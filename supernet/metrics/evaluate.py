@@ -36,25 +36,24 @@ def evaluate(
     resamples: int = RESAMPLES,
     top_order: str = "sorted",
 ) -> list[list[Measure]]:
-    """Every metric of each of `scored`, such as the batch-norm modes and splits of a run.
+    """Compute every metric of each of `scored`, such as the batch-norm modes and splits of a run.
 
-    Accuracies, losses and `truth` have shape (n,), in the order of `arch_id`; all are measured on the same
-    resamples, and together in less time than one by one. Names of the metrics: accuracy, accuracy_std, loss, kdt,
-    s_kdt (at `threshold`), s_kdt_positional_0.1 and s_kdt_positional_1 (the authors', at .1 % and 1 %), spearman,
-    p_surpass, p_surpass_complement, final_mean, final_std, final_best. From kdt on each comes twice, with the
-    architectures ranked by accuracy and by negative loss (`score` is "accuracy" or "loss").
-    `population_truth` (N,) is the ground truth in which P>R takes its rank, and `population` is N: the two
-    must agree, for in a sample r/N is a quantile only with the size of the sample.
+    Accuracies, losses and `truth` have shape (n,), in the order of `arch_id`. All are measured on the same resamples,
+    which takes less time together than one by one. The metrics are accuracy, accuracy_std, loss, kdt, s_kdt (at
+    `threshold`), s_kdt_positional_0.1 and s_kdt_positional_1 (the authors', at .1 % and 1 %), spearman, p_surpass,
+    p_surpass_complement, final_mean, final_std, final_best. From kdt on, each is given twice: with the architectures
+    ranked by accuracy and by negative loss (`score` is "accuracy" or "loss"). `population_truth` (N,) is the ground
+    truth in which P>R takes its rank, and `population` must be N: in a sample, r/N is a quantile only with the size of
+    the sample.
 
-    Raises ValueError for values that are not finite (a diverged run is reported as diverged and never
-    evaluated), fewer than three architectures, accuracies outside 0..1, or k, draws, population and threshold
-    out of range.
+    Raises ValueError for values that are not finite (a diverged run is reported as diverged and never evaluated), fewer
+    than three architectures, accuracies outside 0..1, or k, draws, population and threshold out of range.
     """
     reference = fractions("population_truth", population_truth)
     if population != len(reference):
         raise ValueError(
             f"evaluate: population is {population} but population_truth holds {len(reference)} values; "
-            "P>R needs the size of the very set that it takes its rank in: complete table, sample or pool"
+            "P>R needs the size of the set in which it takes its rank: complete table, sample or pool"
         )
 
     def families(accuracy: Floats, loss: Floats, truth: Floats, known: GroundTruth) -> list[tuple[str, Family]]:
@@ -78,7 +77,7 @@ def correlations(
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> list[list[Measure]]:
-    """The correlations of `evaluate` alone, by accuracy and by negative loss, for a part of the pool."""
+    """Compute only the correlations of `evaluate`, by accuracy and by negative loss, for a subset of the pool."""
 
     def families(accuracy: Floats, loss: Floats, truth: Floats, known: GroundTruth) -> list[tuple[str, Family]]:
         return [*_correlations("accuracy", accuracy, known), *_correlations("loss", -loss, known)]
@@ -93,9 +92,9 @@ def predictor_taus(
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> dict[str, Estimate]:
-    """KdT and every S-KdT of a predictor without training (n,), such as parameters or FLOPs, by name of the metric.
+    """Compute KdT and every S-KdT of a training-free predictor (n,), such as FLOPs; the keys are metric names.
 
-    Errors as `evaluate`.
+    Raises ValueError as `evaluate`.
     """
     values, truth = scored_vectors(values=values, truth=truth)
     measures = bootstrap(_correlations("values", values, GroundTruth(truth, threshold)), len(truth), rng, resamples)
@@ -110,7 +109,7 @@ def _bootstrap_each(
     rng: np.random.Generator,
     resamples: int,
 ) -> list[list[Measure]]:
-    """The measures of each of `scored` by its families, all from the same resamples and one `GroundTruth`."""
+    """Compute the measures of each of `scored`, all from the same resamples and one `GroundTruth`."""
     checked = [scored_vectors(accuracy=accuracy, loss=loss, truth=truth) for accuracy, loss in scored]
     if not checked:
         return []
@@ -123,7 +122,7 @@ def _bootstrap_each(
 
 
 def _correlations(name: str, values: Floats, truth: GroundTruth) -> list[tuple[str, Family]]:
-    """`rank_correlations` and the positional S-KdT of both thresholds, under the name of the score."""
+    """Return `rank_correlations` and the positional S-KdT at both thresholds, under the name of the score."""
     scores = Ordering(values)
     positional = [(name, positional_correlation(scores, truth, percent)) for percent, _ in POSITIONAL_THRESHOLDS]
     return [(name, rank_correlations(scores, truth)), *positional]

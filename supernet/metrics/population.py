@@ -11,9 +11,9 @@ from supernet.spaces.base import Space
 
 @dataclass(frozen=True)
 class Population:
-    """The set in which P>R takes its rank: its ground truth (N,), which set it is, and whose trainings made it.
+    """The set in which P>R takes its rank: its ground truth (N,), its kind, and the source of the ground truth.
 
-    `kind` is pool, sample (uniform, of the space) or table (the complete one); `source` is a phrase for captions.
+    `kind` is pool, sample (uniform, of the space) or table (complete); `source` is a phrase for captions.
     """
 
     truth: Floats
@@ -22,7 +22,7 @@ class Population:
 
 
 def population_of(table: PublishedTable, space: Space[Any]) -> Population:
-    """The uniform sample of a space, or of a sub-space, that a published table holds: all of it, if complete."""
+    """Return the uniform sample of a space or sub-space in a published table: all rows of a complete table."""
     about = table.about
     words = f"published, {about.truth} ({about.table}, {about.form}: {about.extent()})"
     rows = uniform_rows(table, space)

@@ -16,18 +16,18 @@ _T = TypeVar("_T")
 
 
 class Resamples:
-    """A block of resamples of n architectures, with what has been computed of it.
+    """A block of resamples of n architectures, with a cache of statistics computed from it.
 
-    `counts` (n, resamples) says how often each architecture occurs; sums over architectures are sums of whole rows.
+    `counts` (n, resamples) is how often each architecture occurs; sums over architectures are sums of whole rows.
     """
 
     def __init__(self, counts: Floats) -> None:
-        """From counts as `resample_counts` gives them, (resamples, n)."""
+        """Take counts (resamples, n), as returned by `resample_counts`."""
         self.counts = np.ascontiguousarray(counts.T)
         self._known: dict[Callable[[Resamples], Any], Any] = {}
 
     def once(self, statistic: Callable[["Resamples"], _T]) -> _T:
-        """`statistic` of these resamples, computed the first time: metrics that share one pay for it once."""
+        """Return `statistic` of these resamples; it is computed once and shared by all metrics that use it."""
         if statistic not in self._known:
             self._known[statistic] = statistic(self)
         found: _T = self._known[statistic]
@@ -35,14 +35,13 @@ class Resamples:
 
 
 def resample_counts(n: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """How often each of n architectures occurs in resamples of size n with replacement: shape (resamples,
-    n)."""
+    """Draw resamples of n architectures with replacement; returns how often each occurs, shape (resamples, n)."""
     drawn = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
 
 
 class Ordering:
-    """The order of n architectures by their values (n,), ties included, and statistics of it for `Resamples.once`."""
+    """The order of n architectures by their values (n,), including ties, and statistics of it for `Resamples.once`."""
 
     def __init__(self, values: npt.NDArray[np.generic]) -> None:
         places: Integers = np.unique(values, return_inverse=True)[1]
@@ -56,23 +55,23 @@ class Ordering:
         self._starts = np.unique(self._first)
 
     def drawn(self, resamples: Resamples) -> Floats:
-        """How many were drawn below each place of `order`, and in all: (n + 1, resamples)."""
+        """Count the draws below each place of `order`, and all draws: (n + 1, resamples)."""
         counts = resamples.counts
         drawn = np.empty((len(counts) + 1, counts.shape[1]))
         drawn[0] = 0
-        # Row by row: numpy's cumsum along the first axis goes down one column after the other, at 20 times the cost.
+        # Row by row: numpy's cumsum along the first axis goes column by column, which takes 20 times as long.
         for place, member in enumerate(self.order):
             np.add(drawn[place], counts[member], out=drawn[place + 1])
         return drawn
 
     def pairs(self, resamples: Resamples) -> Floats:
-        """Ordered pairs (resamples,) that do not tie."""
+        """Count the ordered pairs that do not tie: (resamples,)."""
         tied = np.diff(resamples.once(self.drawn)[[*self._starts, -1]], axis=0)
         pairs: Floats = len(self.order) ** 2 - np.einsum("gb,gb->b", tied, tied)
         return pairs
 
     def ranks(self, resamples: Resamples) -> Floats:
-        """Twice the distance of each mid-rank from the middle (n, resamples): drawn below less drawn above."""
+        """Compute twice the distance of each mid-rank from the middle, draws below minus above: (n, resamples)."""
         drawn = resamples.once(self.drawn)
         ranks: Floats = drawn[self._first]
         ranks += drawn[self._end]
@@ -80,30 +79,30 @@ class Ordering:
         return ranks
 
     def squares(self, resamples: Resamples) -> Floats:
-        """Sum of squares (resamples,) of `ranks`."""
+        """Sum the squares of `ranks`: (resamples,)."""
         ranks = resamples.once(self.ranks)
         squares: Floats = np.einsum("ib,ib->b", ranks * resamples.counts, ranks)
         return squares
 
     def sequence(self, resamples: Resamples) -> npt.NDArray[np.signedinteger[Any]]:
-        """Places in `order` of what was drawn, ascending, copies side by side: (n, resamples)."""
+        """Return the places in `order` of the drawn architectures, ascending, copies adjacent: (n, resamples)."""
         n, columns = resamples.counts.shape
         places = np.tile(np.arange(n, dtype=smallest_integer(n)), columns)
         times = resamples.counts[self.order].T.astype(np.int64).ravel()
         return np.ascontiguousarray(np.repeat(places, times).reshape(columns, n).T)
 
     def ties(self, resamples: Resamples) -> list[npt.NDArray[np.bool_]]:
-        """Which positions (n - lag, resamples) of `sequence` tie with the one `lag` before, for lags from 1 on."""
+        """Return, per lag from 1, which positions of `sequence` tie with that `lag` before: (n - lag, resamples)."""
         first = self._first[self.order].astype(smallest_integer(len(self.order)))[self.sequence(resamples)]
         ties = []
         for lag in range(1, len(first)):
             tied = first[lag:] == first[:-lag]
             if not tied.any():
-                break  # positions further apart cannot tie either
+                break  # positions further apart cannot tie
             ties.append(tied)
         return ties
 
 
 def smallest_integer(n: int) -> np.dtype[Any]:
-    """The smallest, and so the fastest, integers that hold -n: places of n and their differences."""
+    """Return the smallest, and therefore fastest, integer type that holds -n: for places of n and their differences."""
     return np.min_scalar_type(-n)

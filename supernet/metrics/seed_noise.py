@@ -12,7 +12,7 @@ from supernet.metrics.definitions import SPARSE_THRESHOLD, kendall_tau
 
 @dataclass(frozen=True, slots=True)
 class SeedNoise:
-    """Seed-to-seed noise of ground truth, see `seed_noise`."""
+    """Noise of ground truth between training seeds: the result of `seed_noise`."""
 
     std: float
     standard_error: float
@@ -21,14 +21,16 @@ class SeedNoise:
 
 
 def seed_noise(per_seed_truth: npt.ArrayLike) -> SeedNoise:
-    """Seed-to-seed noise of ground truth (architectures, seeds), nan where an architecture lacks a seed.
+    """Estimate the noise between seeds from ground truth (architectures, seeds), nan where a seed is missing.
 
-    `std` is the standard deviation of a single seed within an architecture, pooled over architectures (one
-    degree of freedom less per architecture). `standard_error` is that of an architecture's mean: std /
-    sqrt(its seeds), root mean square over the architectures. `tau` is the mean tau-b over pairs of seeds,
-    each on the architectures that have both, nan with fewer than two seeds or three such architectures. It is
-    the usual ceiling for a score; a score that predicts the *mean* over seeds can exceed it a little, since a
-    mean is less noisy than a seed. `pairs` counts architectures with two seeds or more.
+    - `std`: standard deviation of a single seed within an architecture, pooled over architectures (one degree of
+      freedom less per architecture).
+    - `standard_error`: standard error of an architecture's mean, std / sqrt(its seeds), as the root mean square over
+      architectures.
+    - `tau`: mean tau-b over pairs of seeds, each on the architectures that have both; nan with fewer than two seeds or
+      three such architectures. This is the usual ceiling for a score. A score that predicts the *mean* over seeds can
+      exceed it slightly, since a mean is less noisy than a single seed.
+    - `pairs`: number of architectures with at least two seeds.
 
     Raises ValueError for another shape, for infinities, and for an architecture without any seed.
     """
@@ -59,12 +61,12 @@ def _seed_tau(truth: Floats) -> float:
 
 
 def threshold_for(truth_se: float, images: int) -> float:
-    """The threshold of S-KdT when a study says `auto`, as a fraction.
+    """Return the threshold of S-KdT, as a fraction, for a study that sets it to `auto`.
 
-    The paper's 0.001 when ground truth was measured on 1000 images or more, since there one image is at most
-    0.1 %. On less, the larger of one image and `truth_se`, the standard error of the mean ground truth due to
-    seeds (`seed_noise`); nan, for a single seed, leaves one image. Raises ValueError for images < 1 or a
-    negative or infinite `truth_se`.
+    The threshold is the paper's 0.001 if ground truth was measured on 1000 images or more, where one image is at most
+    0.1 %. On fewer images it is the larger of one image and `truth_se`, the standard error of the mean ground truth
+    over seeds (`seed_noise`); nan, for a single seed, leaves one image. Raises ValueError for images < 1 or a negative
+    or infinite `truth_se`.
     """
     if images < 1:
         raise ValueError(f"threshold_for: images is {images}, expected the images behind ground truth, at least 1")

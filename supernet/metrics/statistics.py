@@ -30,9 +30,10 @@ Family = Callable[[Resamples], Mapping[str, Floats]]
 
 
 class GroundTruth:
-    """Ground truth (n,) as correlations see it: exact, rounded to `threshold`, and in the authors' bins by percent.
+    """Ground truth (n,) for correlations: exact, rounded to `threshold`, and in the authors' bins by percent.
 
-    Families that have it in common share what depends on it alone. Raises ValueError as `round_truth`.
+    Correlations of several scores share one instance, so that what depends on ground truth only is computed once.
+    Raises ValueError as `round_truth`.
     """
 
     def __init__(self, truth: Floats, threshold: float) -> None:
@@ -41,7 +42,7 @@ class GroundTruth:
 
 
 def moments(values: Floats, mean_name: str, std_name: str | None = None) -> Family:
-    """Mean, and standard deviation if named (divided by n, as the authors'), of values (n,) over the pool."""
+    """Mean of values (n,) over the pool, and standard deviation (divided by n, as the authors') if it is named."""
 
     def family(resamples: Resamples) -> dict[str, Floats]:
         mean, std = _mean_and_std(resamples.counts, values, len(values))
@@ -71,14 +72,14 @@ def rank_correlations(scores: Ordering, truth: GroundTruth) -> Family:
 
 
 def positional_correlation(scores: Ordering, truth: GroundTruth, percent: str) -> Family:
-    """`positional_sparse_kendall_tau` at a threshold by its percent; in a resample, copies stand side by side."""
+    """`positional_sparse_kendall_tau` at a threshold in percent; copies in a resample are adjacent."""
     bins = truth.bins[percent]
-    # Architectures of equal score stay in the order of the input: no position ties with another.
+    # Architectures of equal score keep the order of the input, so no two positions tie.
     agreement = Ordering(np.argsort(scores.order)).signs * bins.signs
     places = bins.places[scores.order].astype(smallest_integer(len(scores.order)))
 
     def family(resamples: Resamples) -> dict[str, Floats]:
-        # Positions of equal ground-truth rank are tied, whatever stands there in the predicted order.
+        # Positions of equal ground-truth rank tie, regardless of their architectures in the predicted order.
         predicted = places.take(resamples.once(scores.sequence))
         surplus = _quadratic(resamples.counts, agreement) - 2 * _surplus(predicted, resamples.once(bins.ties))
         pairs = resamples.once(bins.pairs)
@@ -97,10 +98,11 @@ def search_performance(
     population_truth: Floats,
     top_order: str = "sorted",
 ) -> Family:
-    """`final_mean`, `final_std` (divided by k), `final_best` of the `top_k` and P>R with its complement.
+    """`final_mean`, `final_std` (divided by k) and `final_best` of the `top_k`, and P>R with its complement.
 
-    In a resample, an architecture takes as many of the k places as it was drawn; the population stays as it
-    is. With `top_order` permuted_twice the k are those of `twice_permuted_top`, copies standing side by side.
+    In a resample, an architecture takes as many of the k places as it was drawn; the population does not change. With
+    `top_order` permuted_twice the k are those of `twice_permuted_top`, with copies adjacent. Raises ValueError unless 1
+    <= k <= n and draws >= 1.
     """
     if not 1 <= k <= len(scores):
         raise ValueError(f"search_performance: k is {k}, expected 1 to {len(scores)}, the number of architectures")
@@ -127,7 +129,7 @@ def search_performance(
 def _places_by_score(
     scores: Floats, losses: Floats, truth: Floats, k: int
 ) -> Callable[[Resamples], tuple[Integers, Floats]]:
-    """Resamples to architectures (m,), and to how many of the k places each takes (m, resamples).
+    """Map resamples to architectures (m,) and to the number of the k places that each takes (m, resamples).
 
     Architectures that take no place in any resample are left out.
     """
@@ -148,7 +150,7 @@ def _places_by_score(
 def _places_permuted_twice(
     scores: Floats, losses: Floats, truth: Floats, k: int
 ) -> Callable[[Resamples], tuple[Integers, Floats]]:
-    """The same with the places of `twice_permuted_top`."""
+    """As `_places_by_score`, with the places of `twice_permuted_top`."""
     ascending, ranks = Ordering(truth), score_ranks(scores, losses)
 
     def places(resamples: Resamples) -> tuple[Integers, Floats]:
@@ -161,21 +163,21 @@ def _places_permuted_twice(
 
 
 def _quadratic(counts: Floats, matrix: Floats) -> Floats:
-    """w'Mw for every column w; all are small integers, so that float64 is exact in any order of summation."""
+    """Compute w'Mw for every column w; all values are small integers, so float64 is exact in any order of summation."""
     result: Floats = np.einsum("ib,ib->b", matrix @ counts, counts)
     return result
 
 
 def _correlation(product: Floats, first: Floats, second: Floats) -> Floats:
-    """product / sqrt(first · second), nan where that is undefined."""
+    """Compute product / sqrt(first · second); nan where it is undefined."""
     defined = (first > 0) & (second > 0)
     scale = np.sqrt(np.where(defined, first, 1.0)) * np.sqrt(np.where(defined, second, 1.0))
     return np.where(defined, np.clip(product / scale, -1.0, 1.0), np.nan)
 
 
 def _surplus(sequence: npt.NDArray[np.signedinteger[Any]], ties: Sequence[npt.NDArray[np.bool_]]) -> Floats:
-    """Rises less falls (resamples,) of a sequence (n, resamples) over pairs of positions that tie (`Ordering.ties`)."""
-    # A position is in fewer than n pairs: its sum is below n in size, as the places are.
+    """Count rises minus falls (resamples,) of a sequence (n, resamples) over tied positions (`Ordering.ties`)."""
+    # A position is in fewer than n pairs, so the absolute value of its sum is below n, as for places.
     surplus = np.zeros_like(sequence)
     for lag, tied in enumerate(ties, start=1):
         surplus[lag:] += tied * np.sign(sequence[lag:] - sequence[:-lag])
@@ -184,7 +186,7 @@ def _surplus(sequence: npt.NDArray[np.signedinteger[Any]], ties: Sequence[npt.ND
 
 
 def _mean_and_std(counts: Floats, values: Floats, total: int) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (divided by the total) of values (n,), per column of counts with that total."""
+    """Compute mean and standard deviation (divided by `total`) of values (n,), per column of counts."""
     mean: Floats = np.einsum("ib,i->b", counts, values) / total
     variance: Floats = np.einsum("ib,ib->b", counts, (values[:, None] - mean) ** 2) / total
     return mean, np.sqrt(variance)

@@ -1,4 +1,4 @@
-"""From the scores of a study's runs to the effects of its settings: one row for each setting and metric."""
+"""Effects of a study's settings from the scores of its runs: one row per setting and metric."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -41,7 +41,7 @@ COLUMNS = {
 
 
 def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """Rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and outcomes of runs."""
+    """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs."""
     if MODE not in study.scoring.bn_modes:
         raise UserError(
             f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
@@ -86,7 +86,7 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
 
 
 def _scores(study: Study, folder: Path, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
-    """Accuracies (n,) of a run in the main reading; None if it diverged."""
+    """Return the accuracies (n,) of a run that are compared; None if it diverged."""
     if read_json(note_input(folder / "run.json"))["status"] != "complete":
         return None
     table = pd.read_parquet(note_input(folder / "scores.parquet"))

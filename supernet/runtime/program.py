@@ -11,7 +11,7 @@ from typing import NoReturn, TextIO
 from supernet.errors import UserError
 from supernet.io.full_disk import HINT, is_full
 from supernet.provenance.recorder import Recorder, recording
-from supernet.runtime.startup import imported
+from supernet.runtime.startup import freeze_imports
 
 USER_ERROR = 2
 """Exit code of a UserError: the same as argparse's for a wrong argument."""
@@ -27,7 +27,7 @@ def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None =
     other exception is ours: it keeps its traceback and Python's exit code 1. What the program reads and writes is
     recorded (`supernet.provenance.recorder`).
     """
-    imported()
+    freeze_imports()
     try:
         with _recorded(main):
             main(sys.argv[1:] if arguments is None else arguments)

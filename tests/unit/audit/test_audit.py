@@ -9,16 +9,9 @@ import pandas
 import pytest
 from laboratory import CHAIN, CSV, DOWNLOAD, FOUND, METRICS, POOL, SCORES, SEARCH, SETTING, TABLE, WEIGHTS, Laboratory
 
-from supernet.audit.file_status import State, differences
+from supernet.audit.file_status import Audit, State, differences
+from supernet.audit.hash_cache import HashCache
 from supernet.provenance.record import digest, record_path
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
 
 
 def states(lab: Laboratory) -> dict[str, State]:
@@ -217,9 +210,9 @@ class TestStale:
 
 def test_unchanged_files_are_not_hashed_again(lab: Laboratory, tmp_path: Path) -> None:
     cache = tmp_path / "state" / "hashes.json"
-    audit = lab.audit(cache=cache)
-    assert audit.status(CSV).state is State.INTACT
-    audit._hashes.save()
+    hashes = HashCache(cache)
+    assert Audit({WEIGHTS: SETTING}, hashes, lab.root).status(CSV).state is State.INTACT
+    hashes.save()
     status = os.stat(CSV)
     lab.replace(CSV, "numbers", "numberz")
     os.utime(CSV, ns=(status.st_atime_ns, status.st_mtime_ns))
