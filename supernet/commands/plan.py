@@ -52,7 +52,7 @@ def lines(found: Sequence[Pending], limit: int | None) -> Iterator[str]:
         if runs:
             yield f"\n{reason[:1].upper()}{reason[1:]} ({len(runs)}):"
             for one in runs[:limit]:
-                yield f"  {one.run:48} {format_duration(one.seconds):>9}  {one.detail}".rstrip()
+                yield f"  {one.run!s:48} {format_duration(one.seconds):>9}  {one.detail}".rstrip()
             if limit is not None and len(runs) > limit:
                 yield f"  … and {len(runs) - limit} more (--all)"
 

@@ -26,14 +26,6 @@ from supernet.provenance.record import (
 from supernet.provenance.recorder import Recorder, commit, note_input, recording
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
-
-
 def sha256(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -203,6 +195,17 @@ class TestClosure:
             "supernet/nn/norm.py",
             "supernet/nn/ops.py",
         ]
+
+    def test_modules_that_import_torch_are_left_out_with_all_that_only_they_import(self, tmp_path: Path) -> None:
+        lab = Laboratory(tmp_path)
+        lab.write("supernet/network.py", "import torch.nn as nn\nimport supernet.conv\n")
+        lab.write("supernet/conv.py", "")
+        lab.write("supernet/spaces.py", "def build():\n    import torch\n    from supernet import network\n")
+        lab.write("scripts/program.py", "import supernet.spaces\n")
+        closure, program = Closure(tmp_path), [tmp_path / "scripts/program.py"]
+        drawn = {"scripts/program.py", "supernet/__init__.py", "supernet/spaces.py"}
+        assert set(closure.files(program, torch=False)) == drawn
+        assert set(closure.files(program)) == drawn | {"supernet/network.py", "supernet/conv.py"}
 
     def test_an_edit_is_seen_through_the_cache(self, tmp_path: Path) -> None:
         lab = Laboratory(tmp_path)
