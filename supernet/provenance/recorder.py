@@ -34,6 +34,7 @@ ENVIRONMENT = (
     "SLURM_JOB_ID",
     "SLURM_JOB_PARTITION",
     "SLURM_RESTART_COUNT",
+    "SUPERNET_REFERENCE_KERNELS",
 )
 """Environment variables that a record may have. No other is ever written: it might be a secret."""
 

@@ -363,7 +363,7 @@ class TestFinishedStudy:
 
     def test_the_documented_call_runs(self, finished: Path) -> None:
         text = (ROOT / "docs" / "use" / "how-to.md").read_text(encoding="utf-8")
-        (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
+        (code,) = re.findall(r"```python\n(from supernet import TrainedSupernet.*?)```", text, re.DOTALL)
         command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
         result = subprocess.run(command, cwd=finished, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr

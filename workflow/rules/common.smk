@@ -165,6 +165,8 @@ PREFIX = (
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
     f"STATE={shlex.quote(PLAN.state)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
+    # False leaves the variable of the environment as it is.
+    f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
     # A cluster enforces `runtime`, and the programs stop ahead of it; a job that runs here has no limit.
     f"limit() {{ {LIMIT}; }}; "
     # In place of the shell: SLURM's signals would end a shell first, and SLURM kills what its shell leaves behind.
