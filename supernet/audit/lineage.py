@@ -9,7 +9,7 @@ from typing import Any
 
 from supernet.io.atomic import read_json
 from supernet.provenance.record import RecordError, input_path, read_record
-from supernet.runtime.timing import worked
+from supernet.runtime.timing import job_seconds
 
 _TIMINGS = ("timing.json", "{stem}.timing.json")
 """Timing files of a job: in the folder of its results, or beside them."""
@@ -47,7 +47,7 @@ class Job:
     @property
     def seconds(self) -> float:
         """Duration, including earlier processes that this one resumed."""
-        return worked(self.timing) if self.timing else _between(self.circumstances)
+        return job_seconds(self.timing) if self.timing else _between(self.circumstances)
 
 
 def format_duration(seconds: float) -> str:

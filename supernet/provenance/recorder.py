@@ -34,6 +34,7 @@ ENVIRONMENT = (
     "SLURM_JOB_ID",
     "SLURM_JOB_PARTITION",
     "SLURM_RESTART_COUNT",
+    "SUPERNET_REFERENCE_KERNELS",
 )
 """Environment variables that records contain. Others are never written, because they may hold secrets."""
 

@@ -14,14 +14,6 @@ from supernet.audit.hash_cache import HashCache
 from supernet.provenance.record import digest, record_path
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
-
-
 def states(lab: Laboratory) -> dict[str, State]:
     audit = lab.audit()
     return {name: audit.status(name).state for name in CHAIN}

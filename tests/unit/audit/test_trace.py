@@ -2,7 +2,6 @@
 
 import re
 from itertools import combinations
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -17,14 +16,6 @@ from supernet.audit.trace.layout import crossings, layout
 from supernet.audit.trace.svg import draw
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
 
 
 def traced(lab: Laboratory, target: str) -> Graph:
