@@ -24,7 +24,7 @@ from supernet.config.study import Run  # noqa: E402
 from supernet.data.images import Splits  # noqa: E402
 from supernet.errors import UserError  # noqa: E402
 from supernet.io.atomic import read_json, write_table  # noqa: E402
-from supernet.pools.file import best_of  # noqa: E402
+from supernet.pools.file import best_of, read_truths  # noqa: E402
 from supernet.provenance.record import reading  # noqa: E402
 from supernet.rng import stream  # noqa: E402
 from supernet.runtime import program  # noqa: E402
@@ -39,7 +39,6 @@ from supernet.training.build import (  # noqa: E402
     standalone_trainer,
     supernet_trainer,
 )
-from supernet.training.landmarks import read_landmarks  # noqa: E402
 
 Rows = list[dict[str, Any]]
 
@@ -83,7 +82,7 @@ def work(options: argparse.Namespace) -> None:
 
 def supernet_steps(job: FeaturesJob, space: Space[Any], splits: Splits, options: argparse.Namespace) -> Rows:
     """The first steps of the baseline super-net."""
-    landmarks = None if options.landmarks is None else read_landmarks(options.landmarks, space)
+    landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
     trainer = supernet_trainer(job.run, space, build_supernet(job.run, space, splits), splits, landmarks)
     steps, count = Steps("supernet", "baseline"), min(job.features.steps, trainer.recipe.steps)
     with Progress(options.task, "first steps of the super-net", count, options.progress) as progress:

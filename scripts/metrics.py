@@ -16,6 +16,7 @@ from supernet.config.study import Study, load_study
 from supernet.data.sizes import Sizes, file_sizes
 from supernet.io.atomic import write_json, write_table
 from supernet.metrics.study_metrics import PoolTruth, measure_run, population_of, run_folder
+from supernet.pools.file import read_table
 from supernet.provenance.record import reading, uses
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
@@ -73,7 +74,7 @@ def pool_truth(
     proxies: pd.DataFrame | None,
 ) -> PoolTruth:
     """A pool with its ground truth, and the published population of its space or sub-space, if there is one."""
-    pool, table = pd.read_parquet(reading(results / "pools" / f"{name}.parquet")), published.get(name.space)
+    pool, table = read_table(results / "pools" / f"{name}.parquet"), published.get(name.space)
     population = None if table is None else population_of(table, spaces.load(name.own_space))
     return PoolTruth(study, name, pool, sizes, population, proxies)
 

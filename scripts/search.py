@@ -22,8 +22,8 @@ from supernet.rng import stream  # noqa: E402
 from supernet.runtime import program  # noqa: E402
 from supernet.runtime.lock import sole_writer  # noqa: E402
 from supernet.runtime.progress import Progress  # noqa: E402
+from supernet.search.ground_truth import ground_truth_of, quantile  # noqa: E402
 from supernet.search.random_search import random_search  # noqa: E402
-from supernet.search.worth import quantile, worth_of  # noqa: E402
 from supernet.training import session  # noqa: E402
 from supernet.training.build import load_supernet  # noqa: E402
 from supernet.training.evaluator import Evaluator  # noqa: E402
@@ -65,7 +65,7 @@ def work(options: argparse.Namespace) -> None:
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     network = load_supernet(run, space, splits, options.weights)
     bn_mode = evaluator.bn_modes(network)[0]
-    worth = worth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
+    ground_truth = ground_truth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
     drawn = job.search.architectures
     with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
         count = 0
@@ -76,12 +76,12 @@ def work(options: argparse.Namespace) -> None:
             progress.update(count)
             return evaluator.evaluate(network, arch, bn_mode, run.scoring.ranked_on)
 
-        ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=worth.draw)
+        ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=ground_truth.draw)
     best = ranked[: job.search.retrain]
     with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
         results = []
         for done, one in enumerate(best, start=1):
-            result = worth.of(one.arch)
+            result = ground_truth.result(one.arch)
             # What is drawn has a ground truth; a lost one would make the rows below unequal.
             results += [] if result is None else [result]
             progress.update(done)
@@ -92,7 +92,7 @@ def work(options: argparse.Namespace) -> None:
             "encoding": space.format(found.arch),
             "score": found.accuracy,
             "truth": float("nan") if result.accuracy is None else result.accuracy,
-            "truth_quantile": quantile(result.accuracy, worth.population.truth),
+            "truth_quantile": quantile(result.accuracy, ground_truth.population.truth),
             "parameters": result.parameters,
             "macs": result.macs,
         }

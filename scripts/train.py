@@ -16,7 +16,7 @@ from supernet import spaces  # noqa: E402
 from supernet.config.study import Run  # noqa: E402
 from supernet.io.atomic import publish, write_json  # noqa: E402
 from supernet.io.parquet import write_rows  # noqa: E402
-from supernet.pools.file import read_pool  # noqa: E402
+from supernet.pools.file import read_pool, read_truths  # noqa: E402
 from supernet.runtime import program  # noqa: E402
 from supernet.runtime.lock import sole_writer  # noqa: E402
 from supernet.runtime.progress import Progress  # noqa: E402
@@ -25,8 +25,8 @@ from supernet.training import session  # noqa: E402
 from supernet.training.build import build_supernet, supernet_trainer  # noqa: E402
 from supernet.training.checkpoint import Checkpoint  # noqa: E402
 from supernet.training.evaluator import Evaluator  # noqa: E402
-from supernet.training.landmarks import digest, read_landmarks  # noqa: E402
-from supernet.training.trainer import Trained  # noqa: E402
+from supernet.training.landmarks import digest  # noqa: E402
+from supernet.training.trainer import TrainingResult  # noqa: E402
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -52,7 +52,7 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, STARTED)
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
-    landmarks = None if options.landmarks is None else read_landmarks(options.landmarks, space)
+    landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(
         options.state / "training.safetensors",
@@ -87,7 +87,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def write(
-    options: argparse.Namespace, run: Run, network: nn.Module, trained: Trained, rows: list[dict[str, Any]]
+    options: argparse.Namespace, run: Run, network: nn.Module, trained: TrainingResult, rows: list[dict[str, Any]]
 ) -> None:
     write_rows(options.curve, trained.curve)
     with publish(options.weights) as temporary:

@@ -14,8 +14,9 @@ import pandas as pd  # noqa: E402
 from supernet import spaces  # noqa: E402
 from supernet.config.jobs import TruthJob  # noqa: E402
 from supernet.io.atomic import write_table  # noqa: E402
-from supernet.pools.draw import trainings  # noqa: E402
-from supernet.provenance.record import reading, uses  # noqa: E402
+from supernet.pools.file import read_table  # noqa: E402
+from supernet.pools.truth import trainings  # noqa: E402
+from supernet.provenance.record import uses  # noqa: E402
 from supernet.runtime import program  # noqa: E402
 from supernet.runtime.lock import sole_writer  # noqa: E402
 from supernet.runtime.progress import Progress  # noqa: E402
@@ -47,9 +48,7 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, STARTED)
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
-    every = trainings(
-        pd.read_parquet(reading(options.pool)), options.seeds, options.repeated, job.study_seed, job.space
-    )
+    every = trainings(read_table(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
     todo = every.iloc[options.shard :: options.shards]
     log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"

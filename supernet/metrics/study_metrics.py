@@ -24,7 +24,8 @@ from supernet.metrics.definitions import (
     threshold_for,
 )
 from supernet.metrics.interval import Estimate
-from supernet.pools.draw import COSTS, uniform_rows
+from supernet.pools.draw import uniform_rows
+from supernet.pools.truth import COSTS
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.spaces.base import Space

@@ -31,9 +31,8 @@ class SecondOrderDARTS(FirstOrderDARTS):
     def update_architecture(self) -> None:
         """A step of Adam on the approximate gradient through a weight step."""
         training, held_out = self.problem.training.batch(self.weights.steps), self.held_out()
-        weights = self.weights
-        momentum = self.problem.descent.momentum
-        buffers = [weights.optimizer.state.get(one, {}).get("momentum_buffer") for one in weights.parameters]
+        weights, hyperparameters = self.weights, self.problem.hyperparameters
+        buffers = [weights.descent.optimizer.state.get(one, {}).get("momentum_buffer") for one in weights.parameters]
         gradient = hypergradient(
             lambda: weights.loss(self.mixture(), training),
             lambda: weights.loss(self.mixture(), held_out),
@@ -41,8 +40,8 @@ class SecondOrderDARTS(FirstOrderDARTS):
             self.alpha,
             weights.rate(self.spent),
             lambda number: (
-                self.problem.descent.weight_decay * weights.parameters[number].detach()
-                + (0 if (buffer := buffers[number]) is None else momentum * buffer)
+                hyperparameters.weight_decay * weights.parameters[number].detach()
+                + (0 if (buffer := buffers[number]) is None else hyperparameters.momentum * buffer)
             ),
         )
         self.descend((gradient,))

@@ -8,10 +8,10 @@ from torch import Tensor
 from supernet.config.searches import ENASOptions
 from supernet.rng import torch_seed
 from supernet.search.controller import Controller, reinforce
+from supernet.search.optimizer_state import load_state_tensors, state_tensors
 from supernet.search.pathwise import PathSystem
 from supernet.search.problem import Problem
 from supernet.search.scores import made
-from supernet.search.states import packed, unpack
 from supernet.training.path_sampling import Group
 
 _ATTEMPTS = 50
@@ -86,7 +86,7 @@ class ENAS(PathSystem[ENASOptions]):
     def tensors(self) -> dict[str, Tensor]:
         """With the controller."""
         own = {f"controller.{name}": value for name, value in self.controller.state_dict().items()}
-        return super().tensors() | own | packed(self.adam, "adam")
+        return super().tensors() | own | state_tensors(self.adam, "adam")
 
     def note(self) -> dict[str, Any]:
         """With the baseline of rewards."""
@@ -99,5 +99,5 @@ class ENAS(PathSystem[ENASOptions]):
         self.controller.load_state_dict(
             {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         )
-        unpack(self.adam, "adam", tensors)
+        load_state_tensors(self.adam, "adam", tensors)
         self.baseline = note["baseline"]

@@ -8,7 +8,7 @@ from typing import Any, Generic
 from torch import Tensor
 
 from supernet.search.problem import Problem
-from supernet.search.scores import Scores
+from supernet.search.scores import ScoredArchitectures
 from supernet.search.system import Options, Proposal, System
 from supernet.training.path_sampling import Group, epoch_paths
 
@@ -21,7 +21,7 @@ class PathSystem(System[Options], Generic[Options]):
 
     def __init__(self, problem: Problem, options: Options) -> None:
         super().__init__(problem, options)
-        self.scores = Scores(problem)
+        self.scores = ScoredArchitectures(problem)
         self._exhausted = False
 
     @property

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from supernet.data.images import Augmenter, Epoch, Images
 from supernet.errors import UserError
-from supernet.search.cost import Budget
+from supernet.search.budget import Budget
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
-from supernet.training.trainer import steps_in_epoch
+from supernet.training.descent import Hyperparameters
+from supernet.training.schedule import steps_per_epoch
 
 
 class Batches:
@@ -21,7 +22,7 @@ class Batches:
         """UserError if there are fewer images than a batch has."""
         self.size = size
         self._augmenter, self._seed = augmenter, seed
-        self._per_epoch = steps_in_epoch(images, size)
+        self._per_epoch = steps_per_epoch(len(images), size)
         self._epoch: tuple[int, Epoch] | None = None
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
@@ -30,17 +31,6 @@ class Batches:
         if self._epoch is None or self._epoch[0] != epoch:
             self._epoch = epoch, self._augmenter.epoch(self._seed, epoch, self.size)
         return self._epoch[1].batch(position)
-
-
-@dataclass(frozen=True)
-class Descent:
-    """How shared weights are trained: SGD with momentum, a cosine over the training part of the budget, clipping."""
-
-    learning_rate: float
-    final_learning_rate: float
-    weight_decay: float
-    momentum: float
-    clip: float
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,7 @@ class Problem:
     scored_images: int
     draw: Draw
     has_truth: Callable[[str], bool]
-    descent: Descent
+    hyperparameters: Hyperparameters
     budget: Budget
     training_share: float
     seed: int

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from supernet.config.searches import AdamOptions
 from supernet.nn.mixture import Mixture
+from supernet.search.optimizer_state import load_state_tensors, state_tensors
 from supernet.search.problem import Problem
-from supernet.search.states import packed, unpack
 from supernet.search.system import Options, Proposal, System
 
 INITIAL = 1e-3
@@ -112,12 +112,12 @@ class AdamSystem(RelaxedSystem[Options], Generic[Options]):
 
     def tensors(self) -> dict[str, Tensor]:
         """With Adam's moments."""
-        return super().tensors() | packed(self.adam, "adam")
+        return super().tensors() | state_tensors(self.adam, "adam")
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
         """With Adam's moments."""
         super().restore(tensors, note)
-        unpack(self.adam, "adam", tensors)
+        load_state_tensors(self.adam, "adam", tensors)
 
 
 def adam_arguments(options: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from supernet.search.weights import SharedWeights
 
 
 @dataclass
-class Scores:
-    """Scores by arch_id, in the order in which they were measured."""
+class ScoredArchitectures:
+    """ScoredArchitectures by arch_id, in the order in which they were measured."""
 
     problem: Problem
     found: dict[str, Found] = field(default_factory=dict)

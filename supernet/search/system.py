@@ -12,7 +12,7 @@ from torch import Tensor
 from supernet.config.base import Model
 from supernet.rng import stream
 from supernet.runtime.stopping import Stopped, Stopping
-from supernet.search.cost import Cost, PeakMemory
+from supernet.search.budget import PeakMemory, SearchCost
 from supernet.search.problem import Problem
 from supernet.search.weights import Diverged, SharedWeights
 from supernet.training.checkpoint import Checkpoint
@@ -38,7 +38,7 @@ class Outcome:
     """
 
     proposals: list[Proposal]
-    cost: Cost
+    cost: SearchCost
     status: str
     invalid: int
     passed_over: int
@@ -52,7 +52,7 @@ class System(ABC, Generic[Options]):
 
     def __init__(self, problem: Problem, options: Options) -> None:
         self.problem, self.options = problem, options
-        self.cost, self.invalid, self.passed_over = Cost(), 0, 0
+        self.cost, self.invalid, self.passed_over = SearchCost(), 0, 0
         self.steps = 0
         self.weights = SharedWeights(problem, self.cost, self._partial())
 
@@ -106,7 +106,7 @@ class System(ABC, Generic[Options]):
         self.weights.restore(tensors, note["weight_steps"])
 
 
-def search(
+def run_search(
     system: System[Any],
     checkpoint: Checkpoint | None = None,
     progress: Callable[[float], None] | None = None,

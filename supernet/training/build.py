@@ -11,16 +11,17 @@ from torch import nn
 
 from supernet.config.jobs import ProxiesJob, TruthJob
 from supernet.config.study import Protocol, Run, Setting, Truth
-from supernet.data.images import Augmenter, Images, Splits
+from supernet.data.images import Augmenter, Images, Splits, memory_format
 from supernet.errors import UserError
 from supernet.nn.factory import LayerFactory
 from supernet.provenance.record import reading
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
-from supernet.training.few_shot import FewShot, Split
+from supernet.training.few_shot import FewShot, SplitStep
 from supernet.training.landmarks import Landmark, Ranking
-from supernet.training.path_sampling import epoch_paths, passes_per_step
-from supernet.training.trainer import Recipe, Trainer, steps_in_epoch
+from supernet.training.path_sampling import epoch_paths
+from supernet.training.schedule import standalone_steps, step_after, supernet_steps
+from supernet.training.trainer import Recipe, Trainer
 
 
 def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
@@ -44,7 +45,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)
-    return _placed(network, run.protocol, splits)
+    return _placed(network, run.protocol.channels_last, splits)
 
 
 def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) -> nn.Module:
@@ -70,7 +71,7 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
             widths=job.protocol.nasbench101_widths,
         )
     path_network: nn.Module = network.network  # type: ignore[assignment]
-    return _placed(path_network, job.protocol, splits)
+    return _placed(path_network, job.protocol.channels_last, splits)
 
 
 def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
@@ -84,8 +85,7 @@ def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, sp
             in_channels=splits.train.pixels.shape[1],
             widths=job.widths,
         )
-    memory_format = torch.channels_last if job.channels_last else torch.contiguous_format
-    return network.to(device=splits.train.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
+    return _placed(network, job.channels_last, splits)
 
 
 def supernet_trainer(
@@ -101,32 +101,26 @@ def supernet_trainer(
     on top of the budget. UserError for landmarks that are missing, not asked for, or not as many as the protocol says.
     """
     setting, protocol = run.setting, run.protocol
-    images = splits.training_images(setting.train_portion)
-    per_epoch = steps_in_epoch(images, setting.batch_size)
-    steps = setting.epochs * per_epoch
-    fair = setting.path_sampling == "fairnas"
-    passes = passes_per_step(space, setting.path_sampling, protocol.random_paths)
-    if fair and protocol.fairnas_budget == "equal_passes":
-        steps = max(1, steps * protocol.random_paths // passes)
+    steps = supernet_steps(run, space, splits.sizes)
     recipe = Recipe(
-        steps=steps,
-        steps_per_epoch=per_epoch,
+        steps=steps.total,
+        steps_per_epoch=steps.per_epoch,
         final_learning_rate=protocol.final_learning_rate,
         momentum=protocol.momentum,
         clip=protocol.clip,
-        passes_per_step=passes,
-        mean_gradient=not fair or protocol.fairnas_gradient == "mean",
+        passes_per_step=steps.passes,
+        mean_gradient=setting.path_sampling != "fairnas" or protocol.fairnas_gradient == "mean",
         precision=protocol.precision,
         **_by_name(setting, Recipe),
     )
     return Trainer(
         network,
         recipe,
-        _augmenter(images, splits, run),
+        _augmenter(splits.training_images(setting.train_portion), splits, run),
         lambda epoch, steps: epoch_paths(space, setting.path_sampling, run.seed, epoch, steps, protocol.random_paths),
         run.seed,
-        before=_split(network, protocol.few_shot_shared, steps),
-        ranking=_ranking(run, landmarks, steps),
+        before=_split_step(network, protocol.few_shot_shared, steps.total),
+        ranking=_ranking(run, landmarks, steps.total),
     )
 
 
@@ -136,9 +130,8 @@ def _by_name(chosen: Setting | Truth, kind: type[LayerFactory | Recipe]) -> dict
     return {name: value for name in names if (value := getattr(chosen, name, None)) is not None}
 
 
-def _split(network: nn.Module, shared: float, steps: int) -> Split | None:
-    # At most the last step: a product of floats could round up to all of them.
-    return Split(network, min(int(shared * steps), steps - 1)) if isinstance(network, FewShot) else None
+def _split_step(network: nn.Module, shared: float, steps: int) -> SplitStep | None:
+    return SplitStep(network, step_after(shared, steps)) if isinstance(network, FewShot) else None
 
 
 def _ranking(run: Run, landmarks: Sequence[Landmark] | None, steps: int) -> Ranking | None:
@@ -151,25 +144,25 @@ def _ranking(run: Run, landmarks: Sequence[Landmark] | None, steps: int) -> Rank
         raise UserError("setting.landmarks is none, but landmarks are given: leave out --landmarks")
     if len(landmarks) != protocol.landmarks:
         raise UserError(f"protocol.landmarks is {protocol.landmarks}: found {len(landmarks)}; expected as many")
-    start = min(int(protocol.landmark_start * steps), steps - 1)
+    start = step_after(protocol.landmark_start, steps)
     return Ranking(landmarks, protocol.landmark_pairs, protocol.landmark_weight, start, steps)
 
 
 def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, splits: Splits) -> Trainer:
     """The trainer of one architecture by the recipe of the ground truth."""
     truth, protocol = job.truth, job.protocol
-    images = splits.training_images(truth.train_portion)
-    per_epoch = steps_in_epoch(images, truth.batch_size)
+    steps = standalone_steps(truth, splits.sizes)
     recipe = Recipe(
-        steps=truth.epochs * per_epoch,
-        steps_per_epoch=per_epoch,
+        steps=steps.total,
+        steps_per_epoch=steps.per_epoch,
         final_learning_rate=protocol.final_learning_rate,
         momentum=protocol.momentum,
         clip=protocol.clip,
         precision=protocol.precision,
         **_by_name(truth, Recipe),
     )
-    return Trainer(network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed)
+    augmenter = _augmenter(splits.training_images(truth.train_portion), splits, job)
+    return Trainer(network, recipe, augmenter, lambda _, steps: [(arch,)] * steps, seed)
 
 
 def _momentum(protocol: Protocol, space: Space[Any]) -> float:
@@ -183,9 +176,9 @@ def _augmenter(images: Images, splits: Splits, config: Run | TruthJob) -> Augmen
     return Augmenter(images, splits, config.data, config.protocol.channels_last)
 
 
-def _placed(network: nn.Module, protocol: Protocol, splits: Splits) -> nn.Module:
-    memory_format = torch.channels_last if protocol.channels_last else torch.contiguous_format
-    return network.to(device=splits.train.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
+def _placed(network: nn.Module, channels_last: bool, splits: Splits) -> nn.Module:
+    kept = memory_format(channels_last)
+    return network.to(device=splits.train.pixels.device, memory_format=kept)  # type: ignore[call-overload,no-any-return]
 
 
 class _seeded:  # noqa: N801 - reads as a statement

@@ -39,13 +39,14 @@ class Evaluator:
     ) -> None:
         self.splits, self.scoring, self._seed, self._name = splits, scoring, seed, name
         self._generator = torch.Generator(splits.test.pixels.device)
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
         self.batches = {
-            "scoring": self._cut(splits.scoring),
-            "test": self._cut(splits.test),
+            "scoring": splits.batches(splits.scoring, scoring.batch_size, channels_last),
+            "test": splits.batches(splits.test, scoring.batch_size, channels_last),
         }
-        calibration = scoring.recalibration_batches * scoring.batch_size
-        self._calibration = self._cut(Images(splits.train.pixels[:calibration], splits.train.labels[:calibration]))
+        """Batches of each split: images (B, C, H, W) and labels (B,)."""
+        count = scoring.recalibration_batches * scoring.batch_size
+        first = Images(splits.train.pixels[:count], splits.train.labels[:count])
+        self._calibration = splits.batches(first, scoring.batch_size, channels_last)
 
     def bn_modes(self, network: nn.Module) -> list[str]:
         """The BN modes of the study that are defined for a network: `tracked` needs tracking."""
@@ -171,15 +172,6 @@ class Evaluator:
 
     def _sums(self) -> "_Sums":
         return _Sums(self.splits.test.pixels.device)
-
-    def _cut(self, images: Images) -> list[tuple[Tensor, Tensor]]:
-        pieces = max(1, -(-len(images) // self.scoring.batch_size))
-        return [
-            (self.splits.normalise(pixels).contiguous(memory_format=self._format), labels)
-            for pixels, labels in zip(
-                images.pixels.tensor_split(pieces), images.labels.tensor_split(pieces), strict=True
-            )
-        ]
 
 
 class _Sums:

@@ -43,7 +43,7 @@ class FewShot(nn.Module):
         self.shared = False
 
 
-class Split:
+class SplitStep:
     """What a trainer does before each step: share up to step `at`, and split there.
 
     A function of the step: a training that goes on after the split finds it done, as its weights are.

@@ -3,14 +3,12 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from supernet.errors import UserError
-from supernet.io.parquet import read_columns
 from supernet.rng import stream
 from supernet.spaces.base import Space
 
@@ -51,13 +49,6 @@ class Ranking:
         if step < self.start:
             return 0.0
         return self.weight * (1 - math.cos(math.pi * (step + 1 - self.start) / (self.steps - self.start))) / 2
-
-
-def read_landmarks(path: Path, space: Space[Any]) -> list[Landmark]:
-    """The landmarks of a pool file with ground truth, in its order; UserError without the columns."""
-    _, encodings, truths = read_columns(path, "arch_id", "encoding", "truth")
-    known = (math.nan if truth is None else float(truth) for truth in truths)
-    return list(zip(map(space.parse, encodings), known, strict=True))
 
 
 def digest(landmarks: Sequence[Landmark] | None, space: Space[Any]) -> list[str]:

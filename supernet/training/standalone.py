@@ -9,7 +9,7 @@ from typing import Any
 from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
-from supernet.pools.draw import cost_columns
+from supernet.pools.truth import cost_columns
 from supernet.spaces.base import NetworkSize, Space
 from supernet.training.build import build_standalone, standalone_trainer
 from supernet.training.evaluator import Evaluator

@@ -10,7 +10,7 @@ from torch import Tensor
 from supernet.config.baselines import BASELINES
 from supernet.config.study import Run
 from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.trainer import Recipe, Trained, Trainer
+from supernet.training.trainer import Recipe, Trainer, TrainingResult
 
 SPLITS = small_splits()
 
@@ -89,6 +89,6 @@ class Watcher:
             raise KilledError
 
 
-def assert_same(one: Trained, two: Trained) -> None:
+def assert_same(one: TrainingResult, two: TrainingResult) -> None:
     # As text, in which NaN equals NaN.
     assert json.dumps(vars(one)) == json.dumps(vars(two))

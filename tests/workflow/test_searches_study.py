@@ -26,7 +26,7 @@ from supernet.paper.load import Results
 from supernet.paper.systems import at_random
 from supernet.paper.verdicts import MARGIN, difference_bounds, matched
 from supernet.pipeline.plan import Plan
-from supernet.search.record import COLUMNS
+from supernet.search.results import COLUMNS
 
 TRUTH = {"channels": 4, "layers": 3, "epochs": 1, "batch_size": 128, "train_portion": 0.5}
 STUDY: dict[str, Any] = {

@@ -20,7 +20,8 @@ from supernet.data.sizes import Sizes
 from supernet.io.atomic import write_table
 from supernet.metrics.study_metrics import FEWEST, SUBSETS, PoolTruth, population_of
 from supernet.pipeline.plan import Plan
-from supernet.pools.draw import COSTS, draw_pool, stratified
+from supernet.pools.draw import draw_pool, stratified
+from supernet.pools.truth import COSTS
 from supernet.published.schema import tabulate, write
 from supernet.published.table import PublishedTable
 from supernet.rng import stream

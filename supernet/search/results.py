@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from supernet.io.atomic import read_json, write_json
+from supernet.search.ground_truth import GroundTruth, quantile
 from supernet.search.system import Outcome
-from supernet.search.worth import Worth, quantile
 from supernet.spaces.base import Space
 
 COLUMNS: dict[str, Any] = {
@@ -41,7 +41,9 @@ table does not have the architecture) or truth_diverged (its stand-alone trainin
 """
 
 
-def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: int) -> list[dict[str, Any]]:
+def rows(
+    system: str, outcome: Outcome, space: Space[Any], ground_truth: GroundTruth, finds: int
+) -> list[dict[str, Any]]:
     """The rows of the first `finds` proposals; one row without an architecture where there is none."""
     cost = outcome.cost
     shared = {
@@ -52,19 +54,22 @@ def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: 
         "architectures": cost.architectures,
         "invalid": outcome.invalid,
         "passed_over": outcome.passed_over,
-        "source": worth.population.source,
-        "kind": worth.population.kind,
-        "population": len(worth.population.truth),
+        "source": ground_truth.population.source,
+        "kind": ground_truth.population.kind,
+        "population": len(ground_truth.population.truth),
     }
     nothing: dict[str, Any] = {"truth": None, "truth_quantile": None, "parameters": None, "macs": None}
     if not outcome.proposals:
         return [{**shared, **nothing, "status": outcome.status, "rank": 1, "arch_id": None, "encoding": None}]
     found = []
     for rank, proposal in enumerate(outcome.proposals[:finds], start=1):
-        result = worth.of(proposal.arch)
+        result = ground_truth.result(proposal.arch)
         measured: dict[str, Any] = nothing if result is None else {"parameters": result.parameters, "macs": result.macs}
         if result is not None:
-            measured |= {"truth": result.accuracy, "truth_quantile": quantile(result.accuracy, worth.population.truth)}
+            measured |= {
+                "truth": result.accuracy,
+                "truth_quantile": quantile(result.accuracy, ground_truth.population.truth),
+            }
         diverged = result is not None and result.accuracy is None
         found.append(
             {
@@ -86,7 +91,7 @@ def table(found: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-class Finished:
+class FinishedSearches:
     """Searches that are over, in one file each, so that a job that is started again does not repeat them."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:

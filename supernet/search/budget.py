@@ -4,13 +4,13 @@ import math
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 
 
 @dataclass
-class Cost:
+class SearchCost:
     """Sums over a search; passes are of one mini-batch through one network, `images` those of all forward passes.
 
     `architectures` counts those that were scored with shared weights, `seconds` the time at work, resumed or not.
@@ -32,11 +32,6 @@ class Cost:
         """As JSON."""
         return asdict(self)
 
-    @classmethod
-    def of(cls, note: dict[str, Any]) -> Self:
-        """From `note`."""
-        return cls(**note)
-
 
 @dataclass(frozen=True)
 class Budget:
@@ -49,7 +44,7 @@ class Budget:
         if (self.images is None) == (self.seconds is None):
             raise ValueError("a budget has either images or seconds")
 
-    def spent(self, cost: Cost) -> float:
+    def spent(self, cost: SearchCost) -> float:
         """The share that is spent: 1 or more at the end."""
         if self.images is not None:
             return cost.images / self.images

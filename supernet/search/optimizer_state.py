@@ -6,7 +6,7 @@ from torch import Tensor
 from supernet.training.sgd import SGD
 
 
-def packed(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tensor]:
+def state_tensors(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tensor]:
     """The tensors of a state, named after the position of their parameter; a parameter without a state has none."""
     return {
         f"{name}.{number}.{key}": value
@@ -16,8 +16,8 @@ def packed(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tenso
     }
 
 
-def unpack(optimizer: torch.optim.Optimizer | SGD, name: str, tensors: dict[str, Tensor]) -> None:
-    """Give an optimiser without a state that of `packed`."""
+def load_state_tensors(optimizer: torch.optim.Optimizer | SGD, name: str, tensors: dict[str, Tensor]) -> None:
+    """Give an optimiser without a state that of `state_tensors`."""
     parameters = _parameters(optimizer)
     prefix = f"{name}."
     for full, value in tensors.items():

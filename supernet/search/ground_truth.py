@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
 from supernet.metrics.study_metrics import Population, population_of
-from supernet.pools.draw import cost_columns, published_draw
-from supernet.provenance.record import reading
+from supernet.pools.draw import published_draw
+from supernet.pools.file import read_table
+from supernet.pools.truth import cost_columns
 from supernet.published.table import PublishedTable
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
@@ -22,7 +22,7 @@ from supernet.training.evaluator import Evaluator
 from supernet.training.standalone import StandAloneResult, train_standalone
 
 
-class Trained:
+class TrainedTruth:
     """Finds are trained by the recipe of the ground truth with the seed of the run; every architecture can be."""
 
     def __init__(
@@ -43,12 +43,12 @@ class Trained:
         """Always."""
         return True
 
-    def of(self, arch: Any) -> StandAloneResult | None:
+    def result(self, arch: Any) -> StandAloneResult | None:
         """The outcome of its training."""
         return self._train(arch)
 
 
-class LookedUp:
+class PublishedTruth:
     """Finds have the accuracy of a published table and the cost of the benchmark's network."""
 
     def __init__(self, table: PublishedTable, space: Space[Any]) -> None:
@@ -61,7 +61,7 @@ class LookedUp:
         """Whether the table lists an architecture."""
         return arch_id in self._known
 
-    def of(self, arch: Any) -> StandAloneResult | None:
+    def result(self, arch: Any) -> StandAloneResult | None:
         """What the table says; None where it does not list the architecture."""
         arch_id = self._space.arch_id(arch)
         if not self.has(arch_id):
@@ -70,10 +70,10 @@ class LookedUp:
         return StandAloneResult(accuracy, None, **cost_columns(self._space, arch))
 
 
-Worth = Trained | LookedUp
+GroundTruth = TrainedTruth | PublishedTruth
 
 
-def worth_of(
+def ground_truth_of(
     job: TruthJob | None,
     space: Space[Any],
     seed: int,
@@ -81,17 +81,17 @@ def worth_of(
     evaluator: Evaluator,
     table: Path | None,
     pool: Path,
-) -> Worth:
+) -> GroundTruth:
     """Where ground truth comes from: the published table if there is one, else trainings, compared with the pool.
 
     UserError without both a table and a recipe.
     """
     if table is not None:
-        return LookedUp(PublishedTable.load(table), space)
+        return PublishedTruth(PublishedTable.load(table), space)
     if job is None:
         raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
-    truths = pd.read_parquet(reading(pool))["truth"].dropna().to_numpy()
-    return Trained(job, space, seed, splits, evaluator, truths)
+    truths = read_table(pool, "truth")["truth"].dropna().to_numpy()
+    return TrainedTruth(job, space, seed, splits, evaluator, truths)
 
 
 def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
