@@ -35,7 +35,7 @@ class TrainedTruth:
         truths: npt.NDArray[np.float64],
     ) -> None:
         """`truths` (N,) is the ground truth of the pool."""
-        self._train = partial(_trained, job, space, seed, splits, evaluator)
+        self._job, self._space, self._seed, self._splits, self._evaluator = job, space, seed, splits, evaluator
         self.population = Population(truths, "pool", "trained here")
         self.draw: Draw = partial(space.sample, law="random_a")
 
@@ -45,7 +45,7 @@ class TrainedTruth:
 
     def result(self, arch: Any) -> StandAloneResult | None:
         """The outcome of its training."""
-        return self._train(arch)
+        return train_standalone(self._job, self._space, arch, self._seed, self._splits, self._evaluator)
 
 
 class PublishedTruth:
@@ -97,9 +97,3 @@ def ground_truth_of(
 def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
     """r/N: the rank from the top that an accuracy would have among truths (N,), as a share of N."""
     return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)
-
-
-def _trained(
-    job: TruthJob, space: Space[Any], seed: int, splits: Splits, evaluator: Evaluator, arch: Any
-) -> StandAloneResult:
-    return train_standalone(job, space, arch, seed, splits, evaluator)

@@ -111,12 +111,11 @@ def run_search(
     checkpoint: Checkpoint | None = None,
     progress: Callable[[float], None] | None = None,
     stopping: Stopping | None = None,
-    most_steps: int | None = None,
 ) -> Outcome:
     """Run a system to its end, from the checkpoint if there is one.
 
-    `progress` is told the share of the budget that is spent. Where `stopping` asks for it, or after `most_steps`, the
-    checkpoint is saved after the step at work, and Stopped is raised.
+    `progress` is called with the share of the budget that is spent. When `stopping` asks for it, the checkpoint is
+    saved after the current step, and Stopped is raised.
     """
     saved = None if checkpoint is None else checkpoint.load()
     peak = PeakMemory(system.weights.parameters[0].device)
@@ -125,7 +124,6 @@ def run_search(
     if saved is not None:
         system.restore(*saved)
         before = saved[1]["peak_bytes"]
-    first = system.steps
     status = None
     while not system.finished:
         started = time.perf_counter()
@@ -138,12 +136,11 @@ def run_search(
         system.cost.seconds += time.perf_counter() - started
         if progress is not None:
             progress(system.spent)
-        cut = most_steps is not None and system.steps - first >= most_steps
-        reason = "it had its steps" if cut else None if stopping is None else stopping.reason
+        reason = None if stopping is None else stopping.reason
         if checkpoint is not None and (checkpoint.due() or reason):
             checkpoint.save(system.tensors(), {**system.note(), "peak_bytes": max(before, peak.bytes() or 0)})
         if reason and not system.finished:
-            raise Stopped(f"{system.name}: stopped after step {system.steps}, because {reason}; start again to go on")
+            raise Stopped(f"{system.name}: stopped after step {system.steps}, because {reason}; start again to resume")
     proposals = [] if status == "diverged" else system.proposals()
     most = peak.bytes()
     return Outcome(

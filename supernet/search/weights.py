@@ -58,10 +58,10 @@ class SharedWeights:
             yield F.cross_entropy(forward(images), labels)
             self.cost.add(len(labels), backward=1)
 
-    def loss(self, mixture: Mixture, batch: tuple[Tensor, Tensor], backward: int = 1) -> Tensor:
-        """Cross-entropy of a mixture on a batch, in training mode; `backward` passes through it are counted."""
+    def loss(self, mixture: Mixture, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Compute the cross-entropy of a mixture on a batch, in training mode. Counts a forward and a backward pass."""
         images, labels = batch
-        self.cost.add(len(labels), backward=backward)
+        self.cost.add(len(labels), backward=1)
         self.descent.seed_draws(self.steps)
         value: Tensor = F.cross_entropy(self.network.mix(images, mixture), labels)  # type: ignore[operator]
         return value

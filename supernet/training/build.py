@@ -1,4 +1,4 @@
-"""Networks and trainers from validated configs: the one place where a config value becomes an argument."""
+"""Build networks and trainers from validated configs: the only place where a config value becomes an argument."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -25,7 +25,7 @@ from supernet.training.trainer import Recipe, Trainer
 
 
 def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
-    """The super-net of a run, initialised from its seed, on the device of the images.
+    """Build the super-net of a run, initialised from its seed, on the device of the images.
 
     `partial_channels` is that of `Space.build_supernet`; it is no factor of a run.
     """
@@ -49,7 +49,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
 
 
 def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) -> nn.Module:
-    """The trained super-net of a run from its weights file; raises UserError if the file fits another network."""
+    """Load the trained super-net of a run from its weights file. Raises UserError if the file fits another network."""
     network = build_supernet(run, space, splits)
     try:
         network.load_state_dict(load_file(reading(weights)))
@@ -59,7 +59,7 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
 
 
 def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
-    """The path network of one architecture, initialised from a seed, called as `net(images, arch)`."""
+    """Build the path network of one architecture, initialised from a seed and called as `net(images, arch)`."""
     with _seeded(seed):
         network = space.build_standalone(
             arch,
@@ -75,7 +75,7 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
 
 
 def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
-    """The stand-alone network of one architecture as a training of that seed finds it, called as `net(images)`."""
+    """Build the untrained stand-alone network of one architecture, initialised from a seed, called as `net(images)`."""
     with _seeded(seed):
         network = space.build_standalone(
             arch,
@@ -95,10 +95,10 @@ def supernet_trainer(
     splits: Splits,
     landmarks: Sequence[Landmark] | None = None,
 ) -> Trainer:
-    """The trainer of a run of a network of `build_supernet`; `landmarks` if and only if its setting has them.
+    """Make the trainer of a run for a network of `build_supernet`.
 
-    FairNAS at equal passes takes fewer steps than the other laws, on as many fewer images. Passes of landmarks come
-    on top of the budget. UserError for landmarks that are missing, not asked for, or not as many as the protocol says.
+    `landmarks` are given if and only if the setting has them; their passes come on top of the budget. Raises UserError
+    if landmarks are missing, not asked for, or not as many as the protocol says.
     """
     setting, protocol = run.setting, run.protocol
     steps = supernet_steps(run, space, splits.sizes)
@@ -125,7 +125,7 @@ def supernet_trainer(
 
 
 def _by_name(chosen: Setting | Truth, kind: type[LayerFactory | Recipe]) -> dict[str, Any]:
-    """The values that a class has a field for, by name; what the space lacks (null) stays at the default."""
+    """Collect the values that a class has a field for, by name; a factor that the space lacks keeps its default."""
     names = [field.name for field in fields(kind)]
     return {name: value for name in names if (value := getattr(chosen, name, None)) is not None}
 
@@ -149,7 +149,7 @@ def _ranking(run: Run, landmarks: Sequence[Landmark] | None, steps: int) -> Rank
 
 
 def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, splits: Splits) -> Trainer:
-    """The trainer of one architecture by the recipe of the ground truth."""
+    """Make the trainer of one architecture with the recipe of the ground truth."""
     truth, protocol = job.truth, job.protocol
     steps = standalone_steps(truth, splits.sizes)
     recipe = Recipe(

@@ -1,4 +1,4 @@
-"""SGD on sampled paths: the one training loop of super-nets and stand-alone networks."""
+"""The training loop of super-nets and stand-alone networks: SGD on sampled paths, resumable at every step."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Recipe(Hyperparameters):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Rows of the training curve (one an epoch), and the step at which the loss was no longer finite, if any."""
+    """The training curve (one row per epoch), the first step whose loss was not finite, steps and passes."""
 
     curve: list[dict[str, float]]
     diverged_at: int | None
@@ -52,12 +52,12 @@ class TrainingResult:
 
 
 class Trainer:
-    """Trains a path network `net(images, arch)`; can be killed at any step and goes on with the same bits.
+    """Trains a path network `net(images, arch)`. A training that is killed at any step resumes with the same bits.
 
-    `paths(epoch, steps)` gives the architectures of each step of an epoch. Only parameters that the step's paths touch
-    are updated: those of other paths keep their values and their momentum. `before` is called with the number of
-    each step and the optimiser, ahead of it; what it does must depend on these and on the network alone. `ranking`
-    adds a loss of pairs of architectures, whose passes are counted, but are not part of the training curve.
+    `paths(epoch, steps)` gives the architectures of each step of an epoch. Only the parameters of these paths are
+    updated; all others keep their values and their momentum. `before(step, optimizer)` is called ahead of each step;
+    its effect must depend on the step, the optimiser and the network only. `ranking` adds a loss of pairs of
+    architectures, whose passes are counted but are not part of the training curve.
     """
 
     def __init__(
@@ -92,9 +92,9 @@ class Trainer:
         stopping: Stopping | None = None,
         until: int | None = None,
     ) -> TrainingResult:
-        """Train from the checkpoint, or from the start, to the last step; the first `until` steps of it, if given.
+        """Train from the checkpoint, or from the start, to the last step, or to step `until` if it is given.
 
-        Where `stopping` asks for it, the checkpoint is saved after the step at work, and Stopped is raised.
+        When `stopping` asks for it, the checkpoint is saved after the current step, and Stopped is raised.
         """
         start, stop = self._restore(checkpoint), self.recipe.steps if until is None else min(until, self.recipe.steps)
         self.network.train()
@@ -119,13 +119,13 @@ class Trainer:
                 checkpoint.save(*self._state(done))
             if reason:
                 raise Stopped(
-                    f"stopped after step {done} of {self.recipe.steps}, because {reason}; start again to go on"
+                    f"stopped after step {done} of {self.recipe.steps}, because {reason}; start again to resume"
                 )
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters.values()):
-            # The last update can break weights that no later loss would show.
+            # The last update can make weights infinite or NaN, which no later loss would show.
             self.descent.check(self.recipe.steps - 1, torch.tensor(torch.nan, device=self.device))
         diverged_at = self.descent.diverged_at(self.recipe.steps)
-        # An epoch that `until` cuts has no row in the curve.
+        # An epoch that `until` truncates has no row in the curve.
         ended = bool(self.curve) and (until is None or diverged_at is not None)
         steps = int(self.curve[-1]["step"]) if ended else stop
         return TrainingResult(self.curve, diverged_at, steps, self.passes)
@@ -163,14 +163,14 @@ class Trainer:
         return logits.float() if reduced else logits
 
     def _note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        # Sums stay on the device: reading them would make every step wait for it.
+        # Sums stay on the device, because reading them would make every step wait for the device.
         self.loss_sum += loss
         self.correct_sum += (logits.argmax(1) == labels).double().mean()
         self.passes += 1
         self.epoch_passes += 1
 
     def _end_epoch(self, epoch: int, done: int) -> bool:
-        """Add a row to the curve; true if the loss has been infinite or NaN."""
+        """Add a row to the curve; return whether a loss has been infinite or NaN."""
         row = {
             "epoch": epoch + 1,
             "step": done,
@@ -208,12 +208,12 @@ class Trainer:
         )
         for name, parameter in self.parameters.items():
             if f"momentum.{name}" in tensors:
-                # The buffer takes the parameter's memory format: other strides could choose other kernels.
+                # The buffer keeps the parameter's memory format: with other strides torch could choose other kernels.
                 momentum = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
                 self.optimizer.state[parameter]["momentum_buffer"] = momentum.detach()
         self.loss_sum = tensors["loss_sum"].to(self.device)
         self.correct_sum = tensors["correct_sum"].to(self.device)
         self.descent.first_bad = tensors["first_bad"].to(self.device)
-        # JSON writes a NaN of the curve as NaN and reads it back, so the rows are the same after a restart.
+        # JSON writes and reads NaN, so the rows are the same after a restart.
         self.curve, self.passes, self.epoch_passes = note["curve"], note["passes"], note["epoch_passes"]
         return int(note["done"])

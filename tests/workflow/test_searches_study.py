@@ -254,7 +254,7 @@ def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
             # The limit is over at once: a step, a checkpoint, the end. Four times, then without a limit.
             run("cut", *(("--limit-minutes", "0.0001") if stops < 4 else ()))
         except UserError as error:
-            assert "start again to go on" in str(error)
+            assert "start again to resume" in str(error)
             stops += 1
     assert stops == 4
     whole, cut = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("whole", "cut"))

@@ -228,7 +228,7 @@ def test_damaged_checkpoint_is_an_error_that_names_the_file(damage: str, tmp_pat
         lambda: checkpoint.done,
         lambda: trainer_of(run_of(epochs=1)).run(checkpoint),
     ):
-        with pytest.raises(UserError, match=r"training\.safetensors: not a whole checkpoint .*; delete the file"):
+        with pytest.raises(UserError, match=r"training\.safetensors: truncated or damaged checkpoint .*; delete"):
             use()
     checkpoint.discard()
     assert checkpoint.load() is None
