@@ -1,4 +1,4 @@
-"""The problem that the systems of a study are given, from its config."""
+"""Build the problem of the search systems from the config of a study."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,9 +17,9 @@ from supernet.training.evaluator import Evaluator
 
 
 def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_truth: GroundTruth) -> Problem:
-    """Weights are trained on the run's training images, architectures are chosen by the scoring split.
+    """Build a problem: training images of the run train the weights, the scoring split chooses architectures.
 
-    Held-out batches are not augmented. UserError where a part has fewer images than a batch.
+    Held-out batches are not augmented. Raises UserError if a split has fewer images than a batch.
     """
     run, searches = job.run, job.searches
     setting, protocol = run.setting, run.protocol

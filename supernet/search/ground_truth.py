@@ -1,4 +1,4 @@
-"""What a found architecture is worth stand-alone: looked up in a published table, or trained here."""
+"""The ground truth of found architectures: looked up in a published table, or trained here."""
 
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from supernet.training.standalone import StandAloneResult, train_standalone
 
 
 class TrainedTruth:
-    """Finds are trained by the recipe of the ground truth with the seed of the run; every architecture can be."""
+    """Trains found architectures with the recipe of the ground truth and the seed of the run."""
 
     def __init__(
         self,
@@ -34,22 +34,22 @@ class TrainedTruth:
         evaluator: Evaluator,
         truths: npt.NDArray[np.float64],
     ) -> None:
-        """`truths` (N,) is the ground truth of the pool."""
+        """`truths` (N,) is the ground truth of the pool, the population of quantiles."""
         self._job, self._space, self._seed, self._splits, self._evaluator = job, space, seed, splits, evaluator
         self.population = Population(truths, "pool", "trained here")
         self.draw: Draw = partial(space.sample, law="random_a")
 
     def has(self, arch_id: str) -> bool:
-        """Always."""
+        """Return True: every architecture can be trained."""
         return True
 
     def result(self, arch: Any) -> StandAloneResult | None:
-        """The outcome of its training."""
+        """Train an architecture and return its result."""
         return train_standalone(self._job, self._space, arch, self._seed, self._splits, self._evaluator)
 
 
 class PublishedTruth:
-    """Finds have the accuracy of a published table and the cost of the benchmark's network."""
+    """Looks up found architectures: accuracy of a published table, cost of the benchmark's network."""
 
     def __init__(self, table: PublishedTable, space: Space[Any]) -> None:
         self._table, self._space = table, space
@@ -58,11 +58,11 @@ class PublishedTruth:
         self._known = frozenset(table.data.column("arch_id").to_pylist())
 
     def has(self, arch_id: str) -> bool:
-        """Whether the table lists an architecture."""
+        """Return whether the table lists an architecture."""
         return arch_id in self._known
 
     def result(self, arch: Any) -> StandAloneResult | None:
-        """What the table says; None where it does not list the architecture."""
+        """Look up an architecture; None if the table does not list it."""
         arch_id = self._space.arch_id(arch)
         if not self.has(arch_id):
             return None
@@ -82,9 +82,9 @@ def ground_truth_of(
     table: Path | None,
     pool: Path,
 ) -> GroundTruth:
-    """Where ground truth comes from: the published table if there is one, else trainings, compared with the pool.
+    """Choose the ground truth: the published table if there is one, else trainings, which are compared with the pool.
 
-    UserError without both a table and a recipe.
+    Raises UserError if there is neither a table nor a recipe (`job`).
     """
     if table is not None:
         return PublishedTruth(PublishedTable.load(table), space)
@@ -95,5 +95,5 @@ def ground_truth_of(
 
 
 def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
-    """r/N: the rank from the top that an accuracy would have among truths (N,), as a share of N."""
+    """Compute r/N, with r the rank from the top that an accuracy would have among truths (N,); nan for None."""
     return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)

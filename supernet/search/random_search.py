@@ -1,4 +1,4 @@
-"""Random search on a trained super-net (paper, Sec. 4): draw, score with the shared weights, return the best."""
+"""Random search on a trained super-net (paper, Sec. 4): draw, score with shared weights, rank."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Draw(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """An architecture and its score: accuracy (fraction) and loss with shared weights."""
+    """An architecture and its score with shared weights: accuracy (fraction) and loss (nats)."""
 
     arch_id: str
     arch: Any

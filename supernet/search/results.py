@@ -1,4 +1,4 @@
-"""What a search leaves behind: one row a found architecture, or one that says why there is none."""
+"""The results of searches: one row per found architecture, or one row that says why there is none."""
 
 import math
 from pathlib import Path
@@ -34,9 +34,9 @@ COLUMNS: dict[str, Any] = {
 }
 """Columns of results/STUDY/systems/SPACE/seedN/partK.parquet.
 
-`status` is complete, stopped_early (the system's own rule), diverged (the shared weights), unlisted (the published
-table does not have the architecture) or truth_diverged (its stand-alone training); the last three have no truth.
-`source` and `kind` are those of the `population` in which the quantile is taken
+`status` is complete, stopped_early (by the rule of the system), diverged (the shared weights), unlisted (the published
+table does not list the architecture) or truth_diverged (its stand-alone training); the last three have no truth.
+`source` and `kind` describe the `population` in which the quantile is taken
 (`supernet.metrics.study_metrics.Population`).
 """
 
@@ -44,7 +44,7 @@ table does not have the architecture) or truth_diverged (its stand-alone trainin
 def rows(
     system: str, outcome: Outcome, space: Space[Any], ground_truth: GroundTruth, finds: int
 ) -> list[dict[str, Any]]:
-    """The rows of the first `finds` proposals; one row without an architecture where there is none."""
+    """Make the rows of the first `finds` proposals; one row without an architecture if there are none."""
     cost = outcome.cost
     shared = {
         "system": system,
@@ -79,7 +79,7 @@ def rows(
                 "rank": rank,
                 "arch_id": space.arch_id(proposal.arch),
                 "encoding": space.format(proposal.arch),
-                # JSON has no nan.
+                # JSON does not have nan.
                 "score": None if math.isnan(proposal.accuracy) else proposal.accuracy,
             }
         )
@@ -87,18 +87,18 @@ def rows(
 
 
 def table(found: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a table with `COLUMNS`."""
+    """Make a table with `COLUMNS` from rows."""
     return pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 class FinishedSearches:
-    """Searches that are over, in one file each, so that a job that is started again does not repeat them."""
+    """Finished searches of a job, in one file each, so that a restarted job does not repeat them."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self._folder, self._fingerprint = folder, fingerprint
 
     def load(self, system: str) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
-        """Rows and timing of a system; None if it is not over, or was another search."""
+        """Load rows and timing of a system; None if it has not finished, or if the file belongs to another search."""
         path = self._path(system)
         saved = read_json(path) if path.exists() else None
         if saved is None or saved["fingerprint"] != self._fingerprint:
@@ -106,11 +106,11 @@ class FinishedSearches:
         return saved["rows"], saved["timing"]
 
     def save(self, system: str, found: list[dict[str, Any]], timing: dict[str, Any]) -> None:
-        """Note that a system is done."""
+        """Save the rows and the timing of a finished system."""
         write_json(self._path(system), {"fingerprint": self._fingerprint, "rows": found, "timing": timing})
 
     def discard(self, system: str) -> None:
-        """Delete the note: the results are written."""
+        """Delete the file, once the results are written."""
         self._path(system).unlink(missing_ok=True)
 
     def _path(self, system: str) -> Path:

@@ -1,4 +1,4 @@
-"""The interface of all search systems: steps that can be saved, and ranked architectures at the end."""
+"""The interface of all search systems, and the loop that runs one to its end and resumes it."""
 
 import time
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ Options = TypeVar("Options", bound=Model)
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture that a search ends with, its accuracy and loss with shared weights; nan where not measured."""
+    """An architecture that a search returns, with its accuracy and loss with shared weights; nan if not measured."""
 
     arch: Any
     accuracy: float = float("nan")
@@ -31,10 +31,10 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search ends with: proposals, best first, its cost, and what went astray.
+    """The outcome of a search: proposals, best first, and its cost.
 
-    `invalid` counts choices that made no architecture, `passed_over` architectures without ground truth that had a
-    better score than the first proposal. `status` is complete, stopped_early (the system's own rule) or diverged.
+    `invalid` counts choices that form no architecture, `passed_over` architectures without ground truth that rank above
+    the first proposal. `status` is complete, stopped_early (by the rule of the system) or diverged.
     """
 
     proposals: list[Proposal]
@@ -46,7 +46,7 @@ class Outcome:
 
 
 class System(ABC, Generic[Options]):
-    """A search under way. `step` does one piece of it, so long as `finished` does not say that it is over."""
+    """A search. `step` is called until `finished` is true; between steps the search can be saved and restored."""
 
     name: ClassVar[str]
 
@@ -61,37 +61,37 @@ class System(ABC, Generic[Options]):
 
     @property
     def spent(self) -> float:
-        """The share of the budget that is spent."""
+        """Share of the budget that is spent."""
         return self.problem.budget.spent(self.cost)
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the system stops of itself."""
+        """Whether the budget is spent, or the system has stopped by its own rule."""
         return self.spent >= 1
 
     @property
     def status(self) -> str:
-        """How a search ends that is finished."""
+        """Status of a finished search."""
         return "complete"
 
     def rng(self, *names: str | int) -> np.random.Generator:
-        """Random numbers of this system; those of a step are addressed by its number."""
+        """Return the random stream of these names; a stream of a step has the number of the step among its names."""
         return stream(self.problem.seed, "search", self.name, *names)
 
     @abstractmethod
     def step(self) -> None:
-        """One piece of the search."""
+        """Take one step of the search."""
 
     @abstractmethod
     def proposals(self) -> list[Proposal]:
-        """Architectures, best first."""
+        """Return architectures, best first."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors that a step depends on."""
+        """Return the tensors that the next step depends on."""
         return self.weights.tensors()
 
     def note(self) -> dict[str, Any]:
-        """What else a step depends on, as JSON."""
+        """Return all else that the next step depends on, as JSON."""
         return {
             "done": self.steps,
             "weight_steps": self.weights.steps,
@@ -100,7 +100,7 @@ class System(ABC, Generic[Options]):
         }
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Go on from `tensors` and `note`."""
+        """Restore the state of `tensors` and `note`."""
         self.steps, self.invalid = note["done"], note["invalid"]
         self.cost.__dict__.update(note["cost"])
         self.weights.restore(tensors, note["weight_steps"])

@@ -1,4 +1,4 @@
-"""The shared weights of a search: a super-net and the SGD that trains it on paths or mixtures."""
+"""The shared weights of a search: a super-net that is trained on paths or mixtures."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -18,9 +18,10 @@ from supernet.training.schedule import cosine
 
 
 class SharedWeights:
-    """A super-net under training; all its passes are counted in `cost`.
+    """A super-net in training; all its passes are counted in `cost`.
 
-    `steps` is the number of SGD steps so far, and the number of the next training batch.
+    `steps` is the number of SGD steps so far, and the number of the next training batch. Training raises Diverged if a
+    loss is not finite.
     """
 
     def __init__(self, problem: Problem, cost: SearchCost, partial_channels: int = 1) -> None:
@@ -67,7 +68,7 @@ class SharedWeights:
         return value
 
     def reward(self, arch: object, batch: tuple[Tensor, Tensor]) -> float:
-        """Accuracy of a path on one held-out batch, with its statistics."""
+        """Compute the accuracy of a path on one held-out batch, with statistics of the batch."""
         images, labels = batch
         self.cost.add(len(labels))
         with torch.no_grad(), statistics(self.network, "batch"):
@@ -75,17 +76,17 @@ class SharedWeights:
         return float((logits.argmax(1) == labels).float().mean())
 
     def tensors(self) -> dict[str, Tensor]:
-        """The network and the momentum, by name."""
+        """Return network and momentum as named tensors."""
         network = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         return network | state_tensors(self.descent.optimizer, "momentum")
 
     def restore(self, tensors: dict[str, Tensor], steps: int) -> None:
-        """Take over `tensors`."""
+        """Restore the state of `tensors`."""
         own = {name.removeprefix("network."): value for name, value in tensors.items() if name.startswith("network.")}
         self.network.load_state_dict(own)
         load_state_tensors(self.descent.optimizer, "momentum", tensors)
         self.steps = steps
 
 
-class Diverged(Exception):  # noqa: N818 (an outcome of a search, not a mistake of its user)
-    """The shared weights are of no use any more."""
+class Diverged(Exception):  # noqa: N818 (an outcome of a search, not an error of its user)
+    """The loss of the shared weights was not finite."""
