@@ -27,30 +27,30 @@ help:  ## list these targets
 	@sha256sum < $(LOCK) > $@
 
 run: .venv/installed  ## run the default study (STUDY=name CORES=n) and print what it found
-	@$(BIN)/python scripts/run.py --study $(STUDY) --cores $(CORES)
+	@$(BIN)/supernet run --study $(STUDY) --cores $(CORES)
 
 midi: .venv/installed  ## run study midi: all fourteen heuristics, one seed, three quarters of an hour
-	@$(BIN)/python scripts/run.py --study midi --cores $(CORES)
+	@$(BIN)/supernet run --study midi --cores $(CORES)
 
 report: .venv/installed  ## make results/STUDY/report.html and results/STUDY/site/index.html (STUDY=name)
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) -- all site
 	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) --report results/$(STUDY)/report.html -- all site
 
 resume: .venv/installed  ## on a cluster, after Snakemake was killed: go on (ORPHANS=wait or cancel, STUDY=name)
-	@$(BIN)/python scripts/resume.py $(addprefix --,$(ORPHANS)) -- --profile slurm \
+	@$(BIN)/supernet resume $(addprefix --,$(ORPHANS)) -- --profile slurm \
 		$(if $(filter-out file,$(origin STUDY)),--config study=$(STUDY)) -- all
 
 gallery: .venv/installed  ## put the figures of a finished study into docs/use/gallery.md (STUDY=name)
-	@$(BIN)/python scripts/gallery.py --study-file workflow/studies/$(STUDY).yaml --results results/$(STUDY)
+	@$(BIN)/supernet gallery --study-file workflow/studies/$(STUDY).yaml --results results/$(STUDY)
 
 plan: .venv/installed  ## say which super-nets `make run` would train, why, and how long that takes (STUDY=name)
-	@$(BIN)/python scripts/plan.py --study $(STUDY)
+	@$(BIN)/supernet plan --study $(STUDY)
 
 archive: .venv/installed  ## pack the results of a finished study into STUDY.tar.zst (STUDY=name)
-	@$(BIN)/python scripts/archive.py --study $(STUDY)
+	@$(BIN)/supernet archive --study $(STUDY)
 
 crate: .venv/installed  ## write a finished study as an RO-Crate, results/STUDY/ro-crate/ (STUDY=name)
-	@$(BIN)/python scripts/crate.py --study $(STUDY)
+	@$(BIN)/supernet crate --study $(STUDY)
 
 test: .venv/installed  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
@@ -71,7 +71,7 @@ lint: .venv/installed  ## ruff, mypy, snakemake --lint, snakefmt, generated docs
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	$(BIN)/python scripts/reference.py --check
+	$(BIN)/supernet reference --check
 
 format: .venv/installed  ## format the code
 	$(BIN)/ruff check --fix
@@ -79,7 +79,7 @@ format: .venv/installed  ## format the code
 	$(BIN)/snakefmt Snakefile workflow
 
 docs: .venv/installed  ## write the reference of the study file again
-	$(BIN)/python scripts/reference.py
+	$(BIN)/supernet reference
 
 site-docs: .venv/installed  ## build the documentation as web pages; a dead link is an error
 	@$(BIN)/python -m sphinx -b html -c docs -d build/doctrees -W --keep-going --quiet . build/docs

@@ -1,9 +1,8 @@
-"""Runs all programs of this folder, one after another, and says which targets are met: `python -m benchmarks`.
+"""Runs all benchmark programs one after another and says which targets are met.
 
-Each program is a process of its own, so that none inherits another's memory, threads or compiled kernels. What they
-find is written to build/benchmarks.json, with machine, date and versions; `python -m benchmarks.report` makes the
-tables and the plots of the documents from that file. Ends with code 1 if a program failed; a target that is missed is
-no failure.
+Each program is a process, so that it does not inherit memory, threads or compiled kernels of another. The results are
+written to build/benchmarks.json with machine, date and versions; `python -m benchmarks.report` makes the tables and
+plots of the documentation from that file. Exits with code 1 if a program failed; a missed target is not a failure.
 """
 
 import argparse
@@ -15,8 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.findings import Findings, read
-from benchmarks.report import RESULTS, Report, circumstances
+from benchmarks.harness.findings import Findings, read
+from benchmarks.harness.results import RESULTS, Report, circumstances
 from supernet.provenance.closure import ROOT
 from supernet.runtime import program
 from supernet.runtime.progress import duration
@@ -41,7 +40,7 @@ PROGRAMS = (
 def run(name: str, more: Sequence[str], folder: Path) -> tuple[Findings | None, float]:
     """What a program found, None if it failed, and how many seconds it took."""
     written = folder / f"{name}.json"
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(written), *more]
+    command = [sys.executable, "-m", f"benchmarks.programs.{name}", "--json", str(written), *more]
     started = time.monotonic()
     # With the memory of programs that train, as the workflow starts them.
     code = subprocess.run(command, cwd=ROOT, env=os.environ | {"GLIBC_TUNABLES": TUNABLES}).returncode
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
     failed = []
     with tempfile.TemporaryDirectory(prefix="supernet-benchmarks-") as folder:
         for number, name in enumerate(names, start=1):
-            print(f"[{number}/{len(names)}] benchmarks.{name}", flush=True)
+            print(f"[{number}/{len(names)}] {name}", flush=True)
             more = [*["--quick"] * options.quick, *["--checkout", str(options.checkout)] * (name == "study_time")]
             found, seconds = run(name, more, Path(folder))
             print(f"[{number}/{len(names)}] {duration(seconds)}\n", flush=True)

@@ -1,30 +1,23 @@
-"""The results of all benchmarks as one JSON file, and what the documents show of it: `python -m benchmarks.report`.
+"""Writes the results of all benchmarks into the documentation.
 
-Writes the part of docs/develop/performance.md between the marks, and docs/images/growth.svg, so that no number of them
-is typed by hand.
+Replaces the part of docs/develop/performance.md between the marks, and docs/images/growth.svg, so that none of their
+numbers is typed by hand.
 """
 
 import argparse
-import datetime
-import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from benchmarks.findings import Findings
-from benchmarks.growth_figure import PANELS, draw
-from benchmarks.targets import TARGETS, Measured
+from benchmarks.harness.growth_figure import PANELS, draw
+from benchmarks.harness.results import RESULTS, Report, load
 from supernet.errors import UserError
-from supernet.io.atomic import read_json, write_json, write_text
+from supernet.io.atomic import write_text
 from supernet.paper.names import SPACE_NAMES
 from supernet.paper.style import LOOKS
 from supernet.provenance.closure import ROOT
 from supernet.runtime import program
 
-RESULTS = ROOT / "build" / "benchmarks.json"
 PAGE = ROOT / "docs" / "develop" / "performance.md"
 IMAGE = ROOT / "docs" / "images" / "growth.svg"
 BEGIN = "<!-- written by `python -m benchmarks.report`: begin -->"
@@ -33,69 +26,6 @@ CAPTION = (
     "against the study; both axes are logarithmic, lines are least squares"
 )
 END = "<!-- written by `python -m benchmarks.report`: end -->"
-
-
-@dataclass
-class Report:
-    """All that a run of the benchmarks found."""
-
-    circumstances: dict[str, Any]
-    quick: bool
-    programs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    findings: Findings = field(default_factory=Findings)
-
-    def add(self, found: Findings) -> None:
-        """What one program found."""
-        self.findings.figures |= found.figures
-        self.findings.lines += found.lines
-        self.findings.series |= found.series
-
-    def measured(self) -> list[Measured]:
-        """Each target with its figure, in the order of the table."""
-        figures = self.findings.figures
-        absent = (None, "no program measured it")
-        return [Measured(target, *figures.get(key, absent)) for key, target in TARGETS.items()]
-
-    def save(self, path: Path) -> None:
-        """Write it, with the verdicts."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        verdicts = {one.target.key: one.verdict for one in self.measured()}
-        write_json(path, {**asdict(self), "verdicts": verdicts})
-
-
-def load(path: Path) -> Report:
-    """What `Report.save` wrote; UserError if it is not there."""
-    if not path.exists():
-        raise UserError(f"{path}: no results of benchmarks; run `make benchmark` first")
-    found = read_json(path)
-    figures = {key: (figure, note) for key, (figure, note) in found["findings"]["figures"].items()}
-    findings = Findings(figures, found["findings"]["lines"], found["findings"]["series"])
-    return Report(found["circumstances"], found["quick"], found["programs"], findings)
-
-
-def circumstances() -> dict[str, Any]:
-    """Machine, date and versions; the load is the mean number of running processes in the minute before."""
-    from importlib.metadata import version
-
-    return {
-        "date": datetime.date.today().isoformat(),
-        "processor": _processor(),
-        "avx512": "avx512f" in _cpuinfo(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("torch", "numpy", "snakemake")},
-        "load": round(os.getloadavg()[0], 1),
-    }
-
-
-def _cpuinfo() -> str:
-    path = Path("/proc/cpuinfo")
-    return path.read_text() if path.exists() else ""
-
-
-def _processor() -> str:
-    names = [line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def table(report: Report) -> str:
@@ -129,7 +59,7 @@ def section(report: Report) -> str:
     said = "\n".join(report.findings.lines)
     parts = [
         f"{sentence(report)}\n\n{table(report)}",
-        f"What the programs said besides:\n\n```text\n{said}\n```",
+        f"Other results of the programs:\n\n```text\n{said}\n```",
     ]
     if "profile" in report.findings.series:
         parts.append(f"### Where the time of a step goes\n\n{profile_table(report.findings.series['profile'])}")

@@ -7,8 +7,8 @@ from sphinx.application import Sphinx
 project = "supernet"
 author = "the super-net reproducibility authors"
 extensions = ["myst_parser"]
-# Where the pages stand in the repository, so that their links to each other are those that GitHub shows.
-include_patterns = ["README.md", "CHANGELOG.md", "docs/*.md", "docs/*/*.md"]
+# Paths in the repository, so that the links between pages are those that GitHub shows.
+include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/*/*.md"]
 root_doc = "docs/index"
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 4
@@ -19,7 +19,7 @@ html_show_sphinx = False
 
 
 def with_contents(app: Sphinx, name: str, content: list[str]) -> None:
-    """Give the index a table of contents: the pages that it links, in its order."""
+    """Add a table of contents to the index: the pages that it links, in the same order."""
     if name == root_doc:
         entries = "\n".join(dict.fromkeys(re.findall(r"\]\(([\w./-]+)\.md\)", content[0])))
         content[0] += f"\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"

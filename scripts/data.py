@@ -16,10 +16,10 @@ from supernet.config.datasets import DATASETS, DataSet
 from supernet.config.validation import did_you_mean
 from supernet.data import cifar10, image_files
 from supernet.data.cifar10 import Bytes, Labels
-from supernet.download import fetching
+from supernet.download import command_line
 from supernet.errors import UserError
 from supernet.io.atomic import publish
-from supernet.provenance.record import uses
+from supernet.provenance.recorder import note_config
 from supernet.runtime import program
 
 READERS: Mapping[str, Callable[..., tuple[Bytes, Labels]]] = MappingProxyType(
@@ -44,7 +44,7 @@ def read(options: argparse.Namespace) -> tuple[Bytes, Labels]:
     """Pixels and labels of the data set, the official test set last; UserError where no reader has its form."""
     if options.name == "digits":
         return digits()
-    found = fetching.dataset(options.name, options)
+    found = command_line.fetch_dataset(options.name, options)
     if found.form not in READERS:
         where = f"{options.sources}: datasets: {options.name}: forms"
         raise UserError(f"{where}: found {found.form!r}; {did_you_mean(found.form, READERS)}")
@@ -69,12 +69,12 @@ def check(name: str, known: DataSet, pixels: Bytes, labels: Labels) -> None:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", choices=list(DATASETS), required=True, help="data set")
-    fetching.add_arguments(parser)
+    command_line.add_arguments(parser)
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
-        uses({"dataset": options.name})
+        note_config({"dataset": options.name})
         pixels, labels = read(options)
         known = DATASETS[options.name]
         check(options.name, known, pixels, labels)

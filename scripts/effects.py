@@ -10,7 +10,7 @@ from supernet.config.jobs import METRICS_SECTIONS
 from supernet.config.study import load_study
 from supernet.io.atomic import write_table
 from supernet.metrics.study_effects import COLUMNS, effect_rows
-from supernet.provenance.record import uses
+from supernet.provenance.recorder import note_config
 from supernet.runtime import program
 
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
         study = load_study(options.study_file)
-        uses(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
+        note_config(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
         rows = list(effect_rows(study, options.results))
         write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
         print(f"{options.output}: {sum(not row['left_out'] for row in rows)} effects of {len(rows)} settings x metrics")

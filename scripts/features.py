@@ -9,30 +9,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from supernet.runtime.startup import begin
+import pandas as pd
+from torch import Tensor, nn
 
-STARTED = begin(__name__)
-
-import pandas as pd  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
-
-from supernet import spaces  # noqa: E402
-from supernet.analysis.features import COLUMNS, Steps, measure, spread, tracked  # noqa: E402
-from supernet.analysis.images import first_batches  # noqa: E402
-from supernet.config.jobs import FeaturesJob  # noqa: E402
-from supernet.config.study import Run  # noqa: E402
-from supernet.data.images import Splits  # noqa: E402
-from supernet.errors import UserError  # noqa: E402
-from supernet.io.atomic import read_json, write_table  # noqa: E402
-from supernet.pools.file import best_of, read_truths  # noqa: E402
-from supernet.provenance.record import reading  # noqa: E402
-from supernet.rng import stream  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.spaces.base import Space  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.build import (  # noqa: E402
+from supernet import spaces
+from supernet.analysis.features import COLUMNS, Steps, measure, spread, tracked
+from supernet.analysis.images import first_batches
+from supernet.config.jobs import FeaturesJob
+from supernet.config.study import Run
+from supernet.data.images import Splits
+from supernet.errors import UserError
+from supernet.io.atomic import read_json, write_table
+from supernet.pools.file import best_of, read_truths
+from supernet.provenance.recorder import note_input
+from supernet.rng import stream
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.spaces.base import Space
+from supernet.training import session
+from supernet.training.build import (
     build_standalone,
     build_supernet,
     load_supernet,
@@ -59,7 +56,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, FeaturesJob)
-    now = session.open_session(options, STARTED)
+    now = session.open_session(options, start_time())
     space, splits = spaces.load(job.run.own_space), now.splits(job.run.data, job.run.study_seed)
     arch = best_of(options.pool, space)
     with now.phase("train"):
@@ -72,7 +69,7 @@ def work(options: argparse.Namespace) -> None:
         else:
             rows += standalone_end(job, network, arch, splits)
         for run, weights, summary in trained_runs(job, options):
-            if read_json(reading(summary))["status"] == "diverged":
+            if read_json(note_input(summary))["status"] == "diverged":
                 print(f"{options.task}: {weights.parent} diverged: nothing of its end")
             else:
                 rows += supernet_end(job, run, load_supernet(run, space, splits, weights), space, arch, splits)

@@ -7,7 +7,7 @@ from pathlib import Path
 from supernet.config.study import load_study
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.provenance.record import uses
+from supernet.provenance.recorder import note_config
 from supernet.runtime.program import open_log, run
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     with open_log(options.log):
         study = load_study(options.study_file)
-        uses({"figure": options.name, "study": study.model_dump(mode="json")})
+        note_config({"figure": options.name, "study": study.model_dump(mode="json")})
         results = Results(study, options.results)
         catalogue.make_figure(options.name, results, options.output_stem)
 

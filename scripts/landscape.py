@@ -9,29 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from supernet.runtime.startup import begin
+import pandas as pd
+from torch import Tensor, nn
 
-STARTED = begin(__name__)
-
-import pandas as pd  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
-
-from supernet import spaces  # noqa: E402
-from supernet.analysis.images import first_batches  # noqa: E402
-from supernet.analysis.landscape import Surface, loss_and_accuracy, plane, rows, scan  # noqa: E402
-from supernet.config.jobs import LandscapeJob  # noqa: E402
-from supernet.data.images import Splits  # noqa: E402
-from supernet.io.atomic import read_json, write_table  # noqa: E402
-from supernet.pools.file import best_of  # noqa: E402
-from supernet.provenance.record import reading  # noqa: E402
-from supernet.rng import stream  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.spaces.base import Space  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.build import build_standalone, load_supernet, standalone_trainer  # noqa: E402
-from supernet.training.checkpoint import Checkpoint  # noqa: E402
+from supernet import spaces
+from supernet.analysis.images import first_batches
+from supernet.analysis.landscape import Surface, loss_and_accuracy, plane, rows, scan
+from supernet.config.jobs import LandscapeJob
+from supernet.data.images import Splits
+from supernet.io.atomic import read_json, write_table
+from supernet.pools.file import best_of
+from supernet.provenance.recorder import note_input
+from supernet.rng import stream
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.spaces.base import Space
+from supernet.training import session
+from supernet.training.build import build_standalone, load_supernet, standalone_trainer
+from supernet.training.checkpoint import Checkpoint
 
 COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
 
@@ -51,7 +48,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, LandscapeJob)
-    now = session.open_session(options, STARTED)
+    now = session.open_session(options, start_time())
     space, splits = spaces.load(job.run.own_space), now.splits(job.run.data, job.run.study_seed)
     arch = best_of(options.pool, space)
     fingerprint = now.fingerprint(job.model_dump_json(), space.format(arch))
@@ -61,7 +58,7 @@ def work(options: argparse.Namespace) -> None:
     if diverged:
         print(f"{options.task}: the stand-alone training diverged: no surface of it")
     surfaces = [] if diverged else standalone_surfaces(job, network, arch, splits)
-    if read_json(reading(options.summary))["status"] == "diverged":
+    if read_json(note_input(options.summary))["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: no surfaces of it")
     else:
         supernet = load_supernet(job.run, space, splits, options.weights)

@@ -15,9 +15,10 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study, load_study
 from supernet.data.sizes import Sizes, file_sizes
 from supernet.io.atomic import write_json, write_table
-from supernet.metrics.study_metrics import PoolTruth, measure_run, population_of, run_folder
+from supernet.metrics.population import population_of
+from supernet.metrics.study_metrics import PoolTruth, measure_run, run_folder
 from supernet.pools.file import read_table
-from supernet.provenance.record import reading, uses
+from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
 
@@ -39,11 +40,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     study = load_study(options.study_file)
-    uses(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
+    note_config(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
     sizes = file_sizes(options.data, study.data)
     tables = [PublishedTable.load(path, ["encoding", "test_acc", "uniform"]) for path in options.tables]
     published = {table.about.space: table for table in tables}
-    proxies = {path.stem: pd.read_parquet(reading(path)) for path in options.proxies}
+    proxies = {path.stem: pd.read_parquet(note_input(path)) for path in options.proxies}
     truths = {
         str(name): pool_truth(study, name, options.results, sizes, published, proxies.get(str(name)))
         for name in study.pools()
@@ -51,7 +52,7 @@ def work(options: argparse.Namespace) -> None:
     for run in study.runs():
         # Worker processes read these; what they find is written here.
         for file in ("run.json", "scores.parquet"):
-            reading(run_folder(options.results, *run) / file)
+            note_input(run_folder(options.results, *run) / file)
     measure = partial(measure_one, study, truths, options.results)
     with ProcessPoolExecutor(options.threads) as pool:
         # In the one queue, so that no process waits for another kind of work to end.

@@ -12,7 +12,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import write_table
 from supernet.pools.draw import draw_pool, draw_published, stratified
 from supernet.pools.file import read_arch_ids
-from supernet.provenance.record import uses
+from supernet.provenance.recorder import note_config
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.runtime import program
@@ -34,7 +34,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
-    uses({name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")})
+    note_config(
+        {name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")}
+    )
     space = spaces.load(options.space)
     seed = () if options.run_seed is None else (options.run_seed,)
     rng = stream(options.study_seed, "landmarks" if options.landmarks else "pool", space.name, *seed)

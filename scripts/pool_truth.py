@@ -10,7 +10,7 @@ from supernet import spaces
 from supernet.io.atomic import write_table
 from supernet.pools.file import read_table
 from supernet.pools.truth import with_published, with_truth
-from supernet.provenance.record import reading, uses
+from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
 
@@ -27,13 +27,13 @@ def main(arguments: Sequence[str]) -> None:
     if bool(options.trainings) == bool(options.table):
         parser.error("expected either --trainings or --table")
     with program.open_log(options.log):
-        uses({"space": options.space})
+        note_config({"space": options.space})
         pool = read_table(options.pool)
         if options.table:
             table = with_published(pool, PublishedTable.load(options.table), spaces.load(options.space))
             source = f"ground truth of {options.table}"
         else:
-            results = pd.concat([pd.read_parquet(reading(path)) for path in options.trainings], ignore_index=True)
+            results = pd.concat([pd.read_parquet(note_input(path)) for path in options.trainings], ignore_index=True)
             table = with_truth(pool, results)
             source = f"{int(results['accuracy'].isna().sum())} diverged"
         write_table(options.output, table)

@@ -5,20 +5,17 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.runtime.startup import begin
-
-STARTED = begin(__name__)
-
-from supernet import spaces  # noqa: E402
-from supernet.config.jobs import ProxiesJob  # noqa: E402
-from supernet.io.parquet import write_rows  # noqa: E402
-from supernet.pools.file import read_pool  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.build import build_untrained  # noqa: E402
-from supernet.training.proxies import first_images, proxies  # noqa: E402
+from supernet import spaces
+from supernet.config.jobs import ProxiesJob
+from supernet.io.parquet import write_rows
+from supernet.pools.file import read_pool
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.training import session
+from supernet.training.build import build_untrained
+from supernet.training.proxies import first_images, proxies
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -31,7 +28,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, ProxiesJob)
-    now = session.open_session(options, STARTED)
+    now = session.open_session(options, start_time())
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     images = first_images(splits, job.proxies.images)
     pool = read_pool(options.pool, space)

@@ -4,20 +4,17 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.runtime.startup import begin
-
-STARTED = begin(__name__)
-
-from supernet import spaces  # noqa: E402
-from supernet.config.study import Run  # noqa: E402
-from supernet.io.parquet import write_rows  # noqa: E402
-from supernet.pools.file import read_pool  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.build import load_supernet  # noqa: E402
-from supernet.training.evaluator import Evaluator  # noqa: E402
+from supernet import spaces
+from supernet.config.study import Run
+from supernet.io.parquet import write_rows
+from supernet.pools.file import read_pool
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.training import session
+from supernet.training.build import load_supernet
+from supernet.training.evaluator import Evaluator
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -32,7 +29,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     run = session.read_config(options.config, Run)
-    now = session.open_session(options, STARTED)
+    now = session.open_session(options, start_time())
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
     network = load_supernet(run, space, splits, options.weights)

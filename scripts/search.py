@@ -8,25 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from supernet.runtime.startup import begin
+import pandas as pd
 
-STARTED = begin(__name__)
-
-import pandas as pd  # noqa: E402
-
-from supernet import spaces  # noqa: E402
-from supernet.config.jobs import SearchJob  # noqa: E402
-from supernet.io.atomic import read_json, write_json, write_table  # noqa: E402
-from supernet.provenance.record import reading  # noqa: E402
-from supernet.rng import stream  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.search.ground_truth import ground_truth_of, quantile  # noqa: E402
-from supernet.search.random_search import random_search  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.build import load_supernet  # noqa: E402
-from supernet.training.evaluator import Evaluator  # noqa: E402
+from supernet import spaces
+from supernet.config.jobs import SearchJob
+from supernet.io.atomic import read_json, write_json, write_table
+from supernet.provenance.recorder import note_input
+from supernet.rng import stream
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.search.ground_truth import ground_truth_of, quantile
+from supernet.search.random_search import random_search
+from supernet.training import session
+from supernet.training.build import load_supernet
+from supernet.training.evaluator import Evaluator
 
 COLUMNS: dict[str, Any] = {
     "rank": "int64",
@@ -55,8 +52,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, SearchJob)
-    now = session.open_session(options, STARTED)
-    if read_json(reading(options.summary))["status"] == "diverged":
+    now = session.open_session(options, start_time())
+    if read_json(note_input(options.summary))["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: nothing to search with")
         write(options, now, [], 0)
         return

@@ -8,25 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from supernet.runtime.startup import begin
-
-STARTED = begin(__name__)
-
-from supernet import spaces  # noqa: E402
-from supernet.config.jobs import SystemsJob  # noqa: E402
-from supernet.io.atomic import write_table  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.runtime.stopping import Deadline, Stopping  # noqa: E402
-from supernet.search.build import make_problem  # noqa: E402
-from supernet.search.ground_truth import ground_truth_of  # noqa: E402
-from supernet.search.results import FinishedSearches, rows, table  # noqa: E402
-from supernet.search.system import Outcome, System, run_search  # noqa: E402
-from supernet.search.systems import make_system  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.checkpoint import Checkpoint  # noqa: E402
-from supernet.training.evaluator import Evaluator  # noqa: E402
+from supernet import spaces
+from supernet.config.jobs import SystemsJob
+from supernet.io.atomic import write_table
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.runtime.stopping import Deadline, Stopping
+from supernet.search.build import make_problem
+from supernet.search.ground_truth import ground_truth_of
+from supernet.search.results import FinishedSearches, rows, table
+from supernet.search.system import Outcome, System, run_search
+from supernet.search.systems import make_system
+from supernet.training import session
+from supernet.training.checkpoint import Checkpoint
+from supernet.training.evaluator import Evaluator
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -44,7 +41,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, SystemsJob)
-    now = session.open_session(options, STARTED)
+    now = session.open_session(options, start_time())
     space = spaces.load(job.run.own_space)
     splits = now.splits(job.run.data, job.run.study_seed)
     evaluator = Evaluator(splits, job.run.scoring, job.run.protocol.channels_last, job.run.seed, space.format)
@@ -54,7 +51,7 @@ def work(options: argparse.Namespace) -> None:
     seconds: dict[str, float] = {}
     peaks: dict[str, int | None] = {}
     earlier = 0.0
-    with Stopping(Deadline.of(STARTED, options.limit_minutes)) as stopping:
+    with Stopping(Deadline.of(start_time(), options.limit_minutes)) as stopping:
         for name in names:
             config = job.model_copy(update={"searches": job.searches.part(str(job.run.space), (name,))})
             fingerprint = now.fingerprint(config.model_dump_json())

@@ -5,28 +5,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from supernet.runtime.startup import begin
+from safetensors.torch import save_file
+from torch import nn
 
-STARTED = begin(__name__)
-
-from safetensors.torch import save_file  # noqa: E402
-from torch import nn  # noqa: E402
-
-from supernet import spaces  # noqa: E402
-from supernet.config.study import Run  # noqa: E402
-from supernet.io.atomic import publish, write_json  # noqa: E402
-from supernet.io.parquet import write_rows  # noqa: E402
-from supernet.pools.file import read_pool, read_truths  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.runtime.stopping import Deadline, Stopping  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.build import build_supernet, supernet_trainer  # noqa: E402
-from supernet.training.checkpoint import Checkpoint  # noqa: E402
-from supernet.training.evaluator import Evaluator  # noqa: E402
-from supernet.training.landmarks import digest  # noqa: E402
-from supernet.training.trainer import TrainingResult  # noqa: E402
+from supernet import spaces
+from supernet.config.study import Run
+from supernet.io.atomic import publish, write_json
+from supernet.io.parquet import write_rows
+from supernet.pools.file import read_pool, read_truths
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.runtime.stopping import Deadline, Stopping
+from supernet.training import session
+from supernet.training.build import build_supernet, supernet_trainer
+from supernet.training.checkpoint import Checkpoint
+from supernet.training.evaluator import Evaluator
+from supernet.training.landmarks import digest
+from supernet.training.trainer import TrainingResult
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -49,7 +46,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     run = session.read_config(options.config, Run)
-    now = session.open_session(options, STARTED)
+    now = session.open_session(options, start_time())
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
     landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
@@ -71,7 +68,7 @@ def work(options: argparse.Namespace) -> None:
                 unit_images=unit,
                 done=checkpoint.done,
             ) as progress,
-            Stopping(Deadline.of(STARTED, options.limit_minutes)) as stopping,
+            Stopping(Deadline.of(start_time(), options.limit_minutes)) as stopping,
         ):
             trained = trainer.run(checkpoint, progress, stopping)
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)

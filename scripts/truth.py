@@ -5,25 +5,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.runtime.startup import begin
+import pandas as pd
 
-STARTED = begin(__name__)
-
-import pandas as pd  # noqa: E402
-
-from supernet import spaces  # noqa: E402
-from supernet.config.jobs import TruthJob  # noqa: E402
-from supernet.io.atomic import write_table  # noqa: E402
-from supernet.pools.file import read_table  # noqa: E402
-from supernet.pools.truth import trainings  # noqa: E402
-from supernet.provenance.record import uses  # noqa: E402
-from supernet.runtime import program  # noqa: E402
-from supernet.runtime.lock import sole_writer  # noqa: E402
-from supernet.runtime.progress import Progress  # noqa: E402
-from supernet.runtime.stopping import Deadline, Stopped  # noqa: E402
-from supernet.training import session  # noqa: E402
-from supernet.training.evaluator import Evaluator  # noqa: E402
-from supernet.training.standalone import TruthLog, train_standalone  # noqa: E402
+from supernet import spaces
+from supernet.config.jobs import TruthJob
+from supernet.io.atomic import write_table
+from supernet.pools.file import read_table
+from supernet.pools.truth import trainings
+from supernet.provenance.recorder import note_config
+from supernet.runtime import program
+from supernet.runtime.lock import sole_writer
+from supernet.runtime.progress import Progress
+from supernet.runtime.startup import start_time
+from supernet.runtime.stopping import Deadline, Stopped
+from supernet.training import session
+from supernet.training.evaluator import Evaluator
+from supernet.training.standalone import TruthLog, train_standalone
 
 COUNTS = ("seeds", "repeated", "shard", "shards")
 
@@ -44,15 +41,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, TruthJob)
-    uses({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
-    now = session.open_session(options, STARTED)
+    note_config({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
+    now = session.open_session(options, start_time())
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
     every = trainings(read_table(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
     todo = every.iloc[options.shard :: options.shards]
     log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"
-    rows, longest, deadline = [], 0.0, Deadline.of(STARTED, options.limit_minutes)
+    rows, longest, deadline = [], 0.0, Deadline.of(start_time(), options.limit_minutes)
     with now.phase("train"), Progress(task, "stand-alone trainings", len(todo), options.progress) as progress:
         for done, (arch_id, encoding, seed) in enumerate(todo.itertuples(index=False), start=1):
             result = log.get(arch_id, seed)

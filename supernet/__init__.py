@@ -1,1 +1,38 @@
-"""Super-net training heuristics, measured: spaces, networks, training, metrics, figures. No Snakemake in here."""
+"""Super-net training heuristics, measured: spaces, networks, training, metrics, figures.
+
+The public API is `__version__`, the package `spaces` and the class `TrainedSupernet`. Each is imported at its first
+use: `import supernet` itself imports neither torch nor pandas. `__init__.pyi` has the types.
+"""
+
+import importlib
+from typing import Any
+
+__all__ = ["TrainedSupernet", "__version__", "spaces"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a member of the public API at its first use (PEP 562)."""
+    # By name: an import statement here would put these modules, and torch's users among them, into every record.
+    if name == "spaces":
+        return importlib.import_module("supernet.spaces")
+    if name == "TrainedSupernet":
+        return importlib.import_module("supernet.training.trained").TrainedSupernet
+    if name == "__version__":
+        return _version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public API beside what is imported already."""
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    """Return the version of the installed package, or `unknown` where the code runs without being installed."""
+    # Here, because few processes ask for the version.
+    from importlib import metadata
+
+    try:
+        return metadata.version("supernet")
+    except metadata.PackageNotFoundError:
+        return "unknown"

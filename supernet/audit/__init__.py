@@ -1,1 +1,1 @@
-"""Whether results are what their records say, and where each came from: verdicts, explanations, archives."""
+"""Whether results are what their records say, and where each came from: statuses, explanations, archives."""

@@ -1,8 +1,12 @@
-"""Which results a study has, and what today's study says to the program that makes each."""
+"""The results that a study should have, each with the config that today's study gives the program that makes it.
+
+Rules take the paths, the sets of jobs and the lists of tables and figures from the same places: `config/artifacts.py`,
+`pipeline/plan.py` and `paper/catalogue.py`.
+"""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,24 +14,23 @@ from supernet.config.jobs import METRICS_SECTIONS
 from supernet.paper.catalogue import figure_names, on_request, table_names
 from supernet.pipeline.plan import Plan
 
-RUN_FILES = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
-
 
 @dataclass(frozen=True)
 class Expected:
-    """A result that the study has, and what its program is told: keys and values of a record's config."""
+    """A result that the study should have, and the config that its record should name."""
 
     path: str
     config: dict[str, Any]
 
 
 def expected(plan: Plan) -> list[Expected]:
-    """All results of the study that `rule all` makes, from data sets to figures."""
+    """Return all results that `rule all` makes, from data sets to figures."""
     return [
         *_resources(plan),
         *_pools(plan),
+        *_trainings(plan),
         *_runs(plan),
-        *(_systems(plan) if _searches_in_all(plan) else ()),
+        *(_systems(plan) if plan.systems_in_all else ()),
         *_measured(plan),
         *_analysed(plan),
         *_drawn(plan, requested=False),
@@ -35,97 +38,80 @@ def expected(plan: Plan) -> list[Expected]:
 
 
 def requested(plan: Plan) -> list[Expected]:
-    """All results that targets of their own make: search systems that `all` leaves out, runs that are scored again."""
-    rescored = (Expected(f"{plan.results}/rescored/{run}/scores.parquet", config) for run, config in runs(plan))
-    return [*(() if _searches_in_all(plan) else _systems(plan)), *_drawn(plan, requested=True), *rescored]
+    """Return the results that only targets other than `all` make, such as scores that are computed again."""
+    rescored = (Expected(plan.artifacts.rescored(*run), run_config(plan, *run)) for run in plan.runs)
+    return [*(() if plan.systems_in_all else _systems(plan)), *_drawn(plan, requested=True), *rescored]
 
 
 def made(plan: Plan) -> list[Expected]:
-    """What the study should have, and what it has of the results that are made on request."""
+    """Return the expected results, and the existing ones of those that are made on request."""
     return [*expected(plan), *(one for one in requested(plan) if os.path.lexists(one.path))]
 
 
-def runs(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each run as `{space}/{setting}/seed{n}`, and what scripts/train.py is told of it."""
-    for space, setting, seed in plan.study.runs():
-        yield f"{space}/{setting}/seed{seed}", json.loads(plan.run(space, setting, str(seed)))
+def run_config(plan: Plan, space: str, setting: str, seed: int) -> dict[str, Any]:
+    """Return the config that scripts/train.py takes for a run."""
+    return dict(json.loads(plan.run(space, setting, str(seed))))
 
 
 def _resources(plan: Plan) -> Iterator[Expected]:
     name = plan.study.data.name
-    yield Expected(f"{plan.resources}/data/{name}.safetensors", {"dataset": name})
-    for table in dict.fromkeys(path for space in plan.study.spaces for path in plan.tables(space)):
-        yield Expected(table, {"table": table.rpartition("/")[2].removesuffix(".parquet")})
+    yield Expected(plan.artifacts.images(name), {"dataset": name})
+    used = (space.published for name, space in plan.study.spaces.items() if plan.tables(name))
+    for table in dict.fromkeys(filter(None, used)):
+        yield Expected(plan.artifacts.published(table), {"table": table})
 
 
 def _pools(plan: Plan) -> Iterator[Expected]:
     for pool, name in plan.pools.items():
-        yield Expected(f"{plan.results}/drawn/{pool}.parquet", plan.pool_choice(pool))
-        yield Expected(f"{plan.results}/pools/{pool}.parquet", {"space": name.space})
-        if not plan.tables(name.space):
-            yield from _trainings(plan, pool, name.space)
-        if plan.study.proxies.names and name in plan.study.pools():
-            config = json.loads(plan.proxies(name.space))
-            yield from _each(f"{plan.results}/proxies/{pool}", (".parquet", ".timing.json"), config)
+        yield Expected(plan.artifacts.drawn_pool(pool), plan.pool_choice(pool))
+        yield Expected(plan.artifacts.pool(pool), {"space": name.space})
+    for pool in plan.proxied:
+        yield from _each(plan.artifacts.proxies(pool).files, json.loads(plan.proxies(plan.pools[pool].space)))
 
 
-def _trainings(plan: Plan, pool: str, space: str) -> Iterator[Expected]:
-    seeds, repeated = plan.training_counts(pool)
-    shards = plan.study.pool.shards
-    for shard in range(shards):
-        counts = {"seeds": seeds, "repeated": repeated, "shard": shard, "shards": shards}
-        config = {"job": json.loads(plan.truth(space)), **counts}
-        yield from _each(f"{plan.results}/truth/{pool}/shard{shard}", (".parquet", ".timing.json"), config)
+def _trainings(plan: Plan) -> Iterator[Expected]:
+    for pool, shard in plan.truth_shards:
+        seeds, repeated = plan.training_counts(pool)
+        counts = {"seeds": seeds, "repeated": repeated, "shard": shard, "shards": plan.study.pool.shards}
+        config = {"job": json.loads(plan.truth(plan.pools[pool].space)), **counts}
+        yield from _each(plan.artifacts.truth(pool, shard).files, config)
 
 
 def _runs(plan: Plan) -> Iterator[Expected]:
-    for run, config in runs(plan):
-        yield from _each(f"{plan.results}/runs/{run}/", RUN_FILES, config)
-    for space in plan.study.spaces:
-        for seed in plan.seeds(space):
-            config = json.loads(plan.search(space, str(seed)))
-            yield from _each(f"{plan.results}/search/{space}/seed{seed}", (".parquet", ".json", ".timing.json"), config)
+    for run in plan.runs:
+        yield from _each(plan.artifacts.run(*run).files, run_config(plan, *run))
+    for space, seed in plan.searches:
+        yield from _each(plan.artifacts.search(space, seed).files, json.loads(plan.search(space, str(seed))))
 
 
 def _systems(plan: Plan) -> Iterator[Expected]:
-    for name in plan.system_parts:
-        space, seed, part = name.split("/")
-        config = json.loads(plan.systems(space, seed.removeprefix("seed"), part.removeprefix("part")))
-        yield from _each(f"{plan.results}/systems/{name}", (".parquet", ".timing.json"), config)
-
-
-def _searches_in_all(plan: Plan) -> bool:
-    return plan.study.searches is not None and plan.study.searches.in_all
+    for space, seed, part in plan.system_jobs:
+        config = json.loads(plan.systems(space, str(seed), str(part)))
+        yield from _each(plan.artifacts.systems(space, seed, part).files, config)
 
 
 def _measured(plan: Plan) -> Iterator[Expected]:
-    config = plan.study.model_dump(mode="json", include=set(METRICS_SECTIONS))
-    files = ("metrics.parquet", "references.parquet", "spaces.json", "effects.parquet")
-    yield from _each(f"{plan.results}/", files, config)
+    yield from _each(plan.artifacts.measured, plan.study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
 
 
 def _analysed(plan: Plan) -> Iterator[Expected]:
-    analyses = {
-        "landscape": (plan.study.landscape_spaces(), plan.landscape),
-        "features": (plan.study.feature_spaces(), plan.features),
-    }
-    for name, (spaces, told) in analyses.items():
-        for space in spaces:
-            stem = f"{plan.results}/analysis/{name}/{space}"
-            yield from _each(stem, (".parquet", ".timing.json"), json.loads(told(space)))
+    for space in plan.study.landscape_spaces():
+        yield from _each(plan.artifacts.landscape(space).files, json.loads(plan.landscape(space)))
+    for space in plan.study.feature_spaces():
+        yield from _each(plan.artifacts.features(space).files, json.loads(plan.features(space)))
 
 
 def _drawn(plan: Plan, requested: bool) -> Iterator[Expected]:
     study = plan.study.model_dump(mode="json")
-    apart = on_request(plan.study)
-    for name in [name for name in table_names(plan.study) if (name in apart) == requested]:
-        config = {"table": name, "study": study}
-        yield from _each(f"{plan.results}/tables/{name}", (".csv", ".md", ".tex", ".html"), config)
-    for name in [name for name in figure_names(plan.study) if (name in apart) == requested]:
-        config = {"figure": name, "study": study}
-        yield from _each(f"{plan.results}/figures/{name}", (".pdf", ".png", ".csv", ".md"), config)
+    left_out = on_request(plan.study)
+    for name in table_names(plan.study):
+        if (name in left_out) == requested:
+            yield from _each(plan.artifacts.table(name).files, {"table": name, "study": study})
+    for name in figure_names(plan.study):
+        if (name in left_out) == requested:
+            yield from _each(plan.artifacts.figure(name).files, {"figure": name, "study": study})
 
 
-def _each(stem: str, suffixes: tuple[str, ...], config: dict[str, Any]) -> Iterator[Expected]:
-    for suffix in suffixes:
-        yield Expected(f"{stem}{suffix}", config)
+def _each(paths: Iterable[str], config: dict[str, Any]) -> Iterator[Expected]:
+    for path in paths:
+        yield Expected(path, config)

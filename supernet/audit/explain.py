@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from supernet.audit.ancestry import Job, Node, ancestry, jobs, spoken
+from supernet.audit.file_status import FileStatus, State
+from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage
 from supernet.audit.rows import Selection, cell
-from supernet.audit.verdict import State, Verdict
 from supernet.io.atomic import read_json
 from supernet.provenance.record import ROOT_FILE
 
@@ -39,16 +39,16 @@ class Section:
     lines: tuple[str, ...]
 
 
-def story(verdict: Verdict, selection: Selection | None) -> list[Section]:
-    """What is known of a result: how it stands today (the verdict), and all that it was made from."""
-    nodes = ancestry(verdict.path)
+def explanation(status: FileStatus, selection: Selection | None) -> list[Section]:
+    """What is known of a result: how it stands today (the status), and all that it was made from."""
+    nodes = lineage(status.path)
     found = jobs(nodes)
-    target = nodes[verdict.path]
+    target = nodes[status.path]
     trained = [job for job in found if job.program == "scripts/train.py"]
     if selection is not None:
-        trained = [job for job in trained if selection.has(*_run(job))]
+        trained = [job for job in trained if selection.may_use(*_run(job))]
     sections = [
-        Section("How it stands", (_standing(verdict),)),
+        Section("How it stands", (_standing(status),)),
         Section("The numbers", tuple(_numbers(selection))),
         Section("How it was made", tuple(_made(target, found))),
         Section("Super-nets behind it", tuple(_runs(trained))),
@@ -74,13 +74,13 @@ def _wrapped(line: str) -> str:
     )
 
 
-def _standing(verdict: Verdict) -> str:
-    if verdict.state is State.INTACT:
+def _standing(status: FileStatus) -> str:
+    if status.state is State.INTACT:
         return "Intact: all is as recorded, back to the downloads; code, environment and study are as they were."
     meaning = (
-        "all is as recorded, but something has changed since" if verdict.state is State.STALE else "do not trust it"
+        "all is as recorded, but something has changed since" if status.state is State.STALE else "do not trust it"
     )
-    return f"{verdict.state.name.capitalize()}: {meaning}. {verdict.link}."
+    return f"{status.state.name.capitalize()}: {meaning}. {status.cause}."
 
 
 def _numbers(selection: Selection | None) -> Iterable[str]:
@@ -98,7 +98,7 @@ def _made(target: Node, found: Sequence[Job]) -> Iterable[str]:
         return
     (job,) = (one for one in found if target.path in one.files)
     told = job.circumstances
-    when, how_long = _time(told["ended"]), spoken(job.seconds)
+    when, how_long = _time(told["ended"]), format_duration(job.seconds)
     yield f"{job.program} wrote it at {when} on {told['host']}, in {how_long}, from {_commit(told)}."
     if isinstance(job.config, dict) and (choice := job.config.get("table") or job.config.get("figure")):
         yield f"It was asked for {choice!r} of study {job.config.get('study', {}).get('study')!r}."
@@ -131,7 +131,7 @@ def _outcome(job: Job) -> str:
 def _place(group: Sequence[Job]) -> str:
     """How long these jobs took, and where they ran."""
     wheres = dict.fromkeys(_machine(job) for job in group)
-    return f"{spoken(sum(job.seconds for job in group))} on {' and '.join(wheres)}"
+    return f"{format_duration(sum(job.seconds for job in group))} on {' and '.join(wheres)}"
 
 
 def _machine(job: Job) -> str:
@@ -159,14 +159,16 @@ def _hours(found: Sequence[Job], trained: Sequence[Job], selection: Selection | 
         group = [job for job in found if job.program == program]
         if group:
             own = (
-                f", those above {spoken(sum(job.seconds for job in trained))}" if program == "scripts/train.py" else ""
+                f", those above {format_duration(sum(job.seconds for job in trained))}"
+                if program == "scripts/train.py"
+                else ""
             )
             chosen = own if selection is not None else ""
             yield f"{stage}: {len(group)} job{'s' * (len(group) > 1)}, {_place(group)}{chosen}."
     if found:
         first = min(job.circumstances["started"] for job in found)
         last = max(job.circumstances["ended"] for job in found)
-        total = spoken(sum(job.seconds for job in found))
+        total = format_duration(sum(job.seconds for job in found))
         yield f"In all {len(found)} jobs, {total} one after another, from {_time(first)} to {_time(last)}."
 
 

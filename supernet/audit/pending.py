@@ -7,16 +7,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from supernet.audit.expected import RUN_FILES, runs
-from supernet.audit.verdict import Audit, State, differences, read_record
+from supernet.audit.expected import run_config
+from supernet.audit.file_status import Audit, State, differences
+from supernet.config.artifacts import RunFolder, RunName, checkpoint
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.pipeline.estimate import FLOPS_PER_MAC, run_work
 from supernet.pipeline.plan import Plan
-from supernet.runtime.timing import worked
+from supernet.provenance.record import RecordError, read_record
+from supernet.runtime.timing import job_seconds
 
 MISSING = "not trained yet"
 RESUMED = "begun: it goes on from its checkpoint"
@@ -33,8 +34,7 @@ _COLUMNS = ("output_file", "date", "rule", "log-file(s)", "status", "plan")
 class Pending:
     """A run that would be trained, or is kept although something is the matter with it."""
 
-    run: str
-    """`{space}/{setting}/seed{n}`."""
+    run: RunName
     reason: str
     detail: str
     seconds: float
@@ -68,12 +68,12 @@ def measured_rate(plan: Plan) -> Rate:
     """The rate of the study's finished runs; without one, that of the GPU that config.yaml assumes."""
     found: dict[str, list[tuple[float, float]]] = {}
     devices: dict[str, None] = {}
-    for space, setting, seed in plan.study.runs():
-        timing = Path(plan.results, "runs", space, setting, f"seed{seed}", "timing.json")
-        if timing.exists():
-            told = read_json(timing)
-            found.setdefault(space, []).append((worked(told), _macs(plan, space, setting, seed)))
-            devices[str(told["device"])] = None
+    for run in plan.runs:
+        path = plan.artifacts.run(*run).timing
+        if os.path.exists(path):
+            timing = read_json(path)
+            found.setdefault(run.space, []).append((job_seconds(timing), _macs(plan, run)))
+            devices[str(timing["device"])] = None
     if not found:
         tflops = plan.config.gpu_tflops
         return Rate({}, FLOPS_PER_MAC / (tflops * 1e12), f"a GPU that sustains {tflops:g} teraflop/s (gpu_tflops)")
@@ -87,12 +87,12 @@ def measured_rate(plan: Plan) -> Rate:
 def pending(plan: Plan, summary: Mapping[str, tuple[str, bool]], audit: Audit, rate: Rate) -> list[Pending]:
     """Runs that would be trained, and those that are kept although they are stale or broken."""
     found = []
-    for (space, setting, seed), (run, config) in zip(plan.study.runs(), runs(plan), strict=True):
-        folder = f"{plan.results}/runs/{run}"
-        waits = any(summary.get(os.path.normpath(f"{folder}/{name}"), ("", False))[1] for name in RUN_FILES)
-        reason, detail = _why(plan, run, folder, config, summary) if waits else _why_kept(folder, audit)
+    for run in plan.runs:
+        folder = plan.artifacts.run(*run)
+        waits = any(summary.get(os.path.normpath(path), ("", False))[1] for path in folder.files)
+        reason, detail = _why(plan, run, folder, summary) if waits else _why_kept(folder, audit)
         if reason:
-            found.append(Pending(run, reason, detail, rate.seconds(space, _macs(plan, space, setting, seed))))
+            found.append(Pending(run, reason, detail, rate.seconds(run.space, _macs(plan, run))))
     return found
 
 
@@ -106,31 +106,37 @@ def others(summary: Mapping[str, tuple[str, bool]]) -> dict[str, int]:
     return counts
 
 
-def _why(
-    plan: Plan, run: str, folder: str, config: Mapping[str, Any], summary: Mapping[str, tuple[str, bool]]
-) -> tuple[str, str]:
-    record = read_record(f"{folder}/run.json")
-    if not isinstance(record, str) and (changes := differences(record["made"]["config"], config)):
+def _why(plan: Plan, run: RunName, folder: RunFolder, summary: Mapping[str, tuple[str, bool]]) -> tuple[str, str]:
+    record = _record(folder.summary)
+    if record is not None and (changes := differences(record["made"]["config"], run_config(plan, *run))):
         return CONFIG, "; ".join(changes)
-    lacking = [name for name in RUN_FILES if not os.path.exists(f"{folder}/{name}")]
+    lacking = [os.path.basename(path) for path in folder.files if not os.path.exists(path)]
     if lacking:
-        if os.path.exists(f"{plan.state}/runs/{run}/training.safetensors"):
+        if os.path.exists(checkpoint(plan.state, *run)):
             return RESUMED, ""
-        return MISSING, "" if len(lacking) == len(RUN_FILES) else f"it lacks {', '.join(lacking)}"
-    if isinstance(record, str):
+        return MISSING, "" if len(lacking) == len(folder.files) else f"it lacks {', '.join(lacking)}"
+    if record is None:
         return INPUT, ""
-    inputs = [os.path.normpath(f"{folder}/{one['path']}") for one in record["made"]["inputs"]]
+    inputs = [os.path.normpath(f"{folder.path}/{one['path']}") for one in record["made"]["inputs"]]
     return INPUT, ", ".join(path for path in inputs if summary.get(path, ("", False))[1])
 
 
-def _why_kept(folder: str, audit: Audit) -> tuple[str, str]:
-    worst = max((audit.verdict(f"{folder}/{name}") for name in RUN_FILES), key=lambda verdict: verdict.state)
+def _record(path: str) -> dict[str, Any] | None:
+    """The record of a result; None if there is none that can be read, which the audit reports."""
+    try:
+        return read_record(path)
+    except RecordError:
+        return None
+
+
+def _why_kept(folder: RunFolder, audit: Audit) -> tuple[str, str]:
+    worst = max((audit.status(path) for path in folder.files), key=lambda status: status.state)
     reason = {State.INTACT: "", State.STALE: STALE, State.BROKEN: BROKEN}[worst.state]
-    return reason, worst.link.removeprefix(f"{worst.path}: ")
+    return reason, worst.cause.removeprefix(f"{worst.path}: ")
 
 
-def _macs(plan: Plan, space: str, setting: str, seed: int) -> float:
-    return run_work(plan.study.run(space, setting, seed), plan.study.pool.size).macs
+def _macs(plan: Plan, run: RunName) -> float:
+    return run_work(plan.study.run(*run), plan.study.pool.size).macs
 
 
 def _ratio(pairs: Sequence[tuple[float, float]]) -> float:

@@ -19,7 +19,7 @@ class Selection:
     settings: frozenset[str] = frozenset()
     seeds: frozenset[str] = frozenset()
 
-    def has(self, space: str, setting: str, seed: str) -> bool:
+    def may_use(self, space: str, setting: str, seed: str) -> bool:
         """Whether a run may stand behind these rows."""
         wanted = ((self.spaces, space), (self.settings, setting), (self.seeds, seed))
         return all(not allowed or value in allowed for allowed, value in wanted)

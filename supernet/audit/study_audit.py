@@ -9,12 +9,12 @@ from typing import Any, Self
 import yaml
 
 from supernet.audit.expected import Expected, made
+from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import Audit, State, Verdict
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
-from supernet.provenance.closure import ROOT
 from supernet.provenance.record import ROOT_FILE, SUFFIX, root_digest
+from supernet.runtime.checkout import checkout
 
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line may have another value for."""
@@ -75,21 +75,21 @@ class Auditing:
 
     def root_digest(self) -> str | None:
         """The digest of the chain from the downloads through metrics.parquet; None where it is broken."""
-        broken = self.audit.verdict(self.metrics).state is State.BROKEN
+        broken = self.audit.status(self.metrics).state is State.BROKEN
         return None if broken else root_digest(self.plan.results)
 
-    def verdicts(self, targets: list[str]) -> list[Verdict]:
-        """The verdict on each of `paths`, and the hashes kept."""
-        found = [self.audit.verdict(path) for path in self.paths(targets)]
+    def statuses(self, targets: list[str]) -> list[FileStatus]:
+        """The status of each of `paths`, and the hashes kept."""
+        found = [self.audit.status(path) for path in self.paths(targets)]
         self.hashes.save()
         return found
 
 
 def load_plan(options: argparse.Namespace) -> Plan:
     """The plan of the study that config.yaml and the command line name."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
+    config: dict[str, Any] = yaml.safe_load((checkout() / "config.yaml").read_text(encoding="utf-8")) or {}
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
-    return Plan.load({**config, **given}, ROOT)
+    return Plan.load({**config, **given}, checkout())
 
 
 def resolve(name: str, results: str) -> str:

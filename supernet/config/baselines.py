@@ -1,9 +1,12 @@
-"""Baseline and swept values of every factor: the paper's grids, and what goes beyond the paper.
+"""The default of each factor in each space, and the values that it is swept with.
 
-Source: bracketed by the values in kcyu2014/nas-landmarkreg and kcyu2014/eval-nas, the public code of the
-paper's first author; the baselines are recalled with low confidence. They are defaults of a study file, never
-printed as published. The methods beyond the paper are off in every baseline; their values are in
-`supernet.config.setting`.
+`BASELINES[space][factor]` is the value of a study file that gives none; `SWEEPS[space][factor]` is what `paper` means
+there. Values that spaces share are here. A space's own values are the class attributes `baseline` and `grid` in
+`supernet/spaces/{space}/__init__.py`: the default weight decay of NASBench-201 is `"weight_decay"` in
+`NASBench201.baseline`. Methods beyond the paper are off in every baseline; their values are at their `Factor`.
+
+Source: the ranges in the public code of the paper's first author (kcyu2014/nas-landmarkreg, kcyu2014/eval-nas); the
+baselines are recalled with low confidence. They are defaults of a study file, never printed as published.
 """
 
 from collections.abc import Mapping
@@ -11,9 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from supernet.config.factors import PATH_LAWS, SPACES, Factor, factors_of
+from supernet.nn.heuristics import VALUES
 from supernet.spaces import KINDS
-
-BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
 
 _BASELINE: Mapping[str, Any] = MappingProxyType(
     {
@@ -26,26 +28,19 @@ _BASELINE: Mapping[str, Any] = MappingProxyType(
         "op_placement": "edge",
     }
 )
-"""What spaces share; a space has the others, and its own values of these, in its class."""
+"""Defaults that spaces share; `baseline` of a space has the others and overrides these."""
 
 _GRID: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {
-        "batch_norm": BATCH_NORMS,
         "learning_rate": (0.005, 0.01, 0.025, 0.05, 0.1, 0.15),
         "epochs": (100, 200, 300, 400),
         "weight_decay": (0.0, 1e-4, 3e-4, 5e-4, 1e-3, 3e-3),
         "train_portion": (0.25, 0.5, 0.75, 0.9),
         "batch_size": (64, 128, 256, 512),
-        "dynamic_channels": (
-            "fixed-v2", "fixed-v1", "shuffled-v2", "shuffled-v1", "interpolation-v2", "interpolation-v1",
-            "constant-1", "constant-2", "constant-4",
-        ),
-        "ofa_kernel": ("none", "crop", "transform"),
-        "wsbn": ("none", "per_input"),
-        "dropout": ("none", "path-0.1", "path-0.2", "global-0.1", "global-0.2"),
-        "op_placement": ("node", "edge"),
+        **VALUES,
     }
-)  # fmt: skip
+)
+"""Swept values that spaces share; `grid` of a space has the others and overrides these."""
 
 
 def _baseline(space: str, factor: Factor) -> Any:
@@ -63,9 +58,9 @@ BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         for space in SPACES
     }
 )
-"""Space, factor, value of the baseline."""
+"""Default by space and factor."""
 
 SWEEPS: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
     {space: MappingProxyType({factor.name: _grid(space, factor) for factor in factors_of(space)}) for space in SPACES}
 )
-"""Space, factor, values that `paper` stands for in a study file."""
+"""Swept values by space and factor: what `paper` means in a study file."""

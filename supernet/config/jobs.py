@@ -2,7 +2,7 @@
 
 from supernet import spaces
 from supernet.config.base import Model
-from supernet.config.setting import Count, LayerCount
+from supernet.config.factors import Count, LayerCount
 from supernet.config.study import (
     Data,
     Features,

@@ -16,8 +16,19 @@ from pydantic_core import PydanticCustomError
 from supernet.config.base import Findings, Model, distinct
 from supernet.config.baselines import BASELINES, SWEEPS
 from supernet.config.datasets import CIFAR10, PUBLISHED
-from supernet.config.factors import FACTORS, factors_of
-from supernet.config.setting import BatchSize, Count, Decay, LayerCount, Lists, Place, Rate, Setting, TrainPortion
+from supernet.config.factors import (
+    FACTORS,
+    BatchSize,
+    Count,
+    Decay,
+    LayerCount,
+    Lists,
+    Place,
+    Rate,
+    Setting,
+    TrainPortion,
+    factors_of,
+)
 from supernet.config.validation import did_you_mean
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

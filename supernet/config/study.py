@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from supernet.config.base import Findings, Model
-from supernet.config.factors import FACTORS, SPACES
+from supernet.config.factors import FACTORS, SPACES, Place, Setting
 from supernet.config.fidelity import Fidelity, filled_in
 from supernet.config.pool_name import PoolName
 from supernet.config.searches import Searches, SystemName
@@ -25,7 +25,6 @@ from supernet.config.sections import (
     Scoring,
     Search,
 )
-from supernet.config.setting import BatchNorm, PathSampling, Place, Setting
 from supernet.config.space_section import Seed, SpaceStudy, Truth
 from supernet.config.validation import did_you_mean, validate
 from supernet.config.yamlfile import YamlFile
@@ -33,14 +32,12 @@ from supernet.errors import UserError
 from supernet.spaces import subspace
 
 __all__ = [
-    "BatchNorm",
     "BnMode",
     "Data",
     "Features",
     "Landscape",
     "Metrics",
     "Model",
-    "PathSampling",
     "Pool",
     "Protocol",
     "Proxies",

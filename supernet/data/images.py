@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from supernet.config.study import Data
 from supernet.data.sizes import Sizes, official_test, part_sizes
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
 
@@ -115,7 +115,7 @@ def memory_format(channels_last: bool) -> torch.memory_format:
 
 def load(path: Path) -> Images:
     """Images and labels of a safetensors file that `scripts/data.py` wrote."""
-    with safe_open(reading(path), "pt") as file:
+    with safe_open(note_input(path), "pt") as file:
         return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
 
 

@@ -8,7 +8,7 @@ from safetensors import safe_open
 
 from supernet.config.study import Data
 from supernet.errors import UserError
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def part_sizes(images: int, official_test: int, config: Data) -> Sizes:
 
 def file_sizes(path: Path, config: Data) -> Sizes:
     """The same for a file of scripts/data.py, of which only the header is read."""
-    with safe_open(reading(path), "numpy") as file:
+    with safe_open(note_input(path), "numpy") as file:
         return part_sizes(file.get_slice("labels").get_shape()[0], official_test(file), config)
 
 

@@ -141,7 +141,7 @@ class _Fetcher:
         """The message of UnavailableError: all that was tried, and what can be done."""
         lines = [f"{what}: could not be fetched", *(f"  {line}" for line in dict.fromkeys(tried))]
         lines.append("one of these helps:")
-        lines.append("  a connection to the addresses above, also from another machine: scripts/download.py fetches")
+        lines.append("  a connection to the addresses above, also from another machine: `supernet download` fetches")
         paths = ", ".join(dict.fromkeys(file.path for file in files))
         lines.append(f"  a mirror (`mirror` in config.yaml, or SUPERNET_MIRROR) with one of: {paths}")
         lines += [f"  {file.manual}; put it at {self._path(file)}" for file in files if file.manual]

@@ -1,7 +1,6 @@
 """Files that are either whole or absent: a temporary name, a sync, a rename."""
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from supernet.errors import UserError
 from supernet.io.full_disk import HINT, is_full
-from supernet.provenance.record import record_path, record_text
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import record_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +68,6 @@ def write_table(path: Path | str, table: "pd.DataFrame") -> None:
     """Write a table as Parquet, atomically and with the same bytes for the same content."""
     with publish(path) as temporary:
         table.to_parquet(temporary, index=False)
-
-
-def sha256(path: Path | str) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 
 from supernet.errors import UserError
 from supernet.io.atomic import publish
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 
 
 def read_columns(path: Path, *names: str) -> list[list[Any]]:
     """The columns of these names, in this order; None where there is no value. UserError if one is missing."""
-    with pq.ParquetFile(reading(path)) as file:
+    with pq.ParquetFile(note_input(path)) as file:
         there = file.schema_arrow.names
         missing = [name for name in names if name not in there]
         if missing:

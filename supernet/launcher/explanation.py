@@ -32,7 +32,7 @@ def _without_a_job(workflow: Workflow, code: int, options: Options) -> list[str]
         text.append(f"Snakemake was ended by signal {code - 128} ({signal.Signals(code - 128).name}); {GO_ON}")
     if any(line.startswith("LockException") for line in workflow.remarks):
         python = os.path.relpath(sys.executable, options.root)
-        unlock = f"{python} scripts/run.py --study {options.study} -- --unlock"
+        unlock = f"{python} -m supernet run --study {options.study} -- --unlock"
         text.append(f"If no other Snakemake is at work here, remove the lock: {unlock}")
     return text or [f"Snakemake failed with exit code {code}; see {options.log}"]
 

@@ -72,9 +72,9 @@ def parse(arguments: Sequence[str], root: Path) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="run.py",
-        description="Run a study with Snakemake and show its progress.",
-        epilog="What follows -- goes to Snakemake as it is, for example: run.py -- --dry-run",
+        prog="supernet run",
+        description="Run a study with Snakemake: show its progress, explain failures, print the outcome.",
+        epilog="Arguments after -- are passed to Snakemake: supernet run -- --dry-run",
     )
     parser.add_argument("--study", help="name of a file in workflow/studies/ (default: the one in config.yaml)")
     parser.add_argument(

@@ -1,1 +1,1 @@
-"""From scores and ground truth to correlations, intervals, effects and tests."""
+"""Metrics of scores against ground truth: correlations, intervals, effects of settings and their tests."""

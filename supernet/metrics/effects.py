@@ -1,18 +1,17 @@
-"""What each setting changes: its effect on a rank correlation against the baseline, with an interval and a test.
+"""The effect of each setting on a rank correlation, relative to the baseline, with an interval and a test.
 
-Three seeds alone can reject nothing, so two sources of error are put together. Of architectures: all settings score one
-pool, so its architectures are resampled jointly, and what a setting and the baseline have in common drops out of their
-difference. Of seeds: the variance between seeds is pooled over all settings of a space, which gives it degrees of
-freedom. With V_a the variance of the difference over resamples, s^2 the pooled variance on v degrees of freedom, and
-n and n_0 the seeds of the setting and of the baseline,
+Three seeds alone cannot reject any hypothesis, so two sources of error are combined. Architectures: all settings score
+one pool, so its architectures are resampled jointly, and error that a setting and the baseline share cancels in their
+difference. Seeds: the variance between seeds is pooled over all settings of a space, which gives it more degrees of
+freedom. With V_a the variance of the difference over resamples, s^2 the pooled variance on v degrees of freedom, and n
+and n_0 the numbers of seeds of the setting and of the baseline,
 
     SE^2 = V_a + V_s,   V_s = s^2 (1/n + 1/n_0),   df = (V_a + V_s)^2 v / V_s^2   (Satterthwaite 1946),
 
-and effect / SE is taken as Student's t. Where no setting has two seeds the variance between seeds is not known: then
-SE^2 = V_a, normal, and the interval covers the choice of architectures alone. P-values are adjusted for the number of
-settings of a space by Holm (1979), which holds whatever the dependence. The smallest effect that could have been seen
-is the one that a two-sided test at 5 % / m finds in 80 of 100 studies, m being the number of settings: the first step
-of Holm's procedure.
+and effect / SE is treated as Student's t. If no setting has two seeds, the variance between seeds is unknown: then SE^2
+= V_a, the distribution is normal, and the interval covers only the choice of architectures. P-values are adjusted for
+the number of settings of a space by Holm (1979), which is valid under any dependence. The smallest detectable effect is
+the one that a two-sided test at 5 % / m, the first step of Holm's procedure for m settings, finds in 80 of 100 studies.
 """
 
 import math
@@ -23,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from supernet.metrics.definitions import GroundTruth, Ordering, Resamples, rank_correlations, resample_counts
+from supernet.metrics.resampling import Ordering, Resamples, resample_counts
+from supernet.metrics.statistics import GroundTruth, rank_correlations
 
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.05
@@ -34,10 +34,10 @@ METRICS = ("s_kdt", "kdt")
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The effect of a setting on one metric; `p_holm` and `smallest` belong to all settings of the same call.
+    """The effect of a setting on one metric; `p_holm` and `smallest` depend on all settings of the same call.
 
-    `seeds` and `baseline_seeds` are the runs behind it. `covers_seeds` tells whether the variance between seeds is
-    known and part of the interval; it is not where no setting has two seeds.
+    `seeds` and `baseline_seeds` are the numbers of runs. `covers_seeds` is whether the interval includes the variance
+    between seeds; it does not if no setting has two seeds.
     """
 
     setting: str
@@ -69,11 +69,11 @@ def effects(
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> list[Effect]:
-    """Effects of all settings of a space on each of `METRICS`, in their order.
+    """Compute the effects of all settings of a space on each of `METRICS`, in their order.
 
-    `baseline` and the values of `settings` are scores (seeds, n) of the same n architectures, whose ground truth is
-    `truth` (n,). A metric that a run leaves undefined (constant scores) takes the run out; a setting without a run, or
-    a baseline without one, has no effect.
+    `baseline` and the values of `settings` are scores (seeds, n) of the same n architectures, with ground truth `truth`
+    (n,). A run for which a metric is undefined (constant scores) is left out of it. A setting has no effect if it or
+    the baseline has no run left.
     """
     counts = resample_counts(len(truth), resamples, rng)
     found: list[Effect] = []
@@ -111,7 +111,7 @@ def _of_metric(metric: str, base: _Spread, settings: Mapping[str, _Spread]) -> I
 
 
 def pooled_variance(groups: list[Floats]) -> tuple[float, int]:
-    """Variance within groups of values (one a seed), and its degrees of freedom; (0, 0) without a group of two."""
+    """Compute the variance within groups of values (one per seed) and its degrees of freedom; (0, 0) without a pair."""
     freedom = sum(len(group) - 1 for group in groups)
     if freedom == 0:
         return 0.0, 0
@@ -119,7 +119,7 @@ def pooled_variance(groups: list[Floats]) -> tuple[float, int]:
 
 
 def holm(p: list[float]) -> list[float]:
-    """P-values adjusted for their number by Holm's step-down procedure, in their order."""
+    """Adjust p-values for their number by Holm's step-down procedure; returns them in the given order."""
     order = np.argsort(p, kind="stable")
     steps = np.asarray(p, dtype=float)[order] * np.arange(len(p), 0, -1)
     adjusted = np.empty(len(p))
@@ -140,7 +140,7 @@ def _spread(scores: Floats, truth: Floats, threshold: float, counts: Floats, met
 
 
 def _error(one: _Spread, base: _Spread, variance: float, freedom: int) -> tuple[float, float]:
-    """Standard error of the difference of means, and its degrees of freedom."""
+    """Return the standard error of the difference of means, and its degrees of freedom."""
     of_pool = float(np.nanvar(one.resampled - base.resampled, ddof=1))
     of_seeds = variance * (1 / len(one.values) + 1 / len(base.values))
     total = of_pool + of_seeds

@@ -1,4 +1,7 @@
-"""A number with its interval, apart from the metrics: who only shows one needs no scipy, half a second of each job."""
+"""An estimate with its interval.
+
+Separate from the metrics, so that programs that only print estimates do not import them.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""From the scores of a study's runs to the effects of its settings: one row for each setting and metric."""
+"""Effects of a study's settings from the scores of its runs: one row per setting and metric."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from supernet.io.atomic import read_json
 from supernet.metrics.effects import METRICS, effects
 from supernet.metrics.study_metrics import run_folder
 from supernet.pools.file import read_table
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
 MODE = "batch"
@@ -42,13 +42,13 @@ COLUMNS = {
 
 
 def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
-    """Rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and outcomes of runs."""
+    """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs."""
     if MODE not in study.scoring.bn_modes:
         raise UserError(
             f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
             f"{MODE} statistics: add it and run the study again"
         )
-    thresholds = {name: facts["threshold"] for name, facts in read_json(reading(results / "spaces.json")).items()}
+    thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(results / "spaces.json")).items()}
     for space in study.spaces:
         yield from _of_space(study, results, space, thresholds[str(study.main_pool(space))])
 
@@ -87,10 +87,10 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
 
 
 def _scores(study: Study, folder: Path, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
-    """Accuracies (n,) of a run in the main reading; None if it diverged."""
-    if read_json(reading(folder / "run.json"))["status"] != "complete":
+    """Return the accuracies (n,) of a run that are compared; None if it diverged."""
+    if read_json(note_input(folder / "run.json"))["status"] != "complete":
         return None
-    table = pd.read_parquet(reading(folder / "scores.parquet"))
+    table = pd.read_parquet(note_input(folder / "scores.parquet"))
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
     return accuracies if np.isfinite(accuracies).all() else None

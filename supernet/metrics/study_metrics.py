@@ -1,7 +1,6 @@
-"""From scores and ground truth to the metrics of a study: one row for each run, BN mode, split, score and metric."""
+"""Metrics of a study from scores and ground truth: one row per run, batch-norm mode, split, score and metric."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,75 +13,28 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.io.atomic import read_json
-from supernet.metrics.definitions import (
-    Scores,
-    SeedNoise,
-    correlations,
-    evaluate,
-    predictor_taus,
-    seed_noise,
-    threshold_for,
-)
+from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus
 from supernet.metrics.interval import Estimate
-from supernet.pools.draw import uniform_rows
+from supernet.metrics.measures import MEASURES, SUBSETS
+from supernet.metrics.population import Population
+from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
 from supernet.pools.truth import COSTS
-from supernet.published.table import PublishedTable
 from supernet.rng import stream
-from supernet.spaces.base import Space
 
-SCORED_TWICE = (
-    "kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman",
-    "p_surpass", "p_surpass_complement", "final_mean", "final_std", "final_best",
-)  # fmt: skip
-SUBSETS = ("top_half", "regular")
-"""Subsets of a pool: the better half by ground truth, and the architectures that are not degenerate."""
-MEASURES = (
-    ("accuracy", "accuracy"),
-    ("accuracy_std", "accuracy"),
-    ("loss", "loss"),
-    *((metric, score) for score in ("accuracy", "loss") for metric in SCORED_TWICE),
-    *(
-        (f"{metric}_{subset}", score)
-        for subset in SUBSETS
-        for score in ("accuracy", "loss")
-        for metric in ("kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman")
-    ),
-)
-"""(metric, score) of every row that a run has in one BN mode and split."""
 FEWEST = 3
-"""Architectures of a subset below which it has no correlations."""
+"""Minimum number of architectures of a subset for correlations."""
 NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
-"""Of a published table that has means alone."""
+"""For a published table that has only means."""
 _NOTHING = dict.fromkeys(("estimate", "low", "high"), float("nan"))
 _Row = tuple[str, str, dict[str, float]]
 """Metric, score, and the numbers of an estimate."""
 
 
-@dataclass(frozen=True)
-class Population:
-    """The set in which P>R takes its rank: its ground truth (N,), which set it is, and whose trainings made it.
-
-    `kind` is pool, sample (uniform, of the space) or table (the complete one); `source` is a phrase for captions.
-    """
-
-    truth: npt.NDArray[np.float64]
-    kind: str
-    source: str
-
-
-def population_of(table: PublishedTable, space: Space[Any]) -> Population:
-    """The uniform sample of a space, or of a sub-space, that a published table holds: all of it, if complete."""
-    about = table.about
-    words = f"published, {about.truth} ({about.table}, {about.form}: {about.extent()})"
-    rows = uniform_rows(table, space)
-    return Population(table.test_acc[rows], "table" if about.complete else "sample", words)
-
-
 class PoolTruth:
-    """A pool with its ground truth, and what follows from it alone.
+    """A pool with its ground truth, and everything that follows from them without scores.
 
-    Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out.
-    Without a published population the pool is the one. `proxies` has arch_id and a column for each zero-cost proxy.
+    Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out. Without
+    a published population, the population of P>R is the pool. `proxies` has arch_id and one column per zero-cost proxy.
     """
 
     def __init__(
@@ -110,9 +62,9 @@ class PoolTruth:
         self.subsets = self._subsets()
 
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
-        """Rows (bn_mode, split, score, metric, estimate, low, high, n) of one run."""
+        """Yield the rows (bn_mode, split, score, metric, estimate, low, high, n, status) of one run."""
         groups = dict(iter(scores.groupby(["bn_mode", "split"], sort=True)))
-        # One score that is not finite leaves no ranking of the pool: said as divergence, never averaged over.
+        # A single score that is not finite leaves no ranking of the pool: the run is reported as diverged.
         finite = {
             key: group
             for key, group in groups.items()
@@ -133,19 +85,19 @@ class PoolTruth:
                 }
 
     def references(self) -> Iterator[dict[str, Any]]:
-        """Rows (space, pool, name, metric, estimate, low, high, n): predictors without training, and the ceiling."""
+        """Yield rows (space, pool, name, metric, estimate, low, high, n) of predictors and of the ceiling."""
         whole = np.ones(len(self.pool), dtype=bool)
         for name in self.predictors:
             values = self.pool[name].to_numpy(float)
             for suffix, members in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
                 yield from self._taus(name, suffix, values[members], self.truth[members], "predictor")
         complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
-        # The ceiling: what a perfect predictor of one seed would reach.
+        # The ceiling: the tau of a perfect predictor of one seed.
         if self.seeds.shape[1] > 1:
             yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling")
 
     def facts(self) -> dict[str, Any]:
-        """The entry of the space in spaces.json; null where a number is not defined."""
+        """Return the entry of the pool in spaces.json; null where a number is undefined."""
         space, study = self.space, self.study
         numbers = {
             "truth_mean": self.truth.mean(),
@@ -216,7 +168,7 @@ class PoolTruth:
     def _taus(
         self, name: str, suffix: str, values: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], stream_name: str
     ) -> Iterator[dict[str, Any]]:
-        """Rows of one predictor on some architectures; none where they are too few for a correlation."""
+        """Yield the rows of one predictor on some architectures; none if they are too few for a correlation."""
         if len(truth) < FEWEST:
             return
         taus = predictor_taus(values, truth, self.threshold, self._rng(stream_name))
@@ -231,7 +183,7 @@ class PoolTruth:
             }
 
     def _subsets(self) -> Mapping[str, npt.NDArray[np.bool_]]:
-        """Which architectures (n,) belong to each of `SUBSETS`; of equal ground truth the first arch_id is better."""
+        """Return which architectures (n,) belong to each of `SUBSETS`; ties of ground truth go to the first arch_id."""
         count = len(self.pool)
         top = np.zeros(count, dtype=bool)
         top[np.argsort(-self.truth, kind="stable")[: -(-count // 2)]] = True
@@ -244,12 +196,12 @@ class PoolTruth:
         return len(self.pool) if subset is None else int(self.subsets[subset].sum())
 
     def _rng(self, name: str) -> np.random.Generator:
-        # The same resamples for every run on a pool: differences between settings are then paired.
+        # All runs on a pool use the same resamples, so that differences between settings are paired.
         return stream(self.study.seed, name, str(self.name))
 
 
 def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The pool with its proxies; ValueError if an architecture has none, which nothing can stand for."""
+    """Return the pool with its proxies; ValueError if an architecture lacks one."""
     table = pool.merge(proxies, on="arch_id", how="left", validate="one_to_one")
     missing = table.loc[table[proxies.columns].isna().any(axis=1), "arch_id"]
     if len(missing):
@@ -258,12 +210,12 @@ def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFram
 
 
 def run_folder(results: Path, space: str, setting: str, seed: int) -> Path:
-    """The folder of a run below results/{study}."""
+    """Return the folder of a run below results/{study}."""
     return results / "runs" / space / setting / f"seed{seed}"
 
 
 def measure_run(truth: PoolTruth, results: Path, space: str, setting: str, seed: int) -> list[dict[str, Any]]:
-    """The rows of metrics.parquet of one run, measured on its pool."""
+    """Return the rows of metrics.parquet of one run, measured on its pool."""
     folder = run_folder(results, space, setting, seed)
     summary = read_json(folder / "run.json")
     factor, _, value = setting.partition("=")

@@ -1,6 +1,5 @@
 """Tables and figures by name; a module is imported only when its own table or figure is made."""
 
-import ast
 import importlib
 import logging
 import pkgutil
@@ -15,6 +14,7 @@ from supernet.paper.load import Results
 
 _LOG = logging.getLogger(__name__)
 _OF_ANY_FACTOR = "factor"
+_SWEEP = "_sweep"
 
 
 def table_names(study: Study) -> tuple[str, ...]:
@@ -40,14 +40,14 @@ def on_request(study: Study) -> frozenset[str]:
     return frozenset() if study.searches is None or study.searches.in_all else frozenset({"search_systems"})
 
 
-def table_sources(name: str) -> list[str]:
-    """Modules, relative to the project, whose edit makes a table again."""
-    return _with_private(tables, _OF_ANY_FACTOR if name in FACTORS else name)
+def table_module(name: str) -> Path:
+    """Return the module that makes a table."""
+    return _folder(tables) / f"{_OF_ANY_FACTOR if name in FACTORS else name}.py"
 
 
-def figure_sources(name: str) -> list[str]:
-    """Modules, relative to the project, whose edit draws a figure again."""
-    return _with_private(figures, name if name in _modules(list(figures.__path__)) else "_sweep")
+def figure_module(name: str) -> Path:
+    """Return the module that draws a figure."""
+    return _folder(figures) / f"{name if name in _modules(list(figures.__path__)) else _SWEEP}.py"
 
 
 def heading(name: str) -> str:
@@ -79,7 +79,7 @@ def make_figure(name: str, results: Results, out_stem: Path) -> None:
     if name in _modules(list(figures.__path__)):
         importlib.import_module(f"{figures.__name__}.{name}").make(results, out_stem)
     else:
-        importlib.import_module(f"{figures.__name__}._sweep").make(results, name, out_stem)
+        importlib.import_module(f"{figures.__name__}.{_SWEEP}").make(results, name, out_stem)
     _LOG.info("figure %s of study %s written to %s", name, results.study.study, out_stem)
 
 
@@ -87,14 +87,5 @@ def _modules(path: list[str]) -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(path) if not module.name.startswith("_")))
 
 
-def _with_private(package: ModuleType, name: str) -> list[str]:
-    """A module, and the private ones of its package that it imports: they are a part of it under another name."""
-    folder = Path(next(iter(package.__path__)))
-    imported = [
-        node
-        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(package.__name__)
-    ]
-    named = {part for node in imported for part in (str(node.module).split(".")[-1], *(one.name for one in node.names))}
-    private = sorted(part for part in named if part.startswith("_") and (folder / f"{part}.py").exists())
-    return [f"{package.__name__.replace('.', '/')}/{one}.py" for one in (name, *private)]
+def _folder(package: ModuleType) -> Path:
+    return Path(next(iter(package.__path__)))

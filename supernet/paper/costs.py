@@ -1,12 +1,13 @@
 """What results cost: the seconds that their torch jobs wrote down, by space, stage and device."""
 
+import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
+from supernet.config.artifacts import RunName
 from supernet.config.factors import FACTORS
 from supernet.config.study import Study
 from supernet.errors import UserError
@@ -14,8 +15,8 @@ from supernet.io.atomic import read_json
 from supernet.paper.catalogue import on_request
 from supernet.paper.load import Results
 from supernet.paper.names import number
-from supernet.provenance.record import reading
-from supernet.runtime.timing import worked
+from supernet.provenance.recorder import note_input
+from supernet.runtime.timing import job_seconds
 
 PAPER_GPU_DAYS = 700
 """Yu, Ranftl and Salzmann (arXiv 2003.04276) report "over 700 GPU days" for all their experiments."""
@@ -61,16 +62,16 @@ def costs(results: Results, stages: Container[str] | None = None) -> tuple[Cost,
     if stages is None:
         stages = set(STAGES) - ({"search systems"} if on_request(results.study) else set())
     wanted = ((space, stage, path) for space, stage, path in _files(results) if stage in stages)
-    return _summed((space, stage, *_timing(path)) for space, stage, path in wanted if path.exists())
+    return _summed((space, stage, *_timing(path)) for space, stage, path in wanted if os.path.exists(path))
 
 
-def table_runs(study: Study, table: str) -> tuple[str, ...]:
-    """The runs that a table is made of, as `{space}/{setting}/seed{n}`, in the order of the study."""
+def table_runs(study: Study, table: str) -> tuple[RunName, ...]:
+    """Return the runs that a table is made of, in the order of the study."""
     if table in _WITHOUT_RUNS:
         return ()
     factors = _factors_of(table)
     return tuple(
-        f"{space}/{setting}/seed{seed}"
+        RunName(space, setting, seed)
         for space, setting, seed in study.runs()
         if factors is None or _belongs(study, space, setting, factors)
     )
@@ -93,8 +94,8 @@ def _runs_sentence(results: Results, table: str) -> str:
     runs = table_runs(results.study, table)
     if not runs:
         return ""
-    paths = {run: results.folder / "runs" / run / "timing.json" for run in runs}
-    written = [(run.partition("/")[0], "super-nets", *_timing(path)) for run, path in paths.items() if path.exists()]
+    paths = {run: results.artifacts.run(*run).timing for run in runs}
+    written = [(run.space, "super-nets", *_timing(path)) for run, path in paths.items() if os.path.exists(path)]
     unknown = len(runs) - len(written)
     lost = f" Of {unknown} super-nets no time is known." if unknown else ""
     return f"Cost of these {len(runs)} super-nets, trained and scored: {_words(_summed(written))}.{lost}"
@@ -134,22 +135,22 @@ def _belongs(study: Study, space: str, setting: str, factors: tuple[str, ...]) -
     return setting.partition("=")[0] in factors
 
 
-def _files(results: Results) -> Iterator[tuple[str, str, Path]]:
-    """Where the jobs of a study write down their time, as (space, stage, file); some may not be there."""
-    study, folder = results.study, results.folder
+def _files(results: Results) -> Iterator[tuple[str, str, str]]:
+    """Yield where the jobs of a study write their timings, as (space, stage, path); some may not be there."""
+    study, paths = results.study, results.artifacts
     for pool in (*study.pools(), *study.landmarks()):
-        shards = (folder / f"truth/{pool}/shard{shard}.timing.json" for shard in range(study.pool.shards))
-        yield from ((pool.space, "ground truth", shard) for shard in shards)
-        yield pool.space, "zero-cost proxies", folder / f"proxies/{pool}.timing.json"
+        for shard in range(study.pool.shards):
+            yield pool.space, "ground truth", paths.truth(str(pool), shard).timing
+        yield pool.space, "zero-cost proxies", paths.proxies(str(pool)).timing
     for space, setting, seed in study.runs():
-        yield space, "super-nets", folder / f"runs/{space}/{setting}/seed{seed}/timing.json"
+        yield space, "super-nets", paths.run(space, setting, seed).timing
         if setting == "baseline":
-            yield space, "search", folder / f"search/{space}/seed{seed}.timing.json"
-            parts = (f"systems/{space}/seed{seed}/part{part}" for part in range(len(study.systems(space))))
-            yield from ((space, "search systems", folder / f"{part}.timing.json") for part in parts)
+            yield space, "search", paths.search(space, seed).timing
+            for part in range(len(study.systems(space))):
+                yield space, "search systems", paths.systems(space, seed, part).timing
     for space in study.spaces:
-        yield space, "loss landscapes", folder / f"analysis/landscape/{space}.timing.json"
-        yield space, "batch-norm statistics", folder / f"analysis/features/{space}.timing.json"
+        yield space, "loss landscapes", paths.landscape(space).timing
+        yield space, "batch-norm statistics", paths.features(space).timing
 
 
 def _summed(rows: Iterable[tuple[str, str, str, float]]) -> tuple[Cost, ...]:
@@ -163,10 +164,10 @@ def _summed(rows: Iterable[tuple[str, str, str, float]]) -> tuple[Cost, ...]:
     return tuple(sorted(found, key=lambda cost: (spaces.index(cost.space), STAGES.index(cost.stage))))
 
 
-def _timing(path: Path) -> tuple[str, float]:
+def _timing(path: str) -> tuple[str, float]:
     """Device and seconds of a job, with those of the attempts before it that it went on from."""
-    timing = read_json(reading(path))
+    timing = read_json(note_input(path))
     try:
-        return str(timing["device"]), worked(timing)
+        return str(timing["device"]), job_seconds(timing)
     except KeyError as error:
         raise UserError(f"{path}: lacks the key {error}; delete it and make it again") from None

@@ -1,6 +1,7 @@
 """A study's artifacts as one read-only object; each file is read when a table or figure first asks for it."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from supernet.config.artifacts import Artifacts, SearchFiles, TimedTable
 from supernet.config.factors import SPACES
 from supernet.config.study import Study
 from supernet.errors import UserError
@@ -17,7 +19,8 @@ from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
 from supernet.paper.quotes import Quotes
 from supernet.pools.file import read_table
-from supernet.provenance.record import ROOT_FILE, reading, root_digest
+from supernet.provenance.record import root_digest
+from supernet.provenance.recorder import note_input
 
 METRIC_COLUMNS = (
     "space",
@@ -131,10 +134,15 @@ class Results:
     published: Path | None = None
     """Numbers that others published: docs/published.csv."""
 
+    @property
+    def artifacts(self) -> Artifacts:
+        """Paths of the study's results."""
+        return Artifacts(str(self.folder))
+
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """metrics.parquet: one row per run x batch-norm mode x split x score x metric."""
-        return _table(self.folder / "metrics.parquet", METRIC_COLUMNS)
+        return _table(self.artifacts.metrics, METRIC_COLUMNS)
 
     @cached_property
     def metrics_by_reading(self) -> Mapping[tuple[str, ...], pd.DataFrame]:
@@ -145,24 +153,24 @@ class Results:
     @cached_property
     def root_digest(self) -> str | None:
         """The study's root digest, as the record beside metrics.parquet says; None without a record."""
-        reading(_existing(self.folder / ROOT_FILE))
+        note_input(_existing(self.artifacts.metrics))
         return root_digest(self.folder)
 
     @cached_property
     def effects(self) -> pd.DataFrame:
         """effects.parquet: one row per space x setting x metric."""
-        return _table(self.folder / "effects.parquet", EFFECT_COLUMNS)
+        return _table(self.artifacts.effects, EFFECT_COLUMNS)
 
     @cached_property
     def references(self) -> pd.DataFrame:
         """references.parquet: what needs no super-net, and the ceiling (name `seed`)."""
-        return _table(self.folder / "references.parquet", REFERENCE_COLUMNS)
+        return _table(self.artifacts.references, REFERENCE_COLUMNS)
 
     @cached_property
     def pools(self) -> Mapping[str, SpaceFacts]:
         """spaces.json, by the name of the pool."""
-        path = self.folder / "spaces.json"
-        return {name: _facts(path, name, values) for name, values in read_json(reading(_existing(path))).items()}
+        path = self.artifacts.spaces
+        return {name: _facts(path, name, values) for name, values in read_json(note_input(_existing(path))).items()}
 
     @cached_property
     def facts(self) -> Mapping[str, SpaceFacts]:
@@ -183,17 +191,16 @@ class Results:
         """
         study = self.study
         name = study.main_pool(space) if seed is None else study.pool_of(space, "baseline", seed)
-        return read_table(_existing(self.folder / "pools" / f"{name}.parquet"), *POOL_COLUMNS)
+        return read_table(_existing(self.artifacts.pool(str(name))), *POOL_COLUMNS)
 
     def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
         """The pool's scores in one run: one row per architecture x batch-norm mode x split."""
-        return _table(self.folder / "runs" / space / setting / f"seed{seed}" / "scores.parquet", SCORE_COLUMNS)
+        return _table(self.artifacts.run(space, setting, seed).scores, SCORE_COLUMNS)
 
     def searches(self, space: str) -> dict[int, Search]:
         """Random searches of a space by seed; seeds without one (a diverged baseline) are left out."""
-        folder = self.folder / "search" / space
-        seeds = self.study.seeds(space, "baseline")
-        return {seed: _search(folder / f"seed{seed}") for seed in seeds if (folder / f"seed{seed}.parquet").exists()}
+        files = {seed: self.artifacts.search(space, seed) for seed in self.study.seeds(space, "baseline")}
+        return {seed: _search(one) for seed, one in files.items() if os.path.exists(one.table)}
 
     def systems(self, space: str) -> pd.DataFrame | None:
         """What the search systems of a space found, with seed, seconds and peak_bytes; None if the study has none.
@@ -203,13 +210,9 @@ class Results:
         parts = self.study.systems(space)
         if not parts:
             return None
-        folder = self.folder / "systems" / space
-        stems = [
-            folder / f"seed{seed}" / f"part{n}"
-            for seed in self.study.seeds(space, "baseline")
-            for n in range(len(parts))
-        ]
-        table = pd.concat([_systems(stem) for stem in stems], ignore_index=True)
+        jobs = [(seed, part) for seed in self.study.seeds(space, "baseline") for part in range(len(parts))]
+        tables = [_systems(self.artifacts.systems(space, seed, part), seed) for seed, part in jobs]
+        table = pd.concat(tables, ignore_index=True)
         order = [name for names in zip_longest(*parts) for name in names if name is not None]
         table["system"] = pd.Categorical(table["system"], order, ordered=True)
         return table.sort_values(["system", "seed", "rank"], ignore_index=True).astype({"system": "str"})
@@ -218,13 +221,13 @@ class Results:
         """Points of the loss landscapes of a space; None if the study asks for none."""
         if space not in self.study.landscape_spaces():
             return None
-        return _table(self.folder / "analysis" / "landscape" / f"{space}.parquet", LANDSCAPE_COLUMNS)
+        return _table(self.artifacts.landscape(space).table, LANDSCAPE_COLUMNS)
 
     def features(self, space: str) -> pd.DataFrame | None:
         """Feature statistics of a space; None if the study asks for none."""
         if space not in self.study.feature_spaces():
             return None
-        return _table(self.folder / "analysis" / "features" / f"{space}.parquet", FEATURE_COLUMNS)
+        return _table(self.artifacts.features(space).table, FEATURE_COLUMNS)
 
     def quotes(self, table: str) -> Quotes:
         """What others published of a table."""
@@ -255,23 +258,23 @@ def printed_metric(study: Study, metric: str) -> str:
     return f"s_kdt_{chosen}{name}"
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
+def _existing(path: str) -> str:
+    if not os.path.exists(path):
         raise UserError(
             f"{path}: no such file; make it with `snakemake {path}`, or point --results at a complete folder"
         )
     return path
 
 
-def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = pd.read_parquet(reading(_existing(path)))
+def _table(path: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    table = pd.read_parquet(note_input(_existing(path)))
     lacking = [column for column in columns if column not in table.columns]
     if lacking:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")
     return table
 
 
-def _facts(path: Path, space: str, values: dict[str, Any]) -> SpaceFacts:
+def _facts(path: str, space: str, values: dict[str, Any]) -> SpaceFacts:
     names = [field.name for field in fields(SpaceFacts)]
     lacking = [name for name in names if name not in values]
     if lacking:
@@ -281,18 +284,18 @@ def _facts(path: Path, space: str, values: dict[str, Any]) -> SpaceFacts:
     return SpaceFacts(**known)
 
 
-def _systems(stem: Path) -> pd.DataFrame:
-    table = _table(stem.with_name(f"{stem.name}.parquet"), SYSTEM_COLUMNS)
-    timing = read_json(reading(_existing(stem.with_name(f"{stem.name}.timing.json"))))
+def _systems(files: TimedTable, seed: int) -> pd.DataFrame:
+    table = _table(files.table, SYSTEM_COLUMNS)
+    timing = read_json(note_input(_existing(files.timing)))
     known: dict[str, Any] = {
-        "seed": int(stem.parent.name.removeprefix("seed")),
+        "seed": seed,
         "seconds": table["system"].map(timing["systems_seconds"]).astype(float),
         "peak_bytes": table["system"].map(timing["peak_bytes"]).astype(float),
     }
     return table.assign(**known)
 
 
-def _search(stem: Path) -> Search:
-    found = _table(stem.with_suffix(".parquet"), SEARCH_COLUMNS)
-    cost = read_json(reading(_existing(stem.with_suffix(".json"))))
+def _search(files: SearchFiles) -> Search:
+    found = _table(files.table, SEARCH_COLUMNS)
+    cost = read_json(note_input(_existing(files.cost)))
     return Search(found.sort_values("rank"), cost["architectures"], cost["images"], cost["forward_passes"])

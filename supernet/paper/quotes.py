@@ -9,7 +9,7 @@ from typing import Self
 from supernet.config.factors import FACTORS
 from supernet.config.validation import did_you_mean
 from supernet.errors import UserError
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 
 COLUMNS = ("table", "row", "value", "source")
 
@@ -53,7 +53,7 @@ class Quotes:
 
 def _entries(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
     try:
-        text = reading(path, "source").read_text(encoding="utf-8")
+        text = note_input(path, "source").read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; it may be empty but for its header: {','.join(COLUMNS)}") from None
     reader = csv.DictReader(text.splitlines())

@@ -105,7 +105,7 @@ def claim_3(results: Results, space: str) -> Said:
         return Said(space, "unknown", {"settings": float(len(set(settings)))})
     accuracy, s_kdt, final = (table[name].to_numpy() for name in ("accuracy", "s_kdt", "final_mean"))
     rng = stream(results.study.seed, "verdicts", space)
-    low, high = _difference(settings, accuracy, s_kdt, final, rng)
+    low, high = tau_difference_interval(settings, accuracy, s_kdt, final, rng)
     numbers = {
         "tau of accuracy": kendall_tau(accuracy, final),
         "tau of S-KdT": kendall_tau(s_kdt, final),
@@ -192,7 +192,7 @@ def _low_fidelity(low: pd.DataFrame) -> Answer:
     return "yes" if hurts and not helps else "unknown"
 
 
-def _difference(
+def tau_difference_interval(
     settings: npt.NDArray[np.str_],
     accuracy: npt.NDArray[np.float64],
     s_kdt: npt.NDArray[np.float64],

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.base import Model
 from supernet.config.jobs import (
     METRICS_SECTIONS,
@@ -66,6 +67,12 @@ class WorkflowConfig(Model):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
     )
+    reference_kernels: bool = Field(
+        default=False,
+        description="Compute with torch's own functions instead of the fast kernels of supernet/nn/fast: slower, the "
+        "same to rounding. Finished results are not made again. False leaves the choice to the environment variable "
+        "SUPERNET_REFERENCE_KERNELS.",
+    )
     gpu_tflops: float = Field(
         default=GPU_TFLOPS,
         gt=0,
@@ -105,6 +112,11 @@ class Plan:
         return self.config.resources
 
     @property
+    def artifacts(self) -> Artifacts:
+        """Paths of the study's results."""
+        return Artifacts(self.results, self.resources)
+
+    @property
     def state(self) -> str:
         """Folder of the study's checkpoints."""
         return f"{self.config.state}/{self.study.study}"
@@ -115,9 +127,9 @@ class Plan:
         return self.config.mirror or os.environ.get("SUPERNET_MIRROR", "")
 
     @cached_property
-    def runs(self) -> tuple[str, ...]:
-        """All runs as `{space}/{setting}/seed{n}`."""
-        return tuple(f"{space}/{setting}/seed{seed}" for space, setting, seed in self.study.runs())
+    def runs(self) -> tuple[RunName, ...]:
+        """All runs."""
+        return tuple(RunName(*run) for run in self.study.runs())
 
     @cached_property
     def pools(self) -> dict[str, PoolName]:
@@ -190,14 +202,32 @@ class Plan:
         return systems_job(self.study, space, int(seed), int(part), trained).model_dump_json()
 
     @cached_property
-    def system_parts(self) -> tuple[str, ...]:
-        """All jobs of search systems as `{space}/seed{n}/part{k}`."""
+    def searches(self) -> tuple[tuple[str, int], ...]:
+        """Space and seed of each random search, one for each baseline run."""
+        return tuple((space, seed) for space in self.study.spaces for seed in self.seeds(space))
+
+    @cached_property
+    def system_jobs(self) -> tuple[tuple[str, int, int], ...]:
+        """Space, seed and part of each job of search systems."""
         return tuple(
-            f"{space}/seed{seed}/part{part}"
-            for space in self.study.spaces
-            for seed in self.seeds(space)
-            for part in range(len(self.study.systems(space)))
+            (space, seed, part) for space, seed in self.searches for part in range(len(self.study.systems(space)))
         )
+
+    @property
+    def systems_in_all(self) -> bool:
+        """Whether `rule all` runs the search systems."""
+        return self.study.searches is not None and self.study.searches.in_all
+
+    @cached_property
+    def truth_shards(self) -> tuple[tuple[str, int], ...]:
+        """Pool and shard of each job of stand-alone trainings: none for pools whose ground truth is published."""
+        trained = [name for name, pool in self.pools.items() if not self.tables(pool.space)]
+        return tuple((name, shard) for name in trained for shard in range(self.study.pool.shards))
+
+    @cached_property
+    def proxied(self) -> tuple[str, ...]:
+        """Names of the pools whose zero-cost proxies are computed: none if the study names no proxies."""
+        return tuple(map(str, self.study.pools())) if self.study.proxies.names else ()
 
     def proxies(self, space: str) -> str:
         """JSON of all that the zero-cost proxies of a space depend on."""
@@ -211,10 +241,10 @@ class Plan:
         """JSON of all that the feature statistics of a space depend on."""
         return features_job(self.study, space).model_dump_json()
 
-    def first_runs(self, space: str) -> list[str]:
-        """What feature statistics are taken of: the first baseline run, then the first run that tracks, if any."""
+    def first_runs(self, space: str) -> list[RunName]:
+        """Runs of which feature statistics are taken: the first baseline run and, if any, the first run that tracks."""
         settings = ["baseline"] if (found := self.study.tracking(space)) is None else ["baseline", found]
-        return [f"{space}/{setting}/seed{self.study.seeds(space, setting)[0]}" for setting in settings]
+        return [RunName(space, setting, self.study.seeds(space, setting)[0]) for setting in settings]
 
     def tables(self, space: str) -> list[str]:
         """The published table that is the ground truth of a space; an empty list where it is trained here.
@@ -225,7 +255,7 @@ class Plan:
         study = self.study.spaces[space]
         if study.published is None:
             return []
-        path = f"{self.resources}/tables/{study.published}.parquet"
+        path = self.artifacts.published(study.published)
         return [path] if study.truth is None or self._at_hand(study.published, Path(path)) else []
 
     def metrics(self) -> str:
@@ -250,7 +280,7 @@ class Plan:
         return sources.forms(sources.table(table))
 
     def _at_hand(self, table: str, path: Path) -> bool:
-        folders = [Path(self.resources) / "downloads", *([Path(self.mirror)] if self.mirror else [])]
+        folders = [Path(self.artifacts.downloads), *([Path(self.mirror)] if self.mirror else [])]
         return path.exists() or any(
             all((folder / file.path).exists() for file in files)
             for folder in folders

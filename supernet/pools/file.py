@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from supernet.errors import UserError
 from supernet.io.parquet import read_columns
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.spaces.base import Arch, Space
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def best_of(path: Path, space: Space[Arch]) -> Arch:
     return space.parse(min(known)[2])
 
 
-def read_table(path: Path, *required: str) -> "pd.DataFrame":
+def read_table(path: Path | str, *required: str) -> "pd.DataFrame":
     """Read all columns as a table. Raises UserError if a required column is missing."""
     import pandas as pd
 
-    table = pd.read_parquet(reading(path))
+    table = pd.read_parquet(note_input(Path(path)))
     lacking = [column for column in required if column not in table.columns]
     if lacking:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")

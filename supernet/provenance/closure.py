@@ -14,7 +14,7 @@ from typing import Any
 PACKAGE = "supernet"
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the folder that has the package and the programs."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Source:
     """SHA-256 of its normalised syntax tree: without comments, docstrings and formatting."""
     imports: tuple[str, ...]
     """Dotted names of the package that it may import; those of values as well, which are no modules."""
+    torch: bool
+    """Whether loading it imports torch."""
 
 
 class Closure:
@@ -39,17 +41,18 @@ class Closure:
         self._learnt = False
         self._resolved: dict[str, list[str]] = {}
 
-    def files(self, roots: Iterable[Path]) -> dict[str, Source]:
+    def files(self, roots: Iterable[Path], torch: bool = True) -> dict[str, Source]:
         """The Python files, and all project modules that they import directly or not, by path in the checkout.
 
         Imports inside functions count. A name that is only computed when the program runs is not seen: give modules
-        that are loaded as `roots`. A file outside of the checkout is known by its name alone.
+        that are loaded as `roots`. A file outside of the checkout is known by its name alone. With `torch=False`,
+        modules that import torch are left out, and modules that only these import: for programs that never load them.
         """
         found: dict[str, Source] = {}
         todo = [(self.name(path), path) for path in roots]
         while todo:
             name, path = todo.pop()
-            if name not in found:
+            if name not in found and (torch or not self.source(name, path).torch):
                 found[name] = self.source(name, path)
                 todo += [(module, self._root / module) for module in self._modules(found[name].imports)]
         self._save()
@@ -64,7 +67,7 @@ class Closure:
         if entry is None or entry["signature"] != signature:
             entry = {"signature": signature, **asdict(_read(path, _package_of(name)))}
             self._known[name], self._learnt = entry, True
-        return Source(entry["sha256"], entry["code"], tuple(entry["imports"]))
+        return Source(entry["sha256"], entry["code"], tuple(entry["imports"]), entry["torch"])
 
     def name(self, path: Path) -> str:
         """Path in the checkout; outside of it the file's name."""
@@ -99,12 +102,8 @@ def _package_of(name: str) -> str:
     return ".".join(parts) if parts[:1] == (PACKAGE,) else ""
 
 
-def code_hash(source: str) -> str:
-    """SHA-256 of the normalised syntax tree of Python code; it may differ between versions of Python."""
-    return _digest(ast.parse(source))
-
-
 def _digest(tree: ast.Module) -> str:
+    """Return the SHA-256 of a normalised syntax tree; it may differ between versions of Python."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [one for one in node.body if not _is_text(one)]
@@ -120,7 +119,7 @@ def _read(path: Path, package: str) -> Source:
     content = path.read_bytes()
     tree = ast.parse(content, filename=str(path))
     imports = tuple(sorted(set(_imports(tree, package))))
-    return Source(hashlib.sha256(content).hexdigest(), _digest(tree), imports)
+    return Source(hashlib.sha256(content).hexdigest(), _digest(tree), imports, _loads_torch(tree))
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
@@ -133,6 +132,13 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
         else:
             continue
         yield from (name for name in names if name.split(".")[0] == PACKAGE)
+
+
+def _loads_torch(tree: ast.Module) -> bool:
+    """Whether a statement of the module itself, not of a function in it, imports torch."""
+    modules = [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+    modules += [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+    return any(module.split(".")[0] == "torch" for module in modules)
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

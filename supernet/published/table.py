@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from supernet.errors import UserError
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.published.about import About, read_about
 from supernet.published.schema import COLUMNS, Floats
 
@@ -40,7 +40,7 @@ class PublishedTable:
             raise UserError(f"{path}: found the column {unknown[0]!r}; a published table has {', '.join(COLUMNS)}")
         about = read_about(path)
         names = [name for name in COLUMNS if name in columns or name == "arch_id"]
-        return cls(path, about, pq.read_table(reading(path), columns=names))
+        return cls(path, about, pq.read_table(note_input(path), columns=names))
 
     def __len__(self) -> int:
         return int(self.data.num_rows)
@@ -71,11 +71,6 @@ class PublishedTable:
     def take(self, positions: npt.ArrayLike) -> pd.DataFrame:
         """The loaded columns of some rows, in the order of their positions."""
         frame: pd.DataFrame = self.data.take(pa.array(np.asarray(positions))).to_pandas()
-        return frame
-
-    def frame(self) -> pd.DataFrame:
-        """All rows of the loaded columns."""
-        frame: pd.DataFrame = self.data.to_pandas()
         return frame
 
     def _missing(self, missing: Any, wanted: int) -> UserError:

@@ -10,8 +10,8 @@ from typing import NoReturn, TextIO
 
 from supernet.errors import UserError
 from supernet.io.full_disk import HINT, is_full
-from supernet.provenance.record import Recorder, recording
-from supernet.runtime.startup import imported
+from supernet.provenance.recorder import Recorder, recording
+from supernet.runtime.startup import freeze_imports
 
 USER_ERROR = 2
 """Exit code of a UserError: the same as argparse's for a wrong argument."""
@@ -20,17 +20,17 @@ INTERRUPTED = 130
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
-def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Run a program on the command line's arguments and exit: 0, 2 after a UserError, 130 after Ctrl-C.
+def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a program on arguments (default: the command line's) and exit: 0, 2 after a UserError, 130 after Ctrl-C.
 
     A UserError is the user's to correct: its message goes to stderr as `error: …`, without a traceback. Any
     other exception is ours: it keeps its traceback and Python's exit code 1. What the program reads and writes is
-    recorded (`supernet.provenance.record`).
+    recorded (`supernet.provenance.recorder`).
     """
-    imported()
+    freeze_imports()
     try:
-        with _recorded(Path(sys.argv[0])):
-            main(sys.argv[1:])
+        with _recorded(main):
+            main(sys.argv[1:] if arguments is None else arguments)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(USER_ERROR)
@@ -47,9 +47,13 @@ def run(main: Callable[[Sequence[str]], None]) -> NoReturn:
     sys.exit(0)
 
 
-def _recorded(program: Path) -> contextlib.AbstractContextManager[None]:
-    """What a file of code reads and writes is recorded; code that is in no file (`python -c`) has nothing to name."""
-    return recording(Recorder(program)) if program.is_file() else contextlib.nullcontext()
+def _recorded(main: Callable[[Sequence[str]], None]) -> contextlib.AbstractContextManager[None]:
+    """Record what is read and written; the program's name is the file that defines `main`, however it was started.
+
+    Code that is in no file (`python -c`) has no name to record.
+    """
+    file = getattr(sys.modules[main.__module__], "__file__", None)
+    return contextlib.nullcontext() if file is None else recording(Recorder(Path(file)))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
-from supernet.metrics.study_metrics import Population, population_of
+from supernet.metrics.population import Population, population_of
 from supernet.pools.draw import published_draw
 from supernet.pools.file import read_table
 from supernet.pools.truth import cost_columns

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from supernet.config.artifacts import Artifacts, Drawn, Kind
 from supernet.errors import UserError
 from supernet.io.atomic import write_text
 from supernet.io.folders import replaced
@@ -19,28 +20,39 @@ from supernet.paper.catalogue import figure_names, heading, on_request, section,
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, listed
-from supernet.paper.render import table_element
+from supernet.paper.render import Caption, read_caption, table_element
 from supernet.site.grid import Grid, grid, run_page
 from supernet.site.libraries import versions, write_libraries
 from supernet.site.plots import plot
 from supernet.site.runs import Run, measured, overview, runs
 
+INPUTS: tuple[Kind, ...] = (
+    "metrics",
+    "run_timings",
+    "truth_timings",
+    "proxy_timings",
+    "search_timings",
+    "system_timings",
+    "analysis_timings",
+)
+"""Beside all tables, figures and summaries of runs."""
+_ABOVE = Artifacts("../../..")
+"""Results of the study as the page of a setting links to them."""
 _LOG = logging.getLogger(__name__)
 _MARK = ".supernet-site"
 _STATIC = ("site.css", "site.js")
-_SUFFIXES = {"tables": (".csv", ".md", ".tex", ".html"), "figures": (".pdf", ".png", ".csv", ".md")}
 
 
 @dataclass(frozen=True)
 class Item:
-    """A table or figure on its page: its caption, its numbers, the paper's table or the data of its plot."""
+    """A table or figure on its page: caption, numbers, the printed table (`body`) or the data of its plot."""
 
     name: str
     title: str
     section: str
-    caption: str
+    caption: Caption
     numbers: Grid
-    files: tuple[str, ...]
+    files: tuple[Path, ...]
     body: str = ""
     plot: str = ""
 
@@ -79,7 +91,7 @@ class Site:
             for item in items:
                 for file in item.files:
                     (folder / kind).mkdir(exist_ok=True)
-                    shutil.copyfile(self.results.folder / kind / file, folder / kind / file)
+                    shutil.copyfile(file, folder / kind / file.name)
         self._page(folder, "tables.html", "Tables", items=tables)
         self._page(folder, "figures.html", "Figures", items=figures)
         self._page(folder, "runs.html", "Runs", **self._overview())
@@ -103,7 +115,7 @@ class Site:
             "expected": sum(1 for _ in study.runs()),
             "finished": len(self.runs),
             "diverged": sum(run.summary["status"] == "diverged" for run in self.runs),
-            "images": captions.study_sentence(self.results),
+            "study_text": captions.study_sentence(self.results),
             "root": self.results.root_digest,
             "config": json.dumps(study.model_dump(mode="json"), indent=2),
         }
@@ -114,25 +126,26 @@ class Site:
         return on_request(self.results.study)
 
     def _tables(self) -> list[Item]:
-        return [self._item("tables", name) for name in table_names(self.results.study) if name not in self._left_out]
+        names = (name for name in table_names(self.results.study) if name not in self._left_out)
+        return [self._item("tables", name, self.results.artifacts.table(name)) for name in names]
 
     def _figures(self) -> list[Item]:
-        return [self._item("figures", name) for name in figure_names(self.results.study) if name not in self._left_out]
+        names = (name for name in figure_names(self.results.study) if name not in self._left_out)
+        return [self._item("figures", name, self.results.artifacts.figure(name)) for name in names]
 
-    def _item(self, kind: str, name: str) -> Item:
-        folder = self.results.folder / kind
-        files = tuple(f"{name}{suffix}" for suffix in _SUFFIXES[kind])
-        lacking = [file for file in files if not (folder / file).exists()]
+    def _item(self, kind: str, name: str, found: Drawn) -> Item:
+        files = tuple(Path(path) for path in found.files)
+        lacking = [file.name for file in files if not file.exists()]
         if lacking:
-            raise UserError(f"{folder}: lacks {', '.join(lacking)}; make them with `snakemake {kind}`")
-        numbers = pd.read_csv(folder / f"{name}.csv")
-        page = (folder / f"{name}.html").read_text(encoding="utf-8") if kind == "tables" else ""
+            raise UserError(f"{files[0].parent}: lacks {', '.join(lacking)}; make them with `snakemake {kind}`")
+        numbers = pd.read_csv(f"{found.stem}.csv")
+        page = Path(f"{found.stem}.html").read_text(encoding="utf-8") if kind == "tables" else ""
         drawn = plot(name, numbers, self._link) if kind == "figures" else None
         return Item(
             name=name,
             title=heading(name)[:1].upper() + heading(name)[1:],
             section=section(name),
-            caption=_caption(folder / f"{name}.md"),
+            caption=read_caption(Path(f"{found.stem}.md")),
             numbers=grid(numbers, self.pages),
             files=files,
             body=table_element(page) if page else "",
@@ -146,7 +159,7 @@ class Site:
         table = overview(self.results, self.runs)
         spaces = [space for space in SPACE_NAMES if (table["space"] == space).any()]
         grids = {space: grid(table[table["space"] == space], self.pages, hidden=("space",)) for space in spaces}
-        return {"grids": grids, "names": SPACE_NAMES, "reading": captions.reading_sentence(self.results)}
+        return {"grids": grids, "names": SPACE_NAMES, "scores_text": captions.scores_sentence(self.results)}
 
     def _setting(self, folder: Path, space: str, setting: str) -> None:
         own = [run for run in self.runs if (run.space, run.setting) == (space, setting)]
@@ -158,8 +171,8 @@ class Site:
             if value != baseline.get(key)
         }
         where = f"{SPACE_NAMES[space]}, {setting}"
-        back = f"../../../runs/{space}/{setting}"
-        self._page(folder, f"runs/{space}/{setting}.html", where, shown=shown, changed=changed, back=back)
+        folders = {run.seed: _ABOVE.run(space, setting, run.seed).path for run in own}
+        self._page(folder, f"runs/{space}/{setting}.html", where, shown=shown, changed=changed, folders=folders)
 
 
 def _environment() -> Environment:
@@ -175,14 +188,3 @@ def _environment() -> Environment:
 def _script(value: Any) -> str:
     """JSON that can stand in a `<script>` element."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
-
-
-def _caption(path: Path) -> str:
-    """The first line of a Markdown file as plain text, its escapes undone."""
-    line = path.read_text(encoding="utf-8").splitlines()[0].replace("<br>", " ")
-    text, escaped = [], False
-    for character in line:
-        escaped = character == "\\" and not escaped
-        if not escaped:
-            text.append(character)
-    return "".join(text)

@@ -1,6 +1,7 @@
 """What is known of each run: its summary, its timing, its metrics, its files."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 from supernet.io.atomic import read_json
 from supernet.paper.load import Results
 from supernet.paper.summary import run_values
-from supernet.runtime.timing import worked
+from supernet.runtime.timing import job_seconds
 
 OVERVIEW = ("s_kdt", "kdt", "accuracy", "p_surpass", "final_mean")
 """Metrics in the list of all runs, in the tables' main reading."""
@@ -43,11 +44,10 @@ class Run:
 def runs(results: Results) -> Iterator[Run]:
     """All runs of the study that have a run.json, in the order of the study."""
     for space, setting, seed in results.study.runs():
-        folder = results.folder / "runs" / space / setting / f"seed{seed}"
-        if (folder / "run.json").exists():
-            timing = folder / "timing.json"
-            known = read_json(timing) if timing.exists() else {}
-            yield Run(space, setting, seed, folder, read_json(folder / "run.json"), known)
+        files = results.artifacts.run(space, setting, seed)
+        if os.path.exists(files.summary):
+            timing = read_json(files.timing) if os.path.exists(files.timing) else {}
+            yield Run(space, setting, seed, Path(files.path), read_json(files.summary), timing)
 
 
 def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:
             "seed": run.seed,
             "status": run.summary["status"],
             **{metric: values.get((metric, run.setting, run.seed, run.space)) for metric in OVERVIEW},
-            "seconds": worked(run.timing) if run.timing else None,
+            "seconds": job_seconds(run.timing) if run.timing else None,
             "device": run.timing.get("device", "not written down"),
         }
         for run in found

@@ -1,11 +1,14 @@
-"""The files that the site is made by, as inputs of its rule."""
+"""The files that make the site, as inputs of its rule."""
 
 from pathlib import Path
 
+_FOLDER = Path(__file__).resolve().parent
+MODULE = _FOLDER / "build.py"
+"""The module that writes the site; it declares the artifacts that the site shows."""
 
-def sources() -> list[str]:
-    """Modules, templates and static files, relative to the project."""
-    folder = Path(__file__).parent
-    root = folder.parents[1]
-    found = [path for path in folder.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")]
+
+def assets() -> list[str]:
+    """Return templates and static files, relative to the checkout."""
+    root = _FOLDER.parents[1]
+    found = [path for path in _FOLDER.rglob("*") if path.suffix in (".html", ".css", ".js")]
     return sorted(str(path.relative_to(root)) for path in found)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from supernet.errors import UserError
+from supernet.nn.heuristics import VALUES, conflicts
 from supernet.spaces.counting import Cost
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ class Space(ABC, Generic[Arch]):
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Factors that the space does not have, each with the reason."""
     baseline: ClassVar[Mapping[str, Any]]
-    """Values of factors in a study that gives none, where they are not those of `supernet.config.baselines`."""
+    """Defaults of factors in this space, where they differ from those of `supernet.config.baselines`."""
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
-    """What `paper` stands for in a sweep, where it is not the grid of `supernet.config.baselines`."""
+    """Values of a `paper` sweep in this space, where they differ from those of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
     """Tables of CIFAR-10 accuracies, as `workflow/sources.yaml` calls them."""
     bn_momentum: ClassVar[float] = 0.1
@@ -154,11 +155,11 @@ class Space(ABC, Generic[Arch]):
         `channels` are those of the first cell; `layers` counts cells as the factor of that name does,
         and `widths` is that of `NetworkSize`.
         """
-        from supernet.nn.factory import factory_for
+        from supernet.nn.factory import LayerFactory
         from supernet.nn.standalone import StandAlone
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
-        factory = factory_for("affine+tracking", bn_momentum or self.bn_momentum)
+        factory = LayerFactory(bn_momentum=bn_momentum or self.bn_momentum)
         return StandAlone(self.network(factory, arch, size), arch)
 
     def build_supernet(
@@ -168,30 +169,36 @@ class Space(ABC, Generic[Arch]):
         num_classes: int = 10,
         in_channels: int = 3,
         bn_momentum: float | None = None,
-        batch_norm: str = "affine+tracking",
-        ofa_kernel: str = "none",
-        wsbn: str = "none",
-        dropout: str = "none",
-        op_placement: str = "edge",
-        dynamic_channels: str = "fixed-v2",
         widths: str = "benchmark",
         **heuristics: Any,
     ) -> nn.Module:
-        """The shared-weight network of the space, called as `net(images, arch)`.
+        """Return the shared-weight network of the space, called as `net(images, arch)`.
 
-        The arguments from `batch_norm` on are the heuristics of these names (paper, Sec. 3), with the values of
-        `supernet.nn.factory.factory_for`, as are all others; `widths` is that of `NetworkSize`. In a space with a
-        relaxation, `net.mix(images, mixture)` is the sum of all operations, and all that a network with
-        `partial_channels` above 1 computes. ValueError for a value that the space does not have.
+        The sizes are those of `build_standalone`. `heuristics` are fields of `supernet.nn.factory.LayerFactory`:
+        values of factors by name (paper, Sec. 3). In a space with a relaxation, `net.mix(images, mixture)` is the
+        weighted sum of all operations; a network with `partial_channels` above 1 computes nothing else. Raises
+        ValueError for a value that is unknown, that the space lacks, or that does not go together with another one,
+        TypeError for an unknown heuristic.
         """
-        from supernet.nn.factory import factory_for
+        from supernet.nn.factory import LayerFactory
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
-        momentum = bn_momentum or self.bn_momentum
-        factory = factory_for(
-            batch_norm, momentum, ofa_kernel, wsbn, dropout, op_placement, dynamic_channels, **heuristics
-        )
+        factory = LayerFactory(bn_momentum=bn_momentum or self.bn_momentum, **heuristics)
+        self._expect_supported(factory, size)
         return self.network(factory, None, size)
+
+    def _expect_supported(self, factory: LayerFactory, size: NetworkSize) -> None:
+        for name in VALUES.keys() & self.lacks.keys():
+            value = getattr(factory, name)
+            if value != getattr(type(factory), name):  # the default, which changes nothing
+                raise ValueError(f"{name}: found {value!r}; {self.title} lacks this factor: {self.lacks[name]}")
+        if factory.partial_channels != 1 and self.relaxation is None:
+            raise ValueError(f"partial_channels: found {factory.partial_channels}; {self.title} has no relaxation")
+        placement = None if "op_placement" in self.lacks else factory.op_placement
+        for heuristic, value, reason in conflicts(
+            factory.batch_norm, factory.dynamic_channels, factory.ofa_kernel, factory.wsbn, placement, size.channels
+        ):
+            raise ValueError(f"{heuristic}: found {value!r}; {reason}")
 
     @overload
     def sample(self, rng: np.random.Generator, law: str = ..., count: None = None) -> Arch: ...

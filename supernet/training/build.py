@@ -1,7 +1,6 @@
 """Build networks and trainers from validated configs: the only place where a config value becomes an argument."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from supernet.config.jobs import ProxiesJob, TruthJob
-from supernet.config.study import Protocol, Run, Setting, Truth
+from supernet.config.study import Protocol, Run
 from supernet.data.images import Augmenter, Images, Splits, memory_format
 from supernet.errors import UserError
-from supernet.nn.factory import LayerFactory
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
 from supernet.training.few_shot import FewShot, SplitStep
@@ -37,11 +35,9 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
             num_classes=splits.classes,
             in_channels=splits.train.pixels.shape[1],
             bn_momentum=_momentum(run.protocol, space),
-            batch_norm=setting.batch_norm,
-            dropout=setting.dropout or "none",
             widths=run.protocol.nasbench101_widths,
-            **_by_name(setting, LayerFactory),
             partial_channels=partial_channels,
+            **setting.values_for("layers"),
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)
@@ -52,7 +48,7 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
     """Load the trained super-net of a run from its weights file. Raises UserError if the file fits another network."""
     network = build_supernet(run, space, splits)
     try:
-        network.load_state_dict(load_file(reading(weights)))
+        network.load_state_dict(load_file(note_input(weights)))
     except RuntimeError as error:
         raise UserError(f"{weights}: not the weights of this run: {error}") from error
     return network
@@ -111,7 +107,7 @@ def supernet_trainer(
         passes_per_step=steps.passes,
         mean_gradient=setting.path_sampling != "fairnas" or protocol.fairnas_gradient == "mean",
         precision=protocol.precision,
-        **_by_name(setting, Recipe),
+        **setting.values_for("recipe"),
     )
     return Trainer(
         network,
@@ -122,12 +118,6 @@ def supernet_trainer(
         before=_split_step(network, protocol.few_shot_shared, steps.total),
         ranking=_ranking(run, landmarks, steps.total),
     )
-
-
-def _by_name(chosen: Setting | Truth, kind: type[LayerFactory | Recipe]) -> dict[str, Any]:
-    """Collect the values that a class has a field for, by name; a factor that the space lacks keeps its default."""
-    names = [field.name for field in fields(kind)]
-    return {name: value for name in names if (value := getattr(chosen, name, None)) is not None}
 
 
 def _split_step(network: nn.Module, shared: float, steps: int) -> SplitStep | None:
@@ -159,7 +149,9 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
         momentum=protocol.momentum,
         clip=protocol.clip,
         precision=protocol.precision,
-        **_by_name(truth, Recipe),
+        batch_size=truth.batch_size,
+        learning_rate=truth.learning_rate,
+        weight_decay=truth.weight_decay,
     )
     augmenter = _augmenter(splits.training_images(truth.train_portion), splits, job)
     return Trainer(network, recipe, augmenter, lambda _, steps: [(arch,)] * steps, seed)

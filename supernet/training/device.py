@@ -5,6 +5,8 @@ import os
 
 import torch
 
+from supernet.nn.fast.switch import reference_kernels
+
 # Parameters of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _NEVER = -1
@@ -45,6 +47,8 @@ def _keep_freed_memory() -> None:
 
 
 def fingerprint(device: torch.device) -> str:
-    """Describe all that decides the bits of a result besides the config: torch's version, the device, the threads."""
+    """Return what besides the config decides the bits of a result: torch, device, threads, reference kernels."""
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return f"torch {torch.__version__}, {kind}, {torch.get_num_threads()} threads"
+    parts = [f"torch {torch.__version__}", kind, f"{torch.get_num_threads()} threads"]
+    # Named only where they are on, so that checkpoints made without the switch stay valid.
+    return ", ".join([*parts, "reference kernels"] if reference_kernels() else parts)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from supernet.config.study import Scoring
 from supernet.data.images import Images, Splits
 from supernet.nn.dropout import dropping_paths
+from supernet.nn.fast.switch import reference_kernels
 from supernet.nn.norm import statistics, tracks
 from supernet.nn.reuse import Reuse
 from supernet.rng import torch_seed
@@ -114,8 +115,9 @@ class Evaluator:
         scored one after the other. `tell` is called with the number of architectures that are done, rounded down.
         """
         order = getattr(network, "reuse_order", None)
-        # With re-calibration or drop-path, architectures share no values.
-        if order is None or bn_mode == "recalibrated" or self.scoring.dropout_at_evaluation:
+        # Re-calibrated statistics and drop-path differ between architectures, which then have no values in common.
+        separate = bn_mode == "recalibrated" or self.scoring.dropout_at_evaluation
+        if order is None or separate or reference_kernels():
             results = []
             for done, arch in enumerate(archs, start=1):
                 results.append(self.evaluate_splits(network, arch, bn_mode, splits))

@@ -18,7 +18,7 @@ from supernet.config.study import Data
 from supernet.data.images import Splits, load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json, write_json
-from supernet.provenance.record import uses
+from supernet.provenance.recorder import note_config
 from supernet.training.device import configure, fingerprint
 
 _Model = TypeVar("_Model", bound=Model)
@@ -55,7 +55,7 @@ def read_config(text: str, model: type[_Model]) -> _Model:
         config = model.model_validate_json(text)
     except ValidationError as error:
         raise UserError(f"--config: not a {model.__name__}: {error}") from None
-    uses(config.model_dump(mode="json"))
+    note_config(config.model_dump(mode="json"))
     return config
 
 

@@ -11,7 +11,7 @@ from supernet.config.study import Run
 from supernet.data.images import load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
-from supernet.provenance.record import reading
+from supernet.provenance.recorder import note_input
 from supernet.spaces import load as load_space
 from supernet.spaces.base import Space
 from supernet.training.build import load_supernet
@@ -73,7 +73,7 @@ def _finished(folder: Path) -> Run:
     for name in ("run.json", "weights.safetensors"):
         if not (folder / name).exists():
             raise UserError(f"{folder / name}: no such file; expected the folder of a finished run")
-    summary = read_json(reading(folder / "run.json"))
+    summary = read_json(note_input(folder / "run.json"))
     if summary["status"] != "complete":
         raise UserError(f"{folder}: the run is {summary['status']} (step {summary['diverged_at']}): it has no scores")
     return Run.model_validate(summary["run"])

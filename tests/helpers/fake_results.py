@@ -11,8 +11,11 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.config.study import Study
-from supernet.io.atomic import write_json, write_table
-from supernet.metrics import definitions
+from supernet.io.atomic import read_json, write_json, write_table
+from supernet.metrics.bootstrap import Measure
+from supernet.metrics.definitions import truth_rank
+from supernet.metrics.evaluate import correlations, evaluate, predictor_taus
+from supernet.metrics.seed_noise import seed_noise, threshold_for
 from supernet.metrics.study_effects import COLUMNS, effect_rows
 from supernet.rng import stream
 
@@ -43,6 +46,8 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
                 rows += _run(study, folder, space, setting, seed, pool, facts[space], lost)
                 if setting == "baseline" and not lost:
                     _search(study, folder, space, seed, pool)
+                if setting == "baseline":
+                    _systems(study, folder, space, seed, pool)
         _timings(study, folder, space)
     table = pd.DataFrame(rows)
     write_table(folder / "metrics.parquet", table.assign(diverged_at=table["diverged_at"].astype("Int64")))
@@ -87,7 +92,7 @@ def _pool(study: Study, space: str) -> pd.DataFrame:
 
 def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
     truth = pool["truth"]
-    noise = definitions.seed_noise(pool.filter(like="truth_seed").to_numpy())
+    noise = seed_noise(pool.filter(like="truth_seed").to_numpy())
     error = None if np.isnan(noise.standard_error) else noise.standard_error
     return {
         "size": SIZES[space],
@@ -102,7 +107,7 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
         "truth_max": truth.max(),
         "seed_std": None if np.isnan(noise.std) else noise.std,
         "truth_se": error,
-        "threshold": definitions.threshold_for(noise.standard_error, 450),
+        "threshold": threshold_for(noise.standard_error, 450),
         "images_test": 450,
         "images_scoring": 337,
         "diverged": 0,
@@ -127,7 +132,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
         for suffix, members in _subsets(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
             chosen = values[members].astype(float), truth[members]
-            estimates = definitions.predictor_taus(*chosen, threshold, rng, RESAMPLES)
+            estimates = predictor_taus(*chosen, threshold, rng, RESAMPLES)
             for metric, found in estimates.items():
                 row = {"space": space, "pool": pool_name, "name": predictor, "metric": metric + suffix}
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
@@ -209,10 +214,10 @@ def _measures(
     rng: np.random.Generator,
     lost: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of definitions.parquet; those of a diverged run are the same rows without numbers."""
+    """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
     truth = pool["truth"].to_numpy()
     known = (truth, 1 - truth) if lost else (accuracy, loss)
-    [found] = definitions.evaluate(
+    [found] = evaluate(
         [known], truth, threshold=facts["threshold"], k=facts["top"], draws=facts["draws"],
         population=len(truth), population_truth=truth, rng=rng, resamples=1 if lost else RESAMPLES,
     )  # fmt: skip
@@ -230,14 +235,14 @@ def _measures(
 
 
 def _with_subsets(
-    found: list[definitions.Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
-) -> list[definitions.Measure]:
+    found: list[Measure], known: tuple[Any, Any], pool: pd.DataFrame, threshold: float, resamples: int
+) -> list[Measure]:
     truth, rng = pool["truth"].to_numpy(), stream(0, "fake", "parts")
     subsets = {suffix: members for suffix, members in _subsets(pool).items() if suffix}
     return found + [
         replace(one, metric=one.metric + suffix)
         for suffix, members in subsets.items()
-        for one in definitions.correlations(
+        for one in correlations(
             [(known[0][members], known[1][members])],
             truth[members],
             threshold=threshold,
@@ -251,7 +256,7 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     rng = stream(seed, "fake", "search", space)
     k, truth = study.search.retrain, pool["truth"].to_numpy()
     found = np.quantile(truth, rng.uniform(0.6, 1, size=k)) + rng.normal(scale=0.004, size=k)
-    ranks = np.array([definitions.truth_rank(one, truth) for one in found])
+    ranks = np.array([truth_rank(one, truth) for one in found])
     table = {
         "rank": np.arange(1, k + 1),
         "arch_id": [hashlib.md5(f"{space}{seed}{i}found".encode()).hexdigest() for i in range(k)],
@@ -269,6 +274,34 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
         stem.with_suffix(".json"),
         {"architectures": drawn, "images": drawn * 337, "forward_passes": drawn * 2},
     )
+
+
+def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFrame) -> None:
+    """One architecture of the pool for each search system; nothing if the study has no search systems."""
+    for part, names in enumerate(study.systems(space)):
+        rng = stream(seed, "fake", "systems", space, str(part))
+        found = pool.iloc[rng.integers(len(pool), size=len(names))]
+        rows = {
+            "system": names,
+            "status": "complete",
+            "rank": 1,
+            "arch_id": found["arch_id"].to_numpy(),
+            "encoding": found["encoding"].to_numpy(),
+            "score": rng.uniform(0.6, 0.7, size=len(names)),
+            "truth": found["truth"].to_numpy(),
+            "truth_quantile": (1 + len(pool) - found["truth"].rank().to_numpy()) / len(pool),
+            **dict.fromkeys(("forward_passes", "backward_passes", "images", "architectures"), 4_000),
+            **dict.fromkeys(("invalid", "passed_over"), 1),
+            "source": "trained here",
+            "kind": "pool",
+            "population": len(pool),
+        }
+        stem = folder / "systems" / space / f"seed{seed}" / f"part{part}"
+        write_table(stem.with_name(f"{stem.name}.parquet"), pd.DataFrame(rows))
+        timing = stem.with_name(f"{stem.name}.timing.json")
+        write_timing(timing, 60.0)
+        seconds = {name: 60.0 * (position + 1) for position, name in enumerate(names)}
+        write_json(timing, read_json(timing) | {"systems_seconds": seconds, "peak_bytes": dict.fromkeys(names, 5e8)})
 
 
 def _analyses(study: Study, folder: Path, space: str) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from supernet.audit.file_status import Audit, FileStatus
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import Audit, Verdict
 from supernet.io.atomic import publish, write_text
 from supernet.provenance.hashes import digests
-from supernet.provenance.record import Recorder, reading, record_path, recording, uses
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
 DOWNLOAD = "resources/downloads/bench/table.csv"
 TABLE = "resources/tables/bench.parquet"
@@ -86,7 +87,7 @@ class Laboratory:
             self.publish(TABLE, self.download().read_text())
         self.make(POOL, [TABLE])
         with self.program(SETTING):
-            self.publish(WEIGHTS, f"weights of {reading(self.root / POOL).name}")
+            self.publish(WEIGHTS, f"weights of {note_input(self.root / POOL).name}")
             self.publish(SCORES, "scores")
         self.make(SEARCH, [WEIGHTS])
         self.make(METRICS, [POOL, SCORES])
@@ -94,7 +95,7 @@ class Laboratory:
         self.make(FOUND, [SEARCH, METRICS])
 
     def download(self) -> Path:
-        return reading(self.root / DOWNLOAD, "download", self.pinned)
+        return note_input(self.root / DOWNLOAD, "download", self.pinned)
 
     def program(self, config: Any = None, name: str = "program") -> Any:
         """As `supernet.runtime.program.run` does; a program of another name is made when it is first asked for."""
@@ -105,7 +106,7 @@ class Laboratory:
 
     def make(self, name: str, inputs: list[str], content: str = "numbers") -> None:
         with self.program({"made": name}):
-            texts = [reading(self.root / one).read_text() for one in inputs]
+            texts = [note_input(self.root / one).read_text() for one in inputs]
             self.publish(name, "\n".join([content, *texts]))
 
     def publish(self, name: str, text: str) -> None:
@@ -121,8 +122,8 @@ class Laboratory:
     def audit(self, cache: Path | None = None, configs: Mapping[str, Any] | None = None) -> Audit:
         return Audit({WEIGHTS: SETTING, **(configs or {})}, HashCache(cache), self.root)
 
-    def verdict(self, name: str, **options: Any) -> Verdict:
-        return self.audit(**options).verdict(name)
+    def status(self, name: str, **options: Any) -> FileStatus:
+        return self.audit(**options).status(name)
 
 
 class _Program:
@@ -131,7 +132,7 @@ class _Program:
 
     def __enter__(self) -> None:
         self._recording.__enter__()
-        uses(self._config)
+        note_config(self._config)
 
     def __exit__(self, *error: Any) -> None:
         self._recording.__exit__(*error)

@@ -50,9 +50,9 @@ def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int =
 
 def standalone(space: Space[Any], arch: Any, batch_norm: str = "affine+tracking") -> nn.Module:
     """The small path network of one architecture in double precision, called as `net(images, arch)`."""
-    from supernet.nn.factory import factory_for
+    from supernet.nn.factory import LayerFactory
 
-    return space.network(factory_for(batch_norm, space.bn_momentum), arch, SIZES[space.name]).double()
+    return space.network(LayerFactory(batch_norm, space.bn_momentum), arch, SIZES[space.name]).double()
 
 
 def randomised(network: nn.Module, seed: int = 0) -> nn.Module:

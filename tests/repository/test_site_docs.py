@@ -52,7 +52,7 @@ def pages(html: Path) -> dict[Path, Page]:
 
 
 def test_every_page_of_the_repository_is_one_of_the_site(html: Path, pages: dict[Path, Page]) -> None:
-    written = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    written = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
     assert {html / path.relative_to(ROOT).with_suffix(".html") for path in written} <= pages.keys()
 
 

@@ -169,7 +169,7 @@ def trainings(folder: Path) -> list[int]:
             words = (process / "cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if str(folder / "scripts" / "train.py").encode() in words[1:2]:
+        if str(folder / "scripts" / "train.py").encode() in words:
             found.append(int(process.name))
     return found
 

@@ -22,7 +22,7 @@ from checkouts import copy_checkout
 from cluster import Shape, Unavailable, cluster
 from controller import environment
 
-from benchmarks.dag import SEEDS, study
+from benchmarks.harness.dag import SEEDS, study
 from supernet.config.study import load_study
 
 OUTPUTS = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")

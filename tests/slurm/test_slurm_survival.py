@@ -215,7 +215,18 @@ class TestKilledController:
 
     @staticmethod
     def resume(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "scripts/resume.py", *options, "--", "--profile", "slurm", target(BASELINE), *TESTED]
+        command = [
+            sys.executable,
+            "-m",
+            "supernet",
+            "resume",
+            *options,
+            "--",
+            "--profile",
+            "slurm",
+            target(BASELINE),
+            *TESTED,
+        ]
         command += ["--config", "study=tests/studies/cluster.yaml", "checkpoint_seconds=0.5"]
         # The installation that runs the tests knows another checkout's package.
         variables = {**environment(), "PYTHONPATH": str(folder)}

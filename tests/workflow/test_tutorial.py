@@ -71,7 +71,8 @@ class Reader:
 
     def _sh(self, content: str) -> None:
         program, *arguments = shlex.split(content)
-        started = {".venv/bin/snakemake": ["-m", "snakemake"], ".venv/bin/python": []}[program]
+        modules = {".venv/bin/snakemake": ["-m", "snakemake"], ".venv/bin/supernet": ["-m", "supernet"]}
+        started = {**modules, ".venv/bin/python": []}[program]
         self._run([sys.executable, *started, *arguments])
 
     def _run(self, command: list[str], text: str | None = None) -> None:
@@ -144,7 +145,7 @@ def test_a_data_set(reader: Reader) -> None:
 
     changed_file = reader.made("resources/downloads/halves.safetensors")
     changed_file.write_bytes(changed_file.read_bytes()[:-1] + b"\1")
-    audit = reader.python("scripts/audit.py", "--study", "halves", "results/halves/metrics.parquet")
+    audit = reader.python("-m", "supernet", "audit", "--study", "halves", "results/halves/metrics.parquet")
     assert audit.returncode == 1 and "halves.safetensors" in audit.stdout
 
 
@@ -185,7 +186,7 @@ def test_a_data_set_is_an_entry_in_two_tables() -> None:
 
 def test_a_heuristic_touches_two_files_of_the_project() -> None:
     assert changed(lesson("2. Add a heuristic")) == [
-        "supernet/config/setting.py",
+        "supernet/config/factors.py",
         "supernet/training/trainer.py",
         str(STUDY),
     ]

@@ -20,7 +20,7 @@ from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.metrics.study_metrics import MEASURES
+from supernet.metrics.measures import MEASURES
 from supernet.provenance.record import root_digest
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import TUNABLES
@@ -34,7 +34,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program that looks at the results of the smoke study; it has to succeed."""
-    command = [sys.executable, f"scripts/{name}.py", "--study", SMOKE[1].partition("=")[2], *arguments]
+    command = [sys.executable, "-m", "supernet", name, "--study", SMOKE[1].partition("=")[2], *arguments]
     others = os.environ.get("PYTHONPATH", "")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), others])}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -164,7 +164,7 @@ class TestFinishedStudy:
         assert set(pd.read_parquet(run / "scores.parquet")["arch_id"]) == set(pool["arch_id"])
         assert json.loads((results / "spaces.json").read_text())[own.name]["size"] == own.size
         text = (results / "tables" / "dynamic_channels.md").read_text(encoding="utf-8")
-        assert "constant-2 ‡" in text and "a pool of its own" in text and "parameters alone, constant-2 ‡" in text
+        assert "constant-2 ‡" in text and "its own pool" in text and "parameters alone, constant-2 ‡" in text
 
     def test_landmarks_have_ground_truth_and_are_never_scored(self, finished: Path) -> None:
         results = finished / "results" / "smoke"
@@ -269,7 +269,16 @@ class TestFinishedStudy:
 
     def test_every_output_of_the_workflow_has_a_record_and_the_audit_finds_it_intact(self, finished: Path) -> None:
         """What Snakemake has written down is the reference of which outputs there are, and of their inputs."""
-        command = [sys.executable, "scripts/audit.py", "--json", "--no-cache", "--study", SMOKE[1].partition("=")[2]]
+        command = [
+            sys.executable,
+            "-m",
+            "supernet",
+            "audit",
+            "--json",
+            "--no-cache",
+            "--study",
+            SMOKE[1].partition("=")[2],
+        ]
         environment = {**os.environ, "PYTHONPATH": str(finished)}
         result = subprocess.run(command, cwd=finished, env=environment, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr
@@ -309,7 +318,8 @@ class TestFinishedStudy:
         assert set(json.loads(checked.stdout)["summary"].values()) > {0}
         assert json.loads(checked.stdout)["summary"]["stale"] == json.loads(checked.stdout)["summary"]["broken"] == 0
         assert json.loads(checked.stdout)["root_digest"] == root_digest(finished / "results" / "smoke")
-        program(clone, "archive", "--unpack", str(archive))
+        unpacked = [sys.executable, "-m", "supernet", "unpack", str(archive)]
+        assert subprocess.run(unpacked, cwd=clone, env={**os.environ, "PYTHONPATH": str(clone)}).returncode == 0
         assert not list(clone.rglob("*.safetensors"))
         assert jobs(snakemake(clone, "-n", *SMOKE)) == {}
         drawn = snakemake(clone, "--forcerun", "figure_search", *SMOKE, "--", "figure_search")
@@ -353,7 +363,7 @@ class TestFinishedStudy:
 
     def test_the_documented_call_runs(self, finished: Path) -> None:
         text = (ROOT / "docs" / "use" / "how-to.md").read_text(encoding="utf-8")
-        (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
+        (code,) = re.findall(r"```python\n(from supernet import TrainedSupernet.*?)```", text, re.DOTALL)
         command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
         result = subprocess.run(command, cwd=finished, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
@@ -420,13 +430,14 @@ def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: P
     assert snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}").returncode == 0
 
 
-def test_jobs_have_the_memory_allocator_that_was_measured(tmp_path: Path) -> None:
+def test_jobs_have_the_measured_memory_allocator_and_import_without_garbage_collection(tmp_path: Path) -> None:
     folder = copy_checkout(tmp_path)
-    (folder / "scripts" / "table.py").write_text("import os, sys; sys.exit('found ' + os.environ['GLIBC_TUNABLES'])\n")
+    stub = "import gc, os, sys; sys.exit(f'found {os.environ[\"GLIBC_TUNABLES\"]} {gc.isenabled()}')\n"
+    (folder / "scripts" / "table.py").write_text(stub)
     environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.perturb=1"}
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "table_factors"]
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert f"found glibc.malloc.perturb=1:{TUNABLES}\n" in ran.stdout + ran.stderr, "after the user's own"
+    assert f"found glibc.malloc.perturb=1:{TUNABLES} False\n" in ran.stdout + ran.stderr, "after the user's own"
 
 
 def test_no_job_keeps_one_of_a_higher_priority_waiting(tmp_path: Path) -> None:

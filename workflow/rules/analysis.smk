@@ -4,15 +4,15 @@ rule landscape:
     input:
         images=rules.data.output.images,
         pool=first_pool,
-        weights=of_first_baseline("weights.safetensors"),
-        summary=of_first_baseline("run.json"),
+        weights=lambda wildcards: first_runs(wildcards)[0].weights,
+        summary=lambda wildcards: first_runs(wildcards)[0].summary,
     output:
-        surfaces=f"{RESULTS}/analysis/landscape/{{space}}.parquet",
-        timing=f"{RESULTS}/analysis/landscape/{{space}}.timing.json",
+        surfaces=ARTIFACTS.landscape().table,
+        timing=ARTIFACTS.landscape().timing,
     log:
-        f"{LOGS}/landscape/{{space}}.log",
+        ARTIFACTS.log("landscape/{space}"),
     benchmark:
-        f"{RESULTS}/benchmarks/landscape/{{space}}.tsv"
+        ARTIFACTS.benchmark("landscape/{space}")
     priority: SOON
     conda:
         "../../envs/torch.yaml"
@@ -42,15 +42,15 @@ rule features:
         images=rules.data.output.images,
         pool=first_pool,
         landmarks=lambda wildcards: landmarks_of(wildcards.space, "baseline"),
-        weights=of_first_runs("weights.safetensors"),
-        summaries=of_first_runs("run.json"),
+        weights=lambda wildcards: [run.weights for run in first_runs(wildcards)],
+        summaries=lambda wildcards: [run.summary for run in first_runs(wildcards)],
     output:
-        statistics=f"{RESULTS}/analysis/features/{{space}}.parquet",
-        timing=f"{RESULTS}/analysis/features/{{space}}.timing.json",
+        statistics=ARTIFACTS.features().table,
+        timing=ARTIFACTS.features().timing,
     log:
-        f"{LOGS}/features/{{space}}.log",
+        ARTIFACTS.log("features/{space}"),
     benchmark:
-        f"{RESULTS}/benchmarks/features/{{space}}.tsv"
+        ARTIFACTS.benchmark("features/{space}")
     priority: EARLY
     conda:
         "../../envs/torch.yaml"
@@ -70,11 +70,3 @@ rule features:
         ' --lock "$STATE"/locks/features/{wildcards.space}'
         ' --progress "$STATE"/progress/features-{wildcards.space}.json'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
-
-
-LANDSCAPES = expand(rules.landscape.output.surfaces, space=STUDY.landscape_spaces())
-FEATURES = expand(rules.features.output.statistics, space=STUDY.feature_spaces())
-ANALYSIS_TIMINGS = [
-    *expand(rules.landscape.output.timing, space=STUDY.landscape_spaces()),
-    *expand(rules.features.output.timing, space=STUDY.feature_spaces()),
-]

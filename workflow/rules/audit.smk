@@ -1,7 +1,7 @@
 # Are the results what their records say? It looks at what is there and makes nothing: there are no inputs.
 rule audit:
     log:
-        f"{LOGS}/audit.log",
+        ARTIFACTS.log("audit"),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -15,7 +15,7 @@ rule audit:
             for key, value in (
                 ("study", PLAN.study_file),
                 ("results", PLAN.config.results),
-                ("resources", RESOURCES),
+                ("resources", PLAN.resources),
                 ("state", PLAN.config.state),
             )
         ),

@@ -11,10 +11,12 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(workflow.basedir))
 
+from supernet.config.artifacts import run_path, search_path, system_path, truth_path
 from supernet.errors import UserError
-from supernet.runtime.forwarding import pass_on
-from supernet.runtime.lock import Pace, sole_writer
+from supernet.runtime.lock import LockTiming, sole_writer
+from supernet.runtime.slurm import forward_signal
 from supernet.paper.catalogue import heading, section
+from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
 from supernet.runtime.startup import TUNABLES
 
@@ -67,41 +69,37 @@ def print_estimate():
             sys.stderr.write(f"no estimate of the super-nets: {error}\n")
 
 
-def scored_pool(path):
-    """The file of the pool that a run scores."""
-    return lambda wildcards: path.format(
-        pool=PLAN.pool(wildcards.space, wildcards.setting, wildcards.seed)
+def scored_pool(wildcards):
+    """Return the pool that a run scores, without its ground truth."""
+    return ARTIFACTS.drawn_pool(
+        PLAN.pool(wildcards.space, wildcards.setting, wildcards.seed)
     )
 
 
+def baseline_pool(wildcards):
+    """Return the pool of the baseline run of a seed, with its ground truth."""
+    return ARTIFACTS.pool(PLAN.pool(wildcards.space, "baseline", wildcards.seed))
+
+
 def landmarks_of(space, setting):
-    """The file of the architectures of known accuracy that a setting trains with; none for most."""
+    """Return the architectures of known accuracy that a setting trains with; most settings have none."""
     name = PLAN.landmarks(space, setting)
-    return [] if name is None else rules.pool_truth.output.pool.format(pool=name)
+    return [] if name is None else ARTIFACTS.pool(name)
 
 
 def landmarks(wildcards):
-    """That of the setting of a run."""
+    """Return those of the setting of a run."""
     return landmarks_of(wildcards.space, wildcards.setting)
 
 
 def first_pool(wildcards):
-    """The pool of the baseline of a space, with its ground truth."""
-    return rules.pool_truth.output.pool.format(pool=STUDY.main_pool(wildcards.space))
+    """Return the pool of the baseline of a space, with its ground truth."""
+    return ARTIFACTS.pool(str(STUDY.main_pool(wildcards.space)))
 
 
-def of_first_baseline(name):
-    """A file of the first baseline run of a space."""
-    return (
-        lambda wildcards: f"{RESULTS}/runs/{PLAN.first_runs(wildcards.space)[0]}/{name}"
-    )
-
-
-def of_first_runs(name):
-    """A file of each run that feature statistics are taken of."""
-    return lambda wildcards: [
-        f"{RESULTS}/runs/{run}/{name}" for run in PLAN.first_runs(wildcards.space)
-    ]
+def first_runs(wildcards):
+    """Return the folders of the runs of which feature statistics are taken: the baseline comes first."""
+    return [ARTIFACTS.run(*run) for run in PLAN.first_runs(wildcards.space)]
 
 
 def shown(path, name):
@@ -116,34 +114,32 @@ def shown(path, name):
     )
 
 
-def claim_study():
-    """Be the only Snakemake at work on this study's results, from whichever folder or machine; until Snakemake ends."""
+def lock_study():
+    """Lock the study's results against a Snakemake in another folder or on another machine, until this one ends."""
     try:
-        CLAIM.enter_context(
-            sole_writer(Path(PLAN.state, "locks", "workflow"), Pace(wait=0))
+        STUDY_LOCK.enter_context(
+            sole_writer(Path(PLAN.state, "locks", "workflow"), LockTiming(wait=0))
         )
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    atexit.register(CLAIM.close)
+    atexit.register(STUDY_LOCK.close)
 
 
-def told_by_slurm():
-    """Whether this is the Snakemake inside a step of a SLURM job, around the job's program."""
+def in_slurm_step():
+    """Whether this Snakemake runs inside a step of a SLURM job, as the parent of the job's program."""
     return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
 
 
-# Ahead of a kill (a preemption, scancel) SLURM tells Snakemake alone, which only waits for its job.
-if told_by_slurm():
-    pass_on(signal.SIGTERM)
+# Before it kills a job (preemption, scancel), SLURM signals Snakemake only, which just waits for the job's program.
+if in_slurm_step():
+    forward_signal(signal.SIGTERM)
 
-CLAIM = contextlib.ExitStack()
+STUDY_LOCK = contextlib.ExitStack()
 PLAN = load_plan()
 atexit.register(print_estimate)
 STUDY = PLAN.study
-RESULTS = PLAN.results
-RESOURCES = PLAN.resources
-LOGS = f"{RESULTS}/logs"
-RUN = "{space}/{setting}/seed{seed}"
+ARTIFACTS = PLAN.artifacts
+FILES = StudyFiles(PLAN)
 
 
 # Long jobs, and those that others wait for, ahead of short ones, which are left to fill all cores at the end. Ahead of all
@@ -169,10 +165,12 @@ PREFIX = (
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
     f"STATE={shlex.quote(PLAN.state)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
+    # False leaves the variable of the environment as it is.
+    f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
     # A cluster enforces `runtime`, and the programs stop ahead of it; a job that runs here has no limit.
     f"limit() {{ {LIMIT}; }}; "
     # In place of the shell: SLURM's signals would end a shell first, and SLURM kills what its shell leaves behind.
-    f'program() {{ exec {python()} "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
+    f'program() {{ exec {python()} -P -m supernet.runtime.start "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
 # Not on the command line, which Snakemake logs when a job fails and `ps` shows: its address may hold a password.
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
@@ -181,4 +179,4 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 # Snakemake's own lock knows the folder in which it runs, and results can be elsewhere.
 onstart:
-    claim_study()
+    lock_study()

@@ -1,17 +1,17 @@
 # What comes from elsewhere: image data sets and published tables. Downloads are kept, verified, below resources/downloads.
 FETCHING = (
     f" --sources {shlex.quote(source('workflow/sources.yaml'))}"
-    f" --downloads {shlex.quote(RESOURCES)}/downloads --lock {shlex.quote(RESOURCES)}/sources.lock.json"
+    f" --downloads {shlex.quote(ARTIFACTS.downloads)} --lock {shlex.quote(ARTIFACTS.sources_lock)}"
 )
 
 
 rule data:
     output:
-        images=f"{RESOURCES}/data/{STUDY.data.name}.safetensors",
+        images=ARTIFACTS.images(STUDY.data.name),
     log:
-        f"{RESOURCES}/logs/data/{STUDY.data.name}.log",
+        ARTIFACTS.resource_log(f"data/{STUDY.data.name}"),
     benchmark:
-        f"{RESOURCES}/benchmarks/data/{STUDY.data.name}.tsv"
+        ARTIFACTS.resource_benchmark(f"data/{STUDY.data.name}")
     priority: AT_ONCE
     # On a cluster too: nodes often have no network.
     localrule: True
@@ -33,11 +33,11 @@ rule data:
 
 rule published:
     output:
-        table=f"{RESOURCES}/tables/{{table}}.parquet",
+        table=ARTIFACTS.published(),
     log:
-        f"{RESOURCES}/logs/published/{{table}}.log",
+        ARTIFACTS.resource_log("published/{table}"),
     benchmark:
-        f"{RESOURCES}/benchmarks/published/{{table}}.tsv"
+        ARTIFACTS.resource_benchmark("published/{table}")
     priority: AT_ONCE
     localrule: True
     conda:

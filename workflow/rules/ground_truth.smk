@@ -3,14 +3,14 @@ rule pool:
     input:
         table=lambda wildcards: PLAN.tables(PLAN.pools[wildcards.pool].space),
         exclude=lambda wildcards: [
-            f"{RESULTS}/drawn/{name}.parquet" for name in PLAN.others(wildcards.pool)
+            ARTIFACTS.drawn_pool(name) for name in PLAN.others(wildcards.pool)
         ],
     output:
-        pool=f"{RESULTS}/drawn/{{pool}}.parquet",
+        pool=ARTIFACTS.drawn_pool(),
     log:
-        f"{LOGS}/pool/{{pool}}.log",
+        ARTIFACTS.log("pool/{pool}"),
     benchmark:
-        f"{RESULTS}/benchmarks/pool/{{pool}}.tsv"
+        ARTIFACTS.benchmark("pool/{pool}")
     priority: AT_ONCE
     localrule: True
     conda:
@@ -28,17 +28,20 @@ rule pool:
         " --output {output.pool:q} --log {log:q}"
 
 
+TRUTH_IN_SHELL = truth_path("{wildcards.pool}", "{wildcards.shard}")
+
+
 rule truth:
     input:
         images=rules.data.output.images,
         pool=rules.pool.output.pool,
     output:
-        trainings=f"{RESULTS}/truth/{{pool}}/shard{{shard}}.parquet",
-        timing=f"{RESULTS}/truth/{{pool}}/shard{{shard}}.timing.json",
+        trainings=ARTIFACTS.truth().table,
+        timing=ARTIFACTS.truth().timing,
     log:
-        f"{LOGS}/truth/{{pool}}/shard{{shard}}.log",
+        ARTIFACTS.log(f"truth/{truth_path()}"),
     benchmark:
-        f"{RESULTS}/benchmarks/truth/{{pool}}/shard{{shard}}.tsv"
+        ARTIFACTS.benchmark(f"truth/{truth_path()}")
     priority: FIRST
     conda:
         "../../envs/torch.yaml"
@@ -56,9 +59,9 @@ rule truth:
         "program truth --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " {params.trainings} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
-        ' --state "$STATE"/truth/{wildcards.pool}/shard{wildcards.shard}'
+        f' --state "$STATE"/truth/{TRUTH_IN_SHELL}'
         ' --progress "$STATE"/progress/truth-{wildcards.pool}-{wildcards.shard}.json'
-        ' --lock "$STATE"/locks/truth/{wildcards.pool}/shard{wildcards.shard}'
+        f' --lock "$STATE"/locks/truth/{TRUTH_IN_SHELL}'
         " --threads {threads} $(limit {resources.runtime})"
         " --device $DEVICE --log {log:q}"
 
@@ -67,21 +70,17 @@ rule pool_truth:
     input:
         pool=rules.pool.output.pool,
         table=lambda wildcards: PLAN.tables(PLAN.pools[wildcards.pool].space),
-        trainings=lambda wildcards: (
-            []
-            if PLAN.tables(PLAN.pools[wildcards.pool].space)
-            else expand(
-                rules.truth.output.trainings,
-                pool=wildcards.pool,
-                shard=range(STUDY.pool.shards),
-            )
-        ),
+        trainings=lambda wildcards: [
+            ARTIFACTS.truth(pool, shard).table
+            for pool, shard in PLAN.truth_shards
+            if pool == wildcards.pool
+        ],
     output:
-        pool=f"{RESULTS}/pools/{{pool}}.parquet",
+        pool=ARTIFACTS.pool(),
     log:
-        f"{LOGS}/pool_truth/{{pool}}.log",
+        ARTIFACTS.log("pool_truth/{pool}"),
     benchmark:
-        f"{RESULTS}/benchmarks/pool_truth/{{pool}}.tsv"
+        ARTIFACTS.benchmark("pool_truth/{pool}")
     priority: FIRST
     localrule: True
     conda:

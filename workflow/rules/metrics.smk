@@ -1,20 +1,20 @@
 # From scores and ground truth to numbers.
 rule metrics:
     input:
-        images=by_path([rules.data.output.images]),
-        pools=expand(rules.pool_truth.output.pool, pool=map(str, STUDY.pools())),
-        tables=[path for space in STUDY.spaces for path in PLAN.tables(space)],
-        proxies=PROXIES,
-        scores=[f"{RESULTS}/runs/{run}/scores.parquet" for run in PLAN.runs],
-        summaries=[f"{RESULTS}/runs/{run}/run.json" for run in PLAN.runs],
+        images=ARTIFACTS.images(STUDY.data.name),
+        pools=FILES.all_pools,
+        tables=FILES.published,
+        proxies=FILES.proxies,
+        scores=FILES.scores,
+        summaries=FILES.summaries,
     output:
-        metrics=f"{RESULTS}/metrics.parquet",
-        references=f"{RESULTS}/references.parquet",
-        spaces=f"{RESULTS}/spaces.json",
+        metrics=ARTIFACTS.metrics,
+        references=ARTIFACTS.references,
+        spaces=ARTIFACTS.spaces,
     log:
-        f"{LOGS}/metrics.log",
+        ARTIFACTS.log("metrics"),
     benchmark:
-        f"{RESULTS}/benchmarks/metrics.tsv"
+        ARTIFACTS.benchmark("metrics")
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -39,16 +39,16 @@ rule metrics:
 # What each setting changes against the baseline, whose architectures it shares.
 rule effects:
     input:
-        pools=rules.metrics.input.pools,
-        scores=rules.metrics.input.scores,
-        summaries=rules.metrics.input.summaries,
-        spaces=by_path([rules.metrics.output.spaces]),
+        pools=FILES.all_pools,
+        scores=FILES.scores,
+        summaries=FILES.summaries,
+        spaces=ARTIFACTS.spaces,
     output:
-        effects=f"{RESULTS}/effects.parquet",
+        effects=ARTIFACTS.effects,
     log:
-        f"{LOGS}/effects.log",
+        ARTIFACTS.log("effects"),
     benchmark:
-        f"{RESULTS}/benchmarks/effects.tsv"
+        ARTIFACTS.benchmark("effects")
     localrule: True
     conda:
         "../../envs/analysis.yaml"

@@ -1,93 +1,26 @@
 # Tables and figures: one rule each, named `table_NAME` and `figure_NAME`. Their programs and modules are inputs, so an
 # edit of one draws that one again.
+from supernet.paper import inputs
 from supernet.paper.catalogue import (
+    figure_module,
     figure_names,
-    figure_sources,
     on_request,
+    table_module,
     table_names,
-    table_sources,
 )
-from supernet.paper.costs import table_runs
+from supernet.provenance.closure import Closure
 
-MEASURED = [
-    rules.metrics.output.metrics,
-    rules.metrics.output.references,
-    rules.metrics.output.spaces,
-]
-SEARCHED = [
-    path.format(space=space, seed=seed)
-    for path in (rules.search.output.found, rules.search.output.cost)
-    for space in STUDY.spaces
-    for seed in PLAN.seeds(space)
-]
-POOLS = expand(
-    rules.pool_truth.output.pool,
-    pool=[
-        PLAN.pool(space, "baseline", seed)
-        for space in STUDY.spaces
-        for seed in PLAN.seeds(space)
-    ],
-)
-SEARCHES_IN_ALL = STUDY.searches is not None and STUDY.searches.in_all
-BASELINE_SCORES = [
-    f"{RESULTS}/runs/{space}/baseline/seed{seed}/scores.parquet"
-    for space in STUDY.spaces
-    for seed in PLAN.seeds(space)
-]
-TABLE_INPUTS = {
-    "best_settings": MEASURED + [rules.effects.output.effects],
-    "correlations": MEASURED,
-    "costs": [rules.metrics.output.metrics],
-    "factors": [],
-    "spaces": MEASURED + SEARCHED,
-    "verdicts": MEASURED
-    + SEARCHED
-    + FEATURES
-    + [rules.effects.output.effects]
-    + (SYSTEMS if SEARCHES_IN_ALL else []),
-    "search": MEASURED + SEARCHED,
-    "search_systems": POOLS + SYSTEMS,
-}
-FIGURE_INPUTS = {
-    "batch_norm": MEASURED + FEATURES,
-    "effects": MEASURED + [rules.effects.output.effects],
-    "landscape": [rules.metrics.output.metrics, *LANDSCAPES],
-    "paradigms": [],
-    "kdt_vs_skdt": MEASURED + POOLS + BASELINE_SCORES,
-    "search": MEASURED + POOLS + SEARCHED,
-    "search_systems": POOLS + SYSTEMS,
-}
-# How long the jobs of a table took stands below it.
-TIMINGS = {
-    name: expand(
-        rules.train.output.timing.replace(RUN, "{run}"), run=table_runs(STUDY, name)
-    )
-    for name in table_names(STUDY)
-}
-TRUTH_TIMINGS = expand(
-    rules.truth.output.timing,
-    pool=[name for name, pool in PLAN.pools.items() if not PLAN.tables(pool.space)],
-    shard=range(STUDY.pool.shards),
-)
-SEARCH_TIMINGS = [
-    rules.search.output.timing.format(space=space, seed=seed)
-    for space in STUDY.spaces
-    for seed in PLAN.seeds(space)
-]
-TIMINGS["spaces"] += TRUTH_TIMINGS
-TIMINGS["search"] += SEARCH_TIMINGS
-TIMINGS["costs"] += [
-    *TRUTH_TIMINGS,
-    *PROXY_TIMINGS,
-    *SEARCH_TIMINGS,
-    *(SYSTEMS if SEARCHES_IN_ALL else []),
-    *ANALYSIS_TIMINGS,
-]
-TABLES = {name: f"{RESULTS}/tables/{name}" for name in table_names(STUDY)}
-FIGURES = {name: f"{RESULTS}/figures/{name}" for name in figure_names(STUDY)}
+CLOSURE = Closure()
+TABLES = {name: ARTIFACTS.table(name) for name in table_names(STUDY)}
+FIGURES = {name: ARTIFACTS.figure(name) for name in figure_names(STUDY)}
 
 
-for name, stem in TABLES.items():
+def modules_of(module):
+    """Return a module of the paper and all that it imports, as inputs."""
+    return [source(path) for path in inputs.modules(CLOSURE, module)]
+
+
+for name, drawn in TABLES.items():
 
     rule:
         name:
@@ -95,16 +28,15 @@ for name, stem in TABLES.items():
         input:
             program=source("scripts/table.py"),
             published=source("docs/published.csv"),
-            modules=[source(path) for path in table_sources(name)],
-            results=by_path(TABLE_INPUTS.get(name, MEASURED)),
-            timings=TIMINGS[name],
+            modules=modules_of(table_module(name)),
+            results=inputs.artifacts(FILES, name, table_module(name)),
         output:
-            multiext(stem, ".csv", ".md", ".tex"),
-            page=shown(f"{stem}.html", name),
+            [path for path in drawn.files if not path.endswith(".html")],
+            page=shown(f"{drawn.stem}.html", name),
         log:
-            f"{LOGS}/table/{name}.log",
+            ARTIFACTS.log(f"table/{name}"),
         benchmark:
-            f"{RESULTS}/benchmarks/table/{name}.tsv"
+            ARTIFACTS.benchmark(f"table/{name}")
         localrule: True
         conda:
             "../../envs/analysis.yaml"
@@ -126,22 +58,22 @@ for name, stem in TABLES.items():
             " --output-stem {params.stem:q} --log {log:q}"
 
 
-for name, stem in FIGURES.items():
+for name, drawn in FIGURES.items():
 
     rule:
         name:
             f"figure_{name}"
         input:
             program=source("scripts/figure.py"),
-            modules=[source(path) for path in figure_sources(name)],
-            results=by_path(FIGURE_INPUTS.get(name, MEASURED)),
+            modules=modules_of(figure_module(name)),
+            results=inputs.artifacts(FILES, name, figure_module(name)),
         output:
-            multiext(stem, ".pdf", ".csv", ".md"),
-            image=shown(f"{stem}.png", name),
+            [path for path in drawn.files if not path.endswith(".png")],
+            image=shown(f"{drawn.stem}.png", name),
         log:
-            f"{LOGS}/figure/{name}.log",
+            ARTIFACTS.log(f"figure/{name}"),
         benchmark:
-            f"{RESULTS}/benchmarks/figure/{name}.tsv"
+            ARTIFACTS.benchmark(f"figure/{name}")
         localrule: True
         conda:
             "../../envs/analysis.yaml"
@@ -165,9 +97,9 @@ for name, stem in FIGURES.items():
 rule tables:
     input:
         [
-            f"{stem}{suffix}"
-            for name, stem in TABLES.items()
-            for suffix in (".csv", ".md", ".tex", ".html")
+            path
+            for name, drawn in TABLES.items()
+            for path in drawn.files
             if name not in on_request(STUDY)
         ],
     message:
@@ -177,9 +109,9 @@ rule tables:
 rule figures:
     input:
         [
-            f"{stem}{suffix}"
-            for name, stem in FIGURES.items()
-            for suffix in (".pdf", ".png", ".csv", ".md")
+            path
+            for name, drawn in FIGURES.items()
+            for path in drawn.files
             if name not in on_request(STUDY)
         ],
     message:
@@ -190,7 +122,7 @@ if STUDY.searches is not None:
 
     rule searches:
         input:
-            multiext(TABLES["search_systems"], ".csv", ".md", ".tex", ".html"),
-            multiext(FIGURES["search_systems"], ".pdf", ".png", ".csv", ".md"),
+            TABLES["search_systems"].files,
+            FIGURES["search_systems"].files,
         message:
             "Table and figure of the search systems of study {STUDY.study}"

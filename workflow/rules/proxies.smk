@@ -4,12 +4,12 @@ rule proxies:
         images=rules.data.output.images,
         pool=rules.pool.output.pool,
     output:
-        proxies=f"{RESULTS}/proxies/{{pool}}.parquet",
-        timing=f"{RESULTS}/proxies/{{pool}}.timing.json",
+        proxies=ARTIFACTS.proxies().table,
+        timing=ARTIFACTS.proxies().timing,
     log:
-        f"{LOGS}/proxies/{{pool}}.log",
+        ARTIFACTS.log("proxies/{pool}"),
     benchmark:
-        f"{RESULTS}/benchmarks/proxies/{{pool}}.tsv"
+        ARTIFACTS.benchmark("proxies/{pool}")
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -26,9 +26,3 @@ rule proxies:
         ' --progress "$STATE"/progress/proxies-{wildcards.pool}.json'
         ' --lock "$STATE"/locks/proxies/{wildcards.pool}'
         " --threads {threads} --device $DEVICE --log {log:q}"
-
-
-# None where the study names none: then there is no job.
-PROXIED = [str(pool) for pool in STUDY.pools()] if STUDY.proxies.names else []
-PROXIES = expand(rules.proxies.output.proxies, pool=PROXIED)
-PROXY_TIMINGS = expand(rules.proxies.output.timing, pool=PROXIED)

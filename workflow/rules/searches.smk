@@ -1,22 +1,22 @@
 # Search systems, each on a super-net of its own. Programs are not inputs here: an edit of their code never searches again by
 # itself.
-SYSTEM_PART = "{space}/seed{seed}/part{part}"
+SYSTEMS_IN_SHELL = system_path(
+    "{wildcards.space}", "{wildcards.seed}", "{wildcards.part}"
+)
 
 
 rule systems:
     input:
         images=rules.data.output.images,
-        pool=lambda wildcards: rules.pool_truth.output.pool.format(
-            pool=PLAN.pool(wildcards.space, "baseline", wildcards.seed)
-        ),
+        pool=baseline_pool,
         table=lambda wildcards: PLAN.tables(wildcards.space),
     output:
-        found=f"{RESULTS}/systems/{SYSTEM_PART}.parquet",
-        timing=f"{RESULTS}/systems/{SYSTEM_PART}.timing.json",
+        found=ARTIFACTS.systems().table,
+        timing=ARTIFACTS.systems().timing,
     log:
-        f"{LOGS}/systems/{SYSTEM_PART}.log",
+        ARTIFACTS.log(f"systems/{system_path()}"),
     benchmark:
-        f"{RESULTS}/benchmarks/systems/{SYSTEM_PART}.tsv"
+        ARTIFACTS.benchmark(f"systems/{system_path()}")
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -34,17 +34,8 @@ rule systems:
         "program systems --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --output {output.found:q} --timing {output.timing:q}"
         # What is done so far is not an output: Snakemake would delete it when the job starts again.
-        ' --state "$STATE"/systems/{wildcards.space}/seed{wildcards.seed}/part{wildcards.part}'
+        f' --state "$STATE"/systems/{SYSTEMS_IN_SHELL}'
         ' --progress "$STATE"/progress/systems-{wildcards.space}-{wildcards.seed}-{wildcards.part}.json'
-        ' --lock "$STATE"/locks/systems/{wildcards.space}/seed{wildcards.seed}/part{wildcards.part}'
+        f' --lock "$STATE"/locks/systems/{SYSTEMS_IN_SHELL}'
         " --task {params.task:q} --threads {threads}"
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
-
-
-SYSTEMS = [
-    path.format(space=space, seed=seed, part=part)
-    for path in (rules.systems.output.found, rules.systems.output.timing)
-    for space in STUDY.spaces
-    for seed in PLAN.seeds(space)
-    for part in range(len(STUDY.systems(space)))
-]

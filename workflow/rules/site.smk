@@ -1,26 +1,26 @@
 # The static site, and the study's part of the start page of `snakemake --report`. Neither belongs to `all`.
-from supernet.site.sources import sources
+from supernet.site.sources import MODULE, assets
 from supernet.site.start import start_page
 
 # A function: Snakemake calls it when it writes a report, and no other time.
-config["start_page"] = lambda: start_page(STUDY, Path(RESULTS))
+config["start_page"] = lambda: start_page(STUDY, Path(PLAN.results))
 
 
 rule site:
     input:
         program=source("scripts/site.py"),
-        modules=[source(path) for path in sources()],
-        results=by_path([*MEASURED, *SEARCHED]),
+        modules=modules_of(MODULE),
+        assets=[source(path) for path in assets()],
+        results=inputs.artifacts(FILES, "site", MODULE),
         tables=rules.tables.input,
         figures=rules.figures.input,
-        summaries=[f"{RESULTS}/runs/{run}/run.json" for run in PLAN.runs],
-        timings=TIMINGS["costs"],
+        summaries=FILES.summaries,
     output:
-        f"{RESULTS}/site/index.html",
+        ARTIFACTS.site,
     log:
-        f"{LOGS}/site.log",
+        ARTIFACTS.log("site"),
     benchmark:
-        f"{RESULTS}/benchmarks/site.tsv"
+        ARTIFACTS.benchmark("site")
     localrule: True
     conda:
         "../../envs/analysis.yaml"

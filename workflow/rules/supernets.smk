@@ -1,20 +1,26 @@
 # Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
 # code never trains again by itself.
+RUN_IN_SHELL = run_path(
+    "{wildcards.space}", "{wildcards.setting:q}", "{wildcards.seed}"
+)
+SEARCH_IN_SHELL = search_path("{wildcards.space}", "{wildcards.seed}")
+
+
 rule train:
     input:
         images=rules.data.output.images,
-        pool=scored_pool(rules.pool.output.pool),
+        pool=scored_pool,
         landmarks=landmarks,
     output:
-        curve=f"{RESULTS}/runs/{RUN}/curve.parquet",
-        weights=f"{RESULTS}/runs/{RUN}/weights.safetensors",
-        scores=f"{RESULTS}/runs/{RUN}/scores.parquet",
-        summary=f"{RESULTS}/runs/{RUN}/run.json",
-        timing=f"{RESULTS}/runs/{RUN}/timing.json",
+        curve=ARTIFACTS.run().curve,
+        weights=ARTIFACTS.run().weights,
+        scores=ARTIFACTS.run().scores,
+        summary=ARTIFACTS.run().summary,
+        timing=ARTIFACTS.run().timing,
     log:
-        f"{LOGS}/train/{RUN}.log",
+        ARTIFACTS.log(f"train/{run_path()}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train/{RUN}.tsv"
+        ARTIFACTS.benchmark(f"train/{run_path()}")
     priority: lambda wildcards: SOON if wildcards.setting == "baseline" else EARLY
     conda:
         "../../envs/torch.yaml"
@@ -35,10 +41,10 @@ rule train:
         " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
         # The checkpoint is not an output: Snakemake would delete it when the job starts again.
-        ' --state "$STATE"/runs/{wildcards.space}/{wildcards.setting:q}/seed{wildcards.seed}'
+        f' --state "$STATE"/runs/{RUN_IN_SHELL}'
         ' --progress "$STATE"/progress/{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         " --task {params.task:q} --threads {threads}"
-        ' --lock "$STATE"/locks/runs/{wildcards.space}/{wildcards.setting:q}/seed{wildcards.seed}'
+        f' --lock "$STATE"/locks/runs/{RUN_IN_SHELL}'
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
 
 
@@ -46,14 +52,14 @@ rule train:
 rule score:
     input:
         images=rules.data.output.images,
-        pool=scored_pool(rules.pool.output.pool),
+        pool=scored_pool,
         weights=rules.train.output.weights,
     output:
-        scores=f"{RESULTS}/rescored/{RUN}/scores.parquet",
+        scores=ARTIFACTS.rescored(),
     log:
-        f"{LOGS}/score/{RUN}.log",
+        ARTIFACTS.log(f"score/{run_path()}"),
     benchmark:
-        f"{RESULTS}/benchmarks/score/{RUN}.tsv"
+        ARTIFACTS.benchmark(f"score/{run_path()}")
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -71,27 +77,25 @@ rule score:
         "program score --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --scores {output.scores:q}"
         ' --progress "$STATE"/progress/score-{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
-        ' --lock "$STATE"/locks/score/{wildcards.space}/{wildcards.setting:q}/seed{wildcards.seed}'
+        f' --lock "$STATE"/locks/score/{RUN_IN_SHELL}'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
 
 
 rule search:
     input:
         images=rules.data.output.images,
-        pool=lambda wildcards: rules.pool_truth.output.pool.format(
-            pool=PLAN.pool(wildcards.space, "baseline", wildcards.seed)
-        ),
+        pool=baseline_pool,
         table=lambda wildcards: PLAN.tables(wildcards.space),
-        weights=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/weights.safetensors",
-        summary=f"{RESULTS}/runs/{{space}}/baseline/seed{{seed}}/run.json",
+        weights=ARTIFACTS.run(setting="baseline").weights,
+        summary=ARTIFACTS.run(setting="baseline").summary,
     output:
-        found=f"{RESULTS}/search/{{space}}/seed{{seed}}.parquet",
-        cost=f"{RESULTS}/search/{{space}}/seed{{seed}}.json",
-        timing=f"{RESULTS}/search/{{space}}/seed{{seed}}.timing.json",
+        found=ARTIFACTS.search().table,
+        cost=ARTIFACTS.search().cost,
+        timing=ARTIFACTS.search().timing,
     log:
-        f"{LOGS}/search/{{space}}/seed{{seed}}.log",
+        ARTIFACTS.log(f"search/{search_path()}"),
     benchmark:
-        f"{RESULTS}/benchmarks/search/{{space}}/seed{{seed}}.tsv"
+        ARTIFACTS.benchmark(f"search/{search_path()}")
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -108,6 +112,6 @@ rule search:
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
         " --timing {output.timing:q}"
         ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'
-        ' --lock "$STATE"/locks/search/{wildcards.space}/seed{wildcards.seed}'
+        f' --lock "$STATE"/locks/search/{SEARCH_IN_SHELL}'
         " --task {params.task:q} --threads {threads}"
         " --device $DEVICE --log {log:q}"

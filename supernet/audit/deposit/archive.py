@@ -88,14 +88,14 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                     raise UserError(f"{path}: member {member.name!r} is no plain file; nothing was unpacked")
                 yield member.name, content.read()
     except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
-        raise UserError(f"{path}: no archive of scripts/archive.py, or a damaged one: {error}") from None
+        raise UserError(f"{path}: no archive of `supernet archive`, or a damaged one: {error}") from None
 
 
 def _check(path: Path, name: str, manifest: str) -> None:
     """Refuse an archive that does not begin with a manifest, and files that are not a study's results."""
     own, file = PurePosixPath(manifest).parent, PurePosixPath(name)
     if PurePosixPath(manifest).name != MANIFEST or own.name != FOLDER:
-        raise UserError(f"{path}: begins with {manifest!r}; expected an archive of scripts/archive.py")
+        raise UserError(f"{path}: begins with {manifest!r}; expected an archive of `supernet archive`")
     leads_out = file.is_absolute() or any(part.startswith(".") for part in file.parts)
     result = file.suffix in SUFFIXES and (own.parent in file.parents or name.endswith(SUFFIX))
     if leads_out or not (result or (own in file.parents and file.suffix != ".py")):
@@ -113,6 +113,5 @@ def _member(name: str, size: int, when: int) -> tarfile.TarInfo:
 
 
 def _youngest(content: Content) -> int:
-    records = [json.loads(file.read_bytes()) for name, file in content.files.items() if name.endswith(SUFFIX)]
-    ended = max(record["circumstances"]["ended"] for record in records)
+    ended = max(one["ended"] for one in content.circumstances())
     return int(datetime.fromisoformat(ended).timestamp())

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supernet.audit.ancestry import Node, ancestry
 from supernet.audit.expected import made
+from supernet.audit.file_status import Audit, State
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import Audit, State
+from supernet.audit.lineage import Node, lineage
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import LOCK, commit, record_path, root_digest
+from supernet.provenance.record import LOCK, SUFFIX, read_record, record_path, root_digest
+from supernet.provenance.recorder import commit
 
 FORMAT = 1
 FOLDER = "deposit"
@@ -30,6 +31,12 @@ class Content:
     manifest: Mapping[str, Any]
     folder: str
     """Of the results of the study; paths in the deposit are those of the working folder."""
+
+    def circumstances(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the circumstances in each record of the deposit: when, where and by whom a result was made."""
+        for file in self.files.values():
+            if file.name.endswith(SUFFIX):
+                yield read_record(str(file).removesuffix(SUFFIX))["circumstances"]
 
     @property
     def manifest_path(self) -> str:
@@ -71,17 +78,17 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
 
 
 def _check(audit: Audit, targets: Sequence[str]) -> None:
-    broken = [verdict for path in targets if (verdict := audit.verdict(path)).state is State.BROKEN]
+    broken = [status for path in targets if (status := audit.status(path)).state is State.BROKEN]
     if broken:
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        raise UserError(f"{broken[0].link}{more}; a deposit is made of results that hold: see scripts/audit.py")
+        raise UserError(f"{broken[0].cause}{more}; a deposit is made of results that hold: see `supernet audit`")
 
 
 def _nodes(targets: Sequence[str]) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for target in targets:
         if target not in found:
-            found |= ancestry(target)
+            found |= lineage(target)
     return found
 
 

@@ -5,8 +5,7 @@ Written: RO-Crate 1.1 with the profiles Process Run Crate 0.5, Workflow Run Crat
 read and wrote is in the records beside the results.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -68,7 +67,7 @@ def write_crate(
     own = folder / content.manifest_path
     files[content.manifest_path] = _file(crate, content.manifest_path, own, {})
     workflow = _workflow(crate, content, snakemake)
-    times = sorted(_times(content))
+    times = sorted(time for one in content.circumstances() for time in (one["started"], one["ended"]))
     _describe(crate, study, content, times[-1], licence)
     action = _action(crate, study, content, workflow, files, times)
     if people := [_named(crate, f"#{name.replace(' ', '-')}", "Person", name) for name in authors]:
@@ -163,11 +162,3 @@ def _file(crate: ROCrate, name: str, path: Path, files: Mapping[str, Path]) -> A
     if PurePosixPath(name).name == MANIFEST:
         properties["description"] = "What this deposit has, and the hashes of what it leaves out"
     return crate.add(File(crate, path, name, properties=properties))
-
-
-def _times(content: Content) -> Iterable[str]:
-    """Starts and ends of all jobs, as their records say."""
-    for name, path in content.files.items():
-        if name.endswith(SUFFIX):
-            told = json.loads(path.read_bytes())["circumstances"]
-            yield from (told["started"], told["ended"])

@@ -11,15 +11,15 @@ from typing import Any
 from supernet.audit.deposit.archive import read_manifest, unpack
 from supernet.audit.deposit.content import FOLDER, MANIFEST
 from supernet.audit.expected import expected, requested
+from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import Audit, State, Verdict
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
 from supernet.provenance.record import ROOT_FILE, root_digest
 
 
-class Deposited(HashCache):
+class DepositedFiles(HashCache):
     """Files of a deposit: what the manifest says of those that were left out, the content of the others."""
 
     def __init__(self, folder: str, omitted: Mapping[str, Mapping[str, Any]]) -> None:
@@ -46,14 +46,14 @@ class Deposit:
     folder: str
     manifest: Mapping[str, Any]
 
-    def root_digest(self, verdicts: Sequence[Verdict]) -> str | None:
+    def root_digest(self, statuses: Sequence[FileStatus]) -> str | None:
         """As the record of metrics.parquet says, of which the manifest is a copy; None where that file is broken."""
         results = f"{self.manifest['results_folder']}/{self.manifest['study']}"
         metrics = os.path.normpath(f"{results}/{ROOT_FILE}")
-        sound = any(one.path == metrics and one.state is not State.BROKEN for one in verdicts)
+        sound = any(one.path == metrics and one.state is not State.BROKEN for one in statuses)
         return root_digest(self._path(results)) if sound else None
 
-    def verdicts(self) -> list[Verdict]:
+    def statuses(self) -> list[FileStatus]:
         """On all results that it should have, by their paths in the deposit.
 
         Code, environment and sources are compared with those of this checkout, config with the deposited study.
@@ -62,33 +62,35 @@ class Deposit:
         config = {"study": self._path(told["study_file"]), "results": self._path(told["results_folder"])}
         plan = Plan.load({**config, "resources": self._path(told["resources_folder"])}, ROOT)
         configs = {one.path: one.config for one in (*expected(plan), *requested(plan))}
-        audit = Audit(configs, Deposited(self.folder, told["omitted"]))
-        return [self._named(audit.verdict(self._path(path))) for path in told["results"]]
+        audit = Audit(configs, DepositedFiles(self.folder, told["omitted"]))
+        return [self._named(audit.status(self._path(path))) for path in told["results"]]
 
-    def _named(self, verdict: Verdict) -> Verdict:
-        """The verdict without the folder, which may be gone when it is read."""
+    def _named(self, status: FileStatus) -> FileStatus:
+        """The status without the folder, which may be gone when it is read."""
         prefix = self._path("") + os.sep
 
         def cut(text: str) -> str:
             return text.replace(prefix, "")
 
-        findings = tuple(replace(one, text=cut(one.text)) for one in verdict.findings)
-        inputs = tuple(map(cut, verdict.inputs))
-        return replace(verdict, path=cut(verdict.path), link=cut(verdict.link), findings=findings, inputs=inputs)
+        discrepancies = tuple(replace(one, text=cut(one.text)) for one in status.discrepancies)
+        inputs = tuple(map(cut, status.inputs))
+        return replace(
+            status, path=cut(status.path), cause=cut(status.cause), discrepancies=discrepancies, inputs=inputs
+        )
 
     def _path(self, path: str) -> str:
         return os.path.normpath(os.path.join(self.folder, path))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Deposit]:
+def open_deposit(path: Path) -> Iterator[Deposit]:
     """A deposit that is an archive, unpacked for the time of the context, or a crate's folder, as it is."""
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; expected an archive or a crate")
     if path.is_dir():
         manifests = sorted(path.glob(f"*/*/{FOLDER}/{MANIFEST}"))
         if len(manifests) != 1:
-            raise UserError(f"{path}: found {len(manifests)} manifests; expected a crate of scripts/crate.py")
+            raise UserError(f"{path}: found {len(manifests)} manifests; expected a crate of `supernet crate`")
         yield Deposit(str(path), read_manifest(manifests[0]))
     else:
         with TemporaryDirectory(prefix="supernet-") as folder:

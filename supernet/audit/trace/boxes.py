@@ -1,12 +1,12 @@
-"""The ancestry of a result as boxes and arrows: jobs of one kind in one box, and how the boxes stand today."""
+"""The lineage of a result as boxes and arrows: jobs of one kind in one box, and how the boxes stand today."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supernet.audit.ancestry import Job, Node, jobs, spoken
-from supernet.audit.verdict import State, Verdict
+from supernet.audit.file_status import FileStatus, State
+from supernet.audit.lineage import Job, Node, format_duration, jobs
 
 SETTINGS = 12
 """Settings of super-nets that have a box each; where there are more, a space has one."""
@@ -38,7 +38,7 @@ class Box:
     lines: tuple[str, ...]
     files: tuple[str, ...]
     state: State | None
-    """The worst of the files; None for a file that is no result, which has no verdict."""
+    """The worst of the files; None for a file that is no result, which has no status."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Graph:
     arrows: tuple[tuple[int, int], ...]
 
 
-def graph(nodes: Mapping[str, Node], verdicts: Mapping[str, Verdict]) -> Graph:
-    """The boxes of an ancestry; `verdicts` has one for each result among the nodes."""
+def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Graph:
+    """The boxes of a lineage; `statuses` has one for each result among the nodes."""
     found = jobs(nodes)
     every = len({_setting(job) for job in found if job.program == "scripts/train.py"}) <= SETTINGS
     groups: dict[tuple[str, ...], list[Job]] = {}
     for job in found:
         groups.setdefault(_key(job, every), []).append(job)
-    boxes = [_box(key, group, verdicts) for key, group in groups.items()]
+    boxes = [_box(key, group, statuses) for key, group in groups.items()]
     boxes += [_file_box(node) for node in nodes.values() if node.record is None]
     return Graph(tuple(boxes), _reduced(_arrows(boxes, nodes)))
 
@@ -87,15 +87,15 @@ def _subject(job: Job) -> str:
     return named[0] if named else Path(job.files[0]).name.partition(".")[0]
 
 
-def _box(key: tuple[str, ...], group: Sequence[Job], verdicts: Mapping[str, Verdict]) -> Box:
+def _box(key: tuple[str, ...], group: Sequence[Job], statuses: Mapping[str, FileStatus]) -> Box:
     files = tuple(path for job in group for path in job.files)
     program, *subject = key
     word = _WORDS.get(program, program)
     about = [] if word.startswith(("metrics", "effects")) else [", ".join(Path(one).name for one in subject)]
     hosts = ", ".join(sorted({job.circumstances["host"] for job in group}))
     count = f"{len(group)} jobs, " if len(group) > 1 else ""
-    lines = [*about, f"{count}{spoken(sum(job.seconds for job in group))} on {hosts}"]
-    return Box(word, tuple(lines), files, max(verdicts[path].state for path in files))
+    lines = [*about, f"{count}{format_duration(sum(job.seconds for job in group))} on {hosts}"]
+    return Box(word, tuple(lines), files, max(statuses[path].state for path in files))
 
 
 def _file_box(node: Node) -> Box:

@@ -5,9 +5,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from xml.etree import ElementTree
 
+from supernet.audit.file_status import State
 from supernet.audit.trace.boxes import Box, Graph
 from supernet.audit.trace.layout import Layout, layout
-from supernet.audit.verdict import State
 
 WIDTH, LINE, PAD = 196, 15, 8
 """A box: its width, the height of a line of text, the space around the text; in pixels, as all that follows."""

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from supernet.config.artifacts import Kind
 from supernet.paper.figures import _sweep
 from supernet.paper.load import Results
+
+INPUTS: tuple[Kind, ...] = _sweep.INPUTS
 
 
 def make(results: Results, out_stem: Path) -> None:

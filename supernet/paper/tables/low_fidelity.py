@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from supernet.config.artifacts import Kind
 from supernet.paper.load import Results
 from supernet.paper.tables import _group
+
+INPUTS: tuple[Kind, ...] = _group.INPUTS
 
 FACTORS_SHOWN = ("layers", "train_portion", "batch_size", "channels")
 

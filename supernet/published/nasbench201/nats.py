@@ -21,7 +21,7 @@ from supernet.io.archives import read_members
 from supernet.io.unpickling import NATS, load
 from supernet.published.counts import exact
 from supernet.published.nasbench201.facts import EPOCHS, Dataset, dataset
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 from supernet.runtime.progress import Progress
 
@@ -29,7 +29,7 @@ _SEEDS = (777, 888, 999)
 _HP = str(EPOCHS)
 _ARCHIVE = "NATS-tss-v1_0-3ffb9-simple.tar"
 _META = "meta.pickle.pbz2"
-_MAX_BYTES = 100 * 10**6
+MAX_BYTES = 100 * 10**6
 """Most bytes of one pickle, packed or unpacked. One of 200 epochs has less than ten million."""
 _BATCH = 100
 """Architectures that the library holds at a time: its constructor copies its list of all strings."""
@@ -45,7 +45,7 @@ class _Result:
     parameters: int
 
 
-def read(path: Path, dataset_name: str) -> Reading:
+def read(path: Path, dataset_name: str) -> ParsedTable:
     """Rows of one data set; runs 0 to 2 are the seeds 777, 888 and 999.
 
     Raises UserError if `nats_bench` is not installed, if the archive lacks an architecture or a result, and if a pickle
@@ -76,12 +76,12 @@ def read(path: Path, dataset_name: str) -> Reading:
         runs=exact(np.array([result.runs for result in results]) / 100, facts.test_images),
         parameters=[result.parameters for result in results],
     )
-    return Reading(rows, facts.truth, EPOCHS, len(rows))
+    return ParsedTable(rows, facts.truth, EPOCHS, len(rows))
 
 
 def _strings(path: Path) -> list[str]:
     """The strings of all architectures, by number."""
-    for name, content in read_members(path, lambda name: PurePosixPath(name).name == _META, _MAX_BYTES):
+    for name, content in read_members(path, lambda name: PurePosixPath(name).name == _META, MAX_BYTES):
         meta = _unpickled(path, name, content)
         if not isinstance(meta, Mapping) or "meta_archs" not in meta:
             raise UserError(f"{path}: {name} has no `meta_archs`; expected the list of all architectures")
@@ -92,7 +92,7 @@ def _strings(path: Path) -> list[str]:
 def _batches(path: Path, facts: Dataset) -> Iterator[dict[int, dict[str, Any]]]:
     """Results by number of the architecture, as the library wants them, some architectures at a time."""
     batch: dict[int, dict[str, Any]] = {}
-    for name, content in read_members(path, lambda name: _number(name) is not None, _MAX_BYTES):
+    for name, content in read_members(path, lambda name: _number(name) is not None, MAX_BYTES):
         index = _number(name)
         assert index is not None, "wanted"
         batch[index] = _kept(_unpickled(path, name, content), path, index, facts)
@@ -113,11 +113,11 @@ def _unpickled(path: Path, name: str, content: bytes) -> Any:
     """What a compressed pickle holds."""
     decompressor = bz2.BZ2Decompressor()
     try:
-        unpacked = decompressor.decompress(content, max_length=_MAX_BYTES)
+        unpacked = decompressor.decompress(content, max_length=MAX_BYTES)
     except OSError as error:
         raise UserError(f"{path}: {name} cannot be unpacked ({error}); fetch the archive again") from error
     if not decompressor.eof:
-        raise UserError(f"{path}: {name} is cut, or unpacks to more than {_MAX_BYTES} bytes; fetch the archive again")
+        raise UserError(f"{path}: {name} is cut, or unpacks to more than {MAX_BYTES} bytes; fetch the archive again")
     return load(unpacked, NATS, name=f"{path}: {name}")
 
 

@@ -94,15 +94,10 @@ class Darts(Space[Genotype]):
     def network(self, factory: LayerFactory, own: Genotype | None, size: NetworkSize) -> nn.Module:
         """`layers` cells in all; each pair of node and input state owns its operations, or each node two sets.
 
-        No auxiliary head. ValueError with dynamic channels, or with `wsbn` where every operation of the super-net has
-        one input.
+        No auxiliary head.
         """
         from supernet.spaces.darts.network import Network
 
-        if not factory.plain_channels:
-            raise ValueError(f"dynamic_channels: found {factory.dynamic_channels}; DARTS lacks this factor")
-        if factory.wsbn and own is None and factory.op_placement != "node":
-            raise ValueError("wsbn: with op_placement edge each DARTS operation has one input; use op_placement node")
         return Network(factory, own, size)
 
     def count(self, arch: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:

@@ -92,10 +92,6 @@ class NASBench101(Space[Cell]):
         """`layers` cells in three stacks; every vertex owns its operations and an input projection."""
         from supernet.spaces.nasbench101.network import Network
 
-        if factory.op_placement != "edge":
-            raise ValueError(f"op_placement: found {factory.op_placement!r}; NASBench-101 lacks this factor")
-        if factory.partial_channels != 1:
-            raise ValueError(f"partial_channels: found {factory.partial_channels}; NASBench-101 has no relaxation")
         return Network(factory, own, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:

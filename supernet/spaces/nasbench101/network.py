@@ -3,12 +3,9 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.errors import UserError
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.factory import LayerFactory
-from supernet.nn.fast.layout import concatenate
-from supernet.nn.fast.maxpooling import max_pool
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench101.cost import stack_width
 from supernet.spaces.nasbench101.encoding import (
@@ -45,7 +42,7 @@ class Vertex(nn.Module):
         kernels = {op: _KERNELS[op] for op in operations if op in _KERNELS}
         blocks = {op: _block(factory, channels, channels, kernel, configurations) for op, kernel in kernels.items()}
         factory.share_kernels([block.conv for block in blocks.values()])
-        self.operations = nn.ModuleDict(blocks)
+        self.operations, self.kernels = nn.ModuleDict(blocks), factory.kernels
         self.project = _block(factory, c_in, channels, 1) if project else None
 
     def forward(
@@ -62,7 +59,7 @@ class Vertex(nn.Module):
             terms.append(self.project(cell_input, channels))  # type: ignore[misc]
         total = sum(terms[1:], start=terms[0])
         if operation not in _KERNELS:
-            return max_pool(total)
+            return self.kernels.max_pool(total)
         value: Tensor = self.operations[operation](total, channels, configuration)
         return value
 
@@ -84,11 +81,11 @@ class SearchCell(nn.Module):
 
     def __init__(self, factory: LayerFactory, c_in: int, c_out: int, own: Cell | None) -> None:
         super().__init__()
-        self.c_in, self.c_out = c_in, c_out
+        self.c_in, self.c_out, self.kernels = c_in, c_out, factory.kernels
         # A network of one cell has one input configuration at each vertex.
-        self.wsbn = factory.wsbn and own is None
+        self.wsbn = factory.wsbn == "per_input" and own is None
         interior = range(1, (MAX_VERTICES if own is None else own.vertices) - 1)
-        full = constant_width(c_out, factory.constant_outputs)
+        full = c_out // (factory.constant_outputs or 1)
         widths = None if own is None else vertex_channels(c_in, c_out, own.matrix)
         self.vertices = nn.ModuleList(
             Vertex(
@@ -116,19 +113,9 @@ class SearchCell(nn.Module):
             tensors.append(self.vertices[v - 1](inputs, cell_input, cell.operations[v], channels[v], configuration))
         ends = [tensors[v] for v in range(1, last) if cell.matrix[v][last]]
         if not cell.matrix[0][last]:
-            return concatenate(ends)
+            return self.kernels.concatenate(ends)
         projected: Tensor = self.project(images)  # type: ignore[misc]
-        return projected + concatenate(ends) if ends else projected
-
-
-def constant_width(channels: int, outputs: int | None) -> int:
-    """Channels of an interior vertex where `outputs` of them share those of the cell (None: all of them).
-
-    Raises UserError where they cannot be shared equally.
-    """
-    if channels % (outputs or 1):
-        raise UserError(f"NASBench-101: {channels} channels cannot be shared equally by {outputs} output vertices")
-    return channels // (outputs or 1)
+        return projected + self.kernels.concatenate(ends) if ends else projected
 
 
 def input_configuration(cell: Cell, vertex: int) -> int:
@@ -152,7 +139,7 @@ class Network(nn.Module):
             width = stack_width(size, stack)
             inputs = [max(channels, width // 2)] + [width] * repeated
             self.stacks.append(nn.ModuleList(SearchCell(factory, c_in, width, own) for c_in in inputs))
-        self.dropout = factory.dropout(size.layers)
+        self.dropout = factory.dropout_of(size.layers)
         self.classifier = nn.Linear(width, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:

@@ -107,14 +107,10 @@ class NASBench201(Space[Cell]):
     def network(self, factory: LayerFactory, own: Cell | None, size: NetworkSize) -> nn.Module:
         """N = `layers` cells in each of three stages; every edge owns its operations, or every node.
 
-        ValueError with `wsbn` or dynamic channels, or for a stand-alone network with operations on nodes.
+        ValueError for a stand-alone network with operations on nodes.
         """
         from supernet.spaces.nasbench201.network import Network
 
-        if factory.wsbn:
-            raise ValueError("wsbn: found per_input; NASBench-201 lacks this factor")
-        if not factory.plain_channels:
-            raise ValueError(f"dynamic_channels: found {factory.dynamic_channels}; NASBench-201 lacks this factor")
         if own is not None and factory.op_placement != "edge":
             raise ValueError("op_placement: the edges of a stand-alone network own their operations")
         candidates = [OPERATIONS] * len(EDGES) if own is None else [(op,) for op in own.operations]

@@ -9,21 +9,14 @@ import pandas
 import pytest
 from laboratory import CHAIN, CSV, DOWNLOAD, FOUND, METRICS, POOL, SCORES, SEARCH, SETTING, TABLE, WEIGHTS, Laboratory
 
-from supernet.audit.verdict import State, differences
+from supernet.audit.file_status import Audit, State, differences
+from supernet.audit.hash_cache import HashCache
 from supernet.provenance.record import digest, record_path
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
 
 
 def states(lab: Laboratory) -> dict[str, State]:
     audit = lab.audit()
-    return {name: audit.verdict(name).state for name in CHAIN}
+    return {name: audit.status(name).state for name in CHAIN}
 
 
 def broken(lab: Laboratory) -> set[str]:
@@ -32,19 +25,19 @@ def broken(lab: Laboratory) -> set[str]:
 
 def test_an_untouched_chain_is_intact(lab: Laboratory) -> None:
     assert states(lab) == dict.fromkeys(CHAIN, State.INTACT)
-    assert lab.verdict(FOUND).link == ""
+    assert lab.status(FOUND).cause == ""
 
 
 def test_a_hand_edited_final_csv_is_broken_and_nothing_else_is(lab: Laboratory) -> None:
     lab.replace(CSV, "numbers", "numberz")
     assert broken(lab) == {CSV}
-    assert lab.verdict(CSV).link == f"{CSV}: content is not that of its record: it was changed after it was made"
+    assert lab.status(CSV).cause == f"{CSV}: content is not that of its record: it was changed after it was made"
 
 
 def test_swapped_weights_break_what_was_made_from_them_alone(lab: Laboratory) -> None:
     lab.replace(WEIGHTS, "weights", "swapped")
     assert broken(lab) == {WEIGHTS, SEARCH, FOUND}
-    assert lab.verdict(FOUND).link == f"{SEARCH}: input {WEIGHTS} has another content than the one that was read"
+    assert lab.status(FOUND).cause == f"{SEARCH}: input {WEIGHTS} has another content than the one that was read"
 
 
 def test_weights_of_another_run_with_their_own_record_are_found(lab: Laboratory) -> None:
@@ -54,14 +47,14 @@ def test_weights_of_another_run_with_their_own_record_are_found(lab: Laboratory)
         lab.publish(other, "others")
     os.replace(other, WEIGHTS)
     os.replace(record_path(other), record_path(WEIGHTS))
-    assert lab.verdict(WEIGHTS).state is State.INTACT
+    assert lab.status(WEIGHTS).state is State.INTACT
     assert broken(lab) == {SEARCH, FOUND}
 
 
 def test_a_download_with_another_content_breaks_all_that_follows(lab: Laboratory) -> None:
     lab.write(DOWNLOAD, "arch,acc\na,0.9\n")
     assert broken(lab) == set(CHAIN)
-    assert lab.verdict(CSV).link.startswith(f"{TABLE}: input {DOWNLOAD} has another content")
+    assert lab.status(CSV).cause.startswith(f"{TABLE}: input {DOWNLOAD} has another content")
 
 
 def test_a_table_made_again_from_another_download_breaks_its_consumers(lab: Laboratory) -> None:
@@ -69,38 +62,38 @@ def test_a_table_made_again_from_another_download_breaks_its_consumers(lab: Labo
     with lab.program({"table": "bench"}):
         lab.publish(TABLE, lab.download().read_text())
     # The pin is checked as well: the record says by which hash the download was known.
-    assert "does not have the sha256 by which it was known" in lab.verdict(TABLE).link
-    assert lab.verdict(POOL).link == f"{POOL}: input {TABLE} has another content than the one that was read"
+    assert "does not have the sha256 by which it was known" in lab.status(TABLE).cause
+    assert lab.status(POOL).cause == f"{POOL}: input {TABLE} has another content than the one that was read"
 
 
 @pytest.mark.parametrize("name", [DOWNLOAD, POOL, SCORES])
 def test_a_deleted_input_is_named(lab: Laboratory, name: str) -> None:
     os.remove(name)
-    verdict = lab.verdict(METRICS)
-    assert verdict.state is State.BROKEN
-    assert verdict.link.endswith(f"input {name} is missing")
+    status = lab.status(METRICS)
+    assert status.state is State.BROKEN
+    assert status.cause.endswith(f"input {name} is missing")
 
 
 def test_a_deleted_record_is_named(lab: Laboratory) -> None:
     os.remove(record_path(POOL))
-    assert lab.verdict(CSV).link == f"{POOL}: record missing"
+    assert lab.status(CSV).cause == f"{POOL}: record missing"
     assert broken(lab) == {POOL, WEIGHTS, SCORES, SEARCH, METRICS, CSV, FOUND}
 
 
 def test_a_sidecar_edited_to_match_a_tampered_file_does_not_fit_its_seal(lab: Laboratory) -> None:
     forge(lab, CSV, "forged", seal=False)
-    assert lab.verdict(CSV).link == f"{CSV}: record edited: its digest does not fit"
+    assert lab.status(CSV).cause == f"{CSV}: record edited: its digest does not match"
 
 
 def test_a_sidecar_forged_with_seal_does_not_fit_the_chain(lab: Laboratory) -> None:
     forge(lab, METRICS, "forged", seal=True)
-    assert lab.verdict(METRICS).state is State.INTACT
-    assert lab.verdict(CSV).link == f"{CSV}: input {METRICS} has another content than the one that was read"
+    assert lab.status(METRICS).state is State.INTACT
+    assert lab.status(CSV).cause == f"{CSV}: input {METRICS} has another content than the one that was read"
 
 
 def test_a_record_forged_to_hide_staleness_does_not_fit_the_chain(lab: Laboratory) -> None:
     forge(lab, METRICS, (lab.root / METRICS).read_text(), seal=True, config={"made": "otherwise"})
-    assert "same content but another record" in lab.verdict(CSV).link
+    assert "same content but another record" in lab.status(CSV).cause
 
 
 def test_a_complete_forgery_changes_the_root_digest(lab: Laboratory) -> None:
@@ -142,7 +135,7 @@ class TestStale:
     def test_an_edited_imported_module_is_named(self, lab: Laboratory) -> None:
         lab.replace("supernet/layers.py", "width = 8", "width = 9")
         assert states(lab) == dict.fromkeys(CHAIN, State.STALE)
-        assert lab.verdict(TABLE).link == f"{TABLE}: code changed: supernet/layers.py"
+        assert lab.status(TABLE).cause == f"{TABLE}: code changed: supernet/layers.py"
 
     @pytest.mark.parametrize(
         ("name", "old", "new"),
@@ -161,33 +154,33 @@ class TestStale:
     @pytest.mark.parametrize("text", ["width = = 8\n", None])
     def test_a_module_that_is_no_python_or_gone_is_changed(self, lab: Laboratory, text: str | None) -> None:
         lab.write("supernet/layers.py", text) if text else os.remove("supernet/layers.py")
-        assert lab.verdict(TABLE).link == f"{TABLE}: code changed: supernet/layers.py"
+        assert lab.status(TABLE).cause == f"{TABLE}: code changed: supernet/layers.py"
 
     def test_an_edited_lock_is_named(self, lab: Laboratory) -> None:
         lab.replace("envs/requirements.lock", "torch==1", "torch==2")
-        assert lab.verdict(CSV).state is State.STALE
-        assert lab.verdict(CSV).link == f"{CSV}: environment changed: envs/requirements.lock"
+        assert lab.status(CSV).state is State.STALE
+        assert lab.status(CSV).cause == f"{CSV}: environment changed: envs/requirements.lock"
 
     def test_another_version_of_a_loaded_package_is_named(self, lab: Laboratory) -> None:
         self._with_pandas(lab, "0.1")
-        assert lab.verdict(CSV).link == f"{CSV}: environment changed: pandas 0.1, now {pandas.__version__}"
+        assert lab.status(CSV).cause == f"{CSV}: environment changed: pandas 0.1, now {pandas.__version__}"
 
     def test_the_name_of_a_build_is_no_other_version(self, lab: Laboratory) -> None:
         self._with_pandas(lab, f"{pandas.__version__}+build1")
-        assert lab.verdict(CSV).state is State.INTACT
+        assert lab.status(CSV).state is State.INTACT
 
     def test_a_module_that_does_not_say_its_post_release_is_no_other_version(
         self, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         released, installed = pandas.__version__, metadata.version
         monkeypatch.setattr(
-            "supernet.audit.verdict.metadata.version",
+            "supernet.audit.file_status.metadata.version",
             lambda name: installed(name) + (".post1" if name == "pandas" else ""),
         )
         self._with_pandas(lab, released)
-        assert lab.verdict(CSV).state is State.INTACT
+        assert lab.status(CSV).state is State.INTACT
         self._with_pandas(lab, "0.1")
-        assert lab.verdict(CSV).link == f"{CSV}: environment changed: pandas 0.1, now {released}.post1"
+        assert lab.status(CSV).cause == f"{CSV}: environment changed: pandas 0.1, now {released}.post1"
 
     def _with_pandas(self, lab: Laboratory, version: str) -> None:
         record = lab.record(CSV)
@@ -199,40 +192,40 @@ class TestStale:
     def test_the_changed_setting_is_named(self, lab: Laboratory) -> None:
         now = {"setting": {"learning_rate": 0.1, "epochs": 3}, "seed": 0}
         audit = lab.audit(configs={WEIGHTS: now})
-        assert audit.verdict(WEIGHTS).link == f"{WEIGHTS}: config changed: setting.learning_rate: was 0.025, is 0.1"
-        assert audit.verdict(FOUND).link == audit.verdict(WEIGHTS).link
-        assert audit.verdict(METRICS).state is State.INTACT
+        assert audit.status(WEIGHTS).cause == f"{WEIGHTS}: config changed: setting.learning_rate: was 0.025, is 0.1"
+        assert audit.status(FOUND).cause == audit.status(WEIGHTS).cause
+        assert audit.status(METRICS).state is State.INTACT
 
     def test_other_pins_in_the_sources_are_named(self, lab: Laboratory) -> None:
         other = "a" * 64
         lab.replace("workflow/sources.yaml", lab.pinned["digest"], other)
-        assert lab.verdict(TABLE).link == f"{TABLE}: download {DOWNLOAD}: the sources now pin sha256 {other}"
+        assert lab.status(TABLE).cause == f"{TABLE}: download {DOWNLOAD}: the sources now pin sha256 {other}"
 
     def test_broken_is_worse_than_stale(self, lab: Laboratory) -> None:
         lab.replace("envs/requirements.lock", "torch==1", "torch==2")
         os.remove(POOL)
-        assert lab.verdict(CSV).link == f"{METRICS}: input {POOL} is missing"
-        assert lab.verdict(TABLE).state is State.STALE
+        assert lab.status(CSV).cause == f"{METRICS}: input {POOL} is missing"
+        assert lab.status(TABLE).state is State.STALE
 
 
 def test_unchanged_files_are_not_hashed_again(lab: Laboratory, tmp_path: Path) -> None:
     cache = tmp_path / "state" / "hashes.json"
-    audit = lab.audit(cache=cache)
-    assert audit.verdict(CSV).state is State.INTACT
-    audit._hashes.save()
+    hashes = HashCache(cache)
+    assert Audit({WEIGHTS: SETTING}, hashes, lab.root).status(CSV).state is State.INTACT
+    hashes.save()
     status = os.stat(CSV)
     lab.replace(CSV, "numbers", "numberz")
     os.utime(CSV, ns=(status.st_atime_ns, status.st_mtime_ns))
     # The documented price of a cache: size, time and inode are the same. Without it the edit is found.
-    assert lab.verdict(CSV, cache=cache).state is State.INTACT
-    assert lab.verdict(CSV).state is State.BROKEN
+    assert lab.status(CSV, cache=cache).state is State.INTACT
+    assert lab.status(CSV).state is State.BROKEN
 
 
 def test_a_moved_folder_is_audited_as_before(lab: Laboratory, tmp_path: Path) -> None:
     os.mkdir("elsewhere")
     for name in ("results", "resources"):
         os.rename(name, f"elsewhere/{name}")
-    assert lab.verdict(f"elsewhere/{CSV}").state is State.INTACT
+    assert lab.status(f"elsewhere/{CSV}").state is State.INTACT
 
 
 def test_differences_name_each_value_by_its_keys() -> None:

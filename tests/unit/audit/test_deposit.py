@@ -16,14 +16,15 @@ from checkouts import copy_checkout
 
 from supernet.audit.deposit.archive import unpack, write_archive
 from supernet.audit.deposit.content import Content, collect
-from supernet.audit.deposit.verify import opened
+from supernet.audit.deposit.verify import open_deposit
 from supernet.audit.expected import expected, requested
+from supernet.audit.file_status import FileStatus, State
 from supernet.audit.hash_cache import HashCache
-from supernet.audit.verdict import State, Verdict
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import Recorder, reading, record_path, recording, root_digest, uses
+from supernet.provenance.record import record_path, root_digest
+from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
 STUDY = """
 study: one
@@ -54,11 +55,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Plan.load({"study": "one"}, folder)
     with contextlib.chdir(folder), recording(Recorder(folder / "scripts" / "metrics.py", folder)):
         for one in expected(made):
-            uses(one.config)
+            note_config(one.config)
             with publish(one.path) as temporary:
                 temporary.write_text(one.path)
             if one.path in (IMAGES, WEIGHTS, SCORES):
-                reading(one.path)
+                note_input(one.path)
     return folder
 
 
@@ -109,9 +110,9 @@ def packed(
     return path
 
 
-def verdicts(path: Path) -> dict[str, Verdict]:
-    with opened(path) as deposit:
-        return {verdict.path: verdict for verdict in deposit.verdicts()}
+def statuses(path: Path) -> dict[str, FileStatus]:
+    with open_deposit(path) as deposit:
+        return {status.path: status for status in deposit.statuses()}
 
 
 def changed(path: Path, target: Path, name: str, data: bytes | None) -> Path:
@@ -145,14 +146,14 @@ class TestWhatItHas:
         again, other = requested(plan)
         assert again.path == "results/one/rescored/nasbench201/baseline/seed0/scores.parquet"
         with recording(Recorder(plan.root / "scripts" / "score.py", plan.root)):
-            uses(again.config)
-            reading(WEIGHTS)
+            note_config(again.config)
+            note_input(WEIGHTS)
             with publish(again.path) as temporary:
                 temporary.write_text("scores")
         path = archive(plan, tmp_path / "a.tar.zst")
         found = members(path)
         assert {again.path, str(record_path(again.path))} <= set(found) and other.path not in found
-        assert verdicts(path)[again.path].state is State.INTACT
+        assert statuses(path)[again.path].state is State.INTACT
 
         # Its config is compared with the study as well.
         study = "results/one/deposit/one.yaml"
@@ -162,8 +163,8 @@ class TestWhatItHas:
             study,
             STUDY.replace("scoring_portion", "flip: false, scoring_portion").encode(),
         )
-        verdict = verdicts(edited)[again.path]
-        assert verdict.state is State.STALE and "data.flip" in "".join(one.text for one in verdict.findings)
+        status = statuses(edited)[again.path]
+        assert status.state is State.STALE and "data.flip" in "".join(one.text for one in status.discrepancies)
 
     def test_the_same_bytes_at_another_time_in_another_place(
         self, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -196,39 +197,39 @@ class TestVerified:
     def test_an_untouched_archive_is_intact(self, plan: Plan, tmp_path: Path) -> None:
         path = archive(plan, tmp_path / "a.tar.zst")
         os.rename("results", "gone")
-        found = verdicts(path)
-        assert {verdict.state for verdict in found.values()} == {State.INTACT}
+        found = statuses(path)
+        assert {status.state for status in found.values()} == {State.INTACT}
         assert set(found) == {one.path for one in expected(plan)}
-        with opened(path) as deposit:
-            assert deposit.root_digest(deposit.verdicts()) == root_digest("gone/one")
+        with open_deposit(path) as deposit:
+            assert deposit.root_digest(deposit.statuses()) == root_digest("gone/one")
 
     @pytest.mark.parametrize("name", [SCORES, METRICS, "results/one/tables/spaces.csv"])
     def test_a_tampered_file_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
         path = changed(whole, tmp_path / "b.tar.zst", name, b"forged")
-        found = verdicts(path)
-        assert found[name].link == f"{name}: content is not that of its record: it was changed after it was made"
+        found = statuses(path)
+        assert found[name].cause == f"{name}: content is not that of its record: it was changed after it was made"
         if name != SCORES:
-            assert next(one for one, verdict in found.items() if verdict.state is State.BROKEN) == name
-        with opened(path) as deposit:
-            root = deposit.root_digest(deposit.verdicts())
+            assert next(one for one, status in found.items() if status.state is State.BROKEN) == name
+        with open_deposit(path) as deposit:
+            root = deposit.root_digest(deposit.statuses())
         assert (root is None) == (name in (SCORES, METRICS))
 
     @pytest.mark.parametrize("name", [SCORES, str(record_path(SCORES)), str(record_path(WEIGHTS))])
     def test_a_removed_file_or_record_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
         path = changed(whole, tmp_path / "b.tar.zst", name, None)
-        assert verdicts(path)[METRICS].state is State.BROKEN
+        assert statuses(path)[METRICS].state is State.BROKEN
 
     def test_a_manifest_that_tells_other_hashes_of_weights_does_not_fit(self, whole: Path, tmp_path: Path) -> None:
         manifest = json.loads(members(whole)["results/one/deposit/manifest.json"])
         manifest["omitted"][WEIGHTS]["digests"]["sha256"] = "0" * 64
         forged = json.dumps(manifest).encode()
         path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/manifest.json", forged)
-        assert verdicts(path)[WEIGHTS].state is State.BROKEN
+        assert statuses(path)[WEIGHTS].state is State.BROKEN
 
     def test_another_study_makes_it_stale(self, whole: Path, tmp_path: Path) -> None:
         other = STUDY.replace("epochs: 4", "epochs: 5").encode()
         path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/one.yaml", other)
-        assert "setting.epochs: was 4, is 5" in verdicts(path)[WEIGHTS].link
+        assert "setting.epochs: was 4, is 5" in statuses(path)[WEIGHTS].cause
 
 
 class TestUnpacked:
@@ -289,7 +290,7 @@ class TestUnpacked:
     def test_a_damaged_archive_is_named(self, whole: Path, tmp_path: Path, size: int) -> None:
         path = tmp_path / "a.tar.zst"
         path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2] if size < 0 else b"x" * size)
-        with pytest.raises(UserError, match=r"a\.tar\.zst: no archive of scripts/archive\.py, or a damaged one"):
+        with pytest.raises(UserError, match=r"a\.tar\.zst: no archive of `supernet archive`, or a damaged one"):
             unpack(path, tmp_path / "fresh")
 
     def test_an_archive_of_something_else_is_named(self, tmp_path: Path) -> None:

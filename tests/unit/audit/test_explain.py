@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from laboratory import DOWNLOAD, METRICS, POOL, SEARCH, TABLE, Laboratory
 
-from supernet.audit.ancestry import ancestry, jobs, spoken
-from supernet.audit.explain import story, text
+from supernet.audit.explain import explanation, text
+from supernet.audit.file_status import State
+from supernet.audit.lineage import format_duration, jobs, lineage
 from supernet.audit.rows import select
-from supernet.audit.verdict import State
 from supernet.errors import UserError
 from supernet.io.atomic import write_json, write_table
-from supernet.provenance.record import reading, record_path
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import note_input
 
 STUDY = "results/s"
 EPOCHS = f"{STUDY}/tables/epochs.csv"
@@ -44,10 +45,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
     with made.program({"study": "s"}, "metrics"):
         for space, setting, seed in RUNS:
             for name in ("run.json", "scores.parquet"):
-                reading(f"{STUDY}/runs/{space}/{setting}/seed{seed}/{name}")
+                note_input(f"{STUDY}/runs/{space}/{setting}/seed{seed}/{name}")
         made.publish(METRICS, "numbers")
     with made.program({"table": "epochs", "study": {"study": "s"}}, "table"):
-        reading(METRICS)
+        note_input(METRICS)
         made.publish(EPOCHS, pd.DataFrame(ROWS).to_csv(index=False))
     return made
 
@@ -56,7 +57,7 @@ def train(lab: Laboratory, space: str, setting: str, seed: int, seconds: float) 
     folder = lab.root / STUDY / "runs" / space / setting / f"seed{seed}"
     config = {"space": space, "seed": seed, "setting": {"epochs": 6 if "=" in setting else 3, "batch_size": 8}}
     with lab.program(config, "train"):
-        reading(lab.root / TABLE)
+        note_input(lab.root / TABLE)
         write_table(folder / "scores.parquet", pd.DataFrame({"arch_id": ["a"]}))
         diverged = space == "nasbench201"
         summary = {"status": "diverged" if diverged else "complete", "diverged_at": 7 if diverged else None}
@@ -68,7 +69,7 @@ def train(lab: Laboratory, space: str, setting: str, seed: int, seconds: float) 
 
 def told(lab: Laboratory, path: str, **wanted: str) -> str:
     selection = select(path, wanted) if wanted else None
-    return text(story(lab.audit().verdict(path), selection))
+    return text(explanation(lab.audit().status(path), selection))
 
 
 def test_all_runs_of_a_table_with_their_time_and_place(lab: Laboratory) -> None:
@@ -97,8 +98,8 @@ def test_a_reference_has_no_run_of_its_own_and_names_its_space(lab: Laboratory) 
     selection = select(EPOCHS, {"name": "macs"})
     assert selection.spaces == {"darts"}
     assert not selection.settings
-    assert selection.has("darts", "baseline", "0")
-    assert not selection.has("nasbench201", "baseline", "0")
+    assert selection.may_use("darts", "baseline", "0")
+    assert not selection.may_use("nasbench201", "baseline", "0")
 
 
 def test_downloads_and_root_digest_are_named(lab: Laboratory) -> None:
@@ -146,7 +147,7 @@ def test_rows_are_compared_as_they_are_typed(lab: Laboratory) -> None:
 
 
 def test_ancestry_begins_with_the_target_and_ends_with_downloads(lab: Laboratory) -> None:
-    nodes = ancestry(f"{STUDY}/tables/../tables/epochs.csv")
+    nodes = lineage(f"{STUDY}/tables/../tables/epochs.csv")
     assert next(iter(nodes)) == EPOCHS
     assert {node.kind for node in nodes.values()} == {"result", "download"}
     assert nodes[DOWNLOAD].pinned == lab.pinned
@@ -155,7 +156,7 @@ def test_ancestry_begins_with_the_target_and_ends_with_downloads(lab: Laboratory
 
 
 def test_jobs_without_a_timing_file_take_from_start_to_end(lab: Laboratory) -> None:
-    (job,) = (job for job in jobs(ancestry(EPOCHS)) if job.files == (EPOCHS,))
+    (job,) = (job for job in jobs(lineage(EPOCHS)) if job.files == (EPOCHS,))
     told = json.loads(record_path(lab.root / EPOCHS).read_text())["circumstances"]
     seconds = (pd.Timestamp(told["ended"]) - pd.Timestamp(told["started"])).total_seconds()
     assert job.seconds == pytest.approx(seconds)
@@ -164,8 +165,8 @@ def test_jobs_without_a_timing_file_take_from_start_to_end(lab: Laboratory) -> N
 
 def test_a_missing_target_is_broken_and_nothing_else_is_told(lab: Laboratory) -> None:
     os.remove(EPOCHS)
-    assert lab.verdict(EPOCHS).state is State.BROKEN
-    sections = story(lab.verdict(EPOCHS), None)
+    assert lab.status(EPOCHS).state is State.BROKEN
+    sections = explanation(lab.status(EPOCHS), None)
     assert [section.title for section in sections] == ["How it stands", "Not known"]
 
 
@@ -173,7 +174,7 @@ def test_a_missing_target_is_broken_and_nothing_else_is_told(lab: Laboratory) ->
     ("seconds", "words"), [(0.0, "0.0 s"), (59.9, "59.9 s"), (60.0, "1.0 min"), (3600.0, "1.0 h"), (90000.0, "25.0 h")]
 )
 def test_times_are_told_in_the_unit_that_suits_them(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_timings_of_before_stopped_processes_counted_are_read(lab: Laboratory) -> None:

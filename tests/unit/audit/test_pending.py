@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from checkouts import copy_checkout
 
-from supernet.audit.expected import RUN_FILES, runs
+from supernet.audit.expected import run_config
+from supernet.audit.file_status import Audit
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.pending import (
     BROKEN,
@@ -25,15 +26,16 @@ from supernet.audit.pending import (
     pending,
     read_summary,
 )
-from supernet.audit.verdict import Audit
+from supernet.config.artifacts import RunName, checkpoint
 from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json
 from supernet.pipeline.estimate import run_work
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import Recorder, reading, record_path, recording, uses
+from supernet.provenance.record import record_path
+from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
 DRAWN = "results/smoke/drawn/darts.parquet"
-RUN, OTHER = "darts/baseline/seed0", "darts/epochs=2/seed0"
+RUN, OTHER = RunName("darts", "baseline", 0), RunName("darts", "epochs=2", 0)
 
 
 @pytest.fixture
@@ -49,15 +51,16 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     return made
 
 
-def train(plan: Plan, run: str, **changes: Any) -> None:
-    folder = Path(plan.results, "runs", run)
-    config = {**dict(runs(plan))[run], **changes}
+def train(plan: Plan, run: RunName, **changes: Any) -> None:
+    config = {**run_config(plan, *run), **changes}
     with recording(Recorder(plan.root / "scripts" / "train.py", plan.root)):
-        uses(config)
-        reading(DRAWN)
-        for name in RUN_FILES:
-            write(folder / name, name)
-        write_json(folder / "timing.json", {"total_seconds": 100.0, "earlier_seconds": 20.0, "device": "cuda:0"})
+        note_config(config)
+        note_input(DRAWN)
+        for path in files(plan, run):
+            write(path, path)
+        write_json(
+            Path(plan.artifacts.run(*run).timing), {"total_seconds": 100.0, "earlier_seconds": 20.0, "device": "cuda:0"}
+        )
 
 
 def write(path: Path | str, text: str) -> None:
@@ -65,16 +68,16 @@ def write(path: Path | str, text: str) -> None:
         temporary.write_text(text)
 
 
-def found(plan: Plan, *waits: str) -> dict[str, Pending]:
+def found(plan: Plan, *waits: str) -> dict[RunName, Pending]:
     """What is said of the two runs; `waits` are the files that Snakemake would make."""
-    files = {f"{plan.results}/runs/{run}/{name}": ("train", False) for run, _ in runs(plan) for name in RUN_FILES}
-    summary = {**files, DRAWN: ("pool", False), **dict.fromkeys(waits, ("train", True))}
+    known = {path: ("train", False) for run in plan.runs for path in files(plan, run)}
+    summary = {**known, DRAWN: ("pool", False), **dict.fromkeys(waits, ("train", True))}
     told = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
     return {one.run: one for one in told if one.run in (RUN, OTHER)}
 
 
-def files(plan: Plan, run: str) -> list[str]:
-    return [f"{plan.results}/runs/{run}/{name}" for name in RUN_FILES]
+def files(plan: Plan, run: RunName) -> tuple[str, ...]:
+    return plan.artifacts.run(*run).files
 
 
 def test_finished_runs_are_not_mentioned(plan: Plan) -> None:
@@ -86,12 +89,12 @@ def test_a_run_that_is_missing_is_not_trained_yet_or_begun(plan: Plan) -> None:
         Path(path).unlink()
         record_path(path).unlink()
     assert found(plan, *files(plan, RUN))[RUN].reason == MISSING
-    write_json(Path(plan.state, "runs", RUN, "training.safetensors"), {}, record=False)
+    write_json(Path(checkpoint(plan.state, *RUN)), {}, record=False)
     assert found(plan, *files(plan, RUN))[RUN].reason == RESUMED
 
 
 def test_what_a_run_lacks_is_named(plan: Plan) -> None:
-    weights = f"{plan.results}/runs/{RUN}/weights.safetensors"
+    weights = plan.artifacts.run(*RUN).weights
     Path(weights).unlink()
     one = found(plan, weights)[RUN]
     assert (one.reason, one.detail) == (MISSING, "it lacks weights.safetensors")
@@ -114,14 +117,14 @@ def test_the_input_that_is_made_again_is_named(plan: Plan) -> None:
 
 
 def test_an_edit_of_code_is_told_and_trains_nothing(plan: Plan) -> None:
-    code = plan.root / "supernet" / "train.py"
+    code = plan.root / "supernet" / "training" / "trainer.py"
     code.write_text(f"{code.read_text()}\nEDITED = True\n")
     for one in found(plan).values():
-        assert (one.reason, one.detail) == (STALE, "code changed: supernet/train.py")
+        assert (one.reason, one.detail) == (STALE, "code changed: supernet/training/trainer.py")
 
 
 def test_a_tampered_run_is_broken(plan: Plan) -> None:
-    Path(plan.results, "runs", RUN, "scores.parquet").write_text("forged")
+    Path(plan.artifacts.run(*RUN).scores).write_text("forged")
     assert found(plan)[RUN].reason == BROKEN
 
 
@@ -139,7 +142,7 @@ def test_times_are_in_proportion_to_the_work(plan: Plan) -> None:
 
 def test_without_a_finished_run_the_assumed_gpu_is_the_rate(plan: Plan) -> None:
     for run in (RUN, OTHER):
-        Path(plan.results, "runs", run, "timing.json").unlink()
+        Path(plan.artifacts.run(*run).timing).unlink()
     rate = measured_rate(plan)
     assert "3 teraflop/s" in rate.source
     assert rate.seconds("darts", 3e12) == pytest.approx(2.0)
@@ -162,7 +165,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(folder / "scripts" / "plan.py"), *arguments]
+    command = [sys.executable, "-m", "supernet", "plan", *arguments]
     environment = os.environ | {"PYTHONPATH": str(folder)}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 

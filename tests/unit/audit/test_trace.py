@@ -2,7 +2,6 @@
 
 import re
 from itertools import combinations
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -10,26 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laboratory import CSV, FOUND, METRICS, POOL, Laboratory
 
-from supernet.audit.ancestry import ancestry
+from supernet.audit.file_status import State
+from supernet.audit.lineage import lineage
 from supernet.audit.trace.boxes import Graph, graph
 from supernet.audit.trace.layout import crossings, layout
 from supernet.audit.trace.svg import draw
-from supernet.audit.verdict import State
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
-
-
 def traced(lab: Laboratory, target: str) -> Graph:
-    nodes, audit = ancestry(target), lab.audit()
-    return graph(nodes, {path: audit.verdict(path) for path, node in nodes.items() if node.kind == "result"})
+    nodes, audit = lineage(target), lab.audit()
+    return graph(nodes, {path: audit.status(path) for path, node in nodes.items() if node.kind == "result"})
 
 
 @st.composite
@@ -77,10 +68,10 @@ def test_a_circle_is_refused() -> None:
 def test_each_file_is_in_one_box_and_arrows_that_follow_are_left_out(lab: Laboratory) -> None:
     found = traced(lab, FOUND)
     files = [path for box in found.boxes for path in box.files]
-    assert sorted(files) == sorted(ancestry(FOUND))
+    assert sorted(files) == sorted(lineage(FOUND))
     place = {path: number for number, box in enumerate(found.boxes) for path in box.files}
     # metrics.parquet read the pool, which the scores that it read were made from as well.
-    assert POOL in ancestry(FOUND)[METRICS].inputs
+    assert POOL in lineage(FOUND)[METRICS].inputs
     assert (place[POOL], place[METRICS]) not in found.arrows
     assert (place[METRICS], place[FOUND]) in found.arrows
 
@@ -113,5 +104,5 @@ def test_the_picture_is_whole(lab: Laboratory) -> None:
         assert apart, (a, b)
     # The tooltips have every path in full.
     tips = "\n".join(element.text or "" for element in root.iter(f"{SVG}title"))
-    assert all(path in tips for path in ancestry(FOUND))
+    assert all(path in tips for path in lineage(FOUND))
     assert not re.search(r"(href|url\()", picture)

@@ -9,10 +9,10 @@ import pytest
 from checkouts import ROOT
 
 from benchmarks.__main__ import PROGRAMS
-from benchmarks.growth_figure import PANELS
-from benchmarks.heuristics import OFF_TARGET, VARIANTS
-from benchmarks.report import Report, load
-from benchmarks.targets import TARGETS, UNKNOWN
+from benchmarks.harness.growth_figure import PANELS
+from benchmarks.harness.results import Report, load
+from benchmarks.harness.targets import TARGETS, UNKNOWN
+from benchmarks.programs.heuristics import OFF_TARGET, VARIANTS
 
 # What only a finished study has.
 OF_STUDIES = {"make_run", "make_midi", "overhead_mini", "overhead_midi"}
@@ -27,6 +27,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Report]:
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout, load(folder / "found.json")
+
+
+def test_every_program_is_run() -> None:
+    assert sorted(PROGRAMS) == sorted(path.stem for path in (ROOT / "benchmarks" / "programs").glob("*.py"))
 
 
 def test_every_target_is_measured_by_some_program(ran: tuple[str, Report]) -> None:
@@ -50,7 +54,7 @@ def test_it_ends_with_a_line_for_each_target(ran: tuple[str, Report]) -> None:
 def test_progress_is_shown(ran: tuple[str, Report]) -> None:
     printed, _ = ran
     for number, name in enumerate(PROGRAMS, start=1):
-        assert f"[{number}/{len(PROGRAMS)}] benchmarks.{name}\n" in printed
+        assert f"[{number}/{len(PROGRAMS)}] {name}\n" in printed
 
 
 def test_lines_of_steps_and_heuristics(ran: tuple[str, Report]) -> None:
@@ -88,7 +92,7 @@ def test_a_program_that_fails_is_named_and_hides_no_other(tmp_path: Path) -> Non
 
 
 def test_where_a_step_goes() -> None:
-    command = [sys.executable, "-m", "benchmarks.step", "--quick", "--profile"]
+    command = [sys.executable, "-m", "benchmarks.programs.step", "--quick", "--profile"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     lines = printed.splitlines()
     assert [line.partition(":")[0] for line in lines] == [f"profile, {name}" for name in VARIANTS]

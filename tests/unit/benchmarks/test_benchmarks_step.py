@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchmarks.bench import QUICK, Bench, drawn, random_splits
-from benchmarks.ceiling import Ceiling, Operation, operations
-from benchmarks.heuristics import VARIANTS
-from benchmarks.plain import strip
-from benchmarks.usual import UsualNetwork, copy_weights
+from benchmarks.harness.bench import QUICK, Bench, drawn, random_splits
+from benchmarks.programs.heuristics import VARIANTS
+from benchmarks.references.ceiling import Ceiling, Operation, operations
+from benchmarks.references.plain import strip
+from benchmarks.references.usual import UsualNetwork, copy_weights
 from supernet import spaces
 from supernet.config.baselines import BASELINES, SWEEPS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from checkouts import ROOT
 
-from benchmarks.findings import Findings
-from benchmarks.study_time import finished, report
+from benchmarks.harness.findings import Findings
+from benchmarks.programs.study_time import finished, report
 from supernet.pipeline.plan import Plan
 
 RUNS = len(list(Plan.load({"study": "mini"}, ROOT).study.runs()))

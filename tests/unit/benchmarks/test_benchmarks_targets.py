@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.findings import Findings, read
-from benchmarks.growth import exponent
-from benchmarks.growth_figure import PANELS, draw
-from benchmarks.report import BEGIN, END, PAGE, Report, circumstances, insert, load, main, profile_table, table
-from benchmarks.scoring import check
-from benchmarks.targets import AIM_MET, MET, SHORT, TARGETS, UNKNOWN, Measured, Target
+from benchmarks.harness.findings import Findings, read
+from benchmarks.harness.growth_figure import PANELS, draw
+from benchmarks.harness.results import Report, circumstances, load
+from benchmarks.harness.targets import AIM_MET, MET, SHORT, TARGETS, UNKNOWN, Measured, Target
+from benchmarks.programs.growth import exponent
+from benchmarks.programs.scoring import check
+from benchmarks.report import BEGIN, END, PAGE, insert, main, profile_table, table
 from supernet.errors import UserError
 
 FIGURES = st.floats(0.001, 1e4)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from checkouts import ROOT
 
-from supernet.config.baselines import BASELINES, BATCH_NORMS, SWEEPS
+from supernet.config.baselines import BASELINES, SWEEPS
 from supernet.config.datasets import DATASETS, PUBLISHED
 from supernet.config.factors import (
     BEYOND,
@@ -15,12 +15,13 @@ from supernet.config.factors import (
     LAYER_MULTIPLES,
     PATH_LAWS,
     SPACES,
+    PathSampling,
     beyond_the_paper,
     factors_of,
     of_the_paper,
 )
 from supernet.config.jobs import truth_job
-from supernet.config.study import BatchNorm, Data, PathSampling, Pool, Run, Setting, SpaceName, Study, load_study
+from supernet.config.study import Data, Pool, Run, Setting, SpaceName, Study, load_study
 from supernet.errors import UserError
 
 MINI = ROOT / "tests" / "studies" / "mini.yaml"
@@ -623,7 +624,6 @@ def test_a_table_a_recipe_or_both(tmp_path: Path) -> None:
 
 def test_definitions_agree() -> None:
     assert get_args(SpaceName) == SPACES
-    assert get_args(BatchNorm) == BATCH_NORMS
     assert get_args(Data.model_fields["name"].annotation) == tuple(DATASETS)
     assert len(of_the_paper()) == 14
     assert {"few_shot", "landmarks"} <= {factor.name for factor in beyond_the_paper()}

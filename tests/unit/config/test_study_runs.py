@@ -9,14 +9,14 @@ from checkouts import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supernet.config.baselines import BATCH_NORMS
 from supernet.config.factors import SPACES
 from supernet.config.study import Run, Study
+from supernet.nn.heuristics import VALUES
 
 MINI = ROOT / "tests" / "studies" / "mini.yaml"
 RATE = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
 FACTOR_VALUES = {
-    "batch_norm": st.sampled_from(BATCH_NORMS),
+    "batch_norm": st.sampled_from(VALUES["batch_norm"]),
     "learning_rate": RATE | st.integers(1, 3),
     "epochs": st.integers(1, 10**6),
     "weight_decay": st.floats(min_value=0, allow_infinity=False, allow_nan=False) | st.just(-0.0),

@@ -578,7 +578,7 @@ datasets:
 def test_the_program_fetches_what_it_can_and_says_what_it_cannot(server: Server, place: Place, tmp_path: Path) -> None:
     url = server.serve("/a", whole(BODY))
     (tmp_path / "sources.yaml").write_text(SOURCES.format(url=url, digest=sha256(BODY)))
-    command = [sys.executable, str(ROOT / "scripts" / "download.py"), "--sources", "sources.yaml", "--downloads", "d"]
+    command = [sys.executable, "-m", "supernet", "download", "--sources", "sources.yaml", "--downloads", "d"]
     command += ["--lock", "lock.json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SUPERNET_MIRROR": ""}
 

@@ -15,7 +15,7 @@ from trainings import RECIPE, SPLITS, KilledError, Watcher, run_of, same_bits, s
 from supernet.data.images import Augmenter
 from supernet.nn.drawing import generator_for
 from supernet.nn.dropout import Dropout
-from supernet.nn.factory import factory_for
+from supernet.nn.factory import LayerFactory
 from supernet.rng import torch_seed
 from supernet.spaces.darts.network import SearchCell as DartsCell
 from supernet.spaces.nasbench101.network import SearchCell as NASBench101Cell
@@ -187,12 +187,13 @@ def test_training_without_a_generator_is_an_error() -> None:
 
 
 def test_values_of_the_factor() -> None:
-    found = {text: factory_for("affine", 0.1, dropout=text) for text in ("none", "path-0.15", "global-.2")}
-    rates = {text: (layers.path_dropout, layers.global_dropout) for text, layers in found.items()}
-    assert rates == {"none": (0.0, 0.0), "path-0.15": (0.15, 0.0), "global-.2": (0.0, 0.2)}
+    found = {text: LayerFactory("affine", 0.1, dropout=text) for text in ("none", "path-0.15", "global-.2")}
+    made = {text: factory.dropout_of(cells=3) for text, factory in found.items()}
+    rates = {text: layer and (layer.path, layer.features) for text, layer in made.items()}
+    assert rates == {"none": None, "path-0.15": (0.15, 0.0), "global-.2": (0.0, 0.2)}
     for text in ("", "path", "path-", "path-0", "path-0.0", "path-1.0", "path-1", "path--.1", "path-nan", "cell-0.1"):
         with pytest.raises(ValueError, match=r"dropout: found '.*'; expected none, path-P or global-P with 0 < P < 1"):
-            factory_for("affine", 0.1, dropout=text)
+            LayerFactory("affine", 0.1, dropout=text)
 
 
 def trainer_with(name: str, dropout: str, law: str = "random_a", seed: int = 0) -> Trainer:

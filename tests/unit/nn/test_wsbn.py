@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from trainings import RECIPE, SPLITS, run_of, same_bits, state
 
 from supernet.data.images import Augmenter
-from supernet.nn.factory import factory_for
+from supernet.nn.factory import LayerFactory
 from supernet.nn.norm import ConfiguredNorm, norms, tracks
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.network import input_configuration
@@ -203,14 +203,14 @@ def test_without_wsbn_names_are_the_plain_ones_and_initial_weights_are_equal() -
 
 def test_standalone_networks_are_never_specialised() -> None:
     arch = SPACE.parse(WIRINGS[2])
-    factory = factory_for("affine+tracking", SPACE.bn_momentum, wsbn="per_input")
+    factory = LayerFactory("affine+tracking", SPACE.bn_momentum, wsbn="per_input")
     network = SPACE.network(factory, arch, SIZE)
     assert not any(isinstance(module, ConfiguredNorm) for module in network.modules())
     assert network.state_dict().keys() == standalone(SPACE, arch).state_dict().keys()
 
 
 def test_errors() -> None:
-    with pytest.raises(ValueError, match=r"wsbn: without affine and tracking .* nothing to specialise"):
+    with pytest.raises(ValueError, match=r"wsbn: .* without affine or tracking there is nothing to specialise"):
         built(batch_norm="none")
     with pytest.raises(ValueError, match="wsbn: found 'on'; expected none or per_input"):
         built("on")

@@ -9,6 +9,7 @@ import pytest
 from checkouts import ROOT
 from fake_results import write_timing
 
+from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study, load_study
 from supernet.errors import UserError
 from supernet.io.atomic import write_json
@@ -64,7 +65,7 @@ def test_the_table_has_all_of_it(results: Results, tmp_path: Path) -> None:
 def test_a_table_says_what_its_own_runs_cost(results: Results, tmp_path: Path) -> None:
     own = table_runs(results.study, "learning_rate")
     swept = [
-        f"{space}/{setting}/seed{seed}"
+        (space, setting, seed)
         for space, setting, seed in results.study.runs()
         if "learning_rate" in results.study.spaces[space].sweep
         and (setting == "baseline" or setting.startswith("learning_rate="))
@@ -86,7 +87,7 @@ def test_every_table_of_results_says_what_it_cost(results: Results, tmp_path: Pa
 def test_an_unknown_time_is_said_to_be_unknown(study: Study, tmp_path: Path) -> None:
     runs = table_runs(study, "learning_rate")
     assert "not written down" in table_sentence(Results(study, tmp_path), "learning_rate")
-    write_timing(tmp_path / "runs" / runs[0] / "timing.json", 3600.0)
+    write_timing(Path(Artifacts(str(tmp_path)).run(*runs[0]).timing), 3600.0)
     sentence = table_sentence(Results(study, tmp_path), "learning_rate")
     assert "1.00 hours" in sentence and f"Of {len(runs) - 1} super-nets no time is known." in sentence
 

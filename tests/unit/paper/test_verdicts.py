@@ -13,7 +13,7 @@ from supernet.errors import UserError
 from supernet.metrics.study_effects import effect_rows
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.paper.verdicts import FEWEST_SETTINGS, Said, _difference, claim_2, claim_3, verdict
+from supernet.paper.verdicts import FEWEST_SETTINGS, Said, claim_2, claim_3, tau_difference_interval, verdict
 
 
 def effects(**rows: list[tuple[float, float]]) -> pd.DataFrame:
@@ -69,15 +69,17 @@ def test_the_difference_of_taus_is_resampled_by_setting() -> None:
     rng = np.random.default_rng(0)
     final = rng.uniform(size=30)
     settings = np.repeat([f"s{number}" for number in range(10)], 3)
-    low, high = _difference(settings, rng.uniform(size=30), final, final, rng)
+    low, high = tau_difference_interval(settings, rng.uniform(size=30), final, final, rng)
     assert 0 < low < high
-    low, high = _difference(settings, final, rng.uniform(size=30), final, rng)
+    low, high = tau_difference_interval(settings, final, rng.uniform(size=30), final, rng)
     assert low < high < 0
     # Three copies of a run are no three runs: the interval is as wide as with one of each.
     one = np.arange(0, 30, 3)
-    apart = [_difference(settings[one], rng.uniform(size=10), final[one], final[one], rng) for _ in range(5)]
+    apart = [
+        tau_difference_interval(settings[one], rng.uniform(size=10), final[one], final[one], rng) for _ in range(5)
+    ]
     copies = [
-        _difference(
+        tau_difference_interval(
             settings, np.repeat(rng.uniform(size=10), 3), np.repeat(final[one], 3), np.repeat(final[one], 3), rng
         )
         for _ in range(5)
@@ -114,7 +116,7 @@ def test_effects_say_on_which_tau_they_are_where_the_study_prints_another(tmp_pa
         for make, name in ((catalogue.make_table, "verdicts"), (catalogue.make_figure, "effects")):
             make(name, results, tmp_path / definition / name)
             text = (tmp_path / definition / f"{name}.md").read_text(encoding="utf-8")
-            assert ("not on the positional one" in text) is said
+            assert ("not the positional variant" in text) is said
 
 
 def test_effects_without_batch_statistics_are_an_error(tmp_path: Path) -> None:

@@ -11,17 +11,19 @@ import pandas as pd
 import pytest
 from laboratory import DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laboratory
 
+from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json, write_table, write_text
-from supernet.provenance.closure import ROOT, Closure, code_hash
-from supernet.provenance.record import Recorder, commit, digest, reading, record_path, recording
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
+from supernet.provenance.closure import ROOT, Closure
+from supernet.provenance.record import (
+    MissingRecordError,
+    RecordError,
+    digest,
+    read_record,
+    record_digest,
+    record_path,
+    root_digest,
+)
+from supernet.provenance.recorder import Recorder, commit, note_input, recording
 
 
 def sha256(path: str) -> str:
@@ -86,7 +88,7 @@ class TestRecord:
     def test_an_input_has_the_hash_that_it_had_when_it_was_read(self, lab: Laboratory) -> None:
         before = sha256(POOL)
         with lab.program():
-            reading(Path(POOL))
+            note_input(Path(POOL))
             lab.write(POOL, "another pool")
             lab.publish(METRICS, "numbers")
         assert lab.record(METRICS)["made"]["inputs"][0]["sha256"] == before
@@ -111,12 +113,57 @@ class TestRecord:
         ]
 
     def test_without_a_program_there_is_no_record(self, tmp_path: Path) -> None:
-        write_text(reading(tmp_path) / "a.txt", "x")
+        write_text(note_input(tmp_path) / "a.txt", "x")
         assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
     def test_a_missing_input_fails_as_reading_it_does(self, lab: Laboratory) -> None:
         with pytest.raises(FileNotFoundError), recording(Recorder(lab.root / "scripts/program.py", lab.root)):
-            reading(Path("nowhere"))
+            note_input(Path("nowhere"))
+
+    def test_an_input_without_a_record_is_noted_without_a_digest(self, lab: Laboratory) -> None:
+        record_path(POOL).unlink()
+        lab.make(METRICS, [POOL])
+        assert lab.record(METRICS)["made"]["inputs"][0]["record"] is None
+
+    def test_an_input_with_a_damaged_record_is_refused(self, lab: Laboratory) -> None:
+        record_path(POOL).write_text("{half")
+        with pytest.raises(UserError, match=rf"{POOL}: record damaged: it is not JSON"):
+            lab.make(METRICS, [POOL])
+
+
+class TestReadRecord:
+    def test_a_sound_record_is_returned_whole(self, lab: Laboratory) -> None:
+        assert read_record(METRICS) == lab.record(METRICS)
+        assert record_digest(METRICS) == root_digest(Path(METRICS).parent) == lab.record(METRICS)["digest"]
+
+    def test_no_record_is_an_error_of_its_own_and_no_digest(self, tmp_path: Path) -> None:
+        with pytest.raises(MissingRecordError) as caught:
+            read_record(tmp_path / "a")
+        assert caught.value.problem == "record missing"
+        assert record_digest(tmp_path / "a") is None
+
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"format": 2}, "record of another kind: expected format 1"),
+            ({"circumstances": {}}, "record edited: its seal does not match"),
+            ({"made": {"sha256": "a"}}, "record edited: its digest does not match"),
+            ({"made": {"sha256": "a"}, "digest": digest({"sha256": "a"})}, "record incomplete: config, inputs, lock, "),
+            ({"made": "text", "digest": digest("text")}, "record incomplete: config, inputs, lock, "),
+        ],
+    )
+    def test_the_problem_of_a_damaged_record_is_named(
+        self, lab: Laboratory, changes: dict[str, object], problem: str
+    ) -> None:
+        record = {**lab.record(METRICS), **changes}
+        seal = record.pop("seal")
+        # Edits of the circumstances are found by the seal, all others although the seal was made again.
+        record["seal"] = seal if "circumstances" in changes else digest(record)
+        record_path(METRICS).write_text(json.dumps(record))
+        for read in (read_record, record_digest):
+            with pytest.raises(RecordError, match=f"{METRICS}: {problem}"):
+                read(METRICS)
+        assert lab.status(METRICS).cause.startswith(f"{METRICS}: {problem}")
 
 
 class TestClosure:
@@ -149,6 +196,17 @@ class TestClosure:
             "supernet/nn/ops.py",
         ]
 
+    def test_modules_that_import_torch_are_left_out_with_all_that_only_they_import(self, tmp_path: Path) -> None:
+        lab = Laboratory(tmp_path)
+        lab.write("supernet/network.py", "import torch.nn as nn\nimport supernet.conv\n")
+        lab.write("supernet/conv.py", "")
+        lab.write("supernet/spaces.py", "def build():\n    import torch\n    from supernet import network\n")
+        lab.write("scripts/program.py", "import supernet.spaces\n")
+        closure, program = Closure(tmp_path), [tmp_path / "scripts/program.py"]
+        drawn = {"scripts/program.py", "supernet/__init__.py", "supernet/spaces.py"}
+        assert set(closure.files(program, torch=False)) == drawn
+        assert set(closure.files(program)) == drawn | {"supernet/network.py", "supernet/conv.py"}
+
     def test_an_edit_is_seen_through_the_cache(self, tmp_path: Path) -> None:
         lab = Laboratory(tmp_path)
         program = tmp_path / "scripts/program.py"
@@ -177,8 +235,11 @@ class TestClosure:
         ("if a:\n    b()", "if a:\n    b()\n    c()", False),
     ],
 )
-def test_code_hash_sees_what_runs(one: str, other: str, same: bool) -> None:
-    assert (code_hash(one) == code_hash(other)) is same
+def test_the_hash_of_code_depends_only_on_code_that_runs(tmp_path: Path, one: str, other: str, same: bool) -> None:
+    (tmp_path / "one.py").write_text(one)
+    (tmp_path / "other.py").write_text(other)
+    closure = Closure(tmp_path, tmp_path / "cache.json")
+    assert (closure.source("one.py").code == closure.source("other.py").code) is same
 
 
 class TestCommit:

@@ -12,8 +12,9 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.errors import UserError
-from supernet.metrics.definitions import threshold_for
-from supernet.metrics.study_metrics import PoolTruth, population_of
+from supernet.metrics.population import population_of
+from supernet.metrics.seed_noise import threshold_for
+from supernet.metrics.study_metrics import PoolTruth
 from supernet.pools.draw import draw_published, published_draw
 from supernet.pools.truth import COSTS, with_published
 from supernet.published.table import PublishedTable
@@ -32,7 +33,7 @@ def drawn(table: PublishedTable, size: int, seed: int) -> pd.DataFrame:
 
 
 def test_pool_is_drawn_among_architectures_that_have_ground_truth(table: PublishedTable) -> None:
-    rows = table.frame()
+    rows = table.data.to_pandas()
     uniform = set(rows.loc[rows["uniform"], "arch_id"])
     pool = drawn(table, 20, 0)
     ids = pool["arch_id"].tolist()
@@ -47,7 +48,7 @@ def test_pool_is_drawn_among_architectures_that_have_ground_truth(table: Publish
 
 def test_ground_truth_and_costs_stand_beside_their_architecture(table: PublishedTable) -> None:
     pool = with_published(drawn(table, 20, 0), table, SPACE)
-    published = table.frame().set_index("arch_id")
+    published = table.data.to_pandas().set_index("arch_id")
     for row in pool.itertuples():
         assert row.truth == published.loc[row.arch_id, "test_acc"]
         assert row.truth_seed1 == published.loc[row.arch_id, "test_acc_run1"]
@@ -59,7 +60,7 @@ def test_ground_truth_and_costs_stand_beside_their_architecture(table: Published
 
 
 def test_an_architecture_without_ground_truth_is_an_error(table: PublishedTable) -> None:
-    known = set(table.frame()["arch_id"])
+    known = set(table.data.to_pandas()["arch_id"])
     stranger = next(
         arch for arch in SPACE.sample(np.random.default_rng(9), count=99) if SPACE.arch_id(arch) not in known
     )
@@ -69,7 +70,7 @@ def test_an_architecture_without_ground_truth_is_an_error(table: PublishedTable)
 
 
 def test_search_draws_what_the_table_has_a_uniform_sample_of(table: PublishedTable) -> None:
-    rows = table.frame()
+    rows = table.data.to_pandas()
     uniform = set(rows.loc[rows["uniform"], "arch_id"])
     found = random_search(
         SPACE, lambda arch: (0.5, 1.0), 40, np.random.default_rng(0), draw=published_draw(table, SPACE)

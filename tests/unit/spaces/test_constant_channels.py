@@ -100,7 +100,7 @@ def test_what_does_not_belong_is_an_error() -> None:
     stranger = next(arch for arch in drawn if output_vertices(arch.matrix) == 1)
     with pytest.raises(ValueError, match="expected 2 output vertices"):
         network(random_images(2).float(), stranger)
-    with pytest.raises(UserError, match="6 channels cannot be shared equally by 4"):
+    with pytest.raises(ValueError, match="6 channels cannot be shared equally by 4"):
         SPACE.build_supernet(6, 3, dynamic_channels="constant-4")
     with pytest.raises(UserError, match="found 3 output vertices"):
         ConstantChannels(3)

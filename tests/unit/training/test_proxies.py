@@ -22,7 +22,7 @@ from supernet.data.images import Images, Splits
 from supernet.data.sizes import Sizes
 from supernet.errors import UserError
 from supernet.metrics.study_metrics import PoolTruth
-from supernet.nn.factory import factory_for
+from supernet.nn.factory import LayerFactory
 from supernet.nn.norm import norms
 from supernet.nn.standalone import StandAlone
 from supernet.rng import stream
@@ -73,7 +73,7 @@ class TestSynflow:
 
     def test_of_a_convolution_counts_the_windows_and_leaves_the_norm_out(self) -> None:
         """3x3 with zero padding on 2 x 2 pixels: a tap meets as many pixels as the kernel overlaps."""
-        factory = factory_for("affine+tracking", 0.1)
+        factory = LayerFactory("affine+tracking", 0.1)
         torch.manual_seed(2)
         network = nn.Sequential(
             factory.conv(2, 3, 3), factory.norm(3), nn.Flatten(), nn.Linear(12, 2, bias=False)

@@ -57,7 +57,7 @@ def test_a_training_imports_no_compiler() -> None:
     program = """
 import sys
 import scripts.train
-from benchmarks.bench import QUICK, Bench, random_splits
+from benchmarks.harness.bench import QUICK, Bench, random_splits
 from supernet.training.device import configure
 configure(1, "cpu")
 Bench("nasbench201", QUICK, random_splits(200, 20)).trainer.run(until=2)

@@ -16,10 +16,11 @@ from torch.nn import functional as F
 from trainings import RECIPE, SPLITS, KilledError, Watcher, assert_same, run_of, same_bits, state, trainer_of
 
 from supernet.config.baselines import SWEEPS
-from supernet.config.factors import factors_of
+from supernet.config.factors import FACTORS, factors_of
 from supernet.config.study import Run
 from supernet.data.images import Augmenter
 from supernet.errors import UserError
+from supernet.nn.factory import LayerFactory
 from supernet.training.build import build_supernet, load_supernet
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.path_sampling import epoch_paths
@@ -54,7 +55,7 @@ def another(space: str, factor: str) -> Run:
 
 @pytest.mark.parametrize(("space", "factor"), [(space, one.name) for space in SPACES for one in factors_of(space)])
 def test_every_factor_changes_what_is_trained(space: str, factor: str) -> None:
-    """A factor that nobody reads would silently do nothing: name a field of Recipe or LayerFactory like it."""
+    """A factor that no code reads would silently do nothing."""
     changed = another(space, factor)
     if factor == "landmarks":
         with pytest.raises(UserError, match="expected landmarks"):
@@ -65,6 +66,15 @@ def test_every_factor_changes_what_is_trained(space: str, factor: str) -> None:
     for trainer in trainers:
         trainer.run()
     assert not same_bits(*map(state, trainers))
+
+
+def test_each_consumer_takes_the_factors_that_name_it() -> None:
+    fields = {"layers": set(LayerFactory.__dataclass_fields__), "recipe": set(Recipe.__dataclass_fields__)}
+    for factor in FACTORS.values():
+        holders = {consumer for consumer, names in fields.items() if factor.name in names}
+        assert holders == {factor.consumer} - {"build"}, factor.name
+    with pytest.raises(TypeError, match="unexpected keyword argument 'label_smoothing'"):
+        SPACES["darts"].build_supernet(channels=4, layers=3, label_smoothing=0.1)
 
 
 def test_learning_rate_is_a_cosine_from_the_first_to_the_last() -> None:

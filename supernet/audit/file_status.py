@@ -1,0 +1,231 @@
+"""Whether results are what their records say: from each, through all it was made from, to the pinned downloads.
+
+*Broken*: a content is not that of its record, or of what was read; a file or a record is missing. *Stale*: all is as
+recorded, but code, environment, config or sources have changed since. *Intact*: neither. A file is as bad as the worst
+it was made from. Records are chained by hash, so that a forgery has to rewrite each record from the forged file to the
+end; one that does is only found against a digest that was kept elsewhere.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from supernet.audit.hash_cache import HashCache
+from supernet.download.sources import File, load_sources
+from supernet.provenance.closure import ROOT, Closure
+from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
+
+SHOWN = 4
+"""Changed settings that one discrepancy names; the others are counted."""
+
+
+class State(IntEnum):
+    """What an audit can say of a file, the worst last."""
+
+    INTACT = 0
+    STALE = 1
+    BROKEN = 2
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """One thing that is not as it was."""
+
+    state: State
+    text: str
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What is said of one file."""
+
+    path: str
+    state: State
+    discrepancies: tuple[Discrepancy, ...]
+    """Of the file itself."""
+    cause: str
+    """The first cause, from the file towards the downloads, that is as bad as `state`; empty if intact."""
+    inputs: tuple[str, ...]
+
+
+class Audit:
+    """Verdicts on files; each file is looked at once."""
+
+    def __init__(self, configs: Mapping[str, Mapping[str, Any]], hashes: HashCache, root: Path = ROOT) -> None:
+        """`configs` has, by path, what today's study says to the program that makes a file; others are not compared."""
+        self._configs = {os.path.normpath(path): config for path, config in configs.items()}
+        self._hashes, self._root = hashes, root
+        self._closure = Closure(root)
+        self._statuses: dict[str, FileStatus] = {}
+        self._codes: dict[str, tuple[str, str] | None] = {}
+        self._open: set[str] = set()
+        self._digests: dict[str, str | None] = {}
+
+    def status(self, path: str) -> FileStatus:
+        """The status of a result."""
+        path = os.path.normpath(path)
+        if path not in self._statuses:
+            if path in self._open:
+                return _status(path, [Discrepancy(State.BROKEN, "is made from itself")], [])
+            self._open.add(path)
+            self._statuses[path] = self._judge(path)
+            self._open.remove(path)
+        return self._statuses[path]
+
+    def _judge(self, path: str) -> FileStatus:
+        if not self._hashes.exists(path):
+            return _status(path, [Discrepancy(State.BROKEN, "missing")], [])
+        try:
+            found = read_record(path)
+        except RecordError as error:
+            return _status(path, [Discrepancy(State.BROKEN, error.problem)], [])
+        self._digests[path], made = found["digest"], found["made"]
+        discrepancies = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, found)]
+        results = [input_path(path, one) for one in made["inputs"] if one["kind"] == "result"]
+        return _status(path, discrepancies, [self.status(one) for one in results])
+
+    def _content(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        if self._hashes.size(path) != made["size"] or self._hashes.digest(path) != made["sha256"]:
+            yield Discrepancy(State.BROKEN, "content is not that of its record: it was changed after it was made")
+
+    def _inputs(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        for one in made["inputs"]:
+            name = input_path(path, one)
+            if not self._hashes.exists(name):
+                yield Discrepancy(State.BROKEN, f"input {name} is missing")
+            elif self._hashes.digest(name) != one["sha256"]:
+                # A file of the checkout is like code: it may well be edited.
+                state = State.STALE if one["kind"] == "source" else State.BROKEN
+                yield Discrepancy(state, f"input {name} has another content than the one that was read")
+            elif one["kind"] == "result":
+                yield from self._chain(name, one)
+            elif one["kind"] == "download":
+                yield from self._pin(name, one["pinned"])
+
+    def _chain(self, name: str, one: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        if self._digest(name) not in (None, one["record"]):
+            yield Discrepancy(
+                State.STALE, f"input {name} has the same content but another record: made again, or edited"
+            )
+
+    def _digest(self, path: str) -> str | None:
+        """The digest of a result's record; None without a sound one. Most inputs are those of many files."""
+        if path not in self._digests:
+            try:
+                self._digests[path] = record_digest(path)
+            except RecordError:  # The status of the input itself reports it.
+                self._digests[path] = None
+        return self._digests[path]
+
+    def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Discrepancy]:
+        algorithm = pinned["algorithm"]
+        if self._hashes.digest(name, algorithm) != pinned["digest"]:
+            yield Discrepancy(State.BROKEN, f"download {name} does not have the {algorithm} by which it was known")
+        file = self._sources.get(pinned["path"])
+        if file is None:
+            yield Discrepancy(State.STALE, f"download {name}: the sources do not list {pinned['path']} any more")
+        elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
+            yield Discrepancy(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
+
+    def _changes(self, path: str, found: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        made, files = found["made"], found["circumstances"]["files"]
+        changed = [name for name, code in made["modules"].items() if not self._same_code(name, code, files[name])]
+        if changed:
+            yield Discrepancy(State.STALE, f"code changed: {', '.join(changed)}")
+        if made["lock"] != self._lock:
+            yield Discrepancy(State.STALE, f"environment changed: {LOCK}")
+        if made["python"] != platform.python_version():
+            yield Discrepancy(
+                State.STALE, f"environment changed: Python {made['python']}, now {platform.python_version()}"
+            )
+        others = [one for name, version in made["packages"].items() if (one := self._other(name, version))]
+        if others:
+            yield Discrepancy(State.STALE, f"environment changed: {', '.join(others)}")
+        if path in self._configs:
+            changes = differences(made["config"], self._configs[path])
+            if changes:
+                more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+                yield Discrepancy(State.STALE, f"config changed: {', '.join(changes[:SHOWN])}{more}")
+
+    def _same_code(self, name: str, code: str, sha256: str) -> bool:
+        if name not in self._codes:
+            try:
+                source = self._closure.source(name)
+                self._codes[name] = source.sha256, source.code
+            except (FileNotFoundError, SyntaxError):
+                self._codes[name] = None
+        now = self._codes[name]
+        # The same bytes are the same code, also where another version of Python prints syntax trees otherwise.
+        return now is not None and (now[0] == sha256 or now[1] == code)
+
+    @cached_property
+    def _lock(self) -> str | None:
+        lock = self._root / LOCK
+        return self._hashes.digest(str(lock)) if lock.exists() else None
+
+    @cached_property
+    def _sources(self) -> dict[str, File]:
+        sources = load_sources(self._root / "workflow" / "sources.yaml")
+        return {file.path: file for file in sources.files.values()}
+
+    def _other(self, name: str, version: str) -> str:
+        """How the package differs from the one that is installed here; empty if it does not, or is not here."""
+        now = self._installed(name)
+        # A module may say its local version (2.6.0+cpu) where its distribution does not, and the other way round for a
+        # post-release (2026.10.19.post1), whose code is that of the release.
+        same = now is None or now in (version, version.partition("+")[0]) or now.partition(".post")[0] == version
+        return "" if same else f"{name} {version}, now {now}"
+
+    def _installed(self, name: str) -> str | None:
+        if name not in self._versions:
+            self._versions[name] = self._version(name)
+        return self._versions[name]
+
+    @cached_property
+    def _versions(self) -> dict[str, str | None]:
+        return {}
+
+    def _version(self, name: str) -> str | None:
+        for distribution in (name, *self._distributions.get(name, ())):
+            try:
+                return metadata.version(distribution)
+            except metadata.PackageNotFoundError:
+                continue
+        return None
+
+    @cached_property
+    def _distributions(self) -> Mapping[str, list[str]]:
+        return metadata.packages_distributions()
+
+
+def differences(old: Any, new: Any, key: str = "") -> list[str]:
+    """`key: was …, is …` of each value that differs, by dotted keys."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = dict.fromkeys([*old, *new])
+        return [
+            line
+            for name in keys
+            for line in differences(old.get(name), new.get(name), f"{key}.{name}" if key else str(name))
+        ]
+    return [] if old == new else [f"{key or 'all'}: was {_short(old)}, is {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _status(path: str, discrepancies: list[Discrepancy], inputs: list[FileStatus]) -> FileStatus:
+    states = [*(one.state for one in discrepancies), *(one.state for one in inputs)]
+    state = max(states, default=State.INTACT)
+    own = [f"{path}: {one.text}" for one in discrepancies if one.state == state]
+    causes = [*own, *(one.cause for one in inputs if one.state == state)]
+    cause = causes[0] if state else ""
+    return FileStatus(path, state, tuple(discrepancies), cause, tuple(one.path for one in inputs))

@@ -1,0 +1,37 @@
+"""Pack a finished study into one reproducible file, with its records, study file, workflow and lock file.
+
+`supernet audit --archive FILE` checks the file on any machine, and `supernet unpack FILE` unpacks it. Data sets,
+published tables and downloads are left out; weights are included on request.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet.audit.deposit.archive import write_archive
+from supernet.audit.deposit.content import collect
+from supernet.audit.study_audit import Auditing, add_arguments
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog="supernet archive", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="archive to write (default: STUDY.tar.zst)")
+    parser.add_argument("--weights", action="store_true", help="include the weights of all super-nets")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the archive and print its size and root digest."""
+    options = parse(arguments)
+    auditing = Auditing.open(options)
+    content = collect(auditing.plan, auditing.hashes, options.weights)
+    auditing.hashes.save()
+    path = options.output or Path(f"{auditing.plan.study.study}.tar.zst")
+    write_archive(path, content)
+    megabytes = path.stat().st_size / 1e6
+    print(f"{path}: {len(content.files)} files, {len(content.manifest['omitted'])} left out, {megabytes:.1f} MB")
+    print(f"root digest: {content.manifest['root_digest']}")

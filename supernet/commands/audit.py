@@ -1,0 +1,91 @@
+"""Check results against their records, back to the pinned downloads: each is intact, stale or broken.
+
+With --archive, check a file of `supernet archive` or a folder of `supernet crate`, on any machine with this code.
+Exit code: 0 all intact, 3 some stale, 1 some broken, 2 a mistake in the command line or the study.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet.audit.file_status import FileStatus, State
+from supernet.audit.study_audit import Auditing, add_arguments
+from supernet.errors import UserError
+
+EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.BROKEN: 1}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog="supernet audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="files or folders (default: all of the study)")
+    add_arguments(parser)
+    parser.add_argument("--archive", type=Path, metavar="FILE", help="check an archive, or the folder of a crate")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser.parse_args(arguments)
+
+
+def lines(status: FileStatus) -> list[str]:
+    """What is printed of one file: its state, and why."""
+    own = [one.text for one in status.discrepancies]
+    inherited = [] if not status.cause or status.cause.startswith(f"{status.path}: ") else [f"through {status.cause}"]
+    head = f"{status.state.name.lower():7} {status.path}"
+    return [head, *(f"{'':10}{one}" for one in (*own, *inherited))]
+
+
+def counts(statuses: Sequence[FileStatus]) -> dict[str, int]:
+    """How many files are in each state."""
+    return {state.name.lower(): sum(one.state is state for one in statuses) for state in State}
+
+
+def as_json(study: str, root: str | None, statuses: Sequence[FileStatus]) -> str:
+    """The text that --json prints."""
+    targets = [
+        {
+            "path": one.path,
+            "state": one.state.name.lower(),
+            "findings": [{"state": found.state.name.lower(), "text": found.text} for found in one.discrepancies],
+            "link": one.cause,
+        }
+        for one in statuses
+    ]
+    whole = {"study": study, "root_digest": root, "summary": counts(statuses), "targets": targets}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[FileStatus]]:
+    """Study, root digest and statuses of --archive; UserError if targets are named as well."""
+    if options.targets:
+        raise UserError(f"{options.targets[0]}: found a target beside --archive; expected none: all of it is checked")
+    # Here: the rule `audit` does without archives, and without the package that unpacks them.
+    from supernet.audit.deposit.verify import open_deposit
+
+    with open_deposit(options.archive) as deposit:
+        left_out = len(deposit.manifest["omitted"])
+        if left_out and not options.json:
+            print(f"{left_out} files are left out; what the manifest and the records say of them is checked")
+        statuses = deposit.statuses()
+        return deposit.manifest["study"], deposit.root_digest(statuses), statuses
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the state of each result and the root digest; exits with the code of the worst state."""
+    options = parse(arguments)
+    if options.archive is not None:
+        study, root, statuses = of_archive(options)
+    else:
+        auditing = Auditing.open(options)
+        statuses = auditing.statuses(options.targets)
+        study, root = auditing.plan.study.study, auditing.root_digest()
+    if options.json:
+        print(as_json(study, root, statuses))
+    else:
+        for status in statuses:
+            print("\n".join(lines(status)))
+        print(", ".join(f"{count} {state}" for state, count in counts(statuses).items()))
+        print(f"root digest of study {study}, downloads through metrics: {root or 'none: broken'}")
+    sys.exit(EXIT_CODES[max((one.state for one in statuses), default=State.INTACT)])

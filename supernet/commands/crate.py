@@ -1,0 +1,46 @@
+"""Write a finished study as a Workflow Run RO-Crate: a folder for deposit, described in JSON-LD."""
+
+import argparse
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from supernet.audit.deposit.content import collect
+from supernet.audit.deposit.crate import write_crate
+from supernet.audit.study_audit import CRATE, Auditing, add_arguments
+from supernet.io.folders import replaced
+
+_MARK = ".supernet-crate"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="supernet crate", description=__doc__)
+    add_arguments(parser)
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"(default: {CRATE} in the study's results)")
+    parser.add_argument("--weights", action="store_true", help="include the weights of all super-nets")
+    parser.add_argument(
+        "--author", action="append", default=[], metavar="NAME", help="person who ran the study; may be repeated"
+    )
+    parser.add_argument("--licence", default="MIT", help="licence of the results: a URL, or MIT (default)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the crate and print its root digest; an older crate in its place is replaced."""
+    options = parse(arguments)
+    auditing = Auditing.open(options)
+    plan = auditing.plan
+    content = collect(plan, auditing.hashes, options.weights)
+    auditing.hashes.save()
+    folder = options.output or Path(plan.results, CRATE)
+    with replaced(folder, _MARK, "supernet crate") as temporary:
+        write_crate(
+            content,
+            plan.study,
+            temporary,
+            snakemake=metadata.version("snakemake"),
+            licence=options.licence,
+            authors=options.author,
+        )
+    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest['root_digest']}")

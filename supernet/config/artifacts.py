@@ -1,0 +1,317 @@
+"""The path of each result of a study: the only module that spells one, for rules, programs, audit and explain alike.
+
+Methods take the values that tell results of one kind apart. Each argument defaults to its Snakemake wildcard, so the
+same method gives the path of a file and the pattern in a rule:
+
+    Artifacts("results/mini").run("darts", "baseline", 0).scores
+    Artifacts("results/mini").run().scores    # results/mini/runs/{space}/{setting}/seed{seed}/scores.parquet
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from supernet.provenance.record import ROOT_FILE
+
+Kind = Literal[
+    "metrics",
+    "references",
+    "spaces",
+    "effects",
+    "pools",
+    "baseline_scores",
+    "searches",
+    "systems",
+    "landscapes",
+    "features",
+    "run_timings",
+    "truth_timings",
+    "proxy_timings",
+    "search_timings",
+    "system_timings",
+    "analysis_timings",
+]
+"""Kinds of artifacts that a table or figure declares as its inputs; `supernet/pipeline/inputs.py` lists their files."""
+
+TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
+FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
+CHECKPOINT = "training.safetensors"
+"""Name of the file from which an interrupted training continues."""
+_TIMING = "timing.json"
+_RUN = re.compile(r"(?:^|/)(?:runs|rescored)/(?P<space>[^/]+)/(?P<setting>[^/]+)/seed(?P<seed>\d+)/[^/]+$")
+
+
+class RunName(NamedTuple):
+    """Space, setting and seed: together they name a run of a study."""
+
+    space: str
+    setting: str
+    seed: int
+
+    def __str__(self) -> str:
+        return run_path(*self)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one super-net; `path` may also be that of a copy elsewhere."""
+
+    path: str
+
+    @property
+    def curve(self) -> str:
+        """Training curve (Parquet)."""
+        return f"{self.path}/curve.parquet"
+
+    @property
+    def weights(self) -> str:
+        """Weights of the super-net (safetensors)."""
+        return f"{self.path}/weights.safetensors"
+
+    @property
+    def scores(self) -> str:
+        """Scores of the pool (Parquet)."""
+        return f"{self.path}/scores.parquet"
+
+    @property
+    def summary(self) -> str:
+        """Config, outcome and number of steps (JSON)."""
+        return f"{self.path}/run.json"
+
+    @property
+    def timing(self) -> str:
+        """Seconds and device (JSON)."""
+        return f"{self.path}/{_TIMING}"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that a run writes."""
+        return (self.curve, self.weights, self.scores, self.summary, self.timing)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedTable:
+    """A Parquet table, and a file with the seconds and the device of the job that wrote it."""
+
+    stem: str
+
+    @property
+    def table(self) -> str:
+        """The table (Parquet)."""
+        return f"{self.stem}.parquet"
+
+    @property
+    def timing(self) -> str:
+        """Seconds and device (JSON)."""
+        return f"{self.stem}.{_TIMING}"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that the job writes."""
+        return (self.table, self.timing)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFiles(TimedTable):
+    """The architectures that a random search found, and the cost of finding them."""
+
+    @property
+    def cost(self) -> str:
+        """Number of scored architectures, images and forward passes (JSON)."""
+        return f"{self.stem}.json"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that the job writes."""
+        return (self.table, self.cost, self.timing)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A table or figure of the paper: files of one stem."""
+
+    stem: str
+    suffixes: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """One file per suffix."""
+        return tuple(f"{self.stem}{suffix}" for suffix in self.suffixes)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Paths of one study. Patterns and parsing need no study: only the two folders."""
+
+    results: str
+    """Folder of the study's results, such as `results/mini`."""
+    resources: str = "resources"
+    """Folder of data sets and published tables, which studies share."""
+
+    # Resources
+
+    def images(self, name: str) -> str:
+        """The images of a data set (safetensors)."""
+        return f"{self.resources}/data/{name}.safetensors"
+
+    def published(self, table: str = "{table}") -> str:
+        """A published table of stand-alone accuracies (Parquet)."""
+        return f"{self.resources}/tables/{table}.parquet"
+
+    @property
+    def downloads(self) -> str:
+        """Folder of downloaded files."""
+        return f"{self.resources}/downloads"
+
+    @property
+    def sources_lock(self) -> str:
+        """Hashes of the downloads that no source pins (JSON)."""
+        return f"{self.resources}/sources.lock.json"
+
+    def resource_log(self, name: str) -> str:
+        """Log file of a job that makes a resource."""
+        return f"{self.resources}/logs/{name}.log"
+
+    def resource_benchmark(self, name: str) -> str:
+        """Snakemake's measurements of a job that makes a resource."""
+        return f"{self.resources}/benchmarks/{name}.tsv"
+
+    # Pools and their ground truth
+
+    def drawn_pool(self, pool: str = "{pool}") -> str:
+        """The architectures of a pool, before their ground truth is known (Parquet)."""
+        return f"{self.results}/drawn/{pool}.parquet"
+
+    def pool(self, pool: str = "{pool}") -> str:
+        """A pool with its ground truth (Parquet)."""
+        return f"{self.results}/pools/{pool}.parquet"
+
+    def truth(self, pool: str = "{pool}", shard: int | str = "{shard}") -> TimedTable:
+        """One shard of the stand-alone trainings of a pool."""
+        return TimedTable(f"{self.results}/truth/{truth_path(pool, shard)}")
+
+    def proxies(self, pool: str = "{pool}") -> TimedTable:
+        """Zero-cost proxies of a pool."""
+        return TimedTable(f"{self.results}/proxies/{pool}")
+
+    # Super-nets and what is done with them
+
+    def run(self, space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> RunFolder:
+        """The folder of a run."""
+        return RunFolder(f"{self.results}/runs/{run_path(space, setting, seed)}")
+
+    def rescored(self, space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> str:
+        """Scores that are computed again from the weights of a finished run (Parquet)."""
+        return RunFolder(f"{self.results}/rescored/{run_path(space, setting, seed)}").scores
+
+    def search(self, space: str = "{space}", seed: int | str = "{seed}") -> SearchFiles:
+        """Random search on the baseline super-net of a seed."""
+        return SearchFiles(f"{self.results}/search/{search_path(space, seed)}")
+
+    def systems(self, space: str = "{space}", seed: int | str = "{seed}", part: int | str = "{part}") -> TimedTable:
+        """The search systems that one job runs."""
+        return TimedTable(f"{self.results}/systems/{system_path(space, seed, part)}")
+
+    def landscape(self, space: str = "{space}") -> TimedTable:
+        """Loss landscapes of a space."""
+        return TimedTable(f"{self.results}/analysis/landscape/{space}")
+
+    def features(self, space: str = "{space}") -> TimedTable:
+        """Feature statistics of a space."""
+        return TimedTable(f"{self.results}/analysis/features/{space}")
+
+    # The study as a whole
+
+    @property
+    def metrics(self) -> str:
+        """Metrics of all runs (Parquet); its record is the root of the chain of records."""
+        return f"{self.results}/{ROOT_FILE}"
+
+    @property
+    def references(self) -> str:
+        """Reference predictors and the ceiling of each pool (Parquet)."""
+        return f"{self.results}/references.parquet"
+
+    @property
+    def spaces(self) -> str:
+        """Facts of each pool and its space (JSON)."""
+        return f"{self.results}/spaces.json"
+
+    @property
+    def effects(self) -> str:
+        """Effects of all settings against the baseline (Parquet)."""
+        return f"{self.results}/effects.parquet"
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """All files that are computed from the scores of all runs."""
+        return (self.metrics, self.references, self.spaces, self.effects)
+
+    @property
+    def tables(self) -> str:
+        """Folder of the tables."""
+        return f"{self.results}/tables"
+
+    def table(self, name: str) -> Drawn:
+        """A table of the paper."""
+        return Drawn(f"{self.tables}/{name}", TABLE_SUFFIXES)
+
+    @property
+    def figures(self) -> str:
+        """Folder of the figures."""
+        return f"{self.results}/figures"
+
+    def figure(self, name: str) -> Drawn:
+        """A figure of the paper."""
+        return Drawn(f"{self.figures}/{name}", FIGURE_SUFFIXES)
+
+    @property
+    def site(self) -> str:
+        """First page of the static site."""
+        return f"{self.results}/site/index.html"
+
+    def log(self, name: str) -> str:
+        """Log file of a job: `name` is its rule and what tells jobs of that rule apart."""
+        return f"{self.results}/logs/{name}.log"
+
+    def benchmark(self, name: str) -> str:
+        """Snakemake's measurements of a job; `name` as for `log`."""
+        return f"{self.results}/benchmarks/{name}.tsv"
+
+
+def run_path(space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> str:
+    """The end of a path that tells runs apart: results, logs and checkpoints use it below different folders."""
+    return f"{space}/{setting}/seed{seed}"
+
+
+def search_path(space: str = "{space}", seed: int | str = "{seed}") -> str:
+    """The end of a path that tells random searches apart."""
+    return f"{space}/seed{seed}"
+
+
+def system_path(space: str = "{space}", seed: int | str = "{seed}", part: int | str = "{part}") -> str:
+    """The end of a path that tells jobs of search systems apart."""
+    return f"{space}/seed{seed}/part{part}"
+
+
+def truth_path(pool: str = "{pool}", shard: int | str = "{shard}") -> str:
+    """The end of a path that tells jobs of stand-alone trainings apart."""
+    return f"{pool}/shard{shard}"
+
+
+def checkpoint(state: str, space: str, setting: str, seed: int | str) -> str:
+    """The checkpoint of a run that is not complete; `state` is the study's folder of checkpoints."""
+    return f"{state}/runs/{run_path(space, setting, seed)}/{CHECKPOINT}"
+
+
+def run_name(path: str) -> RunName | None:
+    """Return the run to which a file belongs; None if the path is not that of a file of a run."""
+    found = _RUN.search(path)
+    return None if found is None else RunName(found["space"], found["setting"], int(found["seed"]))
+
+
+def timings_of(path: str) -> tuple[str, ...]:
+    """Return the paths at which the job that wrote a result may have written its timing."""
+    folder, name = os.path.split(path)
+    return (os.path.join(folder, _TIMING), os.path.join(folder, f"{name.partition('.')[0]}.{_TIMING}"))

@@ -1,0 +1,199 @@
+"""Writing of provenance records: which files a program reads, with which config, and which code made its results.
+
+`supernet.runtime.program.run` gives each program a recorder. The program names the files that it reads (`note_input`)
+and its config (`note_config`); `supernet.io.atomic.publish` writes the record of each result. Without a recorder, as in
+a test or a notebook, nothing is recorded.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from supernet.provenance.closure import PACKAGE, ROOT, Closure, Source
+from supernet.provenance.hashes import digests
+from supernet.provenance.record import FORMAT, LOCK, digest, record_digest
+
+ENVIRONMENT = (
+    "CONDA_DEFAULT_ENV",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUDA_VISIBLE_DEVICES",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "SLURM_ARRAY_TASK_ID",
+    "SLURM_CPUS_PER_TASK",
+    "SLURM_JOB_ID",
+    "SLURM_JOB_PARTITION",
+    "SLURM_RESTART_COUNT",
+    "SUPERNET_REFERENCE_KERNELS",
+)
+"""Environment variables that a record may have. No other is ever written: it might be a secret."""
+
+UNRECORDED = frozenset(f"supernet/provenance/{name}.py" for name in ("closure", "record", "recorder"))
+"""Modules that only record: they do not affect results, so that an edit of them makes no result stale."""
+
+_Path = TypeVar("_Path", Path, str)
+
+
+class Recorder:
+    """What one process reads and is told; gives the record of each file that it writes."""
+
+    def __init__(self, program: Path, root: Path = ROOT) -> None:
+        """`program` is the script that runs, `root` the checkout that it is of.
+
+        The code is hashed now: an edit while a long training runs is not the code that trained.
+        """
+        self._root, self._started = root, _now()
+        self._closure = Closure(root)
+        self._name = self._closure.name(program)
+        self._sources = self._closure.files([program])
+        self._inputs: dict[str, dict[str, Any]] = {}
+        self._stats: dict[str, tuple[int, int, int]] = {}
+        self._config: Any = None
+
+    def read(self, path: Path | str, kind: str, pinned: Mapping[str, str] | None) -> None:
+        """Note an input with the hash that it has now; `kind` and `pinned` are those of `note_input`."""
+        name, status = os.path.abspath(path), os.stat(path)
+        signature = (status.st_size, status.st_mtime_ns, status.st_ino)
+        if self._stats.get(name) == signature:
+            return
+        sha256 = digests(Path(path), ["sha256"])["sha256"]
+        note = {"kind": kind, "sha256": sha256, "size": status.st_size}
+        if kind == "result":
+            note["record"] = record_digest(path)
+        if pinned is not None:
+            note["pinned"] = dict(pinned)
+        self._inputs[name], self._stats[name] = note, signature
+
+    def use(self, config: Any) -> None:
+        """Note the config, a JSON value."""
+        self._config = config
+
+    def record(self, path: Path | str, content: Path) -> dict[str, Any]:
+        """The record of a result, whose content is still in another file."""
+        sources = self._all_sources()
+        folder = os.path.dirname(os.path.abspath(path))
+        inputs = [{"path": os.path.relpath(name, folder), **note} for name, note in self._inputs.items()]
+        made = {
+            "sha256": digests(content, ["sha256"])["sha256"],
+            "size": content.stat().st_size,
+            "program": self._name,
+            "modules": {name: one.code for name, one in sources.items()},
+            "config": self._config,
+            "inputs": sorted(inputs, key=lambda one: str(one["path"])),
+            "python": platform.python_version(),
+            "packages": _packages(),
+            "lock": self._lock,
+        }
+        told = {
+            "format": FORMAT,
+            "made": made,
+            "digest": digest(made),
+            "circumstances": {
+                "started": self._started,
+                "ended": _now(),
+                "host": socket.gethostname(),
+                "system": platform.platform(),
+                "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+                "files": {name: one.sha256 for name, one in sources.items()},
+                **self._commit,
+            },
+        }
+        return {**told, "seal": digest(told)}
+
+    def _all_sources(self) -> dict[str, Source]:
+        """The program's files, and those of modules that it has loaded by a name that only it knew."""
+        loaded = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
+        files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
+        files = [file for file in files if file.is_relative_to(self._root)]
+        for name, source in self._closure.files(files).items():
+            self._sources.setdefault(name, source)
+        return {name: self._sources[name] for name in sorted(self._sources) if name not in UNRECORDED}
+
+    @cached_property
+    def _lock(self) -> str | None:
+        lock = self._root / LOCK
+        return digests(lock, ["sha256"])["sha256"] if lock.exists() else None
+
+    @cached_property
+    def _commit(self) -> dict[str, Any]:
+        return commit(self._root)
+
+
+_RECORDER: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
+
+
+@contextlib.contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Inside, what is read and published is recorded."""
+    token = _RECORDER.set(recorder)
+    try:
+        yield
+    finally:
+        _RECORDER.reset(token)
+
+
+def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | None = None) -> _Path:
+    """Note that the file at `path` is read, and give the path back.
+
+    `kind` is `result` (it has a record of its own), `source` (a file of the checkout) or `download`; a download is
+    `pinned`: its `path` in the sources, the `algorithm` and `digest` by which it was known.
+    """
+    if (recorder := _RECORDER.get()) is not None:
+        recorder.read(path, kind, pinned)
+    return path
+
+
+def note_config(config: Any) -> None:
+    """Note what the results of this process depend on besides its inputs: a JSON value."""
+    if (recorder := _RECORDER.get()) is not None:
+        recorder.use(config)
+
+
+def record_text(path: Path | str, content: Path) -> str | None:
+    """The text of the record of `path`, whose content is in the file `content`; None without a recorder."""
+    recorder = _RECORDER.get()
+    if recorder is None:
+        return None
+    return json.dumps(recorder.record(path, content), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def commit(root: Path) -> dict[str, Any]:
+    """`commit` and `dirty` (whether tracked files differ from it) of a checkout; both null where git cannot say."""
+    unknown = {"commit": None, "dirty": None}
+    if not (root / ".git").exists():
+        return unknown
+    command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=30)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return unknown
+    if result.returncode:
+        return unknown
+    lines = result.stdout.splitlines()
+    name = next(line.split()[2] for line in lines if line.startswith("# branch.oid"))
+    return {"commit": name, "dirty": any(not line.startswith("#") for line in lines)}
+
+
+def _packages() -> dict[str, str]:
+    """Versions of the packages of others that are loaded, by the names they are imported by."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        # Only what a module itself says: asking some for more warns, or imports.
+        version = vars(module).get("__version__") if module is not None and "." not in name else None
+        if isinstance(version, str) and name not in sys.stdlib_module_names and not name.startswith("_"):
+            found[name] = str(version)
+    return dict(sorted(found.items()))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
