@@ -546,7 +546,7 @@ class TestKilledTraining:
         _, said = process.communicate()
         assert process.returncode == 2
         step = int(said.split("stopped after step ")[1].split()[0])
-        assert step >= 30 and f"signal {number.name} came" in said
+        assert step >= 30 and f"signal {number.name} was received" in said
         assert not (out / "weights.safetensors").exists()
         call(command)
         steps = json.loads((undisturbed / "run.json").read_text())["steps"]
