@@ -1,5 +1,6 @@
 """What is said of a workflow that succeeded."""
 
+from supernet.config.artifacts import Artifacts
 from supernet.launcher.log import GROUP
 from supernet.launcher.options import Options
 from supernet.launcher.wording import many
@@ -18,19 +19,20 @@ def conclusion(workflow: Workflow, options: Options, seconds: float) -> str:
     else:
         text = [f"Done: {many(workflow.done, 'job')} in {duration(seconds)}.", ""]
     text += [*_outcome(options), ""]
-    for name in ("tables", "figures"):
-        found = (options.root / options.folder / name).rglob("*")
+    paths = Artifacts(str(options.folder))
+    for name, folder in (("tables", paths.tables), ("figures", paths.figures)):
+        found = (options.root / folder).rglob("*")
         files = [path for path in found if path.is_file() and not path.name.endswith(SUFFIX)]
         if files:
-            text.append(f"{name + ':':<9}{options.folder / name}/ ({many(len(files), 'file')})")
+            text.append(f"{name + ':':<9}{folder}/ ({many(len(files), 'file')})")
     return "\n".join([*text, f"{'log:':<9}{options.log}"])
 
 
 def _outcome(options: Options) -> list[str]:
-    folder = options.root / options.folder
-    if not (folder / "metrics.parquet").exists():
-        return [f"No summary: {options.folder / 'metrics.parquet'} has not been made yet."]
+    metrics = Artifacts(str(options.folder)).metrics
+    if not (options.root / metrics).exists():
+        return [f"No summary: {metrics} has not been made yet."]
     # Here, because it takes a second that an error or a dry run need not wait for.
     from supernet.launcher.outcome import outcome
 
-    return outcome(options.root / "workflow" / "studies" / f"{options.study}.yaml", folder)
+    return outcome(options.root / "workflow" / "studies" / f"{options.study}.yaml", options.root / options.folder)
