@@ -59,7 +59,7 @@ def section(report: Report) -> str:
     said = "\n".join(report.findings.lines)
     parts = [
         f"{sentence(report)}\n\n{table(report)}",
-        f"What the programs said besides:\n\n```text\n{said}\n```",
+        f"Other results of the programs:\n\n```text\n{said}\n```",
     ]
     if "profile" in report.findings.series:
         parts.append(f"### Where the time of a step goes\n\n{profile_table(report.findings.series['profile'])}")

@@ -16,7 +16,7 @@ from supernet.config.datasets import DATASETS, DataSet
 from supernet.config.validation import did_you_mean
 from supernet.data import cifar10, image_files
 from supernet.data.cifar10 import Bytes, Labels
-from supernet.download import fetching
+from supernet.download import command_line
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.provenance.recorder import note_config
@@ -44,7 +44,7 @@ def read(options: argparse.Namespace) -> tuple[Bytes, Labels]:
     """Pixels and labels of the data set, the official test set last; UserError where no reader has its form."""
     if options.name == "digits":
         return digits()
-    found = fetching.dataset(options.name, options)
+    found = command_line.fetch_dataset(options.name, options)
     if found.form not in READERS:
         where = f"{options.sources}: datasets: {options.name}: forms"
         raise UserError(f"{where}: found {found.form!r}; {did_you_mean(found.form, READERS)}")
@@ -69,7 +69,7 @@ def check(name: str, known: DataSet, pixels: Bytes, labels: Labels) -> None:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", choices=list(DATASETS), required=True, help="data set")
-    fetching.add_arguments(parser)
+    command_line.add_arguments(parser)
     parser.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.download import fetching
+from supernet.download import command_line
 from supernet.download.sources import load_sources
 from supernet.provenance.recorder import note_config
 from supernet.published.convert import convert
@@ -15,13 +15,13 @@ from supernet.runtime import program
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", required=True, help="name of a table in the sources")
-    fetching.add_arguments(parser)
+    command_line.add_arguments(parser)
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
         note_config({"table": options.table})
-        fetched = fetching.table(options.table, options)
+        fetched = command_line.fetch_table(options.table, options)
         rows, about = convert(options.table, load_sources(options.sources).table(options.table), fetched)
         write(options.output, rows, about)
         print(f"{options.output}: {about.table}, form {about.form}: {about.extent()}; {about.truth}")

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.choice import Choice
-from supernet.nn.conv import SMALL_MAP, Conv, block_columns
+from supernet.nn.conv import Conv, block_columns
 from supernet.nn.fast.batchnorm import batch_norm
+from supernet.nn.fast.convolution import SMALL_MAP
 from supernet.nn.fast.depthwise import depthwise
 from supernet.nn.fast.depthwise_matrices import depthwise_by_matrices, tap_matrices
 from supernet.nn.fast.layout import concatenate, every_second

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from supernet.download import fetching
+from supernet.download import command_line
 from supernet.download.fetch import Fetched, FetchedForm, fetch
 from supernet.download.sources import load_sources
 from supernet.errors import UserError
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         "--dataset", nargs="+", metavar="NAME", help="data sets, each in the first form that is available"
     )
     what.add_argument("--all", action="store_true", help="all tables and data sets")
-    fetching.add_arguments(parser)
+    command_line.add_arguments(parser)
     parser.add_argument("--log", type=Path, help="log file")
     return parser
 
@@ -44,8 +44,8 @@ def _jobs(options: argparse.Namespace) -> list[Callable[[], Fetched | FetchedFor
     datasets = sources.datasets if options.all else options.dataset or ()
     return [
         *(partial(fetch, file, *place) for file in files),
-        *(partial(fetching.table, name, options) for name in tables),
-        *(partial(fetching.dataset, name, options) for name in datasets),
+        *(partial(command_line.fetch_table, name, options) for name in tables),
+        *(partial(command_line.fetch_dataset, name, options) for name in datasets),
     ]
 
 

@@ -13,6 +13,7 @@ from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.effects import METRICS, effects
+from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -52,7 +53,7 @@ def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
 
 
 def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> Iterator[dict[str, Any]]:
-    pool = pd.read_parquet(note_input(paths.pool(str(study.main_pool(space)))))
+    pool = read_table(paths.pool(str(study.main_pool(space))))
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
     reasons: dict[str, str] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}

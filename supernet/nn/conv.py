@@ -6,12 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.fast.depthwise import depthwise
-from supernet.nn.fast.depthwise_matrices import depthwise_by_matrices, tap_matrices
-from supernet.nn.fast.layout import every_second
-
-# Pixels of a map up to which a depthwise kernel that is dilated or wider than it is made a matrix.
-SMALL_MAP = 16
+from supernet.nn.fast.switch import FAST, Convolve
 
 
 class Conv(nn.Module):
@@ -22,13 +17,20 @@ class Conv(nn.Module):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int, stride: int = 1, dilation: int = 1, depthwise: bool = False
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        depthwise: bool = False,
+        convolve: Convolve = FAST.convolve,
     ) -> None:
         super().__init__()
         self.c_in, self.c_out = c_in, c_out
         self.kernel, self.stride, self.dilation = kernel, stride, dilation
         self.padding = dilation * (kernel - 1) // 2
-        self.depthwise = depthwise
+        self.depthwise, self.convolve = depthwise, convolve
         if depthwise and c_in != c_out:
             raise ValueError(f"a depthwise convolution keeps its channels, got {c_in} and {c_out}")
         self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, kernel, kernel))
@@ -56,29 +58,7 @@ class Conv(nn.Module):
         c_in = images.shape[1]
         c_out = (c_in if self.depthwise else self.c_out) if c_out is None else c_out
         weight = self.kernels(c_in, c_out)
-        stride, dilation, padding = self.stride, self.dilation, self.padding
-        if stride == 2 and (self.kernel == 1 or dilation == 2):
-            # Only every second pixel meets the kernel: the same sums without the stride and the dilation.
-            # oneDNN is 3 to 9 times slower on strided dilated kernels, and its backward pass of a strided 1x1
-            # convolution of fewer than 8 channels writes past its buffers.
-            images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
-        if self.depthwise and self._small(images, dilation):
-            return self._by_matrices(images, weight, stride, dilation)
-        if self.depthwise and stride == 1:
-            return depthwise(images, weight, dilation)
-        groups = c_in if self.depthwise else 1
-        return F.conv2d(images, weight, None, stride, padding, dilation, groups)
-
-    def _small(self, images: Tensor, dilation: int) -> bool:
-        height, width = images.shape[2:]
-        extent = dilation * (self.kernel - 1) + 1
-        wide = dilation > 1 or extent > min(height, width)
-        return wide and height * width <= SMALL_MAP and images.device.type == "cpu"
-
-    def _by_matrices(self, images: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        height, width = images.shape[2:]
-        taps = tap_matrices(height, width, self.kernel, stride, dilation, images.dtype)
-        return depthwise_by_matrices(images, weight, taps, (-(-height // stride), -(-width // stride)))
+        return self.convolve(images, weight, self.stride, self.padding, self.dilation, self.depthwise)
 
 
 class BlockConv(nn.Module):

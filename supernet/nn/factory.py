@@ -1,11 +1,12 @@
 """The factory through which networks make their layers, so that a heuristic is switched on in one place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.conv import BlockConv, Conv
 from supernet.nn.dropout import Dropout, probabilities
+from supernet.nn.fast.switch import Kernels, chosen_kernels
 from supernet.nn.heuristics import SLICED, VALUES, constant_outputs, mixes_channels
 from supernet.nn.norm import ConfiguredNorm, Norm
 from supernet.nn.ofa_kernels import share_kernels
@@ -30,6 +31,8 @@ class LayerFactory:
     dynamic_channels: str = SLICED
     partial_channels: int = 1
     """K of PC-DARTS, not a factor: operations have 1/K of the channels, the others bypass them (mixtures only)."""
+    kernels: Kernels = field(default_factory=chosen_kernels)
+    """The functions by which layers compute: fast ones, or torch's own where the environment asks for them."""
 
     def __post_init__(self) -> None:
         for factor, allowed in VALUES.items():
@@ -55,7 +58,7 @@ class LayerFactory:
 
     def norm(self, channels: int) -> Norm:
         """Batch norm over (N, channels, H, W)."""
-        return Norm(channels, self.affine, self.tracking, self.bn_momentum)
+        return Norm(channels, self.affine, self.tracking, self.bn_momentum, batch_norm=self.kernels.batch_norm)
 
     def configured_norm(self, channels: int, configurations: int) -> ConfiguredNorm:
         """One such norm for each input configuration of a position (WSBN)."""
@@ -74,11 +77,11 @@ class LayerFactory:
 
     def conv(self, c_in: int, c_out: int, kernel: int, stride: int = 1) -> Conv:
         """Dense convolution, padded to keep the resolution at stride 1."""
-        return Conv(c_in, c_out, kernel, stride)
+        return Conv(c_in, c_out, kernel, stride, convolve=self.kernels.convolve)
 
     def depthwise(self, channels: int, kernel: int, stride: int = 1, dilation: int = 1) -> Conv:
         """Depthwise convolution."""
-        return Conv(channels, channels, kernel, stride, dilation, depthwise=True)
+        return Conv(channels, channels, kernel, stride, dilation, depthwise=True, convolve=self.kernels.convolve)
 
     def block_conv(self, blocks: int, c_block: int, c_out: int) -> BlockConv:
         """1x1 convolution over a concatenation of which only some blocks may be present."""

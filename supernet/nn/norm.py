@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from supernet.nn.choice import Choice
-from supernet.nn.fast.batchnorm import batch_norm
+from supernet.nn.fast.switch import FAST, BatchNorm
 
 Statistics = Literal["batch", "tracked", "recalibrating", "recalibrated"]
 
@@ -21,9 +21,17 @@ class Norm(nn.Module):
     the latter. An input of c channels (N, c, H, W) uses the first c of every parameter and statistic.
     """
 
-    def __init__(self, channels: int, affine: bool, tracking: bool, momentum: float, eps: float = 1e-5) -> None:
+    def __init__(
+        self,
+        channels: int,
+        affine: bool,
+        tracking: bool,
+        momentum: float,
+        eps: float = 1e-5,
+        batch_norm: BatchNorm = FAST.batch_norm,
+    ) -> None:
         super().__init__()
-        self.channels, self.momentum, self.eps = channels, momentum, eps
+        self.channels, self.momentum, self.eps, self.batch_norm = channels, momentum, eps, batch_norm
         self.statistics: Statistics = "batch"
         self.collected = 0
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
@@ -58,12 +66,12 @@ class Norm(nn.Module):
         c = images.shape[1]
         weight, bias = (None if values is None else choice.of(values, 0) for values in (self.weight, self.bias))
         if self.training or self.statistics == "batch":
-            return batch_norm(images, None, None, weight, bias, True, 0.0, self.eps)
+            return self.batch_norm(images, None, None, weight, bias, True, 0.0, self.eps)
         collecting = self.statistics == "recalibrating"
         self.collected += collecting
         momentum = 1 / self.collected if collecting else 0.0
         mean, var = self.collected_mean[:c], self.collected_var[:c]
-        return batch_norm(images, mean, var, weight, bias, collecting, momentum, self.eps)
+        return self.batch_norm(images, mean, var, weight, bias, collecting, momentum, self.eps)
 
     def _running(self) -> tuple[Tensor | None, Tensor | None]:
         return (self.running_mean, self.running_var) if self.training else (None, None)
@@ -77,7 +85,7 @@ class Norm(nn.Module):
             weight, bias = _first(self.weight, c), _first(self.bias, c)
         else:
             weight, bias = self.weight, self.bias
-        return batch_norm(images, mean, var, weight, bias, batch, momentum, self.eps)
+        return self.batch_norm(images, mean, var, weight, bias, batch, momentum, self.eps)
 
 
 class ConfiguredNorm(nn.ModuleList):

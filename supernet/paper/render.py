@@ -1,7 +1,7 @@
-"""A table as CSV (numbers), Markdown, LaTeX and HTML (text), whole or not at all."""
+"""Writes tables as CSV, Markdown, LaTeX and HTML, and captions as Markdown, each file atomically."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -25,7 +25,7 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "`": r"\textasciigrave{}",
-    # After a row's `\\`, a bracket would be read as the extra space and a star as `\\*`.
+    # After `\\` at the end of a row, LaTeX reads `[` as extra space and `*` as part of `\\*`.
     "[": "{[}",
     "]": "{]}",
     "*": "{*}",
@@ -49,21 +49,39 @@ _HTML_STYLE = (
 _NUMBER = ' class="number"'
 _LEADING_NUMBER = re.compile(r"[-\u2212]?\d[\d\u00a0]*(\.\d+)?")
 _MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+_ESCAPED = re.compile(r"\\(.)")
+_NOTES_START, _NOTES_END = "<details><summary>Notes</summary>", "</details>"
+"""Lines around the notes of a Markdown file; workflow/report/*.rst look for them."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Text of at most three sentences, and notes: one paragraph each for definitions, digests and limitations.
+
+    Markdown and HTML show the notes folded, LaTeX in small print below the table. Empty notes are dropped.
+    """
+
+    text: str
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str, notes: Iterable[str]) -> "Caption":
+        """Return a caption with the notes that are not empty."""
+        return cls(text, tuple(note for note in notes if note))
 
 
 @dataclass(frozen=True)
 class Table:
     """Formatted text and the numbers behind it.
 
-    `text` holds strings, a line break within a cell starting a second line; `numbers` goes to CSV at full
-    precision. `group` names the column whose equal neighbours form one block of rows; `widths` gives columns
+    `text` holds strings; a line break in a cell starts a second line. `numbers` is written to CSV at full
+    precision. Consecutive rows with the same value in the column `group` form one block. `widths` gives columns
     of running text a LaTeX width.
     """
 
     text: pd.DataFrame
     numbers: pd.DataFrame
-    caption: str
-    notes: tuple[str, ...] = ()
+    caption: Caption
     group: str | None = None
     left: frozenset[str] = frozenset()
     widths: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +90,7 @@ class Table:
 def write(table: Table, stem: Path | str) -> None:
     """Write stem.csv, stem.md, stem.tex and stem.html, each atomically.
 
-    The first line of the Markdown file is the caption; the HTML file is what reports show.
+    The Markdown file starts with the caption (`read_caption`); reports show the HTML file.
     """
     stem = Path(stem)
     write_csv(beside(stem, ".csv"), table.numbers)
@@ -82,36 +100,43 @@ def write(table: Table, stem: Path | str) -> None:
 
 
 def beside(stem: Path, suffix: str) -> Path:
-    """The stem with a suffix added; unlike `with_suffix`, a dot in the stem's own name stays."""
+    """Return the stem with a suffix appended; unlike `with_suffix`, keeps a dot in the stem's name."""
     return stem.parent / (stem.name + suffix)
 
 
 def write_csv(path: Path, numbers: pd.DataFrame) -> None:
-    """Write numbers at full precision (the shortest text that reads back as the same float), atomically."""
+    """Write numbers atomically at full precision: the shortest text that reads back as the same float."""
     with publish(path) as temporary:
         numbers.to_csv(temporary, index=False, lineterminator="\n")
 
 
+def write_caption(path: Path, caption: Caption) -> None:
+    """Write a caption as a Markdown file, atomically."""
+    write_text(path, "\n".join(_captioned(caption, [])) + "\n")
+
+
+def read_caption(path: Path) -> Caption:
+    """Read the caption of a Markdown file of `write` or `write_caption` as plain text, without its escapes."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    notes = lines[lines.index(_NOTES_START) + 1 : -1] if _NOTES_START in lines else []
+    return Caption.of(_plain(lines[0]), map(_plain, notes))
+
+
 def escape_latex(text: str) -> str:
-    """Text with LaTeX's special characters and the Unicode signs that we use made printable."""
+    """Escape the special characters of LaTeX and replace the Unicode characters of tables by commands."""
     return "".join(_LATEX.get(character, character) for character in text)
 
 
 def escape_markdown(text: str) -> str:
-    """Text with Markdown's special characters escaped; line breaks become `<br>`."""
+    """Escape the special characters of Markdown; line breaks become `<br>`."""
     return _MARKDOWN.sub(r"\\\1", text).replace("\n", "<br>")
 
 
 def markdown(table: Table) -> str:
-    """Caption, pipe table and notes."""
+    """Return the caption, a pipe table and the folded notes."""
     columns = [str(column) for column in table.text.columns]
     rules = [":---" if _is_left(table, column) else "---:" for column in columns]
-    lines = [
-        escape_markdown(table.caption),
-        "",
-        _pipes([escape_markdown(column) for column in columns]),
-        _pipes(rules),
-    ]
+    lines = [_pipes([escape_markdown(column) for column in columns]), _pipes(rules)]
     previous = None
     for row in _rows(table.text):
         cells = [escape_markdown(cell) for cell in row]
@@ -120,12 +145,11 @@ def markdown(table: Table) -> str:
             repeated, previous = row[position] == previous, row[position]
             cells[position] = "" if repeated else f"**{cells[position]}**"
         lines.append(_pipes(cells))
-    notes = [line for note in table.notes if note for line in ("", escape_markdown(note))]
-    return "\n".join([*lines, *notes]) + "\n"
+    return "\n".join(_captioned(table.caption, lines)) + "\n"
 
 
 def latex(table: Table, label: str) -> str:
-    """A `table*` for the booktabs package, with `\\label{tab:…}`."""
+    """Return a `table*` for the booktabs package with `\\label{tab:LABEL}` and the notes below the table."""
     body = table.text if table.group is None else table.text.drop(columns=table.group)
     columns = [str(column) for column in body.columns]
     layout = "".join(_layout(table, column) for column in columns)
@@ -133,7 +157,7 @@ def latex(table: Table, label: str) -> str:
         r"% needs \usepackage{booktabs}",
         r"\begin{table*}[t]",
         r"\centering",
-        rf"\caption{{{escape_latex(table.caption)}}}",
+        rf"\caption{{{escape_latex(table.caption.text)}}}",
         rf"\label{{tab:{re.sub(r'[^A-Za-z0-9.:-]', '-', label)}}}",
         r"\footnotesize",
         r"\setlength{\tabcolsep}{4pt}",
@@ -143,16 +167,16 @@ def latex(table: Table, label: str) -> str:
         *_latex_rows(table, body),
         r"\bottomrule",
         r"\end{tabular}",
-        *(rf"\par\smallskip\raggedright {escape_latex(note)}\par" for note in table.notes if note),
+        *_latex_notes(table.caption),
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def html(table: Table, title: str) -> str:
-    """A page of its own that needs no other file: caption, table and notes.
+    """Return a self-contained page with the caption, the table and the folded notes.
 
-    Between `<table>` and `</table>` it has no style, so that a site can take the element over (`table_element`).
+    The element `<table>` has no inline style, so that the site can include it (`table_element`).
     """
     columns = [str(column) for column in table.text.columns]
     left = [_is_left(table, column) for column in columns]
@@ -164,22 +188,40 @@ def html(table: Table, title: str) -> str:
     lines = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_html(title)}</title>',
         f"<style>{_HTML_STYLE}</style></head><body>",
-        f"<p>{_html(table.caption)}</p>",
+        f"<p>{_html(table.caption.text)}</p>",
         f"<table><thead><tr>{header}</tr></thead><tbody>",
         *(f"<tr>{row}</tr>" for row in rows),
         "</tbody></table>",
-        *(f"<p>{_html(note)}</p>" for note in table.notes if note),
+        _NOTES_START,
+        *(f"<p>{_html(note)}</p>" for note in table.caption.notes),
+        _NOTES_END,
         "</body></html>",
     ]
     return "\n".join(lines) + "\n"
 
 
 def table_element(page: str) -> str:
-    """The element `<table>` of a page of `html`; raises ValueError if there is not exactly one."""
+    """Return the element `<table>` of a page of `html`; raises ValueError if there is not exactly one."""
     start, end = "<table>", "</table>"
     if page.count(start) != 1 or page.count(end) != 1:
         raise ValueError(f"table_element: {page.count(start)} tables in the page, expected one")
     return page[page.index(start) : page.index(end) + len(end)]
+
+
+def _captioned(caption: Caption, body: list[str]) -> list[str]:
+    """Lines of a Markdown file: the caption in the first line, the body, and the notes inside `<details>`."""
+    folded = [line for note in caption.notes for line in (escape_markdown(note), "")]
+    return [escape_markdown(caption.text), "", *([*body, ""] if body else []), _NOTES_START, "", *folded, _NOTES_END]
+
+
+def _plain(line: str) -> str:
+    return _ESCAPED.sub(r"\1", line.replace("<br>", " "))
+
+
+def _latex_notes(caption: Caption) -> list[str]:
+    """One paragraph in small print, in the size that the table has set."""
+    text = " ".join(escape_latex(note) for note in caption.notes)
+    return [rf"\par\smallskip\raggedright\textit{{Notes.}} {text}\par"] if text else []
 
 
 def _latex_rows(table: Table, body: pd.DataFrame) -> list[str]:
@@ -199,7 +241,7 @@ def _latex_rows(table: Table, body: pd.DataFrame) -> list[str]:
 
 
 def _html_cell(text: str, left: bool) -> str:
-    """A cell; what a column of numbers is sorted by is the number that a cell begins with."""
+    """Format a cell; a column of numbers is sorted by the leading number of each cell."""
     if left:
         return f"<td>{_html(text)}</td>"
     found = _LEADING_NUMBER.match(text)

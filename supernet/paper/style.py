@@ -1,4 +1,4 @@
-"""One look for all figures, and one way to save them: same numbers, same bytes."""
+"""The style of all figures, and the function that saves them reproducibly."""
 
 import contextlib
 import itertools
@@ -13,9 +13,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from supernet.io.atomic import publish, write_text
+from supernet.io.atomic import publish
 from supernet.paper.names import SPACE_NAMES
-from supernet.paper.render import beside, escape_markdown, write_csv
+from supernet.paper.render import Caption, beside, write_caption, write_csv
 
 COLUMN = 3.25
 """Width of one text column, in inches."""
@@ -32,8 +32,8 @@ class Look:
     marker: str
 
 
-# Okabe and Ito, "Color Universal Design" (2008): told apart with all common kinds of colour blindness; the
-# marker tells the spaces apart in black and white.
+# Okabe and Ito, "Color Universal Design" (2008): distinguishable with all common kinds of colour blindness. Markers
+# distinguish the spaces in black and white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LOOKS: Mapping[str, Look] = MappingProxyType(
@@ -48,7 +48,7 @@ DIVERGED = "#000000"
 
 _RC: Mapping[str, Any] = MappingProxyType(
     {
-        "font.family": "DejaVu Sans",  # ships with matplotlib: the same on every machine
+        "font.family": "DejaVu Sans",  # shipped with matplotlib, so the same on every machine
         "font.size": 8,
         "axes.titlesize": 8,
         "axes.labelsize": 8,
@@ -72,7 +72,7 @@ _RC: Mapping[str, Any] = MappingProxyType(
         "figure.constrained_layout.h_pad": 0.04,
         "figure.constrained_layout.w_pad": 0.04,
         "savefig.dpi": PNG_DPI,
-        "pdf.fonttype": 42,  # TrueType: text stays text, and conferences refuse type 3
+        "pdf.fonttype": 42,  # TrueType: text stays text; conferences reject Type 3 fonts
         "svg.hashsalt": "supernet",
     }
 )
@@ -80,33 +80,33 @@ _RC: Mapping[str, Any] = MappingProxyType(
 
 @contextlib.contextmanager
 def paper() -> Iterator[None]:
-    """The style, for the figures made and saved inside; a user's matplotlibrc has no say."""
+    """Apply the style to figures made and saved in the context, regardless of a user's matplotlibrc."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(dict(_RC))  # type: ignore[arg-type]
         yield
 
 
-def save(figure: Figure, stem: Path | str, drawn: pd.DataFrame, caption: str) -> None:
+def save(figure: Figure, stem: Path | str, drawn: pd.DataFrame, caption: Caption) -> None:
     """Write stem.pdf, stem.png (200 dpi), stem.csv (the drawn numbers) and stem.md (the caption), each
     atomically.
 
-    Neither image carries a date or a version, so that the same numbers give the same bytes.
+    Both images omit dates and versions, so that the same numbers give the same bytes.
     """
     stem = Path(stem)
     engine = figure.get_layout_engine()
     assert engine is not None, "the style lays figures out"
     engine.execute(figure)
-    figure.set_layout_engine("none")  # laid out once: both images agree, in half the time
+    figure.set_layout_engine("none")  # lay out once for both images
     with publish(beside(stem, ".pdf")) as temporary:
         figure.savefig(temporary, metadata={"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None})
     with publish(beside(stem, ".png")) as temporary:
         figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": None})
     write_csv(beside(stem, ".csv"), drawn)
-    write_text(beside(stem, ".md"), escape_markdown(caption) + "\n")
+    write_caption(beside(stem, ".md"), caption)
 
 
 def title(axes: Axes, space: str, detail: str = "") -> None:
-    """The space's name above a panel, in its colour, and beneath it what the panel says in numbers."""
+    """Set the title of a panel: the name of the space in its colour, and `detail` on a second line."""
     text = SPACE_NAMES[space] if not detail else f"{SPACE_NAMES[space]}\n{detail}"
     axes.set_title(text, color=LOOKS[space].color)

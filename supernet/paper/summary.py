@@ -19,7 +19,7 @@ _COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ScoreSelection:
     """Which scores are read: batch-norm mode, split, and the score that ranks the architectures."""
 
     bn_mode: str = "batch"
@@ -27,9 +27,9 @@ class Reading:
     score: str = "accuracy"
 
 
-def main_reading(study: Study) -> Reading:
+def main_selection(study: Study) -> ScoreSelection:
     """The main reading of all tables and figures of a study."""
-    return Reading(split=study.scoring.ranked_on)
+    return ScoreSelection(split=study.scoring.ranked_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +91,21 @@ class Point:
 
 
 def run_values(
-    results: Results, space: str, metric: str, setting: str | None = None, reading: Reading | None = None
+    results: Results, space: str, metric: str, setting: str | None = None, selection: ScoreSelection | None = None
 ) -> tuple[RunValue, ...]:
     """One metric of the runs of a space, or of one setting of it; raises UserError if the study lacks it.
 
     `s_kdt`, also of a part, is what the study prints as S-KdT; without a reading, the main one is read.
     """
-    reading = reading or main_reading(results.study)
+    selection = selection or main_selection(results.study)
     metric = printed_metric(results.study, metric)
     bn_modes = results.study.scoring.bn_modes
-    if reading.bn_mode not in bn_modes:
+    if selection.bn_mode not in bn_modes:
         raise UserError(
             f"study {results.study.study}: scoring.bn_modes is {', '.join(bn_modes)}; tables and figures read "
-            f"{reading.bn_mode}: add it and run the study again"
+            f"{selection.bn_mode}: add it and run the study again"
         )
-    table = results.metrics_by_reading.get((space, metric, reading.bn_mode, reading.split, reading.score))
+    table = results.metrics_by_reading.get((space, metric, selection.bn_mode, selection.split, selection.score))
     if table is None:
         return ()
     columns = ["setting", "seed", "estimate", "low", "high", "n", "status"]
@@ -134,9 +134,11 @@ def summarise(runs: tuple[RunValue, ...]) -> Summary:
     )
 
 
-def summary(results: Results, space: str, setting: str, metric: str, reading: Reading | None = None) -> Summary:
+def summary(
+    results: Results, space: str, setting: str, metric: str, selection: ScoreSelection | None = None
+) -> Summary:
     """Summary of one metric over the seeds of a setting."""
-    return summarise(run_values(results, space, metric, setting, reading))
+    return summarise(run_values(results, space, metric, setting, selection))
 
 
 def swept_spaces(results: Results, factor: str) -> tuple[str, ...]:

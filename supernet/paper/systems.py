@@ -69,7 +69,7 @@ def at_random(truths: npt.NDArray[np.float64], draws: int) -> float:
     return float(total)
 
 
-def worth_sentences(found: Mapping[str, pd.DataFrame]) -> str:
+def truth_and_quantile_sentences(found: Mapping[str, pd.DataFrame]) -> str:
     """Where ground truth and quantiles of each space's finds are from."""
     first = {space: rows.iloc[0] for space, rows in found.items()}
     sources = captions.merged({space: str(row["source"]) for space, row in first.items()})

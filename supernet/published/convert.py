@@ -17,9 +17,9 @@ def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame
             "correct the sources"
         )
     (one,) = fetched.files
-    reading = read(name, table.space, table.dataset, fetched.form, one.path)
-    rows, whole = reading.rows, size(table.space)
-    complete = reading.entries == whole
+    parsed = read(name, table.space, table.dataset, fetched.form, one.path)
+    rows, whole = parsed.rows, size(table.space)
+    complete = parsed.entries == whole
     about = About(
         table=name,
         space=table.space,
@@ -35,8 +35,8 @@ def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame
         size=whole,
         complete=complete,
         uniform_rows=int(rows["uniform"].sum()),
-        merged=reading.entries - len(rows),
-        epochs=reading.epochs,
-        truth=reading.truth,
+        merged=parsed.entries - len(rows),
+        epochs=parsed.epochs,
+        truth=parsed.truth,
     )
     return rows, about

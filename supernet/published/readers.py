@@ -15,13 +15,13 @@ from supernet.published.nasbench101 import official as nasbench101_official
 from supernet.published.nasbench201 import mirror as nasbench201_mirror
 from supernet.published.nasbench201 import nasgraph as nasbench201_nasgraph
 from supernet.published.nasbench201 import nats
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 
 MACRO = "nasbench_macro"
 """A published space that is none of ours: its table can be made, but no super-net."""
 
 
-def read(table: str, space: str, dataset: str, form: str, path: Path) -> Reading:
+def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedTable:
     """Rows of a published table in one of its forms.
 
     Args:
@@ -44,7 +44,7 @@ def size(space: str) -> int:
     return MACRO_SIZE if space == MACRO else spaces.load(space).size
 
 
-def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Path], Reading]]:
+def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Path], ParsedTable]]:
     return {
         ("nasbench101", "nasgraph_csv"): nasbench101_nasgraph.read,
         ("nasbench101", "tfrecord"): nasbench101_official.read,

@@ -20,7 +20,7 @@ from supernet.paper.catalogue import figure_names, heading, on_request, section,
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, listed
-from supernet.paper.render import table_element
+from supernet.paper.render import Caption, read_caption, table_element
 from supernet.site.grid import Grid, grid, run_page
 from supernet.site.libraries import versions, write_libraries
 from supernet.site.plots import plot
@@ -45,12 +45,12 @@ _STATIC = ("site.css", "site.js")
 
 @dataclass(frozen=True)
 class Item:
-    """A table or figure on its page: its caption, its numbers, the paper's table or the data of its plot."""
+    """A table or figure on its page: caption, numbers, the printed table (`body`) or the data of its plot."""
 
     name: str
     title: str
     section: str
-    caption: str
+    caption: Caption
     numbers: Grid
     files: tuple[Path, ...]
     body: str = ""
@@ -115,7 +115,7 @@ class Site:
             "expected": sum(1 for _ in study.runs()),
             "finished": len(self.runs),
             "diverged": sum(run.summary["status"] == "diverged" for run in self.runs),
-            "images": captions.study_sentence(self.results),
+            "study_text": captions.study_sentence(self.results),
             "root": self.results.root_digest,
             "config": json.dumps(study.model_dump(mode="json"), indent=2),
         }
@@ -145,7 +145,7 @@ class Site:
             name=name,
             title=heading(name)[:1].upper() + heading(name)[1:],
             section=section(name),
-            caption=_caption(Path(f"{found.stem}.md")),
+            caption=read_caption(Path(f"{found.stem}.md")),
             numbers=grid(numbers, self.pages),
             files=files,
             body=table_element(page) if page else "",
@@ -159,7 +159,7 @@ class Site:
         table = overview(self.results, self.runs)
         spaces = [space for space in SPACE_NAMES if (table["space"] == space).any()]
         grids = {space: grid(table[table["space"] == space], self.pages, hidden=("space",)) for space in spaces}
-        return {"grids": grids, "names": SPACE_NAMES, "reading": captions.reading_sentence(self.results)}
+        return {"grids": grids, "names": SPACE_NAMES, "scores_text": captions.scores_sentence(self.results)}
 
     def _setting(self, folder: Path, space: str, setting: str) -> None:
         own = [run for run in self.runs if (run.space, run.setting) == (space, setting)]
@@ -188,14 +188,3 @@ def _environment() -> Environment:
 def _script(value: Any) -> str:
     """JSON that can stand in a `<script>` element."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
-
-
-def _caption(path: Path) -> str:
-    """The first line of a Markdown file as plain text, its escapes undone."""
-    line = path.read_text(encoding="utf-8").splitlines()[0].replace("<br>", " ")
-    text, escaped = [], False
-    for character in line:
-        escaped = character == "\\" and not escaped
-        if not escaped:
-            text.append(character)
-    return "".join(text)

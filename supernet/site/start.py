@@ -24,7 +24,7 @@ def start_page(study: Study, folder: Path) -> str:
         "Pool": f"{study.pool.size} architectures a space, which every super-net of the space scores.",
         "Root digest": f"{root}, of all that was measured, back to the downloads."
         if root
-        else "none, for metrics.parquet has no record.",
+        else "none, because metrics.parquet has no provenance record.",
     }
     lines = ["The study", "---------", ""]
     lines += [f":{name}: {_escape(text)}" for name, text in facts.items()]

@@ -12,7 +12,7 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
-from supernet.io.atomic import write_json, write_table
+from supernet.io.atomic import read_json, write_json, write_table
 from supernet.metrics.bootstrap import Measure
 from supernet.metrics.definitions import truth_rank
 from supernet.metrics.evaluate import correlations, evaluate, predictor_taus
@@ -47,6 +47,8 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
                 rows += _run(study, folder, space, setting, seed, pool, facts[space], lost)
                 if setting == "baseline" and not lost:
                     _search(study, folder, space, seed, pool)
+                if setting == "baseline":
+                    _systems(study, folder, space, seed, pool)
         _timings(study, folder, space)
     table = pd.DataFrame(rows)
     write_table(folder / "metrics.parquet", table.assign(diverged_at=table["diverged_at"].astype("Int64")))
@@ -275,6 +277,34 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
         stem.with_suffix(".json"),
         {"architectures": drawn, "images": drawn * 337, "forward_passes": drawn * 2},
     )
+
+
+def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFrame) -> None:
+    """One architecture of the pool for each search system; nothing if the study has no search systems."""
+    for part, names in enumerate(study.systems(space)):
+        rng = stream(seed, "fake", "systems", space, str(part))
+        found = pool.iloc[rng.integers(len(pool), size=len(names))]
+        rows = {
+            "system": names,
+            "status": "complete",
+            "rank": 1,
+            "arch_id": found["arch_id"].to_numpy(),
+            "encoding": found["encoding"].to_numpy(),
+            "score": rng.uniform(0.6, 0.7, size=len(names)),
+            "truth": found["truth"].to_numpy(),
+            "truth_quantile": (1 + len(pool) - found["truth"].rank().to_numpy()) / len(pool),
+            **dict.fromkeys(("forward_passes", "backward_passes", "images", "architectures"), 4_000),
+            **dict.fromkeys(("invalid", "passed_over"), 1),
+            "source": "trained here",
+            "kind": "pool",
+            "population": len(pool),
+        }
+        stem = folder / "systems" / space / f"seed{seed}" / f"part{part}"
+        write_table(stem.with_name(f"{stem.name}.parquet"), pd.DataFrame(rows))
+        timing = stem.with_name(f"{stem.name}.timing.json")
+        write_timing(timing, 60.0)
+        seconds = {name: 60.0 * (position + 1) for position, name in enumerate(names)}
+        write_json(timing, read_json(timing) | {"systems_seconds": seconds, "peak_bytes": dict.fromkeys(names, 5e8)})
 
 
 def _analyses(study: Study, folder: Path, space: str) -> None:

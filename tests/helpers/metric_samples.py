@@ -96,3 +96,12 @@ def explicit_metrics(accuracy, loss, truth, *, threshold, k, draws, population_t
             (name, "final_best"): np.max(best),
         }
     return values
+
+
+def by_two_sorts(scores: np.ndarray, truth: np.ndarray, k: int) -> list[float]:
+    """Ground truth of the best by two sorts of plain lists with the scores in the order of ground truth."""
+    names = sorted(range(len(truth)), key=lambda one: truth[one])
+    in_order = [scores[one] for one in names]
+    for _ in range(2):
+        names = [name for _, name in sorted(zip(in_order, names, strict=True), key=lambda pair: pair[0])]
+    return sorted(float(truth[name]) for name in names[-k:])

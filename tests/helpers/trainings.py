@@ -1,8 +1,11 @@
 """Small trainings: runs, trainers, their states, and an observer that kills them."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from tiny import SIZES, SPACES, small_splits
 from torch import Tensor
@@ -10,7 +13,8 @@ from torch import Tensor
 from supernet.config.baselines import BASELINES
 from supernet.config.study import Run
 from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.trainer import Recipe, Trained, Trainer
+from supernet.training.checkpoint import Checkpoint
+from supernet.training.trainer import Recipe, Trainer, TrainingResult
 
 SPLITS = small_splits()
 
@@ -89,6 +93,27 @@ class Watcher:
             raise KilledError
 
 
-def assert_same(one: Trained, two: Trained) -> None:
+def assert_same(one: TrainingResult, two: TrainingResult) -> None:
+    """Assert that two trainings gave the same results."""
     # As text, in which NaN equals NaN.
     assert json.dumps(vars(one)) == json.dumps(vars(two))
+
+
+def assert_resumes_after_any_step(make_trainer: Callable[[], Trainer], folder: Path) -> list[Trainer]:
+    """Kill a training at each of its steps and resume it: results, weights and momentum must not change by a bit.
+
+    Returns the resumed trainers.
+    """
+    whole, watcher = make_trainer(), Watcher()
+    expected = whole.run(progress=watcher)  # type: ignore[arg-type]
+    trainers = []
+    for step in watcher.seen:
+        file = folder / f"{step}.safetensors"
+        with pytest.raises(KilledError):
+            make_trainer().run(Checkpoint(file, "this run", seconds=0), Watcher(step))  # type: ignore[arg-type]
+        resumed, checkpoint = make_trainer(), Checkpoint(file, "this run", seconds=1e9)
+        assert checkpoint.done in (step - 1, step)
+        assert_same(resumed.run(checkpoint), expected)
+        assert same_bits(state(resumed), state(whole))
+        trainers.append(resumed)
+    return trainers

@@ -11,7 +11,11 @@ from checkouts import ROOT, copy_checkout
 
 PAGES = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.md", "docs/**/*.md", "results/README.md", "resources/README.md")
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        *(f"{folder}/README.md" for folder in ("benchmarks", "resources", "results", "tests")),
+    )
     for path in ROOT.glob(pattern)
 )
 README = Path("README.md")

@@ -1,4 +1,9 @@
-"""Batch norm in whichever way is fastest: of few channels on CPUs, several pixels are taken for one."""
+"""Batch norm of few channels on CPUs: pixels are folded into the channel dimension.
+
+Replaces `torch.nn.functional.batch_norm`. Gain: 2 to 5 times as fast for up to 64 channels in channels_last format,
+because ATen's kernels process the channels of one pixel at a time, eight by eight. Delete it when ATen vectorises batch
+norm over pixels where channels are few.
+"""
 
 import math
 from typing import Any

@@ -1,4 +1,8 @@
-"""Depthwise convolution of small maps as one matrix for each channel."""
+"""Depthwise convolution of small maps as one matrix per channel.
+
+Replaces `torch.nn.functional.conv2d` with one group per channel where the kernel is dilated or wider than the map, on
+maps of up to 4 x 4 pixels on CPUs. Gain: up to 3 times as fast. Delete it when oneDNN is fast on such small maps.
+"""
 
 from functools import lru_cache
 from typing import Any

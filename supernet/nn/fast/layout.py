@@ -1,7 +1,9 @@
 """Concatenation and subsampling whose gradients keep the memory format of the features.
 
-Autograd gives the gradient of a concatenation as slices of one tensor, and that of a slice in torch's default format.
-The layers before it are then several times slower: in channels_last batch norm 7 times, ReLU 15 times.
+Replaces `torch.cat` and slices with a step of 2. Autograd returns the gradient of a concatenation as slices of one
+tensor, and the gradient of a slice in torch's default format. Gain: with gradients in channels_last format the backward
+pass of the batch norm before them is 7 times as fast, and that of ReLU 15 times. Delete it when autograd keeps the
+memory format.
 """
 
 from typing import Any

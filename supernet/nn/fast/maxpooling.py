@@ -1,4 +1,9 @@
-"""Maximum pooling of 3 x 3 pixels in whichever way is fastest, always with the same values and gradients."""
+"""Maximum pooling of 3 x 3 pixels on CPUs.
+
+Replaces `torch.nn.functional.max_pool2d`, with the same values and gradients. Gain: 5 to 20 times as fast without a
+gradient, 1.2 to 5 times with one, where channels are few and last. Delete it when ATen vectorises max pooling over
+pixels or images where channels are few.
+"""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,8 @@
-"""Average pooling as benchmarks define it, in whichever way is fastest."""
+"""Average pooling of 3 x 3 and of 2 x 2 pixels on CPUs.
+
+Replaces `torch.nn.functional.avg_pool2d`, without padding in the mean. Gain: 2 to 4 times as fast on large batches, and
+no copy of the images is kept for the backward pass. Delete it when ATen vectorises average pooling.
+"""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""Sums of what the edges of a node give."""
+"""Sums of the values of the edges that enter a node.
+
+Replaces a chain of `+`, with the same bits. Gain: 1 % of a training step, because in-place addition needs one map less.
+Delete it when this no longer shows in a benchmark.
+"""
 
 from collections.abc import Iterable
 

@@ -19,6 +19,7 @@ from supernet.config.factors import FACTORS, Factor
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import METRIC_NAMES, value_name
+from supernet.paper.render import Caption
 from supernet.paper.summary import (
     Point,
     diverged_runs,
@@ -118,7 +119,7 @@ def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.Da
 def _tick_labels(results: Results, space: str, points: Sequence[Point]) -> list[str]:
     """The values as printed, with a mark where a setting scores another pool than the baseline."""
     main = results.study.main_pool(space)
-    marks = (f" {captions.OWN_POOL}" * (point_pool(results.study, space, point) != main) for point in points)
+    marks = (f" {captions.SUBSPACE_MARK}" * (point_pool(results.study, space, point) != main) for point in points)
     return [value_name(point.value) + mark for point, mark in zip(points, marks, strict=True)]
 
 
@@ -294,28 +295,32 @@ def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
     figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
 
 
-def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
+def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
     settings = frozenset(p.setting for space in spaces for p in sweep(results.study, space, factor))
     entry = FACTORS[factor]
-    return captions.caption(
-        (
-            f"{entry.label} ({entry.meaning}): {METRIC_NAMES['s_kdt']}, super-net accuracy and final "
-            "performance, per space."
+    return Caption.of(
+        captions.paragraph(
+            f"{entry.label} ({entry.meaning}): {METRIC_NAMES['s_kdt']}, super-net accuracy and final performance for "
+            "each space, with all other factors at the baseline (grey band).",
+            "Filled markers are means over seeds with 95 % intervals, and open markers are single runs.",
+            "Horizontal lines are scores that need no super-net, the seed-to-seed ceiling, and the mean of the pool.",
         ),
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        "Filled markers: mean over runs; bars: the interval; small open markers beside them: the runs "
-        "(seeds), where there are several; grey band: the baseline, to which all other factors are set; "
-        "crosses at the bottom: diverged runs.",
-        "Dashed: seed-to-seed tau of the ground truth, the ceiling; thin lines with a letter beside them: predictors "
-        "as the score; dash-dotted: mean ground truth of the pool, what a random choice gives.",
-        captions.proxies_sentence(results),
-        captions.INTERVAL,
-        captions.reading_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        captions.final_sentence(results, spaces),
-        captions.pool_sentence(results, spaces),
-        captions.own_pools_sentence(results, factor, spaces),
-        captions.diverged_sentence(diverged_runs(results, spaces, settings)),
-        captions.missing_sentence(results, spaces, f"sweep of {factor}"),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            captions.threshold_sentence(results, spaces),
+            captions.final_sentence(results, spaces),
+            "The seed-to-seed ceiling (dashed) is the correlation between two stand-alone trainings of the pool. Thin "
+            "lines with a letter use a predictor as the score. The mean ground truth of the pool (dash-dotted) is the "
+            "expected result of a random choice.",
+            captions.proxies_sentence(results),
+            captions.INTERVAL,
+            captions.own_pools_sentence(results, factor, spaces),
+            captions.paragraph(
+                captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+                "Crosses at the bottom are diverged runs.",
+                captions.missing_sentence(results, spaces, f"sweep of {factor}"),
+            ),
+        ),
     )

@@ -14,6 +14,7 @@ from supernet.metrics.definitions import kendall_tau
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import number
+from supernet.paper.render import Caption
 from supernet.paper.summary import diverged_runs, frame, run_values
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces")
@@ -87,26 +88,31 @@ def _tau(panel: pd.DataFrame) -> float:
     return kendall_tau(panel["value"].to_numpy(), panel["final_mean"].to_numpy())
 
 
-def _caption(results: Results) -> str:
+def _caption(results: Results) -> Caption:
     spaces = results.spaces
-    return captions.caption(
-        "Super-net accuracy (top) and S-KdT (bottom) of every run against its final performance, per space.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        "One marker a run, filled for the baseline; dash-dotted: mean ground truth of the pool, what a "
-        "random choice gives; τ: Kendall's tau-b over the n runs of a panel.",
-        captions.reading_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        captions.final_sentence(results, spaces),
-        captions.pool_sentence(results, spaces).replace("n, architectures", "Architectures"),
-        _left_out(results),
-        captions.diverged_sentence(diverged_runs(results, spaces)),
-        captions.missing_sentence(results, spaces),
+    return Caption.of(
+        captions.paragraph(
+            "Super-net accuracy (top) and S-KdT (bottom) of every run against its final performance, for each space.",
+            "Each marker is one run, filled for the baseline; τ is Kendall's tau-b over the n runs of a panel.",
+            "The dash-dotted line is the mean of the pool, the expected result of a random choice.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            captions.threshold_sentence(results, spaces),
+            captions.final_sentence(results, spaces),
+            captions.paragraph(
+                _left_out(results),
+                captions.diverged_sentence(diverged_runs(results, spaces)),
+                captions.missing_sentence(results, spaces),
+            ),
+        ),
     )
 
 
 def _left_out(results: Results) -> str:
-    """Settings of sub-spaces, whose ground truth is that of other architectures; empty if there are none."""
+    """List the settings of sub-spaces, which score other architectures; empty if there are none."""
     study = results.study
     others = [
         setting
@@ -114,4 +120,4 @@ def _left_out(results: Results) -> str:
         for setting in study.settings(space)
         if study.pool_of(space, setting, study.seeds(space, setting)[0]).own_space != study.main_pool(space).own_space
     ]
-    return f"Left out, for they score architectures of a sub-space: {', '.join(others)}." if others else ""
+    return f"Left out because they score architectures of a sub-space: {', '.join(others)}." if others else ""

@@ -17,11 +17,12 @@ from supernet.config.artifacts import Kind
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, value_name
+from supernet.paper.render import Caption
 from supernet.paper.summary import (
-    Reading,
+    ScoreSelection,
     diverged_runs,
     frame,
-    main_reading,
+    main_selection,
     run_values,
     summarise,
     summary_row,
@@ -69,7 +70,7 @@ def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> lis
             "setting": point.setting,
             "value": str(point.value),
             "bn_mode": bn_mode,
-            **summary_row(summarise(run_values(results, space, metric, point.setting, _reading(results, bn_mode)))),
+            **summary_row(summarise(run_values(results, space, metric, point.setting, _selection(results, bn_mode)))),
         }
         for metric in METRICS
         for bn_mode in _bn_modes(results)
@@ -78,8 +79,8 @@ def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> lis
     return rows if features is None else [*rows, *_steps(space, features), *_ends(space, features)]
 
 
-def _reading(results: Results, bn_mode: str) -> Reading:
-    return replace(main_reading(results.study), bn_mode=bn_mode)
+def _selection(results: Results, bn_mode: str) -> ScoreSelection:
+    return replace(main_selection(results.study), bn_mode=bn_mode)
 
 
 def _bn_modes(results: Results) -> tuple[str, ...]:
@@ -217,43 +218,54 @@ def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, features: boo
     figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
 
 
-def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, features: bool) -> str:
+def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, features: bool) -> Caption:
     settings = frozenset(point.setting for space in spaces for point in sweep(results.study, space, FACTOR))
-    return captions.caption(
-        f"Batch norm: {'statistics of features (two upper rows), and ' if features else ''}the four settings of "
-        "training in each mode of evaluation, per space.",
-        captions.study_sentence(results),
-        *(_feature_sentences(results, drawn) if features else ("The study asks for no statistics of features.",)),
-        "Settings: markers are means over runs, bars the interval. Scores: accuracy on "
-        f"{captions.SPLITS[main_reading(results.study).split]}, ranked by accuracy, with "
-        f"{'; '.join(f'{BN_MODE_NAMES[bn_mode]} ({bn_mode})' for bn_mode in _bn_modes(results))}. "
-        "Tracked statistics exist where training tracks them. Grey band: the baseline.",
-        captions.INTERVAL,
-        captions.threshold_sentence(results, spaces),
-        captions.pool_sentence(results, spaces),
-        captions.truth_sentence(results, spaces),
-        captions.diverged_sentence(diverged_runs(results, spaces, settings)),
-        captions.missing_sentence(results, spaces, f"sweep of {FACTOR}"),
+    statistics = "Feature statistics in training and at its end (two upper rows), and the" if features else "The"
+    return Caption.of(
+        captions.paragraph(
+            f"Batch norm. {statistics} four batch-norm settings of training in each evaluation mode, for each space.",
+            "Markers are means over seeds with 95 % intervals; the grey band is the baseline.",
+        ),
+        (
+            captions.study_sentence(results),
+            *(_feature_notes(results, drawn) if features else ("The study does not record feature statistics.",)),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            _modes_note(results),
+            captions.threshold_sentence(results, spaces),
+            captions.INTERVAL,
+            captions.paragraph(
+                captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+                captions.missing_sentence(results, spaces, f"sweep of {FACTOR}"),
+            ),
+        ),
     )
 
 
-def _feature_sentences(results: Results, drawn: pd.DataFrame) -> tuple[str, ...]:
+def _modes_note(results: Results) -> str:
+    modes = "; ".join(f"{BN_MODE_NAMES[bn_mode]} ({bn_mode})" for bn_mode in _bn_modes(results))
+    return (
+        f"Scores: accuracy on {captions.SPLITS[main_selection(results.study).split]}, ranked by accuracy, with "
+        f"{modes}. Tracked statistics exist only in settings whose training tracks them."
+    )
+
+
+def _feature_notes(results: Results, drawn: pd.DataFrame) -> tuple[str, ...]:
     config = results.study.features
-    assert config is not None  # there are features
+    assert config is not None  # the caller has found features
     ends = drawn[(drawn["kind"] == "end") & (drawn["metric"] == "mean_distance")]
     tracking = sorted({str(name) for name in ends.loc[ends["value"] == "tracked", "setting"] if name})
     return (
-        "Of the input of each batch norm, the mean m and the scale s of each channel (s squared is its variance plus "
-        "the norm's epsilon), in a batch. Distances are means over the channels of a layer: of means |m - m'| / s', of "
-        "scales |ln(s / s')|.",
-        f"First row, the first {config.steps} steps at most: from the statistics that a layer had when it was last "
-        "used, in its standard deviations; points: the median over layers, lines: running medians over 5 % of the "
-        "steps. Solid and coloured: the baseline super-net, dashed and grey: the best architecture of the pool "
-        "stand-alone, by the recipe of the ground truth; one training each, first seed.",
-        "Second row, at the end of training: medians and quartiles over layers and samples. Alone: stand-alone "
-        "network; shared: super-net. Batch: the same path, each batch against the average; paths: "
-        f"{config.architectures} uniform architectures on the same {config.batches} batches (fewer where there are not "
-        "so many), each against the average over them; tracked: tracked statistics against the true ones of each of "
+        "Feature statistics are the mean m and the scale s of each channel at the input of each batch norm in one "
+        "batch (s squared is the variance plus the epsilon of the batch norm). Distances are means over the channels "
+        "of a layer: |m - m'| / s' for means, |ln(s / s')| for scales.",
+        f"First row, up to the first {config.steps} steps: distance from the statistics at the last use of the layer, "
+        "in its standard deviations. Points are medians over layers; lines are running medians over 5 % of the steps. "
+        "Solid coloured lines are the baseline super-net; dashed grey lines are the best architecture of the pool, "
+        "trained stand-alone with the recipe of the ground truth. Both are single trainings with the first seed.",
+        "Second row, at the end of training: medians and quartiles over layers and samples, for the stand-alone "
+        "network (alone) and the super-net (shared). Batch: the same path, each batch against the average. Paths: "
+        f"{config.architectures} uniform architectures (fewer in smaller spaces) on the same {config.batches} batches, "
+        "each against the average over architectures. Tracked: tracked statistics against the true ones of each of "
         "these architectures, in standard deviations of the true ones"
-        + (f" (super-net: {', '.join(tracking)})." if tracking else "; no setting of the super-net tracks."),
+        + (f" (super-net: {', '.join(tracking)})." if tracking else "; no setting of the super-net tracks them."),
     )

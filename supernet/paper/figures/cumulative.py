@@ -17,6 +17,7 @@ from supernet.errors import UserError
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, value_name
+from supernet.paper.render import Caption
 from supernet.paper.summary import diverged_runs, frame, run_values, summarise, summary_row
 
 INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces")
@@ -136,24 +137,30 @@ def _legend(drawn: pd.DataFrame) -> list[Line2D]:
     return handles
 
 
-def _caption(results: Results, spaces: list[str]) -> str:
+def _caption(results: Results, spaces: list[str]) -> Caption:
     starts = (_start(results, space) for space in spaces)
     settings = frozenset(setting for space in spaces for _, setting in results.study.cumulative(space))
-    return captions.caption(
-        "How the factors add up: S-KdT, super-net accuracy and final performance on the way from common practice to "
-        "the baseline. Each row changes one more factor and keeps the changes above it; the last is the baseline "
-        "(grey band).",
-        f"Common practice, where it differs from the baseline: {'; '.join(starts)}.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        "The order decides what a step shows: a factor may act otherwise before or after another.",
-        captions.INTERVAL,
-        captions.reading_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        captions.final_sentence(results, spaces),
-        captions.pool_sentence(results, spaces),
-        captions.diverged_sentence(diverged_runs(results, tuple(spaces), settings)),
-        captions.missing_sentence(results, spaces, "steps from common practice"),
+    return Caption.of(
+        captions.paragraph(
+            "Cumulative effect of the factors: S-KdT, super-net accuracy and final performance from common practice to "
+            "the baseline.",
+            "Each row changes one more factor and keeps the changes above it; the last row is the baseline (grey "
+            "band).",
+            "The contribution of a step depends on the order of the steps.",
+        ),
+        (
+            captions.study_sentence(results),
+            f"Common practice, where it differs from the baseline: {'; '.join(starts)}.",
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            captions.threshold_sentence(results, spaces),
+            captions.final_sentence(results, spaces),
+            captions.INTERVAL,
+            captions.paragraph(
+                captions.diverged_sentence(diverged_runs(results, tuple(spaces), settings)),
+                captions.missing_sentence(results, spaces, "steps from common practice"),
+            ),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from supernet.metrics.effects import LEVEL
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, value_name
+from supernet.paper.render import Caption
 from supernet.paper.summary import sweep
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "effects")
@@ -22,7 +23,7 @@ METRIC = "s_kdt"
 _ROW = 0.145
 """Inches of a setting."""
 _REASONS = {
-    "pool": "it scores another pool",
+    "pool": "scored on another pool",
     "runs": "no run has a correlation",
     "baseline": "the baseline has no correlation",
 }
@@ -109,23 +110,25 @@ def _legend(drawn: pd.DataFrame) -> list[Line2D]:
     return handles
 
 
-def _caption(results: Results, drawn: pd.DataFrame) -> str:
+def _caption(results: Results, drawn: pd.DataFrame) -> Caption:
     spaces = results.spaces
-    return captions.caption(
-        "Effect of every setting on S-KdT against the baseline of its space: the difference of means over seeds.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        _error_sentence(drawn),
-        f"Filled: the effect differs from zero at 5 %, corrected for the number of settings of the space (Holm); "
-        f"{_found(drawn)}.",
-        "Grey ticks: the smallest effect, in either direction, that such a test would find in 80 of 100 studies like "
-        "this one; smaller ones may exist unseen.",
-        _left_out_sentence(drawn),
-        captions.reading_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        captions.effects_sentence(results),
-        captions.pool_sentence(results, spaces),
-        captions.missing_sentence(results, spaces),
+    return Caption.of(
+        captions.paragraph(
+            "Effect of every setting on S-KdT against the baseline of its space: the difference of means over seeds, "
+            "with its 95 % interval.",
+            f"Filled markers are significant at 5 % after Holm's correction for the settings of a space: "
+            f"{_found(drawn)}.",
+            "Grey ticks mark the smallest effect that this test detects with a power of 80 %.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            _error_sentence(drawn),
+            f"Smaller effects than the grey ticks may exist without being detected.{_median_detectable(drawn)}",
+            captions.scores_sentence(results),
+            captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
+            captions.paragraph(_left_out_sentence(drawn), captions.missing_sentence(results, spaces)),
+        ),
     )
 
 
@@ -133,26 +136,28 @@ def _error_sentence(drawn: pd.DataFrame) -> str:
     measured = drawn[drawn["left_out"] == ""]
     unknown = sorted({SPACE_NAMES[space] for space in measured.loc[~measured["covers_seeds"], "space"]})
     both = (
-        "Intervals cover the choice of architectures, resampled for a setting and the baseline at once, and the spread "
-        "between seeds, pooled over the settings of a space."
+        "Intervals cover the choice of architectures, resampled jointly for a setting and the baseline, and the "
+        "variation between seeds, pooled over the settings of a space."
     )
     if not unknown:
         return both
     alone = (
-        "Intervals cover the choice of architectures alone, resampled for a setting and the baseline at once: no "
-        "setting has two seeds, so that another seed may move each effect further than its interval says"
+        "Intervals cover only the choice of architectures, resampled jointly for a setting and the baseline. No "
+        "setting has two seeds, so another seed may change an effect by more than its interval."
     )
     if len(unknown) == measured["space"].nunique():
-        return f"{alone}."
-    return f"{both} In {', '.join(unknown)}: {alone[0].lower()}{alone[1:]}."
+        return alone
+    return f"{both} In {', '.join(unknown)}: {alone[0].lower()}{alone[1:]}"
 
 
 def _found(drawn: pd.DataFrame) -> str:
-    count = int((drawn["p_holm"] < LEVEL).sum())
-    tested = int((drawn["left_out"] == "").sum())
+    significant = int((drawn["p_holm"] < LEVEL).sum())
+    return f"{significant} of {int((drawn['left_out'] == '').sum())}"
+
+
+def _median_detectable(drawn: pd.DataFrame) -> str:
     smallest = drawn.loc[drawn["smallest"] > 0, "smallest"]
-    middle = "" if smallest.empty else f"; half of the smallest effects to be seen are above {smallest.median():.2f}"
-    return f"{count} of {tested} do{middle}"
+    return "" if smallest.empty else f" The median of the smallest detectable effects is {smallest.median():.2f}."
 
 
 def _left_out_sentence(drawn: pd.DataFrame) -> str:

@@ -16,7 +16,8 @@ from supernet.metrics.definitions import sparse_truth
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number
-from supernet.paper.summary import diverged_runs, frame, main_reading, run_values
+from supernet.paper.render import Caption
+from supernet.paper.summary import diverged_runs, frame, main_selection, run_values
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "pools", "baseline_scores")
 
@@ -44,7 +45,7 @@ def _ranks(results: Results, space: str, seed: int) -> list[dict[str, Any]]:
     """Kind `architecture`: ranks from 1, the worst, of score and ground truth, and the mid-rank after
     rounding."""
     scores = results.scores(space, "baseline", seed)
-    main = main_reading(results.study)
+    main = main_selection(results.study)
     scores = scores[(scores["bn_mode"] == main.bn_mode) & (scores["split"] == main.split)]
     table = (
         results.pool(space, seed)
@@ -203,34 +204,38 @@ def _space_handles(spaces: tuple[str, ...]) -> list[Line2D]:
     ]
 
 
-def _caption(results: Results, shown: dict[str, int]) -> str:
+def _caption(results: Results, shown: dict[str, int]) -> Caption:
     spaces = results.spaces
     seeds = ", ".join(f"{SPACE_NAMES[space]} seed {seed}" for space, seed in shown.items())
     undrawn = [SPACE_NAMES[space] for space in spaces if space not in shown]
-    return captions.caption(
-        f"What rounding does. Top: the pool in one baseline run ({seeds or 'none'}), ground truth against "
-        "super-net accuracy, both as ranks; grey and white bands hold architectures whose ground truths "
-        "round to one value, small open markers move to the filled ones, the shared rank. Bottom: KdT and "
-        "S-KdT of every run, and their difference, with its mean per space.",
-        f"No baseline run with a KdT: {', '.join(undrawn)}." if undrawn else "",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        captions.reading_sentence(results),
-        "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
-        captions.threshold_sentence(results, spaces),
-        _cut_off(results),
-        captions.pool_sentence(results, spaces),
-        captions.diverged_sentence(diverged_runs(results, spaces)),
-        captions.missing_sentence(results, spaces),
+    return Caption.of(
+        captions.paragraph(
+            "Effect of rounding ground truth on rank correlation.",
+            "Top: ranks by ground truth against ranks by super-net accuracy in one baseline run; architectures of one "
+            "band round to the same value and move to a shared rank (open to filled markers).",
+            "Bottom: KdT and S-KdT of every run, and their difference with its mean for each space.",
+        ),
+        (
+            captions.study_sentence(results),
+            f"Baseline runs in the top row: {seeds or 'none'}.",
+            f"No baseline run with a KdT: {', '.join(undrawn)}." if undrawn else "",
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
+            _cut_off(results),
+            captions.paragraph(
+                captions.diverged_sentence(diverged_runs(results, spaces)), captions.missing_sentence(results, spaces)
+            ),
+        ),
     )
 
 
 def _cut_off(results: Results) -> str:
-    """What rounding means where the study prints a positional S-KdT; else empty."""
+    """State how ground truth is rounded if the study prints a positional S-KdT; empty otherwise."""
     percent = results.study.metrics.positional_percent
     if percent is None:
         return ""
     return (
-        f"Ground truth is here not rounded but cut off below multiples of {percent} %; filled markers are at shared "
+        f"Ground truth is cut off below multiples of {percent} % instead of rounded. Filled markers are at shared "
         "ranks, not at the positions that the positional S-KdT compares."
     )

@@ -19,6 +19,7 @@ from supernet.errors import UserError
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number, percent
+from supernet.paper.render import Caption
 
 INPUTS: tuple[Kind, ...] = ("metrics", "landscapes")
 
@@ -124,9 +125,9 @@ def _colour_bar(figure: Figure, row: npt.NDArray[np.object_], filled: list[QuadC
     bar.ax.minorticks_off()
 
 
-def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> str:
+def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> Caption:
     config = results.study.landscape
-    assert config is not None  # `make` has looked
+    assert config is not None  # `make` raises an error otherwise
     finite = drawn.groupby(["space", "kind"])["loss"].apply(lambda losses: bool(np.isfinite(losses).any()))
     missing = [
         f"{SPACE_NAMES[space]}, {KINDS[kind].lower()}"
@@ -135,23 +136,28 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> 
         if not finite.get((space, kind), False)
     ]
     broken = int(drawn["loss"].map(lambda loss: not math.isfinite(loss)).sum())
-    return captions.caption(
-        "Loss landscapes on a plane through the weights, per space: a stand-alone network, the baseline super-net "
-        "with the path of the same architecture, and the same super-net with random paths.",
-        captions.study_sentence(results),
-        "The architecture is the best of the pool by ground truth; the random paths are "
-        f"{config.paths} uniform architectures, the same at all points, over which loss and accuracy are averaged. "
-        "The stand-alone network is trained by the recipe of the ground truth (where that is published alone, with "
-        "the values of the super-net's baseline). One super-net and one stand-alone network a space, of the baseline's "
-        "first seed: no spread is shown.",
-        f"{config.grid} x {config.grid} points. Both directions are Gaussian and filter-normalised (Li et al., 2018): "
-        "at 1 each filter is moved by its own norm; batch-norm parameters and biases stay. Both surfaces of a "
-        "super-net have the same directions, in which all of its weights move; those of the stand-alone network are "
-        "its own.",
-        f"Loss: mean cross-entropy on {config.images} training images, not augmented, with the statistics of each "
-        "batch. Colours are logarithmic, with one scale a space; lines, labelled with their loss, divide the range "
-        "of each panel in equal ratios; the cross is the network itself, whose loss and accuracy stand above.",
-        f"Not measured, for the training diverged: {'; '.join(missing)}." if missing else "",
-        f"Left blank: {broken} of the points, whose loss is infinite." if broken else "",
-        captions.missing_sentence(results, spaces, "space"),
+    return Caption.of(
+        captions.paragraph(
+            "Loss landscapes on a plane through the weights, for each space: a stand-alone network, the baseline "
+            "super-net with the path of the same architecture, and the same super-net with random paths.",
+            "The cross is the network itself, whose loss and accuracy are printed above each panel.",
+        ),
+        (
+            captions.study_sentence(results),
+            "The architecture is the best of the pool by ground truth. Random paths are "
+            f"{config.paths} uniform architectures, the same at all points, over which loss and accuracy are averaged.",
+            "The stand-alone network is trained with the recipe of the ground truth, or with the values of the "
+            "super-net's baseline if the ground truth is published. Each space has one super-net and one stand-alone "
+            "network of the baseline's first seed, so no variation between seeds is shown.",
+            f"The grid has {config.grid} x {config.grid} points. Both directions are Gaussian and filter-normalised "
+            "(Li et al., 2018): at 1, each filter is moved by its own norm. Batch-norm parameters and biases are not "
+            "moved. Both surfaces of a super-net share their directions, in which all of its weights move; the "
+            "stand-alone network has other directions.",
+            f"Loss is the mean cross-entropy on {config.images} training images without augmentation, with batch "
+            "statistics. Colours are logarithmic, with one scale for each space. Contour lines are labelled with their "
+            "loss and divide the range of each panel in equal ratios.",
+            f"Not measured because the training diverged: {'; '.join(missing)}." if missing else "",
+            f"Left blank: {broken} of the points, whose loss is infinite." if broken else "",
+            captions.missing_sentence(results, spaces, "space"),
+        ),
     )

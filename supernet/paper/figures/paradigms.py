@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
 from supernet.config.artifacts import Kind
-from supernet.paper import captions, style
+from supernet.paper import style
 from supernet.paper.load import Results
+from supernet.paper.render import Caption
 
 INPUTS: tuple[Kind, ...] = ()
 
@@ -100,13 +101,14 @@ def _panel(axes: Axes, paradigm: Paradigm) -> None:
             axes.annotate("", xy=(place * _STEP - 0.02, _HEIGHT / 2), xytext=(start, _HEIGHT / 2), arrowprops=arrow)
 
 
-def _caption() -> str:
-    return captions.caption(
-        "What is held fixed when search methods are compared.",
-        "(a) Early works fix the proxy metric, say accuracy on CIFAR-10, alone: spaces, super-nets and final training "
-        "differ from method to method.",
-        "(b) A tabular benchmark (NASBench) fixes the space and stand-alone training.",
-        "(c) Here the mapping of architectures to shared weights and the training of the super-net are controlled as "
-        "well, one heuristic at a time, so that a difference can be told to come from it.",
-        "A schema: it shows no results.",
+def _caption() -> Caption:
+    return Caption.of(
+        "Stages that are held fixed when search methods are compared. This is a diagram without results.",
+        (
+            "Panel (a): early works fix only the proxy metric, such as accuracy on CIFAR-10; spaces, super-nets and "
+            "final training differ between methods.",
+            "Panel (b): a tabular benchmark (NASBench) also fixes the space and stand-alone training.",
+            "Panel (c): this work also controls the mapping of architectures to shared weights and the training of the "
+            "super-net, one heuristic at a time, so that a difference can be attributed to the heuristic.",
+        ),
     )

@@ -16,6 +16,7 @@ from supernet.errors import UserError
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import count
+from supernet.paper.render import Caption
 from supernet.paper.summary import frame
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "pools", "searches")
@@ -144,18 +145,23 @@ def _pool_lines(axes: Axes, panel: pd.DataFrame) -> None:
     axes.axvline(100 * float(np.max(truths)), color="black", lw=0.8, zorder=1)
 
 
-def _caption(results: Results, spaces: tuple[str, ...]) -> str:
+def _caption(results: Results, spaces: tuple[str, ...]) -> Caption:
     search = results.study.search
-    return captions.caption(
-        f"Random search: stand-alone test accuracy of the {search.retrain} best-scored of "
-        f"{count(search.architectures)} architectures (markers, one line a search; filled: best score) "
-        "against that of the pool (histogram; lines: its mean and its best).",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        captions.reading_sentence(results),
-        captions.finds_sentence(results, spaces),
-        "Crosses at the left edge: diverged. A number below: architectures of the pool that the axis leaves out.",
-        captions.pool_sentence(results, spaces),
-        captions.lost_searches_sentence(results),
-        captions.missing_sentence(results, spaces, "search"),
+    return Caption.of(
+        captions.paragraph(
+            f"Random search: stand-alone test accuracy of the {search.retrain} best-scored of "
+            f"{count(search.architectures)} random architectures, against the distribution of the pool.",
+            "Each line of markers is one search; the architecture with the best score is filled.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.finds_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            "Crosses at the left edge are diverged trainings. A number of architectures below is the part of the pool "
+            "that lies outside the axis.",
+            captions.pool_sentence(results, spaces),
+            captions.paragraph(
+                captions.lost_searches_sentence(results), captions.missing_sentence(results, spaces, "search")
+            ),
+        ),
     )

@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 from supernet.config.artifacts import Kind
 from supernet.paper import captions, style
 from supernet.paper.load import Results
+from supernet.paper.render import Caption
 from supernet.paper.summary import frame
-from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, worth_sentences
+from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, truth_and_quantile_sentences
 
 INPUTS: tuple[Kind, ...] = ("pools", "systems")
 
@@ -113,20 +114,27 @@ def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> Axes:
     return second
 
 
-def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFrame) -> str:
+def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFrame) -> Caption:
     lost = int(drawn["truth"].isna().sum())
     below = sum(
         int((drawn.loc[drawn["space"] == space, "truth"] < _lowest(_truths(results, space))).sum()) for space in found
     )
-    return captions.caption(
-        "Search systems: stand-alone test accuracy of the best architecture of each search (one marker a seed) against "
-        "the time that the search took, its super-net included. The second axis names the share of the pool, an "
-        "estimate of the space, that is better: the quantile of one architecture at random is uniform on it.",
-        f"At the foot of the axis, with their values: {below} that {1 - _WORST:.0%} of the pool surpass."
-        if below
-        else "",
-        "Circles and squares: shared weights of paths; triangles and diamonds: relaxed super-nets.",
-        captions.images_sentence(results),
-        worth_sentences(found),
-        f"{lost} without a ground truth are not drawn." if lost else "",
+    return Caption.of(
+        captions.paragraph(
+            "Search systems: stand-alone test accuracy of the best architecture of each search (one marker per seed) "
+            "against the time of the search, including the training of its super-net.",
+            "The second axis gives the share of the pool that is better.",
+        ),
+        (
+            captions.images_sentence(results),
+            "The pool estimates the space: the quantile of one random architecture is uniform on the second axis.",
+            f"At the bottom of the axis, with their values: {below} architectures that {1 - _WORST:.0%} of the pool "
+            "surpass."
+            if below
+            else "",
+            "Circles and squares: systems that train paths. Triangles and diamonds: systems that train a relaxed "
+            "super-net.",
+            truth_and_quantile_sentences(found),
+            f"{lost} without a ground truth are not drawn." if lost else "",
+        ),
     )

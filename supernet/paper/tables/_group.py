@@ -9,7 +9,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, value_name
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import Point, diverged_runs, frame, point_pool, summary, summary_row, sweep
 from supernet.paper.tables._cells import runs_cell, summary_cell
 from supernet.paper.tables.factor import METRICS
@@ -33,12 +33,7 @@ def make(results: Results, name: str, opening: str, factors: tuple[str, ...], ou
     table = Table(
         frame(text),
         frame(numbers),
-        _caption(results, opening, factors),
-        notes=(
-            _unswept_sentence(results, factors),
-            captions.missing_sentence(results, results.spaces),
-            table_sentence(results, name),
-        ),
+        _caption(results, name, opening, factors),
         group="Space",
         left=frozenset({"Factor", "Value"}),
     )
@@ -68,7 +63,7 @@ def _text(results: Results, space: str, factor: str, point: Point) -> dict[str, 
     return {
         "Space": SPACE_NAMES[space],
         "Factor": FACTORS[factor].label if factor else "Baseline",
-        "Value": value_name(point.value) + f" {captions.OWN_POOL}" * _own_pool(results, space, point),
+        "Value": value_name(point.value) + f" {captions.SUBSPACE_MARK}" * _own_pool(results, space, point),
         **cells,
         # KdT is the first to be undefined: an undefined accuracy means a diverged run.
         "Runs": runs_cell(found["kdt"]),
@@ -101,23 +96,32 @@ def _having(results: Results, factor: str) -> list[str]:
     return [space for space in results.spaces if space in FACTORS[factor].spaces]
 
 
-def _caption(results: Results, opening: str, factors: tuple[str, ...]) -> str:
+def _caption(results: Results, name: str, opening: str, factors: tuple[str, ...]) -> Caption:
     spaces = results.spaces
     rows = [(space, point) for space in spaces for _, point in _rows(results, space, factors)]
     own = any(_own_pool(results, space, point) for space, point in rows)
-    return captions.caption(
-        opening,
-        "Each row changes one factor of the baseline.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        "Mean ± standard deviation over runs (seeds); in brackets the interval.",
-        captions.INTERVAL,
-        captions.reading_sentence(results),
-        "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
-        captions.threshold_sentence(results, spaces),
-        captions.surpass_sentence(results, spaces),
-        captions.final_sentence(results, spaces),
-        captions.pool_sentence(results, spaces),
-        f"{captions.OWN_POOL}: a sub-space with a pool of its own, not to be compared with the others." if own else "",
-        captions.diverged_sentence(diverged_runs(results, spaces, frozenset(point.setting for _, point in rows))),
+    mark = f"{captions.SUBSPACE_MARK} marks a sub-space with its own pool, not comparable with the others."
+    settings = frozenset(point.setting for _, point in rows)
+    return Caption.of(
+        captions.paragraph(
+            opening,
+            "Each row changes one factor of the baseline.",
+            "Cells show mean ± standard deviation over seeds, with the interval in brackets.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
+            captions.surpass_sentence(results, spaces),
+            captions.final_sentence(results, spaces),
+            captions.INTERVAL,
+            mark if own else "",
+            captions.paragraph(
+                captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+                _unswept_sentence(results, factors),
+                captions.missing_sentence(results, spaces),
+            ),
+            table_sentence(results, name),
+        ),
     )

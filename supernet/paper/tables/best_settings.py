@@ -13,7 +13,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import Point, frame, point_pool, summary, summary_row, sweep
 from supernet.paper.tables._cells import estimate_cell, summary_cell
 
@@ -33,12 +33,11 @@ def make(results: Results, out_stem: Path) -> None:
                 text.append(_text(results, space, factor, best))
                 numbers.append(_numbers(results, space, factor, best))
     table = Table(
-        frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Beyond chance"]),
+        frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Significant"]),
         frame(numbers),
         _caption(results),
-        notes=(captions.missing_sentence(results, results.spaces), table_sentence(results, "best_settings")),
         group="Space",
-        left=frozenset({"Factor", "Baseline", "Best", "Beyond chance"}),
+        left=frozenset({"Factor", "Baseline", "Best", "Significant"}),
     )
     write(table, out_stem)
 
@@ -65,13 +64,13 @@ def _text(results: Results, space: str, factor: str, best: Point | None) -> dict
         "Baseline": value_name(baseline),
     }
     if best is None:
-        return start | {"Best": ABSENT, "S-KdT": ABSENT, "Effect": ABSENT, "Beyond chance": ABSENT}
+        return start | {"Best": ABSENT, "S-KdT": ABSENT, "Effect": ABSENT, "Significant": ABSENT}
     effect = _effect(results, space, best)
     return start | {
         "Best": "the baseline" if best.is_baseline else value_name(best.value),
         "S-KdT": summary_cell(summary(results, space, best.setting, METRIC), METRIC),
         "Effect": ABSENT if effect is None else estimate_cell(_estimate(effect)),
-        "Beyond chance": ABSENT if effect is None else "yes" if effect["p_holm"] < LEVEL else "no",
+        "Significant": ABSENT if effect is None else "yes" if effect["p_holm"] < LEVEL else "no",
     }
 
 
@@ -98,18 +97,23 @@ def _estimate(effect: "pd.Series[Any]") -> Estimate:
     return Estimate(float(effect["effect"]), float(effect["low"]), float(effect["high"]))
 
 
-def _caption(results: Results) -> str:
+def _caption(results: Results) -> Caption:
     spaces = results.spaces
-    return captions.caption(
-        "For each space and factor the value with the highest S-KdT, all other factors at the baseline, and its effect "
-        "against the baseline.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        "The best of several looks better than it is: an effect is beyond chance if it differs from zero at 5 % after "
-        "Holm's correction for all settings of its space (figure effects). In brackets 95 % intervals; those of "
-        "effects cover the spread between seeds only where settings have several.",
-        captions.reading_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        captions.effects_sentence(results),
-        captions.pool_sentence(results, spaces),
+    return Caption.of(
+        captions.paragraph(
+            "For each space and factor, the value with the highest mean S-KdT, and its effect against the baseline.",
+            "All other factors are at the baseline.",
+            "Brackets contain 95 % intervals.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            "The best of several values is biased upwards. An effect is significant if it differs from zero at 5 % "
+            "after Holm's correction for all settings of its space (figure effects). Intervals of effects cover the "
+            "variation between seeds only if settings have several seeds.",
+            captions.scores_sentence(results),
+            captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
+            captions.missing_sentence(results, spaces),
+            table_sentence(results, "best_settings"),
+        ),
     )

@@ -10,7 +10,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, count
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import diverged_runs, frame, summary, summary_row
 from supernet.paper.tables._cells import estimate_cell, summary_cell
 from supernet.paper.tables.factor import references_of
@@ -18,8 +18,8 @@ from supernet.paper.tables.factor import references_of
 INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
 TAUS = ("kdt", "s_kdt")
-_WORDS = ("its better half", "without degenerate ones")
-_SUBSETS = {"": "the whole pool"} | {f"_{subset}": words for subset, words in zip(SUBSETS, _WORDS, strict=True)}
+_WORDS = ("better half", "without degenerate ones")
+_SUBSETS = {"": "whole pool"} | {f"_{subset}": words for subset, words in zip(SUBSETS, _WORDS, strict=True)}
 
 
 def make(results: Results, out_stem: Path) -> None:
@@ -34,9 +34,8 @@ def make(results: Results, out_stem: Path) -> None:
         frame(text),
         frame(numbers),
         _caption(results),
-        notes=(captions.missing_sentence(results, results.spaces), table_sentence(results, "correlations")),
         group="Space",
-        left=frozenset({"Architectures"}),
+        left=frozenset({"Subset"}),
     )
     write(table, out_stem)
 
@@ -47,7 +46,7 @@ def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, st
     n = found["kdt"].n
     return {
         "Space": SPACE_NAMES[space],
-        "Architectures": words,
+        "Subset": words,
         "n": count(n) if n else ABSENT,
         "KdT": summary_cell(found["kdt"], "kdt"),
         "S-KdT": summary_cell(found["s_kdt"], "s_kdt"),
@@ -75,19 +74,24 @@ def _numbers(results: Results, space: str, suffix: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _caption(results: Results) -> str:
+def _caption(results: Results) -> Caption:
     spaces = results.spaces
-    return captions.caption(
-        "How much rank correlations hang on the choice of architectures: the baseline super-nets and the predictors "
-        "that need none, on the whole pool and on parts of it.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        captions.pool_sentence(results, spaces),
-        "The better half is that of the ground truth; degenerate are architectures in which no convolution lies on a "
-        "way from a cell's input to its output, or that have no such way.",
-        "Mean ± standard deviation over runs (seeds); in brackets the interval.",
-        captions.INTERVAL,
-        captions.reading_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        captions.diverged_sentence(diverged_runs(results, spaces, frozenset({"baseline"}))),
+    diverged = diverged_runs(results, spaces, frozenset({"baseline"}))
+    return Caption.of(
+        captions.paragraph(
+            "Dependence of rank correlations on the choice of architectures: baseline super-nets, and predictors that "
+            "need no super-net, on the whole pool and on subsets of n architectures.",
+            "Cells show mean ± standard deviation over seeds, with the interval in brackets.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            "The better half is the half with the higher ground truth. An architecture is degenerate if no path from a "
+            "cell's input to its output contains a convolution, or if there is no such path.",
+            captions.scores_sentence(results),
+            captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
+            captions.INTERVAL,
+            captions.paragraph(captions.diverged_sentence(diverged), captions.missing_sentence(results, spaces)),
+            table_sentence(results, "correlations"),
+        ),
     )

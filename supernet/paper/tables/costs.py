@@ -7,7 +7,7 @@ from supernet.paper import captions
 from supernet.paper.costs import PAPER_GPU_DAYS, costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, count, number
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 
 INPUTS: tuple[Kind, ...] = (
@@ -42,13 +42,14 @@ def make(results: Results, out_stem: Path) -> None:
     table = Table(
         frame(text, ["Space", "Stage", "Device", "Jobs", "Hours"]),
         frame(numbers, ["space", "stage", "device", "jobs", "hours"]),
-        captions.caption(
-            "What the study cost: hours of all jobs that train or score networks, one after another, those of stopped "
-            "and resumed jobs among them; tables and figures take seconds.",
-            captions.study_sentence(results),
-            f"The paper's {PAPER_GPU_DAYS} GPU days are {count(24 * PAPER_GPU_DAYS)} hours.",
+        Caption.of(
+            "Hours of all jobs of the study that train or score networks, summed over jobs.",
+            (
+                captions.study_sentence(results),
+                "Attempts that were stopped and resumed are included. Tables and figures are not: they take seconds.",
+                f"{total_sentence(found)} {PAPER_GPU_DAYS} GPU days are {count(24 * PAPER_GPU_DAYS)} hours.",
+            ),
         ),
-        notes=(total_sentence(found),),
         group="Space",
         left=frozenset({"Stage", "Device"}),
     )

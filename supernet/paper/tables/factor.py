@@ -11,7 +11,7 @@ from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
 from supernet.paper.quotes import Quotes
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import (
     Point,
     diverged_runs,
@@ -58,16 +58,11 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
         for pool in point_pools(results.study, space, factor):
             text += _reference_text(results, space, pool, label, quotes)
             numbers += _reference_numbers(results, space, pool)
-    rows = (f"{row['space']} {row['name']} {row['metric']}" for row in numbers)
+    published = quotes.notes(f"{row['space']} {row['name']} {row['metric']}" for row in numbers)
     table = Table(
         frame(text),
         frame(numbers),
-        _caption(results, factor, spaces),
-        notes=(
-            captions.missing_sentence(results, spaces, f"sweep of {factor}"),
-            *quotes.notes(rows),
-            table_sentence(results, factor),
-        ),
+        _caption(results, factor, spaces, published),
         group="Space",
         left=frozenset({label}),
     )
@@ -77,7 +72,7 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
 def _setting_text(results: Results, space: str, point: Point, label: str) -> dict[str, str]:
     found = {metric: summary(results, space, point.setting, metric) for metric in METRICS}
     own = point_pool(results.study, space, point) != results.study.main_pool(space)
-    mark = (" *" if point.is_baseline else "") + f" {captions.OWN_POOL}" * own
+    mark = (" *" if point.is_baseline else "") + f" {captions.SUBSPACE_MARK}" * own
     cells = {_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
     # KdT is the first to be undefined: an undefined accuracy means a diverged run.
     return {
@@ -117,7 +112,7 @@ def _reference_text(results: Results, space: str, pool: PoolName, label: str, qu
         for metric in ("kdt", "s_kdt"):
             cells[_header(metric)] = estimate_cell(results.reference(space, name, metric, str(pool)))
         published = {"Published": ABSENT} if quotes.rows else {}
-        shown = f"{words}, {pool.dynamic_channels} {captions.OWN_POOL}" if own else words
+        shown = f"{words}, {pool.dynamic_channels} {captions.SUBSPACE_MARK}" if own else words
         rows.append({"Space": SPACE_NAMES[space], label: shown, **cells, "Runs": ABSENT, **published})
     return rows
 
@@ -137,24 +132,31 @@ def _header(metric: str) -> str:
     return f"{short} (%)" if metric in PERCENT_METRICS else short
 
 
-def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> str:
+def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: tuple[str, ...]) -> Caption:
     settings = frozenset(p.setting for space in spaces for p in sweep(results.study, space, factor))
     entry = FACTORS[factor]
-    return captions.caption(
-        f"{entry.label}: {entry.meaning}; all other factors at the baseline.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        ("Mean ± standard deviation over runs (seeds); in brackets the interval. An asterisk marks the baseline."),
-        "Below each space: KdT and S-KdT of the parameter count or the multiply-adds as the score, and, as "
-        "the ceiling, of one stand-alone training as the score of another.",
-        captions.proxies_sentence(results),
-        captions.INTERVAL,
-        captions.reading_sentence(results),
-        "KdT is Kendall's tau-b between super-net accuracy and ground truth.",
-        captions.threshold_sentence(results, spaces),
-        captions.surpass_sentence(results, spaces),
-        captions.final_sentence(results, spaces),
-        captions.pool_sentence(results, spaces),
-        captions.own_pools_sentence(results, factor, spaces),
-        captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+    return Caption.of(
+        captions.paragraph(
+            f"{entry.label}: {entry.meaning}; an asterisk marks the baseline, at which all other factors are held.",
+            "Cells show mean ± standard deviation over seeds, with the interval in brackets.",
+            "The last rows of each space are scores that need no super-net, and the seed-to-seed ceiling.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
+            captions.surpass_sentence(results, spaces),
+            captions.final_sentence(results, spaces),
+            "The seed-to-seed ceiling is the correlation between two stand-alone trainings of the pool.",
+            captions.proxies_sentence(results),
+            captions.INTERVAL,
+            captions.own_pools_sentence(results, factor, spaces),
+            captions.paragraph(
+                captions.diverged_sentence(diverged_runs(results, spaces, settings)),
+                captions.missing_sentence(results, spaces, f"sweep of {factor}"),
+            ),
+            *published,
+            table_sentence(results, factor),
+        ),
     )

@@ -10,7 +10,7 @@ from supernet.config.study import Study
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 
 INPUTS: tuple[Kind, ...] = ()
@@ -26,16 +26,7 @@ def make(results: Results, out_stem: Path) -> None:
     table = Table(
         frame(text),
         frame(numbers),
-        captions.caption(
-            f"The {len(of_the_paper())} factors (training heuristics) of the paper by group, and apart from them, "
-            f"in the last group, {len(beyond_the_paper())} methods of later work: the spaces that have them, the "
-            f"baseline and the values swept in study {results.study.study}.",
-            "The last column gives, as baseline : values, what a study takes by default; these are "
-            "recalled and bracketed by public code, not published numbers; in the last group they are this "
-            "project's own, with the method off.",
-            "A space that does not stand beside a factor does not have it, or is not part of the study.",
-            captions.fidelity_sentence(results.study),
-        ),
+        _caption(results.study),
         group="Group",
         left=frozenset({"Factor", "Baseline"}),
         widths={"Spaces": "1.2in", SWEPT: "1.25in", GRID: "1.9in"},
@@ -88,3 +79,18 @@ def _status(study: Study, factor: Factor, space: str) -> str:
 
 def _values(values: tuple[Any, ...]) -> str:
     return ", ".join(value_name(value) for value in values)
+
+
+def _caption(study: Study) -> Caption:
+    return Caption.of(
+        f"The {len(of_the_paper())} factors (training heuristics) of the paper by group: the spaces that have them, "
+        f"the baseline, and the values swept in study {study.study}. The last group contains {len(beyond_the_paper())} "
+        "methods of later work.",
+        (
+            "The last column gives the defaults of a study file as baseline : values. They are recalled, not published "
+            "numbers, and bracketed by public code; in the last group they are this project's choice, with the method "
+            "off.",
+            "A space that is not listed for a factor does not have it or is not part of the study.",
+            captions.fidelity_sentence(study),
+        ),
+    )

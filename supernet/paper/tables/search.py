@@ -11,7 +11,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results, Search
 from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "searches", "run_timings", "search_timings")
@@ -31,14 +31,7 @@ def make(results: Results, out_stem: Path) -> None:
     table = Table(
         frame(text),
         frame(numbers),
-        _caption(results, drawn),
-        notes=(
-            *_costs(found),
-            *_pools(results, drawn),
-            captions.lost_searches_sentence(results),
-            captions.missing_sentence(results, drawn, "search"),
-            table_sentence(results, "search"),
-        ),
+        _caption(results, drawn, found),
         group="Space",
         left=frozenset({"Architecture"}),
     )
@@ -105,16 +98,23 @@ def _pools(results: Results, spaces: tuple[str, ...]) -> list[str]:
     return sentences
 
 
-def _caption(results: Results, spaces: tuple[str, ...]) -> str:
+def _caption(results: Results, spaces: tuple[str, ...], found: dict[tuple[str, int], Search]) -> Caption:
     search = results.study.search
-    return captions.caption(
-        f"Random search: of {count(search.architectures)} architectures drawn and scored with the shared "
-        f"weights of a baseline super-net, the {search.retrain} with the best score and their stand-alone accuracy.",
-        captions.finds_sentence(results, spaces),
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        captions.reading_sentence(results),
-        captions.quantile_sentence(results, spaces),
-        "Parameters and multiply-adds (of one image) in thousands.",
-        "The cost leaves out the training of the super-net and the stand-alone trainings.",
+    return Caption.of(
+        f"Random search: the {search.retrain} best of {count(search.architectures)} random architectures, scored with "
+        "the shared weights of a baseline super-net. Parameters and multiply-adds (of one image) are in thousands.",
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.finds_sentence(results, spaces)),
+            captions.scores_sentence(results),
+            captions.quantile_sentence(results, spaces),
+            captions.paragraph(*_pools(results, spaces)),
+            captions.paragraph(
+                *_costs(found), "This excludes the training of the super-net and the stand-alone trainings."
+            ),
+            captions.paragraph(
+                captions.lost_searches_sentence(results), captions.missing_sentence(results, spaces, "search")
+            ),
+            table_sentence(results, "search"),
+        ),
     )

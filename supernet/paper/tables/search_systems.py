@@ -13,7 +13,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.paper.systems import (
     STATUS_NAMES,
@@ -23,7 +23,7 @@ from supernet.paper.systems import (
     relaxed_sentence,
     short_architecture,
     skips,
-    worth_sentences,
+    truth_and_quantile_sentences,
 )
 
 INPUTS: tuple[Kind, ...] = ("pools", "systems")
@@ -47,12 +47,7 @@ def make(results: Results, out_stem: Path) -> None:
     table = Table(
         frame(text),
         frame(numbers),
-        _caption(results, found),
-        notes=(
-            *_lost(found),
-            table_sentence(results, "search_systems"),
-            *quotes.notes([f"{row['space']} {row['system']}" for row in numbers]),
-        ),
+        _caption(results, found, quotes.notes(f"{row['space']} {row['system']}" for row in numbers)),
         group="Space",
         left=frozenset({"System", "Architecture"}),
     )
@@ -121,12 +116,12 @@ def _plain(row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _lost(found: dict[str, pd.DataFrame]) -> list[str]:
-    """What went astray: choices that made no architecture, better scores without ground truth."""
+    """Count choices that form no architecture, and better-scored architectures without ground truth."""
     sentences = []
     for space, rows in found.items():
         for column, words in (
-            ("invalid", "choices that made no architecture"),
-            ("passed_over", "architectures without ground truth that had better scores than what is shown"),
+            ("invalid", "choices that form no architecture"),
+            ("passed_over", "architectures with better scores that lack a ground truth"),
         ):
             sums = rows[rows["rank"] == 1].groupby("system", sort=False)[column].sum()
             if (several := sums[sums > 0]).size:
@@ -135,26 +130,36 @@ def _lost(found: dict[str, pd.DataFrame]) -> list[str]:
     return sentences
 
 
-def _caption(results: Results, found: dict[str, pd.DataFrame]) -> str:
-    spaces, searches = tuple(found), results.study.searches
+def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[str, ...]) -> Caption:
+    searches = results.study.searches
     if searches is None:
         raise UserError("the study has no section `searches`")
     budget = (
-        f"{count(searches.images)} images of forward passes"
+        f"{count(searches.images)} images in forward passes"
         if searches.images is not None
-        else f"{searches.seconds:g} seconds"
+        else f"{searches.seconds:g} seconds of wall time"
     )
-    return captions.caption(
-        "Search systems, each with a super-net of its own, the values of the space's baseline and a budget of "
-        f"{budget} (equal {'images' if searches.images is not None else 'wall time'}).",
-        captions.images_sentence(results),
-        worth_sentences(found),
-        relaxed_sentence(spaces),
-        "Passes: forward and backward ones of a mini-batch, in thousands; scored: architectures scored with shared "
-        "weights; minutes and peak memory of the search alone. Without a super-net: the expected best of so many "
-        "architectures of the pool, with their stand-alone trainings as the only cost.",
-        "NASBench-201 architectures: numbers of the operations of the six edges (0 none, 1 skip connection, 2 and 3 "
+    operations = (
+        "NASBench-201 architectures: the operations of the six edges by number (0 none, 1 skip connection, 2 and 3 "
         "convolutions, 4 average pooling)."
-        if "nasbench201" in spaces
-        else "",
+    )
+    return Caption.of(
+        captions.paragraph(
+            f"Search systems with the same budget of {budget}, each with its own super-net at the baseline of its "
+            "space.",
+            "Passes are forward + backward passes of mini-batches; scored architectures are evaluated with shared "
+            "weights.",
+        ),
+        (
+            captions.images_sentence(results),
+            truth_and_quantile_sentences(found),
+            relaxed_sentence(tuple(found)),
+            "Minutes and peak memory are those of the search alone.",
+            "Rows without a super-net: the expected best of that many random architectures of the pool, whose only "
+            "cost is their stand-alone training.",
+            operations if "nasbench201" in found else "",
+            *_lost(found),
+            *published,
+            table_sentence(results, "search_systems"),
+        ),
     )

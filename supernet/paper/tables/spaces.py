@@ -11,7 +11,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, PROXY_NAMES, SPACE_NAMES, count, percent, significant_percent
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.paper.tables._cells import estimate_cell
 
@@ -52,7 +52,6 @@ def make(results: Results, out_stem: Path) -> None:
         frame(text),
         frame([row for space in spaces for row in _numbers(results, space)]),
         _caption(results),
-        notes=(captions.missing_sentence(results, spaces), table_sentence(results, "spaces")),
         group="Block",
         left=frozenset({"Quantity"}),
     )
@@ -165,18 +164,23 @@ def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _caption(results: Results) -> str:
-    spaces = results.spaces
-    retrained = results.study.search.retrain
-    return captions.caption(
-        "The search spaces: size, ground truth and its noise, and rank correlations that need no super-net.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        "In brackets, 95 % bootstrap percentile intervals over architectures.",
-        "The ceiling of any score is the seed-to-seed tau, between two stand-alone trainings of the pool.",
-        "Multiply-adds are live unless zeros alone feed the convolution.",
-        captions.proxies_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        f"Random search: mean stand-alone test accuracy of the {retrained} best-scored of "
-        f"{results.study.search.architectures} architectures drawn, over baseline super-nets (seeds).",
+def _caption(results: Results) -> Caption:
+    spaces, search = results.spaces, results.study.search
+    return Caption.of(
+        captions.paragraph(
+            "The search spaces: size, ground truth and its noise, and rank correlations that need no super-net.",
+            "Brackets contain 95 % bootstrap percentile intervals over architectures.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.truth_sentence(results, spaces),
+            "The seed-to-seed tau between two stand-alone trainings of the pool is the ceiling of any score.",
+            "Multiply-adds are live unless all inputs of the convolution are zero.",
+            captions.proxies_sentence(results),
+            captions.threshold_sentence(results, spaces),
+            f"Random search: mean stand-alone test accuracy of the {search.retrain} best-scored of "
+            f"{search.architectures} random architectures, over baseline super-nets (seeds).",
+            captions.missing_sentence(results, spaces),
+            table_sentence(results, "spaces"),
+        ),
     )

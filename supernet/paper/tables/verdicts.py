@@ -8,7 +8,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number, percent
-from supernet.paper.render import Table, write
+from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.paper.verdicts import Said, claim_1, claim_2, claim_3, claim_4, numbers_of, verdict
 
@@ -60,7 +60,6 @@ def make(results: Results, out_stem: Path) -> None:
         frame(text),
         frame(numbers),
         _caption(results),
-        notes=(captions.missing_sentence(results, results.spaces), table_sentence(results, "verdicts")),
         group="Claim",
         left=frozenset({"Test", "Verdict", "Space", "Says", "Numbers"}),
         widths={"Claim": "1.4in", "Test": "1.7in", "Numbers": "1.6in"},
@@ -96,19 +95,27 @@ def _share(name: str, value: float) -> str:
     return f"{percent(value)} %"
 
 
-def _caption(results: Results) -> str:
+def _caption(results: Results) -> Caption:
     spaces = results.spaces
-    return captions.caption(
-        "The paper's four claims, and what this study says of each: a rule decides, and missing data decide nothing.",
-        captions.study_sentence(results),
-        captions.truth_sentence(results, spaces),
-        "Reproduced: the rule says yes in every space; not reproduced: it says no in one; undecided: neither.",
-        "Claim 2: the largest effect on S-KdT of each kind, and how many of them are significant at 5 % after Holm's "
-        "correction. Claim 3: settings are resampled with all their seeds; S-KdT and final performance are made from "
-        "the same scores, so that some of their agreement is built in. Claim 4: mean ground truth of what random "
-        "search found, beside that of the other systems; differences are random search's less another's.",
-        captions.reading_sentence(results),
-        captions.threshold_sentence(results, spaces),
-        captions.effects_sentence(results),
-        captions.pool_sentence(results, spaces),
+    return Caption.of(
+        captions.paragraph(
+            "The paper's four claims and the verdict of this study on each.",
+            "A claim is reproduced if its test answers yes in every space, not reproduced if it answers no in any "
+            "space, and undecided otherwise.",
+            "Missing data never decide a claim.",
+        ),
+        (
+            captions.study_sentence(results),
+            captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            "Claim 2: the largest effect of each kind on S-KdT, and the number of effects that are significant at 5 % "
+            "after Holm's correction.",
+            "Claim 3: settings are resampled with all their seeds. S-KdT and final performance use the same scores, "
+            "which causes part of their agreement.",
+            "Claim 4: mean ground truth of the architectures found by random search and by the other systems. "
+            "Differences are random search minus the other system.",
+            captions.scores_sentence(results),
+            captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
+            captions.missing_sentence(results, spaces),
+            table_sentence(results, "verdicts"),
+        ),
     )

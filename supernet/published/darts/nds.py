@@ -19,7 +19,7 @@ from supernet import spaces
 from supernet.errors import UserError
 from supernet.io.archives import read_member
 from supernet.published.counts import exact
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import RUNS, tabulate
 
 _FOLDER = "nds_data"
@@ -51,7 +51,7 @@ class _Entry:
     depth: int
 
 
-def read(path: Path, name: str) -> Reading:
+def read(path: Path, name: str) -> ParsedTable:
     """Rows of one JSON file, such as `DARTS.json`, of the archive.
 
     Genotypes that differ only in the order of a node's two edges are one architecture: their accuracies are averaged,
@@ -78,7 +78,7 @@ def read(path: Path, name: str) -> Reading:
     if not entries:
         raise UserError(f"{where}: found no training; delete the file and fetch it again")
     epochs = {entry.epochs for entry in entries}
-    return Reading(_rows(path, found), _truth(entries), epochs.pop() if len(epochs) == 1 else None, len(entries))
+    return ParsedTable(_rows(path, found), _truth(entries), epochs.pop() if len(epochs) == 1 else None, len(entries))
 
 
 def _rows(path: Path, found: dict[str, _Trained]) -> pd.DataFrame:

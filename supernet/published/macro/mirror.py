@@ -7,11 +7,11 @@ import numpy as np
 from supernet.published.counts import exact
 from supernet.published.formats.parquet_table import read_parquet
 from supernet.published.macro.facts import IMAGES, RUNS, TRUTH, check_chains
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ParsedTable:
     """Rows of the mirror's file. UserError if a column is missing or an architecture is no chain."""
     runs = [f"test_acc_{run}" for run in range(RUNS)]
     table = read_parquet(path, ["arch", *runs, "params"])
@@ -26,4 +26,4 @@ def read(path: Path) -> Reading:
         runs=test,
         parameters=table["params"].to_numpy(dtype=np.int64),
     )
-    return Reading(rows, TRUTH, None, len(rows))
+    return ParsedTable(rows, TRUTH, None, len(rows))

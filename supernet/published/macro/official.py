@@ -12,11 +12,11 @@ import numpy as np
 from supernet.errors import UserError
 from supernet.published.counts import exact
 from supernet.published.macro.facts import IMAGES, RUNS, TRUTH, check_chains
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ParsedTable:
     """Rows of the official file. UserError if it is no such JSON file."""
     try:
         entries = json.loads(path.read_bytes())
@@ -31,7 +31,7 @@ def read(path: Path) -> Reading:
     check_chains(path, chains)
     test = exact(percent / 100, IMAGES)
     rows = tabulate(path, chains, chains, exact(test.mean(axis=1), IMAGES * RUNS), runs=test, parameters=parameters)
-    return Reading(rows, TRUTH, None, len(rows))
+    return ParsedTable(rows, TRUTH, None, len(rows))
 
 
 def _accuracies(entry: Any) -> list[float]:

@@ -15,7 +15,7 @@ import pandas as pd
 from supernet.published.counts import exact
 from supernet.published.formats.parquet_table import read_parquet
 from supernet.published.nasbench101.facts import EPOCHS, IMAGES, RUNS, TRUTH
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import Floats, tabulate
 from supernet.spaces.nasbench101.encoding import format_cell, parse
 
@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ParsedTable:
     """Rows of the mirror's file. UserError if a column is missing or a cell is none of the space."""
     table = read_parquet(path, _COLUMNS)
     test = _accuracies(table, "test")
@@ -44,7 +44,7 @@ def read(path: Path) -> Reading:
         parameters=table["trainable_parameters"].to_numpy(dtype=np.int64),
         uniform=table["sampled_full"].to_numpy(dtype=bool),
     )
-    return Reading(rows, TRUTH, EPOCHS, len(rows))
+    return ParsedTable(rows, TRUTH, EPOCHS, len(rows))
 
 
 def _accuracies(table: pd.DataFrame, split: str) -> Floats:

@@ -13,7 +13,7 @@ from supernet.published.counts import exact
 from supernet.published.formats.csv_table import read_csv
 from supernet.published.nasbench101.cells import encodings
 from supernet.published.nasbench101.facts import EPOCHS, IMAGES, RUNS, TRUTH
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 
 _HEADER = {
@@ -27,7 +27,7 @@ _HEADER = {
 _USED = ("module_hash", "trainable params", "validation accuracy", "test accuracy")
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ParsedTable:
     """Rows of the CSV file. UserError if its header is another one, or if a hash belongs to no cell of the space."""
     table = read_csv(path, _HEADER, _USED)
     encoding = table["module_hash"].map(pd.Series(encodings(table["module_hash"])))
@@ -45,4 +45,4 @@ def read(path: Path) -> Reading:
         valid_acc=exact(table["validation accuracy"], IMAGES * RUNS),
         parameters=table["trainable params"].to_numpy(),
     )
-    return Reading(rows, TRUTH, EPOCHS, len(rows))
+    return ParsedTable(rows, TRUTH, EPOCHS, len(rows))

@@ -20,7 +20,7 @@ from supernet.published.counts import exact
 from supernet.published.formats.tfrecord import records
 from supernet.published.nasbench101.facts import EPOCHS, IMAGES, RUNS, TRUTH
 from supernet.published.nasbench101.metrics import metrics_class
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import Floats, tabulate
 from supernet.runtime.progress import Progress
 from supernet.spaces.nasbench101.encoding import Cell, format_cell
@@ -41,7 +41,7 @@ class _Training:
     test: float
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ParsedTable:
     """Rows of the official file. It is streamed: memory grows with the cells, not with the file.
 
     Trainings of other lengths than 108 epochs are passed over. Raises UserError, with the byte of the record, where a
@@ -56,7 +56,7 @@ def read(path: Path) -> Reading:
                 cells.add(offset, training)
             progress.update(offset // _MB)
         progress.update(megabytes)
-    return cells.reading()
+    return cells.table()
 
 
 class _Cells:
@@ -86,7 +86,7 @@ class _Cells:
         self._valid[position * RUNS + run] = training.valid
         self._test[position * RUNS + run] = training.test
 
-    def reading(self) -> Reading:
+    def table(self) -> ParsedTable:
         """The rows; UserError if a cell has fewer than three trainings."""
         hashes, runs = list(self._position), np.frombuffer(self._runs, dtype=np.int8)
         if not hashes:
@@ -107,7 +107,7 @@ class _Cells:
             runs=test,
             parameters=np.array(self._parameters),
         )
-        return Reading(rows, TRUTH, EPOCHS, len(rows))
+        return ParsedTable(rows, TRUTH, EPOCHS, len(rows))
 
 
 def _by_run(accuracies: "array[float]") -> Floats:

@@ -11,12 +11,12 @@ from supernet import spaces
 from supernet.published.counts import exact
 from supernet.published.formats.parquet_table import read_parquet
 from supernet.published.nasbench201.facts import EPOCHS, dataset
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 from supernet.spaces.nasbench201.encoding import EDGES
 
 
-def read(path: Path, dataset_name: str) -> Reading:
+def read(path: Path, dataset_name: str) -> ParsedTable:
     """Rows of one data set. UserError if a column is missing or an operation is none of the space."""
     facts, space = dataset(dataset_name), spaces.load("nasbench201")
     edges = [f"op_e{source}{target}" for source, target in EDGES]
@@ -29,4 +29,4 @@ def read(path: Path, dataset_name: str) -> Reading:
         exact(table[facts.mirror_test].astype("float64") / 100, facts.test_images),
         valid_acc=exact(table[facts.mirror_valid].astype("float64") / 100, facts.valid_images),
     )
-    return Reading(rows, facts.truth, EPOCHS, len(rows))
+    return ParsedTable(rows, facts.truth, EPOCHS, len(rows))

@@ -11,7 +11,7 @@ from supernet.errors import UserError
 from supernet.published.counts import exact
 from supernet.published.formats.csv_table import read_csv
 from supernet.published.nasbench201.facts import EPOCHS, dataset
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 
 _HEADER = {
@@ -28,7 +28,7 @@ _USED = ("arch str", "validation accuracy", "test accuracy")
 _HALF = "mean test accuracy of the runs at hand (1 to 3) after 200 epochs on half of the 50 000 training images"
 
 
-def read(path: Path, dataset_name: str) -> Reading:
+def read(path: Path, dataset_name: str) -> ParsedTable:
     """Rows of one data set's CSV file. UserError if its header is another one or an architecture cannot be read."""
     facts, space = dataset(dataset_name), spaces.load("nasbench201")
     table = read_csv(path, _HEADER, _USED)
@@ -45,4 +45,4 @@ def read(path: Path, dataset_name: str) -> Reading:
         exact(table["test accuracy"] / 100, facts.test_images),
         valid_acc=exact(table["validation accuracy"] / 100, facts.valid_images),
     )
-    return Reading(rows, _HALF if dataset_name == "cifar10" else facts.truth, EPOCHS, len(rows))
+    return ParsedTable(rows, _HALF if dataset_name == "cifar10" else facts.truth, EPOCHS, len(rows))

@@ -21,7 +21,7 @@ from supernet.io.archives import read_members
 from supernet.io.unpickling import NATS, load
 from supernet.published.counts import exact
 from supernet.published.nasbench201.facts import EPOCHS, Dataset, dataset
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 from supernet.runtime.progress import Progress
 
@@ -45,7 +45,7 @@ class _Result:
     parameters: int
 
 
-def read(path: Path, dataset_name: str) -> Reading:
+def read(path: Path, dataset_name: str) -> ParsedTable:
     """Rows of one data set; runs 0 to 2 are the seeds 777, 888 and 999.
 
     Raises UserError if `nats_bench` is not installed, if the archive lacks an architecture or a result, and if a pickle
@@ -76,7 +76,7 @@ def read(path: Path, dataset_name: str) -> Reading:
         runs=exact(np.array([result.runs for result in results]) / 100, facts.test_images),
         parameters=[result.parameters for result in results],
     )
-    return Reading(rows, facts.truth, EPOCHS, len(rows))
+    return ParsedTable(rows, facts.truth, EPOCHS, len(rows))
 
 
 def _strings(path: Path) -> list[str]:

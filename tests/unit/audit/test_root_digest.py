@@ -12,6 +12,7 @@ from supernet.config.study import Study, load_study
 from supernet.io.atomic import write_table
 from supernet.paper import catalogue
 from supernet.paper.load import Results
+from supernet.paper.render import read_caption
 from supernet.provenance.closure import ROOT
 from supernet.provenance.record import record_path, root_digest
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
@@ -75,17 +76,17 @@ def write_metrics(folder: Path, config: object) -> None:
 
 
 def draw(results: Results) -> dict[str, str]:
-    """All tables and figures, and their captions by file name."""
+    """All tables and figures, and the notes of their captions by file name."""
     study, folder = results.study, results.folder
     with recording(Recorder(ROOT / "scripts" / "table.py")):
         for name in catalogue.table_names(study):
             catalogue.make_table(name, results, folder / "tables" / name)
         for name in catalogue.figure_names(study):
             catalogue.make_figure(name, results, folder / "figures" / name)
-    return {path.name: path.read_text(encoding="utf-8").splitlines()[0] for path in folder.glob("*s/*.md")}
+    return {path.name: " ".join(read_caption(path).notes) for path in folder.glob("*s/*.md")}
 
 
-def test_captions_have_its_start_and_the_records_all_of_it(recorded: Path, captions: dict[str, str]) -> None:
+def test_notes_have_its_start_and_records_have_all_of_it(recorded: Path, captions: dict[str, str]) -> None:
     root = root_digest(recorded)
     assert root is not None and len(root) == 64
     for name, text in captions.items():
@@ -107,10 +108,12 @@ def test_report_and_site_have_all_of_it(study: Study, recorded: Path) -> None:
 
 def test_results_without_a_record_say_so(study: Study, unrecorded: Path, captions_without: dict[str, str]) -> None:
     for name, text in captions_without.items():
-        assert ("Root digest: none, for metrics.parquet has no record." in text) == (name not in WITHOUT_RESULTS), name
+        assert ("Root digest: none, because metrics.parquet has no provenance record." in text) == (
+            name not in WITHOUT_RESULTS
+        ), name
     Site(Results(study, unrecorded)).write(unrecorded / "site")
-    assert "none, for metrics.parquet" in (unrecorded / "site" / "index.html").read_text(encoding="utf-8")
-    assert ":Root digest: none, for metrics.parquet has no record." in start_page(study, unrecorded)
+    assert "none, because metrics.parquet" in (unrecorded / "site" / "index.html").read_text(encoding="utf-8")
+    assert ":Root digest: none, because metrics.parquet has no provenance record." in start_page(study, unrecorded)
 
 
 @pytest.mark.usefixtures("captions", "captions_without")

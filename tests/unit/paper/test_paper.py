@@ -81,7 +81,7 @@ def figures(mini: Results, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 
 def raw(results: Results, space: str, setting: str, metric: str) -> pd.DataFrame:
-    """The main reading's rows, by a query of their own."""
+    """Rows of the main selection, from an independent query."""
     query = "space == @space and setting == @setting and metric == @metric"
     score = "score == 'accuracy' and bn_mode == 'batch' and split == 'scoring'"
     return pd.read_parquet(results.folder / "metrics.parquet").query(f"{query} and {score}")
@@ -254,12 +254,14 @@ def test_markdown_escapes_can_be_undone(text: str) -> None:
 
 def test_a_cell_of_two_lines_becomes_two_latex_rows() -> None:
     text = pd.DataFrame({"Space": ["A", "A", "B"], "x": ["1\n[2]", "3", "4"], "y": ["p", "q", "r\ns"]})
-    table = render.Table(text, pd.DataFrame(), "Caption.", group="Space", left=frozenset({"y"}))
+    table = render.Table(
+        text, pd.DataFrame(), render.Caption.of("Caption.", ["Note."]), group="Space", left=frozenset({"y"})
+    )
     latex = render.latex(table, label="a_b")
     assert r"\begin{tabular}{@{}rl@{}}" in latex
     assert "1 & p \\\\\n{[}2{]} &  \\\\\n3 & q \\\\\n\\midrule" in latex
     assert r"\label{tab:a-b}" in latex
-    assert render.markdown(table).splitlines()[4:] == [
+    assert render.markdown(table).splitlines()[4:7] == [
         r"| **A** | 1<br>\[2\] | p |",
         "|  | 3 | q |",
         "| **B** | 4 | r<br>s |",
@@ -369,7 +371,7 @@ def test_a_missing_artifact_is_named(mini: Results, tmp_path: Path) -> None:
         catalogue.make_table("epochs", Results(mini.study, tmp_path), tmp_path / "t")
 
 
-def test_a_study_without_the_main_reading_is_a_user_error(mini: Results, tmp_path: Path) -> None:
+def test_a_study_without_the_main_selection_is_a_user_error(mini: Results, tmp_path: Path) -> None:
     scoring = mini.study.scoring.model_copy(update={"bn_modes": ("recalibrated",)})
     results = Results(mini.study.model_copy(update={"scoring": scoring}), mini.folder)
     with pytest.raises(UserError, match=r"bn_modes is recalibrated; .* read batch"):
@@ -401,17 +403,17 @@ def test_captions_say_what_the_proxies_are(one: Results) -> None:
 
     assert sentence(names=()) == ""
     assert sentence(names=("synflow",), seeds=2).startswith(
-        "Zero-cost proxies of the stand-alone networks before training, mean over 2 initialisations. synflow: what "
+        "Zero-cost proxies of the untrained stand-alone networks, mean over 2 initialisations. synflow: the signal "
     )
-    assert "before training on 64 training images. jacov: how little" in sentence(names=("jacov",))
+    assert "networks on 64 training images. jacov: low correlation" in sentence(names=("jacov",))
 
 
 def test_captions_merge_what_spaces_share(mini: Results, one: Results) -> None:
-    assert captions.pool_sentence(mini, mini.spaces) == "n, architectures in the pool: 40."
+    assert captions.pool_sentence(mini, mini.spaces) == "Architectures in the pool: 40."
     assert "(NASBench-101), " in captions.threshold_sentence(mini, mini.spaces)
-    assert captions.diverged_sentence(1).startswith("1 run diverged;")
+    assert captions.diverged_sentence(1).startswith("1 run diverged and is excluded")
     assert captions.missing_sentence(mini, mini.spaces) == ""
-    assert "of the K = 5 predicted best" in captions.surpass_sentence(one, one.spaces)
+    assert "of the K = 5 predicted best architectures" in captions.surpass_sentence(one, one.spaces)
 
 
 # Programs -----------------------------------------------------------------------------------------------
@@ -513,16 +515,16 @@ def test_effects_are_drawn_as_they_are_computed(mini: Results, figures: Callable
     np.testing.assert_allclose(drawn["effect"], expected["effect"])
     caption = stem.with_suffix(".md").read_text(encoding="utf-8")
     # mini has two seeds for its baselines, so the variance between seeds is known; one run of it diverged.
-    assert "the spread between seeds, pooled over the settings" in caption
+    assert "the variation between seeds, pooled over the settings" in caption
     assert "learning\\_rate=0.1 (no run has a correlation)" in caption
-    assert f"{int((expected['p_holm'] < 0.05).sum())} of {int((expected['left_out'] == '').sum())} do" in caption
+    assert f"{int((expected['p_holm'] < 0.05).sum())} of {int((expected['left_out'] == '').sum())}." in caption
 
 
 def test_effects_of_one_seed_say_what_they_do_not_cover(one: Results, lost: Results, tmp_path: Path) -> None:
     seeds = {one.study.seeds(space, setting) for space in one.study.spaces for setting in one.study.settings(space)}
     catalogue.make_figure("effects", one, tmp_path / "effects")
     caption = (tmp_path / "effects.md").read_text(encoding="utf-8")
-    assert ("cover the choice of architectures alone" in caption) == all(len(one) == 1 for one in seeds)
+    assert ("cover only the choice of architectures" in caption) == all(len(one) == 1 for one in seeds)
     # Nothing to show, but a figure that says so.
     catalogue.make_figure("effects", lost, tmp_path / "lost")
     assert "Left out: " in (tmp_path / "lost.md").read_text(encoding="utf-8")
@@ -561,7 +563,7 @@ def test_landscape_figure_says_what_is_missing(analysed: Results, tmp_path: Path
     finally:
         whole.to_parquet(path)
     text = (tmp_path / "landscape.md").read_text(encoding="utf-8")
-    assert "Not measured, for the training diverged: DARTS-NDS, super-net, random paths." in text
+    assert "Not measured because the training diverged: DARTS-NDS, super-net, random paths." in text
     assert "Left blank: 1 of the points, whose loss is infinite." in text
 
 
@@ -602,7 +604,7 @@ def test_batch_norm_figure_summarises_features(analysed: Results, tmp_path: Path
 
 def test_batch_norm_figure_without_features_says_so(mini: Results, figures: Callable[[str], Path]) -> None:
     stem = figures("batch_norm")
-    assert "asks for no statistics of features" in stem.with_suffix(".md").read_text(encoding="utf-8")
+    assert "does not record feature statistics" in stem.with_suffix(".md").read_text(encoding="utf-8")
     assert set(pd.read_csv(stem.with_suffix(".csv"))["kind"]) == {"mean"}
 
 

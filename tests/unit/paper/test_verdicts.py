@@ -117,7 +117,7 @@ def test_effects_say_on_which_tau_they_are_where_the_study_prints_another(tmp_pa
         for make, name in ((catalogue.make_table, "verdicts"), (catalogue.make_figure, "effects")):
             make(name, results, tmp_path / definition / name)
             text = (tmp_path / definition / f"{name}.md").read_text(encoding="utf-8")
-            assert ("not on the positional one" in text) is said
+            assert ("not the positional variant" in text) is said
 
 
 def test_effects_without_batch_statistics_are_an_error(tmp_path: Path) -> None:

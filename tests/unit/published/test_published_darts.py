@@ -40,17 +40,17 @@ def read(folder: Path, content: Any, name: str = FIXED) -> Any:
 
 def test_rows(tmp_path: Path) -> None:
     drawn = genotypes(4)
-    reading = read(tmp_path, [nds_entry(mapping(arch), 5.33 + place) for place, arch in enumerate(drawn)])
-    rows = reading.rows.set_index("arch_id")
-    assert tuple(reading.rows.columns) == COLUMNS and reading.rows["arch_id"].is_monotonic_increasing
+    parsed = read(tmp_path, [nds_entry(mapping(arch), 5.33 + place) for place, arch in enumerate(drawn)])
+    rows = parsed.rows.set_index("arch_id")
+    assert tuple(parsed.rows.columns) == COLUMNS and parsed.rows["arch_id"].is_monotonic_increasing
     for place, arch in enumerate(drawn):
         row = rows.loc[SPACE.arch_id(arch)]
         assert SPACE.parse(row["encoding"]) == arch
         assert row["test_acc"] == row[RUNS[0]] == (9467 - 100 * place) / 10_000
         assert row[list(RUNS[1:])].isna().all() and np.isnan(row["valid_acc"])
         assert row["parameters"] == 250_000 and row["uniform"]
-    assert (reading.epochs, reading.entries) == (3, 4)
-    assert reading.truth == "test accuracy after the last epoch of one run, width 16, depth 20"
+    assert (parsed.epochs, parsed.entries) == (3, 4)
+    assert parsed.truth == "test accuracy after the last epoch of one run, width 16, depth 20"
 
 
 def test_concatenated_states_are_those_of_the_file(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_equal_genotypes_are_averaged_and_counted(tmp_path: Path) -> None:
     one, other = genotypes(2)
     errors = [4.0, 5.0, 6.0, 9.0]
     entries = [nds_entry(mapping(one, mirrored=place % 2 == 1), error) for place, error in enumerate(errors)]
-    reading = read(tmp_path, [*entries, nds_entry(mapping(other), 7.0, params=1)])
-    rows = reading.rows.set_index("arch_id")
-    assert (len(rows), reading.entries) == (2, 5)
+    parsed = read(tmp_path, [*entries, nds_entry(mapping(other), 7.0, params=1)])
+    rows = parsed.rows.set_index("arch_id")
+    assert (len(rows), parsed.entries) == (2, 5)
     merged = rows.loc[SPACE.arch_id(one)]
     assert merged["test_acc"] == pytest.approx(0.94)
     assert merged[list(RUNS)].tolist() == [0.96, 0.95, 0.94]
@@ -79,10 +79,10 @@ def test_parameters_of_equal_genotypes_that_differ_are_unknown(tmp_path: Path) -
     wide = nds_entry(mapping(arch), 5.0, params=500_000)
     wide["net"]["width"] = 32
     wide["test_ep_top1"] = [50.0, 5.0]
-    reading = read(tmp_path, [nds_entry(mapping(arch), 6.0), wide], "DARTS.json")
-    assert reading.rows["parameters"].isna().all()
-    assert reading.epochs is None
-    assert reading.truth == "test accuracy after the last epoch of one run, width 16 to 32, depth 20"
+    parsed = read(tmp_path, [nds_entry(mapping(arch), 6.0), wide], "DARTS.json")
+    assert parsed.rows["parameters"].isna().all()
+    assert parsed.epochs is None
+    assert parsed.truth == "test accuracy after the last epoch of one run, width 16 to 32, depth 20"
 
 
 def test_list_may_be_laid_out_in_any_way(tmp_path: Path) -> None:

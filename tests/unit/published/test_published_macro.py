@@ -24,13 +24,13 @@ def json_file(folder: Path, content: Any) -> Path:
 def test_rows(tmp_path: Path) -> None:
     # Percentages that were of single precision.
     found = entry(89.47000122070312, 88.94999694824219, 89.16999816894531)
-    reading = official.read(json_file(tmp_path, {"02012100": found, "00000000": entry(50.0, 50.0, 50.01)}))
-    rows = reading.rows
+    parsed = official.read(json_file(tmp_path, {"02012100": found, "00000000": entry(50.0, 50.0, 50.01)}))
+    rows = parsed.rows
     assert rows["arch_id"].tolist() == rows["encoding"].tolist() == ["00000000", "02012100"]
     assert rows.loc[1, list(RUNS)].tolist() == [0.8947, 0.8895, 0.8917]
     assert rows["test_acc"].tolist() == [15_001 / 30_000, 26_759 / 30_000]
     assert rows["parameters"].tolist() == [890_666] * 2
-    assert reading.entries == 2 and reading.truth == "mean test accuracy of 3 runs"
+    assert parsed.entries == 2 and parsed.truth == "mean test accuracy of 3 runs"
 
 
 @pytest.mark.parametrize(

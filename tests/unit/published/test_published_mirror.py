@@ -14,7 +14,7 @@ from supernet.errors import UserError
 from supernet.published.macro import mirror as macro
 from supernet.published.nasbench101 import mirror as nasbench101
 from supernet.published.nasbench201 import mirror as nasbench201
-from supernet.published.reading import Reading
+from supernet.published.parsed import ParsedTable
 from supernet.published.schema import COLUMNS, RUNS
 from supernet.spaces.nasbench101.encoding import Cell, parse
 from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS
@@ -64,14 +64,14 @@ def parquet(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def read_cells(folder: Path, *rows: dict[str, Any]) -> Reading:
+def read_cells(folder: Path, *rows: dict[str, Any]) -> ParsedTable:
     return nasbench101.read(parquet(folder, list(rows)))
 
 
 def test_nasbench101_rows(tmp_path: Path) -> None:
-    reading = read_cells(tmp_path, cell_row("I3M331O:100110/10000/1001/010/10/1"), cell_row("IO:1", sampled=False))
-    rows = reading.rows.set_index("encoding")
-    assert tuple(reading.rows.columns) == COLUMNS and reading.entries == 2
+    parsed = read_cells(tmp_path, cell_row("I3M331O:100110/10000/1001/010/10/1"), cell_row("IO:1", sampled=False))
+    rows = parsed.rows.set_index("encoding")
+    assert tuple(parsed.rows.columns) == COLUMNS and parsed.entries == 2
     assert dict(rows["uniform"]) == {"I3M331O:100110/10000/1001/010/10/1": True, "IO:1": False}
     for text, row in rows.iterrows():
         assert row["arch_id"] == NASBENCH101.arch_id(parse(str(text)))
@@ -114,15 +114,15 @@ def test_nasbench201_data_sets(tmp_path: Path, dataset: str, test: str, valid: s
     """Two of three runs with one correct image more than the third: no number of single precision."""
     exact = (images // 2 + 2 / 3) / images
     row = edge_row([3, 3, 4, 1, 3, 1], **{test: 100 * exact, valid: 25.0})
-    reading = nasbench201.read(parquet(tmp_path, [row, edge_row([0] * 6)]), dataset)
-    rows = reading.rows.set_index("arch_id")
+    parsed = nasbench201.read(parquet(tmp_path, [row, edge_row([0] * 6)]), dataset)
+    rows = parsed.rows.set_index("arch_id")
     # The string of the query example in the benchmark's own documentation.
     text = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
     assert rows.loc[text, "encoding"] == text
     assert rows.loc[text, "test_acc"] == pytest.approx(exact, rel=1e-15)
     assert rows.loc[text, "valid_acc"] == 0.25
     assert rows["parameters"].isna().all() and rows[list(RUNS)].isna().all(axis=None) and rows["uniform"].all()
-    assert reading.epochs == 200
+    assert parsed.epochs == 200
 
 
 def test_nasbench201_every_operation_number(tmp_path: Path) -> None:
@@ -142,12 +142,12 @@ def chain_row(chain: str) -> dict[str, Any]:
 
 
 def test_macro_rows(tmp_path: Path) -> None:
-    reading = macro.read(parquet(tmp_path, [chain_row("22221111"), chain_row("00000000")]))
-    rows = reading.rows
+    parsed = macro.read(parquet(tmp_path, [chain_row("22221111"), chain_row("00000000")]))
+    rows = parsed.rows
     assert rows["arch_id"].tolist() == rows["encoding"].tolist() == ["00000000", "22221111"]
     assert rows.loc[0, list(RUNS)].tolist() == [0.8947, 0.9047, 0.9147]
     assert rows.loc[0, "test_acc"] == 0.9047 and rows.loc[0, "parameters"] == 890_666
-    assert rows["valid_acc"].isna().all() and reading.epochs is None
+    assert rows["valid_acc"].isna().all() and parsed.epochs is None
 
 
 def test_macro_architecture_that_is_no_chain(tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ def all_records() -> list[bytes]:
 
 
 def test_official_file_gives_exact_fractions_in_the_schema(tmp_path: Path) -> None:
-    reading = official.read(official_file(tmp_path, all_records()))
-    rows = reading.rows.set_index("encoding")
-    assert (reading.truth, reading.epochs, reading.entries) == (TRUTH, 108, 2)
-    assert tuple(reading.rows.columns) == COLUMNS and reading.rows["arch_id"].is_monotonic_increasing
+    parsed = official.read(official_file(tmp_path, all_records()))
+    rows = parsed.rows.set_index("encoding")
+    assert (parsed.truth, parsed.epochs, parsed.entries) == (TRUTH, 108, 2)
+    assert tuple(parsed.rows.columns) == COLUMNS and parsed.rows["arch_id"].is_monotonic_increasing
     for text, (valid, test) in COUNTS.items():
         row = rows.loc[text]
         assert row["arch_id"] == module_hash(parse(text))
@@ -77,8 +77,8 @@ def test_official_file_gives_exact_fractions_in_the_schema(tmp_path: Path) -> No
 
 def test_trainings_of_other_lengths_are_passed_over(tmp_path: Path) -> None:
     short = trainings("I1O:10/1", (1, 2, 3), (4, 5, 6), epochs=36)
-    reading = official.read(official_file(tmp_path, [*short, *all_records()]))
-    assert set(reading.rows["encoding"]) == set(COUNTS)
+    parsed = official.read(official_file(tmp_path, [*short, *all_records()]))
+    assert set(parsed.rows["encoding"]) == set(COUNTS)
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_csv_file_agrees_with_the_official_one_to_the_last_bit(tmp_path: Path) -
         # As NASGraph does it: the mean of three quotients in single precision.
         means = [sum(float(np.float32(count / 9984)) for count in runs) / 3 for runs in counts]
         lines.append(f"{number},{module_hash(parse(text))},227274,1.0,{means[0]!r},{means[1]!r}")
-    reading = nasgraph.read(csv_file(tmp_path, *lines))
-    assert reading.entries == 2
+    parsed = nasgraph.read(csv_file(tmp_path, *lines))
+    assert parsed.entries == 2
     known = [name for name in COLUMNS if name not in RUNS]
-    pd.testing.assert_frame_equal(reading.rows[known], expected[known])
-    assert reading.rows[list(RUNS)].isna().all(axis=None)
+    pd.testing.assert_frame_equal(parsed.rows[known], expected[known])
+    assert parsed.rows[list(RUNS)].isna().all(axis=None)
 
 
 def test_csv_file_with_another_header(tmp_path: Path) -> None:

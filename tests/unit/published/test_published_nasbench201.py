@@ -36,15 +36,15 @@ def test_csv_rows_are_exact_fractions(tmp_path: Path) -> None:
         f"0,{FIRST},infer.tiny,16,5,88.91866665852865,81.98266665690103,81.52",
         f"1,{SECOND},infer.tiny,16,5,99.98533333333334,90.76933332438152,90.51333333333332",
     )
-    reading = nasgraph.read(path, "cifar10")
-    rows = reading.rows.set_index("arch_id")
+    parsed = nasgraph.read(path, "cifar10")
+    rows = parsed.rows.set_index("arch_id")
     assert list(rows.index) == [FIRST, SECOND] == rows["encoding"].tolist()
     assert rows["test_acc"].tolist() == [pytest.approx(0.8152, rel=1e-15), pytest.approx(27_154 / 30_000, rel=1e-15)]
     assert rows["valid_acc"].tolist() == [
         pytest.approx(61_487 / 75_000, rel=1e-15),
         pytest.approx(68_077 / 75_000, rel=1e-15),
     ]
-    assert "half of the 50 000" in reading.truth and reading.epochs == 200
+    assert "half of the 50 000" in parsed.truth and parsed.epochs == 200
     assert rows["parameters"].isna().all() and rows[list(RUNS)].isna().all(axis=None)
 
 
@@ -87,8 +87,8 @@ def both(**changes: Any) -> dict[int, Any]:
 @needs_library
 class TestArchive:
     def test_rows_by_seed(self, tmp_path: Path) -> None:
-        reading = nats.read(archive(tmp_path, both()), "cifar10")
-        rows = reading.rows.set_index("arch_id")
+        parsed = nats.read(archive(tmp_path, both()), "cifar10")
+        rows = parsed.rows.set_index("arch_id")
         assert list(rows.index) == [FIRST, SECOND] == rows["encoding"].tolist()
         assert rows["test_acc"].tolist() == [
             pytest.approx(27_004 / 30_000, rel=1e-15),
@@ -98,7 +98,7 @@ class TestArchive:
         assert rows.loc[SECOND, list(RUNS)].tolist() == pytest.approx([0.935, np.nan, 0.937], rel=1e-15, nan_ok=True)
         assert rows["valid_acc"].tolist() == pytest.approx([0.805, 0.805], rel=1e-15)
         assert rows["parameters"].tolist() == [1_531_546] * 2
-        assert "all 50 000 training images" in reading.truth and reading.entries == 2
+        assert "all 50 000 training images" in parsed.truth and parsed.entries == 2
 
     def test_other_data_sets(self, tmp_path: Path) -> None:
         rows = nats.read(archive(tmp_path, both()), "cifar100").rows

@@ -81,7 +81,7 @@ def test_a_length_with_a_fitting_checksum_is_not_believed_beyond_the_file(tmp_pa
 def test_records_before_a_damage_are_read(tmp_path: Path) -> None:
     content = tfrecord([b"first", b"second"])
     path = write(tmp_path, content[:-1] + b"?")
-    reading = records(path)
-    assert next(reading) == (0, b"first")
+    found = records(path)
+    assert next(found) == (0, b"first")
     with pytest.raises(UserError, match="the checksum of its data does not fit; delete the file and fetch it again"):
-        next(reading)
+        next(found)

@@ -25,6 +25,7 @@ from supernet.site.start import start_page
 STUDY_FILE = ROOT / "tests" / "studies" / "mini.yaml"
 PAGES = ("index.html", "tables.html", "figures.html", "runs.html", "runs/nasbench201/learning_rate=0.005.html")
 NARROW, WIDE = 400, 1600
+CAPTION = render.Caption.of("Caption.", ["Note."])
 needs_browser = pytest.mark.skipif(browser.COMMAND is None, reason="no Chromium: run `make test-deps`")
 
 
@@ -103,7 +104,7 @@ def test_a_figure_without_a_known_form_has_no_plot() -> None:
 
 def test_a_printed_table_sorts_by_leading_numbers() -> None:
     text = pd.DataFrame({"Setting": ["a<b", "c"], "KdT": ["\u22120.12 ± 0.30\n[\u22120.2, 0.1]", "\u2013"]})
-    element = render.table_element(render.html(render.Table(text, text, "Caption.", left=frozenset({"Setting"})), "t"))
+    element = render.table_element(render.html(render.Table(text, text, CAPTION, left=frozenset({"Setting"})), "t"))
     assert "<td>a&lt;b</td>" in element
     assert '<td class="number" data-order="-0.12">\u22120.12 ± 0.30<br>[\u22120.2, 0.1]</td>' in element
     assert '<td class="number" data-order="">\u2013</td>' in element
@@ -253,7 +254,7 @@ class TestBrowser:
 
     def test_a_details_element_opens_by_keyboard_and_its_table_sorts(self, page: Browser, site: Path) -> None:
         page.open(site / "tables.html")
-        page.run("document.querySelector('#learning_rate').parentElement.querySelector('summary').focus()")
+        page.run("document.querySelector('#learning_rate ~ details.numbers summary').focus()")
         page.press("Enter")
         page.wait("document.querySelector('#learning_rate ~ details[open] table.dataTable')")
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from checkouts import ROOT
 
+from supernet.nn.fast.switch import VARIABLE
 from supernet.training.device import configure, fingerprint
 
 
@@ -34,6 +35,7 @@ def test_freed_memory_is_used_again() -> None:
     """
     program = """
 import resource, sys, torch
+from supernet.nn.fast.switch import VARIABLE
 from supernet.training.device import configure
 if sys.argv[1] == "configured":
     configure(1, "cpu")
@@ -57,8 +59,14 @@ def test_matrix_products_are_of_float32(configured: torch.device) -> None:
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
-def test_the_fingerprint_says_what_decides_the_bits(configured: torch.device) -> None:
-    assert fingerprint(configured) == f"torch {torch.__version__}, cpu, 1 threads"
+def test_the_fingerprint_says_what_decides_the_bits(configured: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    plain = f"torch {torch.__version__}, cpu, 1 threads"
+    assert fingerprint(configured) == plain
+    monkeypatch.setenv(VARIABLE, "0")
+    assert fingerprint(configured) == plain
+    monkeypatch.setenv(VARIABLE, "1")
+    assert fingerprint(configured) == f"{plain}, reference kernels"
 
 
 def test_every_program_with_a_device_is_configured() -> None:

@@ -12,14 +12,22 @@ import torch
 from tiny import SPACES
 from torch import Tensor, nn
 from torch.nn import functional as F
-from trainings import RECIPE, SPLITS, KilledError, Watcher, assert_same, run_of, same_bits, state
+from trainings import (
+    RECIPE,
+    SPLITS,
+    Watcher,
+    assert_resumes_after_any_step,
+    run_of,
+    same_bits,
+    state,
+)
 
 from supernet.config.baselines import BASELINES
 from supernet.config.study import Run, Study
 from supernet.errors import UserError
+from supernet.pools.file import read_truths
 from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.checkpoint import Checkpoint
-from supernet.training.landmarks import Landmark, Ranking, digest, read_landmarks
+from supernet.training.landmarks import Landmark, Ranking, digest
 from supernet.training.trainer import Recipe, Trainer
 
 SPACE = SPACES["nasbench201"]
@@ -217,16 +225,7 @@ RESUMED = {
 
 @pytest.mark.parametrize("name", RESUMED)
 def test_killed_at_any_step_training_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
-    run = RESUMED[name]
-    whole, watcher = ranked_trainer(run), Watcher()
-    expected = whole.run(progress=watcher)  # type: ignore[arg-type]
-    for step in watcher.seen:
-        file = tmp_path / f"{step}.safetensors"
-        with pytest.raises(KilledError):
-            ranked_trainer(run).run(Checkpoint(file, "this run", seconds=0), Watcher(step))  # type: ignore[arg-type]
-        resumed = ranked_trainer(run)
-        assert_same(resumed.run(Checkpoint(file, "this run", seconds=1e9)), expected)
-        assert same_bits(state(resumed), state(whole))
+    assert_resumes_after_any_step(lambda: ranked_trainer(RESUMED[name]), tmp_path)
 
 
 def test_landmarks_change_the_training_and_their_accuracies_do() -> None:
@@ -259,10 +258,10 @@ def test_landmarks_are_read_from_a_pool_with_ground_truth(tmp_path: Path) -> Non
     cells = [SPACE.format(arch) for arch, _ in LANDMARKS]
     table = pd.DataFrame({"arch_id": cells, "encoding": cells, "truth": [truth for _, truth in LANDMARKS]})
     table.to_parquet(file)
-    assert str(read_landmarks(file, SPACE)) == str(LANDMARKS)  # as text, in which nan equals nan
+    assert str(read_truths(file, SPACE)) == str(LANDMARKS)  # as text, in which nan equals nan
     table.drop(columns="truth").to_parquet(file)
     with pytest.raises(UserError, match=r"pool\.parquet: found no column truth among arch_id, encoding; make it again"):
-        read_landmarks(file, SPACE)
+        read_truths(file, SPACE)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pandas as pd
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedTable:
     """Rows in the schema of `supernet.published.schema`, and what their accuracies are."""
 
     rows: pd.DataFrame

@@ -1,4 +1,4 @@
-"""A signal reaches the children of a process that handles it itself."""
+"""A forwarded signal reaches the children of a process that handles it itself."""
 
 import signal
 import subprocess
@@ -6,8 +6,8 @@ import sys
 
 PARENT = """
 import signal, subprocess, sys
-from supernet.runtime.forwarding import pass_on
-pass_on(signal.SIGTERM)
+from supernet.runtime.slurm import forward_signal
+forward_signal(signal.SIGTERM)
 # As Snakemake does: a handler of its own, set later, that only notes the signal.
 noted = []
 signal.signal(signal.SIGTERM, lambda *_: noted.append(1))

@@ -1,4 +1,4 @@
-"""Who holds something, and whether that process still lives: on this machine by /proc, elsewhere by SLURM."""
+"""Identifies a process on any node, and finds out whether it still runs: by /proc on this machine, else by SLURM."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from typing import Self
 
 _PROC = Path("/proc")
 _ALIVE = {"RUNNING", "SUSPENDED", "COMPLETING", "CONFIGURING", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
-"""States of a SLURM job (`man squeue`) in which its processes may exist. A PENDING one was requeued."""
+"""States of a SLURM job (`man squeue`) in which its processes may exist. A job in state PENDING was requeued."""
 _ENDED = {
     "BOOT_FAIL",
     "CANCELLED",
@@ -23,28 +23,28 @@ _ENDED = {
     "REVOKED",
     "TIMEOUT",
 }
-"""States in which SLURM has ended them. NODE_FAIL is none of these: a node that SLURM cannot reach may compute on."""
+"""States in which SLURM has ended its processes; not NODE_FAIL: a node that SLURM cannot reach may still compute."""
 _SECONDS = 20
-"""Limit of a call of squeue: a controller that is busy is asked again later."""
+"""Time limit of squeue; a busy controller is asked again later."""
 
 
 @dataclass(frozen=True)
-class Owner:
-    """A process, so described that another process on any node can tell it from all others."""
+class ProcessIdentity:
+    """A process, described so that another process on any node can distinguish it from all others."""
 
     host: str
     machine: str
-    """Boot id of the kernel and number of the pid name space: within it a pid means one process. Empty: unknown."""
+    """Boot id of the kernel and number of the pid namespace, within which a pid is unique. Empty: unknown."""
     pid: int
     started: str
-    """Start of the process in clock ticks since boot: a pid that is used again has another. Empty: unknown."""
+    """Start of the process in clock ticks since boot: a reused pid has a later one. Empty: unknown."""
     job: str
     """SLURM job id; empty outside SLURM."""
     cluster: str
 
     @classmethod
     def current(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """This process."""
+        """Return the identity of this process."""
         pid = os.getpid()
         return cls(
             host=socket.gethostname(),
@@ -59,13 +59,13 @@ class Owner:
         job = f", SLURM job {self.job}" if self.job else ""
         return f"process {self.pid} on {self.host}{job}"
 
-    def lives(self, observer: "Owner") -> bool | None:
-        """Whether the process lives, as far as `observer` can tell; None: only its heartbeat can say."""
+    def is_running(self, observer: "ProcessIdentity") -> bool | None:
+        """Whether the process runs, as far as `observer` can find out; None if only its heartbeat can show it."""
         if self.machine and self.machine == observer.machine:
             return bool(self.started) and _started(self.pid) == self.started
-        # A requeued job has the number of its former life, and squeue speaks of the present one.
+        # A requeued job keeps its number, and squeue reports its present run.
         if self.job and self.job != observer.job and self.cluster == observer.cluster:
-            return _job_lives(self.job)
+            return _job_is_running(self.job)
         return None
 
 
@@ -73,14 +73,14 @@ def _machine() -> str:
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"
-    except OSError:  # no Linux: heartbeats alone will tell
+    except OSError:  # not Linux: only heartbeats show whether a process runs
         return ""
 
 
 def _started(pid: int) -> str:
-    """Start time of a process; empty if there is none, or only what its parent has not collected yet."""
+    """Start time of a process; empty if it does not exist or is a zombie."""
     try:
-        # The name, in parentheses, may hold spaces: fields are counted from the last parenthesis.
+        # The name, in parentheses, may contain spaces: fields are counted from the last parenthesis.
         fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return ""
@@ -88,8 +88,8 @@ def _started(pid: int) -> str:
     return "" if state in "ZX" else started
 
 
-def _job_lives(job: str) -> bool | None:
-    """Whether SLURM knows the job as running; None if SLURM does not answer, or has requeued it."""
+def _job_is_running(job: str) -> bool | None:
+    """Whether SLURM lists the job as running; None if SLURM does not answer, or has requeued the job."""
     squeue = shutil.which("squeue")
     if squeue is None:
         return None

@@ -1,11 +1,8 @@
 """Jobs that a killed Snakemake left in SLURM's queue, as squeue 22.05 lists them."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from checkouts import ROOT
 
 from supernet.errors import UserError
 from supernet.runtime import slurm
@@ -29,7 +26,7 @@ def test_jobs_of_this_folder_and_of_snakemake_are_found(tmp_path: Path, monkeypa
         f"11|11|RUNNING|0:01|rule_train|{tmp_path}",
     ]
     fake(tmp_path / "bin", monkeypatch, "squeue", "cat <<'END'\n" + "\n".join(rows) + "\nEND")
-    first, second = slurm.find(here)
+    first, second = slurm.find_jobs(here)
     assert (first.number, first.state, first.rule) == ("7", "RUNNING", "train nasbench201_learning_rate=0.1_0")
     assert (second.number, second.shown) == ("9", "8_2")
     assert str(second).split() == ["8_2", "PENDING", "0:00", "truth"]
@@ -37,7 +34,7 @@ def test_jobs_of_this_folder_and_of_snakemake_are_found(tmp_path: Path, monkeypa
 
 def test_a_cancel_names_all_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path / "bin", monkeypatch, "scancel", f'echo "$@" > {tmp_path}/asked')
-    slurm.cancel([slurm.Job(number, number, "RUNNING", "0:01", "train") for number in ("7", "9")])
+    slurm.cancel_jobs([slurm.QueuedJob(number, number, "RUNNING", "0:01", "train") for number in ("7", "9")])
     assert (tmp_path / "asked").read_text() == "7 9\n"
 
 
@@ -47,25 +44,14 @@ def test_waiting_ends_with_the_last_job(tmp_path: Path, monkeypatch: pytest.Monk
     left.write_text(f"7|7|RUNNING|0:01|rule_train|{tmp_path}\n8|8|RUNNING|0:01|rule_train|{tmp_path}\n")
     fake(tmp_path / "bin", monkeypatch, "squeue", f"cat {left}; sed -i 1d {left}")
     said: list[str] = []
-    slurm.wait(tmp_path, said.append, poll=0.01)
-    assert said == ["waiting for 2 of them (7, 8)", "waiting for 1 of them (8)"]
+    slurm.wait_for_jobs(tmp_path, said.append, poll=0.01)
+    assert said == ["still in the queue: 2 (7, 8)", "still in the queue: 1 (8)"]
 
 
 def test_without_an_answer_nothing_is_concluded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path / "bin", monkeypatch, "squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
     with pytest.raises(UserError, match=r"squeue: Unable to contact slurm controller; try again"):
-        slurm.find(tmp_path)
+        slurm.find_jobs(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match=r"squeue: not found; .* login node"):
-        slurm.find(tmp_path)
-
-
-def test_orphans_are_shown_and_left_alone_until_it_is_said_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake(tmp_path / "bin", monkeypatch, "squeue", f"echo '7|7|RUNNING|0:01|rule_train|{ROOT}'")
-    fake(tmp_path / "bin", monkeypatch, "scancel", f"touch {tmp_path}/cancelled")
-    command = [sys.executable, "-m", "supernet", "resume", "--state", str(tmp_path / "state"), "--", "all"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 2 and "--wait" in result.stderr and "--cancel" in result.stderr
-    assert "7" in result.stdout and not (tmp_path / "cancelled").exists()
+        slurm.find_jobs(tmp_path)

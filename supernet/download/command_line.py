@@ -28,14 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def dataset(name: str, options: argparse.Namespace) -> FetchedForm:
+def fetch_dataset(name: str, options: argparse.Namespace) -> FetchedForm:
     """The files of an image data set."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.dataset(name))
     return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print))
 
 
-def table(name: str, options: argparse.Namespace) -> FetchedForm:
+def fetch_table(name: str, options: argparse.Namespace) -> FetchedForm:
     """The files of a published table."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.table(name))
