@@ -29,7 +29,7 @@ END = "<!-- written by `python -m benchmarks.report`: end -->"
 
 
 def table(report: Report) -> str:
-    """The targets as Markdown."""
+    """Return the targets as a Markdown table."""
     lines = ["| what | figure | at least or at most | aim | |", "|---|---:|---:|---:|---|"]
     for one in report.measured():
         goal = one.target
@@ -41,7 +41,7 @@ def table(report: Report) -> str:
 
 
 def sentence(report: Report) -> str:
-    """Where and when it was measured, and how busy the machine was."""
+    """Return a sentence with machine, date, versions and load."""
     about = report.circumstances
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     took = sum(program["seconds"] for program in report.programs.values()) / 60
@@ -55,7 +55,7 @@ def sentence(report: Report) -> str:
 
 
 def section(report: Report) -> str:
-    """What stands between the marks."""
+    """Return the text between the marks."""
     said = "\n".join(report.findings.lines)
     parts = [
         f"{sentence(report)}\n\n{table(report)}",
@@ -69,7 +69,7 @@ def section(report: Report) -> str:
 
 
 def profile_table(profile: Mapping[str, Mapping[str, float]]) -> str:
-    """Shares of a step's processor time as Markdown, the largest first."""
+    """Return the shares of a step's processor time as a Markdown table, the largest first."""
     parts = sorted({part for shares in profile.values() for part in shares})
     parts.sort(key=lambda part: -sum(shares.get(part, 0.0) for shares in profile.values()))
     names = [SPACE_NAMES[space] for space in LOOKS if space in profile]
@@ -81,7 +81,7 @@ def profile_table(profile: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def insert(page: str, text: str) -> str:
-    """The page with the text between its marks; UserError if it has none."""
+    """Replace the text between the marks of the page; UserError if it has no marks."""
     before, mark, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not mark or not end:

@@ -10,7 +10,7 @@ AIM_MET, MET, SHORT, UNKNOWN = "aim met", "met", "short", "not measured"
 
 @dataclass(frozen=True)
 class Target:
-    """What a figure has to reach, and what it would better reach, in its unit."""
+    """The value that a result has to reach, and the aim beyond it, in its unit."""
 
     key: str
     name: str
@@ -20,13 +20,13 @@ class Target:
     aim: float | None = None
 
     def reached(self, figure: float, goal: float) -> bool:
-        """Whether a figure is on the right side of a goal, or on it."""
+        """Return whether a result meets a goal."""
         return figure >= goal if self.bound == "at least" else figure <= goal
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure beside its target; None where there is none, and the note says why."""
+    """A result with its target; the result is None if there is none, and the note gives the reason."""
 
     target: Target
     figure: float | None
@@ -34,7 +34,7 @@ class Measured:
 
     @property
     def verdict(self) -> str:
-        """AIM_MET, MET, SHORT or UNKNOWN."""
+        """AIM_MET, MET, MISSED or UNKNOWN."""
         goal = self.target
         if self.figure is None:
             return UNKNOWN
@@ -44,12 +44,12 @@ class Measured:
 
     @property
     def shown(self) -> str:
-        """The figure and its unit, or a dash (EN DASH, as tables of the documents have it)."""
+        """The result with its unit, or an en dash."""
         return "\N{EN DASH}" if self.figure is None else f"{self.figure:.3g} {self.target.unit}"
 
     @property
     def line(self) -> str:
-        """Name, figure, target and verdict, as `make benchmark` ends."""
+        """Name, result, target and verdict, as printed at the end of `make benchmark`."""
         goal = self.target
         sign = "≥" if goal.bound == "at least" else "≤"
         aim = "" if goal.aim is None else f", aim {goal.aim:g}"
