@@ -1,4 +1,4 @@
-"""What the lines of Snakemake's log say of its workflow."""
+"""Reads the state of a workflow from the lines of Snakemake's log."""
 
 import re
 from itertools import takewhile
@@ -23,17 +23,17 @@ _CHATTER = re.compile(
 
 
 class LogReader:
-    """Keeps a workflow's state as its log says it; what a line means depends on the lines before it."""
+    """Updates a workflow from its log, line by line; the meaning of a line depends on the lines before it."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
         self._block = ""
         self._rule = ""
         self._loose: list[str] = []
-        """Remarks since a job last started, finished or failed: what the next one to fail has said."""
+        """Unrecognised lines since a job last started, finished or failed: the output of the next job that fails."""
 
     def read(self, line: str, now: float) -> None:
-        """Take in the next line, which was seen at monotonic time `now`."""
+        """Process the next line, which was read at monotonic time `now`."""
         if _EVENT.fullmatch(line) or not line.strip():
             self._block = ""
         elif self._block in ("rule", "error") and line.startswith("    "):
@@ -57,7 +57,7 @@ class LogReader:
             self._workflow.nothing_to_do = True
         elif not _CHATTER.match(line):
             self._loose.append(line)
-            self._workflow.remarks.append(line)
+            self._workflow.messages.append(line)
 
     def _count(self, line: str) -> None:
         if match := _COUNT.fullmatch(line):
@@ -86,9 +86,9 @@ class LogReader:
         self._loose.clear()
 
     def _fail(self, rule: str) -> None:
-        said = tuple(takewhile(lambda line: line != "RuleException:", self._loose))
+        output = tuple(takewhile(lambda line: line != "RuleException:", self._loose))
         status = _STATUS.search(" ".join(self._loose))
         ended = status[0].replace("<Signals.", "") if status else ""
-        self._workflow.failures.append(Failure(rule, said=said, status=ended))
+        self._workflow.failures.append(Failure(rule, output=output, status=ended))
         self._loose.clear()
         self._block = "error"

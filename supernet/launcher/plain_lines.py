@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from supernet.launcher.messages import STOPPING, headline, many, time_left
 from supernet.launcher.options import Options
-from supernet.launcher.wording import STOPPING, headline, many, time_left
 from supernet.launcher.workflow import Workflow
 from supernet.runtime.progress import Report, duration
 
@@ -11,8 +11,8 @@ _INTERVAL = 15.0
 """Seconds between two progress lines."""
 
 
-class Lines:
-    """Plain lines: the plan, each failure at once, and the counts every 15 seconds."""
+class PlainLines:
+    """Prints the number of jobs, each failure at once, and the counts every 15 seconds."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -22,7 +22,7 @@ class Lines:
         self._stopping = False
 
     def show(self, workflow: Workflow, reports: Sequence[Report], now: float) -> None:
-        """Print what is due."""
+        """Print the lines that are due."""
         if workflow.stopping and not self._stopping:
             self._stopping = True
             print(STOPPING)

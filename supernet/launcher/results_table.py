@@ -1,4 +1,4 @@
-"""The table that matters: what the baseline super-nets of a study are worth, and what they compare with."""
+"""The table that `supernet run` prints: metrics of the baseline super-nets beside their references."""
 
 from pathlib import Path
 
@@ -24,10 +24,10 @@ _LABELS = (
 )
 
 
-def outcome(study: Path, folder: Path) -> list[str]:
-    """Lines of the table, a column for each space, from a study file and its results folder.
+def results_table(study: Path, folder: Path) -> list[str]:
+    """Return the lines of the table, one column per space, from a study file and its results folder.
 
-    Raises UserError, as the study and its results do, for a file that is missing, incomplete or invalid.
+    Raises UserError for a file that is missing, incomplete or invalid.
     """
     results = Results(load_study(study), folder)
     columns = [list(_LABELS), *([space, *_column(results, space)] for space in results.spaces)]
@@ -42,7 +42,7 @@ def outcome(study: Path, folder: Path) -> list[str]:
 
 
 def _column(results: Results, space: str) -> list[str]:
-    """Cells of a space below its name, in the order of the labels."""
+    """Return the cells of a space, in the order of the labels."""
     metrics = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
     accuracy, kdt, s_kdt, surpass, final = (summary(results, space, "baseline", metric) for metric in metrics)
     references = [results.reference(space, name, "s_kdt") for name in ("parameters", "macs", "live_macs", "seed")]

@@ -1,23 +1,23 @@
-"""What is said of a workflow that succeeded."""
+"""The message after a workflow that succeeded."""
 
 from supernet.launcher.log import GROUP
+from supernet.launcher.messages import many
 from supernet.launcher.options import Options
-from supernet.launcher.wording import many
 from supernet.launcher.workflow import Workflow
 from supernet.provenance.record import SUFFIX
 from supernet.runtime.progress import duration
 
 
-def conclusion(workflow: Workflow, options: Options, seconds: float) -> str:
-    """What came out: the time, the table that matters, and where tables and figures are."""
-    if not workflow.done and not workflow.nothing_to_do:  # a dry run, a lint, ...: the output itself was asked for
+def success_message(workflow: Workflow, options: Options, seconds: float) -> str:
+    """Return the duration, the table of the baseline results, and the paths of tables, figures and log."""
+    if not workflow.done and not workflow.nothing_to_do:  # a dry run, a lint, ...: Snakemake's output is the result
         lines = (options.root / options.log).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(line for line in lines if not line.startswith(GROUP))
     if workflow.nothing_to_do:
         text = [f"Nothing to do: all results are up to date ({duration(seconds)}).", ""]
     else:
         text = [f"Done: {many(workflow.done, 'job')} in {duration(seconds)}.", ""]
-    text += [*_outcome(options), ""]
+    text += [*_results(options), ""]
     for name in ("tables", "figures"):
         found = (options.root / options.folder / name).rglob("*")
         files = [path for path in found if path.is_file() and not path.name.endswith(SUFFIX)]
@@ -26,11 +26,11 @@ def conclusion(workflow: Workflow, options: Options, seconds: float) -> str:
     return "\n".join([*text, f"{'log:':<9}{options.log}"])
 
 
-def _outcome(options: Options) -> list[str]:
+def _results(options: Options) -> list[str]:
     folder = options.root / options.folder
     if not (folder / "metrics.parquet").exists():
-        return [f"No summary: {options.folder / 'metrics.parquet'} has not been made yet."]
-    # Here, because it takes a second that an error or a dry run need not wait for.
-    from supernet.launcher.outcome import outcome
+        return [f"No summary: {options.folder / 'metrics.parquet'} does not exist yet."]
+    # Imported here, because it takes a second, which failures and dry runs do not need.
+    from supernet.launcher.results_table import results_table
 
-    return outcome(options.root / "workflow" / "studies" / f"{options.study}.yaml", folder)
+    return results_table(options.root / "workflow" / "studies" / f"{options.study}.yaml", folder)
