@@ -77,7 +77,7 @@ def config() -> dict[str, object]:
 
 
 def write_study(folder: Path, runs: int) -> list[str]:
-    """Write a study of `runs` runs with five recorded files each; returns their paths. Nothing is synced, to save time."""
+    """Write a study of `runs` runs with five recorded files each, without disk syncs; returns their paths."""
     recorder, paths = Recorder(PROGRAM), []
     recorder.use(config())
 

@@ -143,7 +143,7 @@ def main(arguments: Sequence[str]) -> None:
     plain, shared, usual = pool_seconds(Scorer(options.quick), *((5, 1) if options.quick else (200, 3)))
     found.add("pool", plain / shared, f"{shared:.1f} s, one by one {plain:.1f} s")
     found.say(
-        f"a pool scored one by one with the usual network: {usual:.1f} s, {usual / shared:.2f} times as long as together"
+        f"pool scored one by one with the usual network: {usual:.1f} s, {usual / shared:.2f} times as long as together"
     )
     minutes, scored = minutes_for_all(options.all, options.quick)
     found.add("all_scored", minutes, "measured" if options.all else f"projected from {scored}")

@@ -122,8 +122,8 @@ def profiled(space: str, size: Size, splits: Splits, architectures: int) -> dict
     bench = Bench(space, size, splits)
     groups = drawn(bench, architectures)
     warm(bench, groups)
-    # The profiler's notes lie between activations, which therefore need new memory. Without memory that was used before,
-    # the system would clear new pages, which takes up to 40 % of the time of DARTS.
+    # The profiler's notes lie between activations, which therefore need new memory. Clearing new pages would take up to
+    # 40 % of the time of DARTS, so memory is allocated and freed before.
     torch.zeros(PROFILER_ROOM // 4)
     with profile(activities=[ProfilerActivity.CPU]) as found:
         warm(bench, groups)

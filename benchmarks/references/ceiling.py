@@ -47,8 +47,8 @@ class Operation:
     """conv, batch_norm, relu, avg_pool or max_pool."""
     shape: tuple[int, int, int]
     arguments: tuple[Any, ...]
-    """conv: c_out, kernel, stride, dilation, depthwise, whether the input needs a gradient. batch_norm: affine. Poolings:
-    kernel, stride, padding, whether padding counts."""
+    """conv: c_out, kernel, stride, dilation, depthwise, whether the input needs a gradient. batch_norm: affine.
+    Poolings: kernel, stride, padding, whether padding counts."""
 
     def macs(self) -> int:
         """Return the multiply-adds of a forward pass of one image; 0 unless it is a convolution."""

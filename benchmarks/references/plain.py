@@ -247,7 +247,7 @@ PLAIN: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def strip(network: nn.Module) -> nn.Module:
-    """Replace forward methods in-place by plain ones; heuristics must be off. ValueError if a norm tracks statistics."""
+    """Replace forward methods in-place by plain ones; heuristics must be off. ValueError if a norm tracks."""
     if any(layer.running_mean is not None for layer in norms(network)):
         raise ValueError("a plain network does not track: strip one that was built without tracking")
     for module in network.modules():
