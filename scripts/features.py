@@ -20,7 +20,7 @@ from supernet.config.study import Run
 from supernet.data.images import Splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json, write_table
-from supernet.pools.file import best_of
+from supernet.pools.file import best_of, read_truths
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 from supernet.runtime import program
@@ -36,7 +36,6 @@ from supernet.training.build import (
     standalone_trainer,
     supernet_trainer,
 )
-from supernet.training.landmarks import read_landmarks
 
 Rows = list[dict[str, Any]]
 
@@ -80,7 +79,7 @@ def work(options: argparse.Namespace) -> None:
 
 def supernet_steps(job: FeaturesJob, space: Space[Any], splits: Splits, options: argparse.Namespace) -> Rows:
     """The first steps of the baseline super-net."""
-    landmarks = None if options.landmarks is None else read_landmarks(options.landmarks, space)
+    landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
     trainer = supernet_trainer(job.run, space, build_supernet(job.run, space, splits), splits, landmarks)
     steps, count = Steps("supernet", "baseline"), min(job.features.steps, trainer.recipe.steps)
     with Progress(options.task, "first steps of the super-net", count, options.progress) as progress:

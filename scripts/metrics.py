@@ -17,6 +17,7 @@ from supernet.data.sizes import Sizes, file_sizes
 from supernet.io.atomic import write_json, write_table
 from supernet.metrics.population import population_of
 from supernet.metrics.study_metrics import PoolTruth, measure_run, run_folder
+from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
@@ -74,7 +75,7 @@ def pool_truth(
     proxies: pd.DataFrame | None,
 ) -> PoolTruth:
     """A pool with its ground truth, and the published population of its space or sub-space, if there is one."""
-    pool, table = pd.read_parquet(note_input(results / "pools" / f"{name}.parquet")), published.get(name.space)
+    pool, table = read_table(results / "pools" / f"{name}.parquet"), published.get(name.space)
     population = None if table is None else population_of(table, spaces.load(name.own_space))
     return PoolTruth(study, name, pool, sizes, population, proxies)
 

@@ -7,13 +7,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from supernet import spaces
 from supernet.errors import UserError
 from supernet.io.atomic import write_table
 from supernet.pools.draw import draw_pool, draw_published, stratified
-from supernet.provenance.recorder import note_config, note_input
+from supernet.pools.file import read_arch_ids
+from supernet.provenance.recorder import note_config
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.runtime import program
@@ -41,7 +40,7 @@ def work(options: argparse.Namespace) -> None:
     space = spaces.load(options.space)
     seed = () if options.run_seed is None else (options.run_seed,)
     rng = stream(options.study_seed, "landmarks" if options.landmarks else "pool", space.name, *seed)
-    exclude = frozenset(arch_id for path in options.exclude for arch_id in pd.read_parquet(note_input(path))["arch_id"])
+    exclude = frozenset(arch_id for path in options.exclude for arch_id in read_arch_ids(path))
     if options.table is None:
         if options.law == "stratified":
             raise UserError("--law stratified: needs the accuracies of a published table: give --table")

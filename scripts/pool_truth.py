@@ -8,7 +8,8 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.io.atomic import write_table
-from supernet.pools.draw import with_published, with_truth
+from supernet.pools.file import read_table
+from supernet.pools.truth import with_published, with_truth
 from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
         parser.error("expected either --trainings or --table")
     with program.open_log(options.log):
         note_config({"space": options.space})
-        pool = pd.read_parquet(note_input(options.pool))
+        pool = read_table(options.pool)
         if options.table:
             table = with_published(pool, PublishedTable.load(options.table), spaces.load(options.space))
             source = f"ground truth of {options.table}"

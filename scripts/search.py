@@ -19,8 +19,8 @@ from supernet.runtime import program
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
+from supernet.search.ground_truth import ground_truth_of, quantile
 from supernet.search.random_search import random_search
-from supernet.search.worth import quantile, worth_of
 from supernet.training import session
 from supernet.training.build import load_supernet
 from supernet.training.evaluator import Evaluator
@@ -62,7 +62,7 @@ def work(options: argparse.Namespace) -> None:
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     network = load_supernet(run, space, splits, options.weights)
     bn_mode = evaluator.bn_modes(network)[0]
-    worth = worth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
+    ground_truth = ground_truth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
     drawn = job.search.architectures
     with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
         count = 0
@@ -73,12 +73,12 @@ def work(options: argparse.Namespace) -> None:
             progress.update(count)
             return evaluator.evaluate(network, arch, bn_mode, run.scoring.ranked_on)
 
-        ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=worth.draw)
+        ranked = random_search(space, score, drawn, stream(run.seed, "search"), draw=ground_truth.draw)
     best = ranked[: job.search.retrain]
     with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
         results = []
         for done, one in enumerate(best, start=1):
-            result = worth.of(one.arch)
+            result = ground_truth.result(one.arch)
             # What is drawn has a ground truth; a lost one would make the rows below unequal.
             results += [] if result is None else [result]
             progress.update(done)
@@ -89,7 +89,7 @@ def work(options: argparse.Namespace) -> None:
             "encoding": space.format(found.arch),
             "score": found.accuracy,
             "truth": float("nan") if result.accuracy is None else result.accuracy,
-            "truth_quantile": quantile(result.accuracy, worth.population.truth),
+            "truth_quantile": quantile(result.accuracy, ground_truth.population.truth),
             "parameters": result.parameters,
             "macs": result.macs,
         }

@@ -16,11 +16,11 @@ from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopping
-from supernet.search.record import Finished, rows, table
-from supernet.search.setup import make_problem
-from supernet.search.system import Outcome, System, search
+from supernet.search.build import make_problem
+from supernet.search.ground_truth import ground_truth_of
+from supernet.search.results import FinishedSearches, rows, table
+from supernet.search.system import Outcome, System, run_search
 from supernet.search.systems import make_system
-from supernet.search.worth import worth_of
 from supernet.training import session
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.evaluator import Evaluator
@@ -45,7 +45,7 @@ def work(options: argparse.Namespace) -> None:
     space = spaces.load(job.run.own_space)
     splits = now.splits(job.run.data, job.run.study_seed)
     evaluator = Evaluator(splits, job.run.scoring, job.run.protocol.channels_last, job.run.seed, space.format)
-    worth = worth_of(job.truth, space, job.run.seed, splits, evaluator, options.table, options.pool)
+    ground_truth = ground_truth_of(job.truth, space, job.run.seed, splits, evaluator, options.table, options.pool)
     (names,) = job.searches.systems.values()
     found: list[dict[str, Any]] = []
     seconds: dict[str, float] = {}
@@ -55,18 +55,18 @@ def work(options: argparse.Namespace) -> None:
         for name in names:
             config = job.model_copy(update={"searches": job.searches.part(str(job.run.space), (name,))})
             fingerprint = now.fingerprint(config.model_dump_json())
-            finished = Finished(options.state, fingerprint)
+            finished = FinishedSearches(options.state, fingerprint)
             known = finished.load(name)
             if known is not None:
                 earlier += known[1]["seconds"]
             else:
                 checkpoint = checkpoint_of(options, name, fingerprint)
-                system = make_system(name, make_problem(job, space, splits, worth), job.searches)
+                system = make_system(name, make_problem(job, space, splits, ground_truth), job.searches)
                 with now.phase("search"):
                     outcome = one(system, checkpoint, job.searches.images, options, stopping)
                 earlier += checkpoint.earlier
                 with now.phase("worth"):
-                    known = rows(name, outcome, space, worth, job.searches.finds), timing_of(outcome)
+                    known = rows(name, outcome, space, ground_truth, job.searches.finds), timing_of(outcome)
                 finished.save(name, *known)
             found += known[0]
             seconds[name], peaks[name] = known[1]["seconds"], known[1]["peak_bytes"]
@@ -74,7 +74,7 @@ def work(options: argparse.Namespace) -> None:
     now.write_timing(earlier=earlier, systems_seconds=seconds, peak_bytes=peaks)
     for name in names:
         checkpoint_of(options, name, "").discard()
-        Finished(options.state, "").discard(name)
+        FinishedSearches(options.state, "").discard(name)
 
 
 def one(
@@ -83,7 +83,7 @@ def one(
     """Run one system to its end; `images` are those of its budget, None where that is of time."""
     total, unit = (1_000, 0) if images is None else (images, 1)
     with Progress(options.task, system.name, total, options.progress, unit_images=unit) as progress:
-        return search(system, checkpoint, lambda spent: progress.update(int(min(spent, 1.0) * total)), stopping)
+        return run_search(system, checkpoint, lambda spent: progress.update(int(min(spent, 1.0) * total)), stopping)
 
 
 def checkpoint_of(options: argparse.Namespace, name: str, fingerprint: str) -> Checkpoint:

@@ -12,7 +12,7 @@ from supernet import spaces
 from supernet.config.study import Run
 from supernet.io.atomic import publish, write_json
 from supernet.io.parquet import write_rows
-from supernet.pools.file import read_pool
+from supernet.pools.file import read_pool, read_truths
 from supernet.runtime import program
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
@@ -22,8 +22,8 @@ from supernet.training import session
 from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.evaluator import Evaluator
-from supernet.training.landmarks import digest, read_landmarks
-from supernet.training.trainer import Trained
+from supernet.training.landmarks import digest
+from supernet.training.trainer import TrainingResult
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -49,7 +49,7 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
     pool = read_pool(options.pool, space)
-    landmarks = None if options.landmarks is None else read_landmarks(options.landmarks, space)
+    landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(
         options.state / "training.safetensors",
@@ -84,7 +84,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def write(
-    options: argparse.Namespace, run: Run, network: nn.Module, trained: Trained, rows: list[dict[str, Any]]
+    options: argparse.Namespace, run: Run, network: nn.Module, trained: TrainingResult, rows: list[dict[str, Any]]
 ) -> None:
     write_rows(options.curve, trained.curve)
     with publish(options.weights) as temporary:

@@ -10,8 +10,9 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.jobs import TruthJob
 from supernet.io.atomic import write_table
-from supernet.pools.draw import trainings
-from supernet.provenance.recorder import note_config, note_input
+from supernet.pools.file import read_table
+from supernet.pools.truth import trainings
+from supernet.provenance.recorder import note_config
 from supernet.runtime import program
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
@@ -44,9 +45,7 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
-    every = trainings(
-        pd.read_parquet(note_input(options.pool)), options.seeds, options.repeated, job.study_seed, job.space
-    )
+    every = trainings(read_table(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
     todo = every.iloc[options.shard :: options.shards]
     log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from supernet.nn.norm import Norm, statistics, tracks
 from supernet.runtime.progress import Progress
 from supernet.training.sgd import SGD
-from supernet.training.trainer import Trained, Trainer
+from supernet.training.trainer import Trainer, TrainingResult
 
 COLUMNS = {
     "network": "str",
@@ -126,7 +126,7 @@ class Steps:
 
     def train(
         self, trainer: Trainer, count: int, until: int | None = None, progress: Progress | None = None
-    ) -> Trained:
+    ) -> TrainingResult:
         """Train, and note the first `count` steps; what is trained does not depend on it."""
         recorder, before = Recorder(), trainer.before
 

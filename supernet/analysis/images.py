@@ -1,9 +1,8 @@
 """The images that an analysis looks at: the first training images, not augmented, in batches of equal size."""
 
-import torch
 from torch import Tensor
 
-from supernet.data.images import Splits
+from supernet.data.images import Images, Splits
 from supernet.errors import UserError
 
 
@@ -18,11 +17,5 @@ def first_batches(
     images = splits.training_images(portion)
     if count > len(images):
         raise UserError(f"found {count} images to look at; expected {len(images)} at most, all that are trained on")
-    pieces = -(-count // batch_size)
-    memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    return [
-        (splits.normalise(pixels).contiguous(memory_format=memory_format), labels)
-        for pixels, labels in zip(
-            images.pixels[:count].tensor_split(pieces), images.labels[:count].tensor_split(pieces), strict=True
-        )
-    ]
+    chosen = Images(images.pixels[:count], images.labels[:count])
+    return splits.batches(chosen, batch_size, channels_last)

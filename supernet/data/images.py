@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from supernet.config.study import Data
 from supernet.data.sizes import Sizes, official_test, part_sizes
-from supernet.errors import UserError
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -86,20 +85,32 @@ class Splits:
     def training_images(self, portion: float) -> Images:
         """The first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
 
-        `portion` counts from the whole training set, scoring split included. Raises UserError if there are
-        not enough.
+        Raises UserError as `Sizes.training_images`.
         """
-        count = int(portion * (self.sizes.train + self.sizes.scoring) + 1e-9)
-        if not 0 < count <= len(self.train):
-            raise UserError(
-                f"train_portion {portion}: asks for {count} images; {len(self.train)} are outside the scoring split"
-            )
+        count = self.sizes.training_images(portion)
         return Images(self.train.pixels[:count], self.train.labels[:count])
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """(N, C, H, W) bytes to float32, of zero mean and unit variance over the training set's channels."""
         scale = (1 / (255 * self.std))[:, None, None]
         return pixels.float().mul_(scale).sub_((self.mean / self.std)[:, None, None])
+
+    def batches(self, images: Images, batch_size: int, channels_last: bool) -> list[tuple[Tensor, Tensor]]:
+        """Normalise images and cut them into batches: images (B, C, H, W) float32 and labels (B,).
+
+        Batches have equal size, to one image, and at most `batch_size` images: with statistics of the batch, a small
+        last batch would be normalised by a worse estimate.
+        """
+        count, kept = max(1, -(-len(images) // batch_size)), memory_format(channels_last)
+        return [
+            (self.normalise(pixels).contiguous(memory_format=kept), labels)
+            for pixels, labels in zip(images.pixels.tensor_split(count), images.labels.tensor_split(count), strict=True)
+        ]
+
+
+def memory_format(channels_last: bool) -> torch.memory_format:
+    """Choose the memory format of images and of networks from the study's `protocol.channels_last`."""
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def load(path: Path) -> Images:
@@ -171,7 +182,7 @@ class Augmenter:
 
     def __init__(self, images: Images, splits: Splits, config: Data, channels_last: bool) -> None:
         self._images, self._splits, self._config = images, splits, config
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._format = memory_format(channels_last)
 
     def epoch(self, seed: int, epoch: int, batch_size: int) -> "Epoch":
         """Order, crops and flips of an epoch: a function of the run seed and the epoch."""

@@ -7,6 +7,7 @@ from typing import Any
 from safetensors import safe_open
 
 from supernet.config.study import Data
+from supernet.errors import UserError
 from supernet.provenance.recorder import note_input
 
 
@@ -17,6 +18,18 @@ class Sizes:
     test: int
     scoring: int
     train: int
+
+    def training_images(self, portion: float) -> int:
+        """Count the images of a portion of the training set, the scoring split included in the set: ⌊portion · set⌋.
+
+        Raises UserError if the portion is empty or has more images than are outside the scoring split.
+        """
+        count = int(portion * (self.train + self.scoring) + 1e-9)
+        if not 0 < count <= self.train:
+            raise UserError(
+                f"train_portion {portion}: asks for {count} images; {self.train} are outside the scoring split"
+            )
+        return count
 
 
 def part_sizes(images: int, official_test: int, config: Data) -> Sizes:

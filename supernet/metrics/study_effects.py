@@ -14,6 +14,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.effects import METRICS, effects
 from supernet.metrics.study_metrics import run_folder
+from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -53,7 +54,7 @@ def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
 
 
 def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iterator[dict[str, Any]]:
-    pool = pd.read_parquet(note_input(results / "pools" / f"{study.main_pool(space)}.parquet"))
+    pool = read_table(results / "pools" / f"{study.main_pool(space)}.parquet")
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
     reasons: dict[str, str] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}

@@ -18,7 +18,7 @@ from supernet.metrics.interval import Estimate
 from supernet.metrics.measures import MEASURES, SUBSETS
 from supernet.metrics.population import Population
 from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
-from supernet.pools.draw import COSTS
+from supernet.pools.truth import COSTS
 from supernet.rng import stream
 
 FEWEST = 3

@@ -16,9 +16,9 @@ from supernet import spaces
 from supernet.config.datasets import DATASETS
 from supernet.config.study import Data, Run, Study
 from supernet.data.sizes import Sizes, part_sizes
-from supernet.errors import UserError
 from supernet.spaces.base import NetworkSize
 from supernet.training.path_sampling import epoch_paths, passes_per_step
+from supernet.training.schedule import step_after, supernet_steps
 
 GPU_TFLOPS = 3.0
 """Sustained teraflop/s of one V100 in float32, whose peak is 15.7 (NVIDIA Tesla V100 data sheet, SXM2).
@@ -94,24 +94,15 @@ def run_work(run: Run, pool: int) -> Work:
 
 def training_passes(run: Run) -> int:
     """Forward-backward passes of a training, a mini-batch each, as `supernet.training.build` plans them."""
-    setting, protocol = run.setting, run.protocol
-    sizes = _sizes(run.data)
-    per_epoch = int(setting.train_portion * (sizes.train + sizes.scoring) + 1e-9) // setting.batch_size
-    if per_epoch == 0:
-        raise UserError(f"{run.space}: found batch_size {setting.batch_size}; expected at most the training images")
-    steps = setting.epochs * per_epoch
-    passes = passes_per_step(spaces.load(run.own_space), setting.path_sampling, protocol.random_paths)
-    if setting.path_sampling == "fairnas" and protocol.fairnas_budget == "equal_passes":
-        steps = max(1, steps * protocol.random_paths // passes)
-    return steps * passes + _ranking_passes(run, steps)
+    steps = supernet_steps(run, spaces.load(run.own_space), _sizes(run.data))
+    return steps.total * steps.passes + _ranking_passes(run, steps.total)
 
 
 def _ranking_passes(run: Run, steps: int) -> int:
     """Passes of landmarks, which come on top: two for each pair of the steps that rank."""
-    protocol = run.protocol
     if run.setting.landmarks == "none":
         return 0
-    return 2 * protocol.landmark_pairs * (steps - min(int(protocol.landmark_start * steps), steps - 1))
+    return 2 * run.protocol.landmark_pairs * (steps - step_after(run.protocol.landmark_start, steps))
 
 
 def report(work: dict[str, Work], tflops: float) -> str:

@@ -1,4 +1,4 @@
-"""A trained super-net for others to use: load the weights of a run, score an architecture."""
+"""Load a trained super-net from the folder of a run, and score architectures with it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from supernet.training.evaluator import Evaluator
 
 @dataclass(frozen=True)
 class Score:
-    """What an architecture scores with shared weights: accuracy as a fraction, and mean cross-entropy in nats."""
+    """The score of an architecture with shared weights: accuracy (fraction) and mean cross-entropy (nats)."""
 
     accuracy: float
     loss: float
@@ -28,10 +28,10 @@ class Score:
 
 @dataclass(frozen=True)
 class TrainedSupernet:
-    """The super-net of a finished run, and the images on which it scores."""
+    """The super-net of a finished run, and the evaluator that scores architectures with it."""
 
     run: Run
-    """Its config: space, setting, seed, data, protocol, scoring."""
+    """Config of the run: space, setting, seed, data, protocol, scoring."""
     space: Space[Any]
     network: nn.Module
     """Called as `network(images, architecture)`: images (N, C, H, W), normalised, to logits (N, classes)."""
@@ -39,7 +39,7 @@ class TrainedSupernet:
 
     @classmethod
     def load(cls, folder: Path | str, images: Path | str, device: str = "cpu") -> Self:
-        """From the folder of a run, `results/{study}/runs/{space}/{setting}/seed{n}`, or a copy of it.
+        """Load the folder of a run, `results/{study}/runs/{space}/{setting}/seed{n}`, or a copy of it.
 
         `images` is the study's data set, `resources/data/{name}.safetensors`. Raises UserError if the folder is not
         that of a run, the run has diverged, or the weights are of another run; FileNotFoundError without images.
@@ -52,15 +52,15 @@ class TrainedSupernet:
         return cls(run, space, network, evaluator)
 
     def score(self, architecture: Any, bn_mode: str | None = None, split: str = "scoring") -> Score:
-        """Score one architecture, a text in the space's format or a value of the space: what `scores.parquet` has.
+        """Score one architecture, given as text in the space's format or as a value of the space.
 
-        `bn_mode` is one of the run's (`run.scoring.bn_modes`), by default the first that the network has; `split` is
-        `scoring` (held out of training) or `test`. Raises UserError for another mode or split, and for what is no
-        architecture of the space.
+        The result equals the row in `scores.parquet`. `bn_mode` is one of `run.scoring.bn_modes`, by default the first
+        that is defined for the network; `split` is `scoring` (held out of training) or `test`. Raises UserError for
+        another mode or split, or if the space does not contain the architecture.
         """
         arch = self.space.parse(architecture)
         if not self.space.holds(text := self.space.format(arch)):
-            raise UserError(f"{text}: found no architecture of {self.space.name}, whose super-net this is")
+            raise UserError(f"{text}: not an architecture of {self.space.name}, the space of this super-net")
         bn_modes = self.evaluator.bn_modes(self.network)
         bn_mode = _one_of("bn_mode", bn_modes[0] if bn_mode is None else bn_mode, bn_modes)
         return Score(
@@ -69,7 +69,7 @@ class TrainedSupernet:
 
 
 def _finished(folder: Path) -> Run:
-    """The config of a complete run."""
+    """Read the config of a complete run."""
     for name in ("run.json", "weights.safetensors"):
         if not (folder / name).exists():
             raise UserError(f"{folder / name}: no such file; expected the folder of a finished run")

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from supernet.config.study import Data, Scoring
 from supernet.data.images import Augmenter, Images, Splits, split
 from supernet.nn.mixture import Mixture
-from supernet.search.cost import Budget
-from supernet.search.problem import Batches, Descent, Problem
+from supernet.search.budget import Budget
+from supernet.search.problem import Batches, Problem
 from supernet.spaces.base import Space
+from supernet.training.descent import Hyperparameters
 from supernet.training.evaluator import Evaluator
 
 CLASSES = 4
@@ -107,7 +108,7 @@ def problem_of(
         scored_images=len(splits.scoring),
         draw=partial(space.sample, law="random_a"),
         has_truth=lambda arch_id: True,
-        descent=Descent(0.025, 0.001, 3e-4, 0.9, 5.0),
+        hyperparameters=Hyperparameters(0.025, 0.001, 3e-4, 0.9, 5.0),
         budget=Budget(budget),
         seed=seed,
         **{"training_share": 0.3, **more},

@@ -14,7 +14,7 @@ from supernet.config.baselines import BASELINES
 from supernet.config.study import Run
 from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.checkpoint import Checkpoint
-from supernet.training.trainer import Recipe, Trained, Trainer
+from supernet.training.trainer import Recipe, Trainer, TrainingResult
 
 SPLITS = small_splits()
 
@@ -93,7 +93,7 @@ class Watcher:
             raise KilledError
 
 
-def assert_same(one: Trained, two: Trained) -> None:
+def assert_same(one: TrainingResult, two: TrainingResult) -> None:
     """Assert that two trainings gave the same results."""
     # As text, in which NaN equals NaN.
     assert json.dumps(vars(one)) == json.dumps(vars(two))

@@ -26,7 +26,7 @@ from supernet.paper.load import Results
 from supernet.paper.systems import at_random
 from supernet.paper.verdicts import MARGIN, difference_bounds, matched
 from supernet.pipeline.plan import Plan
-from supernet.search.record import COLUMNS
+from supernet.search.results import COLUMNS
 
 TRUTH = {"channels": 4, "layers": 3, "epochs": 1, "batch_size": 128, "train_portion": 0.5}
 STUDY: dict[str, Any] = {
@@ -254,7 +254,7 @@ def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
             # The limit is over at once: a step, a checkpoint, the end. Four times, then without a limit.
             run("cut", *(("--limit-minutes", "0.0001") if stops < 4 else ()))
         except UserError as error:
-            assert "start again to go on" in str(error)
+            assert "start again to resume" in str(error)
             stops += 1
     assert stops == 4
     whole, cut = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("whole", "cut"))

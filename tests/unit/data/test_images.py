@@ -21,7 +21,7 @@ from supernet.config.study import Data
 from supernet.data.images import Augmenter, Images, Splits, load_splits, split
 from supernet.data.sizes import Sizes
 from supernet.errors import UserError
-from supernet.training.trainer import steps_in_epoch
+from supernet.training.schedule import steps_per_epoch
 
 
 def numbered(count: int) -> Images:
@@ -233,7 +233,6 @@ def test_batch_size_does_not_change_an_epoch() -> None:
 
 
 def test_steps_are_full_batches() -> None:
-    images = raw_images(50)
-    assert [steps_in_epoch(images, size) for size in (50, 25, 24, 16)] == [1, 2, 2, 3]
+    assert [steps_per_epoch(50, size) for size in (50, 25, 24, 16)] == [1, 2, 2, 3]
     with pytest.raises(UserError, match="batch_size 51: there are only 50 training images; use a smaller one"):
-        steps_in_epoch(images, 51)
+        steps_per_epoch(50, 51)

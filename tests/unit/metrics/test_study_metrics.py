@@ -12,7 +12,8 @@ from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.metrics.measures import SUBSETS
 from supernet.metrics.study_metrics import FEWEST, PoolTruth
-from supernet.pools.draw import COSTS, draw_pool
+from supernet.pools.draw import draw_pool
+from supernet.pools.truth import COSTS
 from supernet.rng import stream
 
 

@@ -12,7 +12,8 @@ import pytest
 from tiny import SPACES
 
 from supernet.errors import UserError
-from supernet.pools.draw import draw_pool, trainings, with_truth
+from supernet.pools.draw import draw_pool
+from supernet.pools.truth import trainings, with_truth
 from supernet.rng import stream
 from supernet.spaces.nasbench201 import NASBench201
 

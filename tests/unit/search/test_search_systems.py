@@ -12,11 +12,12 @@ from tiny import SPACES, raw_images
 
 from supernet.config.searches import PATHWISE, RELAXED, Searches
 from supernet.runtime.stopping import Stopped
-from supernet.search.cost import Budget, Cost
+from supernet.search.budget import Budget, SearchCost
 from supernet.search.problem import Problem
-from supernet.search.system import Outcome, search
+from supernet.search.system import Outcome, run_search
 from supernet.search.systems import SYSTEMS, make_system
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.descent import Hyperparameters
 
 # The defaults are meant for budgets a thousand times as large.
 SMALL: dict[str, Any] = {
@@ -41,7 +42,7 @@ SEEDS = (0, 1, 2)
 
 
 def run(name: str, problem: Problem, **more: Any) -> Outcome:
-    return search(make_system(name, problem, Searches(**{**SMALL, **more})))
+    return run_search(make_system(name, problem, Searches(**{**SMALL, **more})))
 
 
 def distances(name: str) -> list[int]:
@@ -78,7 +79,7 @@ def test_a_budget_is_kept_and_counted(name: str) -> None:
     seen: list[float] = []
     problem, _ = planted_problem(0, 3_000)
     system = make_system(name, problem, Searches(**SMALL))
-    outcome = search(system, progress=seen.append)
+    outcome = run_search(system, progress=seen.append)
     cost = outcome.cost
     assert seen == sorted(seen)
     # The last step may end beyond it: a score of the whole part, or the passes of a step.
@@ -102,7 +103,7 @@ def test_a_budget_of_time_ends_a_search() -> None:
         assert outcome.proposals
     with pytest.raises(ValueError, match="either images or seconds"):
         Budget()
-    assert Budget(images=10).spent(Cost(images=5)) == 0.5
+    assert Budget(images=10).spent(SearchCost(images=5)) == 0.5
 
 
 def real_problem(space_name: str, budget: int) -> Problem:
@@ -122,18 +123,30 @@ QUICK = {**SMALL, "nao": {"first": 3, "new": 2, "best": 2, "random": 1, "epochs"
 QUICK |= {name: {"population": 2, "tournament": 2} for name in ("spos", "fairnas")}
 
 
+class StopAfter:
+    """Stands in for `Stopping`: has a reason after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    @property
+    def reason(self) -> str | None:
+        self.left -= 1
+        return None if self.left > 0 else "it had its steps"
+
+
 @pytest.mark.parametrize("name", [*PATHWISE, *RELAXED])
 def test_a_search_that_goes_on_is_the_same(name: str, tmp_path: Path) -> None:
     options = Searches(**QUICK)
     make = lambda: make_system(name, real_problem("nasbench201", 700), options)  # noqa: E731
     whole = make()
-    expected = search(whole)
+    expected = run_search(whole)
     checkpoint = partial(Checkpoint, tmp_path / "state.safetensors", "same", 1e9)
     interrupted = make()
     steps = 0
     while True:
         try:
-            found = search(interrupted, checkpoint(), most_steps=3)
+            found = run_search(interrupted, checkpoint(), stopping=StopAfter(3))  # type: ignore[arg-type]
             break
         except Stopped:
             steps += 3
@@ -211,7 +224,7 @@ def test_a_sample_that_leads_nowhere_has_no_gradient() -> None:
 
 def test_divergence_is_an_outcome() -> None:
     problem = real_problem("nasbench201", 5_000)
-    descent = problem.descent.__class__(1e30, 1e30, 0.0, 0.9, 1e30)
-    outcome = run("gdas", Problem(**{**problem.__dict__, "descent": descent}))
+    hyperparameters = Hyperparameters(1e30, 1e30, 0.0, 0.9, 1e30)
+    outcome = run("gdas", Problem(**{**problem.__dict__, "hyperparameters": hyperparameters}))
     assert outcome.status == "diverged"
     assert outcome.proposals == []

@@ -279,7 +279,18 @@ def test_fairnas_step_adds_or_averages_the_gradients_of_its_models(space: Space[
     """One step by the trainer against SGD by hand: the group's gradient, weight decay, one step."""
     splits = small_splits()
     (group,) = space.fair_groups(np.random.default_rng(3), 1)
-    recipe = Recipe(1, 1, 8, 0.1, 0.001, 0.01, 0.9, 1e6, len(group), mean)
+    recipe = Recipe(
+        0.1,
+        0.001,
+        0.01,
+        0.9,
+        1e6,
+        steps=1,
+        steps_per_epoch=1,
+        batch_size=8,
+        passes_per_step=len(group),
+        mean_gradient=mean,
+    )
     augmenter = Augmenter(splits.train, splits, Data(name="digits"), channels_last=False)
     network = supernet(space).float()
     reference = copy.deepcopy(network).train()

@@ -23,7 +23,7 @@ from trainings import (
 from supernet.spaces.base import Space
 from supernet.training.build import build_supernet, load_supernet
 from supernet.training.evaluator import Evaluator
-from supernet.training.few_shot import FewShot, Split
+from supernet.training.few_shot import FewShot, SplitStep
 from supernet.training.trainer import Trainer
 
 IMAGES = random_images(4, in_channels=1).float()
@@ -185,7 +185,7 @@ def test_after_the_split_each_step_trains_its_own_branch_alone() -> None:
 def test_share_of_the_steps_before_the_split(shared: float, steps: int, splits_at: int) -> None:
     trainer = trainer_of(run_of(few_shot="split", protocol={"few_shot_shared": shared}))
     assert trainer.recipe.steps == steps
-    assert isinstance(trainer.before, Split)
+    assert isinstance(trainer.before, SplitStep)
     assert trainer.before.at == splits_at
 
 

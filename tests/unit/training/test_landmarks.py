@@ -25,8 +25,9 @@ from trainings import (
 from supernet.config.baselines import BASELINES
 from supernet.config.study import Run, Study
 from supernet.errors import UserError
+from supernet.pools.file import read_truths
 from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.landmarks import Landmark, Ranking, digest, read_landmarks
+from supernet.training.landmarks import Landmark, Ranking, digest
 from supernet.training.trainer import Recipe, Trainer
 
 SPACE = SPACES["nasbench201"]
@@ -257,10 +258,10 @@ def test_landmarks_are_read_from_a_pool_with_ground_truth(tmp_path: Path) -> Non
     cells = [SPACE.format(arch) for arch, _ in LANDMARKS]
     table = pd.DataFrame({"arch_id": cells, "encoding": cells, "truth": [truth for _, truth in LANDMARKS]})
     table.to_parquet(file)
-    assert str(read_landmarks(file, SPACE)) == str(LANDMARKS)  # as text, in which nan equals nan
+    assert str(read_truths(file, SPACE)) == str(LANDMARKS)  # as text, in which nan equals nan
     table.drop(columns="truth").to_parquet(file)
     with pytest.raises(UserError, match=r"pool\.parquet: found no column truth among arch_id, encoding; make it again"):
-        read_landmarks(file, SPACE)
+        read_truths(file, SPACE)
 
 
 @pytest.mark.parametrize(

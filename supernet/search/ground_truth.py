@@ -1,4 +1,4 @@
-"""What a found architecture is worth stand-alone: looked up in a published table, or trained here."""
+"""The ground truth of found architectures: looked up in a published table, or trained here."""
 
 from functools import partial
 from pathlib import Path
@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
 from supernet.metrics.population import Population, population_of
-from supernet.pools.draw import cost_columns, published_draw
-from supernet.provenance.recorder import note_input
+from supernet.pools.draw import published_draw
+from supernet.pools.file import read_table
+from supernet.pools.truth import cost_columns
 from supernet.published.table import PublishedTable
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
@@ -22,8 +22,8 @@ from supernet.training.evaluator import Evaluator
 from supernet.training.standalone import StandAloneResult, train_standalone
 
 
-class Trained:
-    """Finds are trained by the recipe of the ground truth with the seed of the run; every architecture can be."""
+class TrainedTruth:
+    """Trains found architectures with the recipe of the ground truth and the seed of the run."""
 
     def __init__(
         self,
@@ -34,22 +34,22 @@ class Trained:
         evaluator: Evaluator,
         truths: npt.NDArray[np.float64],
     ) -> None:
-        """`truths` (N,) is the ground truth of the pool."""
-        self._train = partial(_trained, job, space, seed, splits, evaluator)
+        """`truths` (N,) is the ground truth of the pool, the population of quantiles."""
+        self._job, self._space, self._seed, self._splits, self._evaluator = job, space, seed, splits, evaluator
         self.population = Population(truths, "pool", "trained here")
         self.draw: Draw = partial(space.sample, law="random_a")
 
     def has(self, arch_id: str) -> bool:
-        """Always."""
+        """Return True: every architecture can be trained."""
         return True
 
-    def of(self, arch: Any) -> StandAloneResult | None:
-        """The outcome of its training."""
-        return self._train(arch)
+    def result(self, arch: Any) -> StandAloneResult | None:
+        """Train an architecture and return its result."""
+        return train_standalone(self._job, self._space, arch, self._seed, self._splits, self._evaluator)
 
 
-class LookedUp:
-    """Finds have the accuracy of a published table and the cost of the benchmark's network."""
+class PublishedTruth:
+    """Looks up found architectures: accuracy of a published table, cost of the benchmark's network."""
 
     def __init__(self, table: PublishedTable, space: Space[Any]) -> None:
         self._table, self._space = table, space
@@ -58,11 +58,11 @@ class LookedUp:
         self._known = frozenset(table.data.column("arch_id").to_pylist())
 
     def has(self, arch_id: str) -> bool:
-        """Whether the table lists an architecture."""
+        """Return whether the table lists an architecture."""
         return arch_id in self._known
 
-    def of(self, arch: Any) -> StandAloneResult | None:
-        """What the table says; None where it does not list the architecture."""
+    def result(self, arch: Any) -> StandAloneResult | None:
+        """Look up an architecture; None if the table does not list it."""
         arch_id = self._space.arch_id(arch)
         if not self.has(arch_id):
             return None
@@ -70,10 +70,10 @@ class LookedUp:
         return StandAloneResult(accuracy, None, **cost_columns(self._space, arch))
 
 
-Worth = Trained | LookedUp
+GroundTruth = TrainedTruth | PublishedTruth
 
 
-def worth_of(
+def ground_truth_of(
     job: TruthJob | None,
     space: Space[Any],
     seed: int,
@@ -81,25 +81,19 @@ def worth_of(
     evaluator: Evaluator,
     table: Path | None,
     pool: Path,
-) -> Worth:
-    """Where ground truth comes from: the published table if there is one, else trainings, compared with the pool.
+) -> GroundTruth:
+    """Choose the ground truth: the published table if there is one, else trainings, which are compared with the pool.
 
-    UserError without both a table and a recipe.
+    Raises UserError if there is neither a table nor a recipe (`job`).
     """
     if table is not None:
-        return LookedUp(PublishedTable.load(table), space)
+        return PublishedTruth(PublishedTable.load(table), space)
     if job is None:
         raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
-    truths = pd.read_parquet(note_input(pool))["truth"].dropna().to_numpy()
-    return Trained(job, space, seed, splits, evaluator, truths)
+    truths = read_table(pool, "truth")["truth"].dropna().to_numpy()
+    return TrainedTruth(job, space, seed, splits, evaluator, truths)
 
 
 def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
-    """r/N: the rank from the top that an accuracy would have among truths (N,), as a share of N."""
+    """Compute r/N, with r the rank from the top that an accuracy would have among truths (N,); nan for None."""
     return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)
-
-
-def _trained(
-    job: TruthJob, space: Space[Any], seed: int, splits: Splits, evaluator: Evaluator, arch: Any
-) -> StandAloneResult:
-    return train_standalone(job, space, arch, seed, splits, evaluator)

@@ -1,4 +1,4 @@
-"""The problem that the systems of a study are given, from its config."""
+"""Build the problem of the search systems from the config of a study."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,18 +7,19 @@ from torch import nn
 
 from supernet.config.jobs import SystemsJob
 from supernet.data.images import Augmenter, HeldOut, Images, Splits
-from supernet.search.cost import Budget
-from supernet.search.problem import Batches, Descent, Problem
-from supernet.search.worth import Worth
+from supernet.search.budget import Budget
+from supernet.search.ground_truth import GroundTruth
+from supernet.search.problem import Batches, Problem
 from supernet.spaces.base import Space
 from supernet.training.build import build_supernet
+from supernet.training.descent import Hyperparameters
 from supernet.training.evaluator import Evaluator
 
 
-def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, worth: Worth) -> Problem:
-    """Weights are trained on the run's training images, architectures are chosen by the scoring split.
+def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_truth: GroundTruth) -> Problem:
+    """Build a problem: training images of the run train the weights, the scoring split chooses architectures.
 
-    Held-out batches are not augmented. UserError where a part has fewer images than a batch.
+    Held-out batches are not augmented. Raises UserError if a split has fewer images than a batch.
     """
     run, searches = job.run, job.searches
     setting, protocol = run.setting, run.protocol
@@ -46,14 +47,14 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, worth: Wort
         ),
         score=score,
         scored_images=count,
-        draw=worth.draw,
-        has_truth=worth.has,
-        descent=Descent(
-            setting.learning_rate,
-            protocol.final_learning_rate,
-            setting.weight_decay,
-            protocol.momentum,
-            protocol.clip,
+        draw=ground_truth.draw,
+        has_truth=ground_truth.has,
+        hyperparameters=Hyperparameters(
+            learning_rate=setting.learning_rate,
+            final_learning_rate=protocol.final_learning_rate,
+            weight_decay=setting.weight_decay,
+            momentum=protocol.momentum,
+            clip=protocol.clip,
         ),
         budget=Budget(searches.images, searches.seconds),
         training_share=searches.training_share,

@@ -1,19 +1,20 @@
-"""What a search spends, and how much it may."""
+"""The budget of a search, its cost, and its peak memory."""
 
 import math
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 
 
 @dataclass
-class Cost:
-    """Sums over a search; passes are of one mini-batch through one network, `images` those of all forward passes.
+class SearchCost:
+    """Totals of a search. A pass is one mini-batch through one network; `images` counts images of forward passes.
 
-    `architectures` counts those that were scored with shared weights, `seconds` the time at work, resumed or not.
+    `architectures` counts the architectures that were scored with shared weights; `seconds` is the time of all steps,
+    also of those before a resume.
     """
 
     forward_passes: int = 0
@@ -29,18 +30,16 @@ class Cost:
         self.images += images * forward
 
     def note(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the totals as JSON."""
         return asdict(self)
-
-    @classmethod
-    def of(cls, note: dict[str, Any]) -> Self:
-        """From `note`."""
-        return cls(**note)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Images of forward passes, or seconds; one of them. Seconds make a search depend on the machine."""
+    """A number of images of forward passes, or of seconds. A search with a budget of seconds depends on the machine.
+
+    Raises ValueError unless exactly one of them is given.
+    """
 
     images: int | None = None
     seconds: float | None = None
@@ -49,21 +48,21 @@ class Budget:
         if (self.images is None) == (self.seconds is None):
             raise ValueError("a budget has either images or seconds")
 
-    def spent(self, cost: Cost) -> float:
-        """The share that is spent: 1 or more at the end."""
+    def spent(self, cost: SearchCost) -> float:
+        """Return the share that is spent: 1 or more at the end."""
         if self.images is not None:
             return cost.images / self.images
         return cost.seconds / (self.seconds or math.inf)
 
 
 class PeakMemory:
-    """The most memory that was in use since `start`, in bytes: of the GPU, or of this process on Linux."""
+    """The peak memory since `start`, in bytes: of the GPU, or of this process on Linux."""
 
     def __init__(self, device: torch.device) -> None:
         self._device, self._can_reset = device, False
 
     def start(self) -> None:
-        """Forget what was in use before."""
+        """Reset the peak."""
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
             return
@@ -71,11 +70,11 @@ class PeakMemory:
             Path("/proc/self/clear_refs").write_text("5")
             self._can_reset = True
         except OSError:
-            # Not Linux, or a container forbids it: the peak would be that of all searches before.
+            # Not Linux, or forbidden in the container: the peak would include all earlier searches.
             self._can_reset = False
 
     def bytes(self) -> int | None:
-        """The peak; None where that of this search alone cannot be told."""
+        """Return the peak; None if it cannot be measured for this search alone."""
         if self._device.type == "cuda":
             return int(torch.cuda.max_memory_allocated(self._device))
         if not self._can_reset or sys.platform != "linux":

@@ -1,4 +1,4 @@
-"""The states of optimisers as tensors with names, for checkpoints."""
+"""The state of an optimiser as named tensors, for checkpoints."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,8 @@ from torch import Tensor
 from supernet.training.sgd import SGD
 
 
-def packed(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tensor]:
-    """The tensors of a state, named after the position of their parameter; a parameter without a state has none."""
+def state_tensors(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tensor]:
+    """Return the tensors of a state, named after the index of their parameter."""
     return {
         f"{name}.{number}.{key}": value
         for number, parameter in enumerate(_parameters(optimizer))
@@ -16,8 +16,8 @@ def packed(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str, Tenso
     }
 
 
-def unpack(optimizer: torch.optim.Optimizer | SGD, name: str, tensors: dict[str, Tensor]) -> None:
-    """Give an optimiser without a state that of `packed`."""
+def load_state_tensors(optimizer: torch.optim.Optimizer | SGD, name: str, tensors: dict[str, Tensor]) -> None:
+    """Load the result of `state_tensors` into an optimiser without a state."""
     parameters = _parameters(optimizer)
     prefix = f"{name}."
     for full, value in tensors.items():
@@ -25,7 +25,7 @@ def unpack(optimizer: torch.optim.Optimizer | SGD, name: str, tensors: dict[str,
             continue
         number, key = full.removeprefix(prefix).split(".")
         parameter = parameters[int(number)]
-        # A buffer takes the parameter's memory format: other strides could choose other kernels.
+        # A buffer keeps the parameter's memory format: with other strides torch could choose other kernels.
         kept = torch.empty_like(parameter).copy_(value).detach() if value.shape == parameter.shape else value
         optimizer.state[parameter][key] = kept
 

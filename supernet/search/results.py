@@ -1,4 +1,4 @@
-"""What a search leaves behind: one row a found architecture, or one that says why there is none."""
+"""The results of searches: one row per found architecture, or one row that says why there is none."""
 
 import math
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from supernet.io.atomic import read_json, write_json
+from supernet.search.ground_truth import GroundTruth, quantile
 from supernet.search.system import Outcome
-from supernet.search.worth import Worth, quantile
 from supernet.spaces.base import Space
 
 COLUMNS: dict[str, Any] = {
@@ -41,8 +41,10 @@ table does not have the architecture) or truth_diverged (its stand-alone trainin
 """
 
 
-def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: int) -> list[dict[str, Any]]:
-    """The rows of the first `finds` proposals; one row without an architecture where there is none."""
+def rows(
+    system: str, outcome: Outcome, space: Space[Any], ground_truth: GroundTruth, finds: int
+) -> list[dict[str, Any]]:
+    """Make the rows of the first `finds` proposals; one row without an architecture if there are none."""
     cost = outcome.cost
     shared = {
         "system": system,
@@ -52,19 +54,22 @@ def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: 
         "architectures": cost.architectures,
         "invalid": outcome.invalid,
         "passed_over": outcome.passed_over,
-        "source": worth.population.source,
-        "kind": worth.population.kind,
-        "population": len(worth.population.truth),
+        "source": ground_truth.population.source,
+        "kind": ground_truth.population.kind,
+        "population": len(ground_truth.population.truth),
     }
     nothing: dict[str, Any] = {"truth": None, "truth_quantile": None, "parameters": None, "macs": None}
     if not outcome.proposals:
         return [{**shared, **nothing, "status": outcome.status, "rank": 1, "arch_id": None, "encoding": None}]
     found = []
     for rank, proposal in enumerate(outcome.proposals[:finds], start=1):
-        result = worth.of(proposal.arch)
+        result = ground_truth.result(proposal.arch)
         measured: dict[str, Any] = nothing if result is None else {"parameters": result.parameters, "macs": result.macs}
         if result is not None:
-            measured |= {"truth": result.accuracy, "truth_quantile": quantile(result.accuracy, worth.population.truth)}
+            measured |= {
+                "truth": result.accuracy,
+                "truth_quantile": quantile(result.accuracy, ground_truth.population.truth),
+            }
         diverged = result is not None and result.accuracy is None
         found.append(
             {
@@ -74,7 +79,7 @@ def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: 
                 "rank": rank,
                 "arch_id": space.arch_id(proposal.arch),
                 "encoding": space.format(proposal.arch),
-                # JSON has no nan.
+                # JSON does not have nan.
                 "score": None if math.isnan(proposal.accuracy) else proposal.accuracy,
             }
         )
@@ -82,18 +87,18 @@ def rows(system: str, outcome: Outcome, space: Space[Any], worth: Worth, finds: 
 
 
 def table(found: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a table with `COLUMNS`."""
+    """Make a table with `COLUMNS` from rows."""
     return pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-class Finished:
-    """Searches that are over, in one file each, so that a job that is started again does not repeat them."""
+class FinishedSearches:
+    """Finished searches of a job, in one file each, so that a restarted job does not repeat them."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self._folder, self._fingerprint = folder, fingerprint
 
     def load(self, system: str) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
-        """Rows and timing of a system; None if it is not over, or was another search."""
+        """Load rows and timing of a system; None if it has not finished, or if the file belongs to another search."""
         path = self._path(system)
         saved = read_json(path) if path.exists() else None
         if saved is None or saved["fingerprint"] != self._fingerprint:
@@ -101,11 +106,11 @@ class Finished:
         return saved["rows"], saved["timing"]
 
     def save(self, system: str, found: list[dict[str, Any]], timing: dict[str, Any]) -> None:
-        """Note that a system is done."""
+        """Save the rows and the timing of a finished system."""
         write_json(self._path(system), {"fingerprint": self._fingerprint, "rows": found, "timing": timing})
 
     def discard(self, system: str) -> None:
-        """Delete the note: the results are written."""
+        """Delete the file, once the results are written."""
         self._path(system).unlink(missing_ok=True)
 
     def _path(self, system: str) -> Path:
