@@ -51,13 +51,13 @@ def test_values_statistics_and_gradients(shape: tuple[int, ...], affine: bool) -
     assert ours[3].is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize(("shapes", "narrow"), [(NARROW, True), (ATEN, False)])
 def left_to_torch(images: Tensor) -> bool:
     """Whether torch's own batch norm has computed the result, by the node of its gradient."""
     normalised = batch_norm(images.detach().requires_grad_(), None, None, None, None, True, 0.0, EPS)
     return "NativeBatchNorm" in str(normalised.grad_fn)
 
 
+@pytest.mark.parametrize(("shapes", "narrow"), [(NARROW, True), (ATEN, False)])
 def test_only_few_channels_are_folded(shapes: list[tuple[int, ...]], narrow: bool) -> None:
     for shape in shapes:
         images = random_images(shape)
