@@ -295,5 +295,5 @@ def test_unknown_values_and_kernels_that_do_not_fit_are_errors() -> None:
     with pytest.raises(ValueError, match="a kernel of 2 is not the centre of one of 3"):
         share_kernels([Conv(4, 4, 2), Conv(4, 4, 3)], transform=False)
     for other in (Conv(4, 5, 1), Conv(5, 4, 1), Conv(4, 4, 1, depthwise=True)):
-        with pytest.raises(ValueError, match="need the same channels and one kind, depthwise or dense"):
+        with pytest.raises(ValueError, match="need the same channels and must be all depthwise or all dense"):
             share_kernels([other, Conv(4, 4, 3)], transform=False)
