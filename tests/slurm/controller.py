@@ -1,4 +1,4 @@
-"""Snakemake at work on a test cluster, and what it left."""
+"""Snakemake on a test cluster, and the files that it leaves."""
 
 import json
 import os
@@ -25,13 +25,13 @@ TESTED = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "1
 
 
 def target(run: str) -> str:
-    """The file by which Snakemake is asked for a run."""
+    """Return the file that Snakemake is asked for to make a run."""
     return f"results/cluster/runs/{run}/run.json"
 
 
 @dataclass
 class Controller:
-    """Snakemake in a copy of the checkout, in a process group of its own; `said` is all that it printed."""
+    """Snakemake in a copy of the checkout, in a separate process group; `said` is its output."""
 
     folder: Path
     process: subprocess.Popen[bytes]
@@ -46,15 +46,15 @@ class Controller:
         return self.process.poll() is not None
 
     def last(self) -> str:
-        """The last things that it said."""
+        """Return the end of its output."""
         return self.said[-5000:]
 
     def submitted(self) -> list[str]:
-        """SLURM ids of all jobs that it submitted."""
+        """Return the SLURM ids of all submitted jobs."""
         return re.findall(r"has been submitted with SLURM jobid (\d+)", self.said)
 
     def wait_for(self, text: str, seconds: float = HANG) -> None:
-        """Wait until Snakemake has said something."""
+        """Wait until the output contains a text."""
         wait(lambda: self.ended or text in self.said, text, self.last, seconds)
         assert text in self.said, self.last()
 
@@ -65,12 +65,12 @@ class Controller:
             assert not self.ended, self.last()
 
     def kill(self) -> None:
-        """SIGKILL, as when a login node runs out of memory: its jobs run on."""
+        """Send SIGKILL, as when a login node runs out of memory; its jobs continue."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def finish(self, code: int = 0) -> None:
-        """Wait for the end, which must have this exit code."""
+        """Wait for the end and check the exit code."""
         wait(lambda: self.ended, "the end of Snakemake", self.last)
         assert self.process.returncode == code, self.last()
 
@@ -79,7 +79,7 @@ class Controller:
 def snakemake(
     folder: Path, *arguments: str, config: tuple[str, ...] = (), program: tuple[str, ...] = ("-m", "snakemake")
 ) -> Iterator[Controller]:
-    """Start Snakemake with the profile for SLURM; at the end it is killed, if it still runs, with its jobs."""
+    """Start Snakemake with the SLURM profile; at the end it is killed with its jobs if it still runs."""
     command = [sys.executable, *program, "--profile", "slurm", *arguments, *TESTED]
     command += ["--config", f"study={STUDY}", "checkpoint_seconds=0.5", *config]
     log = folder / f"snakemake-{time.monotonic_ns()}.out"

@@ -1,4 +1,4 @@
-"""What goes wrong on clusters, on a real one: nothing is lost, and results are those of an undisturbed run."""
+"""Failures on a real SLURM cluster: nothing is lost, and results equal those of an undisturbed run."""
 
 import contextlib
 import os

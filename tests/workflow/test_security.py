@@ -1,4 +1,4 @@
-"""Hostile names, secrets and dangerous calls: nothing is run that a config says, and no secret is written."""
+"""Hostile names, secrets and dangerous calls: no text of a config is executed, and no secret is written."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The tutorial, word for word: its blocks are carried out in their order in a copy of the checkout."""
+"""The tutorial, word for word: its blocks run in order in a copy of the checkout."""
 
 import os
 import re

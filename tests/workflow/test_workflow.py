@@ -1,4 +1,4 @@
-"""The workflow as a user runs it: whole, again, after edits, with bad input, killed."""
+"""The workflow as a user runs it: complete, repeated, after edits, with bad input, killed."""
 
 import base64
 import json

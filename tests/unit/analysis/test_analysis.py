@@ -1,4 +1,4 @@
-"""Loss landscapes and feature statistics, on networks whose answers are known, and against numpy."""
+"""Loss landscapes and feature statistics, on networks with known results, and against numpy."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The audit finds what Snakemake does not notice, and names the first broken link."""
+"""The audit finds changes that Snakemake does not notice, and names the first broken link."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Archives of a study: complete, the same each time, checked to the last file, and harmless to unpack."""
+"""Archives of a study: complete, reproducible, checked file by file, and safe to unpack."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""The story of a result: the right runs, times and downloads, and what is not known."""
+"""The explanation of a result: the right runs, times and downloads, and what is unknown."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which runs would be trained and why: against what was done to a results folder, with Snakemake's own summary."""
+"""Which runs would be trained and why, after edits of a results folder; compared with Snakemake's summary."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The picture of an ancestry: every file in a box, arrows from left to right, no box on another."""
+"""The picture of a lineage: one box per file, arrows from left to right, no overlapping boxes."""
 
 import re
 from itertools import combinations

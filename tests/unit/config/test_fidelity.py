@@ -1,4 +1,4 @@
-"""Traps of the authors' code: the preset, and that each option does what it says."""
+"""Deviations of the authors' code: the preset, and the effect of each option."""
 
 from pathlib import Path
 from typing import Any

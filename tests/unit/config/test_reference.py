@@ -1,4 +1,4 @@
-"""The reference of the study file: in step with the models, and true about the file as it is written."""
+"""The reference of the study file agrees with the models and with the files that users write."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""The study file: what it accepts, what it names, and how it says no."""
+"""The study file: accepted values, names, and error messages."""
 
 from pathlib import Path
 from typing import Any, get_args

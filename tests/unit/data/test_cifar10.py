@@ -1,4 +1,4 @@
-"""CIFAR-10 from an archive as the official one is made, and from Parquet files of JPEGs."""
+"""CIFAR-10 from an archive like the official one, and from Parquet files of JPEGs."""
 
 import io
 import pickle

@@ -1,4 +1,4 @@
-"""Images of one's own: array files, and archives with a folder for each class, as other programs write them."""
+"""Images of the user: array files, and archives with one folder per class, as other programs write them."""
 
 import importlib.util
 import io

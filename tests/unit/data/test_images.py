@@ -1,4 +1,4 @@
-"""Images: split, normalisation and augmentation, against references that take one image at a time."""
+"""Images: split, normalisation and augmentation, against references that process one image at a time."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""Downloads against a real server that cuts, changes, stalls, loops and lies."""
+"""Downloads from a real server that closes connections, changes files, stalls, redirects in loops and lies."""
 
 import fcntl
 import hashlib

@@ -1,4 +1,4 @@
-"""The source file of the project, and mistakes in one."""
+"""The source file of the project, and errors for mistakes in it."""
 
 import hashlib
 import json

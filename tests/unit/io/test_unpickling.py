@@ -1,4 +1,4 @@
-"""Pickles that are data, and pickles that would run something."""
+"""Pickles that hold data, and pickles that would run code."""
 
 import copyreg
 import io

@@ -1,4 +1,4 @@
-"""Dynamic channels of NASBench-101: what stands for c of C channels, in both versions."""
+"""Dynamic channels of NASBench-101: the weights for c of C channels, in both versions."""
 
 from typing import Any
 

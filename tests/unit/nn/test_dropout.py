@@ -1,4 +1,4 @@
-"""Drop-path and dropout before the classifier: their law, where they act, when they do not, and their randomness."""
+"""Drop-path and dropout before the classifier: distribution, where and when they act, and randomness."""
 
 from dataclasses import replace
 from pathlib import Path

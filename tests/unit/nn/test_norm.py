@@ -1,4 +1,4 @@
-"""Batch norm by each kind of statistics, and convolutions, against their definitions."""
+"""Batch norm with each kind of statistics, and convolutions, against their definitions."""
 
 from collections.abc import Callable
 from typing import Any

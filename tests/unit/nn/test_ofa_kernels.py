@@ -1,4 +1,4 @@
-"""OFA kernels: smaller kernels of a position are the centre of its largest one, maybe transformed."""
+"""OFA kernels: smaller kernels are the centre of the largest one, optionally transformed."""
 
 import copy
 from typing import Any

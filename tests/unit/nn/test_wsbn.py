@@ -1,4 +1,4 @@
-"""WSBN of NASBench-101: one norm for each input configuration of a vertex, shared convolutions."""
+"""WSBN of NASBench-101: one norm per input configuration of a vertex, shared convolutions."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -1,6 +1,6 @@
-"""Figures look as they did when somebody last looked at them: three are compared with a picture, with tolerance.
+"""Three figures are compared with stored images, with a tolerance.
 
-After a wanted change of look, look at the new picture, which a failure names, and put it in the place of the old one.
+After an intended change, look at the new image, whose path is in the failure, and replace the stored one.
 """
 
 import shutil

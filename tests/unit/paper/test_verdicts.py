@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims: the rules on effects and runs made up for them."""
+"""Verdicts on the paper's claims: the rules, on made-up effects and runs."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pools of architectures and their ground truth."""
+"""Drawing pools of architectures, and adding their ground truth."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Which pools a study has, how they are chosen, and what is measured on subsets of them."""
+"""The pools of a study and how they are chosen."""
 
 import importlib.util
 from collections.abc import Callable

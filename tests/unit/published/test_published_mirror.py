@@ -1,4 +1,4 @@
-"""What a mirror holds as Parquet: NASBench-101, NASBench-201, NAS-Bench-Macro."""
+"""Parquet files of a mirror: NASBench-101, NASBench-201, NAS-Bench-Macro."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The real tables of a mirror, against facts that were published elsewhere."""
+"""The real tables of a mirror, against numbers published elsewhere."""
 
 from pathlib import Path
 

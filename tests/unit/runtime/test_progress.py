@@ -1,4 +1,4 @@
-"""supernet.runtime.progress: when it writes and logs, how it measures, what it leaves behind."""
+"""Progress: when it writes and logs, how it measures, and what it leaves."""
 
 import json
 import os

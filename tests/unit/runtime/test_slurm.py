@@ -1,4 +1,4 @@
-"""Jobs that a killed Snakemake left in SLURM's queue, as squeue 22.05 lists them."""
+"""Jobs that a killed Snakemake left in SLURM's queue, as listed by squeue 22.05."""
 
 from pathlib import Path
 

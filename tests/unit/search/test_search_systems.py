@@ -1,4 +1,4 @@
-"""All search systems: a problem with a known answer, budgets, resumption, what becomes of strange architectures."""
+"""All search systems: a problem with a known answer, budgets, resumption, and unusual architectures."""
 
 from functools import partial
 from pathlib import Path

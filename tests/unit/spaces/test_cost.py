@@ -1,6 +1,6 @@
-"""The analytic cost of networks against torch's own count and sums by hand.
+"""The analytic cost of networks against torch's count and sums by hand.
 
-Published costs are in test_nasbench101_encoding.py, test_nasbench201.py, test_darts.py and test_benchmarks.py.
+Published costs are in test_nasbench101_encoding.py, test_nasbench201.py, test_darts.py and test_published_tables.py.
 """
 
 import subprocess

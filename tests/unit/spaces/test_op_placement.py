@@ -1,4 +1,4 @@
-"""Operations on nodes against operations on edges with equal weights; one norm for each input of a DARTS node."""
+"""Operations on nodes against operations on edges with equal weights; one norm per input of a DARTS node."""
 
 from typing import Any
 

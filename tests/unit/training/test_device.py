@@ -1,4 +1,4 @@
-"""How torch computes in every program: deterministically, on the threads it was given, in float32."""
+"""How torch computes in every program: deterministically, on the given threads, in float32."""
 
 import os
 import re

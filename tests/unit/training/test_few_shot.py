@@ -1,4 +1,4 @@
-"""Few-shot super-nets: who uses which weights, what the split copies, and that a killed training goes on."""
+"""Few-shot super-nets: the weights of each branch, copies at the split, and resumption."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Landmark regularisation: the pairs' law, the loss and its gradient, what is counted, and what is refused."""
+"""Landmark regularisation: the law of pairs, the loss and its gradient, counting, and errors."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The training loop: schedule, updates, divergence, checkpoints, and the trainers that configs give."""
+"""The training loop: schedule, updates, divergence, checkpoints, and the trainers of configs."""
 
 import contextlib
 import math

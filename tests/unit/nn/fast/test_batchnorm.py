@@ -1,4 +1,4 @@
-"""Batch norm of few channels, whose pixels are folded into channels: equal to torch's in double precision."""
+"""Batch norm of few channels with pixels folded into channels: equal to torch's in double precision."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Gradients of depthwise convolutions that are made of other convolutions: those of torch in double precision."""
+"""Depthwise convolutions with gradients from other convolutions: equal to torch's in double precision."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Maximum pooling and halving in other ways than torch's: the same bits, and the same pixels get the gradient."""
+"""Max pooling and halving: the same bits as torch's, and gradients at the same pixels."""
 
 import pytest
 import torch

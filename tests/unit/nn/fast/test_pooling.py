@@ -1,4 +1,4 @@
-"""Average pooling by convolution: what `avg_pool2d` gives, to any order of derivative."""
+"""Average pooling by convolution: equal to `avg_pool2d`, for derivatives of any order."""
 
 from collections.abc import Callable
 
