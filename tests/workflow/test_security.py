@@ -36,7 +36,7 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 
 
 def intruders(folder: Path) -> list[Path]:
-    """Files that only a command inside a name can have made."""
+    """Return the files that only a command inside a name could have made."""
     return [path for path in folder.rglob("*") if path.name.startswith("pwned")]
 
 

@@ -40,7 +40,7 @@ def test_a_figure_looks_as_before(name: str, results: Results, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_lost_line_is_seen(name: str, tmp_path: Path) -> None:
-    """A line across the picture, three pixels wide, is beyond the tolerance."""
+    """A line across the image, three pixels wide, exceeds the tolerance."""
     shutil.copy(HERE / "images" / f"{name}.png", tmp_path / "expected.png")
     picture = np.array(Image.open(tmp_path / "expected.png").convert("RGB"))
     middle = picture.shape[0] // 2

@@ -13,7 +13,7 @@ from supernet.runtime.progress import Progress, Report, duration, read_reports
 
 
 class Clock:
-    """A clock that only moves when told to."""
+    """A clock that moves only when the test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -15,7 +15,7 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 17), st.integers(1, 9), st.
 
 
 def many_equal(*shape: int, memory: torch.memory_format = torch.channels_last) -> Tensor:
-    """Images of three values, as features after a ReLU have many zeros."""
+    """Return images of three values, since features after a ReLU have many zeros."""
     images = torch.randint(3, shape, generator=torch.Generator().manual_seed(sum(shape))).float()
     return images.contiguous(memory_format=memory)
 
