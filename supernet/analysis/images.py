@@ -15,8 +15,6 @@ def first_batches(
     """
     images = splits.training_images(portion)
     if count > len(images):
-        raise UserError(
-            f"found {count} images to analyse; expected at most {len(images)}, the training images"
-        )
+        raise UserError(f"found {count} images to analyse; expected at most {len(images)}, the training images")
     chosen = Images(images.pixels[:count], images.labels[:count])
     return splits.batches(chosen, batch_size, channels_last)
