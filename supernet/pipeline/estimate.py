@@ -115,8 +115,8 @@ def report(work: dict[str, Work], tflops: float) -> str:
             "Super-nets of this study, including finished ones:",
             *_table(rows, tflops),
             f"About {_number(middle)} GPU days, with one super-net per GPU at a time; "
-            f"{_number(middle / UNCERTAINTY)} to {_number(middle * UNCERTAINTY)} if the rate is {_number(tflops * UNCERTAINTY)} to "
-            f"{_number(tflops / UNCERTAINTY)} teraflop/s.",
+            f"{_number(middle / UNCERTAINTY)} to {_number(middle * UNCERTAINTY)} "
+            f"if the rate is {_number(tflops * UNCERTAINTY)} to {_number(tflops / UNCERTAINTY)} teraflop/s.",
             f"Assumed: {_number(tflops)} teraflop/s sustained (config key gpu_tflops), two operations per",
             "multiply-add, three forward passes per training pass. Stand-alone trainings and searches are not counted.",
         ]
