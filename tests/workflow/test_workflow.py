@@ -299,7 +299,7 @@ class TestFinishedStudy:
         run = finished / "results" / "smoke" / "runs" / "darts" / "epochs=2" / "seed0"
         summary, root = json.loads((run / "run.json").read_text()), root_digest(finished / "results" / "smoke")
         assert f"darts, epochs=2: seed 0; {summary['steps']} steps, {summary['images']} images" in result.stdout
-        assert "Intact: all is as recorded" in result.stdout and "darts, baseline: seed" not in result.stdout
+        assert "Intact: files are as recorded" in result.stdout and "darts, baseline: seed" not in result.stdout
         assert f"{root}, of results/smoke/metrics.parquet." in result.stdout
         program(finished, "trace", "figure_search", "--output", "search.svg")
         picture = (finished / "search.svg").read_text(encoding="utf-8")
@@ -546,7 +546,7 @@ class TestKilledTraining:
         _, said = process.communicate()
         assert process.returncode == 2
         step = int(said.split("stopped after step ")[1].split()[0])
-        assert step >= 30 and f"signal {number.name} came" in said
+        assert step >= 30 and f"signal {number.name} was received" in said
         assert not (out / "weights.safetensors").exists()
         call(command)
         steps = json.loads((undisturbed / "run.json").read_text())["steps"]

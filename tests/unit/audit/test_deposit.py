@@ -180,7 +180,7 @@ class TestWhatItHas:
 
     def test_broken_results_are_not_packed(self, plan: Plan, tmp_path: Path) -> None:
         Path(SCORES).write_text("forged")
-        with pytest.raises(UserError, match="content is not that of its record"):
+        with pytest.raises(UserError, match="its content differs from its record"):
             archive(plan, tmp_path / "a.tar.zst")
 
     def test_results_elsewhere_are_an_error_that_says_where_to_start(
@@ -189,7 +189,7 @@ class TestWhatItHas:
         monkeypatch.chdir(tmp_path)
         folders = {"results": "clone/results", "resources": str(plan.root / "resources")}
         outside = Plan.load({"study": "one", **folders}, plan.root)
-        with pytest.raises(UserError, match=r"found outside of .*; start where results and resources are"):
+        with pytest.raises(UserError, match=r"is outside .*; start in the folder of results and resources"):
             content(outside)
 
 
@@ -207,7 +207,7 @@ class TestVerified:
     def test_a_tampered_file_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
         path = changed(whole, tmp_path / "b.tar.zst", name, b"forged")
         found = statuses(path)
-        assert found[name].cause == f"{name}: content is not that of its record: it was changed after it was made"
+        assert found[name].cause == f"{name}: its content differs from its record: it was changed after it was made"
         if name != SCORES:
             assert next(one for one, status in found.items() if status.state is State.BROKEN) == name
         with open_deposit(path) as deposit:
@@ -245,7 +245,7 @@ class TestUnpacked:
         mine = tmp_path / "fresh" / METRICS
         mine.parent.mkdir(parents=True)
         mine.write_text("mine")
-        with pytest.raises(UserError, match="is there with another content"):
+        with pytest.raises(UserError, match="exists with a different content"):
             unpack(whole, tmp_path / "fresh")
         assert [file for file in (tmp_path / "fresh").rglob("*") if file.is_file()] == [mine]
 
@@ -268,7 +268,7 @@ class TestUnpacked:
     def test_what_is_no_result_of_the_study_is_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
         files = members(whole)
         path = packed(tmp_path / "b.tar.zst", {**files, name: b"{}"})
-        with pytest.raises(UserError, match="is no result of a study; nothing was unpacked"):
+        with pytest.raises(UserError, match="is not a result of a study; nothing was unpacked"):
             unpack(path, tmp_path / "fresh")
         assert not (tmp_path / "fresh").exists()
         assert not (tmp_path / "escaped.json").exists()
@@ -282,7 +282,7 @@ class TestUnpacked:
                 member.type, member.linkname, member.size = kind, "/etc/passwd", 0
 
         path = packed(tmp_path / "b.tar.zst", files, link)
-        with pytest.raises(UserError, match="is no plain file; nothing was unpacked"):
+        with pytest.raises(UserError, match="is not a regular file; nothing was unpacked"):
             unpack(path, tmp_path / "fresh")
         assert not (tmp_path / "fresh").exists()
 

@@ -112,7 +112,7 @@ def test_extension_codes_are_no_way_around(extension: int) -> None:
 
 
 def test_objects_outside_the_pickle_are_refused() -> None:
-    with pytest.raises(UserError, match=r"refers to an object outside of it \('7'\)"):
+    with pytest.raises(UserError, match=r"refers to an object outside the pickle \('7'\)"):
         load(b"P7\n.", CIFAR10)
 
 
