@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from supernet import spaces
+from supernet.config.artifacts import CHECKPOINT
 from supernet.config.study import Run
 from supernet.io.atomic import publish, write_json
 from supernet.io.parquet import write_rows
@@ -52,7 +53,7 @@ def work(options: argparse.Namespace) -> None:
     landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(
-        options.state / "training.safetensors",
+        options.state / CHECKPOINT,
         now.fingerprint(run.model_dump_json(exclude={"scoring"}), *digest(landmarks, space)),
         options.checkpoint_seconds,
     )

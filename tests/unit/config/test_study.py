@@ -1,4 +1,4 @@
-"""The study file: what it accepts, what it names, and how it says no."""
+"""The study file: accepted values, names, and error messages."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -57,7 +57,7 @@ def _load(folder: Path, text: str, name: str = "case.yaml") -> Study:
 
 
 def _errors(folder: Path, text: str, name: str = "case.yaml") -> list[str]:
-    """The findings on a file, without the folder's name."""
+    """Return the errors in a file, without the folder's name."""
     with pytest.raises(UserError) as caught:
         _load(folder, text, name)
     return [line.removeprefix(f"{folder}/") for line in str(caught.value).splitlines()]
@@ -78,13 +78,13 @@ def _baseline(value: str) -> str:
 
 
 def _darts(lines: str) -> str:
-    """DARTS with these lines in place of its baseline."""
+    """Return DARTS with these lines in place of its baseline."""
     head, _, _ = BASE.rpartition("baseline: {train_portion: 0.75}")
     return f"{head}{lines}\n"
 
 
 def _published(line: str, images: str) -> str:
-    """NASBench-201 with this line in place of its recipe."""
+    """Return NASBench-201 with this line in place of its recipe."""
     return _swap("truth: {channels: 8, layers: 1, epochs: 20, train_portion: 0.75}", line).replace("digits", images)
 
 
@@ -564,7 +564,7 @@ def test_paper_for_every_factor_of_every_space(tmp_path: Path) -> None:
             space: {"truth": truth, "sweep": {factor.name: "paper" for factor in factors_of(space)}} for space in SPACES
         },
     }
-    # Norms for each input need something to learn, and operations that several inputs share.
+    # Norms per input need affine parameters, and operations that several inputs share.
     specialised = {"batch_norm": "affine", "op_placement": "node"}
     content["spaces"]["darts"]["baseline"] = specialised
     study = _load(tmp_path, yaml.safe_dump(content, sort_keys=False))
@@ -628,7 +628,7 @@ def test_definitions_agree() -> None:
     assert len(of_the_paper()) == 14
     assert {"few_shot", "landmarks"} <= {factor.name for factor in beyond_the_paper()}
     for factor in FACTORS.values():
-        # Off unless named, where the paper's have a value for each space.
+        # Off unless they are named, unlike the paper's factors, which have a value per space.
         assert bool(factor.values) == (factor.group == BEYOND)
         assert factor.group != BEYOND or Setting.model_fields[factor.name].default == factor.values[0]
     assert tuple(FACTORS.values()) == (*of_the_paper(), *beyond_the_paper())
