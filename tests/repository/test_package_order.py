@@ -30,6 +30,7 @@ ORDER = (
     ("paper",),
     ("search", "audit", "site"),
     ("launcher",),
+    ("commands",),
 )
 """Packages from the bottom up; one imports only those of earlier lines. Packages that are not listed are on top."""
 LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}
@@ -93,7 +94,9 @@ def circular(root: Path) -> list[str]:
 
 
 def entries(root: Path) -> list[str]:
-    return sorted(path.name for path in (root / PACKAGE).iterdir() if path.name != "__pycache__")
+    """Modules and packages; a stub (`.pyi`) belongs to its module."""
+    paths = (root / PACKAGE).iterdir()
+    return sorted(path.name for path in paths if path.name != "__pycache__" and path.suffix != ".pyi")
 
 
 def sources(root: Path, *folders: str) -> Iterator[Path]:
