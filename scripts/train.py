@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet import spaces
+from supernet.config.artifacts import CHECKPOINT
 from supernet.config.study import Run
 from supernet.io.atomic import write_json
 from supernet.io.parquet import write_rows
@@ -50,7 +51,7 @@ def work(options: argparse.Namespace) -> None:
     landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(
-        options.state / "training.safetensors",
+        options.state / CHECKPOINT,
         now.fingerprint(run.model_dump_json(exclude={"scoring"}), *digest(landmarks, space)),
         options.checkpoint_seconds,
     )

@@ -1,5 +1,6 @@
 """Explanation of a result, or of rows of it, in sentences: runs, settings, code, machines, hours and downloads."""
 
+import os
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pandas as pd
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage
 from supernet.audit.rows import Selection, cell
+from supernet.config.artifacts import RunFolder, run_name
 from supernet.io.atomic import read_json
 from supernet.provenance.record import ROOT_FILE
 
@@ -120,7 +122,7 @@ def _runs(trained: Sequence[Job]) -> Iterable[str]:
 
 
 def _outcome(job: Job) -> str:
-    summary = next((path for path in job.files if path.endswith("run.json")), None)
+    summary = next((path for path in job.files if path == RunFolder(os.path.dirname(path)).summary), None)
     if summary is None:
         return f"{job.config['setting']['epochs']} epochs"
     run = read_json(summary)
@@ -217,11 +219,9 @@ def _root(nodes: Mapping[str, Node]) -> Iterable[str]:
 
 
 def _run(job: Job) -> tuple[str, str, str]:
-    """Return space, setting and seed of a run; its files are in `runs/{space}/{setting}/seed{n}`."""
-    folders = Path(job.files[0]).parts[-4:-1]
-    space, seed = str(job.config["space"]), str(job.config["seed"])
-    named = len(folders) == 3 and folders[0] == space
-    return space, folders[1] if named else "unnamed setting", seed
+    """Return space, setting and seed of a run; only the path of its files names the setting."""
+    space, seed, name = str(job.config["space"]), str(job.config["seed"]), run_name(job.files[0])
+    return space, "unnamed setting" if name is None or name.space != space else name.setting, seed
 
 
 def _commit(ran: Mapping[str, Any]) -> str:

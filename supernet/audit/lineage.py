@@ -4,15 +4,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import timings_of
 from supernet.io.atomic import read_json
 from supernet.provenance.record import RecordError, input_path, read_record
 from supernet.runtime.timing import job_seconds
-
-_TIMINGS = ("timing.json", "{stem}.timing.json")
-"""Timing files of a job: in the folder of its results, or beside them."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +108,8 @@ def _job(nodes: list[Node]) -> Job:
 
 
 def _timing(path: str) -> Mapping[str, Any]:
-    folder, name = os.path.split(path)
-    for pattern in _TIMINGS:
-        timing = Path(folder, pattern.format(stem=name.partition(".")[0]))
-        if timing.exists():
-            return dict(read_json(timing))
-    return {}
+    found = next((timing for timing in timings_of(path) if os.path.exists(timing)), None)
+    return {} if found is None else dict(read_json(found))
 
 
 def _between(circumstances: Mapping[str, Any]) -> float:

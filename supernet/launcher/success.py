@@ -1,5 +1,6 @@
 """The message after a workflow that succeeded."""
 
+from supernet.config.artifacts import Artifacts
 from supernet.launcher.log import GROUP
 from supernet.launcher.messages import many
 from supernet.launcher.options import Options
@@ -18,19 +19,21 @@ def success_message(workflow: Workflow, options: Options, seconds: float) -> str
     else:
         text = [f"Done: {many(workflow.done, 'job')} in {duration(seconds)}.", ""]
     text += [*_results(options), ""]
-    for name in ("tables", "figures"):
-        found = (options.root / options.folder / name).rglob("*")
+    paths = Artifacts(str(options.folder))
+    for name, folder in (("tables", paths.tables), ("figures", paths.figures)):
+        found = (options.root / folder).rglob("*")
         files = [path for path in found if path.is_file() and not path.name.endswith(SUFFIX)]
         if files:
-            text.append(f"{name + ':':<9}{options.folder / name}/ ({many(len(files), 'file')})")
+            text.append(f"{name + ':':<9}{folder}/ ({many(len(files), 'file')})")
     return "\n".join([*text, f"{'log:':<9}{options.log}"])
 
 
 def _results(options: Options) -> list[str]:
-    folder = options.root / options.folder
-    if not (folder / "metrics.parquet").exists():
-        return [f"No summary: {options.folder / 'metrics.parquet'} does not exist yet."]
+    metrics = Artifacts(str(options.folder)).metrics
+    if not (options.root / metrics).exists():
+        return [f"No summary: {metrics} does not exist yet."]
     # Imported here, because it takes a second, which failures and dry runs do not need.
     from supernet.launcher.results_table import results_table
 
-    return results_table(options.root / "workflow" / "studies" / f"{options.study}.yaml", folder)
+    study = options.root / "workflow" / "studies" / f"{options.study}.yaml"
+    return results_table(study, options.root / options.folder)

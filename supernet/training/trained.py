@@ -1,5 +1,6 @@
 """Load a trained super-net from the folder of a run, and score architectures with it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -7,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from supernet.config.artifacts import RunFolder
 from supernet.config.study import Run
 from supernet.data.images import load_splits
 from supernet.errors import UserError
@@ -47,7 +49,7 @@ class TrainedSupernet:
         run = _finished(Path(folder))
         space = load_space(run.own_space)
         splits = load_splits(Path(images), run.data, run.study_seed, torch.device(device))
-        network = load_supernet(run, space, splits, Path(folder) / "weights.safetensors")
+        network = load_supernet(run, space, splits, Path(RunFolder(str(folder)).weights))
         evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
         return cls(run, space, network, evaluator)
 
@@ -70,10 +72,11 @@ class TrainedSupernet:
 
 def _finished(folder: Path) -> Run:
     """Read the config of a complete run."""
-    for name in ("run.json", "weights.safetensors"):
-        if not (folder / name).exists():
-            raise UserError(f"{folder / name}: no such file; expected the folder of a finished run")
-    summary = read_json(note_input(folder / "run.json"))
+    files = RunFolder(str(folder))
+    for path in (files.summary, files.weights):
+        if not os.path.exists(path):
+            raise UserError(f"{path}: no such file; expected the folder of a finished run")
+    summary = read_json(note_input(files.summary))
     if summary["status"] != "complete":
         raise UserError(f"{folder}: the run is {summary['status']} (step {summary['diverged_at']}): it has no scores")
     return Run.model_validate(summary["run"])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from supernet import spaces
+from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
 from supernet.io.atomic import read_json, write_json, write_table
 from supernet.metrics.bootstrap import Measure
@@ -53,7 +54,9 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
     write_table(folder / "metrics.parquet", table.assign(diverged_at=table["diverged_at"].astype("Int64")))
     write_table(folder / "references.parquet", pd.DataFrame(references))
     write_json(folder / "spaces.json", facts)
-    write_table(folder / "effects.parquet", pd.DataFrame(effect_rows(study, folder), columns=list(COLUMNS)))
+    write_table(
+        folder / "effects.parquet", pd.DataFrame(effect_rows(study, Artifacts(str(folder))), columns=list(COLUMNS))
+    )
     return folder
 
 

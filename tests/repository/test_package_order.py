@@ -30,7 +30,6 @@ ORDER = (
     ("paper",),
     ("search", "audit", "site"),
     ("launcher",),
-    ("commands",),
 )
 """Packages from the bottom up; one imports only those of earlier lines. Packages that are not listed are on top."""
 LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}

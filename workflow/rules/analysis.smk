@@ -10,9 +10,9 @@ rule landscape:
         surfaces=ARTIFACTS.landscape().table,
         timing=ARTIFACTS.landscape().timing,
     log:
-        ARTIFACTS.log("landscape/{space}"),
+        ARTIFACTS.log("landscape", "{space}"),
     benchmark:
-        ARTIFACTS.benchmark("landscape/{space}")
+        ARTIFACTS.benchmark("landscape", "{space}")
     priority: SOON
     conda:
         "../../envs/torch.yaml"
@@ -48,9 +48,9 @@ rule features:
         statistics=ARTIFACTS.features().table,
         timing=ARTIFACTS.features().timing,
     log:
-        ARTIFACTS.log("features/{space}"),
+        ARTIFACTS.log("features", "{space}"),
     benchmark:
-        ARTIFACTS.benchmark("features/{space}")
+        ARTIFACTS.benchmark("features", "{space}")
     priority: EARLY
     conda:
         "../../envs/torch.yaml"

@@ -9,9 +9,9 @@ rule data:
     output:
         images=ARTIFACTS.images(STUDY.data.name),
     log:
-        ARTIFACTS.resource_log(f"data/{STUDY.data.name}"),
+        ARTIFACTS.resource_log("data", STUDY.data.name),
     benchmark:
-        ARTIFACTS.resource_benchmark(f"data/{STUDY.data.name}")
+        ARTIFACTS.resource_benchmark("data", STUDY.data.name)
     priority: AT_ONCE
     # On a cluster too: nodes often have no network.
     localrule: True
@@ -35,9 +35,9 @@ rule published:
     output:
         table=ARTIFACTS.published(),
     log:
-        ARTIFACTS.resource_log("published/{table}"),
+        ARTIFACTS.resource_log("published", "{table}"),
     benchmark:
-        ARTIFACTS.resource_benchmark("published/{table}")
+        ARTIFACTS.resource_benchmark("published", "{table}")
     priority: AT_ONCE
     localrule: True
     conda:

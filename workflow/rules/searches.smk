@@ -14,9 +14,9 @@ rule systems:
         found=ARTIFACTS.systems().table,
         timing=ARTIFACTS.systems().timing,
     log:
-        ARTIFACTS.log(f"systems/{system_path()}"),
+        ARTIFACTS.log("systems", system_path()),
     benchmark:
-        ARTIFACTS.benchmark(f"systems/{system_path()}")
+        ARTIFACTS.benchmark("systems", system_path())
     conda:
         "../../envs/torch.yaml"
     threads: 1

@@ -15,6 +15,7 @@ from rocrate.model.computerlanguage import get_lang
 from rocrate.rocrate import ROCrate
 
 from supernet.audit.deposit.content import FOLDER, MANIFEST, Content
+from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
 from supernet.io.atomic import write_json
 from supernet.provenance.hashes import digests
@@ -48,8 +49,6 @@ _FORMATS = MappingProxyType(
     }
 )
 _LICENCES = MappingProxyType({"MIT": "https://spdx.org/licenses/MIT"})
-_RESULTS = ("tables", "figures")
-"""Folders with results of the action, besides the files in the folder of the study."""
 
 
 def write_crate(
@@ -139,9 +138,8 @@ def _action(
 
 
 def _is_result(name: str, folder: str) -> bool:
-    place = PurePosixPath(name).parent
-    wanted = (PurePosixPath(folder), *(PurePosixPath(folder, one) for one in _RESULTS))
-    return place in wanted and not name.endswith(SUFFIX)
+    paths = Artifacts(folder)
+    return str(PurePosixPath(name).parent) in (folder, paths.tables, paths.figures) and not name.endswith(SUFFIX)
 
 
 def _file(crate: ROCrate, name: str, path: Path, files: Mapping[str, Path]) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.lineage import Job, Node, format_duration, jobs
+from supernet.config.artifacts import run_name, wildcards
 
 SETTINGS = 12
 """Most settings of super-nets for which each has its own box; if there are more, there is one box per space."""
@@ -52,7 +53,8 @@ class Graph:
 def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Graph:
     """Return the boxes and arrows of a lineage; `statuses` has the status of each result among the nodes."""
     found = jobs(nodes)
-    every = len({_setting(job) for job in found if job.program == "scripts/train.py"}) <= SETTINGS
+    settings = {_setting(job) for job in found if job.program == "scripts/train.py"}
+    every = len(settings) <= SETTINGS
     groups: dict[tuple[str, ...], list[Job]] = {}
     for job in found:
         groups.setdefault(_key(job, every), []).append(job)
@@ -64,20 +66,19 @@ def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Grap
 def _key(job: Job, every: bool) -> tuple[str, ...]:
     """Return what jobs of one box have in common; the elements after the first one are drawn."""
     if job.program == "scripts/train.py":
-        setting = _setting(job)
-        return (job.program, setting.parent.name, setting.name) if every else (job.program, setting.parent.name)
+        return (job.program, *_setting(job)) if every else (job.program, *_setting(job)[:1])
     if job.program not in _WORDS:
         return (job.program, *job.files)  # Unknown programs: jobs in one box might be made from each other.
-    if job.program in ("scripts/truth.py", "scripts/search.py"):
-        return job.program, Path(job.files[0]).parent.name
-    if job.program == "scripts/systems.py":
-        return job.program, Path(job.files[0]).parent.parent.name
+    if job.program in ("scripts/truth.py", "scripts/search.py", "scripts/systems.py"):
+        found = wildcards(job.files[0])
+        return (job.program, *job.files) if found is None else (job.program, found.get("pool") or found["space"])
     return job.program, _subject(job)
 
 
-def _setting(job: Job) -> Path:
-    """Return the folder of the setting of a super-net, which has the folders of its seeds."""
-    return Path(job.files[0]).parent.parent
+def _setting(job: Job) -> tuple[str, ...]:
+    """Return the space and the setting of a super-net; without names, its files, so that it has its own box."""
+    name = run_name(job.files[0])
+    return job.files if name is None else (name.space, name.setting)
 
 
 def _subject(job: Job) -> str:

@@ -264,7 +264,7 @@ def test_a_server_that_recovers(server: Server, place: Place) -> None:
     place.fetch(described(server.serve("/a", status(500), status(429), whole(BODY))))
     assert place.path.read_bytes() == BODY
     assert place.pauses == [1, 2]
-    assert any("HTTP 500; trying again in 1 s" in line for line in place.lines)
+    assert any("HTTP 500; retrying in 1 s" in line for line in place.lines)
 
 
 def test_a_server_that_does_not(server: Server, place: Place) -> None:
@@ -296,7 +296,7 @@ def test_the_next_address_is_tried(server: Server, place: Place) -> None:
 
 def test_a_silent_server_is_given_up(server: Server, place: Place) -> None:
     place.network = replace(place.network, read_timeout=0.1, attempts=2)
-    with pytest.raises(UnavailableError, match=r"silent for 0\.1 s; tried 2 times"):
+    with pytest.raises(UnavailableError, match=r"no data for 0\.1 s; tried 2 times"):
         place.fetch(described(server.serve("/a", stalled(BODY, 0, server.closing))))
 
 
@@ -332,13 +332,13 @@ def test_a_redirection_in_a_circle_is_not(server: Server, place: Place) -> None:
 
 
 def test_a_file_that_says_it_is_too_large_is_not_read(server: Server, place: Place) -> None:
-    with pytest.raises(UnavailableError, match="has 300000 bytes, more than 200000"):
+    with pytest.raises(UnavailableError, match="has 300000 bytes, more than the limit of 200000"):
         place.fetch(described(server.serve("/a", whole(BODY)), max_size=200_000))
     assert place.names() == []
 
 
 def test_a_file_that_does_not_say_so_is_stopped(server: Server, place: Place) -> None:
-    with pytest.raises(UnavailableError, match="is larger than 200000 bytes"):
+    with pytest.raises(UnavailableError, match="is larger than the limit of 200000 bytes"):
         place.fetch(described(server.serve("/a", unmeasured(BODY)), max_size=200_000))
     assert place.names() == [] and place.pauses == []
 
@@ -444,7 +444,7 @@ def test_the_first_content_is_recorded_and_enforced(server: Server, place: Place
     with pytest.raises(WrongHashError) as caught:
         place.fetch(file)
     assert f"found sha256 {sha256(OTHER)}, expected {sha256(BODY)}" in str(caught.value)
-    assert f"if the new one is right, delete '{PATH}' from {place.lock}" in str(caught.value)
+    assert f"if the new file is right, delete '{PATH}' from {place.lock}" in str(caught.value)
 
     place.lock.write_text("{}")
     assert place.fetch(file).digest == sha256(OTHER)
@@ -516,9 +516,9 @@ def test_what_was_tried_and_what_helps_is_told(server: Server, place: Place, tmp
     message = str(caught.value)
     assert message.startswith("a table: could not be fetched\n")
     for line in (
-        f"  {tmp_path / PATH}: not there",
-        f"  {tmp_path / 'hand.bin'}: not there",
-        f"  {url}: not there (HTTP 404)",
+        f"  {tmp_path / PATH}: not found",
+        f"  {tmp_path / 'hand.bin'}: not found",
+        f"  {url}: not found (HTTP 404)",
         f"  a mirror (`mirror` in config.yaml, or SUPERNET_MIRROR) with one of: {PATH}, hand.bin",
         f"  download hand.bin in a browser; put it at {place.downloads / 'hand.bin'}",
     ):

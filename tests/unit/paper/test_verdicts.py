@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.metrics.study_effects import effect_rows
@@ -122,4 +123,4 @@ def test_effects_say_on_which_tau_they_are_where_the_study_prints_another(tmp_pa
 def test_effects_without_batch_statistics_are_an_error(tmp_path: Path) -> None:
     study = _study(scoring={"bn_modes": ["recalibrated"]})
     with pytest.raises(UserError, match="effects are of scores with batch statistics"):
-        list(effect_rows(study, tmp_path))
+        list(effect_rows(study, Artifacts(str(tmp_path))))
