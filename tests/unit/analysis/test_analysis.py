@@ -242,7 +242,7 @@ class TestImages:
         assert torch.equal(torch.cat([images for images, _ in batches]), expected)
 
     def test_more_than_were_trained_on_is_an_error(self) -> None:
-        with pytest.raises(UserError, match="found 41 images to look at; expected 30 at most"):
+        with pytest.raises(UserError, match="found 41 images to analyse; expected at most 30"):
             first_batches(tiny.small_splits(), 0.5, 41, 10, channels_last=False)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from published_formats import nasbench101_record, tfrecord
+from relabelling import labellings
 
 from supernet import spaces
 from supernet.errors import UserError
@@ -24,7 +25,6 @@ from supernet.spaces.nasbench101.encoding import (
     OUTPUT,
     Cell,
     format_cell,
-    labellings,
     module_hash,
     parse,
 )
