@@ -1,4 +1,4 @@
-"""The story of a result: the right runs, times and downloads, and what is not known."""
+"""The explanation of a result: the right runs, times and downloads, and what is unknown."""
 
 import json
 import os
@@ -36,7 +36,7 @@ RUNS = {
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    """The chain of the laboratory, and in the same study four super-nets and a table of them."""
+    """The chain of the laboratory, with four super-nets and a table of them in the same study."""
     monkeypatch.chdir(tmp_path)
     made = Laboratory(tmp_path)
     made.make_all()
