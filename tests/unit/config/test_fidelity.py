@@ -69,7 +69,7 @@ def test_what_is_filled_in_can_be_wrong_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         load(tmp_path, STUDY + "fidelity: authors_code\nscoring: {splits: [scoring]}\n")
     message = str(caught.value)
-    assert "scoring.ranked_on: found 'test' (not in the file: it is filled in); is not scored" in message
+    assert "scoring.ranked_on: found 'test' (a default, not in the file); is not scored" in message
     with pytest.raises(UserError, match=r"fidelity: found 'theirs'; .*corrected"):
         load(tmp_path, STUDY + "fidelity: theirs\n")
     with pytest.raises(UserError, match=r"bn_momentum: found 'tensorflow'; should be `benchmark`, `authors_code`"):

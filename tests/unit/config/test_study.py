@@ -235,17 +235,17 @@ CASES = {
     ),
     "baseline that is filled in overlaps the scoring split": (
         _swap("    baseline: {train_portion: 0.75}\n    sweep:", "    sweep:"),
-        f"11: {S201}.baseline.train_portion: found 0.9 (not in the file: it is filled in); "
+        f"11: {S201}.baseline.train_portion: found 0.9 (a default, not in the file); "
         "data.scoring_portion keeps 0.25 of the training set: at most 0.75",
     ),
     "default of the truth overlaps the scoring split": (
         _swap("layers: 1, epochs: 20, train_portion: 0.75", "layers: 1, epochs: 20"),
-        f"12: {S201}.truth.train_portion: found 0.9 (not in the file: it is filled in); "
+        f"12: {S201}.truth.train_portion: found 0.9 (a default, not in the file); "
         "data.scoring_portion keeps 0.25 of the training set: at most 0.75",
     ),
     "value of the paper's grid overlaps the scoring split": (
         _sweep("train_portion: paper"),
-        f"15: {S201}.sweep.train_portion.3: found 0.9 (not in the file: it is filled in); "
+        f"15: {S201}.sweep.train_portion.3: found 0.9 (a default, not in the file); "
         "data.scoring_portion keeps 0.25 of the training set: at most 0.75",
     ),
     "nan": (
@@ -290,27 +290,27 @@ CASES = {
     ),
     "value twice, 0.1 and 0.10": (
         _sweep("learning_rate: [0.1, 0.10]"),
-        f"15: {S201}.sweep.learning_rate.1: found 0.1; this value stands twice in the list",
+        f"15: {S201}.sweep.learning_rate.1: found 0.1; duplicate value in the list",
     ),
     "value twice, 1 and 1.0": (
         _sweep("learning_rate: [1, 1.0]"),
-        f"15: {S201}.sweep.learning_rate.1: found 1.0; this value stands twice in the list",
+        f"15: {S201}.sweep.learning_rate.1: found 1.0; duplicate value in the list",
     ),
     "value twice, 0.0 and -0.0": (
         _sweep("weight_decay: [0.0, -0.0]"),
-        f"15: {S201}.sweep.weight_decay.1: found 0.0; this value stands twice in the list",
+        f"15: {S201}.sweep.weight_decay.1: found 0.0; duplicate value in the list",
     ),
     "duplicate key": (
         _swap("title: A case", "title: A case\ntitle: B"),
-        "3: title: this key stands twice (first in line 2)",
+        "3: title: duplicate key (first in line 2)",
     ),
     "duplicate key of a section": (
         _swap("size: 10", "size: 10\n  shards: 1\n  size: 9"),
-        "9: pool.size: this key stands twice (first in line 7)",
+        "9: pool.size: duplicate key (first in line 7)",
     ),
     "duplicate seeds": (
         _swap("    sweep:", "    seeds: [1, 2, 1]\n    sweep:"),
-        f"14: {S201}.seeds.2: found 1; this value stands twice in the list",
+        f"14: {S201}.seeds.2: found 1; duplicate value in the list",
     ),
     "empty seeds": (
         _swap("    sweep:", "    seeds: []\n    sweep:"),
@@ -354,7 +354,7 @@ CASES = {
     ),
     "default top above pool size": (
         _swap("size: 10", "size: 4"),
-        "1: metrics.top: found 5 (not in the file: it is filled in); "
+        "1: metrics.top: found 5 (a default, not in the file); "
         "the pool has 4 architectures: at most that many",
     ),
     "threshold": (
@@ -400,7 +400,7 @@ CASES = {
     ),
     "neither recipe nor table": (
         _published("seeds: [0]", "cifar10"),
-        f"11: {S201}.truth: found None (not in the file: it is filled in); a space needs `truth`, `published`, or both",
+        f"11: {S201}.truth: found None (a default, not in the file); a space needs `truth`, `published`, or both",
     ),
     "missing section": (
         _swap("data:\n  name: digits\n  scoring_portion: 0.25\n", ""),
@@ -512,7 +512,7 @@ def test_all_errors_are_reported_in_the_order_of_the_file(tmp_path: Path) -> Non
 
 def test_tracked_alone_needs_tracking(tmp_path: Path) -> None:
     text = _swap("size: 10", "size: 10\nscoring: {bn_modes: [tracked]}")
-    message = "scoring.bn_modes has `tracked` alone, which needs tracking: such a run would have no score"
+    message = "scoring.bn_modes is only `tracked`, which needs tracking: such a run would have no scores"
     findings = _errors(tmp_path, text)
     assert [finding.rpartition("; ")[2] for finding in findings] == [message] * 3
     text = text.replace("baseline: {", "baseline: {batch_norm: tracking, ")

@@ -290,10 +290,10 @@ def test_channels_last_in_single_precision_changes_rounding_alone(space: Space[A
 def test_unknown_values_and_kernels_that_do_not_fit_are_errors() -> None:
     with pytest.raises(ValueError, match="ofa_kernel: found 'pad'; expected none, crop or transform"):
         SPACES["darts"].build_supernet(channels=4, layers=3, ofa_kernel="pad")
-    with pytest.raises(ValueError, match="a kernel of 3 is no centre of one of 3"):
+    with pytest.raises(ValueError, match="a kernel of 3 is not the centre of one of 3"):
         share_kernels([Conv(4, 4, 3), Conv(4, 4, 3)], transform=False)
-    with pytest.raises(ValueError, match="a kernel of 2 is no centre of one of 3"):
+    with pytest.raises(ValueError, match="a kernel of 2 is not the centre of one of 3"):
         share_kernels([Conv(4, 4, 2), Conv(4, 4, 3)], transform=False)
     for other in (Conv(4, 5, 1), Conv(5, 4, 1), Conv(4, 4, 1, depthwise=True)):
-        with pytest.raises(ValueError, match="have the same channels and are all depthwise or none"):
+        with pytest.raises(ValueError, match="need the same channels and must be all depthwise or all dense"):
             share_kernels([other, Conv(4, 4, 3)], transform=False)
