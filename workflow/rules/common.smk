@@ -122,7 +122,7 @@ def in_slurm_step():
     return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
 
 
-# Before it kills a job (preemption, scancel), SLURM signals Snakemake only, which just waits for the job's program.
+# Before it kills a job (preemption, scancel), SLURM signals only Snakemake, which waits for the job's program.
 if in_slurm_step():
     forward_signal(signal.SIGTERM)
 
@@ -157,7 +157,7 @@ PREFIX = (
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
     f"STATE={shlex.quote(PLAN.state)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
-    # False leaves the variable of the environment as it is.
+    # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
     # A cluster enforces `runtime`, so programs stop before it is reached. Local jobs have no limit.
     f"limit() {{ {LIMIT}; }}; "
