@@ -11,19 +11,19 @@ from supernet.errors import UserError
 from supernet.published.table import PublishedTable
 from supernet.spaces.base import Arch, Space
 
-# Architectures of one draw. A fixed number, because a space may draw in batches of its own: what a later draw
-# gives must not depend on the size of the pool.
+# Architectures per draw. The number is fixed, because a space may draw in batches: the result of a later draw must not
+# depend on the size of the pool.
 _DRAW = 256
 
 
 def draw_pool(
     space: Space[Any], size: int, rng: np.random.Generator, exclude: frozenset[str] = frozenset()
 ) -> pd.DataFrame:
-    """`size` different architectures, uniform over the space: arch_id and encoding, sorted by arch_id.
+    """Draw `size` different architectures, uniform over the space: arch_id and encoding, sorted by arch_id.
 
-    An architecture that is drawn again, or one of `exclude` (arch_ids), is passed over, so the pool is a simple random
-    sample without replacement; a larger pool of the same generator contains the smaller one. UserError if the space is
-    too small.
+    Architectures that are drawn again, or that are in `exclude` (arch_ids), are skipped: the pool is a simple random
+    sample without replacement. A larger pool of the same generator contains the smaller one. Raises UserError if the
+    space is too small.
     """
     if size > space.size - len(exclude):
         raise UserError(
@@ -45,9 +45,9 @@ def draw_published(
     rng: np.random.Generator,
     exclude: frozenset[str] = frozenset(),
 ) -> pd.DataFrame:
-    """The same from a published table: `size` of the rows that are a uniform sample of the space.
+    """Draw `size` rows of a published table, from the rows that are a uniform sample of the space.
 
-    A larger pool of the same generator contains the smaller one. UserError if the table has not so many.
+    A larger pool of the same generator contains the smaller one. Raises UserError if the table has fewer rows.
     """
     rows = uniform_rows(table, space)
     candidates = table.take(rng.permutation(rows))[["arch_id", "encoding"]]
@@ -61,24 +61,25 @@ def draw_published(
 
 
 def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.DataFrame:
-    """The best architecture of each of so many equal intervals of published test accuracy; empty ones have none.
+    """Take the best architecture of each of `intervals` equal intervals of published test accuracy.
 
-    So the pool is spread over the accuracies instead of the space, as in the evaluations of SUMNAS (Ha et al., ICLR
-    2022) and DYNAS (Jeon et al., CVPR 2025), with 400 intervals. They reach from the lowest to the highest accuracy
-    among the rows that are a uniform sample of the space; of equals the first arch_id is taken. Nothing is random.
+    The pool is spread over accuracies instead of the space, as in the evaluations of SUMNAS (Ha et al., ICLR 2022) and
+    DYNAS (Jeon et al., CVPR 2025), which use 400 intervals. The intervals reach from the lowest to the highest accuracy
+    among the rows that are a uniform sample of the space; empty intervals give no architecture. Among equals the first
+    arch_id is taken. Nothing is random.
     """
     rows = uniform_rows(table, space)
     accuracy = table.test_acc[rows]
     edges = np.linspace(accuracy.min(), accuracy.max(), intervals + 1)
     interval = np.clip(np.searchsorted(edges, accuracy, side="right") - 1, 0, intervals - 1)
-    # The last of each interval in this order is its best; among equals the one that stands first in the table.
+    # The last row of each interval in this order is the best; among equals, it is the first of the table.
     order = np.lexsort((-rows, accuracy, interval))
     best = np.append(np.diff(interval[order]) > 0, True)
     return table.take(np.sort(rows[order[best]]))[["arch_id", "encoding"]]
 
 
 def uniform_rows(table: PublishedTable, space: Space[Any]) -> npt.NDArray[np.int64]:
-    """Positions of the rows that are a uniform sample of a space, or of a sub-space of the table's."""
+    """Return the indices of the rows that are a uniform sample of the table's space or of a sub-space of it."""
     rows = np.flatnonzero(table.uniform)
     if space.name == table.about.space:
         return rows
@@ -86,7 +87,7 @@ def uniform_rows(table: PublishedTable, space: Space[Any]) -> npt.NDArray[np.int
 
 
 def published_draw(table: PublishedTable, space: Space[Arch]) -> Callable[..., list[Arch]]:
-    """A function that draws `count` independent architectures, uniform over the same rows of a table."""
+    """Return a function that draws `count` independent architectures, uniform over `uniform_rows` of a table."""
     rows = uniform_rows(table, space)
 
     def draw(rng: np.random.Generator, *, count: int) -> list[Arch]:

@@ -10,22 +10,22 @@ from supernet.rng import stream
 from supernet.spaces.base import NetworkSize, Space
 
 COSTS = ("parameters", "macs", "live_macs")
-"""What an architecture costs: trainable parameters, multiply-adds of one image, and the live ones among them.
+"""Costs of an architecture: trainable parameters, multiply-adds of one image, and live multiply-adds.
 
-Multiply-adds are dead where a convolution is fed by zeros alone: it is executed, for its batch norm may shift them.
+Multiply-adds are not live in a convolution whose input is zero. It is executed, because its batch norm may shift zeros.
 """
 
 
 def cost_columns(space: Space[Any], arch: Any, size: NetworkSize | None = None, image: int = 32) -> dict[str, int]:
-    """`COSTS` of a stand-alone network, by default of the benchmark's."""
+    """Compute `COSTS` of a stand-alone network, by default in the benchmark's size."""
     cost, live = (space.cost(arch, size, image, zero_in_zero_out=live) for live in (False, True))
     return dict(zip(COSTS, (cost.parameters, cost.macs, live.macs), strict=True))
 
 
 def trainings(pool: pd.DataFrame, seeds: int, repeated: int, study_seed: int, space: str) -> pd.DataFrame:
-    """The stand-alone trainings of a pool: columns arch_id, encoding, seed.
+    """List the stand-alone trainings of a pool: columns arch_id, encoding, seed.
 
-    `repeated` architectures, drawn by the study seed, have all `seeds`; the others seed 0 alone.
+    `repeated` architectures, drawn by the study seed, are trained with all `seeds`, the others with seed 0 only.
     """
     chosen = set(stream(study_seed, "repeated", space).permutation(len(pool))[:repeated].tolist())
     rows = [
@@ -37,10 +37,10 @@ def trainings(pool: pd.DataFrame, seeds: int, repeated: int, study_seed: int, sp
 
 
 def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
-    """The pool with its ground truth: the mean test accuracy over the seeds that did not diverge.
+    """Add the ground truth to a pool: the mean test accuracy over the seeds that did not diverge.
 
-    `results` has arch_id, seed, accuracy (null if diverged) and `COSTS`. Raises ValueError if an
-    architecture was not trained: a missing ground truth is never filled in.
+    `results` has arch_id, seed, accuracy (null if diverged) and `COSTS`. Raises ValueError if an architecture was not
+    trained: a missing ground truth is never filled in.
     """
     missing = sorted(set(pool["arch_id"]) - set(results["arch_id"]))
     if missing:
@@ -54,9 +54,9 @@ def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_published(pool: pd.DataFrame, table: PublishedTable, space: Space[Any]) -> pd.DataFrame:
-    """The pool with published ground truth; parameters and multiply-adds are those of the benchmark's networks.
+    """Add published ground truth to a pool; parameters and multiply-adds are those of the benchmark's networks.
 
-    Single runs stand in `truth_seed…` where the table knows them. UserError if an architecture is not in it.
+    Single runs are in `truth_seed…` if the table has them. Raises UserError if the table lacks an architecture.
     """
     published = table.take(table.rows(pool["arch_id"]))
     known = [name for name in RUNS if published[name].notna().any()]

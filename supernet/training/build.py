@@ -25,7 +25,7 @@ from supernet.training.trainer import Recipe, Trainer
 def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
     """Build the super-net of a run, initialised from its seed, on the device of the images.
 
-    `partial_channels` is that of `Space.build_supernet`; it is no factor of a run.
+    `partial_channels` is that of `Space.build_supernet`; it is not a factor.
     """
     setting = run.setting
     with _seeded(run.seed):

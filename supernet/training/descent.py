@@ -1,4 +1,4 @@
-"""One step of stochastic gradient descent: the step that runs, stand-alone trainings and searches share."""
+"""One step of stochastic gradient descent, used by runs, stand-alone trainings and searches."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

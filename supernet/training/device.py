@@ -47,7 +47,7 @@ def _keep_freed_memory() -> None:
 
 
 def fingerprint(device: torch.device) -> str:
-    """Return what besides the config decides the bits of a result: torch, device, threads, reference kernels."""
+    """Describe all that decides the bits of a result besides the config: torch, device, threads, reference kernels."""
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     parts = [f"torch {torch.__version__}", kind, f"{torch.get_num_threads()} threads"]
     # Named only where they are on, so that checkpoints made without the switch stay valid.

@@ -49,7 +49,7 @@ STUDY: dict[str, Any] = {
 
 
 def written(tmp_path: Path, **changes: Any) -> Path:
-    """A study file with some keys of `searches` changed."""
+    """Write a study file with some keys of `searches` changed."""
     study = {**STUDY, "searches": {**STUDY["searches"], **changes}}
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in study.items() if value is not None}))
@@ -112,7 +112,7 @@ def test_results_are_expected_where_all_makes_them(tmp_path: Path) -> None:
 
 
 def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
-    """Files of the study's search systems with these ground truths, one a seed."""
+    """Write files of the study's search systems with these ground truths, one per seed."""
     parts = (("random_search", "spos"), ("gdas",))
     for seed, (number, names) in itertools.product(range(3), enumerate(parts)):
         stem = folder / "systems" / "nasbench201" / f"seed{seed}" / f"part{number}"

@@ -1,4 +1,4 @@
-"""Archives as they should be, and as an attacker makes them."""
+"""Well-formed archives, and archives that an attacker would make."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Settings from common practice to the baseline, and the figure of how the factors add up."""
+"""Settings from common practice to the baseline, and the figure of their cumulative effect."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Records: which code, which inputs, nothing secret; and the closure of a program's imports."""
+"""Provenance records: code, inputs, no secrets; and the closure of a program's imports."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Sums that go into what nobody else has: the same values and gradients, and nobody else's value changes."""
+"""In-place sums: the same values and gradients, and no tensor that is used elsewhere changes."""
 
 import pytest
 import torch
