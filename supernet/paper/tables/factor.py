@@ -1,4 +1,4 @@
-"""One factor's table: its settings per space, and the references beside every tau."""
+"""Table of one factor: its settings for each space, and references for every tau."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ _PRINTED_OF_OWN_POOLS = ("parameters", "seed")
 
 
 def references_of(results: Results) -> dict[str, str]:
-    """Names and words of the references that a study has; the ceiling stands last."""
+    """Return the names and labels of a study's references; the ceiling is last."""
     words = REFERENCES | {name: f"{PROXY_NAMES[name]}, untrained" for name in results.study.proxies.names}
     ceiling = {"seed": words.pop("seed")}
     return words | ceiling
@@ -74,7 +74,7 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
     own = point_pool(results.study, space, point) != results.study.main_pool(space)
     mark = (" *" if point.is_baseline else "") + f" {captions.SUBSPACE_MARK}" * own
     cells = {_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
-    # KdT is the first to be undefined: an undefined accuracy means a diverged run.
+    # KdT can be undefined in a complete run; accuracy is undefined only in a diverged run.
     return {
         "Space": SPACE_NAMES[space],
         label: value_name(point.value) + mark,
@@ -84,7 +84,7 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
 
 
 def _published(quotes: Quotes, space: str, point: Point) -> dict[str, str]:
-    """A column of what others published, where there is anything."""
+    """The column of published numbers, if there are any."""
     named = {METRIC_NAMES[metric]: f"{space} {point.setting} {metric}" for metric in METRICS}
     return {"Published": quotes.cell(named) or ABSENT} if quotes.rows else {}
 

@@ -1,4 +1,4 @@
-"""Search systems side by side: what each found, how good that is stand-alone, and what it cost."""
+"""Table of search systems: found architectures, their ground truth, and the cost of the search."""
 
 import math
 from pathlib import Path
@@ -40,7 +40,7 @@ def make(results: Results, out_stem: Path) -> None:
     for space, rows in found.items():
         if space in _HAS_SKIPS:
             rows = rows.assign(skips=skips(space, rows))
-        text += [line | {"Published": quotes.cell({"": f"{space} random"})} for line in _floor(results, space)]
+        text += [line | {"Published": quotes.cell({"": f"{space} random"})} for line in _random_choice(results, space)]
         for system, own in rows[rows["rank"] == 1].groupby("system", sort=False):
             text += _text(space, str(system), own, quotes.cell({"": f"{space} {system}"}))
         numbers += [{"space": space, **_plain(row)} for row in rows.to_dict("records")]
@@ -54,8 +54,8 @@ def make(results: Results, out_stem: Path) -> None:
     write(table, out_stem)
 
 
-def _floor(results: Results, space: str) -> list[dict[str, str]]:
-    """Stand-alone random search without weights: the expected best of one and of K architectures of the pool."""
+def _random_choice(results: Results, space: str) -> list[dict[str, str]]:
+    """Random choice without a super-net: the expected best of one and of K architectures of the pool."""
     truths = results.pool(space)["truth"].dropna().to_numpy()
     lines = []
     for draws in sorted({1, min(results.study.metrics.top, len(truths))}):
