@@ -19,7 +19,7 @@ _INTRODUCTION = """\
 
 What the authors' public code (kcyu2014/nas-landmarkreg) does where we think it should do otherwise. Our way is the
 default. `fidelity: authors_code` in a study file takes theirs for every option that the file does not give itself; a
-value in the file always wins, and each option can be used alone. The caption of every table and figure names the
+value in the file always wins, and each option can be used alone. The notes of every table and figure name the
 options that are theirs. The preset tells what a trap is worth here; it is no claim that the published numbers have it.
 
 | Option | What theirs does | Ours | Theirs | Where |

@@ -296,13 +296,15 @@ def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
 
 
 def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
-    settings = frozenset(p.setting for space in spaces for p in sweep(results.study, space, factor))
+    swept = [(space, point.setting) for space in spaces for point in sweep(results.study, space, factor)]
+    diverged = diverged_runs(results, spaces, frozenset(setting for _, setting in swept))
+    several = any(len(results.study.seeds(space, setting)) > 1 for space, setting in swept)
     entry = FACTORS[factor]
     return Caption.of(
         captions.paragraph(
             f"{entry.label} ({entry.meaning}): {METRIC_NAMES['s_kdt']}, super-net accuracy and final performance for "
             "each space, with all other factors at the baseline (grey band).",
-            "Filled markers are means over seeds with 95 % intervals, and open markers are single runs.",
+            f"Filled markers are means over seeds with 95 % intervals{', open markers single runs' * several}.",
             "Horizontal lines are scores that need no super-net, the seed-to-seed ceiling, and the mean of the pool.",
         ),
         (
@@ -318,8 +320,8 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),
             captions.paragraph(
-                captions.diverged_sentence(diverged_runs(results, spaces, settings)),
-                "Crosses at the bottom are diverged runs.",
+                captions.diverged_sentence(diverged),
+                "Crosses at the bottom are diverged runs." if diverged else "",
                 captions.missing_sentence(results, spaces, f"sweep of {factor}"),
             ),
         ),
