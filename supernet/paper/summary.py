@@ -106,7 +106,7 @@ def run_values(
             f"study {results.study.study}: scoring.bn_modes is {', '.join(bn_modes)}; tables and figures read "
             f"{selection.bn_mode}: add it and run the study again"
         )
-    table = results.metrics_by_reading.get((space, metric, selection.bn_mode, selection.split, selection.score))
+    table = results.metrics_by_selection.get((space, metric, selection.bn_mode, selection.split, selection.score))
     if table is None:
         return ()
     columns = ["setting", "seed", "estimate", "low", "high", "n", "status"]

@@ -19,7 +19,7 @@ from supernet.errors import UserError
 from supernet.paper import captions, catalogue, render
 from supernet.paper.load import Results
 from supernet.paper.names import number, percent
-from supernet.paper.quotes import Quotes
+from supernet.paper.published_numbers import PublishedNumbers
 from supernet.paper.style import LOOKS
 from supernet.paper.summary import RunValue, summarise, swept_spaces
 
@@ -497,11 +497,11 @@ def test_published_numbers_without_a_place_or_a_source_are_errors(tmp_path: Path
     path = tmp_path / "published.csv"
     path.write_text(text)
     with pytest.raises(UserError, match=message):
-        Quotes.load(path, "epochs")
+        PublishedNumbers.load(path, "epochs")
 
 
 def test_the_file_of_published_numbers_is_valid(root: Path) -> None:
-    assert Quotes.load(root / "docs" / "published.csv", "epochs") == Quotes({}, {})
+    assert PublishedNumbers.load(root / "docs" / "published.csv", "epochs") == PublishedNumbers({}, {})
 
 
 # Analyses -----------------------------------------------------------------------------------------------

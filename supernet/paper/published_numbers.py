@@ -15,7 +15,7 @@ COLUMNS = ("table", "row", "value", "source")
 
 
 @dataclass(frozen=True)
-class Quotes:
+class PublishedNumbers:
     """Published numbers of one table, by row; `sources` are numbered from 1 in the order in which they occur.
 
     Row names are the key columns of the table's CSV file, joined by spaces (`nasbench201 baseline s_kdt`).
