@@ -38,19 +38,21 @@ PROGRAMS = (
 
 
 def run(name: str, more: Sequence[str], folder: Path) -> tuple[Findings | None, float]:
-    """What a program found, None if it failed, and how many seconds it took."""
+    """Run one program; returns its findings, None if it failed, and its wall time in seconds."""
     written = folder / f"{name}.json"
     command = [sys.executable, "-m", f"benchmarks.programs.{name}", "--json", str(written), *more]
     started = time.monotonic()
-    # With the memory of programs that train, as the workflow starts them.
+    # With the allocator settings that the workflow gives to programs that train.
     code = subprocess.run(command, cwd=ROOT, env=os.environ | {"GLIBC_TUNABLES": TUNABLES}).returncode
     return (read(written) if code == 0 else None), time.monotonic() - started
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="everything tiny: that it runs, not how fast")
-    parser.add_argument("--only", nargs="+", choices=PROGRAMS, metavar="NAME", help="these programs alone")
+    parser.add_argument(
+        "--quick", action="store_true", help="use tiny sizes: checks that the programs run, not their speed"
+    )
+    parser.add_argument("--only", nargs="+", choices=PROGRAMS, metavar="NAME", help="run only these programs")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file for all results (default: %(default)s)")
     parser.add_argument("--checkout", type=Path, default=ROOT, help="where `make run` ran (default: this checkout)")
     options = parser.parse_args(arguments)
@@ -68,12 +70,12 @@ def main(arguments: Sequence[str]) -> None:
                 failed.append(name)
             else:
                 report.add(found)
-            # After each program, so that a run that is stopped leaves what it has.
+            # After each program, so that an interrupted run leaves its results.
             report.circumstances["load_after"] = circumstances()["load"]
             report.save(options.json)
     for measured in report.measured():
         print(measured.line)
-    print(f"\n{options.json}: written; `python -m benchmarks.report` puts it into the documents")
+    print(f"\n{options.json}: written; `python -m benchmarks.report` writes it into the documentation")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -29,8 +29,8 @@ END = "<!-- written by `python -m benchmarks.report`: end -->"
 
 
 def table(report: Report) -> str:
-    """The targets as Markdown."""
-    lines = ["| what | figure | at least or at most | aim | |", "|---|---:|---:|---:|---|"]
+    """Return the targets as a Markdown table."""
+    lines = ["| measurement | result | target | aim | verdict |", "|---|---:|---:|---:|---|"]
     for one in report.measured():
         goal = one.target
         sign = "≥" if goal.bound == "at least" else "≤"
@@ -41,25 +41,27 @@ def table(report: Report) -> str:
 
 
 def sentence(report: Report) -> str:
-    """Where and when it was measured, and how busy the machine was."""
+    """Return a sentence with machine, date, versions and load."""
     about = report.circumstances
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     took = sum(program["seconds"] for program in report.programs.values()) / 60
     load = about["load"]
-    busy = f"**Other work ran beside it (load {load} at the start): figures may be too low.** " if load >= 1 else ""
+    busy = (
+        f"**Other processes were running (load {load} at the start), so speeds may be too low.** " if load >= 1 else ""
+    )
     machine = f"{about['cores']} cores of {about['processor']}{' with AVX-512' if about['avx512'] else ''}"
     return (
         f"{about['date']}, {machine}, Python {about['python']}, {versions}; {took:.0f} minutes in all. "
-        f"Seconds of one thread are the processor's. {busy}"
+        f"Times on one thread are processor seconds. {busy}"
     ).strip()
 
 
 def section(report: Report) -> str:
-    """What stands between the marks."""
+    """Return the text between the marks."""
     said = "\n".join(report.findings.lines)
     parts = [
         f"{sentence(report)}\n\n{table(report)}",
-        f"What the programs said besides:\n\n```text\n{said}\n```",
+        f"Other results of the programs:\n\n```text\n{said}\n```",
     ]
     if "profile" in report.findings.series:
         parts.append(f"### Where the time of a step goes\n\n{profile_table(report.findings.series['profile'])}")
@@ -69,7 +71,7 @@ def section(report: Report) -> str:
 
 
 def profile_table(profile: Mapping[str, Mapping[str, float]]) -> str:
-    """Shares of a step's processor time as Markdown, the largest first."""
+    """Return the shares of a step's processor time as a Markdown table, the largest first."""
     parts = sorted({part for shares in profile.values() for part in shares})
     parts.sort(key=lambda part: -sum(shares.get(part, 0.0) for shares in profile.values()))
     names = [SPACE_NAMES[space] for space in LOOKS if space in profile]
@@ -81,11 +83,11 @@ def profile_table(profile: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def insert(page: str, text: str) -> str:
-    """The page with the text between its marks; UserError if it has none."""
+    """Replace the text between the marks of the page; UserError if it has no marks."""
     before, mark, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not mark or not end:
-        raise UserError(f"{PAGE}: expected the lines {BEGIN!r} and {END!r}; put them where the table is to stand")
+        raise UserError(f"{PAGE}: expected the lines {BEGIN!r} and {END!r}; put them where the table belongs")
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
 
 
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     report = load(options.results)
     if report.quick:
-        raise UserError(f"{options.results}: results of --quick, which are no figures; run `make benchmark`")
+        raise UserError(f"{options.results}: results of --quick are not measurements; run `make benchmark`")
     write_text(PAGE, insert(PAGE.read_text("utf-8"), section(report)), record=False)
     print(f"{PAGE}: written", file=sys.stderr)
     if set(PANELS) <= set(report.findings.series):

@@ -1,4 +1,4 @@
-"""The effect of every setting of a study against its space's baseline, with intervals and tests."""
+"""Compute the effect of each setting against the baseline of its space, with intervals and tests."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from supernet.config.artifacts import Artifacts
 from supernet.config.jobs import METRICS_SECTIONS
 from supernet.config.study import load_study
 from supernet.io.atomic import write_table
@@ -15,16 +16,17 @@ from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study-file", type=Path, required=True, help="the study")
-    parser.add_argument("--results", type=Path, required=True, help="results of the study: pools, runs, spaces.json")
+    parser.add_argument("--results", type=Path, required=True, help="results of the study")
     parser.add_argument("--output", type=Path, required=True, help="effects to write (Parquet)")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
         study = load_study(options.study_file)
         note_config(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
-        rows = list(effect_rows(study, options.results))
+        rows = list(effect_rows(study, Artifacts(str(options.results))))
         write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
         print(f"{options.output}: {sum(not row['left_out'] for row in rows)} effects of {len(rows)} settings x metrics")
 

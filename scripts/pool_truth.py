@@ -1,4 +1,4 @@
-"""Put the ground truth of a pool together, from trainings or a published table: mean, single seeds, costs."""
+"""Assemble the ground truth of a pool from trainings or from a published table: mean, single seeds, costs."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,13 +8,15 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.io.atomic import write_table
-from supernet.pools.draw import with_published, with_truth
+from supernet.pools.file import read_table
+from supernet.pools.truth import with_published, with_truth
 from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", required=True, help="search space")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
         parser.error("expected either --trainings or --table")
     with program.open_log(options.log):
         note_config({"space": options.space})
-        pool = pd.read_parquet(note_input(options.pool))
+        pool = read_table(options.pool)
         if options.table:
             table = with_published(pool, PublishedTable.load(options.table), spaces.load(options.space))
             source = f"ground truth of {options.table}"

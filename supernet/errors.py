@@ -1,5 +1,5 @@
-"""Errors that a user can act on."""
+"""The error of mistakes that a user can correct."""
 
 
 class UserError(Exception):
-    """A mistake in an input that a user can correct: the message says what, where, what was expected, what to do."""
+    """A mistake in an input or option; the message says what was found and where, what was expected, and what to do."""

@@ -1,4 +1,4 @@
-"""Named random streams: every random choice of a study has a name, so that no choice shifts another."""
+"""Named random streams: each random choice of a study has its own stream, so that choices do not affect each other."""
 
 import hashlib
 
@@ -6,18 +6,17 @@ import numpy as np
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
-    """A generator that depends on the seed and the names alone.
+    """Return a generator that depends only on the seed and the names.
 
-    Streams are addressed (`stream(seed, "batches", epoch)`), not consumed in turn: a run that is resumed in
-    the middle redraws what it needs instead of restoring generator states. The study seed feeds `pool` and
-    `split`; a run seed feeds `init`, `paths`, `landmarks`, `batches`, `augmentation`, `layers`, `evaluation`,
-    `search`, `landscape` and `features`.
+    Streams are addressed by name (`stream(seed, "batches", epoch)`), so that a resumed run draws the same values again
+    and stores no generator states. The study seed is used for the streams `pool` and `split`; a run seed for `init`,
+    `paths`, `landmarks`, `batches`, `augmentation`, `layers`, `evaluation`, `search`, `landscape` and `features`.
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(map(_key, names)))))
 
 
 def torch_seed(seed: int, *names: str | int) -> int:
-    """A 63-bit seed for torch's generators, from the stream of that name."""
+    """Return a 63-bit seed for a generator of torch, drawn from the stream of these names."""
     return int(stream(seed, *names).integers(2**63 - 1))
 
 

@@ -23,7 +23,7 @@ from supernet.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Size:
-    """Channels of the first cell, cells as the factor `layers` counts them, images of a mini-batch, rounds."""
+    """Channels of the first cell, cells as the factor `layers` counts them, images per mini-batch, and rounds."""
 
     channels: int
     layers: int
@@ -31,14 +31,15 @@ class Size:
     rounds: int
 
 
-# The benchmark's own network in NASBench-201. The others' would take a second or more a step: an eighth of the width of
-# NASBench-101, and less than half the width and half the depth of DARTS.
+# NASBench-201 has the network size of the published benchmark. The other spaces are smaller, because a step of the
+# published size takes a second or more: NASBench-101 has an eighth of the width, DARTS less than half of the width
+# and of the depth.
 LARGE = {
     "nasbench101": Size(16, 9, 64, 9),
     "nasbench201": Size(16, 5, 64, 9),
     "darts": Size(16, 6, 64, 9),
 }
-# Where Python weighs most, so that a hook would show.
+# Sizes at which Python takes the largest share, so that the cost of a hook is visible.
 SMALL = {
     "nasbench101": Size(8, 3, 32, 25),
     "nasbench201": Size(8, 1, 32, 25),
@@ -69,20 +70,20 @@ class Bench:
         self.steps = 0
 
     def step(self, group: tuple[Any, ...]) -> None:
-        """One step of the trainer, on the mini-batches of an epoch in turn."""
+        """Run one step of the trainer; the mini-batches of an epoch are used in turn."""
         batch = self.epoch.batch(self.steps % self.trainer.recipe.steps_per_epoch)
-        self.trainer._step(self.steps, batch, group)  # the step itself, which `run` wraps in checkpoints and curves
+        self.trainer._step(self.steps, batch, group)  # the step without the checkpoints and curves of `run`
         self.steps += 1
 
     def macs(self, arch: Any) -> int:
-        """Multiply-adds of a forward pass of one image on the path of an architecture."""
+        """Return the multiply-adds of a forward pass of one image on the path of an architecture."""
         setting = self.run.setting
         size = NetworkSize(setting.channels, setting.layers, 10, 3)
         return self.space.cost(arch, size, 32, zero_in_zero_out=setting.batch_norm == "none").macs
 
 
 def random_splits(train: int, test: int, config: Data = DATA) -> Splits:
-    """Random images of CIFAR-10's shape, split as the config says."""
+    """Return random images of CIFAR-10's shape, split as `config` says."""
     rng = np.random.default_rng(0)
     pixels = torch.from_numpy(rng.integers(256, size=(train + test, 3, 32, 32), dtype=np.uint8))
     labels = torch.from_numpy(np.arange(train + test) % 10)
@@ -90,10 +91,10 @@ def random_splits(train: int, test: int, config: Data = DATA) -> Splits:
 
 
 def seconds(task: Callable[[], object]) -> float:
-    """Processor seconds of one call, of all threads of this process.
+    """Return the processor seconds of one call, summed over all threads of this process.
 
-    Everything here computes on one thread and waits for nothing, so that on an idle machine these are seconds of the
-    clock; on a busy one they are disturbed less.
+    All tasks compute on one thread and do not wait, so on an idle machine these are seconds of wall time; on a busy
+    machine they are disturbed less than wall time.
     """
     started = time.process_time()
     task()
@@ -101,14 +102,14 @@ def seconds(task: Callable[[], object]) -> float:
 
 
 class Peak:
-    """The fastest float32 matrix product so far, in operations a second; measured again between other measurements."""
+    """The fastest float32 matrix product so far, in operations per second; measured repeatedly between other tasks."""
 
     def __init__(self, sides: Sequence[int]) -> None:
         self._matrices = [torch.rand(side, side) for side in sides]
         self.flops, self.side = 0.0, 0
 
     def measure(self) -> None:
-        """One product of each size, after one that warms up."""
+        """Time one product of each size, after a warm-up."""
         for matrix in self._matrices:
             matrix @ matrix
             flops = 2 * len(matrix) ** 3 / seconds(lambda matrix=matrix: matrix @ matrix)  # type: ignore[misc]
@@ -117,16 +118,16 @@ class Peak:
 
 
 def paired_ratio(pairs: Iterable[tuple[float, float]]) -> float:
-    """Median ratio of first to second over rounds."""
+    """Return the median over rounds of the ratio of first to second."""
     return statistics.median(first / second for first, second in pairs)
 
 
 def warm(bench: Bench, groups: Iterable[tuple[Any, ...]]) -> None:
-    """One step of each: oneDNN makes a kernel when it first meets a shape, which would count as a slow step."""
+    """Run one step of each group: oneDNN compiles a kernel for each new shape, which would count as a slow step."""
     for group in groups:
         bench.step(group)
 
 
 def drawn(bench: Bench, count: int) -> list[tuple[Any, ...]]:
-    """Groups of one architecture, uniform over the space."""
+    """Draw groups of one architecture each, uniform over the space."""
     return epoch_paths(bench.space, "random_a", 0, 0, count)

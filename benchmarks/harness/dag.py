@@ -4,7 +4,7 @@ SEEDS = 50
 
 
 def study(runs: int) -> dict[str, object]:
-    """A study of so many runs, a multiple of SEEDS: one space, settings that differ in their learning rate."""
+    """Return a study of `runs` runs, a multiple of SEEDS: one space, settings that differ in their learning rate."""
     rates = [round(0.01 + index / 1000, 3) for index in range(runs // SEEDS)]
     size = {"channels": 4, "layers": 1, "epochs": 1, "batch_size": 64, "train_portion": 0.5}
     seeds = list(range(SEEDS))

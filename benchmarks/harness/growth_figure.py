@@ -16,7 +16,7 @@ COLUMNS = 3
 
 
 def draw(series: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Write the figure as SVG: measurements, the fitted line, its exponent; both axes logarithmic."""
+    """Write the figure as SVG: measurements, fitted line and exponent; both axes are logarithmic."""
     rows = -(-len(PANELS) // COLUMNS)
     with paper():
         figure, axes = plt.subplots(rows, COLUMNS, figsize=(PAGE, 2.0 * rows), squeeze=False)
@@ -44,4 +44,4 @@ def _panel(axis: Any, one: Mapping[str, Any]) -> None:
     axis.minorticks_off()
     axis.set_xlabel(one["x"])
     axis.set_ylabel(one["y"])
-    axis.set_title(f"exponent {one['exponent']:.2f}, at the end {one['last_exponent']:.2f}", loc="left")
+    axis.set_title(f"exponent {one['exponent']:.2f}, last two {one['last_exponent']:.2f}", loc="left")

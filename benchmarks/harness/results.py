@@ -18,7 +18,7 @@ RESULTS = ROOT / "build" / "benchmarks.json"
 
 @dataclass
 class Report:
-    """All that a run of the benchmarks found."""
+    """The results of a run of all benchmarks."""
 
     circumstances: dict[str, Any]
     quick: bool
@@ -26,26 +26,26 @@ class Report:
     findings: Findings = field(default_factory=Findings)
 
     def add(self, found: Findings) -> None:
-        """What one program found."""
+        """Add the findings of one program."""
         self.findings.figures |= found.figures
         self.findings.lines += found.lines
         self.findings.series |= found.series
 
     def measured(self) -> list[Measured]:
-        """Each target with its figure, in the order of the table."""
+        """Return each target with its result, in the order of the table."""
         figures = self.findings.figures
         absent = (None, "no program measured it")
         return [Measured(target, *figures.get(key, absent)) for key, target in TARGETS.items()]
 
     def save(self, path: Path) -> None:
-        """Write it, with the verdicts."""
+        """Write the results and verdicts as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         verdicts = {one.target.key: one.verdict for one in self.measured()}
         write_json(path, {**asdict(self), "verdicts": verdicts})
 
 
 def load(path: Path) -> Report:
-    """What `Report.save` wrote; UserError if it is not there."""
+    """Read results that `Report.save` wrote; UserError if the file does not exist."""
     if not path.exists():
         raise UserError(f"{path}: no results of benchmarks; run `make benchmark` first")
     found = read_json(path)
@@ -55,7 +55,7 @@ def load(path: Path) -> Report:
 
 
 def circumstances() -> dict[str, Any]:
-    """Machine, date and versions; the load is the mean number of running processes in the minute before."""
+    """Return machine, date, versions, and the load: the mean number of running processes in the last minute."""
     from importlib.metadata import version
 
     return {

@@ -17,7 +17,7 @@ BATCHES = (64, 256)
 
 
 def images_a_second(splits: Splits, batch_size: int, batches: int, rounds: int) -> float:
-    """Images a second, the median of rounds of so many batches, after one that warms up."""
+    """Return images per second: the median over rounds of `batches` batches, after a warm-up round."""
     augmenter = Augmenter(splits.train, splits, DATA, channels_last=True)
     times = []
     for number in range(rounds + 1):
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     rates = {size: images_a_second(splits, size, *((2, 2) if options.quick else (100, 9))) for size in BATCHES}
     for size, rate in rates.items():
         found.say(f"batch {size}: {rate / 1000:.1f} k images/s")
-    # The slower of both, so that neither hides behind the other.
+    # The slower batch size, so that the faster one cannot hide it.
     worst = min(rates, key=lambda size: rates[size])
     found.add("augmentation", rates[worst] / 1000, f"batch {worst}, the slower of {BATCHES[0]} and {BATCHES[1]}")
     found.save(options.json)

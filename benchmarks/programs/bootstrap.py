@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-# One core on both sides; the linear algebra library reads this when numpy is first imported.
+# One core for both; the linear algebra library reads this when numpy is first imported.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import numpy as np
@@ -20,13 +20,13 @@ from supernet.metrics.statistics import GroundTruth, rank_correlations
 
 
 def simulated_pool(n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Scores and ground truth (n,), to four decimals and correlated as in a super-net's pool."""
+    """Return scores and ground truth (n,), to four decimals and correlated as in the pool of a super-net."""
     truth = np.clip(0.93 + 0.01 * rng.standard_normal(n), 0, 1).round(4)
     return (truth - 0.5 + 0.01 * rng.standard_normal(n)).round(4), truth
 
 
 def seconds_of_loop(scores: Floats, truth: Floats, measured: int, rng: np.random.Generator) -> float:
-    """Processor seconds per resample of the plain loop, from `measured` resamples."""
+    """Return processor seconds per resample of the plain loop, from `measured` resamples."""
     rounded = round_truth(truth, 1e-3)
     started = time.process_time()
     for _ in range(measured):
@@ -38,7 +38,7 @@ def seconds_of_loop(scores: Floats, truth: Floats, measured: int, rng: np.random
 
 
 def seconds_of_bootstrap(scores: Floats, truth: Floats, resamples: int, rng: np.random.Generator) -> float:
-    """Processor seconds for all resamples of ours, the best of three."""
+    """Return processor seconds for all resamples of our bootstrap, the best of three."""
     times = []
     for _ in range(3):
         started = time.process_time()
@@ -49,7 +49,7 @@ def seconds_of_bootstrap(scores: Floats, truth: Floats, resamples: int, rng: np.
 
 
 def main(arguments: Sequence[str]) -> None:
-    extrapolated = {"type": int, "default": 100, "help": "resamples of the loop that are timed, then extrapolated"}
+    extrapolated = {"type": int, "default": 100, "help": "resamples of the loop that are timed and extrapolated from"}
     options = parse(__doc__, arguments, [("--measured", extrapolated)])
     architectures, resamples, measured = (20, 100, 2) if options.quick else (200, 10_000, options.measured)
     found = Findings()

@@ -23,7 +23,7 @@ MODES = ("on", "on, memory filled", "off")
 
 @contextlib.contextmanager
 def mode(name: str) -> Iterator[None]:
-    """Inside, torch computes as the mode says; afterwards as programs do."""
+    """Set the mode of torch within the context; afterwards restore the mode of all programs."""
     torch.use_deterministic_algorithms(name != "off")
     torch.utils.deterministic.fill_uninitialized_memory = name == "on, memory filled"  # type: ignore[attr-defined]
     try:
@@ -34,17 +34,17 @@ def mode(name: str) -> Iterator[None]:
 
 
 def ratio(ones: list[float], others: list[float]) -> float:
-    """Median over the rounds after the first, which warms up."""
+    """Return the median ratio over the rounds after the first, which is a warm-up."""
     return statistics.median(one / other for one, other in zip(ones[1:], others[1:], strict=True))
 
 
 def compare(space: str, size: Size, splits: Splits) -> str:
-    """A line: milliseconds of a step as programs run it, and the ratios to it."""
+    """Return a line with the milliseconds of a step as programs run it, and its ratio to the other modes."""
     benches = {name: Bench(space, size, splits) for name in MODES}
     groups = drawn(benches["on"], size.rounds + 1)
     taken: dict[str, list[float]] = {name: [] for name in MODES}
     for number, group in enumerate(groups):
-        # Each is the first of a round in turn.
+        # Each mode comes first in a round in turn.
         for position in range(len(MODES)):
             name = MODES[(number + position) % len(MODES)]
             with mode(name):

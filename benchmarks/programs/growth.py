@@ -27,18 +27,18 @@ from supernet.provenance.closure import ROOT
 from supernet.training.device import configure
 
 BASE = Size(16, 3, 64, 3)
-# Channels, cells a stage, images a batch.
+# Channels, cells per stage, images per batch.
 SWEEPS = ((4, 8, 16, 32, 64), (1, 2, 3, 5, 8), (16, 32, 64, 128, 256))
 QUICK_SWEEPS = ((4, 8), (1, 2), (8, 16))
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
-    """Slope of the least-squares line through log(size), log(time)."""
+    """Return the slope of the least-squares line through log(size), log(time)."""
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
 def step_milliseconds(sizes: Sequence[Size], splits: Splits, architectures: int) -> list[float]:
-    """Milliseconds of a step of each size, a mean over architectures."""
+    """Return the milliseconds of a step of each size, a mean over architectures."""
     benches = [Bench("nasbench201", size, splits) for size in sizes]
     groups = drawn(benches[0], architectures)
     for bench in benches:
@@ -52,14 +52,14 @@ def step_milliseconds(sizes: Sequence[Size], splits: Splits, architectures: int)
 
 
 def pool_seconds(pools: Sequence[int], scorer: Scorer) -> list[float]:
-    """Seconds of scoring the first so many of the same architectures."""
+    """Return the seconds to score the first architectures of one list, for each pool size."""
     archs = [group[0] for group in drawn(scorer.bench, max(pools))]
     scorer.one_by_one(archs[:20])
     return [seconds(lambda n=pool: scorer.together(archs[:n])) for pool in pools]  # type: ignore[misc]
 
 
 def plan_seconds(runs: Sequence[int]) -> list[float]:
-    """Processor seconds in which Snakemake plans a study of so many runs."""
+    """Return the processor seconds that Snakemake takes to plan a study of each number of runs."""
     with tempfile.TemporaryDirectory(prefix="supernet-growth-") as name:
         return [_plan_seconds(study(count), Path(name, str(count))) for count in runs]
 
@@ -68,7 +68,7 @@ def _plan_seconds(planned: Mapping[str, object], folder: Path) -> float:
     file = folder / f"{planned['study']}.yaml"
     folder.mkdir()
     file.write_text(yaml.safe_dump(planned))
-    # Results and state elsewhere, so that no run of this checkout is in the way or disturbed.
+    # Results and state elsewhere, so that runs of this checkout do not interfere and are not disturbed.
     command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--config", f"study={file}"]
     command += [f"results={folder}/results", f"state={folder}/state"]
     before = _processor_seconds()
@@ -79,7 +79,7 @@ def _plan_seconds(planned: Mapping[str, object], folder: Path) -> float:
 
 
 def _processor_seconds() -> float:
-    """Of all children that have ended."""
+    """Return the processor seconds of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str]) -> None:
         points = {"sizes": list(sizes), "times": list(times)}
         found.series[name] = {"x": x_label, "y": y_label, **points, "exponent": slope, "last_exponent": last}
         shown = ", ".join(f"{size:g}: {time:.3g}" for size, time in zip(sizes, times, strict=True))
-        found.say(f"{y_label} against {x_label}: {shown}; exponent {slope:.2f}, at the end {last:.2f}")
+        found.say(f"{y_label} against {x_label}: {shown}; exponent {slope:.2f}, between the last two {last:.2f}")
 
     base = Size(4, 1, 8, 1) if quick else BASE
     channels, layers, batches = QUICK_SWEEPS if quick else SWEEPS
@@ -107,14 +107,14 @@ def main(arguments: Sequence[str]) -> None:
         "layers": [Size(base.channels, value, base.batch_size, 1) for value in layers],
         "batch_size": [Size(base.channels, base.layers, value, 1) for value in batches],
     }
-    labels = {"channels": "channels", "layers": "cells a stage", "batch_size": "images a batch"}
+    labels = {"channels": "channels", "layers": "cells per stage", "batch_size": "images per batch"}
     for name, sizes in swept.items():
         times = step_milliseconds(sizes, splits, architectures)
-        note(name, labels[name], "a step, ms", [getattr(size, name) for size in sizes], times)
+        note(name, labels[name], "step, ms", [getattr(size, name) for size in sizes], times)
     pools = [5, 10] if quick else [25, 50, 100, 200, 400, 800]
     note("pool", "architectures in the pool", "scoring, s", pools, pool_seconds(pools, Scorer(quick)))
     runs = [50, 100] if quick else [50, 100, 200, 400, 800]
-    note("runs", "super-nets of the study", "snakemake -n, processor s", runs, plan_seconds(runs))
+    note("runs", "super-nets in the study", "snakemake -n, processor s", runs, plan_seconds(runs))
     found.save(options.json)
 
 

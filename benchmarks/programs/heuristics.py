@@ -17,8 +17,8 @@ from supernet.training.path_sampling import epoch_paths
 
 OFF_TARGET = 1.03
 
-# Heuristics that change what a step computes: names, their values, and those of what they are compared with, beside the
-# baseline's: a heuristic that needs others is compared with the others alone.
+# Heuristics that change the computation of a step: name, changed factors, and changed factors of the reference. A
+# heuristic that needs other factors is compared with a network that has only those.
 VARIANTS: dict[str, dict[str, tuple[dict[str, str], dict[str, str]]]] = {
     "nasbench101": {
         "batch_norm=affine+tracking": ({"batch_norm": "affine+tracking"}, {}),
@@ -62,7 +62,7 @@ VARIANTS: dict[str, dict[str, tuple[dict[str, str], dict[str, str]]]] = {
 
 
 def heuristics(space: str, size: Size, splits: Splits) -> list[str]:
-    """Step time of each value that changes a step, relative to the baseline; and of the baseline to a plain network."""
+    """Return the step time of each value that changes a step, relative to the baseline, for one space."""
     baseline, plain = Bench(space, size, splits), Bench(space, size, splits, plain=True)
     names = VARIANTS[space]
     variants = {name: Bench(space, size, splits, factors) for name, (factors, _) in names.items()}
@@ -73,10 +73,10 @@ def heuristics(space: str, size: Size, splits: Splits) -> list[str]:
         warm(bench, groups)
     times: dict[int, list[float]] = {id(bench): [] for bench in everything}
     for number, group in enumerate(groups):
-        # There and back, so that no place in the round is better.
+        # In alternating order, so that no position in the round has an advantage.
         for bench in everything if number % 2 else reversed(everything):
             times[id(bench)].append(seconds(lambda b=bench, g=group: b.step(g)))  # type: ignore[misc]
-    lines = [f"{space}: {1000 * statistics.median(times[id(baseline)]):.1f} ms a step, baseline"]
+    lines = [f"{space}: {1000 * statistics.median(times[id(baseline)]):.1f} ms per step, baseline"]
     for name, bench in variants.items():
         ratio = paired_ratio(zip(times[id(bench)], times[id(bases[name])], strict=True))
         lines.append(f"  {name:34} {ratio:6.2f}")
@@ -84,7 +84,7 @@ def heuristics(space: str, size: Size, splits: Splits) -> list[str]:
 
 
 def _laws(bench: Bench, size: Size) -> list[str]:
-    """A pass of each law relative to one of random_a, as many passes to a step, and what drawing takes of it."""
+    """Compare one pass of each path sampling law with `random_a` at equal passes per step, and the share of drawing."""
     space, setting = bench.space, bench.run.setting
     models = len(space.operations)
     groups = {law: epoch_paths(space, law, 0, 0, size.rounds, models) for law in PATH_LAWS[space.name]}
@@ -106,7 +106,7 @@ def _laws(bench: Bench, size: Size) -> list[str]:
 
 
 def off(space: str, size: Size, splits: Splits) -> str:
-    """The baseline, all heuristics off, against the network without hooks, in turn."""
+    """Compare the baseline, with all heuristics off, with the network without hooks."""
     hooked, plain = Bench(space, size, splits), Bench(space, size, splits, plain=True)
     groups = drawn(hooked, 4 * size.rounds)
     for bench in (hooked, plain):
@@ -116,14 +116,14 @@ def off(space: str, size: Size, splits: Splits) -> str:
         order = (hooked, plain) if number % 2 else (plain, hooked)
         taken = {id(bench): seconds(lambda b=bench, g=group: b.step(g)) for bench in order}  # type: ignore[misc]
         pairs.append((taken[id(hooked)], taken[id(plain)]))
-    # As it is printed, so that a reader comes to the same verdict.
+    # Rounded as printed, so that verdict and printed ratio agree.
     ratio = round(paired_ratio(pairs), 3)
-    verdict = "met" if ratio <= OFF_TARGET else "short"
+    verdict = "met" if ratio <= OFF_TARGET else "missed"
     return f"{f'heuristics off, {space}':34} {ratio:6.3f} of a plain network, target {OFF_TARGET}: {verdict}"
 
 
 def bookkeeping(space: str, size: Size, splits: Splits) -> str:
-    """What a step does over all parameters, also those that its path leaves alone."""
+    """Measure the parts of a step that touch all parameters, including those off the path."""
     bench = Bench(space, size, splits)
     groups = drawn(bench, size.rounds)
     bench.step(groups[0])
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str]) -> None:
         found.say(off(space, size, splits))
     for space, size in sizes.items():
         found.say(bookkeeping(space, size, splits))
-    found.say("Step time relative to the baseline")
+    found.say("step time relative to the baseline:")
     for space, size in sizes.items():
         for line in heuristics(space, size, splits):
             found.say(line)

@@ -24,15 +24,15 @@ from supernet.runtime.startup import TUNABLES
 
 
 def write_images(path: Path, count: int, official_test: int) -> None:
-    """Random images as scripts/data.py writes those of CIFAR-10."""
+    """Write random images as scripts/data.py writes those of CIFAR-10."""
     pixels = np.random.default_rng(0).integers(256, size=(count, 3, 32, 32), dtype=np.uint8)
     labels = np.arange(count, dtype=np.int64) % 10
     save_file({"images": pixels, "labels": labels}, path, {"official_test": str(official_test)})
 
 
 def train(path: Path, quick: bool) -> None:
-    """The child: train some steps, and print the most bytes that were resident after each stage."""
-    importlib.import_module("scripts.train")  # all that the real program imports
+    """In the child process: train some steps, and print the peak resident bytes after each stage."""
+    importlib.import_module("scripts.train")  # everything that the real program imports
     from benchmarks.harness.bench import DATA, LARGE, QUICK, Bench
     from supernet.data.images import load_splits
     from supernet.spaces.nasbench201.encoding import CONV3X3, EDGES
@@ -44,7 +44,7 @@ def train(path: Path, quick: bool) -> None:
     peaks.append(resident_peak())
     bench = Bench("nasbench201", QUICK if quick else LARGE["nasbench201"], splits)
     bench.trainer.run(until=2 if quick else 30)
-    # What random paths seldom need: all edges of all cells keep their features for the backward pass.
+    # The largest path, which random draws rarely reach: all edges of all cells keep features for the backward pass.
     largest = bench.space.parse([CONV3X3] * len(EDGES))
     for _ in range(2):
         bench.step((largest,))
@@ -52,16 +52,20 @@ def train(path: Path, quick: bool) -> None:
 
 
 def resident_peak() -> int:
-    """The most bytes that this process ever had resident.
+    """Return the peak resident memory of this process in bytes.
 
-    What getrusage gives can be those of the process that started it.
+    `getrusage` may return the peak of the parent process instead.
     """
     (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return 1024 * int(kilobytes)
 
 
 def main(arguments: Sequence[str]) -> None:
-    options = parse(__doc__, arguments, [("--child", {"type": Path, "help": "train with the images of this file"})])
+    options = parse(
+        __doc__,
+        arguments,
+        [("--child", {"type": Path, "help": "run as the child process, with the images of this file"})],
+    )
     if options.child is not None:
         train(options.child, options.quick)
         return

@@ -25,7 +25,7 @@ from supernet.provenance.recorder import Recorder, recording
 PROGRAM = ROOT / "scripts" / "train.py"
 RUN_FILES = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
 SMALL = b"x" * 1000
-"""Content of a file that takes no time to hash."""
+"""Content of a file that takes almost no time to hash."""
 START = """
 import time
 from pathlib import Path
@@ -37,7 +37,7 @@ print(time.perf_counter() - started)
 
 
 def seconds_of_start(repeats: int) -> float:
-    """Seconds in which a process notes the code that it is made of, the median; what was learnt of the code is kept."""
+    """Return the median seconds in which a process records its code; the code cache is kept between processes."""
     command = [sys.executable, "-c", START.format(program=str(PROGRAM))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     runs = [subprocess.check_output(command, text=True, env=environment, cwd=ROOT) for _ in range(repeats + 1)]
@@ -45,9 +45,9 @@ def seconds_of_start(repeats: int) -> float:
 
 
 def seconds_of_file(folder: Path, processes: int, files: int) -> tuple[float, float]:
-    """Seconds that a record adds to a small file: to the first of a process, and to each other; medians.
+    """Return the median seconds that a record adds to a small file: to the first of a process, and to each other file.
 
-    Files with and without a record are written in turn: how long a disk takes to sync changes from second to second.
+    Files with and without a record alternate, because the time of a disk sync changes from second to second.
     """
     first: list[float] = []
     others: list[float] = []
@@ -70,14 +70,14 @@ def _seconds_of_one(path: Path) -> float:
 
 
 def config() -> dict[str, object]:
-    """What a training is told."""
+    """Return the config of a training."""
     plan = Plan.load({"study": "mini"}, ROOT)
     found: dict[str, object] = json.loads(plan.run("darts", "baseline", "0"))
     return found
 
 
 def write_study(folder: Path, runs: int) -> list[str]:
-    """A study of so many runs with five files each, all recorded; gives their paths. Not synced, to save time."""
+    """Write a study of `runs` runs with five recorded files each, without disk syncs; returns their paths."""
     recorder, paths = Recorder(PROGRAM), []
     recorder.use(config())
 
@@ -97,7 +97,7 @@ def write_study(folder: Path, runs: int) -> list[str]:
 
 
 def seconds_of_audit(paths: list[str], cache: Path) -> float:
-    """Seconds of the audit of these files, all of which have to be intact."""
+    """Return the seconds of the audit of these files, all of which must be intact."""
     started = time.perf_counter()
     hashes = HashCache(cache)
     audit = Audit({}, hashes)
@@ -109,9 +109,9 @@ def seconds_of_audit(paths: list[str], cache: Path) -> float:
 
 
 def timed(label: str, measure: Callable[[], float], target: float | None, unit: float, name: str) -> str:
-    """A line with what was measured, and whether it keeps its target."""
+    """Return a line with a measurement and whether it meets its target."""
     found = measure()
-    goal = "" if target is None else f"  target {target * unit:.0f} {name}: {'kept' if found <= target else 'MISSED'}"
+    goal = "" if target is None else f"  target {target * unit:.0f} {name}: {'met' if found <= target else 'missed'}"
     return f"{label:58} {found * unit:8.1f} {name}{goal}"
 
 
@@ -128,8 +128,8 @@ def main(arguments: Sequence[str]) -> None:
         paths = write_study(folder / "study", (files - 1) // len(RUN_FILES) + 1)[:files]
         cache = folder / "hashes.json"
         label = f"audit of {len(paths)} small files, "
-        findings.say(timed(f"{label}nothing known", lambda: seconds_of_audit(paths, cache), 20, 1, "s"))
-        findings.say(timed(f"{label}hashes known", lambda: seconds_of_audit(paths, cache), 20, 1, "s"))
+        findings.say(timed(f"{label}empty cache", lambda: seconds_of_audit(paths, cache), 20, 1, "s"))
+        findings.say(timed(f"{label}cached hashes", lambda: seconds_of_audit(paths, cache), 20, 1, "s"))
     findings.save(options.json)
 
 

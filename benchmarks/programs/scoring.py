@@ -46,22 +46,22 @@ class Scorer:
 
     def __init__(self, quick: bool) -> None:
         images = 40 if quick else 1_000
-        # A tenth of what is not the test set is scored.
+        # A tenth of the images outside the test set is scored.
         self.splits: Splits = random_splits(10 * images, 250, Data(name="cifar10", resolution=16))
         self.bench = Bench("nasbench201", SIZE, self.splits)
         self.evaluator = Evaluator(self.splits, Scoring(bn_modes=("batch",), splits=(SPLIT,)), True)
 
     def one_by_one(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
-        """Accuracy and loss of each."""
+        """Score each architecture alone; returns accuracy and loss of each."""
         return [self.evaluator.evaluate(self.bench.network, arch, "batch", SPLIT) for arch in archs]
 
     def together(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
-        """The same, with what they share computed once."""
+        """Score the same architectures with common parts computed once."""
         return [scores[0] for scores in self.evaluator.evaluate_many(self.bench.network, archs, "batch", [SPLIT])]
 
     @torch.inference_mode()
     def usual_way(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
-        """Accuracy and loss of each by the usual network, with the same weights and batches, in NCHW."""
+        """Score with the usual network, with the same weights and batches, in NCHW."""
         usual = UsualNetwork(SIZE.channels, SIZE.layers, self.splits.classes)
         copy_weights(self.bench.network, usual)
         batches = [(images.contiguous(), labels) for images, labels in self.evaluator.batches[SPLIT]]
@@ -76,7 +76,7 @@ class Scorer:
         return found
 
     def everything(self) -> list[Cell]:
-        """All architectures in the order in which they are scored."""
+        """Return all architectures in scoring order."""
         space = self.bench.space
         archs = [space.chosen(choices) for choices in itertools.product(range(len(OPERATIONS)), repeat=len(EDGES))]
         network = self.bench.network
@@ -85,14 +85,14 @@ class Scorer:
 
 
 def check(plain: Sequence[tuple[float, float]], shared: Sequence[tuple[float, float]]) -> None:
-    """RuntimeError unless both ways gave the same results."""
+    """Raise RuntimeError unless both ways gave the same results."""
     one, other = np.array(plain), np.array(shared)
     if not (one[:, 0] == other[:, 0]).all() or not np.allclose(one[:, 1], other[:, 1], rtol=0, atol=1e-6):
         raise RuntimeError(f"scores differ by up to {np.abs(one - other).max(axis=0)}; expected the same")
 
 
 def pool_seconds(scorer: Scorer, architectures: int, rounds: int) -> tuple[float, float, float]:
-    """Median seconds of one by one, and together; seconds of the usual way."""
+    """Return median seconds one by one and together, and seconds of the usual way."""
     archs = [group[0] for group in drawn(scorer.bench, architectures)]
     check(scorer.one_by_one(archs), scorer.together(archs))
     plain, shared = [], []
@@ -103,18 +103,18 @@ def pool_seconds(scorer: Scorer, architectures: int, rounds: int) -> tuple[float
 
 
 def share(scorer: Scorer, number: int, everything: bool, quick: bool) -> tuple[int, float]:
-    """What a process does: how many architectures of its share it scored, and the seconds that it took."""
+    """Score the share of one process; returns the number of architectures and the seconds."""
     archs = scorer.everything()
     own = archs[number * len(archs) // PROCESSES : (number + 1) * len(archs) // PROCESSES]
     block = 2 if quick else 60
     starts = [place * (len(own) - block) // (BLOCKS - 1) for place in range(BLOCKS)]
     blocks = [own] if everything else [own[start : start + block] for start in starts]
-    scorer.one_by_one(archs[:: len(archs) // 20])  # makes the kernels
+    scorer.one_by_one(archs[:: len(archs) // 20])  # compiles the kernels
     return sum(map(len, blocks)), sum(seconds(lambda some=some: scorer.together(some)) for some in blocks)  # type: ignore[misc]
 
 
 def minutes_for_all(everything: bool, quick: bool) -> tuple[float, int]:
-    """Minutes for all architectures, by the slower of the processes, and how many were scored for it."""
+    """Return the minutes for all architectures by the slower process, and how many were scored."""
     options = [*["--all"] * everything, *["--quick"] * quick]
     commands = [
         [sys.executable, "-m", "benchmarks.programs.scoring", "--share", str(number), *options]
@@ -133,7 +133,7 @@ def minutes_for_all(everything: bool, quick: bool) -> tuple[float, int]:
 
 def main(arguments: Sequence[str]) -> None:
     whole = {"action": "store_true", "help": "score all architectures instead of projecting"}
-    one = {"type": int, "choices": range(PROCESSES), "help": "one process's share of all, printed as JSON"}
+    one = {"type": int, "choices": range(PROCESSES), "help": "score the share of one process and print it as JSON"}
     options = parse(__doc__, arguments, [("--all", whole), ("--share", one)])
     configure(1, "cpu")
     if options.share is not None:
@@ -142,7 +142,9 @@ def main(arguments: Sequence[str]) -> None:
     found = Findings()
     plain, shared, usual = pool_seconds(Scorer(options.quick), *((5, 1) if options.quick else (200, 3)))
     found.add("pool", plain / shared, f"{shared:.1f} s, one by one {plain:.1f} s")
-    found.say(f"a pool scored one by one the usual way: {usual:.1f} s, {usual / shared:.2f} times as long as together")
+    found.say(
+        f"pool scored one by one with the usual network: {usual:.1f} s, {usual / shared:.2f} times as long as together"
+    )
     minutes, scored = minutes_for_all(options.all, options.quick)
     found.add("all_scored", minutes, "measured" if options.all else f"projected from {scored}")
     found.save(options.json)

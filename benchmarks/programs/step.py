@@ -31,9 +31,9 @@ from supernet.training.evaluator import Evaluator
 
 ARCHITECTURES = 8
 ROUNDS, SCORING_ROUNDS = 5, 2
-# Bytes of memory that the steps of a profile need more than others.
+# Additional bytes that profiled steps need.
 PROFILER_ROOM = 2**31
-# What the profiler's names belong to, the first that is part of the name; the rest is Python and small operations.
+# Kinds of operations by the first key that is part of the profiler's name; the rest is Python and small operations.
 PARTS = {
     "convolution": "convolution",
     "bmm": "convolution",
@@ -53,7 +53,7 @@ PARTS = {
 
 
 class Measurement:
-    """The architectures of a space, and the seconds that stepping and scoring each took, in rounds."""
+    """Architectures of one space, with the seconds of their steps and scorings per round."""
 
     def __init__(self, space: str, size: Size, splits: Splits, architectures: int) -> None:
         self.space, self.size = space, size
@@ -86,30 +86,30 @@ class Measurement:
         return float(sum(FLOPS_PER_MAC * self.bench.macs(group[0]) for group in self.groups))
 
     def lines(self, peak: Peak) -> list[str]:
-        """Rates and shares of the peak, of stepping and scoring."""
+        """Return lines with rates and shares of the peak, of stepping and scoring."""
         step, score = _each(self.steps), _each(self.scores)
         size = self.size
         name = f"{self.space} C{size.channels} L{size.layers} batch {size.batch_size}"
         return [
-            f"{name:34} {1000 * step:9.1f} ms a step {size.batch_size / step:9.0f} images/s "
+            f"{name:34} {1000 * step:9.1f} ms per step {size.batch_size / step:9.0f} images/s "
             f"{self.share(peak):7.1%} of peak",
             f"{f'  scoring on {self.shown} images':34} {60 / score:9.1f} architectures/min "
             f"{self.flops / len(self.groups) * self.shown / score / peak.flops:17.1%} of peak",
         ]
 
     def share(self, peak: Peak) -> float:
-        """Of the peak, that a step reaches."""
+        """Return the share of the peak that a step reaches."""
         operations = TRAINING_PASS * self.flops / len(self.groups) * self.size.batch_size
         return operations / _each(self.steps) / peak.flops
 
 
 def _each(rounds: list[list[float]]) -> float:
-    """Mean over architectures, which differ, of their medians over rounds."""
+    """Return the mean over architectures of their medians over rounds."""
     return statistics.fmean(map(statistics.median, rounds))
 
 
 def against_ceiling(measurement: Measurement, splits: Splits, repeats: int, own: bool = True) -> float:
-    """Share of a step's time that its operations would take by themselves; `own` as in `Ceiling`."""
+    """Return the time of a step's operations alone divided by the time of the step; `own` as in `Ceiling`."""
     size = measurement.size
     plain = Bench(measurement.space, size, splits, plain=True)
     ceiling = Ceiling(size.batch_size, repeats, own)
@@ -118,12 +118,12 @@ def against_ceiling(measurement: Measurement, splits: Splits, repeats: int, own:
 
 
 def profiled(space: str, size: Size, splits: Splits, architectures: int) -> dict[str, float]:
-    """Share of a step's processor time in each kind of operation, forward and backward, over some architectures."""
+    """Return the share of a step's processor time per kind of operation, forward and backward."""
     bench = Bench(space, size, splits)
     groups = drawn(bench, architectures)
     warm(bench, groups)
-    # What the profiler notes lies between activations, so that these need new memory; it would be the system's work to
-    # clear it, up to 40 % of the time of DARTS, if there were none that was used before.
+    # The profiler's notes lie between activations, which therefore need new memory. Clearing new pages would take up to
+    # 40 % of the time of DARTS, so memory is allocated and freed before.
     torch.zeros(PROFILER_ROOM // 4)
     with profile(activities=[ProfilerActivity.CPU]) as found:
         warm(bench, groups)
@@ -136,7 +136,7 @@ def profiled(space: str, size: Size, splits: Splits, architectures: int) -> dict
 
 
 def profile_all(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findings) -> None:
-    """Where the time of a step of each space goes."""
+    """Profile a step of each space."""
     found.series["profile"] = {}
     for space, size in sizes.items():
         shares = profiled(space, size, splits, 2 if quick else ARCHITECTURES)
@@ -146,7 +146,7 @@ def profile_all(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: F
 
 
 def measure(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findings) -> None:
-    """Steps and scoring of all spaces, the spaces in turn."""
+    """Measure steps and scoring of all spaces, with the spaces in turn."""
     peak = Peak((64,) if quick else (512, 1024, 2048))
     measurements = {
         space: Measurement(space, size, splits, 2 if quick else ARCHITECTURES) for space, size in sizes.items()
@@ -162,7 +162,7 @@ def measure(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findi
         for line in measurement.lines(peak):
             found.say(line)
         share, ours = (against_ceiling(measurement, splits, 2 if quick else 10, own) for own in (False, True))
-        found.say(f"{'  its operations by torch, in a loop':34} {share:42.1%} of a step; by our layers too {ours:.1%}")
+        found.say(f"{'  its operations alone, by torch':34} {share:42.1%} of a step; with our layers {ours:.1%}")
         if space == "darts":
             note = f"{ours:.1%} with our layers in the ceiling; {measurement.share(peak):.1%} of the peak"
             found.add("step_darts", 100 * share, note)
@@ -171,7 +171,7 @@ def measure(sizes: Mapping[str, Size], splits: Splits, quick: bool, found: Findi
 
 
 def main(arguments: Sequence[str]) -> None:
-    shown = {"action": "store_true", "help": "show only where a step's time goes"}
+    shown = {"action": "store_true", "help": "only profile a step"}
     options = parse(__doc__, arguments, [("--profile", shown)])
     configure(1, "cpu")
     sizes = dict.fromkeys(LARGE, QUICK) if options.quick else LARGE

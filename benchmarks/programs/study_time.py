@@ -28,25 +28,25 @@ from supernet.provenance.closure import ROOT
 
 STUDIES = {"mini": ("make_run", "overhead_mini"), "midi": ("make_midi", "overhead_midi")}
 FOLDERS = ("runs", "truth", "search", "proxies", "analysis", "systems")
-"""Results whose jobs import torch, and leave timing files."""
+"""Folders of results whose jobs import torch and write timing files."""
 PARTS = {
     "train_seconds": "training super-nets",
     "score_seconds": "scoring the pools",
     "search_seconds": "searches: training and scoring",
-    "retrain_seconds": "searches: training what they found",
-    "worth_seconds": "searches: training what they found",
+    "retrain_seconds": "searches: training their results",
+    "worth_seconds": "searches: training their results",
     "proxies_seconds": "zero-cost proxies",
     "scan_seconds": "loss landscapes and features",
     "measure_seconds": "loss landscapes and features",
 }
 IN_ANALYSIS = "loss landscapes and features"
 TRUTH = "ground truth: stand-alone trainings"
-IMPORT, OTHER = "importing torch", "torch jobs, everything else"
+IMPORT, OTHER = "importing torch", "torch jobs, other"
 
 
 @dataclass(frozen=True)
 class Session:
-    """One Snakemake, as its log tells of it."""
+    """One run of Snakemake, from its log."""
 
     started: datetime.datetime
     seconds: float
@@ -54,7 +54,7 @@ class Session:
 
 
 def finished(checkout: Path, study: str, runs: int) -> Session | None:
-    """The last Snakemake that trained all runs of a study and came to its end; None if there was none."""
+    """Return the last run of Snakemake that trained all runs of a study and finished; None if there is none."""
     for path in sorted((checkout / ".snakemake" / "log").glob("*.snakemake.log"), reverse=True):
         text = path.read_text(encoding="utf-8", errors="replace")
         asked = re.search(r"^ *Command: .*\bstudy=(\S+)", text, re.MULTILINE)
@@ -69,7 +69,7 @@ def _session(text: str) -> Session:
     def found(pattern: str) -> re.Match[str]:
         match = re.search(pattern, text, re.MULTILINE)
         if match is None:
-            raise ValueError(f"Snakemake's log: found no line like {pattern}; is it of another version?")
+            raise ValueError(f"Snakemake's log: no line matches {pattern}; the log may come from another version")
         return match
 
     days, hours, minutes, rest = found(r"^Elapsed time: (?:(\d+) days?, )?(\d+):(\d+):([\d.]+)$").groups("0")
@@ -79,12 +79,12 @@ def _session(text: str) -> Session:
 
 
 def timings(results: Path) -> list[Path]:
-    """The timing files of all torch jobs."""
+    """Return the timing files of all torch jobs."""
     return [path for folder in FOLDERS for path in sorted((results / folder).rglob("*timing.json"))]
 
 
 def torch_seconds(results: Path) -> dict[str, float]:
-    """Core seconds of each part in the jobs that import torch."""
+    """Return the core seconds of each phase of the jobs that import torch."""
     seconds: dict[str, float] = defaultdict(float)
     for path in timings(results):
         timing, folder = read_json(path), path.relative_to(results).parts[0]
@@ -100,7 +100,7 @@ def torch_seconds(results: Path) -> dict[str, float]:
 
 
 def other_seconds(results: Path) -> dict[str, float]:
-    """Wall seconds of the jobs without torch, by Snakemake's benchmark files."""
+    """Return the wall seconds of the jobs without torch, from Snakemake's benchmark files."""
     seconds: dict[str, float] = defaultdict(float)
     names = {"table": "drawing tables", "figure": "drawing figures", "metrics": "metrics", "effects": "metrics"}
     torch_jobs = {"train", "truth", "search", "score", "proxies", "landscape", "features", "systems"}
@@ -112,13 +112,13 @@ def other_seconds(results: Path) -> dict[str, float]:
 
 
 def in_session(paths: Sequence[Path], session: Session) -> bool:
-    """Whether all files were written while that Snakemake was at work, to a minute."""
+    """Return whether all files were written during that run of Snakemake, within a minute."""
     begin = session.started.timestamp()
     return all(begin - 60 <= path.stat().st_mtime <= begin + session.seconds + 60 for path in paths)
 
 
 def report(checkout: Path, study: str, found: Findings) -> None:
-    """Wall time, overhead and parts of a study."""
+    """Add wall time, overhead and phases of a study to the findings."""
     wall_key, overhead_key = STUDIES[study]
     runs = len(list(Plan.load({"study": study}, ROOT).study.runs()))
     session, results = finished(checkout, study, runs), checkout / "results" / study
@@ -130,19 +130,19 @@ def report(checkout: Path, study: str, found: Findings) -> None:
         return
     found.add(wall_key, session.seconds / 60, f"{runs} super-nets, {session.cores} cores, {session.started.date()}")
     if not in_session(paths, session):
-        found.add(overhead_key, None, "some of its jobs ran again since")
+        found.add(overhead_key, None, "some jobs ran again later")
         return
     whole = session.seconds * session.cores
     seconds = torch_seconds(results) | other_seconds(results)
     work = sum(taken for part, taken in seconds.items() if part in {TRUTH, IN_ANALYSIS, *PARTS.values()})
-    seconds["Snakemake, and cores that wait"] = whole - sum(seconds.values())
+    seconds["Snakemake and idle cores"] = whole - sum(seconds.values())
     found.add(overhead_key, 100 * (1 - work / whole), f"importing torch {seconds[IMPORT] / whole:.0%}")
     for part, taken in sorted(seconds.items(), key=lambda item: -item[1]):
         found.say(f"{study}: {part:42} {taken:6.0f} core seconds {taken / whole:5.1%}")
 
 
 def main(arguments: Sequence[str]) -> None:
-    elsewhere = {"type": Path, "default": ROOT, "help": "checkout whose finished studies are read (default: this one)"}
+    elsewhere = {"type": Path, "default": ROOT, "help": "checkout with the finished studies (default: this one)"}
     options = parse(__doc__, arguments, [("--checkout", elsewhere)])
     found = Findings()
     for study in STUDIES:

@@ -21,7 +21,7 @@ from supernet.published.table import PublishedTable
 
 
 def simulated_rows(count: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Rows with ids, texts and accuracies as NASBench-101 has them."""
+    """Return rows with ids, encodings and accuracies of NASBench-101's form."""
     digits = rng.bytes(16 * count).hex()
     ids = [digits[32 * number : 32 * number + 32] for number in range(count)]
     runs = rng.random((count, 3))
@@ -37,7 +37,7 @@ def simulated_rows(count: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def simulated_about(rows: int) -> About:
-    """A provenance, which loading reads too."""
+    """Return metadata, which loading reads as well."""
     text = dict.fromkeys(
         ("table", "space", "dataset", "form", "file", "origin", "algorithm", "digest", "licence", "source", "truth"),
         "simulated",
@@ -47,7 +47,7 @@ def simulated_about(rows: int) -> About:
 
 
 def seconds(task: Callable[[], object]) -> float:
-    """The best of three."""
+    """Return the best wall time of three calls."""
     times = []
     for _ in range(3):
         started = time.perf_counter()
@@ -57,7 +57,7 @@ def seconds(task: Callable[[], object]) -> float:
 
 
 def dictionary(path: Path) -> dict[str, float]:
-    """The plain way: test accuracies by id."""
+    """Read test accuracies by id, in plain Python."""
     table = pd.read_csv(path)
     return dict(zip(table["arch_id"], table["test_acc"], strict=True))
 

@@ -35,7 +35,7 @@ class Usual:
         )
 
     def step(self, images: Tensor, labels: Tensor, arch: Cell) -> float:
-        """One step; gives the loss. Images (N, 3, H, W) are contiguous."""
+        """Run one step on contiguous images (N, 3, H, W); returns the loss."""
         self.optimizer.zero_grad()
         loss = F.cross_entropy(self.network(images, arch), labels)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -45,7 +45,7 @@ class Usual:
 
 
 def compare(size: Size, splits: Splits, architectures: int, rounds: int) -> tuple[float, float]:
-    """Mean seconds of a step, ours and the usual one: the medians of rounds, over the architectures."""
+    """Return the mean seconds of our step and of the usual step: medians over rounds, averaged over architectures."""
     bench = Bench("nasbench201", size, splits)
     usual = Usual(size, bench.trainer.recipe)
     copy_weights(bench.network, usual.network)
@@ -62,7 +62,7 @@ def compare(size: Size, splits: Splits, architectures: int, rounds: int) -> tupl
             ]
             for which in (0, 1) if turn % 2 else (1, 0):
                 measured = seconds(tasks[which])
-                # The first turn makes the kernels.
+                # The first round compiles the kernels.
                 if turn:
                     taken[number][which].append(measured)
     mine, theirs = (statistics.fmean(statistics.median(pair[which]) for pair in taken) for which in (0, 1))

@@ -41,17 +41,17 @@ _RECORDED = ("conv2d", "batch_norm", "relu", "average_pool", "avg_pool2d", "halv
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of a path: what it computes, and of what shape (C, H, W) for each image."""
+    """One operation of a path: its kind, and the shape (C, H, W) of its input per image."""
 
     kind: str
     """conv, batch_norm, relu, avg_pool or max_pool."""
     shape: tuple[int, int, int]
     arguments: tuple[Any, ...]
-    """conv: c_out, kernel, stride, dilation, depthwise, whether the input has a gradient. batch_norm: affine. Poolings:
-    kernel, stride, padding, whether zeros count."""
+    """conv: c_out, kernel, stride, dilation, depthwise, whether the input needs a gradient. batch_norm: affine.
+    Poolings: kernel, stride, padding, whether padding counts."""
 
     def macs(self) -> int:
-        """Multiply-adds of a forward pass of one image; those of convolutions are counted, of nothing else."""
+        """Return the multiply-adds of a forward pass of one image; 0 unless it is a convolution."""
         if self.kind != "conv":
             return 0
         c_out, kernel, stride, _, depthwise, _ = self.arguments
@@ -61,9 +61,9 @@ class Operation:
 
 
 class _Recorder(TorchFunctionMode):
-    """Notes operations as torch's functions are called.
+    """Records operations as torch's functions are called.
 
-    Depthwise layers are noted as such and not by what they call, which need not be a convolution.
+    Depthwise layers are recorded as layers and not by the functions that they call, which need not be convolutions.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class _Recorder(TorchFunctionMode):
         self.inside = 0
 
     def enter(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Before a depthwise layer."""
+        """Called before a depthwise layer."""
         assert isinstance(layer, Conv)
         images = inputs[0]
         arguments = (images.shape[1], layer.kernel, layer.stride, layer.dilation, True, images.requires_grad)
@@ -80,7 +80,7 @@ class _Recorder(TorchFunctionMode):
         self.inside += 1
 
     def leave(self, *_: Any) -> None:
-        """After it."""
+        """Called after a depthwise layer."""
         self.inside -= 1
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -108,10 +108,10 @@ def _arguments(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tupl
 
 
 def operations(bench: Bench, arch: Any) -> Counter[Operation]:
-    """The operations of a step on the path of an architecture, and how often each is computed.
+    """Return the operations of a step on the path of an architecture, and how often each is computed.
 
-    The bench must have a plain network, which calls torch's own functions. RuntimeError if the convolutions are not
-    those that the space's cost counts.
+    The bench must have a plain network, which calls torch's own functions. Raises RuntimeError if the convolutions
+    differ from those that the space's cost counts.
     """
     recorder = _Recorder()
     hooks = []
@@ -133,7 +133,7 @@ def operations(bench: Bench, arch: Any) -> Counter[Operation]:
 
 
 def classifier_macs(bench: Bench, arch: Any) -> int:
-    """Multiply-adds of the classifier: what one more class costs, for each class there is."""
+    """Return the multiply-adds of the classifier: the cost of one more class times the number of classes."""
     setting = bench.run.setting
 
     def cost(classes: int) -> int:
@@ -149,18 +149,18 @@ def _shape(images: Tensor) -> tuple[int, int, int]:
 
 
 class Ceiling:
-    """The best times of operations for one batch size, each measured once; `own`: the project's layers are tried."""
+    """The best times of operations at one batch size, each measured once; with `own`, our layers are tried as well."""
 
     def __init__(self, batch_size: int, repeats: int, own: bool = True) -> None:
         self.batch_size, self.repeats, self.own = batch_size, repeats, own
         self._best: dict[Operation, float] = {}
 
     def seconds(self, found: Counter[Operation]) -> float:
-        """Seconds of all operations of a step."""
+        """Return the seconds of all operations of a step."""
         return sum(number * self.best(operation) for operation, number in found.items())
 
     def best(self, operation: Operation) -> float:
-        """Seconds of one, forward and backward."""
+        """Return the seconds of one operation, forward and backward."""
         if operation not in self._best:
             self._best[operation] = min(self._time(task) for task in _ways(operation, self.batch_size, self.own))
         return self._best[operation]
@@ -171,7 +171,7 @@ class Ceiling:
 
 
 def _ways(operation: Operation, batch_size: int, own: bool) -> Iterable[Callable[[], object]]:
-    """Forward and backward pass in each way that there is."""
+    """Yield a forward and backward pass for each implementation and memory format."""
     for memory in FORMATS:
         images = torch.rand(batch_size, *operation.shape).contiguous(memory_format=memory)
         for compute, parameters in _computations(operation, own):
@@ -187,14 +187,14 @@ def _normalised(norm: Callable[..., Tensor], scale: Tensor | None, shift: Tensor
 
 
 def _computations(operation: Operation, own: bool) -> Iterable[tuple[Callable[[Tensor], Tensor], list[Tensor]]]:
-    """Functions of the images, and the parameters that each has."""
+    """Yield functions of the images with their parameters."""
     c_in = operation.shape[0]
     if operation.kind == "conv":
         c_out, kernel, stride, dilation, depthwise, _ = operation.arguments
         layer = Conv(c_in, c_out, kernel, stride, dilation, depthwise)
         weight, padding = layer.weight, layer.padding
         groups = c_in if depthwise else 1
-        # oneDNN's backward pass of a strided 1x1 convolution of few channels is not safe; the layer does without.
+        # oneDNN's backward pass of a strided 1x1 convolution with few channels is unsafe; our layer avoids it.
         safe = kernel > 1 or stride == 1
         if safe:
             yield lambda images: F.conv2d(images, weight, None, stride, padding, dilation, groups), [weight]

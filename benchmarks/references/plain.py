@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.choice import Choice
-from supernet.nn.conv import SMALL_MAP, Conv, block_columns
+from supernet.nn.conv import Conv, block_columns
 from supernet.nn.fast.batchnorm import batch_norm
+from supernet.nn.fast.convolution import SMALL_MAP
 from supernet.nn.fast.depthwise import depthwise
 from supernet.nn.fast.depthwise_matrices import depthwise_by_matrices, tap_matrices
 from supernet.nn.fast.layout import concatenate, every_second
@@ -33,20 +34,20 @@ from supernet.spaces.nasbench201.encoding import live_plan
 
 
 class PlainConv(Conv):
-    """All channels of a dense convolution."""
+    """A dense convolution of all channels."""
 
     def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
-        """(N, c_in, H, W) to (N, c_out, H', W')."""
+        """Map (N, c_in, H, W) to (N, c_out, H', W')."""
         if self.stride == 2 and self.kernel == 1:
             return F.conv2d(every_second(images), self.weight)
         return F.conv2d(images, self.weight, None, self.stride, self.padding)
 
 
 class PlainDepthwise(Conv):
-    """All channels of a depthwise convolution, small maps as matrices."""
+    """A depthwise convolution of all channels; small maps use matrices."""
 
     def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
-        """(N, C, H, W) to (N, C, H', W')."""
+        """Map (N, C, H, W) to (N, C, H', W')."""
         stride, dilation, padding = self.stride, self.dilation, self.padding
         if stride == 2 and dilation == 2:
             images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
@@ -60,10 +61,10 @@ class PlainDepthwise(Conv):
 
 
 class PlainNorm(Norm):
-    """Batch norm of all channels by the batch's statistics."""
+    """Batch norm of all channels with the statistics of the batch."""
 
     def forward(self, images: Tensor, choice: Choice | None = None) -> Tensor:
-        """(N, C, H, W) to the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         return batch_norm(images, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
@@ -71,7 +72,7 @@ class SlicedConvNormReLU(ConvNormReLU):
     """The first channels of a convolution and of its norm (NASBench-101)."""
 
     def forward(self, images: Tensor, c_out: int | None = None, configuration: int | None = None) -> Tensor:
-        """(N, c, H, W) to (N, c_out, H, W)."""
+        """Map (N, c, H, W) to (N, c_out, H, W)."""
         conv, norm = self.conv, cast(Norm, self.norm)
         weight: Tensor = conv.weight
         scale, shift = norm.weight, norm.bias
@@ -83,12 +84,12 @@ class SlicedConvNormReLU(ConvNormReLU):
 
 
 class PlainVertex(nasbench101.Vertex):
-    """A vertex with one norm for each operation."""
+    """A vertex with one norm per operation."""
 
     def forward(
         self, inputs: list[Tensor], cell_input: Tensor | None, operation: str, channels: int, _: Any = None
     ) -> Any:
-        """The operation on the sum of the inputs and of the projected cell input."""
+        """Apply the operation to the sum of the inputs and the projected cell input."""
         terms = [tensor if tensor.shape[1] == channels else tensor[:, :channels] for tensor in inputs]
         if cell_input is not None:
             terms.append(self.project(cell_input, channels))  # type: ignore[misc]
@@ -102,7 +103,7 @@ class PlainCell101(nasbench101.SearchCell):
     """A cell without input configurations."""
 
     def forward(self, images: Tensor, cell: Any) -> Any:
-        """(N, c_in, H, W) to (N, c_out, H, W)."""
+        """Map (N, c_in, H, W) to (N, c_out, H, W)."""
         channels = vertex_channels(self.c_in, self.c_out, cell.matrix)
         last = cell.vertices - 1
         tensors = [images]
@@ -121,7 +122,7 @@ class PlainNetwork101(nasbench101.Network):
     """The macro network without dropout."""
 
     def forward(self, images: Tensor, arch: Any) -> Any:
-        """(N, in_channels, H, W) to (N, num_classes)."""
+        """Map (N, in_channels, H, W) to (N, num_classes)."""
         features = self.stem(images)
         for stack, cells in enumerate(self.stacks):
             if stack:
@@ -132,10 +133,10 @@ class PlainNetwork101(nasbench101.Network):
 
 
 class PlainCell201(nasbench201.SearchCell):
-    """A cell whose edges own their operations."""
+    """A cell with operations on edges."""
 
     def forward(self, images: Tensor, plan: Any, keep: Any = None) -> Any:
-        """(N, C, H, W) to the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         nodes: list[Tensor | None] = [images]
         activated: list[Tensor | None] = [None] * 4
         for edges in plan:
@@ -160,7 +161,7 @@ class PlainNetwork201(nasbench201.Network):
     """The macro network without dropout."""
 
     def forward(self, images: Tensor, arch: Any, reuse: Any = None) -> Any:
-        """(N, in_channels, H, W) to (N, num_classes)."""
+        """Map (N, in_channels, H, W) to (N, num_classes)."""
         plan = live_plan(arch, self.zero_in_zero_out)
         features = self.stem(images)
         for stage, cells in enumerate(self.stages):
@@ -175,23 +176,23 @@ class PlainSeparable(darts.Separable):
     """Depthwise and pointwise convolution with one norm."""
 
     def forward(self, images: Tensor, configuration: int | None = None) -> Any:
-        """(N, C, H, W) to (N, C, H/stride, W/stride)."""
+        """Map (N, C, H, W) to (N, C, H/stride, W/stride)."""
         return self.norm(self.pointwise(self.depthwise(images)))
 
 
 class PlainSeparableTwice(darts.SeparableTwice):
-    """Two of them."""
+    """Two separable convolutions."""
 
     def forward(self, images: Tensor, configuration: int | None = None) -> Any:
-        """(N, C, H, W) to (N, C, H/stride, W/stride)."""
+        """Map (N, C, H, W) to (N, C, H/stride, W/stride)."""
         return self.second(F.relu(self.first(images), inplace=True))
 
 
 class PlainCellDarts(darts.SearchCell):
-    """A super-net cell whose edges own their operations, without input configurations."""
+    """A super-net cell with operations on edges and without input configurations."""
 
     def forward(self, before: Tensor, last: Tensor, cell: Any, present: Any) -> Any:
-        """Activated outputs of the two cells before to (N, len(concat)·C, H', W')."""
+        """Map activated outputs of the two cells before to (N, len(concat)·C, H', W')."""
         states = [self.project0(before, present[0]), self.project1(last, present[1])]
         activated: dict[int, Tensor] = {}
         for edges in live_edges(cell, self.zero_in_zero_out):
@@ -217,7 +218,7 @@ class PlainNetworkDarts(darts.Network):
     """The macro network without dropout."""
 
     def forward(self, images: Tensor, arch: Any) -> Tensor:
-        """(N, in_channels, H, W) to (N, num_classes)."""
+        """Map (N, in_channels, H, W) to (N, num_classes)."""
         before = last = F.relu(self.stem(images), inplace=True)
         present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))
         for number, module in enumerate(self.cells, start=1):
@@ -246,7 +247,7 @@ PLAIN: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def strip(network: nn.Module) -> nn.Module:
-    """The super-net with plain forward methods, in place; its heuristics must be off. ValueError if it tracks."""
+    """Replace forward methods in-place by plain ones; heuristics must be off. ValueError if a norm tracks."""
     if any(layer.running_mean is not None for layer in norms(network)):
         raise ValueError("a plain network does not track: strip one that was built without tracking")
     for module in network.modules():

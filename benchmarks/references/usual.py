@@ -17,23 +17,23 @@ class Zero(nn.Module):
     """The operation `none`."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to zeros of that shape."""
+        """Map (N, C, H, W) to zeros of that shape."""
         return images.mul(0.0)
 
 
 def norm(channels: int) -> nn.Module:
-    """Batch norm with affine parameters and without tracking, as the baseline has it."""
+    """Return batch norm with affine parameters and without tracking, as in the baseline."""
     return nn.BatchNorm2d(channels, affine=True, track_running_stats=False)
 
 
 def relu_conv_norm(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """ReLU, convolution, batch norm."""
+    """Return ReLU, convolution and batch norm."""
     conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(nn.ReLU(inplace=False), conv, norm(c_out))
 
 
 def operation(name: str, channels: int) -> nn.Module:
-    """The module of an operation."""
+    """Return the module of an operation."""
     if name in (CONV1X1, CONV3X3):
         return relu_conv_norm(channels, channels, {CONV1X1: 1, CONV3X3: 3}[name])
     others: dict[str, nn.Module] = {
@@ -54,7 +54,7 @@ class UsualCell(nn.Module):
         )
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
-        """(N, C, H, W) to the same shape."""
+        """Map (N, C, H, W) to the same shape."""
         nodes = [images]
         for target in (1, 2, 3):
             values = [
@@ -75,7 +75,7 @@ class UsualDownsample(nn.Module):
         self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2), nn.Conv2d(c_in, c_out, 1, bias=False))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, 2C, H/2, W/2)."""
+        """Map (N, C, H, W) to (N, 2C, H/2, W/2)."""
         value: Tensor = self.shortcut(images) + self.second(self.first(images))
         return value
 
@@ -96,7 +96,7 @@ class UsualNetwork(nn.Module):
         self.classifier = nn.Linear(4 * channels, classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
-        """(N, 3, H, W) images and an architecture to (N, classes) logits."""
+        """Map (N, 3, H, W) images and an architecture to (N, classes) logits."""
         features = self.stem(images)
         for layer in self.layers:
             features = layer(features, arch) if isinstance(layer, UsualCell) else layer(features)
@@ -105,7 +105,7 @@ class UsualNetwork(nn.Module):
 
 
 def copy_weights(source: nn.Module, target: UsualNetwork) -> None:
-    """Give the usual network our weights, layer by layer; RuntimeError if it has others, or of another shape."""
+    """Copy our weights to the usual network, layer by layer; RuntimeError if layers or shapes differ."""
     theirs = [*_layers(target)]
     mine = [*_layers(source)]
     if len(mine) != len(theirs):
@@ -115,7 +115,7 @@ def copy_weights(source: nn.Module, target: UsualNetwork) -> None:
 
 
 def _layers(network: Any) -> Any:
-    """Layers with weights, in the order of the image's way; edges in theirs, the 1x1 convolution first."""
+    """Yield the layers with weights in the order of execution; per edge, the 1x1 convolution first."""
     if isinstance(network, ours.Network):
         yield from (network.stem.conv, network.stem.norm)
         for stage, cells in enumerate(network.stages):

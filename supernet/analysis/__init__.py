@@ -1,1 +1,1 @@
-"""Analyses of trained networks that need more than their scores: loss landscapes, feature statistics."""
+"""Analyses of trained networks beyond their scores: loss landscapes and feature statistics."""

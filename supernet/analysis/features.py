@@ -1,12 +1,12 @@
-"""Feature statistics: the mean and variance of what each batch norm is given, and how far they move.
+"""Feature statistics: mean and variance of the input of each batch norm, and the distances between them.
 
-No code of the paper's authors for this is public; the definitions are this project's.
+The paper's authors have not published code for this; the definitions are this project's.
 
-Of a norm's input (N, c, H, W), the statistics of a channel are its mean and unbiased variance over N, H and W, those
-that torch tracks. Two sets of statistics of a layer are apart by two numbers, each a mean over the channels that both
+The statistics of a channel of a norm's input (N, c, H, W) are its mean and unbiased variance over N, H and W, which
+torch tracks. The distance of two sets of statistics of a layer is two numbers, each a mean over the channels that both
 have: |m - m0| / s0, the shift of the mean in standard deviations of the reference, and |ln(s / s0)|, the change of
-scale. The scale s is the root of variance plus the norm's epsilon, by which the norm divides, so that an input of zeros
-has one, too. Batch norms use the statistics of the batch, as in training.
+scale. The scale s is the root of variance plus the norm's epsilon, by which the norm divides; it is positive even for
+an input of zeros. Batch norms use the statistics of the batch, as in training.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from supernet.nn.norm import Norm, statistics, tracks
 from supernet.runtime.progress import Progress
 from supernet.training.sgd import SGD
-from supernet.training.trainer import Trained, Trainer
+from supernet.training.trainer import Trainer, TrainingResult
 
 COLUMNS = {
     "network": "str",
@@ -34,12 +34,12 @@ COLUMNS = {
     "mean_distance": "float64",
     "scale_distance": "float64",
 }
-"""Of features/{space}.parquet."""
+"""Columns of features/{space}.parquet."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and variance of the channels of a layer's input, (c,) each in double precision, and the norm's epsilon."""
+    """Mean and variance of the channels of a layer's input, each (c,) in double precision, and the norm's epsilon."""
 
     mean: Tensor
     variance: Tensor
@@ -47,20 +47,20 @@ class Moments:
 
     @property
     def scale(self) -> Tensor:
-        """(c,) what the norm divides by."""
+        """Divisor of the norm (c,)."""
         return (self.variance + self.eps).sqrt()
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far statistics are from a reference: in its standard deviations, and as the logarithm of a factor."""
+    """Distance from a reference: of the mean in standard deviations, of the scale as the log of a factor."""
 
     mean: float
     scale: float
 
 
 def distance(found: Moments, reference: Moments) -> Distance:
-    """The two distances of the module's docstring; the first channels that both have."""
+    """Compute both distances over the first channels, which both have."""
     c = min(len(found.mean), len(reference.mean))
     shift = (found.mean[:c] - reference.mean[:c]).abs() / reference.scale[:c]
     factor = (found.scale[:c] / reference.scale[:c]).log().abs()
@@ -68,18 +68,18 @@ def distance(found: Moments, reference: Moments) -> Distance:
 
 
 def average(several: Sequence[Moments]) -> Moments:
-    """The mean of means and the mean of variances, over the first channels that all have: as re-calibration does."""
+    """Average means and variances over the first channels, which all have, as re-calibration does."""
     c = min(len(one.mean) for one in several)
     mean = torch.stack([one.mean[:c] for one in several]).mean(0)
     return Moments(mean, torch.stack([one.variance[:c] for one in several]).mean(0), several[0].eps)
 
 
 class Recorder:
-    """Notes the statistics of every norm that runs; `take` gives those since it was last called, by layer.
+    """Records the statistics of every norm that runs. `take` returns those since its last call, by layer.
 
-    A norm that runs several times in that time (an operation that several edges share) has the average. Norms of
-    which a layer chooses the channels (`dynamic_channels` shuffled and interpolation) are left out: their channels
-    are others in each pass. Nothing that the network computes changes.
+    A norm that runs several times (of an operation that several edges share) has the average. Norms whose channels are
+    chosen in each pass (`dynamic_channels` shuffled and interpolation) are left out. The results of the network do not
+    change.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Recorder:
 
     @contextmanager
     def on(self, network: nn.Module) -> Iterator[None]:
-        """Record the norms of a network inside."""
+        """Record the norms of a network within the context."""
         named = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, Norm)]
         handles = [layer.register_forward_pre_hook(self._hook(name)) for name, layer in named]
         try:
@@ -97,7 +97,7 @@ class Recorder:
                 handle.remove()
 
     def take(self) -> dict[str, Moments]:
-        """Statistics by layer, in the order in which they first ran; forgets them."""
+        """Return and clear the statistics by layer, in the order in which the layers first ran."""
         found, self._found = self._found, {}
         return {name: average(several) for name, several in found.items()}
 
@@ -113,10 +113,10 @@ class Recorder:
 
 
 class Steps:
-    """Rows of kind `step`: the statistics of each training step, and how far they are from the layer's last ones.
+    """Rows of kind `step`: the statistics of each training step, and the distance to the previous ones of the layer.
 
-    In a super-net the layer's last ones may be some steps old, and of another path. A step of several passes has the
-    average of them.
+    In a super-net the previous statistics may be some steps old, and of another path. A step of several passes has
+    their average.
     """
 
     def __init__(self, network: str, setting: str) -> None:
@@ -126,8 +126,8 @@ class Steps:
 
     def train(
         self, trainer: Trainer, count: int, until: int | None = None, progress: Progress | None = None
-    ) -> Trained:
-        """Train, and note the first `count` steps; what is trained does not depend on it."""
+    ) -> TrainingResult:
+        """Train, and record the first `count` steps. The trained weights do not depend on it."""
         recorder, before = Recorder(), trainer.before
 
         def watch(step: int, optimizer: SGD) -> None:
@@ -142,14 +142,14 @@ class Steps:
         with ExitStack() as recording:
             recording.enter_context(recorder.on(trainer.network))
             trained = trainer.run(progress=progress, until=until)
-        # The last step has no step after it that would note it.
+        # No later step records the last step.
         if (last := recorder.take()) and trained.steps <= count:
             self.note(trained.steps - 1, last)
         trainer.before = before
         return trained
 
     def note(self, step: int, found: dict[str, Moments]) -> None:
-        """Add the layers of a step, numbered from 0."""
+        """Add the rows of the layers of a step, numbered from 0."""
         for layer, moments in found.items():
             apart = distance(moments, self._last[layer]) if layer in self._last else None
             self._last[layer] = moments
@@ -158,7 +158,7 @@ class Steps:
 
 @torch.no_grad()
 def measure(network: nn.Module, arch: Any, batches: Sequence[Tensor]) -> dict[str, Moments]:
-    """True statistics of an architecture: the average over batches (N, C, H, W) of images, by layer."""
+    """Measure the true statistics of an architecture: the average over batches (N, C, H, W), by layer."""
     recorder = Recorder()
     with recorder.on(network), statistics(network, "batch"):
         for images in batches:
@@ -167,9 +167,9 @@ def measure(network: nn.Module, arch: Any, batches: Sequence[Tensor]) -> dict[st
 
 
 def spread(network: str, kind: str, setting: str, samples: Sequence[dict[str, Moments]]) -> Iterator[dict[str, Any]]:
-    """Rows of several measurements of one network: how far each is from the average, layer by layer.
+    """Make rows of several measurements of one network: the distance of each to the average, layer by layer.
 
-    `kind` says what differs between them: `architectures` or `batches`. Layers that ran once only are left out.
+    `kind` says what differs between them: `architectures` or `batches`. Layers that ran only once are left out.
     """
     for layer in dict.fromkeys(layer for sample in samples for layer in sample):
         having = [(number, sample[layer]) for number, sample in enumerate(samples) if layer in sample]
@@ -183,10 +183,10 @@ def spread(network: str, kind: str, setting: str, samples: Sequence[dict[str, Mo
 def tracked(
     name: str, setting: str, network: nn.Module, samples: Sequence[dict[str, Moments]]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of kind `tracked`: how far a network's tracked statistics are from the true ones of each architecture.
+    """Make rows of kind `tracked`: the distance of tracked statistics to the true ones of each architecture.
 
-    The true ones are the reference; `mean` and `variance` are the tracked ones. ValueError for a network that does
-    not track.
+    The true statistics are the reference; `mean` and `variance` are the tracked ones. Raises ValueError if the network
+    does not track.
     """
     if not tracks(network):
         raise ValueError("the network was built without tracking: it has no tracked statistics")
@@ -207,7 +207,7 @@ def row(
     step: int | None = None,
     sample: int | None = None,
 ) -> dict[str, Any]:
-    """One row of features/{space}.parquet; `mean` and `variance` are means over channels."""
+    """Make one row of features/{space}.parquet; `mean` and `variance` are means over channels."""
     return {
         "network": network,
         "kind": kind,

@@ -1,6 +1,6 @@
 """Loss landscapes: loss and accuracy on a plane through a network's weights, along filter-normalised directions.
 
-Li, Xu, Taylor, Studer, Goldstein, "Visualizing the Loss Landscape of Neural Nets" (NeurIPS 2018).
+Source: Li, Xu, Taylor, Studer, Goldstein, "Visualizing the Loss Landscape of Neural Nets" (NeurIPS 2018).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ Direction = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Plane:
-    """Two directions in the space of a network's parameters; the weights as they are lie at its origin."""
+    """Two directions in the space of a network's parameters; the current weights are the origin."""
 
     x: Direction
     y: Direction
@@ -33,7 +33,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Surface:
-    """What is measured on the plane of a network: `measure()` gives loss and accuracy of the weights it has then."""
+    """A measurement on the plane of a network: `measure()` gives loss and accuracy of the current weights."""
 
     kind: str
     network: nn.Module
@@ -42,17 +42,17 @@ class Surface:
 
 
 def coordinates(grid: int) -> npt.NDArray[np.float64]:
-    """(grid,) coordinates from -1 to 1 in equal steps; `grid` is odd, so that the network itself is among them."""
-    # In whole numbers first: so the middle is zero to the last bit.
+    """Return coordinates (grid,) from -1 to 1 in equal steps; `grid` is odd, so that they contain 0."""
+    # From integers, so that the middle is exactly zero.
     half = grid // 2
     found: npt.NDArray[np.float64] = np.arange(-half, half + 1) / half
     return found
 
 
 def filter_normalised(weight: Tensor, noise: Tensor) -> Tensor:
-    """Noise of which each filter has the norm of the weight's filter: d_f · |θ_f| / |d_f|, shape kept.
+    """Scale each filter of noise to the norm of the weight's filter: d_f · |θ_f| / |d_f|. The shape is kept.
 
-    A filter is a slice of the first dimension: all that makes one output channel, or one output of a linear layer.
+    A filter is a slice of the first dimension: the weights of one output channel or of one output of a linear layer.
     Filters of zeros get a direction of zeros.
     """
     flat, towards = weight.flatten(1), noise.flatten(1)
@@ -62,11 +62,11 @@ def filter_normalised(weight: Tensor, noise: Tensor) -> Tensor:
 
 
 def direction(network: nn.Module, seed: int, axis: str) -> dict[str, Tensor]:
-    """A Gaussian direction, filter-normalised, for each parameter of two or more dimensions, by its name.
+    """Draw a filter-normalised Gaussian direction for each parameter of two or more dimensions, by name.
 
     Scales and shifts of batch norm and biases, which have one dimension, do not move (the authors' `biasbn`): the
-    norm of a single number says nothing about the scale of a layer. Statistics do not move either. A function of the
-    seed, the axis (`x`, `y`) and the parameter's name.
+    norm of a single number does not describe the scale of a layer. Statistics do not move either. The direction is a
+    function of the seed, the axis (`x`, `y`) and the parameter's name.
     """
     return {
         name: filter_normalised(
@@ -79,15 +79,15 @@ def direction(network: nn.Module, seed: int, axis: str) -> dict[str, Tensor]:
 
 
 def plane(network: nn.Module, seed: int) -> Plane:
-    """Two directions of a network, both filter-normalised (the authors of the paper normalised one of them only)."""
+    """Draw two filter-normalised directions of a network (the authors of the paper normalised only one of them)."""
     return Plane(direction(network, seed, "x"), direction(network, seed, "y"))
 
 
 @contextmanager
 def moving(network: nn.Module, directions: Plane) -> Iterator[Callable[[float, float], None]]:
-    """Yield `move(x, y)`, which sets the weights to θ + x·d_x + y·d_y; at the end they are what they were.
+    """Yield `move(x, y)`, which sets the weights to θ + x·d_x + y·d_y; the weights are restored at the end.
 
-    Each point is computed from θ, not from the point before: it does not depend on the way that led there.
+    Each point is computed from θ, so that it does not depend on earlier points.
     """
     parameters = dict(network.named_parameters())
     origin = {name: parameters[name].detach().clone() for name in directions.x}
@@ -105,13 +105,13 @@ def moving(network: nn.Module, directions: Plane) -> Iterator[Callable[[float, f
 
 @torch.no_grad()
 def loss_and_accuracy(network: nn.Module, archs: Sequence[Any], batches: Batches) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy (fraction) over all architectures and images, with statistics of the batch.
+    """Compute mean cross-entropy and accuracy (fraction) over all architectures and images, with batch statistics.
 
-    Tracked statistics belong to the weights that they were tracked with; those of the batch are defined everywhere
+    Tracked statistics belong to the weights with which they were tracked; those of the batch are defined everywhere
     on the plane, and for every network.
     """
     device = batches[0][1].device
-    # Sums stay on the device: reading them would make every batch wait for it.
+    # Sums stay on the device, because reading them would make every batch wait for the device.
     loss, correct = (torch.zeros((), dtype=torch.float64, device=device) for _ in range(2))
     with statistics(network, "batch"):
         for arch in archs:
@@ -129,9 +129,9 @@ def scan(
     checkpoint: Checkpoint | None = None,
     update: Callable[[int], None] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Loss and accuracy of each surface at each point: (surfaces, grid, grid, 2), indexed by y, then by x.
+    """Measure loss and accuracy of each surface at each point: (surfaces, grid, grid, 2), indexed by y, then x.
 
-    Row by row; rows of the checkpoint are not measured again. `update` is told how many rows are done.
+    Rows of the checkpoint are not measured again. `update` is called with the number of rows that are done.
     """
     places = coordinates(grid)
     shape = (len(surfaces), grid, grid, 2)
@@ -151,7 +151,7 @@ def scan(
 
 
 def rows(surfaces: Sequence[Surface], found: npt.NDArray[np.float64]) -> Iterator[dict[str, Any]]:
-    """One row a point: kind, x, y, loss, accuracy."""
+    """Make one row per point: kind, x, y, loss, accuracy."""
     places = coordinates(found.shape[1])
     for number, surface in enumerate(surfaces):
         for row, y in enumerate(places):

@@ -1,1 +1,1 @@
-"""Whether results are what their records say, and where each came from: statuses, explanations, archives."""
+"""Checks of results against their records, explanations of their lineage, and archives of studies."""

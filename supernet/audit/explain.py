@@ -1,5 +1,6 @@
-"""The story of a result, or of one of its rows, in plain words: runs, settings, code, machines, hours, downloads."""
+"""Explanation of a result, or of rows of it, in sentences: runs, settings, code, machines, hours and downloads."""
 
+import os
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ import pandas as pd
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage
 from supernet.audit.rows import Selection, cell
+from supernet.config.artifacts import RunFolder, run_name
 from supernet.io.atomic import read_json
 from supernet.provenance.record import ROOT_FILE
 
 ROWS = 5
-"""Rows, and inputs, that are printed; the others are counted."""
+"""Number of rows and of inputs that are printed; further ones are counted."""
 WIDTH = 110
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "matplotlib")
 _STAGES = {
@@ -28,19 +30,19 @@ _STAGES = {
     "scripts/landscape.py": "loss landscapes",
     "scripts/features.py": "batch-norm statistics",
 }
-"""The programs that take long, in the order in which they run."""
+"""Programs that take long, in the order in which they run."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, and sentences."""
+    """A heading with sentences below it."""
 
     title: str
     lines: tuple[str, ...]
 
 
 def explanation(status: FileStatus, selection: Selection | None) -> list[Section]:
-    """What is known of a result: how it stands today (the status), and all that it was made from."""
+    """Return sections about a result: its present status and its lineage, or the lineage of selected rows."""
     nodes = lineage(status.path)
     found = jobs(nodes)
     target = nodes[status.path]
@@ -48,37 +50,37 @@ def explanation(status: FileStatus, selection: Selection | None) -> list[Section
     if selection is not None:
         trained = [job for job in trained if selection.may_use(*_run(job))]
     sections = [
-        Section("How it stands", (_standing(status),)),
+        Section("Status", (_status(status),)),
         Section("The numbers", tuple(_numbers(selection))),
         Section("How it was made", tuple(_made(target, found))),
-        Section("Super-nets behind it", tuple(_runs(trained))),
+        Section("Super-nets it depends on", tuple(_runs(trained))),
         Section("Their baselines", tuple(_baselines(trained))),
         Section("How long it took", tuple(_hours(found, trained, selection))),
         Section("Code and packages", tuple(_code(found))),
         Section("Downloads", tuple(_downloads(nodes))),
-        Section("Not known", tuple(_gaps(nodes))),
+        Section("Unknown", tuple(_gaps(nodes))),
         Section("Root digest", tuple(_root(nodes))),
     ]
     return [section for section in sections if section.lines]
 
 
 def text(sections: Iterable[Section]) -> str:
-    """Sections as they are printed."""
+    """Return sections as text to print."""
     return "\n\n".join("\n".join([one.title, *map(_wrapped, one.lines)]) for one in sections)
 
 
 def _wrapped(line: str) -> str:
-    # A path is copied from here to a command line: it stays whole.
+    # Paths are not broken, so that they can be copied to a command line.
     return textwrap.fill(
         line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
 
 
-def _standing(status: FileStatus) -> str:
+def _status(status: FileStatus) -> str:
     if status.state is State.INTACT:
-        return "Intact: all is as recorded, back to the downloads; code, environment and study are as they were."
+        return "Intact: files are as recorded, back to the downloads; code, environment and study have not changed."
     meaning = (
-        "all is as recorded, but something has changed since" if status.state is State.STALE else "do not trust it"
+        "files are as recorded, but something has changed since" if status.state is State.STALE else "do not trust it"
     )
     return f"{status.state.name.capitalize()}: {meaning}. {status.cause}."
 
@@ -97,18 +99,18 @@ def _made(target: Node, found: Sequence[Job]) -> Iterable[str]:
     if target.record is None:
         return
     (job,) = (one for one in found if target.path in one.files)
-    told = job.circumstances
-    when, how_long = _time(told["ended"]), format_duration(job.seconds)
-    yield f"{job.program} wrote it at {when} on {told['host']}, in {how_long}, from {_commit(told)}."
+    ran = job.circumstances
+    when, how_long = _time(ran["ended"]), format_duration(job.seconds)
+    yield f"{job.program} wrote it at {when} on {ran['host']}, in {how_long}, from {_commit(ran)}."
     if isinstance(job.config, dict) and (choice := job.config.get("table") or job.config.get("figure")):
-        yield f"It was asked for {choice!r} of study {job.config.get('study', {}).get('study')!r}."
+        yield f"It made {choice!r} of study {job.config.get('study', {}).get('study')!r}."
     direct = ", ".join(sorted(target.inputs)[:ROWS])
     more = f" and {len(target.inputs) - ROWS} more" if len(target.inputs) > ROWS else ""
-    yield f"It read {direct}{more}." if target.inputs else "It read no file."
+    yield f"It read {direct}{more}." if target.inputs else "It read no files."
 
 
 def _runs(trained: Sequence[Job]) -> Iterable[str]:
-    """One line for each space and setting."""
+    """Yield one line per space and setting."""
     settings: dict[tuple[str, str], list[Job]] = {}
     for job in trained:
         space, setting, _ = _run(job)
@@ -120,18 +122,18 @@ def _runs(trained: Sequence[Job]) -> Iterable[str]:
 
 
 def _outcome(job: Job) -> str:
-    summary = next((path for path in job.files if path.endswith("run.json")), None)
+    summary = next((path for path in job.files if path == RunFolder(os.path.dirname(path)).summary), None)
     if summary is None:
         return f"{job.config['setting']['epochs']} epochs"
-    told = read_json(summary)
-    end = "" if told["status"] == "complete" else f", diverged at step {told['diverged_at']}"
-    return f"{told['steps']} steps, {told['images']} images{end}"
+    run = read_json(summary)
+    end = "" if run["status"] == "complete" else f", diverged at step {run['diverged_at']}"
+    return f"{run['steps']} steps, {run['images']} images{end}"
 
 
 def _place(group: Sequence[Job]) -> str:
-    """How long these jobs took, and where they ran."""
-    wheres = dict.fromkeys(_machine(job) for job in group)
-    return f"{format_duration(sum(job.seconds for job in group))} on {' and '.join(wheres)}"
+    """Return how long these jobs took in total, and where they ran."""
+    machines = dict.fromkeys(_machine(job) for job in group)
+    return f"{format_duration(sum(job.seconds for job in group))} on {' and '.join(machines)}"
 
 
 def _machine(job: Job) -> str:
@@ -142,7 +144,7 @@ def _machine(job: Job) -> str:
 
 
 def _baselines(trained: Sequence[Job]) -> Iterable[str]:
-    """The values of all factors at each space's baseline: settings change one of them."""
+    """Yield the values of all factors at the baseline of each space; settings change one of them."""
     seen: dict[str, str] = {}
     for job in trained:
         space, setting, _ = _run(job)
@@ -150,7 +152,7 @@ def _baselines(trained: Sequence[Job]) -> Iterable[str]:
         if setting == "baseline":
             seen[space] = f"{space}: {values}."
         else:
-            seen.setdefault(space, f"{space}, of which only {setting} was read: {values}.")
+            seen.setdefault(space, f"{space}, values of setting {setting}, the only one that was read: {values}.")
     yield from (seen[space] for space in sorted(seen))
 
 
@@ -159,7 +161,7 @@ def _hours(found: Sequence[Job], trained: Sequence[Job], selection: Selection | 
         group = [job for job in found if job.program == program]
         if group:
             own = (
-                f", those above {format_duration(sum(job.seconds for job in trained))}"
+                f", of which {format_duration(sum(job.seconds for job in trained))}"
                 if program == "scripts/train.py"
                 else ""
             )
@@ -169,7 +171,7 @@ def _hours(found: Sequence[Job], trained: Sequence[Job], selection: Selection | 
         first = min(job.circumstances["started"] for job in found)
         last = max(job.circumstances["ended"] for job in found)
         total = format_duration(sum(job.seconds for job in found))
-        yield f"In all {len(found)} jobs, {total} one after another, from {_time(first)} to {_time(last)}."
+        yield f"{len(found)} jobs, {total} in total, from {_time(first)} to {_time(last)}."
 
 
 def _code(found: Sequence[Job]) -> Iterable[str]:
@@ -182,7 +184,7 @@ def _code(found: Sequence[Job]) -> Iterable[str]:
         for name, code in job.made["modules"].items():
             versions.setdefault(name, set()).add(code)
     several = sorted(name for name, codes in versions.items() if len(codes) > 1)
-    same = "each the same in all jobs" if not several else f"not the same in all jobs: {', '.join(several)}"
+    same = "the same in all jobs" if not several else f"not the same in all jobs: {', '.join(several)}"
     yield f"{len(versions)} files of code, {same}."
     pythons = ", ".join(sorted({job.made["python"] for job in found}))
     packages = [f"{name} {_versions(found, name)}" for name in _PACKAGES if _versions(found, name)]
@@ -197,13 +199,13 @@ def _versions(found: Sequence[Job], package: str) -> str:
 def _downloads(nodes: Mapping[str, Node]) -> Iterable[str]:
     downloads = [node for node in nodes.values() if node.kind == "download"]
     for node in sorted(downloads, key=lambda one: one.path):
-        yield f"{node.path}, known by its {node.pinned['algorithm']} {node.pinned['digest']}."
+        yield f"{node.path}, identified by its {node.pinned['algorithm']} {node.pinned['digest']}."
     if not downloads and not _gapped(nodes):
-        yield "None: nothing that it was made from was downloaded."
+        yield "None: it was not made from any download."
 
 
 def _gaps(nodes: Mapping[str, Node]) -> Iterable[str]:
-    return (f"{node.path}: {node.problem}; what is behind it is not known." for node in _gapped(nodes))
+    return (f"{node.path}: {node.problem}; its inputs are unknown." for node in _gapped(nodes))
 
 
 def _gapped(nodes: Mapping[str, Node]) -> list[Node]:
@@ -217,17 +219,15 @@ def _root(nodes: Mapping[str, Node]) -> Iterable[str]:
 
 
 def _run(job: Job) -> tuple[str, str, str]:
-    """Space, setting and seed of a run; the setting is the name of a folder, `runs/{space}/{setting}/seed{n}`."""
-    folders = Path(job.files[0]).parts[-4:-1]
-    space, seed = str(job.config["space"]), str(job.config["seed"])
-    named = len(folders) == 3 and folders[0] == space
-    return space, folders[1] if named else "a setting without a name", seed
+    """Return space, setting and seed of a run; only the path of its files names the setting."""
+    space, seed, name = str(job.config["space"]), str(job.config["seed"]), run_name(job.files[0])
+    return space, "unnamed setting" if name is None or name.space != space else name.setting, seed
 
 
-def _commit(told: Mapping[str, Any]) -> str:
-    if told["commit"] is None:
+def _commit(ran: Mapping[str, Any]) -> str:
+    if ran["commit"] is None:
         return "no git checkout"
-    return f"commit {told['commit'][:12]}{' with edits that were not committed' if told['dirty'] else ''}"
+    return f"commit {ran['commit'][:12]}{' with uncommitted changes' if ran['dirty'] else ''}"
 
 
 def _time(stamp: str) -> str:

@@ -1,9 +1,13 @@
-"""Whether results are what their records say: from each, through all it was made from, to the pinned downloads.
+"""Status of results: intact, stale or broken, compared with their records back to the pinned downloads.
 
-*Broken*: a content is not that of its record, or of what was read; a file or a record is missing. *Stale*: all is as
-recorded, but code, environment, config or sources have changed since. *Intact*: neither. A file is as bad as the worst
-it was made from. Records are chained by hash, so that a forgery has to rewrite each record from the forged file to the
-end; one that does is only found against a digest that was kept elsewhere.
+- *Broken*: the content of the file or of an input differs from the record, or a file or record is missing.
+- *Stale*: contents are as recorded, but something that the result depends on has changed since: the code of a module
+  that its program imports, the Python version, a package or the lock file, the config that the study gives its program,
+  the sources of a download, or the record of an input.
+- *Intact*: neither.
+
+A file is at least as bad as its worst input. Records are chained by hash. Rewriting a file and all records that are
+derived from it goes undetected, unless the root digest was kept elsewhere.
 """
 
 import json
@@ -23,11 +27,11 @@ from supernet.provenance.closure import ROOT, Closure
 from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
 
 SHOWN = 4
-"""Changed settings that one discrepancy names; the others are counted."""
+"""Changed config keys that one discrepancy names; further ones are counted."""
 
 
 class State(IntEnum):
-    """What an audit can say of a file, the worst last."""
+    """State of a file, from best to worst."""
 
     INTACT = 0
     STALE = 1
@@ -36,7 +40,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """One thing that is not as it was."""
+    """A difference between a file and its record, or between the record and the present code or study."""
 
     state: State
     text: str
@@ -44,22 +48,22 @@ class Discrepancy:
 
 @dataclass(frozen=True)
 class FileStatus:
-    """What is said of one file."""
+    """Result of the audit of one file."""
 
     path: str
     state: State
     discrepancies: tuple[Discrepancy, ...]
-    """Of the file itself."""
+    """Those of the file itself."""
     cause: str
-    """The first cause, from the file towards the downloads, that is as bad as `state`; empty if intact."""
+    """First discrepancy of this state on the way from the file to the downloads, as `path: text`; empty if intact."""
     inputs: tuple[str, ...]
 
 
 class Audit:
-    """Verdicts on files; each file is looked at once."""
+    """Determines the status of files; each file is checked once."""
 
     def __init__(self, configs: Mapping[str, Mapping[str, Any]], hashes: HashCache, root: Path = ROOT) -> None:
-        """`configs` has, by path, what today's study says to the program that makes a file; others are not compared."""
+        """Compare with `configs`: by path of a file, the config that the present study gives to its program."""
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._hashes, self._root = hashes, root
         self._closure = Closure(root)
@@ -69,7 +73,7 @@ class Audit:
         self._digests: dict[str, str | None] = {}
 
     def status(self, path: str) -> FileStatus:
-        """The status of a result."""
+        """Return the status of a result."""
         path = os.path.normpath(path)
         if path not in self._statuses:
             if path in self._open:
@@ -93,7 +97,7 @@ class Audit:
 
     def _content(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         if self._hashes.size(path) != made["size"] or self._hashes.digest(path) != made["sha256"]:
-            yield Discrepancy(State.BROKEN, "content is not that of its record: it was changed after it was made")
+            yield Discrepancy(State.BROKEN, "its content differs from its record: it was changed after it was made")
 
     def _inputs(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         for one in made["inputs"]:
@@ -101,9 +105,9 @@ class Audit:
             if not self._hashes.exists(name):
                 yield Discrepancy(State.BROKEN, f"input {name} is missing")
             elif self._hashes.digest(name) != one["sha256"]:
-                # A file of the checkout is like code: it may well be edited.
+                # A file of the checkout may be edited, like code.
                 state = State.STALE if one["kind"] == "source" else State.BROKEN
-                yield Discrepancy(state, f"input {name} has another content than the one that was read")
+                yield Discrepancy(state, f"the content of input {name} differs from what was read")
             elif one["kind"] == "result":
                 yield from self._chain(name, one)
             elif one["kind"] == "download":
@@ -112,11 +116,12 @@ class Audit:
     def _chain(self, name: str, one: Mapping[str, Any]) -> Iterator[Discrepancy]:
         if self._digest(name) not in (None, one["record"]):
             yield Discrepancy(
-                State.STALE, f"input {name} has the same content but another record: made again, or edited"
+                State.STALE,
+                f"input {name} has the same content but a different record: it was made again or edited",
             )
 
     def _digest(self, path: str) -> str | None:
-        """The digest of a result's record; None without a sound one. Most inputs are those of many files."""
+        """Return the digest of the record of a result; None without a valid record. It is read once."""
         if path not in self._digests:
             try:
                 self._digests[path] = record_digest(path)
@@ -127,10 +132,10 @@ class Audit:
     def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Discrepancy]:
         algorithm = pinned["algorithm"]
         if self._hashes.digest(name, algorithm) != pinned["digest"]:
-            yield Discrepancy(State.BROKEN, f"download {name} does not have the {algorithm} by which it was known")
+            yield Discrepancy(State.BROKEN, f"download {name} does not have the {algorithm} that identified it")
         file = self._sources.get(pinned["path"])
         if file is None:
-            yield Discrepancy(State.STALE, f"download {name}: the sources do not list {pinned['path']} any more")
+            yield Discrepancy(State.STALE, f"download {name}: the sources no longer list {pinned['path']}")
         elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
             yield Discrepancy(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
 
@@ -162,7 +167,7 @@ class Audit:
             except (FileNotFoundError, SyntaxError):
                 self._codes[name] = None
         now = self._codes[name]
-        # The same bytes are the same code, also where another version of Python prints syntax trees otherwise.
+        # Hashes of syntax trees can differ between versions of Python; those of identical bytes do not.
         return now is not None and (now[0] == sha256 or now[1] == code)
 
     @cached_property
@@ -176,10 +181,10 @@ class Audit:
         return {file.path: file for file in sources.files.values()}
 
     def _other(self, name: str, version: str) -> str:
-        """How the package differs from the one that is installed here; empty if it does not, or is not here."""
+        """Return how a package differs from the installed one; empty if it does not differ or is not installed."""
         now = self._installed(name)
-        # A module may say its local version (2.6.0+cpu) where its distribution does not, and the other way round for a
-        # post-release (2026.10.19.post1), whose code is that of the release.
+        # The version of a module may have a local part (2.6.0+cpu) that its distribution lacks. The distribution may be
+        # a post-release (2026.10.19.post1), which has the code of the release.
         same = now is None or now in (version, version.partition("+")[0]) or now.partition(".post")[0] == version
         return "" if same else f"{name} {version}, now {now}"
 
@@ -206,7 +211,7 @@ class Audit:
 
 
 def differences(old: Any, new: Any, key: str = "") -> list[str]:
-    """`key: was …, is …` of each value that differs, by dotted keys."""
+    """Return a line `key: was …, is …` per value that differs; keys of nested mappings are dotted."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         keys = dict.fromkeys([*old, *new])
         return [

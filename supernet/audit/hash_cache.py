@@ -1,4 +1,4 @@
-"""Hashes of files that have not changed since they were hashed last, by size, modification time and inode."""
+"""A cache of file hashes; a file is hashed again if its size, modification time or inode has changed."""
 
 import json
 import os
@@ -13,38 +13,39 @@ _FORMAT = 1
 
 
 class HashCache:
-    """Hexadecimal digests of files, kept in a file between runs.
+    """Hexadecimal digests of files, stored in a JSON file between runs.
 
-    Who changes a file and restores size, time and inode deceives it: without a file (`path` None) all is hashed.
+    A change that preserves size, modification time and inode goes undetected. Without a cache file (`path` None), all
+    files are hashed.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._known = {} if path is None else _load(path)
-        self._learnt = False
+        self._changed = False
 
     def digest(self, path: str, algorithm: str = "sha256") -> str:
-        """The digest of a file's content; FileNotFoundError without one. Algorithms: `supernet.provenance.hashes`."""
+        """Return the digest of a file; FileNotFoundError without one. Algorithms are those of `provenance.hashes`."""
         status = os.stat(path)
         signature = [status.st_size, status.st_mtime_ns, status.st_ino]
         key = f"{algorithm}:{os.path.abspath(path)}"
         entry = self._known.get(key)
         if entry is None or entry[:3] != signature:
             entry = [*signature, digests(Path(path), [algorithm])[algorithm]]
-            self._known[key], self._learnt = entry, True
+            self._known[key], self._changed = entry, True
         return str(entry[3])
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Return whether the file exists."""
         return os.path.exists(path)
 
     def size(self, path: str) -> int:
-        """Its size in bytes; FileNotFoundError without one."""
+        """Return the size of a file in bytes; FileNotFoundError without one."""
         return os.path.getsize(path)
 
     def save(self) -> None:
-        """Keep what was learnt."""
-        if self._path is not None and self._learnt:
+        """Write the cache file, if there are new hashes."""
+        if self._path is not None and self._changed:
             write_json(self._path, {"format": _FORMAT, "files": self._known}, record=False)
 
 
@@ -52,7 +53,7 @@ def _load(path: Path) -> dict[str, list[Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        # Nothing is lost but time.
+        # Without a cache, all files are hashed again.
         return {}
     current = isinstance(content, Mapping) and content.get("format") == _FORMAT
     return dict(content["files"]) if current else {}

@@ -1,66 +1,63 @@
-"""What a result was made from: the records from it back to the downloads, as a graph and as jobs."""
+"""The lineage of a result: all files that it was made from, back to the downloads, and the jobs that made them."""
 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import timings_of
 from supernet.io.atomic import read_json
 from supernet.provenance.record import RecordError, input_path, read_record
-from supernet.runtime.timing import worked
-
-_TIMINGS = ("timing.json", "{stem}.timing.json")
-"""Where a job writes down how long it took: in the folder of its results, or beside them."""
+from supernet.runtime.timing import job_seconds
 
 
 @dataclass(frozen=True)
 class Node:
-    """A file that something was made from, or the target itself."""
+    """A file of the lineage: the target, or a file that it was made from."""
 
     path: str
     kind: str
     """`result`, `source` (a file of the checkout) or `download`."""
     record: Mapping[str, Any] | None
-    """Of a result; None where there is none."""
+    """Record of a result; None if it has none, and for other files."""
     problem: str = ""
-    """Why a result has no record."""
+    """Why a result has no valid record."""
     pinned: Mapping[str, str] = field(default_factory=dict)
-    """By which hash a download was known."""
+    """Hash that identified a download: `path` in the sources, `algorithm` and `digest`."""
     inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """One process, and those of its files that the target was made from."""
+    """One run of a program, and those of its files that are in the lineage."""
 
     program: str
     config: Any
     circumstances: Mapping[str, Any]
     made: Mapping[str, Any]
-    """Of one of its files: code, packages and config are the same in all."""
+    """`made` of the record of one file: code, packages and config are the same in all records of a job."""
     files: tuple[str, ...]
     timing: Mapping[str, Any]
-    """What it wrote down of its time; empty where it does not."""
+    """Content of the timing file; empty without one."""
 
     @property
     def seconds(self) -> float:
-        """How long it took, with the stopped processes that it went on from."""
-        return worked(self.timing) if self.timing else _between(self.circumstances)
+        """Duration, including earlier processes that this one resumed."""
+        return job_seconds(self.timing) if self.timing else _between(self.circumstances)
 
 
 def format_duration(seconds: float) -> str:
-    """A time in the unit that suits it: `0.3 s`, `4.2 min`, `11.0 h`."""
+    """Format a duration in seconds, minutes or hours: `0.3 s`, `4.2 min`, `11.0 h`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def lineage(target: str) -> dict[str, Node]:
-    """All files that a result was made from, by path, the result itself first, then by distance from it.
+    """Return all files that a result was made from, by path, in breadth-first order starting with the result.
 
-    A file that is missing, or has no readable record, is a node with a `problem`; what is behind it is not known.
+    A file that is missing or has no valid record is a node with a `problem`; its own inputs are unknown.
     """
     found: dict[str, Node] = {}
     todo = [Node(os.path.normpath(target), "result", None)]
@@ -72,13 +69,13 @@ def lineage(target: str) -> dict[str, Node]:
 
 
 def jobs(nodes: Mapping[str, Node]) -> list[Job]:
-    """The processes that made these files, in order of their ends."""
+    """Return the jobs that made these files, in the order in which they ended."""
     files: dict[tuple[str, ...], list[Node]] = {}
     for node in nodes.values():
         if node.record is not None:
-            told = node.record["circumstances"]
-            # Two processes may start in one millisecond of one machine, but not into one folder.
-            key = (node.record["made"]["program"], told["started"], told["host"], os.path.dirname(node.path))
+            ran = node.record["circumstances"]
+            # Two jobs may start in the same millisecond on one machine, but they write to different folders.
+            key = (node.record["made"]["program"], ran["started"], ran["host"], os.path.dirname(node.path))
             files.setdefault(key, []).append(node)
     found = [_job(group) for group in files.values()]
     return sorted(found, key=lambda job: (job.circumstances["ended"], job.files))
@@ -111,12 +108,8 @@ def _job(nodes: list[Node]) -> Job:
 
 
 def _timing(path: str) -> Mapping[str, Any]:
-    folder, name = os.path.split(path)
-    for pattern in _TIMINGS:
-        timing = Path(folder, pattern.format(stem=name.partition(".")[0]))
-        if timing.exists():
-            return dict(read_json(timing))
-    return {}
+    found = next((timing for timing in timings_of(path) if os.path.exists(timing)), None)
+    return {} if found is None else dict(read_json(found))
 
 
 def _between(circumstances: Mapping[str, Any]) -> float:

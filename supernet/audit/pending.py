@@ -17,7 +17,7 @@ from supernet.io.atomic import read_json
 from supernet.pipeline.estimate import FLOPS_PER_MAC, run_work
 from supernet.pipeline.plan import Plan
 from supernet.provenance.record import RecordError, read_record
-from supernet.runtime.timing import worked
+from supernet.runtime.timing import job_seconds
 
 MISSING = "not trained yet"
 RESUMED = "begun: it goes on from its checkpoint"
@@ -72,7 +72,7 @@ def measured_rate(plan: Plan) -> Rate:
         path = plan.artifacts.run(*run).timing
         if os.path.exists(path):
             timing = read_json(path)
-            found.setdefault(run.space, []).append((worked(timing), _macs(plan, run)))
+            found.setdefault(run.space, []).append((job_seconds(timing), _macs(plan, run)))
             devices[str(timing["device"])] = None
     if not found:
         tflops = plan.config.gpu_tflops

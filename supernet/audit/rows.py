@@ -1,4 +1,4 @@
-"""Some rows of a table of results, and which runs stand behind them."""
+"""Selection of rows in a table of results, and of the runs that these rows depend on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from supernet.errors import UserError
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of a table, and the spaces, settings and seeds that stand in them; empty sets where they name none."""
+    """Rows of a table with their spaces, settings and seeds; a set is empty if the table has no such column."""
 
     rows: pd.DataFrame
     spaces: frozenset[str] = frozenset()
@@ -20,20 +20,20 @@ class Selection:
     seeds: frozenset[str] = frozenset()
 
     def may_use(self, space: str, setting: str, seed: str) -> bool:
-        """Whether a run may stand behind these rows."""
+        """Return whether the rows may depend on a run; an empty set allows every value."""
         wanted = ((self.spaces, space), (self.settings, setting), (self.seeds, seed))
         return all(not allowed or value in allowed for allowed, value in wanted)
 
 
 def select(path: str, wanted: Mapping[str, str]) -> Selection:
-    """The rows of a CSV or Parquet file whose columns have these values, compared as text.
+    """Return the rows of a CSV or Parquet file whose columns have the values of `wanted`, compared as text.
 
-    UserError for another kind of file, an unknown column, or no such row.
+    Raises UserError for other kinds of files, for an unknown column, and if no row is left.
     """
     readers: dict[str, Callable[[str], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
     reader = readers.get(Path(path).suffix)
     if reader is None:
-        raise UserError(f"{path}: rows can be chosen from {' and '.join(readers)} files; leave out --row")
+        raise UserError(f"{path}: rows can only be selected in {' and '.join(readers)} files; leave out --row")
     rows = reader(path)
     for column, value in wanted.items():
         if column not in rows:
@@ -44,13 +44,13 @@ def select(path: str, wanted: Mapping[str, str]) -> Selection:
             raise UserError(f"{path}: {column}: found no row with {value!r} left; there are {there}")
         rows = rows[values == value]
     if "setting" not in rows and {"row", "name"} <= set(rows):
-        # Tables of factors name references and settings in one column.
+        # Tables of factors have references and settings in one column.
         rows = rows.assign(setting=rows["name"].where(rows["row"] == "setting"))
     return Selection(rows, *(_values(rows, name) for name in ("space", "setting", "seed")))
 
 
 def cell(value: Any) -> str:
-    """A value as it is typed on a command line: whole numbers without a point."""
+    """Return a value as typed on a command line: whole numbers without a decimal point."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

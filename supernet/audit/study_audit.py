@@ -11,9 +11,10 @@ import yaml
 from supernet.audit.expected import Expected, made
 from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
+from supernet.config.artifacts import Artifacts
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import ROOT_FILE, SUFFIX, root_digest
+from supernet.provenance.record import SUFFIX, root_digest
 from supernet.runtime.checkout import checkout
 
 KEYS = ("study", "results", "resources", "state", "mirror")
@@ -21,8 +22,6 @@ KEYS = ("study", "results", "resources", "state", "mirror")
 
 CRATE = "ro-crate"
 """Folder of the crate in a study's results."""
-FOLDERS = {"table_": "tables", "figure_": "figures"}
-"""Where the results of rules are, by what the names of these rules begin with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +52,7 @@ class Auditing:
     @property
     def metrics(self) -> str:
         """The file whose record is the root of the study's chain: from downloads through all that is measured."""
-        return f"{self.plan.results}/{ROOT_FILE}"
+        return self.plan.artifacts.metrics
 
     def paths(self, targets: list[str]) -> list[str]:
         """The targets, those in a folder among them; without any, the study's results and all others in its folder.
@@ -94,10 +93,10 @@ def load_plan(options: argparse.Namespace) -> Plan:
 
 def resolve(name: str, results: str) -> str:
     """The path of a file, or of table_NAME or figure_NAME in a study's results; UserError if there is no such file."""
-    path = name
-    for prefix, folder in FOLDERS.items():
+    path, paths = name, Artifacts(results)
+    for prefix, drawn in (("table_", paths.table), ("figure_", paths.figure)):
         if name.startswith(prefix) and not os.path.exists(name):
-            path = os.path.join(results, folder, f"{name.removeprefix(prefix)}.csv")
+            path = f"{drawn(name.removeprefix(prefix)).stem}.csv"
     if not os.path.isfile(path):
         raise UserError(f"{path}: no such file; make it with snakemake, or name another study with --study")
     return os.path.normpath(path)

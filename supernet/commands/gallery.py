@@ -43,7 +43,7 @@ def page(results: Results, names: Sequence[str], folder: str) -> str:
         "with fewer pixels and colours. The intervals show how much a study of this size can tell.",
     ]
     for name in names:
-        caption = (results.folder / "figures" / f"{name}.md").read_text(encoding="utf-8").strip()
+        caption = Path(f"{results.artifacts.figure(name).stem}.md").read_text(encoding="utf-8").strip()
         lines += [
             "",
             f"## {heading(name)[0].upper()}{heading(name)[1:]}",
@@ -70,14 +70,13 @@ def main(arguments: Sequence[str]) -> None:
     docs = options.docs or checkout() / "docs"
     results = Results(load_study(options.study_file), options.results)
     names = [name for name in figure_names(results.study) if name not in on_request(results.study)]
-    missing = [name for name in names if not (options.results / "figures" / f"{name}.png").exists()]
+    images = {name: Path(f"{results.artifacts.figure(name).stem}.png") for name in names}
+    missing = [name for name, image in images.items() if not image.exists()]
     if missing:
-        raise UserError(
-            f"{options.results / 'figures'}: lacks {', '.join(missing)}; make them with `snakemake figures`"
-        )
+        raise UserError(f"{results.artifacts.figures}: lacks {', '.join(missing)}; make them with `snakemake figures`")
     folder = docs / "images" / "gallery"
-    for name in names:
-        small(options.results / "figures" / f"{name}.png", folder / f"{name}.png")
+    for name, image in images.items():
+        small(image, folder / f"{name}.png")
     for old in set(folder.glob("*.png")) - {folder / f"{name}.png" for name in names}:
         old.unlink()
     total = sum(path.stat().st_size for path in folder.glob("*.png"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from supernet.errors import UserError
 from supernet.runtime import program, slurm
 from supernet.runtime.checkout import checkout
-from supernet.runtime.lock import Pace, sole_writer
+from supernet.runtime.lock import LockTiming, sole_writer
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
 
@@ -40,13 +40,13 @@ def no_controller(state: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as locks:
         for folder in sorted(state.glob("*/locks/workflow")):
-            locks.enter_context(sole_writer(folder, Pace(wait=0)))
+            locks.enter_context(sole_writer(folder, LockTiming(wait=0)))
         yield
 
 
 def settle(options: argparse.Namespace) -> None:
     """List the orphaned jobs, then wait for or cancel them; UserError if there are any and neither was requested."""
-    jobs = slurm.find(checkout())
+    jobs = slurm.find_jobs(checkout())
     if not jobs:
         print("No job of an earlier Snakemake is left in the queue.")
         return
@@ -57,8 +57,8 @@ def settle(options: argparse.Namespace) -> None:
             "save their state first); with make: ORPHANS=wait or ORPHANS=cancel"
         )
     if options.cancel:
-        slurm.cancel(jobs)
-    slurm.wait(checkout(), lambda line: print(line, flush=True))
+        slurm.cancel_jobs(jobs)
+    slurm.wait_for_jobs(checkout(), lambda line: print(line, flush=True))
 
 
 def unlock(arguments: Sequence[str]) -> None:

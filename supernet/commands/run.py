@@ -5,14 +5,14 @@ import sys
 import time
 from collections.abc import Sequence
 
-from supernet.launcher.conclusion import conclusion
 from supernet.launcher.display import Display, open_display
-from supernet.launcher.explanation import explanation
+from supernet.launcher.failure import failure_message
 from supernet.launcher.log import locked_log
+from supernet.launcher.log_reader import LogReader
+from supernet.launcher.messages import RERUN_HINT
 from supernet.launcher.options import Options, parse
-from supernet.launcher.reading import LogReader
 from supernet.launcher.snakemake import Snakemake
-from supernet.launcher.wording import GO_ON
+from supernet.launcher.success import success_message
 from supernet.launcher.workflow import Workflow
 from supernet.runtime.checkout import checkout
 from supernet.runtime.progress import duration, read_reports
@@ -33,11 +33,11 @@ def main(arguments: Sequence[str]) -> None:
             _watch(snakemake, workflow, display, options)
         seconds = time.monotonic() - start
     if not snakemake.code:
-        print(conclusion(workflow, options, seconds))
+        print(success_message(workflow, options, seconds))
     elif snakemake.signals:
-        print(f"stopped after {duration(seconds)}; {GO_ON}")
+        print(f"stopped after {duration(seconds)}; {RERUN_HINT}")
     else:
-        print(explanation(workflow, snakemake.code, options), file=sys.stderr)
+        print(failure_message(workflow, snakemake.code, options), file=sys.stderr)
     sys.exit(snakemake.code)
 
 

@@ -10,6 +10,7 @@ same method gives the path of a file and the pattern in a rule:
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, NamedTuple
 
 from supernet.provenance.record import ROOT_FILE
@@ -39,7 +40,9 @@ FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
 CHECKPOINT = "training.safetensors"
 """Name of the file from which an interrupted training continues."""
 _TIMING = "timing.json"
-_RUN = re.compile(r"(?:^|/)(?:runs|rescored)/(?P<space>[^/]+)/(?P<setting>[^/]+)/seed(?P<seed>\d+)/[^/]+$")
+_NAME, _NUMBER = r"[^/]+", r"\d+"
+_NUMBERS = ("seed", "shard", "part")
+"""Wildcards that are numbers."""
 
 
 class RunName(NamedTuple):
@@ -169,13 +172,13 @@ class Artifacts:
         """Hashes of the downloads that no source pins (JSON)."""
         return f"{self.resources}/sources.lock.json"
 
-    def resource_log(self, name: str) -> str:
-        """Log file of a job that makes a resource."""
-        return f"{self.resources}/logs/{name}.log"
+    def resource_log(self, *names: str) -> str:
+        """Log file of a job that makes a resource; `names` as for `log`."""
+        return f"{self.resources}/logs/{'/'.join(names)}.log"
 
-    def resource_benchmark(self, name: str) -> str:
-        """Snakemake's measurements of a job that makes a resource."""
-        return f"{self.resources}/benchmarks/{name}.tsv"
+    def resource_benchmark(self, *names: str) -> str:
+        """Snakemake's measurements of a job that makes a resource; `names` as for `log`."""
+        return f"{self.resources}/benchmarks/{'/'.join(names)}.tsv"
 
     # Pools and their ground truth
 
@@ -271,13 +274,13 @@ class Artifacts:
         """First page of the static site."""
         return f"{self.results}/site/index.html"
 
-    def log(self, name: str) -> str:
-        """Log file of a job: `name` is its rule and what tells jobs of that rule apart."""
-        return f"{self.results}/logs/{name}.log"
+    def log(self, *names: str) -> str:
+        """Log file of a job: `names` are its rule, and the end of a path that tells jobs of the rule apart."""
+        return f"{self.results}/logs/{'/'.join(names)}.log"
 
-    def benchmark(self, name: str) -> str:
-        """Snakemake's measurements of a job; `name` as for `log`."""
-        return f"{self.results}/benchmarks/{name}.tsv"
+    def benchmark(self, *names: str) -> str:
+        """Snakemake's measurements of a job; `names` as for `log`."""
+        return f"{self.results}/benchmarks/{'/'.join(names)}.tsv"
 
 
 def run_path(space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> str:
@@ -305,10 +308,36 @@ def checkpoint(state: str, space: str, setting: str, seed: int | str) -> str:
     return f"{state}/runs/{run_path(space, setting, seed)}/{CHECKPOINT}"
 
 
+def wildcards(path: str) -> dict[str, str] | None:
+    """Return the wildcards in the path of a run, stand-alone training, random search or search system; else None.
+
+    The results may be in any folder.
+    """
+    return next((found.groupdict() for known in _known() if (found := known.search(path))), None)
+
+
 def run_name(path: str) -> RunName | None:
     """Return the run to which a file belongs; None if the path is not that of a file of a run."""
-    found = _RUN.search(path)
-    return None if found is None else RunName(found["space"], found["setting"], int(found["seed"]))
+    found = wildcards(path)
+    return RunName(found["space"], found["setting"], int(found["seed"])) if found and "setting" in found else None
+
+
+@cache
+def _known() -> tuple[re.Pattern[str], ...]:
+    paths = Artifacts("")
+    folders = (paths.run().path, os.path.dirname(paths.rescored()))
+    stems = (paths.truth().stem, paths.search().stem, paths.systems().stem)
+    endings = [*(f"{_regex(folder)}/[^/]+" for folder in folders), *(rf"{_regex(stem)}\.[^/]+" for stem in stems)]
+    return tuple(re.compile(f"(?:^|/){ending}$") for ending in endings)
+
+
+def _regex(pattern: str) -> str:
+    """Return the regular expression of a pattern with wildcards, without the slash at its start."""
+    parts = re.split(r"{(\w+)}", pattern.lstrip("/"))
+    # Every second part is the name of a wildcard.
+    found = [re.escape(part) for part in parts]
+    found[1::2] = [f"(?P<{name}>{_NUMBER if name in _NUMBERS else _NAME})" for name in parts[1::2]]
+    return "".join(found)
 
 
 def timings_of(path: str) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from supernet.config.factors import (
     factors_of,
 )
 from supernet.config.validation import did_you_mean
+from supernet.nn.heuristics import constant_outputs
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[
@@ -178,7 +179,7 @@ class SpaceStudy(Model):
         for name, value in start.items():
             if value == getattr(baseline, name, None):
                 findings.add("is the baseline's value too, so that its step would change nothing", value, name)
-            if name == "dynamic_channels" and str(value).startswith("constant"):
+            if name == "dynamic_channels" and constant_outputs(str(value)) is not None:
                 findings.add("a sub-space has other architectures, so that it is no step to the baseline", value, name)
         for step in range(len(start)):
             rest = dict(list(start.items())[step:])

@@ -1,1 +1,1 @@
-"""Images on the device: reading, splitting, batches, augmentation."""
+"""Image data sets: read files, split them, make and augment batches."""

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009) as bytes: from the official archive, or from images re-encoded as JPEG."""
+"""Read CIFAR-10 (Krizhevsky 2009) as bytes, from the official archive or from images re-encoded as JPEG."""
 
 import io
 from collections.abc import Sequence
@@ -24,18 +24,18 @@ _LARGEST_MEMBER = 40_000_000  # a batch has 31 MB
 
 
 def read_archive(path: Path) -> tuple[Bytes, Labels]:
-    """Pixels (60000, 3, 32, 32) and labels (60000,) of `cifar-10-python.tar.gz`, the test set last.
+    """Read pixels (60000, 3, 32, 32) and labels (60000,) of `cifar-10-python.tar.gz`, the test set last.
 
-    UserError if a batch is missing or is not 10 000 images of ten classes.
+    Raises UserError if a batch is missing or does not have 10 000 images of ten classes.
     """
     pixels, labels = zip(*(_batch(path, f"cifar-10-batches-py/{name}") for name in _BATCHES), strict=True)
     return np.concatenate(pixels), np.concatenate(labels)
 
 
 def read_jpegs(train: Path, test: Path) -> tuple[Bytes, Labels]:
-    """The same of two Parquet files with columns `label` and `jpeg`; the images are decoded, their order is kept.
+    """Read the same from two Parquet files with columns `label` and `jpeg`; images are decoded, their order is kept.
 
-    UserError names the file and the row whose image is not 32 x 32 RGB.
+    Raises UserError with file and row of an image that is not 32 x 32 RGB.
     """
     parts = [_jpegs(train, TRAIN), _jpegs(test, TEST)]
     pixels, labels = zip(*parts, strict=True)

@@ -1,4 +1,4 @@
-"""Images of one's own as bytes: an array file, or an archive with a folder for each class."""
+"""Read a user's images as bytes, from an array file or from an archive with one folder per class."""
 
 import io
 from pathlib import Path, PurePosixPath
@@ -19,9 +19,9 @@ _BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def read_arrays(path: Path) -> tuple[Bytes, Labels]:
-    """Pixels (N, C, H, W) and labels (N,) of a safetensors file with `images` (bytes) and `labels` (whole numbers).
+    """Read pixels (N, C, H, W) and labels (N,) of a safetensors file with `images` (bytes) and `labels` (integers).
 
-    Their order is kept, so that an official test set can stand last. UserError says what the file lacks.
+    Their order is kept, so that an official test set can be last. Raises UserError if a tensor is missing or wrong.
     """
     try:
         found = load_file(path)
@@ -40,10 +40,10 @@ def read_arrays(path: Path) -> tuple[Bytes, Labels]:
 
 
 def read_folders(path: Path) -> tuple[Bytes, Labels]:
-    """The same of a zip or tar archive: PNG or JPEG images, the folder of each one being its class.
+    """Read the same from a zip or tar archive of PNG or JPEG images; the folder of an image is its class.
 
     Classes are numbered in the order of their folders' names; images are sorted by class and name. Other files are
-    passed over. UserError names the member that is in no folder, is no image, or has not the first one's size and mode.
+    ignored. Raises UserError with the member that is in no folder, is not an image, or differs in size or mode.
     """
     found: dict[tuple[str, str], Bytes] = {}
     shape: tuple[int, ...] | None = None
@@ -64,13 +64,13 @@ def read_folders(path: Path) -> tuple[Bytes, Labels]:
 
 
 def _is_image(name: str) -> bool:
-    # Systems put hidden files beside images, some of which are called like them.
+    # Some systems put hidden files with the names of images beside them.
     hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
     return name.lower().endswith(_SUFFIXES) and not hidden
 
 
 def _decoded(content: bytes, where: str) -> Bytes:
-    """An image as (C, H, W) bytes: grey or RGB."""
+    """Decode a grey or RGB image to (C, H, W) bytes."""
     try:
         with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
             if image.mode not in _MODES:

@@ -1,4 +1,4 @@
-"""Image data sets on the device: stored as bytes, split once for a study, augmented a batch at a time."""
+"""Image data sets on the device: stored as bytes, split once per study, augmented one batch at a time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from supernet.config.study import Data
-from supernet.data.sizes import Sizes, official_test, part_sizes
-from supernet.errors import UserError
+from supernet.data.sizes import Sizes, official_test, split_sizes
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images (N, C, H, W) uint8 and labels (N,) int64; the last `official_test` are the official test set."""
+    """Images (N, C, H, W) uint8 and labels (N,) int64. The last `official_test` images are the official test set."""
 
     pixels: Tensor
     labels: Tensor
@@ -30,14 +29,14 @@ class Images:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Images":
-        """The images of these numbers, in their order."""
+        """Return the images at these indices (n,), in this order."""
         chosen = torch.from_numpy(indices).to(self.pixels.device)
         return Images(self.pixels[chosen], self.labels[chosen])
 
     def averaged(self, side: int) -> "Images":
-        """Images of `side` x `side` pixels, each the mean of a block of the original's, halves upwards.
+        """Return images of `side` x `side` pixels, each the mean of a block of pixels, rounded half up.
 
-        `side` divides the original's; whole numbers throughout, so that every device gives the same bytes.
+        `side` divides the original side. The arithmetic is in integers, so that every device gives the same bytes.
         """
         block = self.pixels.shape[-1] // side
         sums = self.pixels.unfold(2, block, block).unfold(3, block, block).sum((4, 5), dtype=torch.int32)
@@ -45,26 +44,26 @@ class Images:
 
 
 class HeldOut:
-    """The scoring split and the test set, which are taken from all images when one of them is first asked for.
+    """The scoring split and the test set, which are taken from all images at the first access.
 
-    No super-net needs them while it trains, and a quarter of CIFAR-10 would be in memory for nothing.
+    Training does not need them: a quarter of CIFAR-10 would be in memory without use.
     """
 
     def __init__(self, take: Callable[[], tuple[Images, Images]]) -> None:
-        """`take` gives the scoring split and the test set."""
+        """`take` returns the scoring split and the test set."""
         self._take: Callable[[], tuple[Images, Images]] | None = take
 
     @cached_property
-    def parts(self) -> tuple[Images, Images]:
-        """Both, taken once; what they were taken from is let go."""
-        assert self._take is not None, "the parts are known after the first call"
+    def splits(self) -> tuple[Images, Images]:
+        """Scoring split and test set, taken once; the source is released."""
+        assert self._take is not None, "the splits are cached after the first call"
         taken, self._take = self._take(), None
         return taken
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Disjoint parts of a data set, and the (C,) mean and standard deviation that normalise pixels / 255."""
+    """Disjoint splits of a data set, and the (C,) mean and standard deviation that normalise pixels / 255."""
 
     train: Images
     held_out: HeldOut
@@ -75,41 +74,53 @@ class Splits:
 
     @property
     def scoring(self) -> Images:
-        """The scoring split."""
-        return self.held_out.parts[0]
+        """Scoring split."""
+        return self.held_out.splits[0]
 
     @property
     def test(self) -> Images:
-        """The test set."""
-        return self.held_out.parts[1]
+        """Test set."""
+        return self.held_out.splits[1]
 
     def training_images(self, portion: float) -> Images:
-        """The first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
+        """Return the first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
 
-        `portion` counts from the whole training set, scoring split included. Raises UserError if there are
-        not enough.
+        Raises UserError as `Sizes.training_images`.
         """
-        count = int(portion * (self.sizes.train + self.sizes.scoring) + 1e-9)
-        if not 0 < count <= len(self.train):
-            raise UserError(
-                f"train_portion {portion}: asks for {count} images; {len(self.train)} are outside the scoring split"
-            )
+        count = self.sizes.training_images(portion)
         return Images(self.train.pixels[:count], self.train.labels[:count])
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(N, C, H, W) bytes to float32, of zero mean and unit variance over the training set's channels."""
+        """Map bytes (N, C, H, W) to float32, with zero mean and unit variance per channel of the training set."""
         scale = (1 / (255 * self.std))[:, None, None]
         return pixels.float().mul_(scale).sub_((self.mean / self.std)[:, None, None])
 
+    def batches(self, images: Images, batch_size: int, channels_last: bool) -> list[tuple[Tensor, Tensor]]:
+        """Normalise images and cut them into batches: images (B, C, H, W) float32 and labels (B,).
+
+        Batches have equal size, to one image, and at most `batch_size` images: with statistics of the batch, a small
+        last batch would be normalised by a worse estimate.
+        """
+        count, kept = max(1, -(-len(images) // batch_size)), memory_format(channels_last)
+        return [
+            (self.normalise(pixels).contiguous(memory_format=kept), labels)
+            for pixels, labels in zip(images.pixels.tensor_split(count), images.labels.tensor_split(count), strict=True)
+        ]
+
+
+def memory_format(channels_last: bool) -> torch.memory_format:
+    """Choose the memory format of images and of networks from the study's `protocol.channels_last`."""
+    return torch.channels_last if channels_last else torch.contiguous_format
+
 
 def load(path: Path) -> Images:
-    """Images and labels of a safetensors file that `scripts/data.py` wrote."""
+    """Load images and labels of a safetensors file of `scripts/data.py`, memory-mapped."""
     with safe_open(note_input(path), "pt") as file:
         return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
 
 
 def load_splits(path: Path, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:
-    """`split` the images of a file, in whose pages the held-out parts stay until they are asked for."""
+    """Load and split the images of a file. Held-out splits stay in the memory-mapped file until they are accessed."""
     return split(load(path), config, study_seed, device, again=load(path))
 
 
@@ -120,12 +131,12 @@ def split(
     device: torch.device | str = "cpu",
     again: Images | None = None,
 ) -> Splits:
-    """Shuffle once by the study seed; test set first, then the scoring split, the rest is for training.
+    """Shuffle images by the study seed and split them: test set first, then scoring split, then training.
 
-    An official test set stays as it is, and the training set alone is shuffled. Held-out parts are taken later from
+    An official test set is kept, and only the training set is shuffled. Held-out splits are taken at first access, from
     `again`, the same images, or from `images`.
     """
-    sizes = part_sizes(len(images), images.official_test, config)
+    sizes = split_sizes(len(images), images.official_test, config)
     order = stream(study_seed, "split").permutation(len(images) - images.official_test)
     if images.official_test:
         order = np.concatenate([np.arange(len(order), len(images)), order])
@@ -148,10 +159,10 @@ def split(
 
 
 def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """(C,) mean and standard deviation of pixels / 255.
+    """Compute mean and standard deviation (C,) of pixels / 255.
 
-    By counting bytes, some images at a time: as numbers in double precision all of them would take eight times their
-    memory, twice.
+    Bytes are counted, some images at a time: all images in double precision would take eight times their memory,
+    twice.
     """
     counts = torch.zeros(pixels.shape[1], 256, dtype=torch.float64, device=pixels.device)
     for part in pixels.tensor_split(-(-len(pixels) // 4096)):
@@ -164,17 +175,17 @@ def _moments(pixels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Augmenter:
-    """Random crops of zero-padded images and random flips, as one gather from a view of all windows.
+    """Makes random crops of zero-padded images and random flips, as one gather from a view of all windows.
 
-    Images are padded a batch at a time, because padded copies of all of them would take more memory than the images.
+    Images are padded one batch at a time, because padded copies of all images would take more memory than the images.
     """
 
     def __init__(self, images: Images, splits: Splits, config: Data, channels_last: bool) -> None:
         self._images, self._splits, self._config = images, splits, config
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._format = memory_format(channels_last)
 
     def epoch(self, seed: int, epoch: int, batch_size: int) -> "Epoch":
-        """Order, crops and flips of an epoch: a function of the run seed and the epoch."""
+        """Draw order, crops and flips of an epoch: a function of the run seed and the epoch."""
         count = len(self._images)
         order = stream(seed, "batches", epoch).permutation(count)
         rng = stream(seed, "augmentation", epoch)
@@ -188,11 +199,11 @@ class Augmenter:
         )
 
     def batch(self, indices: Tensor, top: Tensor, left: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised images (B, C, H, W) float32 and labels (B,)."""
+        """Make normalised images (B, C, H, W) float32 and labels (B,)."""
         pixels = self._images.pixels.index_select(0, indices)
         if padding := self._config.crop_padding:
             height, width = pixels.shape[2:]
-            # (B, C, 2p + 1, 2p + 1, H, W): a view, no memory of its own.
+            # (B, C, 2p + 1, 2p + 1, H, W): a view without memory.
             windows = F.pad(pixels, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
             pixels = windows[torch.arange(len(indices), device=indices.device), :, top, left]
         if self._config.flip:
@@ -203,7 +214,7 @@ class Augmenter:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The mini-batches of one pass; images that do not fill a batch wait for the next shuffle."""
+    """The mini-batches of one epoch; images that do not fill a batch are left out until the next shuffle."""
 
     augmenter: Augmenter
     batch_size: int
@@ -213,6 +224,6 @@ class Epoch:
     flip: Tensor
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) and labels (B,) of a batch."""
+        """Return images (B, C, H, W) and labels (B,) of a batch."""
         part = slice(number * self.batch_size, (number + 1) * self.batch_size)
         return self.augmenter.batch(self.order[part], self.top[part], self.left[part], self.flip[part])

@@ -1,4 +1,4 @@
-"""How many images each part of a data set has; torch-free, because captions need it too."""
+"""The number of images of each split of a data set. Does not import torch, because captions need it too."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,31 +7,44 @@ from typing import Any
 from safetensors import safe_open
 
 from supernet.config.study import Data
+from supernet.errors import UserError
 from supernet.provenance.recorder import note_input
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Images of the three disjoint parts."""
+    """Numbers of images of the three disjoint splits."""
 
     test: int
     scoring: int
     train: int
 
+    def training_images(self, portion: float) -> int:
+        """Count the images of a portion: ⌊portion · set⌋, with the scoring split as part of the training set.
 
-def part_sizes(images: int, official_test: int, config: Data) -> Sizes:
-    """The test set is the official one, or a share of all images; the scoring split a share of the training set."""
+        Raises UserError if the portion is empty or has more images than are outside the scoring split.
+        """
+        count = int(portion * (self.train + self.scoring) + 1e-9)
+        if not 0 < count <= self.train:
+            raise UserError(
+                f"train_portion {portion}: asks for {count} images; {self.train} are outside the scoring split"
+            )
+        return count
+
+
+def split_sizes(images: int, official_test: int, config: Data) -> Sizes:
+    """Compute the sizes: the test set is the official one or a share of all images, scoring a share of the rest."""
     test = round(config.test_portion * images) if config.test_portion is not None else official_test
     scoring = round(config.scoring_portion * (images - test))
     return Sizes(test, scoring, images - test - scoring)
 
 
 def file_sizes(path: Path, config: Data) -> Sizes:
-    """The same for a file of scripts/data.py, of which only the header is read."""
+    """Compute the sizes for a file of scripts/data.py, of which only the header is read."""
     with safe_open(note_input(path), "numpy") as file:
-        return part_sizes(file.get_slice("labels").get_shape()[0], official_test(file), config)
+        return split_sizes(file.get_slice("labels").get_shape()[0], official_test(file), config)
 
 
 def official_test(file: Any) -> int:
-    """How many images at the end of an open file of scripts/data.py are the data set's official test set."""
+    """Read how many images at the end of an open file of scripts/data.py are the official test set."""
     return int(file.metadata()["official_test"])

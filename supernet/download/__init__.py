@@ -1,1 +1,1 @@
-"""Downloads that can be trusted: kept, mirrored or fetched, and checked by hash before they have their name."""
+"""Downloads: kept, copied from a mirror or fetched, and checked by hash before they get their final name."""

@@ -1,4 +1,4 @@
-"""What the programs that fetch share: their arguments, and from a name in the sources to files at hand."""
+"""Command-line arguments of the programs that fetch, and fetching by the name of a data set or table."""
 
 import argparse
 import os
@@ -10,40 +10,38 @@ from supernet.provenance.recorder import note_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every program that fetches."""
-    parser.add_argument("--sources", type=Path, default=Path("workflow/sources.yaml"), help="what can be downloaded")
-    parser.add_argument(
-        "--downloads", type=Path, default=Path("resources/downloads"), help="folder in which downloads are kept"
-    )
+    """Add the arguments that all programs that fetch have in common."""
+    parser.add_argument("--sources", type=Path, default=Path("workflow/sources.yaml"), help="file that lists downloads")
+    parser.add_argument("--downloads", type=Path, default=Path("resources/downloads"), help="folder of downloads")
     parser.add_argument(
         "--mirror",
         default=os.environ.get("SUPERNET_MIRROR", ""),
-        help="folder or address that is asked first (default: the variable SUPERNET_MIRROR)",
+        help="folder or URL that is tried first (default: the environment variable SUPERNET_MIRROR)",
     )
     parser.add_argument(
         "--lock",
         type=Path,
         default=Path("resources/sources.lock.json"),
-        help="hashes of files that have no published one, recorded at first use",
+        help="file with the hashes of files that have no published hash, recorded at first use",
     )
 
 
 def fetch_dataset(name: str, options: argparse.Namespace) -> FetchedForm:
-    """The files of an image data set."""
+    """Fetch the files of an image data set. Errors are those of `fetch_first`."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.dataset(name))
     return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print))
 
 
 def fetch_table(name: str, options: argparse.Namespace) -> FetchedForm:
-    """The files of a published table."""
+    """Fetch the files of a published table. Errors are those of `fetch_first`."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.table(name))
     return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print))
 
 
 def _noted(form: FetchedForm) -> FetchedForm:
-    """The same; its files are noted in the records of what is made from them, with the hashes they were known by."""
+    """Note the files as inputs in the provenance record, with the hashes that identified them, and return `form`."""
     for one in form.files:
         pinned = {"path": one.file.path, "algorithm": one.algorithm, "digest": one.digest}
         note_input(one.path, "download", pinned)

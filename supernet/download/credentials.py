@@ -1,11 +1,11 @@
-"""A user and password inside an address: sent to its host, and kept out of messages, records and files."""
+"""User and password in a URL: sent to the host, and kept out of messages, records and files."""
 
 import base64
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 
 def separate(address: str) -> tuple[str, dict[str, str]]:
-    """The address without its `user:password@`, and the header that says the same (RFC 7617), if any."""
+    """Return a URL without `user:password@`, and the equivalent Authorization header (RFC 7617), if any."""
     parts = urlsplit(address)
     user, at, host = parts.netloc.rpartition("@")
     if not at:

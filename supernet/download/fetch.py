@@ -1,4 +1,7 @@
-"""From what a source file lists to files that are at hand: kept ones, a mirror's, or downloads."""
+"""Fetching of files in `workflow/sources.yaml`: an earlier download is kept, else the mirror is used, else the URLs.
+
+A file whose hash is wrong is never used. Transfers and retries are in `transfer`, hashes in `trust`.
+"""
 
 import logging
 import shutil
@@ -23,31 +26,31 @@ _BY_HAND = "put there by hand"
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that is at hand and is the right one."""
+    """A local file whose hash has been checked."""
 
     file: File
     path: Path
     origin: str
-    """The address or the mirror's file that it came from, also if it was kept from an earlier run."""
+    """URL or file of the mirror that it came from; also known for files of an earlier run."""
     algorithm: str
-    """The hash by which it was known (see `supernet.provenance.hashes`), and its value."""
+    """Algorithm of the hash that identified the file (see `supernet.provenance.hashes`)."""
     digest: str
     size: int
     """Bytes."""
     first_use: bool
-    """Whether no hash was known before: it is recorded now."""
+    """Whether no hash was known before this download; its hash is recorded now."""
 
 
 @dataclass(frozen=True)
 class FetchedForm:
-    """The form of a table or data set that was at hand, and its files in the order of the sources."""
+    """The first available form of a table or data set, with its files in the order of the sources."""
 
     form: str
     files: tuple[Fetched, ...]
 
 
 class UnavailableError(UserError):
-    """Nothing that was tried has the file."""
+    """The file is neither kept nor in the mirror, and no URL gives it."""
 
 
 def fetch(
@@ -58,18 +61,18 @@ def fetch(
     report: Callable[[str], None] = _LOGGER.info,
     network: Network = DEFAULT,
 ) -> Fetched:
-    """The file below `downloads`: what is there if its hash is right, else the mirror's, else from its addresses.
+    """Return the file below `downloads`: an existing one, else a copy from the mirror, else a download.
 
     Args:
         file: what to fetch.
-        downloads: the folder in which downloads are kept.
-        mirror: a folder, or an http(s) address, that has `file.path` below it; None has no mirror.
-        lock: JSON file with the hashes of files that have no published one.
-        report: called with each line for the user.
-        network: patience.
+        downloads: folder of downloads.
+        mirror: folder or http(s) URL that has `file.path` below it; None for no mirror.
+        lock: JSON file with the hashes of files that have no published hash.
+        report: called with each line of output.
+        network: timeouts and retries.
 
-    Raises WrongHashError where the mirror's file, or all that the addresses gave, is another file; UnavailableError
-    where nothing has it. A file that was there stays until the right one replaces it.
+    Raises WrongHashError if the file of the mirror or the files of all URLs have a wrong hash, and UnavailableError if
+    the file cannot be found. An existing file is kept until the right one replaces it.
     """
     fetcher = _Fetcher(downloads, mirror, lock, report, network)
     tried: list[str] = []
@@ -88,7 +91,7 @@ def fetch_first(
     report: Callable[[str], None] = _LOGGER.info,
     network: Network = DEFAULT,
 ) -> FetchedForm:
-    """The first form of `what` whose files can all be had: first of those kept or mirrored, then from addresses.
+    """Return the first form of `what` whose files are all available: kept or mirrored forms first, then downloads.
 
     Arguments and errors are those of `fetch`; `what` names the table or data set in messages.
     """
@@ -105,7 +108,7 @@ def fetch_first(
 def _all(
     get: Callable[[File, list[str]], Fetched | None], files: Sequence[File], tried: list[str]
 ) -> tuple[Fetched, ...] | None:
-    """All files, or None as soon as one cannot be had."""
+    """Return all files, or None as soon as one is unavailable."""
     fetched = []
     for file in files:
         found = get(file, tried)
@@ -117,7 +120,7 @@ def _all(
 
 @dataclass(frozen=True)
 class _Fetcher:
-    """The ways to a file; each appends to `tried` why it did not lead there."""
+    """The sources of a file; each method appends the reason to `tried` if it does not find the file."""
 
     downloads: Path
     mirror: str | None
@@ -126,19 +129,19 @@ class _Fetcher:
     network: Network
 
     def near(self, file: File, tried: list[str]) -> Fetched | None:
-        """What is kept, or the mirror's."""
-        with self._alone(file):
+        """Return a kept file or a copy from the mirror; None if there is neither."""
+        with self._locked(file):
             trust = Trust.load(file, self.lock)
             return self._kept(trust, tried) or self._mirrored(trust, tried)
 
     def far(self, file: File, tried: list[str]) -> Fetched | None:
-        """What another process has fetched meanwhile, or a download."""
-        with self._alone(file):
+        """Return a file that another process has fetched in the meantime, or a download; None if all URLs fail."""
+        with self._locked(file):
             trust = Trust.load(file, self.lock)
             return self._kept(trust, tried) or self._downloaded(trust, tried)
 
     def advice(self, what: str, tried: Sequence[str], files: Sequence[File]) -> str:
-        """The message of UnavailableError: all that was tried, and what can be done."""
+        """Return the message of UnavailableError: what was tried, and what the user can do."""
         lines = [f"{what}: could not be fetched", *(f"  {line}" for line in dict.fromkeys(tried))]
         lines.append("one of these helps:")
         lines.append("  a connection to the addresses above, also from another machine: `supernet download` fetches")
@@ -150,8 +153,8 @@ class _Fetcher:
     def _path(self, file: File) -> Path:
         return self.downloads / file.path
 
-    def _alone(self, file: File) -> AbstractContextManager[None]:
-        waiting = f"{file.path}: another process is at work on it; waiting"
+    def _locked(self, file: File) -> AbstractContextManager[None]:
+        waiting = f"{file.path}: another process is fetching it; waiting"
         lock = self.downloads / ".locks" / file.path.replace("/", "-")
         return exclusive(lock, lambda: self.report(waiting))
 
@@ -180,7 +183,7 @@ class _Fetcher:
 
     def _copied(self, trust: Trust, source: Path, tried: list[str]) -> Fetched | None:
         if not source.is_file():
-            tried.append(f"{source}: not there")
+            tried.append(f"{source}: not found")
             return None
         size, limit = source.stat().st_size, trust.file.limit
         if size > limit:
@@ -188,7 +191,7 @@ class _Fetcher:
         with publish(self._path(trust.file), record=False) as temporary:
             shutil.copyfile(source, temporary)
             identity = self._checked(trust, temporary, str(source))
-        return self._settled(trust.file, identity, str(source))
+        return self._published(trust.file, identity, str(source))
 
     def _downloaded(self, trust: Trust, tried: list[str]) -> Fetched | None:
         wrong: list[str] = []
@@ -225,19 +228,17 @@ class _Fetcher:
         with publish(path, record=False) as temporary:
             part.replace(temporary)
         transfer.discard()
-        return self._settled(file, identity, url)
+        return self._published(file, identity, url)
 
     def _checked(self, trust: Trust, path: Path, origin: str) -> Identity:
-        """The identity of what came from `origin`; a first use is recorded before anyone can use the file."""
+        """Return the identity of a file from `origin`; a first use is recorded before the file gets its final name."""
         identity = trust.check(path, origin)
         if identity.first_use:
             trust.remember(identity, path.stat().st_size, origin)
-            self.report(
-                f"{trust.file.path}: no hash is published; what came first is trusted, and recorded in {self.lock}"
-            )
+            self.report(f"{trust.file.path}: no published hash; trusted at first use, and recorded in {self.lock}")
         return identity
 
-    def _settled(self, file: File, identity: Identity, origin: str) -> Fetched:
+    def _published(self, file: File, identity: Identity, origin: str) -> Fetched:
         write_json(self._origin_file(file), {"origin": origin, identity.algorithm: identity.digest}, record=False)
         self.report(f"{self._path(file)}: from {origin}, {identity.algorithm} {identity.digest}")
         return self._fetched(file, identity, origin)
@@ -252,6 +253,6 @@ class _Fetcher:
         return path.with_name(f"{path.name}.origin.json")
 
     def _origin(self, file: File, identity: Identity) -> str:
-        """Where a kept file came from, if it is still the one that came from there."""
+        """Return where a kept file came from, if its hash has not changed since."""
         note = read_json(self._origin_file(file)) if self._origin_file(file).exists() else {}
         return str(note["origin"]) if note.get(identity.algorithm) == identity.digest else _BY_HAND

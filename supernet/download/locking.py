@@ -1,4 +1,4 @@
-"""One process at a time: a lock that dies with its owner."""
+"""A lock file between processes of one machine, which the kernel releases when its holder ends."""
 
 import contextlib
 import fcntl
@@ -11,11 +11,10 @@ from supernet.errors import UserError
 
 @contextlib.contextmanager
 def exclusive(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock of the file `path`, which is made if need be; waits for a process that holds it.
+    """Hold the lock of the file `path`, which is created if needed; wait while another process holds it.
 
-    The kernel frees the lock when its owner ends, however it ends. The file stays: deleting it would let two
-    processes lock two files of one name. `waiting` is called once before a wait. Raises UserError where the file
-    system has no locks.
+    The file is not deleted, because two processes could then lock different files of the same name. `waiting` is called
+    once before a wait. Raises UserError if the file system does not support locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

@@ -1,4 +1,4 @@
-"""How far a download is, as plain lines."""
+"""Progress of a download as lines of text."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _MEGABYTE = 1e6
 
 
 class Meter:
-    """Reports one transfer, at most one line each `interval` seconds.
+    """Reports the progress of one transfer, at most one line per `interval` seconds.
 
     Args:
         name: what is transferred.
@@ -30,20 +30,20 @@ class Meter:
         self._interval, self._clock = interval, clock
 
     def start(self, done: int, total: int | None) -> None:
-        """Begin or go on: `done` bytes are there, of `total` if that is known."""
+        """Start or resume: `done` bytes are present, of `total` if that is known."""
         self._first, self._total = done, total
         self._began = self._clock()
         self._due = self._began + self._interval
 
     def update(self, done: int) -> None:
-        """Say that `done` bytes are there; a line follows when due."""
+        """Note that `done` bytes are present; report a line if one is due."""
         now = self._clock()
         if now >= self._due:
             self._due = now + self._interval
             self._report(self._line(done, now - self._began))
 
     def finish(self, done: int) -> None:
-        """One last line: size and mean speed."""
+        """Report the last line: size and mean speed."""
         seconds = self._clock() - self._began
         self._report(f"{self._name}: {_megabytes(done)} MB, {self._speed(done, seconds)} in {duration(seconds)}")
 
@@ -61,6 +61,6 @@ class Meter:
 
 
 def _megabytes(count: float) -> str:
-    """Three digits for small numbers, all digits before the point for large ones."""
+    """Format bytes as megabytes, with three significant digits below 100 and as an integer above."""
     value = count / _MEGABYTE
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""What can be downloaded (`workflow/sources.yaml`): files with their addresses and hashes, and the forms of tables."""
+"""The model of `workflow/sources.yaml`: files with URLs and hashes, and the forms of tables and data sets."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _Entry = TypeVar("_Entry")
 
 
 class Hashes(Model):
-    """What a file is known by; all that are given must agree. None given: the first download is trusted."""
+    """Hashes that identify a file; all given ones must match. Without any, the first download is trusted."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
@@ -28,37 +28,40 @@ class Hashes(Model):
 
     @property
     def given(self) -> dict[str, str]:
-        """Digests by algorithm, the strongest first."""
+        """Digests by algorithm, strongest first."""
         pinned = {algorithm: getattr(self, algorithm) for algorithm in ALGORITHMS}
         return {algorithm: digest for algorithm, digest in pinned.items() if digest is not None}
 
 
 class File(Model):
-    """A file to download: what it is, where it lies, and how to tell that it is the right one."""
+    """A file to download: its description, its location, and its hashes."""
 
-    path: Text = Field(description="Where it lies below the folder of downloads, and below a mirror.")
-    title: Text = Field(description="What it is.")
+    path: Text = Field(description="Path below the folder of downloads, and below a mirror.")
+    title: Text = Field(description="Title.")
     licence: Text
-    source: Text = Field(description="What to cite: repository with its full commit, or a page.")
-    urls: tuple[str, ...] = Field(default=(), strict=False, description="Addresses, tried in this order.")
-    headers: dict[str, dict[str, str]] = Field(
-        default={}, description="Host of an address: headers that a request to it needs."
+    source: Text = Field(description="Reference to cite: a repository with its full commit, or a web page.")
+    urls: tuple[str, ...] = Field(default=(), strict=False, description="URLs, tried in this order.")
+    headers: dict[str, dict[str, str]] = Field(default={}, description="Headers of requests, by host.")
+    manual: str = Field(default="", description="How to get the file by hand; required if there is no URL.")
+    hash: Hashes = Field(
+        default=Hashes(),
+        description="Without any, the first download is trusted, and its hash is required from then on.",
     )
-    manual: str = Field(default="", description="How to get it by hand; required where there is no address.")
-    hash: Hashes = Field(default=Hashes(), description="None: trusted on first use, and enforced from then on.")
-    size: int | None = Field(default=None, gt=0, description="Bytes, if known.")
-    max_size: int | None = Field(default=None, gt=0, description="Most bytes; required where the size is unknown.")
+    size: int | None = Field(default=None, gt=0, description="Size in bytes, if known.")
+    max_size: int | None = Field(
+        default=None, gt=0, description="Upper bound of the size in bytes; required if the size is unknown."
+    )
 
     @property
     def limit(self) -> int:
-        """Most bytes that are accepted."""
+        """Largest accepted size in bytes."""
         limit = self.max_size if self.size is None else self.size
         assert limit is not None, "validated"
         return limit
 
     @property
     def name(self) -> str:
-        """The file's name without folders."""
+        """Name of the file without folders."""
         return PurePosixPath(self.path).name
 
     @model_validator(mode="after")
@@ -81,7 +84,7 @@ class File(Model):
 
 
 class Form(Model):
-    """One form in which something was published."""
+    """A form (format) of a table or data set, with its files."""
 
     form: Text
     """Name of its reader."""
@@ -90,36 +93,36 @@ class Form(Model):
 
     @property
     def file(self) -> str:
-        """The name of the one file of a form that has one."""
+        """Name of the file of a form with one file."""
         (name,) = self.files
         return name
 
 
 def _as_list(forms: Any) -> list[dict[str, Any]]:
-    """`{form: file}` or `{form: [file, …]}`, as a source file has it, as the fields of `Form`."""
+    """Convert `{form: file}` or `{form: [file, …]}`, as written in a source file, to fields of `Form`."""
     if not isinstance(forms, Mapping):
         raise PydanticCustomError("dict_type", "should be a mapping of forms to their files")
     return [{"form": form, "files": [files] if isinstance(files, str) else files} for form, files in forms.items()]
 
 
 class Published(Model):
-    """One thing that was published in several forms."""
+    """A data set, or the base of a table: something that is available in several forms."""
 
     title: Text
     forms: Annotated[tuple[Form, ...], BeforeValidator(_as_list), Field(min_length=1, strict=False)] = Field(
-        description="Each form (the name of its reader) with its file or files; the best first. Tried in this order."
+        description="Forms (names of readers) with their file or files, best first; they are tried in this order."
     )
 
 
 class Table(Published):
-    """Stand-alone accuracies of a space's architectures on a data set."""
+    """Stand-alone accuracies of the architectures of a space on a data set."""
 
     space: Text
     dataset: Text
 
 
 class Sources(Model):
-    """A source file, validated."""
+    """A validated source file."""
 
     files: dict[str, File]
     tables: dict[str, Table]
@@ -142,24 +145,24 @@ class Sources(Model):
         return self
 
     def file(self, name: str) -> File:
-        """The file of a name; UserError if there is none."""
+        """Return a file by name; UserError for an unknown name."""
         return _entry(self.files, name, "file")
 
     def table(self, name: str) -> Table:
-        """The table of a name; UserError if there is none."""
+        """Return a table by name; UserError for an unknown name."""
         return _entry(self.tables, name, "table")
 
     def dataset(self, name: str) -> Published:
-        """The data set of a name; UserError if there is none."""
+        """Return a data set by name; UserError for an unknown name."""
         return _entry(self.datasets, name, "data set")
 
     def forms(self, published: Published) -> dict[str, tuple[File, ...]]:
-        """The files of each form, in the order in which the forms are tried."""
+        """Return the files of each form, in the order in which forms are tried."""
         return {form.form: tuple(self.files[name] for name in form.files) for form in published.forms}
 
 
 def load_sources(path: Path | str) -> Sources:
-    """Read and validate a source file; UserError with file, line and key of each mistake."""
+    """Read and validate a source file; UserError lists file, line and key of each mistake."""
     return validate(Sources, YamlFile.read(Path(path)))
 
 
@@ -170,6 +173,6 @@ def _entry(entries: Mapping[str, _Entry], name: str, kind: str) -> _Entry:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether a path stays below the folder that it is put under, on any system, and hides nothing."""
+    """Return whether a relative path stays below its folder on every system and has no hidden parts."""
     parts = path.split("/")
     return not re.search(r'[\\:*?"<>|\0]', path) and all(part and not part.startswith(".") for part in parts)

@@ -1,4 +1,10 @@
-"""One address to one file over HTTP: streamed, resumed, tried again, and never more than was agreed."""
+"""Download of one URL to one file over HTTP: streamed, resumed, retried, and limited in size.
+
+Retry policy (`Network`): HTTP 5xx, 408 and 429, timeouts, connection errors and early ends of a response are retried,
+with pauses of 1, 2, 4, … up to 60 s. A URL is given up after 4 failures in a row without progress, that is, without
+more bytes than ever before. Other statuses, wrong sizes and too many redirects are not retried. An interrupted download
+is resumed by a range request, if the server identifies the version by ETag or Last-Modified.
+"""
 
 import re
 import time
@@ -19,17 +25,17 @@ _MISSING = (404, 410)
 
 @dataclass(frozen=True)
 class Network:
-    """How patient a transfer is. Seconds, unless it is said otherwise.
+    """Timeouts and retry policy of transfers; times in seconds.
 
-    `read_timeout` is the longest silence of a server; one that sends little but steadily is never given up.
+    `read_timeout` is the longest time without data; a slow server that keeps sending data is not given up.
     """
 
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     attempts: int = 4
-    """Failures in a row, without a byte more than ever before, after which an address is given up."""
+    """Number of failures in a row without progress after which a URL is given up."""
     backoff: float = 1.0
-    """Pause after the first failure; each further one doubles it."""
+    """Pause after the first failure; it doubles with each further one."""
     longest_pause: float = 60.0
     redirects: int = 10
     sleep: Callable[[float], None] = time.sleep
@@ -39,23 +45,23 @@ DEFAULT = Network()
 
 
 class TransferError(Exception):
-    """An address does not give the file; the message says why."""
+    """A URL does not give the file; the message is the reason."""
 
 
 class _InterruptedError(Exception):
-    """A try failed in a way that another try may mend."""
+    """An attempt failed, and a retry may succeed."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What is asked of an address, and where it goes.
+    """A download from a URL to a partial file.
 
     Args:
-        url: the address.
-        headers: what its host needs besides our own headers.
-        part: the file to fill. Beside it `{part}.json` remembers of which version of the address it is a part.
-        size: bytes of the whole file; None if unknown.
-        limit: most bytes that are accepted.
+        url: the URL.
+        headers: additional headers for its host.
+        part: the partial file. `{part}.json` beside it has the version (ETag or date) that it is part of.
+        size: size of the complete file in bytes; None if unknown.
+        limit: largest accepted size in bytes.
     """
 
     url: str
@@ -65,10 +71,9 @@ class Transfer:
     limit: int
 
     def run(self, meter: Meter, report: Callable[[str], None], network: Network = DEFAULT) -> None:
-        """Fill `part` with the whole file, going on with what an earlier run left; TransferError if that cannot be.
+        """Complete `part`, resuming an earlier download; TransferError if that fails after the retries of `network`.
 
-        Tries again, after growing pauses, where the server fails (5xx, 408, 429), says nothing, cannot be reached
-        or closes early. A failed transfer leaves its part for the next one, unless the part is worthless.
+        After a failure, `part` is kept for the next run, unless it belongs to another version of the file.
         """
         self.part.parent.mkdir(parents=True, exist_ok=True)
         failures, reached = 0, self._done()
@@ -82,11 +87,11 @@ class Transfer:
                 if failures >= network.attempts:
                     raise TransferError(f"{error}; tried {failures} times") from error
                 pause = min(network.backoff * 2 ** (failures - 1), network.longest_pause)
-                report(f"{self.url}: {error}; trying again in {pause:g} s")
+                report(f"{self.url}: {error}; retrying in {pause:g} s")
                 network.sleep(pause)
 
     def discard(self) -> None:
-        """Delete the part."""
+        """Delete the partial file."""
         self.part.unlink(missing_ok=True)
         self._version.unlink(missing_ok=True)
 
@@ -111,8 +116,8 @@ class Transfer:
             raise _InterruptedError(_reason(error, network)) from error
 
     def _request(self) -> tuple[int, dict[str, str]]:
-        """Bytes that are there, and headers that ask for the others: of the same version, else for all."""
-        # Compressed on the way, the bytes would not be those of the file, nor would its length.
+        """Return the number of present bytes, and headers that request the others, or all if the version is unknown."""
+        # With content encoding, bytes and length would not be those of the file.
         asked = {**self.headers, "Accept-Encoding": "identity"}
         done = self._done()
         if not done or not self._version.exists():
@@ -130,7 +135,7 @@ class Transfer:
             start, total = _content_range(response)
             if start != offset:
                 self.discard()
-                raise _InterruptedError(f"asked for the rest from byte {offset}, got another part")
+                raise _InterruptedError(f"requested bytes from {offset}, got another range")
             self._save(response, offset, total, meter)
         elif status == 200:
             self._begin(response)
@@ -139,17 +144,17 @@ class Transfer:
             raise _InterruptedError(f"HTTP {status}")
         else:
             raise TransferError(
-                f"not there (HTTP {status})" if status in _MISSING else f"HTTP {status} {response.reason}"
+                f"not found (HTTP {status})" if status in _MISSING else f"HTTP {status} {response.reason}"
             )
 
     def _unsatisfiable(self, response: requests.Response, offset: int) -> None:
-        """Nothing follows what is there: it is the whole file, or more than that."""
+        """Handle 416: the partial file is complete, or larger than the file, in which case it is deleted."""
         if response.headers.get("Content-Range") != f"bytes */{offset}":
             self.discard()
-            raise _InterruptedError("the part that was there is not one of this file")
+            raise _InterruptedError("the partial file does not belong to this file")
 
     def _begin(self, response: requests.Response) -> None:
-        """Forget the part; remember the version that begins, if the server has a name for it."""
+        """Delete the partial file, and write the version of the new one, if the response has one."""
         self.discard()
         entity = response.headers.get("ETag", "")
         validator = response.headers.get("Last-Modified") if entity.startswith("W/") or not entity else entity
@@ -160,12 +165,12 @@ class Transfer:
         self._check_total(total)
         meter.start(done, total)
         with open(self.part, "ab") as stream:
-            # Not decoded: what the server calls an encoding may be the very compression of the file.
+            # Not decoded, because the server may declare the compression of the file itself as content encoding.
             for block in response.raw.stream(_BLOCK, decode_content=False):
                 done += len(block)
                 if done > self.limit:
                     self.discard()
-                    raise TransferError(f"is larger than {self.limit} bytes, the most that is accepted")
+                    raise TransferError(f"is larger than the limit of {self.limit} bytes")
                 stream.write(block)
                 meter.update(done)
         expected = self.size if total is None else total
@@ -179,7 +184,7 @@ class Transfer:
             raise TransferError(f"has {total} bytes, expected {self.size}")
         if total is not None and total > self.limit:
             self.discard()
-            raise TransferError(f"has {total} bytes, more than {self.limit}, the most that is accepted")
+            raise TransferError(f"has {total} bytes, more than the limit of {self.limit}")
 
 
 def _content_length(response: requests.Response) -> int | None:
@@ -188,7 +193,7 @@ def _content_length(response: requests.Response) -> int | None:
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """First byte of a partial answer and length of the whole; None where they are not told."""
+    """Return the first byte of a partial response and the size of the file; None if unknown."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     if found is None:
         return None, None
@@ -199,13 +204,13 @@ def _reason(error: Exception, network: Network) -> str:
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {network.connect_timeout:g} s"
     if isinstance(error, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-        return f"silent for {network.read_timeout:g} s"
+        return f"no data for {network.read_timeout:g} s"
     if isinstance(error, requests.ConnectionError):
         return f"no connection ({_innermost(error)})"
     return str(error)
 
 
 def _innermost(error: BaseException) -> str:
-    """The cause below the wrappers, which repeat address and object ids."""
+    """Return the message of the innermost cause; outer exceptions repeat URL and object ids."""
     cause = error.__cause__ or error.__context__
     return str(error) or type(error).__name__ if cause is None else _innermost(cause)

@@ -1,4 +1,4 @@
-"""Whether a file is the right one: by its published hash, or by the hash that its first use left in a lock file."""
+"""Check of files by their published hash, or by the hash that their first use recorded in a lock file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ _FIRST_USE = "sha256"
 
 
 class WrongHashError(UserError):
-    """A file is there, and is not the one that is expected."""
+    """A file does not have the expected hash."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The hash by which a file was known, and whether this was its first use."""
+    """The hash that identified a file, and whether this was its first use."""
 
     algorithm: str
     digest: str
@@ -29,7 +29,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Trust:
-    """The expected hashes of one file: those of the sources, else the one that the lock file has, else none."""
+    """Expected hashes of one file: those of the sources, else that of the lock file, else none."""
 
     file: File
     lock: Path
@@ -37,14 +37,14 @@ class Trust:
 
     @classmethod
     def load(cls, file: File, lock: Path) -> "Trust":
-        """What is expected of a file; UserError if the lock file is there but cannot be read."""
+        """Load the expected hashes of a file; UserError if the lock file is invalid."""
         if file.hash.given:
             return cls(file, lock, file.hash.given)
         entry = _read(lock).get(file.path)
         return cls(file, lock, {} if entry is None else {_FIRST_USE: entry[_FIRST_USE]})
 
     def check(self, path: Path, origin: str) -> Identity:
-        """The identity of the file at `path`, which came from `origin`; WrongHashError if it is another file."""
+        """Return the identity of the file at `path`, which came from `origin`; WrongHashError if a hash differs."""
         found = digests(path, self.expected or [_FIRST_USE])
         for algorithm, expected in self.expected.items():
             if found[algorithm] != expected:
@@ -56,24 +56,24 @@ class Trust:
         return Identity(algorithm, digest, first_use=not self.expected)
 
     def remember(self, identity: Identity, size: int, origin: str) -> None:
-        """Write the hash of a first use into the lock file; WrongHashError if another process wrote another one."""
+        """Write the hash of a first use to the lock file; WrongHashError if another process wrote a different one."""
         with exclusive(self.lock.with_name(f".{self.lock.name}.lock")):
             entries = _read(self.lock)
             entry = {_FIRST_USE: identity.digest, "size": size, "origin": origin}
             if entries.setdefault(self.file.path, entry)[_FIRST_USE] != identity.digest:
                 raise WrongHashError(
-                    f"{self.file.path} from {origin}: another process recorded another content meanwhile"
+                    f"{self.file.path} from {origin}: another process has recorded a different hash in the meantime"
                 )
             write_json(self.lock, entries, record=False)
 
     def _advice(self) -> str:
         if self.file.hash.given:
             return ""
-        return f", which its first use recorded; if the new one is right, delete {self.file.path!r} from {self.lock}"
+        return f", as recorded at its first use; if the new file is right, delete {self.file.path!r} from {self.lock}"
 
 
 def _read(lock: Path) -> dict[str, dict[str, Any]]:
-    """The lock file's entries by path; none where it does not exist yet."""
+    """Read the entries of the lock file by path; empty if it does not exist. UserError if it is invalid."""
     if not lock.exists():
         return {}
     try:

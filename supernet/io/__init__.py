@@ -1,1 +1,1 @@
-"""Files: atomic writing, Parquet, archives and pickles of others that are read safely."""
+"""Files: atomic writing, Parquet, and safe reading of third-party archives and pickles."""

@@ -1,7 +1,7 @@
-"""Members of downloaded zip and tar archives, read into memory: nothing is written where an archive says.
+"""Reading of members of downloaded zip and tar archives into memory; nothing is extracted to the disk.
 
-An archive is refused as a whole if a member that is passed on the way has an absolute path or one with `..`, is a
-link, a device or encrypted, or would unpack to more bytes than were agreed on.
+An archive is refused if a member that is read or skipped has an absolute path or a path with `..`, is a link, a device
+or encrypted, or would unpack to more bytes than allowed.
 """
 
 import lzma
@@ -23,18 +23,18 @@ _DAMAGED = (
     lzma.LZMAError,
     EOFError,
     OSError,
-    NotImplementedError,  # a feature of zip that Python lacks
+    NotImplementedError,  # a feature of zip files that Python does not support
 )
 _ENCRYPTED = 0x1
 _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Methods that Python unpacks a block at a time: with others, little input can become much before anyone counts."""
+"""Compression methods that Python unpacks in blocks; others may unpack a small block to any size at once."""
 _BLOCK = 1 << 20
 
 
 def read_member(archive: Path, name: str, max_bytes: int) -> bytes:
-    """The content of the file `name` in a zip or tar archive (plain or compressed).
+    """Return the content of the file `name` in a zip or tar archive, compressed or not.
 
-    Raises UserError if it is not there or has more than `max_bytes`, and where `read_members` does.
+    Raises UserError if it is missing or has more than `max_bytes`, and in the cases of `read_members`.
     """
     for _, content in read_members(archive, lambda member: member == name, max_bytes):
         return content
@@ -42,11 +42,11 @@ def read_member(archive: Path, name: str, max_bytes: int) -> bytes:
 
 
 def read_members(archive: Path, wanted: Callable[[str], bool], max_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the files whose name is `wanted`, in one pass and in the order of the archive.
+    """Yield names and contents of the files whose name is `wanted`, in one pass and in the order of the archive.
 
-    No member that has to be unpacked may have more than `max_bytes`: in a zip file those that are wanted, in a tar
-    file all before the last that is asked for. Raises UserError, which names archive and member, for this and for all
-    that the module refuses; also if the archive is damaged.
+    No unpacked member may have more than `max_bytes`: in a zip file the wanted ones, in a tar file all members up to
+    the last one that is read. Raises UserError with archive and member if one is larger or is refused (see the module),
+    and if the archive is damaged.
     """
     try:
         if zipfile.is_zipfile(archive):
@@ -69,7 +69,7 @@ def _of_zip(archive: Path, wanted: Callable[[str], bool], max_bytes: int) -> Ite
             if member.flag_bits & _ENCRYPTED:
                 raise _refused(archive, member.filename, "is encrypted")
             if member.compress_type not in _BOUNDED:
-                raise _refused(archive, member.filename, "is compressed by a method that zip files rarely have")
+                raise _refused(archive, member.filename, "is compressed by an unusual method")
             _check_size(archive, member.filename, member.file_size, max_bytes)
             with opened.open(member) as stream:
                 yield member.filename, _content(stream)
@@ -89,7 +89,7 @@ def _of_tar(archive: Path, wanted: Callable[[str], bool], max_bytes: int) -> Ite
 
 
 def _check_path(archive: Path, name: str) -> None:
-    # Backslashes and drive letters too: what is harmless here must not become harmful elsewhere.
+    # Backslashes and drive letters are refused too, because they lead out of the archive on other systems.
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
         raise _refused(archive, name, "has a path that leads out of the archive")
 
@@ -100,9 +100,9 @@ def _check_size(archive: Path, name: str, size: int, max_bytes: int) -> None:
 
 
 def _content(stream: IO[bytes]) -> bytes:
-    """All of a member: never more than its header declares.
+    """Read a member in blocks: at most as many bytes as its header declares.
 
-    In blocks, because a single read would unpack all there is before it drops what was not declared.
+    A single read would unpack all of it before dropping undeclared bytes.
     """
     blocks = []
     while block := stream.read(_BLOCK):

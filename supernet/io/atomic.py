@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: a temporary name, a sync, a rename."""
+"""Atomic writing of files: write to a temporary name, sync, rename."""
 
 import contextlib
 import json
@@ -22,12 +22,12 @@ def publish(path: Path | str, *, record: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success sync it and rename it to `path`, on error delete it.
 
     A reader sees the old file or the new one, never a part of it, even if the process is killed. In a program
-    (`supernet.runtime.program.run`) a result's record is put beside it, just before it: `record` is False for what is
-    no result.
+    (`supernet.runtime.program.run`) the provenance record is written just before the result; `record` is False for
+    files that are not results. Raises UserError if the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: writers such as matplotlib choose the format by it.
+    # The suffix is kept, because writers such as matplotlib choose the format by it.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -55,7 +55,7 @@ def write_text(path: Path | str, text: str, *, record: bool = True) -> None:
 
 
 def write_json(path: Path | str, value: Any, *, record: bool = True) -> None:
-    """Write sorted, indented JSON atomically; NaN is refused, because JSON has none. `record` as for `publish`."""
+    """Write sorted, indented JSON atomically; NaN raises ValueError. `record` as for `publish`."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", record=record)
 
 
@@ -65,7 +65,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def write_table(path: Path | str, table: "pd.DataFrame") -> None:
-    """Write a table as Parquet, atomically and with the same bytes for the same content."""
+    """Write a table as Parquet atomically; the same content gives the same bytes."""
     with publish(path) as temporary:
         table.to_parquet(temporary, index=False)
 

@@ -1,4 +1,4 @@
-"""Folders that are made as a whole: a new one takes the place of the old one."""
+"""Folders that are replaced as a whole."""
 
 import contextlib
 import shutil
@@ -12,10 +12,10 @@ from supernet.io.atomic import write_text
 
 @contextlib.contextmanager
 def replaced(folder: Path, mark: str, program: str) -> Iterator[Path]:
-    """Yield a new folder beside `folder`; on success it takes its place, on error it is deleted.
+    """Yield a new folder beside `folder`; on success it replaces `folder`, on error it is deleted.
 
-    Both have the file `mark`, which says that `program` made them. UserError, before anything is made, if there is a
-    folder with files that it did not make.
+    The file `mark` in a folder says that `program` made it. Raises UserError, before anything is written, if `folder`
+    has files but no such mark.
     """
     if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).exists():
         raise UserError(f"{folder}: holds files that {program} did not make; choose another folder with --output")

@@ -1,4 +1,4 @@
-"""Whether an error says that a disk is full, or a quota used up: the user's to correct, whichever library found out."""
+"""Detection of a full disk or an exhausted quota, which the user has to correct, in errors of any library."""
 
 import errno
 import os
@@ -9,5 +9,5 @@ HINT = "free some space, or get a larger quota, then start again: finished work 
 
 
 def is_full(error: BaseException) -> bool:
-    """By its number, or by its words: safetensors and pyarrow have errors of their own."""
+    """Return whether an error means a full disk, by its number or text; safetensors and pyarrow raise own errors."""
     return getattr(error, "errno", None) in _NUMBERS or any(words in str(error) for words in _WORDS)

@@ -1,4 +1,4 @@
-"""Pickles of others through an allow-list: a pickle may name what it is made of, and nothing else is looked up."""
+"""Loading of third-party pickles with an allow-list of classes and functions, so that they cannot run other code."""
 
 import io
 import pickle
@@ -7,7 +7,7 @@ from typing import IO, Any, Literal, NoReturn
 from supernet.errors import UserError
 
 Global = tuple[str, str]
-"""Module and name, as a pickle spells them."""
+"""Module and name of a class or function, as written in a pickle."""
 _BROKEN = (
     pickle.UnpicklingError,
     EOFError,
@@ -29,7 +29,7 @@ CIFAR10: frozenset[Global] = frozenset(
         ("_codecs", "encode"),
     }
 )
-"""Arrays of NumPy before version 2 (as in the official archive, written by Python 2) and since; Python 3's bytes."""
+"""NumPy arrays, before version 2 (as in the official archive, written by Python 2) and since, and Python 3 bytes."""
 
 NATS: frozenset[Global] = frozenset(
     {
@@ -39,7 +39,7 @@ NATS: frozenset[Global] = frozenset(
         ("numpy._core.multiarray", "scalar"),
     }
 )
-"""What NATS-Bench's files without weights are made of besides built-in types: ordered dictionaries, NumPy's numbers."""
+"""Types in the files of NATS-Bench without weights, besides built-in ones: ordered dictionaries, NumPy numbers."""
 
 
 def load(
@@ -49,16 +49,16 @@ def load(
     name: str = "pickle",
     encoding: Literal["bytes", "latin1", "ASCII"] = "bytes",
 ) -> Any:
-    """The object in a pickle that refers to no other functions and classes than `allowed`.
+    """Load a pickle that refers to no functions and classes other than `allowed`.
 
     Args:
-        source: the pickle, or a binary stream that stands at its beginning.
-        allowed: the globals that it may name, each as (module, name).
-        name: what is read, for messages: archive and member.
-        encoding: how strings of Python 2 are decoded; `bytes` leaves them as bytes, also as keys of dictionaries.
+        source: the pickle, or a binary stream at its start.
+        allowed: functions and classes, each as (module, name).
+        name: archive and member, for messages.
+        encoding: for strings of Python 2; `bytes` keeps them as bytes, including keys of dictionaries.
 
-    Raises UserError that names the global which is not allowed; also if the pickle is damaged. What is made of allowed
-    globals may still be large: limit the size of `source`.
+    Raises UserError if the pickle is damaged or refers to another function or class. Allowed objects can still be
+    large: limit the size of `source`.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
@@ -78,7 +78,7 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
     def persistent_load(self, pid: Any, /) -> NoReturn:
-        raise self._refused(f"refers to an object outside of it ({pid!r})")
+        raise self._refused(f"refers to an object outside the pickle ({pid!r})")
 
     def _refused(self, what: str) -> UserError:
         return UserError(

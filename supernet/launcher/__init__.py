@@ -1,1 +1,1 @@
-"""The parts of `make run`: Snakemake as a child process, what its log says, and what the user sees of it."""
+"""The parts of `supernet run`: Snakemake as a child process, its log, the progress display, the final message."""

@@ -1,4 +1,4 @@
-"""Which display there is: a panel on a terminal, plain lines elsewhere."""
+"""Chooses the progress display: a live panel on a terminal, plain lines elsewhere."""
 
 import contextlib
 import os
@@ -6,26 +6,26 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from supernet.launcher.lines import Lines
 from supernet.launcher.options import Options
+from supernet.launcher.plain_lines import PlainLines
 from supernet.launcher.workflow import Workflow
 from supernet.runtime.progress import Report
 
 
 class Display(Protocol):
-    """Something that shows a workflow's progress."""
+    """Shows the progress of a workflow."""
 
     def show(self, workflow: Workflow, reports: Sequence[Report], now: float) -> None:
-        """Called several times a second."""
+        """Update the display; called several times a second."""
 
 
 @contextlib.contextmanager
 def open_display(options: Options) -> Iterator[Display]:
-    """The display that fits standard output; a panel vanishes at the end and gives the cursor back."""
+    """Yield the display for standard output; a panel is erased at the end, and the cursor shown again."""
     if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        yield Lines(options)
+        yield PlainLines(options)
         return
-    # Here, because plain lines need not wait for them.
+    # Imported here, because plain lines do not need them.
     from rich.live import Live
 
     from supernet.launcher.panel import Panel

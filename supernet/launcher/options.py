@@ -1,4 +1,4 @@
-"""The command line of `make run`, and the one of Snakemake that follows from it."""
+"""The command line of `supernet run`, and the Snakemake command line that it is translated to."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from supernet.errors import UserError
 
 @dataclass(frozen=True)
 class Options:
-    """The command line."""
+    """Parsed options of `supernet run`."""
 
     root: Path
     """The checkout; Snakemake runs there."""
@@ -29,21 +29,21 @@ class Options:
 
     @property
     def state(self) -> Path:
-        """Folder of checkpoints, progress files and the log, from the root."""
+        """Folder of checkpoints, progress files and the log, relative to `root`."""
         return Path("state", self.study)
 
     @property
     def log(self) -> Path:
-        """Everything that Snakemake says, from the root."""
+        """Log of Snakemake's output, relative to `root`."""
         return self.state / "run.log"
 
     @property
     def folder(self) -> Path:
-        """Folder of the study's results, from the root."""
+        """Folder of the study's results, relative to `root`."""
         return Path(self.results, self.study)
 
     def command(self) -> list[str]:
-        """Snakemake's command line; options that take several values come after the targets."""
+        """Return Snakemake's command line; options with several values come after the targets."""
         config = ["--config", *self.config] if self.config else []
         triggers = ["--rerun-triggers", "mtime", "params", "input"]
         snakemake = [sys.executable, "-m", "snakemake", *self.targets, "--cores", str(self.cores)]
@@ -51,7 +51,7 @@ class Options:
 
 
 def parse(arguments: Sequence[str], root: Path) -> Options:
-    """Options from the command line, else from config.yaml; raises UserError if the study cannot be one's name."""
+    """Parse the command line, with defaults from config.yaml; raises UserError for an invalid name of a study."""
     ours = list(takewhile(lambda argument: argument != "--", arguments))
     found = _parser().parse_args(ours)
     given = {"study": found.study, "results": found.results}
@@ -97,7 +97,7 @@ def _available_cores() -> int:
 
 
 def _config(path: Path) -> dict[str, object]:
-    """The top level of config.yaml as far as it can be read: its errors are the Snakefile's to report."""
+    """Return the top level of config.yaml, empty if it cannot be read: the Snakefile reports its errors."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, yaml.YAMLError):

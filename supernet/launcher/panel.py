@@ -9,17 +9,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from supernet.launcher.messages import STOPPING, headline, time_left
 from supernet.launcher.options import Options
-from supernet.launcher.wording import STOPPING, headline, time_left
 from supernet.launcher.workflow import Workflow
 from supernet.runtime.progress import Report, duration
 
 _WIDE = 100
-"""Columns of a terminal from which on bars are drawn instead of percentages."""
+"""Width of a terminal in columns from which bars are drawn instead of percentages."""
 
 
 class Panel:
-    """A live panel: all jobs, one bar for each long one, and where everything is."""
+    """A live panel: a bar for all jobs, one bar per long job, failures, the path of the log."""
 
     def __init__(self, options: Options, live: Live) -> None:
         self._options = options
@@ -27,9 +27,9 @@ class Panel:
         self._start = time.monotonic()
 
     def show(self, workflow: Workflow, reports: Sequence[Report], now: float) -> None:
-        """Draw anew."""
+        """Draw the panel again."""
         head = f"{headline(self._options)}, {duration(now - self._start)}"
-        foot = f"log: {self._options.log}   Ctrl-C stops; the next start goes on from there"
+        foot = f"log: {self._options.log}   Ctrl-C stops; the next run resumes"
         if workflow.stopping:
             foot = STOPPING
         parts: list[RenderableType] = [Text(head, style="bold"), self._bars(workflow, reports, now)]

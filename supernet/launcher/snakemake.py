@@ -15,13 +15,13 @@ from supernet.launcher.log import GROUP
 class Snakemake:
     """Snakemake in its own process group; SIGINT, SIGTERM and SIGHUP go to it while the context is open.
 
-    A terminal sends Ctrl-C to the front program only, which passes it on once to the whole group, so that
-    jobs can save their state. The second signal ends the jobs, the third kills them.
+    A terminal sends Ctrl-C to `supernet run` only, which forwards it once to the whole group, so that jobs can save
+    their state. The second signal ends the jobs, the third kills them.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, log: TextIO) -> None:
         self.signals = 0
-        """How many signals have come."""
+        """Number of signals received."""
         self.code = 0
         self._command = command
         self._folder = folder
@@ -32,7 +32,7 @@ class Snakemake:
 
     def __enter__(self) -> Self:
         caught = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup, and stays so
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it, and this stays so
             caught.append(signal.SIGHUP)
         self._handlers = {number: signal.signal(number, self._forward) for number in caught}
         self._process = subprocess.Popen(
@@ -53,10 +53,10 @@ class Snakemake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._process is not None
-        if self._process.poll() is None:  # the front program failed: its child must not go on unseen
+        if self._process.poll() is None:  # this program failed: its child must not continue unnoticed
             self._send(signal.SIGINT)
         code = self._process.wait()
-        if code < 0:  # jobs of a killed Snakemake would write into the next run's files
+        if code < 0:  # jobs of a killed Snakemake would write to the files of the next run
             self._send(signal.SIGTERM)
         self.code = code if code >= 0 else 128 - code
         for number, handler in self._handlers.items():
@@ -64,11 +64,11 @@ class Snakemake:
         self._output.close()
 
     def running(self) -> bool:
-        """Whether Snakemake still runs."""
+        """Whether Snakemake is still running."""
         return self._process is not None and self._process.poll() is None
 
     def lines(self, last: bool = False) -> list[str]:
-        """Lines of output since the last call; the last call also gives a line without an end."""
+        """Return the lines of output since the last call; with `last`, also a final line without a newline."""
         *whole, self._partial = (self._partial + self._output.read()).split(b"\n")
         if last and self._partial:
             whole.append(self._partial)

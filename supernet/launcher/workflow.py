@@ -1,4 +1,4 @@
-"""How far a workflow is: its jobs, its failures, the time that is left."""
+"""State of a running workflow: its jobs, its failures, the estimated time left."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,21 +10,21 @@ from supernet.runtime.progress import Report
 
 @dataclass
 class Failure:
-    """A failed job: what it was for, its rule and logs, and what it wrote before the error."""
+    """A failed job: its message, rule and logs, and its output before the error."""
 
     rule: str
     message: str = ""
     logs: tuple[str, ...] = ()
-    said: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
     status: str = ""
 
     def __str__(self) -> str:
-        """One line: what the job was for, its rule, how it ended."""
+        """Return one line: the job's message, its rule, its exit status."""
         return f"{self.message or self.rule} (rule {self.rule}{', ' * bool(self.status)}{self.status})"
 
 
-class Job(NamedTuple):
-    """A running job: what it is for, and the monotonic time when it was seen to start."""
+class RunningJob(NamedTuple):
+    """A running job: its message, and the monotonic time at which its start was read."""
 
     message: str
     start: float
@@ -32,40 +32,40 @@ class Job(NamedTuple):
 
 @dataclass
 class Workflow:
-    """What is known of a workflow; jobs are counted as Snakemake counts them, with the final target as one."""
+    """State of a workflow; jobs are counted as Snakemake counts them, including the final target."""
 
     done: int = 0
     total: int = 0
     nothing_to_do: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     """Jobs to do, by rule."""
-    running: dict[str, Job] = field(default_factory=dict)
-    """Running jobs, by Snakemake's number."""
+    running: dict[str, RunningJob] = field(default_factory=dict)
+    """Running jobs by Snakemake's job id."""
     seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """How long the finished jobs took, by rule."""
+    """Durations of the finished jobs in seconds, by rule."""
     failures: list[Failure] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    """Lines that are no part of Snakemake's regular report: messages of the Snakefile, errors, warnings."""
+    messages: list[str] = field(default_factory=list)
+    """Lines outside of Snakemake's regular report: messages of the Snakefile, errors, warnings."""
     last_started: str = ""
     stopping: bool = False
-    """The user has stopped it: jobs that fail from then on are not reported."""
+    """Whether the user has stopped the workflow; jobs that fail afterwards are not reported."""
     _began: float | None = None
 
     def start(self, job: str, message: str, now: float) -> None:
-        """A job was seen to start."""
-        self.running[job] = Job(message, now)
+        """Note that a job started."""
+        self.running[job] = RunningJob(message, now)
         self.last_started = message
         self._began = now if self._began is None else self._began
 
     def finish(self, job: str, rule: str, now: float) -> None:
-        """A job was seen to finish."""
+        """Note that a job finished."""
         if job in self.running:
             self.seconds[rule].append(now - self.running.pop(job).start)
 
     def eta(self, now: float, reports: Sequence[Report]) -> tuple[float | None, bool]:
-        """Seconds to the end, and whether that leaves out rules of which no job has finished yet.
+        """Return the seconds to the end, and whether they leave out rules without a finished job.
 
-        Jobs to come take as long as the finished ones of their rule, and as many run at once as did so far.
+        Future jobs are assumed to take as long as the finished ones of their rule, with as many at once as so far.
         """
         finished = {rule: len(seconds) for rule, seconds in self.seconds.items()}
         left = {rule: count - finished.get(rule, 0) for rule, count in self.counts.items() if rule != "all"}

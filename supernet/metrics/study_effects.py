@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from supernet.config.artifacts import Artifacts, RunFolder
 from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.effects import METRICS, effects
-from supernet.metrics.study_metrics import run_folder
+from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -40,20 +40,20 @@ COLUMNS = {
 """Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs or baseline."""
 
 
-def effect_rows(study: Study, results: Path) -> Iterator[dict[str, Any]]:
+def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
     """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs."""
     if MODE not in study.scoring.bn_modes:
         raise UserError(
             f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
             f"{MODE} statistics: add it and run the study again"
         )
-    thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(results / "spaces.json")).items()}
+    thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(paths.spaces)).items()}
     for space in study.spaces:
-        yield from _of_space(study, results, space, thresholds[str(study.main_pool(space))])
+        yield from _of_space(study, paths, space, thresholds[str(study.main_pool(space))])
 
 
-def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iterator[dict[str, Any]]:
-    pool = pd.read_parquet(note_input(results / "pools" / f"{study.main_pool(space)}.parquet"))
+def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> Iterator[dict[str, Any]]:
+    pool = read_table(paths.pool(str(study.main_pool(space))))
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
     reasons: dict[str, str] = {}
     scores: dict[str, npt.NDArray[np.float64]] = {}
@@ -63,8 +63,8 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
         if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):
             reasons[setting] = "pool"
             continue
-        runs = [run_folder(results, space, setting, seed) for seed in seeds]
-        found = [one for folder in runs if (one := _scores(study, folder, pool["arch_id"])) is not None]
+        runs = [paths.run(space, setting, seed) for seed in seeds]
+        found = [one for run in runs if (one := _scores(study, run, pool["arch_id"])) is not None]
         scores[setting] = np.array(found).reshape(-1, len(pool))
         if not found:
             reasons[setting] = "runs"
@@ -85,11 +85,11 @@ def _of_space(study: Study, results: Path, space: str, threshold: float) -> Iter
                 yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, "baseline")}
 
 
-def _scores(study: Study, folder: Path, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
+def _scores(study: Study, run: RunFolder, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
     """Return the accuracies (n,) of a run that are compared; None if it diverged."""
-    if read_json(note_input(folder / "run.json"))["status"] != "complete":
+    if read_json(note_input(run.summary))["status"] != "complete":
         return None
-    table = pd.read_parquet(note_input(folder / "scores.parquet"))
+    table = pd.read_parquet(note_input(run.scores))
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
     return accuracies if np.isfinite(accuracies).all() else None

@@ -1,7 +1,6 @@
 """Metrics of a study from scores and ground truth: one row per run, batch-norm mode, split, score and metric."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from supernet import spaces
+from supernet.config.artifacts import Artifacts
 from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
@@ -18,7 +18,7 @@ from supernet.metrics.interval import Estimate
 from supernet.metrics.measures import MEASURES, SUBSETS
 from supernet.metrics.population import Population
 from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
-from supernet.pools.draw import COSTS
+from supernet.pools.truth import COSTS
 from supernet.rng import stream
 
 FEWEST = 3
@@ -209,20 +209,15 @@ def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFram
     return table
 
 
-def run_folder(results: Path, space: str, setting: str, seed: int) -> Path:
-    """Return the folder of a run below results/{study}."""
-    return results / "runs" / space / setting / f"seed{seed}"
-
-
-def measure_run(truth: PoolTruth, results: Path, space: str, setting: str, seed: int) -> list[dict[str, Any]]:
+def measure_run(truth: PoolTruth, paths: Artifacts, space: str, setting: str, seed: int) -> list[dict[str, Any]]:
     """Return the rows of metrics.parquet of one run, measured on its pool."""
-    folder = run_folder(results, space, setting, seed)
-    summary = read_json(folder / "run.json")
+    files = paths.run(space, setting, seed)
+    summary = read_json(files.summary)
     factor, _, value = setting.partition("=")
     run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}
     tail = {"diverged_at": summary["diverged_at"]}
-    scores = pd.read_parquet(folder / "scores.parquet")
+    scores = pd.read_parquet(files.scores)
     return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]
 
 

@@ -1,4 +1,4 @@
-"""Convolution and linear layers that several widths share."""
+"""Convolutions whose weights networks of several widths share."""
 
 import math
 
@@ -6,29 +6,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.nn.fast.depthwise import depthwise
-from supernet.nn.fast.depthwise_matrices import depthwise_by_matrices, tap_matrices
-from supernet.nn.fast.layout import every_second
-
-# Pixels of a map up to which a depthwise kernel that is dilated or wider than it is made a matrix.
-SMALL_MAP = 16
+from supernet.nn.fast.switch import FAST, Convolve
 
 
 class Conv(nn.Module):
-    """A convolution without bias whose kernel is sliced to the channels that are asked for.
+    """A convolution without bias whose kernel is sliced to the channels of the call.
 
-    Stand-alone networks ask for all of them, which slices nothing. He initialisation by fan-out. With `take_kernel`
-    the kernel comes from another module.
+    Stand-alone networks use all channels, without slicing. He initialisation by fan-out. After `take_kernel`, another
+    module provides the kernel. `convolve` computes it (`supernet.nn.fast.switch`). Raises ValueError for a depthwise
+    convolution whose output has other channels than its input.
     """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int, stride: int = 1, dilation: int = 1, depthwise: bool = False
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        depthwise: bool = False,
+        convolve: Convolve = FAST.convolve,
     ) -> None:
         super().__init__()
         self.c_in, self.c_out = c_in, c_out
         self.kernel, self.stride, self.dilation = kernel, stride, dilation
         self.padding = dilation * (kernel - 1) // 2
-        self.depthwise = depthwise
+        self.depthwise, self.convolve = depthwise, convolve
         if depthwise and c_in != c_out:
             raise ValueError(f"a depthwise convolution keeps its channels, got {c_in} and {c_out}")
         self.weight = nn.Parameter(torch.empty(c_out, 1 if depthwise else c_in, kernel, kernel))
@@ -36,12 +39,12 @@ class Conv(nn.Module):
         self.source: nn.Module | None = None
 
     def take_kernel(self, source: nn.Module) -> None:
-        """Own no weight any more: `source(c_in, c_out)` gives the kernel, as `kernels` does."""
+        """Drop the weight: `source(c_in, c_out)` returns the kernel instead, as `kernels` does."""
         self.register_parameter("weight", None)
         self.source = source
 
     def kernels(self, c_in: int, c_out: int) -> Tensor:
-        """The kernel of the first channels: (c_out, c_in, k, k), or (c_out, 1, k, k) if depthwise."""
+        """Return the kernel of the first channels: (c_out, c_in, k, k), or (c_out, 1, k, k) if depthwise."""
         weight: Tensor
         if self.source is not None:
             weight = self.source(c_in, c_out)
@@ -52,40 +55,18 @@ class Conv(nn.Module):
         return weight
 
     def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
-        """(N, c, H, W) to (N, c_out, H', W'): the first c input and c_out output channels of the kernel."""
+        """Map (N, c, H, W) to (N, c_out, H', W') by the first c input and c_out output channels of the kernel."""
         c_in = images.shape[1]
         c_out = (c_in if self.depthwise else self.c_out) if c_out is None else c_out
         weight = self.kernels(c_in, c_out)
-        stride, dilation, padding = self.stride, self.dilation, self.padding
-        if stride == 2 and (self.kernel == 1 or dilation == 2):
-            # Only every second pixel meets the kernel: the same sums without the stride and the dilation.
-            # oneDNN is 3 to 9 times slower on strided dilated kernels, and its backward pass of a strided 1x1
-            # convolution of fewer than 8 channels writes past its buffers.
-            images, stride, dilation, padding = every_second(images), 1, 1, padding // 2
-        if self.depthwise and self._small(images, dilation):
-            return self._by_matrices(images, weight, stride, dilation)
-        if self.depthwise and stride == 1:
-            return depthwise(images, weight, dilation)
-        groups = c_in if self.depthwise else 1
-        return F.conv2d(images, weight, None, stride, padding, dilation, groups)
-
-    def _small(self, images: Tensor, dilation: int) -> bool:
-        height, width = images.shape[2:]
-        extent = dilation * (self.kernel - 1) + 1
-        wide = dilation > 1 or extent > min(height, width)
-        return wide and height * width <= SMALL_MAP and images.device.type == "cpu"
-
-    def _by_matrices(self, images: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        height, width = images.shape[2:]
-        taps = tap_matrices(height, width, self.kernel, stride, dilation, images.dtype)
-        return depthwise_by_matrices(images, weight, taps, (-(-height // stride), -(-width // stride)))
+        return self.convolve(images, weight, self.stride, self.padding, self.dilation, self.depthwise)
 
 
 class BlockConv(nn.Module):
-    """A 1x1 convolution over a concatenation of blocks of `c_block` channels, of which some are present.
+    """A 1x1 convolution over a concatenation of blocks of `c_block` channels, some of which are present.
 
-    `present` names the blocks that the input holds, in their order: a super-net whose cells concatenate the
-    loose ends of the architecture keeps one slice of the kernel for each node.
+    `present` has the numbers of the blocks in the input, in order. A super-net whose cells concatenate the loose ends
+    of the architecture keeps one slice of the kernel per node.
     """
 
     def __init__(self, blocks: int, c_block: int, c_out: int) -> None:
@@ -95,12 +76,12 @@ class BlockConv(nn.Module):
         nn.init.normal_(self.weight, std=math.sqrt(2 / c_out))
 
     def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
-        """(N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
+        """Map (N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
         return F.conv2d(images, block_columns(self.weight, present, self.blocks, self.c_block))
 
 
 def block_columns(weight: Tensor, present: tuple[int, ...], blocks: int, width: int) -> Tensor:
-    """Slices of dimension 1 of a weight that belong to the blocks that are present, in their order."""
+    """Return the slices of dimension 1 of a weight that belong to the present blocks, in order."""
     if len(present) == blocks:
         return weight
     return torch.cat([weight.narrow(1, block * width, width) for block in present], dim=1)

@@ -16,7 +16,7 @@ from supernet.paper.catalogue import on_request
 from supernet.paper.load import Results
 from supernet.paper.names import number
 from supernet.provenance.recorder import note_input
-from supernet.runtime.timing import worked
+from supernet.runtime.timing import job_seconds
 
 PAPER_GPU_DAYS = 700
 """Yu, Ranftl and Salzmann (arXiv 2003.04276) report "over 700 GPU days" for all their experiments."""
@@ -171,6 +171,6 @@ def _timing(path: str) -> tuple[str, float]:
     """Device and seconds of a job, including earlier attempts that it resumed."""
     timing = read_json(note_input(path))
     try:
-        return str(timing["device"]), worked(timing)
+        return str(timing["device"]), job_seconds(timing)
     except KeyError as error:
         raise UserError(f"{path}: lacks the key {error}; delete it and make it again") from None

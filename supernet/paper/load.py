@@ -18,6 +18,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
 from supernet.paper.published_numbers import PublishedNumbers
+from supernet.pools.file import read_table
 from supernet.provenance.record import root_digest
 from supernet.provenance.recorder import note_input
 
@@ -190,7 +191,7 @@ class Results:
         """
         study = self.study
         name = study.main_pool(space) if seed is None else study.pool_of(space, "baseline", seed)
-        return _table(self.artifacts.pool(str(name)), POOL_COLUMNS)
+        return read_table(_existing(self.artifacts.pool(str(name))), *POOL_COLUMNS)
 
     def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
         """Return the scores of one run: one row per architecture x batch-norm mode x split."""

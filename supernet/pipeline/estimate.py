@@ -1,10 +1,10 @@
-"""What a study's super-nets cost before any is trained: trainings, images, multiply-adds, GPU days. Torch-free.
+"""Estimate the cost of the super-nets of a study: trainings, images, multiply-adds, GPU days. Does not import torch.
 
-A training pass of an image is counted as three times the multiply-adds of its forward pass (the gradients of inputs
-and of weights cost one each), and a multiply-add as two floating-point operations. Multiply-adds are the mean over a
-sample of the architectures that the run's own law draws; those of scoring are of a uniform sample, as the pool is. Not
-counted: norms, activations and poolings; the full widths that `dynamic_channels` computes in version 1; the matrices
-of `ofa_kernel`; stand-alone trainings; searches.
+A training pass of an image counts as three times the multiply-adds of its forward pass (the gradients of inputs and of
+weights cost one each), and a multiply-add as two floating-point operations. Multiply-adds are the mean over a sample of
+architectures: for training by the law of the run, for scoring uniform, as the pool. Not counted are norms, activations
+and poolings; the full widths that `dynamic_channels` computes in version 1; the matrices of `ofa_kernel`; stand-alone
+trainings; searches.
 """
 
 from collections.abc import Iterable
@@ -15,20 +15,20 @@ from typing import Self
 from supernet import spaces
 from supernet.config.datasets import DATASETS
 from supernet.config.study import Data, Run, Study
-from supernet.data.sizes import Sizes, part_sizes
-from supernet.errors import UserError
+from supernet.data.sizes import Sizes, split_sizes
 from supernet.spaces.base import NetworkSize
 from supernet.training.path_sampling import epoch_paths, passes_per_step
+from supernet.training.schedule import step_after, supernet_steps
 
 GPU_TFLOPS = 3.0
 """Sustained teraflop/s of one V100 in float32, whose peak is 15.7 (NVIDIA Tesla V100 data sheet, SXM2).
 
-The middle, as a ratio, of two ends. 9.0: wide dense convolutions, ResNet-50 trained at 367 images/s (NVIDIA,
-DeepLearningExamples, ResNet50 v1.5, FP32 on a DGX-1 of 16 GB) with 4.1 billion multiply-adds an image, six operations
-for each. 1.0: small and depthwise convolutions; an assumption, not a measurement.
+The geometric mean of two bounds. 9.0: wide dense convolutions, ResNet-50 trained at 367 images/s (NVIDIA,
+DeepLearningExamples, ResNet50 v1.5, FP32 on a DGX-1 of 16 GB) with 4.1 billion multiply-adds per image, six operations
+each. 1.0: small and depthwise convolutions; an assumption, not a measurement.
 """
 UNCERTAINTY = 3.0
-"""The estimate is right within this factor, above or below, if the sustained rate is between those ends."""
+"""The estimate is right within this factor if the sustained rate is between those bounds."""
 
 TRAINING_PASS = 3
 FLOPS_PER_MAC = 2
@@ -38,7 +38,7 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Work:
-    """What runs cost: how many, the images they are shown (each pass counts), and multiply-adds."""
+    """The cost of runs: their number, images of all passes, and multiply-adds."""
 
     runs: int = 0
     trained_images: int = 0
@@ -47,7 +47,7 @@ class Work:
     scoring_macs: float = 0.0
 
     def __add__(self, other: Self) -> Self:
-        """The work of both."""
+        """Add up two costs."""
         return type(self)(
             self.runs + other.runs,
             self.trained_images + other.trained_images,
@@ -58,16 +58,16 @@ class Work:
 
     @property
     def macs(self) -> float:
-        """All multiply-adds."""
+        """Multiply-adds of training and scoring."""
         return self.training_macs + self.scoring_macs
 
     def days(self, tflops: float) -> float:
-        """Days of a device that sustains that many teraflop/s."""
+        """Return the days that a device needs that sustains so many teraflop/s."""
         return self.macs * FLOPS_PER_MAC / (tflops * 1e12) / DAY
 
 
 def estimate(study: Study) -> dict[str, Work]:
-    """The work of all super-nets of each space; UserError where a batch has more images than there are."""
+    """Estimate the work of all super-nets of each space. Raises UserError if a batch has more images than there are."""
     found = {space: Work() for space in study.spaces}
     for space in study.spaces:
         for name in study.settings(space):
@@ -79,7 +79,7 @@ def estimate(study: Study) -> dict[str, Work]:
 
 
 def run_work(run: Run, pool: int) -> Work:
-    """Training one super-net and scoring a pool of so many architectures with it; nothing of it depends on the seed."""
+    """Estimate the work of training one super-net and scoring a pool of `pool` architectures; seeds do not matter."""
     sizes = _sizes(run.data)
     passes, images = training_passes(run), _scored_images(run, sizes)
     trained, scored = passes * run.setting.batch_size, pool * images
@@ -93,41 +93,32 @@ def run_work(run: Run, pool: int) -> Work:
 
 
 def training_passes(run: Run) -> int:
-    """Forward-backward passes of a training, a mini-batch each, as `supernet.training.build` plans them."""
-    setting, protocol = run.setting, run.protocol
-    sizes = _sizes(run.data)
-    per_epoch = int(setting.train_portion * (sizes.train + sizes.scoring) + 1e-9) // setting.batch_size
-    if per_epoch == 0:
-        raise UserError(f"{run.space}: found batch_size {setting.batch_size}; expected at most the training images")
-    steps = setting.epochs * per_epoch
-    passes = passes_per_step(spaces.load(run.own_space), setting.path_sampling, protocol.random_paths)
-    if setting.path_sampling == "fairnas" and protocol.fairnas_budget == "equal_passes":
-        steps = max(1, steps * protocol.random_paths // passes)
-    return steps * passes + _ranking_passes(run, steps)
+    """Count the forward-backward passes of a training, one mini-batch each."""
+    steps = supernet_steps(run, spaces.load(run.own_space), _sizes(run.data))
+    return steps.total * steps.passes + _ranking_passes(run, steps.total)
 
 
 def _ranking_passes(run: Run, steps: int) -> int:
-    """Passes of landmarks, which come on top: two for each pair of the steps that rank."""
-    protocol = run.protocol
+    """Count the passes of landmarks, which are additional: two per pair, in the steps that rank."""
     if run.setting.landmarks == "none":
         return 0
-    return 2 * protocol.landmark_pairs * (steps - min(int(protocol.landmark_start * steps), steps - 1))
+    return 2 * run.protocol.landmark_pairs * (steps - step_after(run.protocol.landmark_start, steps))
 
 
 def report(work: dict[str, Work], tflops: float) -> str:
-    """Lines to print: counts of each space and of all, GPU days, and what they assume."""
+    """Format the estimate: counts per space and in total, GPU days, and their assumptions."""
     total = sum(work.values(), start=Work())
     middle = total.days(tflops)
     rows = [*work.items(), ("in all", total)]
     return "\n".join(
         [
-            "Super-nets of this study, finished ones included:",
+            "Super-nets of this study, including finished ones:",
             *_table(rows, tflops),
-            f"About {_number(middle)} GPU days, one super-net a GPU at a time; {_number(middle / UNCERTAINTY)} to "
-            f"{_number(middle * UNCERTAINTY)} if the rate is {_number(tflops * UNCERTAINTY)} to "
-            f"{_number(tflops / UNCERTAINTY)} teraflop/s.",
-            f"Assumed: {_number(tflops)} teraflop/s sustained (config key gpu_tflops), two operations a multiply-add,",
-            "three forward passes a training pass. Stand-alone trainings and searches are not counted.",
+            f"About {_number(middle)} GPU days, with one super-net per GPU at a time; "
+            f"{_number(middle / UNCERTAINTY)} to {_number(middle * UNCERTAINTY)} "
+            f"if the rate is {_number(tflops * UNCERTAINTY)} to {_number(tflops / UNCERTAINTY)} teraflop/s.",
+            f"Assumed: {_number(tflops)} teraflop/s sustained (config key gpu_tflops), two operations per",
+            "multiply-add, three forward passes per training pass. Stand-alone trainings and searches are not counted.",
         ]
     )
 
@@ -147,12 +138,12 @@ def _table(rows: Iterable[tuple[str, Work]], tflops: float) -> list[str]:
 
 
 def _number(value: float) -> str:
-    """Two significant digits, in full from 10 on."""
+    """Format with two significant digits, without exponent from 10 on."""
     return f"{float(f'{value:.2g}'):.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
 def _scored_images(run: Run, sizes: Sizes) -> int:
-    """Images that one architecture is shown by scoring, over all bn_modes and splits, re-calibration included."""
+    """Count the images of scoring one architecture, over all BN modes and splits, with re-calibration."""
     scoring = run.scoring
     splits = {"scoring": sizes.scoring, "test": sizes.test}
     bn_modes = [
@@ -165,7 +156,7 @@ def _scored_images(run: Run, sizes: Sizes) -> int:
 
 def _sizes(data: Data) -> Sizes:
     known = DATASETS[data.name]
-    return part_sizes(known.images, known.official_test, data)
+    return split_sizes(known.images, known.official_test, data)
 
 
 def _macs(run: Run, law: str) -> float:
@@ -182,7 +173,7 @@ def _macs(run: Run, law: str) -> float:
 
 @lru_cache(maxsize=1024)
 def mean_macs(space: str, law: str, size: NetworkSize, image: int, zero_in_zero_out: bool, seed: int) -> float:
-    """Mean multiply-adds of a forward pass of one image, over about `SAMPLE` architectures that a law draws."""
+    """Return the mean multiply-adds of a forward pass of one image, over about `SAMPLE` architectures of a law."""
     loaded = spaces.load(space)
     groups = epoch_paths(loaded, law, seed, 0, SAMPLE // passes_per_step(loaded, law))
     costs = [loaded.cost(arch, size, image, zero_in_zero_out).macs for group in groups for arch in group]

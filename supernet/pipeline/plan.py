@@ -67,6 +67,12 @@ class WorkflowConfig(Model):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
     )
+    reference_kernels: bool = Field(
+        default=False,
+        description="Compute with torch's own functions instead of the fast kernels of supernet/nn/fast: slower, the "
+        "same to rounding. Finished results are not made again. False leaves the choice to the environment variable "
+        "SUPERNET_REFERENCE_KERNELS.",
+    )
     gpu_tflops: float = Field(
         default=GPU_TFLOPS,
         gt=0,

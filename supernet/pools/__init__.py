@@ -1,1 +1,1 @@
-"""The architectures that a study scores, and the file that holds them with their ground truth."""
+"""Pools: the architectures that a study scores, with their ground truth."""

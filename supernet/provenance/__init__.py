@@ -1,1 +1,1 @@
-"""Where a result comes from: the record beside each file, and the code that made it."""
+"""Provenance: the record beside each result, and hashes of the code that made it."""

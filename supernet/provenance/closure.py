@@ -1,4 +1,8 @@
-"""Which project modules a program is made of, and hashes of them that cosmetic edits leave alone."""
+"""The project modules that a program imports, and hashes of their code.
+
+The hash of a module is that of its syntax tree without docstrings. Comments, docstrings and formatting do not change
+it, so that editing them makes no result stale.
+"""
 
 import ast
 import contextlib
@@ -13,40 +17,40 @@ from typing import Any
 
 PACKAGE = "supernet"
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout: the folder that has the package and the programs."""
+"""The checkout: the folder with the package and the programs."""
 _FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is known of one Python file."""
+    """Hashes and imports of one Python file."""
 
     sha256: str
     code: str
-    """SHA-256 of its normalised syntax tree: without comments, docstrings and formatting."""
+    """SHA-256 of the normalised syntax tree: without comments, docstrings and formatting."""
     imports: tuple[str, ...]
-    """Dotted names of the package that it may import; those of values as well, which are no modules."""
+    """Dotted names inside the package that it imports; names of values are included, although they are not modules."""
     torch: bool
     """Whether loading it imports torch."""
 
 
 class Closure:
-    """Finds what programs import, statically, in one checkout; knowledge of unchanged files is kept in a cache file."""
+    """Finds the imports of programs by static analysis of one checkout; unchanged files are read from a cache."""
 
     def __init__(self, root: Path = ROOT, cache: Path | None = None) -> None:
-        """`cache` is by default beside Python's own compiled files, and goes with them."""
+        """Read the cache file `cache`; by default it is in `__pycache__`, beside Python's compiled files."""
         self._root = root
         self._cache = root / PACKAGE / "__pycache__" / "closure.json" if cache is None else cache
         self._known = _load(self._cache)
-        self._learnt = False
+        self._changed = False
         self._resolved: dict[str, list[str]] = {}
 
     def files(self, roots: Iterable[Path], torch: bool = True) -> dict[str, Source]:
-        """The Python files, and all project modules that they import directly or not, by path in the checkout.
+        """Return the Python files `roots` and all project modules that they import, by path in the checkout.
 
-        Imports inside functions count. A name that is only computed when the program runs is not seen: give modules
-        that are loaded as `roots`. A file outside of the checkout is known by its name alone. With `torch=False`,
-        modules that import torch are left out, and modules that only these import: for programs that never load them.
+        Imports are followed recursively and include those inside functions. A module name that is computed at run time
+        is not found: pass modules that are already loaded as `roots`. Files outside the checkout are listed by name.
+        With `torch=False`, modules that import torch are left out, as are modules that only these import.
         """
         found: dict[str, Source] = {}
         todo = [(self.name(path), path) for path in roots]
@@ -59,23 +63,23 @@ class Closure:
         return dict(sorted(found.items()))
 
     def source(self, name: str, path: Path | None = None) -> Source:
-        """Hashes and imports of one file, by its path in the checkout; SyntaxError if it is no Python."""
+        """Return hashes and imports of the file `name` of the checkout; SyntaxError if it is not valid Python."""
         path = self._root / name if path is None else path
         status = path.stat()
         signature = [status.st_size, status.st_mtime_ns, status.st_ino]
         entry = self._known.get(name)
         if entry is None or entry["signature"] != signature:
             entry = {"signature": signature, **asdict(_read(path, _package_of(name)))}
-            self._known[name], self._learnt = entry, True
+            self._known[name], self._changed = entry, True
         return Source(entry["sha256"], entry["code"], tuple(entry["imports"]), entry["torch"])
 
     def name(self, path: Path) -> str:
-        """Path in the checkout; outside of it the file's name."""
+        """Return the path relative to the checkout, or the name of a file outside the checkout."""
         resolved = path.resolve()
         return resolved.relative_to(self._root).as_posix() if resolved.is_relative_to(self._root) else path.name
 
     def _modules(self, names: Iterable[str]) -> Iterator[str]:
-        """Files of dotted names; importing `a.b.c` runs the packages `a` and `a.b` as well."""
+        """Yield the files of dotted names; importing `a.b.c` also runs the packages `a` and `a.b`."""
         parts = [name.split(".") for name in names]
         for stem in {"/".join(one[: end + 1]) for one in parts for end in range(len(one))}:
             if stem not in self._resolved:
@@ -84,20 +88,20 @@ class Closure:
             yield from self._resolved[stem]
 
     def _save(self) -> None:
-        if not self._learnt:
+        if not self._changed:
             return
-        # Like Python's compiled files: where the checkout cannot be written to, each process reads the code anew.
+        # As with Python's compiled files, each process parses the code again if the checkout is read-only.
         with contextlib.suppress(OSError):
             self._cache.parent.mkdir(exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._cache.parent, prefix=".closure-")
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 json.dump({"format": _FORMAT, "files": self._known}, stream)
             os.replace(name, self._cache)
-            self._learnt = False
+            self._changed = False
 
 
 def _package_of(name: str) -> str:
-    """Dotted name of the package that a module is in; empty for a program."""
+    """Return the dotted name of the package of a module; empty for a program."""
     parts = Path(name).parent.parts
     return ".".join(parts) if parts[:1] == (PACKAGE,) else ""
 
@@ -111,7 +115,7 @@ def _digest(tree: ast.Module) -> str:
 
 
 def _is_text(node: ast.stmt) -> bool:
-    """A docstring, or a string after a field or a constant: documentation, which does nothing."""
+    """Return whether a statement is a string: a docstring, or the documentation of a field or constant."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
@@ -142,7 +146,10 @@ def _loads_torch(tree: ast.Module) -> bool:
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """The module that is imported from; a leading dot is the package itself, each further one the package above."""
+    """Return the absolute name of the module of a `from` import.
+
+    One leading dot is the package itself, each further dot the next package above it.
+    """
     if not node.level:
         return node.module or ""
     above = package.split(".")[: len(package.split(".")) - node.level + 1]
@@ -153,6 +160,6 @@ def _load(cache: Path) -> dict[str, Any]:
     try:
         content = json.loads(cache.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        # Nothing is lost: it is only what the code would say again.
+        # The cache has nothing that cannot be computed again.
         return {}
     return dict(content["files"]) if isinstance(content, dict) and content.get("format") == _FORMAT else {}

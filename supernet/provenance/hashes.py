@@ -1,4 +1,4 @@
-"""Hashes by which downloads are known: SHA-256, MD5, and git's name of a file's content."""
+"""Hashes that identify downloads: SHA-256, MD5, and git's object id of a file."""
 
 import hashlib
 import os
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ALGORITHMS = ("sha256", "md5", "git_blob")
-"""Names of the hashes, the strongest first."""
+"""Names of the algorithms, strongest first."""
 _BLOCK = 1 << 20
 
 
 def digests(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
-    """Hexadecimal digests of a file by algorithm, in one pass over it.
+    """Return hexadecimal digests of a file, by algorithm, in one pass over the file.
 
-    `git_blob` is the object id that `git hash-object` prints: SHA-1 over a header with the size, then the content.
+    `git_blob` is the object id that `git hash-object` prints: SHA-1 of a header with the size, followed by the content.
     """
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
@@ -25,7 +25,7 @@ def digests(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
 
 
 def _start(algorithm: str, size: int) -> "hashlib._Hash":
-    # They name files; where security matters, SHA-256 is pinned. An interpreter in FIPS mode refuses the others else.
+    # These hashes only identify files; without this argument, an interpreter in FIPS mode refuses MD5 and SHA-1.
     if algorithm != "git_blob":
         return hashlib.new(algorithm, usedforsecurity=False)
     running = hashlib.sha1(usedforsecurity=False)

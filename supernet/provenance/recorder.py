@@ -34,8 +34,9 @@ ENVIRONMENT = (
     "SLURM_JOB_ID",
     "SLURM_JOB_PARTITION",
     "SLURM_RESTART_COUNT",
+    "SUPERNET_REFERENCE_KERNELS",
 )
-"""Environment variables that a record may have. No other is ever written: it might be a secret."""
+"""Environment variables that records contain. Others are never written, because they may hold secrets."""
 
 UNRECORDED = frozenset(f"supernet/provenance/{name}.py" for name in ("closure", "record", "recorder"))
 """Modules that only record: they do not affect results, so that an edit of them makes no result stale."""
@@ -44,12 +45,12 @@ _Path = TypeVar("_Path", Path, str)
 
 
 class Recorder:
-    """What one process reads and is told; gives the record of each file that it writes."""
+    """Collects the inputs and the config of one process, and makes the record of each file that it writes."""
 
     def __init__(self, program: Path, root: Path = ROOT) -> None:
-        """`program` is the script that runs, `root` the checkout that it is of.
+        """Hash the code of `program`, a script in the checkout `root`.
 
-        The code is hashed now: an edit while a long training runs is not the code that trained.
+        The code is hashed at the start, because edits during a long training do not affect that training.
         """
         self._root, self._started = root, _now()
         self._closure = Closure(root)
@@ -60,7 +61,7 @@ class Recorder:
         self._config: Any = None
 
     def read(self, path: Path | str, kind: str, pinned: Mapping[str, str] | None) -> None:
-        """Note an input with the hash that it has now; `kind` and `pinned` are those of `note_input`."""
+        """Note an input with its present hash; `kind` and `pinned` are as for `note_input`."""
         name, status = os.path.abspath(path), os.stat(path)
         signature = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._stats.get(name) == signature:
@@ -74,11 +75,11 @@ class Recorder:
         self._inputs[name], self._stats[name] = note, signature
 
     def use(self, config: Any) -> None:
-        """Note the config, a JSON value."""
+        """Note the config, a JSON value; it replaces an earlier one."""
         self._config = config
 
     def record(self, path: Path | str, content: Path) -> dict[str, Any]:
-        """The record of a result, whose content is still in another file."""
+        """Return the record of the result at `path`; its content is in the (temporary) file `content`."""
         sources = self._all_sources()
         folder = os.path.dirname(os.path.abspath(path))
         inputs = [{"path": os.path.relpath(name, folder), **note} for name, note in self._inputs.items()]
@@ -93,7 +94,7 @@ class Recorder:
             "packages": _packages(),
             "lock": self._lock,
         }
-        told = {
+        record = {
             "format": FORMAT,
             "made": made,
             "digest": digest(made),
@@ -107,10 +108,10 @@ class Recorder:
                 **self._commit,
             },
         }
-        return {**told, "seal": digest(told)}
+        return {**record, "seal": digest(record)}
 
     def _all_sources(self) -> dict[str, Source]:
-        """The program's files, and those of modules that it has loaded by a name that only it knew."""
+        """Return the files of the program, including modules that were loaded by a name computed at run time."""
         loaded = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
         files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
         files = [file for file in files if file.is_relative_to(self._root)]
@@ -133,7 +134,7 @@ _RECORDER: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 
 @contextlib.contextmanager
 def recording(recorder: Recorder) -> Iterator[None]:
-    """Inside, what is read and published is recorded."""
+    """Record what is read and published inside the context."""
     token = _RECORDER.set(recorder)
     try:
         yield
@@ -142,10 +143,11 @@ def recording(recorder: Recorder) -> Iterator[None]:
 
 
 def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | None = None) -> _Path:
-    """Note that the file at `path` is read, and give the path back.
+    """Note that the program reads the file at `path`, and return the path.
 
-    `kind` is `result` (it has a record of its own), `source` (a file of the checkout) or `download`; a download is
-    `pinned`: its `path` in the sources, the `algorithm` and `digest` by which it was known.
+    `kind` is `result` (a file with a record), `source` (a file of the checkout) or `download`. For a download, `pinned`
+    has its `path` in the sources, and the `algorithm` and `digest` that identified it. Raises RecordError if the record
+    of a result is damaged.
     """
     if (recorder := _RECORDER.get()) is not None:
         recorder.read(path, kind, pinned)
@@ -153,13 +155,13 @@ def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | No
 
 
 def note_config(config: Any) -> None:
-    """Note what the results of this process depend on besides its inputs: a JSON value."""
+    """Note the config of this process: a JSON value of all that its results depend on besides inputs and code."""
     if (recorder := _RECORDER.get()) is not None:
         recorder.use(config)
 
 
 def record_text(path: Path | str, content: Path) -> str | None:
-    """The text of the record of `path`, whose content is in the file `content`; None without a recorder."""
+    """Return the text of the record of `path`, whose content is in the file `content`; None without a recorder."""
     recorder = _RECORDER.get()
     if recorder is None:
         return None
@@ -167,7 +169,7 @@ def record_text(path: Path | str, content: Path) -> str | None:
 
 
 def commit(root: Path) -> dict[str, Any]:
-    """`commit` and `dirty` (whether tracked files differ from it) of a checkout; both null where git cannot say."""
+    """Return `commit` and `dirty` (whether tracked files differ from it) of a checkout; both None without git."""
     unknown = {"commit": None, "dirty": None}
     if not (root / ".git").exists():
         return unknown
@@ -184,10 +186,10 @@ def commit(root: Path) -> dict[str, Any]:
 
 
 def _packages() -> dict[str, str]:
-    """Versions of the packages of others that are loaded, by the names they are imported by."""
+    """Return the versions of loaded third-party packages, by import name."""
     found = {}
     for name, module in list(sys.modules.items()):
-        # Only what a module itself says: asking some for more warns, or imports.
+        # Reads `__version__` without attribute access, which makes some modules warn or import others.
         version = vars(module).get("__version__") if module is not None and "." not in name else None
         if isinstance(version, str) and name not in sys.stdlib_module_names and not name.startswith("_"):
             found[name] = str(version)

@@ -1,1 +1,1 @@
-"""Published tables of stand-alone accuracies: official formats in, one schema out."""
+"""Published tables of stand-alone accuracies, converted from their official formats to one schema."""

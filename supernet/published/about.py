@@ -1,4 +1,4 @@
-"""What is known about a published table: where it comes from, how complete it is, what its accuracies are."""
+"""Metadata of a published table: its origin, its extent, and the meaning of its accuracies."""
 
 from pathlib import Path
 
@@ -10,51 +10,51 @@ from supernet.config.base import Model
 from supernet.errors import UserError
 
 METADATA = b"supernet"
-"""Key of the Parquet file's metadata that holds an `About` as JSON."""
+"""Key of the metadata of the Parquet file whose value is an `About` as JSON."""
 
 
 class About(Model):
-    """The provenance and extent of one table; it travels in the table's own file."""
+    """Origin and extent of one table, stored in the file of the table."""
 
     table: str
     """Name in `workflow/sources.yaml`."""
     space: str
     dataset: str
-    """Images that the architectures were trained on."""
+    """Data set that the architectures were trained on."""
     form: str
-    """Published format that it was read from."""
+    """Published format of the source file."""
     file: str
-    """Name of the file that it was read from."""
+    """Name of the source file."""
     origin: str
-    """Where that file was fetched: an address, or the mirror."""
+    """Where the source file was fetched: a URL or a file of the mirror."""
     algorithm: str
-    """Of `digest`: sha256, md5 or git_blob."""
+    """Algorithm of `digest`: sha256, md5 or git_blob."""
     digest: str
     licence: str
     source: str
-    """What to cite."""
+    """Reference to cite."""
     rows: int
     size: int
-    """Architectures of the whole published table."""
+    """Number of architectures of the complete published table."""
     complete: bool
-    """Whether the file listed all of them."""
+    """Whether the source file has all of them."""
     uniform_rows: int
-    """Rows that belong to a uniform random sample of the space."""
+    """Number of rows that belong to a uniform random sample of the space."""
     merged: int
-    """Entries of the file that were averaged into a row of an equal architecture."""
+    """Number of entries of the file that were averaged into the row of an equal architecture."""
     epochs: int | None
     truth: str
-    """What `test_acc` is."""
+    """Description of `test_acc`."""
 
     def extent(self) -> str:
-        """How much of the published table this is, in words."""
+        """Return a phrase about the number of rows and the completeness of the table."""
         if self.complete:
             return f"complete, {self.rows} architectures"
         return f"{self.rows} of {self.size} architectures, {self.uniform_rows} of them a uniform sample"
 
 
 def read_about(path: Path) -> About:
-    """What is known about a table; reads no rows. UserError if this is no table of ours."""
+    """Read the metadata of a table without its rows; UserError if the file was not written by scripts/published.py."""
     try:
         metadata = pq.read_schema(path).metadata or {}
     except FileNotFoundError:
@@ -62,12 +62,12 @@ def read_about(path: Path) -> About:
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a Parquet file ({error}); make it again with scripts/published.py") from error
     if METADATA not in metadata:
-        raise UserError(f"{path}: does not say which published table it is; make it with scripts/published.py")
+        raise UserError(f"{path}: has no metadata of a published table; make it with scripts/published.py")
     try:
         return About.model_validate_json(metadata[METADATA])
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(
-            f"{path}: its metadata are of another version ({'.'.join(map(str, first['loc']))}: {first['msg']}); "
+            f"{path}: its metadata have another version ({'.'.join(map(str, first['loc']))}: {first['msg']}); "
             "make it again with scripts/published.py"
         ) from error

@@ -1,4 +1,4 @@
-"""From a downloaded file to a table in the schema, with what is known about it."""
+"""Conversion of a downloaded file to a table in the schema, with its metadata."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ from supernet.published.readers import read, size
 
 
 def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame, About]:
-    """Rows of the table of this name, and their provenance; UserError if the file is not of the form it should be."""
+    """Return rows and metadata of the table of this name; UserError if the file does not have the expected form."""
     if len(fetched.files) != 1:
         raise UserError(
             f"table {name}: the form {fetched.form} has {len(fetched.files)} files and its reader expects one; "

@@ -1,7 +1,7 @@
-"""Accuracies are counts of correct images.
+"""Rounding of published accuracies to exact fractions of images.
 
-Published files hold them in single precision, as percentages, or as means that were added in some order. Counted again,
-equal results are equal numbers: ties stay ties, and the forms of a table agree to the last bit.
+Published files have accuracies in single precision, as percentages, or as means with unknown order of summation. Exact
+fractions make equal results equal numbers, so that ties are preserved and the forms of a table agree in all bits.
 """
 
 import numpy as np
@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from supernet.published.schema import Floats
 
-# Single precision is off by up to .006 in a count of 150 000 (NASBench-201: 25 000 images, up to three runs).
+# In single precision, a count of 150 000 has an error of up to .006 (NASBench-201: 25 000 images, up to three runs).
 _TOLERANCE = 0.02
 
 
 def exact(accuracies: npt.ArrayLike, images: int) -> Floats:
-    """Accuracies as exact fractions of `images`; a number that is no such fraction stays as it is.
+    """Return accuracies as exact fractions of `images`; numbers that are not such fractions are unchanged.
 
-    `images` counts those of all runs of a mean; a common multiple will do.
+    For means, `images` is the number of images of all runs, or a common multiple.
     """
     given = np.asarray(accuracies, dtype=np.float64)
     counts = np.round(given * images)

@@ -1,4 +1,4 @@
-"""What a reader of a published format gives."""
+"""The return value of all readers of published formats."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class ParsedTable:
-    """Rows in the schema of `supernet.published.schema`, and what their accuracies are."""
+    """Rows in the schema of `supernet.published.schema`, with the meaning of their accuracies."""
 
     rows: pd.DataFrame
     truth: str
-    """What `test_acc` is, as captions say it: of how many runs, trained on what."""
+    """Description of `test_acc` for captions: number of runs and training data."""
     epochs: int | None
-    """Epochs of each training; None where they differ."""
+    """Epochs of each training; None if they differ."""
     entries: int
-    """Architectures that the file lists. More than there are rows where equal ones were averaged."""
+    """Number of entries of the file; larger than the number of rows if equal architectures were averaged."""

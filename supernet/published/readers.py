@@ -1,4 +1,4 @@
-"""The reader of each form of each space."""
+"""The readers of the forms of published tables, by space."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,19 +18,19 @@ from supernet.published.nasbench201 import nats
 from supernet.published.parsed import ParsedTable
 
 MACRO = "nasbench_macro"
-"""A published space that is none of ours: its table can be made, but no super-net."""
+"""A published space without an implementation here: its table can be converted, but there is no super-net."""
 
 
 def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedTable:
-    """Rows of a published table in one of its forms.
+    """Read a published table in one of its forms.
 
     Args:
-        table: its name in the sources; tells the two DARTS tables of one archive apart.
-        space, dataset: what was trained on what.
+        table: name in the sources; it distinguishes the two DARTS tables of one archive.
+        space, dataset: space of the architectures, and data set that they were trained on.
         form: name of the format.
-        path: the file.
+        path: the downloaded file.
 
-    Raises UserError if there is no reader for this form of this space, or if the file is not of this form.
+    Raises UserError if there is no reader for this form of this space, or if the file does not have this form.
     """
     readers = _readers(table, dataset)
     if (space, form) not in readers:
@@ -40,7 +40,7 @@ def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedT
 
 
 def size(space: str) -> int:
-    """Architectures that a space's whole published table has."""
+    """Return the number of architectures of the complete published table of a space."""
     return MACRO_SIZE if space == MACRO else spaces.load(space).size
 
 
@@ -59,5 +59,5 @@ def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Pat
 
 
 def _nds_file(table: str) -> str:
-    """The file of the archive in which a table's networks are: of one width and depth, or of many."""
+    """Return the file in the archive: networks of one width and depth, or of many for tables `…-varied`."""
     return "DARTS.json" if table.endswith("-varied") else "DARTS_fix-w-d.json"

@@ -1,4 +1,4 @@
-"""The one schema of all published tables."""
+"""The schema of published tables, and writing of their files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,11 +31,11 @@ def tabulate(
     parameters: Sequence[int | None] | npt.NDArray[np.int64] | None = None,
     uniform: bool | npt.NDArray[np.bool_] = True,
 ) -> pd.DataFrame:
-    """Rows in the schema, sorted by `arch_id`; what a format does not know stays NaN, or null.
+    """Return rows in the schema, sorted by `arch_id`; values that a format does not have are NaN or null.
 
     Accuracies are fractions: `test_acc` (n,), `valid_acc` (n,), `runs` (n, up to 3) with NaN for a missing run.
-    `uniform` says which rows belong to a uniform random sample of the space; `path` is the file they come from.
-    Raises UserError where an accuracy is no fraction, a test accuracy is missing or an architecture stands twice.
+    `uniform` marks rows of a uniform random sample of the space; `path` is the source file, for messages. Raises
+    UserError if an accuracy is not a fraction, a test accuracy is missing or an architecture is repeated.
     """
     count = len(arch_id)
     unknown = np.full(count, np.nan)
@@ -60,7 +60,7 @@ def tabulate(
 
 
 def write(path: Path, rows: pd.DataFrame, about: About) -> None:
-    """Write a table as Parquet, atomically, with `about` in the file's metadata."""
+    """Write a table as Parquet atomically, with `about` in the metadata of the file."""
     table = pa.Table.from_pandas(rows[list(COLUMNS)], preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, METADATA: about.model_dump_json()})
     with publish(path) as temporary:

@@ -22,18 +22,18 @@ Positions: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """Ground truth of a space, sorted by `arch_id`; row k of every column is the same architecture."""
+    """Ground truth of a space, with one row per architecture, sorted by `arch_id`."""
 
     path: Path
     about: About
     data: Any
-    """The loaded columns as a `pyarrow.Table`: text stays in Arrow's buffers, not in Python strings."""
+    """The loaded columns as a `pyarrow.Table`, which has no Python strings and so needs less memory."""
 
     @classmethod
     def load(cls, path: Path, columns: Sequence[str] = COLUMNS) -> Self:
-        """Load columns of a table that scripts/published.py wrote; `arch_id` is always among them.
+        """Load columns of a table that scripts/published.py wrote; `arch_id` is always loaded.
 
-        Raises UserError if the file is no such table or if a column does not exist.
+        Raises UserError if the file is not such a table or a column does not exist.
         """
         unknown = [name for name in columns if name not in COLUMNS]
         if unknown:
@@ -46,21 +46,21 @@ class PublishedTable:
         return int(self.data.num_rows)
 
     def column(self, name: str) -> Any:
-        """A loaded numeric or Boolean column as a NumPy array (n,)."""
+        """Return a loaded numeric or Boolean column as an array (n,)."""
         return self.data.column(name).to_numpy()
 
     @property
     def test_acc(self) -> Floats:
-        """Test accuracies (n,), fractions: the ground truth."""
+        """Test accuracies (n,) as fractions: the ground truth."""
         return np.asarray(self.column("test_acc"), dtype=np.float64)
 
     @property
     def uniform(self) -> npt.NDArray[np.bool_]:
-        """Which rows (n,) belong to a uniform random sample of the space."""
+        """Whether each row (n,) belongs to a uniform random sample of the space."""
         return np.asarray(self.column("uniform"), dtype=np.bool_)
 
     def rows(self, arch_ids: Iterable[str]) -> Positions:
-        """Positions (m,) of architectures, in the order given; UserError if one has no ground truth here."""
+        """Return the positions (m,) of architectures, in the given order; UserError if one is not in the table."""
         known = self.data.column("arch_id").combine_chunks()
         wanted = pa.array(list(arch_ids), known.type)
         found = pc.index_in(wanted, value_set=known)
@@ -69,7 +69,7 @@ class PublishedTable:
         return np.asarray(found.to_numpy(), dtype=np.int64)
 
     def take(self, positions: npt.ArrayLike) -> pd.DataFrame:
-        """The loaded columns of some rows, in the order of their positions."""
+        """Return the loaded columns of the rows at `positions` (m,), in this order."""
         frame: pd.DataFrame = self.data.take(pa.array(np.asarray(positions))).to_pandas()
         return frame
 
@@ -78,5 +78,5 @@ class PublishedTable:
         return UserError(
             f"{self.path}: no ground truth for {missing[0]}: {len(missing)} of {wanted} architectures are not in "
             f"the table {about.table} (form {about.form}: {about.extent()}); "
-            "choose among the architectures that it has, or fetch a complete form (docs/use/tables.md)"
+            "choose architectures of the table, or fetch a complete form (docs/use/tables.md)"
         )

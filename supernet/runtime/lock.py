@@ -1,9 +1,9 @@
-"""One writer at a time, on any node: a claim in a shared folder, with a heartbeat.
+"""A lock that works across nodes: numbered lock files with a heartbeat in a shared folder.
 
-Claims are numbered files, and the highest number owns. A claim comes into being whole, by a hard link to a name
-that must not exist; this is atomic on NFS too, where flock may be local to a node. A claim is never taken away:
-the next writer makes the next number once the owner has released its own or is dead. So there is no moment at
-which two processes can both believe that they removed a dead owner.
+The file with the highest number is the lock, and its content names the process that holds it. A lock file is created
+whole, as a hard link to a name that must not exist. This is atomic on NFS too, where flock may be local to a node. No
+process removes the lock of another: once the holder has released it or has ended, the next process creates the next
+number. Hence two processes can never both believe that they removed the lock of an ended one.
 """
 
 import contextlib
@@ -19,115 +19,122 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from supernet.errors import UserError
-from supernet.runtime.owner import Owner
+from supernet.runtime.process import ProcessIdentity
 
 _LOGGER = logging.getLogger(__name__)
-LOST = 70
-"""Exit code of a writer that found its claim overtaken: it was taken for dead."""
+LOCK_LOST = 70
+"""Exit code of a process whose lock another one took, because it seemed to have ended."""
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Seconds: between heartbeats, until an owner without one counts as dead, between two looks, to the end of a wait.
+class LockTiming:
+    """Times of a lock, in seconds.
 
-    Attributes of files on NFS may be a minute old, so an owner is not dead before it has missed three minutes.
+    File attributes on NFS may be a minute old; `stale` is therefore three minutes.
     """
 
-    beat: float = 10.0
+    heartbeat: float = 10.0
+    """Between two heartbeats of the holder."""
     stale: float = 180.0
+    """Without a heartbeat until the holder counts as ended."""
     poll: float = 5.0
+    """Between two checks of a waiting process."""
     wait: float = 600.0
+    """Until a waiting process gives up; 0 does not wait for a live holder."""
 
 
 @contextlib.contextmanager
-def sole_writer(folder: Path | None, pace: Pace | None = None) -> Iterator[None]:
-    """Be the only process that holds the claim of `folder`; waits for one that does. Without a folder, do nothing.
+def sole_writer(folder: Path | None, timing: LockTiming | None = None) -> Iterator[None]:
+    """Hold the lock of `folder` while the context is open; without a folder, do nothing.
 
-    An owner that is dead is succeeded: at once where /proc or squeue can tell, else when its heartbeat has stood still.
-    Raises UserError if another still owns after the wait, or if the file system has no hard links.
+    Waits for a process that holds the lock. The lock of an ended process is taken over: at once if /proc or squeue
+    shows that it has ended, else when its heartbeat is stale. Raises UserError if another process still holds the lock
+    after the wait, or if the file system has no hard links.
     """
     if folder is None:
         yield
         return
-    pace = pace or Pace()
-    claim = _acquire(folder, pace)
-    with _beating(claim, pace.beat):
+    timing = timing or LockTiming()
+    lock = _acquire(folder, timing)
+    with _heartbeat(lock, timing.heartbeat):
         try:
             yield
         finally:
-            _release(claim)
+            _release(lock)
 
 
-def _acquire(folder: Path, pace: Pace) -> Path:
-    me, watch = Owner.current(), _Watch(pace)
+def _acquire(folder: Path, timing: LockTiming) -> Path:
+    me, waiter = ProcessIdentity.current(), _Waiter(timing)
     folder.mkdir(parents=True, exist_ok=True)
     while True:
-        top = _top(folder)
-        if top is None or watch.free(top, me):
-            claim = _make(folder, 1 if top is None else _number(top) + 1, me)
-            if claim is not None:
-                return claim
+        latest = _latest(folder)
+        if latest is None or waiter.is_free(latest, me):
+            lock = _create(folder, 1 if latest is None else _number(latest) + 1, me)
+            if lock is not None:
+                return lock
         else:
-            time.sleep(pace.poll)
+            time.sleep(timing.poll)
 
 
-class _Watch:
-    """What a waiting process knows of the present owner."""
+class _Waiter:
+    """What a waiting process has observed of the holder."""
 
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
+    def __init__(self, timing: LockTiming) -> None:
+        self.timing = timing
         self.start = time.monotonic()
-        self.told: Owner | None = None
+        self.announced: ProcessIdentity | None = None
+        """The holder that the log names already."""
         self.seen: tuple[Path, int] | None = None
+        """The lock file and its last heartbeat, and when that was first seen."""
         self.since = self.start
-        self.beaten = False
+        self.heartbeat_moved = False
 
-    def free(self, claim: Path, me: Owner) -> bool:
-        """Whether the claim may be succeeded; UserError when the wait is over and it may not."""
-        owner = _read(claim)
-        if owner is None:
+    def is_free(self, lock: Path, me: ProcessIdentity) -> bool:
+        """Whether the lock may be taken over; raises UserError when it may not and the wait is over."""
+        holder = _read(lock)
+        if holder is None:
             return True
-        lives = owner.lives(me)
-        if lives is None:
-            lives = self._beats(claim)
-        if lives is False:
-            _LOGGER.warning("%s: its owner, %s, is dead: going on in its place", claim.parent, owner)
+        running = holder.is_running(me)
+        if running is None:
+            running = self._has_heartbeat(lock)
+        if running is False:
+            _LOGGER.warning("%s: the lock's holder, %s, has ended: taking over", lock.parent, holder)
             return True
-        if owner != self.told and self.pace.wait:
-            self.told = owner
-            _LOGGER.warning("%s: %s writes the same outputs: waiting for it", claim.parent, owner)
-        # As long as nothing is known of the owner, only its heartbeat, or the lack of one, ends the wait.
-        if lives and time.monotonic() - self.start >= self.pace.wait:
-            stop = f"scancel {owner.job}" if owner.job else f"kill {owner.pid} on {owner.host}"
-            still = f", and still did after {self.pace.wait:.0f} s" if self.pace.wait else ""
+        if holder != self.announced and self.timing.wait:
+            self.announced = holder
+            _LOGGER.warning("%s: %s writes the same outputs: waiting for it", lock.parent, holder)
+        # As long as nothing is known of the holder, only its heartbeat, or the lack of one, ends the wait.
+        if running and time.monotonic() - self.start >= self.timing.wait:
+            stop = f"scancel {holder.job}" if holder.job else f"kill {holder.pid} on {holder.host}"
+            still = f", and still did after {self.timing.wait:.0f} s" if self.timing.wait else ""
             raise UserError(
-                f"{claim.parent}: {owner} writes the same outputs{still}; "
+                f"{lock.parent}: {holder} writes the same outputs{still}; "
                 f"expected one writer. Let it finish, or stop it ({stop}), then start again"
             )
         return False
 
-    def _beats(self, claim: Path) -> bool | None:
-        """Whether the heartbeat has moved; None: not yet, and not for too long. By our own clock: none are compared."""
-        now, beat = time.monotonic(), _heartbeat(claim)
-        if self.seen is None or self.seen[0] != claim:
-            self.seen, self.since, self.beaten = (claim, beat), now, False
+    def _has_heartbeat(self, lock: Path) -> bool | None:
+        """Whether the heartbeat has moved, by this machine's clock only; None: not yet, but it is not stale either."""
+        now, beat = time.monotonic(), _last_heartbeat(lock)
+        if self.seen is None or self.seen[0] != lock:
+            self.seen, self.since, self.heartbeat_moved = (lock, beat), now, False
         elif self.seen[1] != beat:
-            self.seen, self.since, self.beaten = (claim, beat), now, True
-        if now - self.since >= self.pace.stale:
+            self.seen, self.since, self.heartbeat_moved = (lock, beat), now, True
+        if now - self.since >= self.timing.stale:
             return False
-        return True if self.beaten else None
+        return True if self.heartbeat_moved else None
 
 
-def _make(folder: Path, number: int, me: Owner) -> Path | None:
-    """Claim a number; None if another was faster."""
-    claim = folder / f"{number:06}.json"
+def _create(folder: Path, number: int, me: ProcessIdentity) -> Path | None:
+    """Create the lock file of a number; None if another process was faster."""
+    lock = folder / f"{number:06}.json"
     temporary = folder / f".{uuid.uuid4().hex}"
     try:
         _write(temporary, me)
         try:
-            os.link(temporary, claim)
+            os.link(temporary, lock)
         except FileExistsError:
-            # On NFS the answer to a link that was made can be lost: the count of names tells.
+            # On NFS the reply to a successful link can be lost; the link count shows it.
             if temporary.stat().st_nlink != 2:
                 return None
         except OSError as error:
@@ -137,28 +144,28 @@ def _make(folder: Path, number: int, me: Owner) -> Path | None:
             ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    # One that looked at the folder long ago may claim a number whose successors have come and gone, but not the last.
-    if _top(folder) != claim:
-        claim.unlink(missing_ok=True)  # the next writer clears lower numbers away, too
+    # A process that listed the folder long ago may create a number whose successors exist no more, but not the latest.
+    if _latest(folder) != lock:
+        lock.unlink(missing_ok=True)  # the next writer removes lower numbers as well
         return None
     for former in folder.glob("[0-9]*.json"):
         if _number(former) < number:
             former.unlink(missing_ok=True)
-    return claim
+    return lock
 
 
 @contextlib.contextmanager
-def _beating(claim: Path, seconds: float) -> Iterator[None]:
-    """Touch the claim from a thread. A process whose claim was overtaken (it hung, or its node was cut off) ends."""
+def _heartbeat(lock: Path, seconds: float) -> Iterator[None]:
+    """Touch the lock file from a thread; the process exits if another one has taken over its lock."""
     end = threading.Event()
 
     def beat() -> None:
         while not end.wait(seconds):
-            if _top(claim.parent) != claim:
-                _abandon(claim)
-            os.utime(claim)
+            if _latest(lock.parent) != lock:
+                _exit_without_lock(lock)
+            os.utime(lock)
 
-    thread = threading.Thread(target=_guarded(beat, claim), name="heartbeat", daemon=True)
+    thread = threading.Thread(target=_retrying(beat, lock), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -167,66 +174,68 @@ def _beating(claim: Path, seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def _guarded(beat: Callable[[], None], claim: Path) -> Callable[[], None]:
-    """A heartbeat that cannot be given must not end unseen: others would take the process for dead."""
+def _retrying(beat: Callable[[], None], lock: Path) -> Callable[[], None]:
+    """Repeat heartbeats after file errors: if the thread ended, others would take the process for ended."""
 
     def run() -> None:
         while True:
             try:
                 return beat()
             except FileNotFoundError:
-                _abandon(claim)
+                _exit_without_lock(lock)
             except OSError as error:
-                _LOGGER.warning("%s: no heartbeat: %s; trying again", claim, error)
+                _LOGGER.warning("%s: no heartbeat: %s; trying again", lock, error)
 
     return run
 
 
-def _abandon(claim: Path) -> None:
-    sys.stderr.write(f"error: {claim}: another process took over, taking this one for dead; nothing more is written\n")
+def _exit_without_lock(lock: Path) -> None:
+    sys.stderr.write(
+        f"error: {lock}: another process took over the lock, because this one seemed to have ended; exiting\n"
+    )
     sys.stderr.flush()
     # At once: the main thread may be about to rename an output.
-    os._exit(LOST)
+    os._exit(LOCK_LOST)
 
 
-def _release(claim: Path) -> None:
-    """Say that the claim is over. The file stays, so that numbers only grow; emptied, since a full disk allows that."""
-    with contextlib.suppress(FileNotFoundError):  # overtaken a moment ago
-        os.truncate(claim, 0)
+def _release(lock: Path) -> None:
+    """Mark the lock as released by emptying its file: numbers only grow, and it works on a full disk."""
+    with contextlib.suppress(FileNotFoundError):  # taken over a moment ago
+        os.truncate(lock, 0)
 
 
-def _write(path: Path, owner: Owner) -> None:
+def _write(path: Path, holder: ProcessIdentity) -> None:
     with path.open("w", encoding="utf-8") as stream:
-        json.dump(asdict(owner), stream)
+        json.dump(asdict(holder), stream)
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def _read(claim: Path) -> Owner | None:
-    """The owner; None if it was released, or succeeded a moment ago."""
+def _read(lock: Path) -> ProcessIdentity | None:
+    """Return the holder; None if the lock was released, or taken over a moment ago."""
     try:
-        content = claim.read_text(encoding="utf-8")
-        return Owner(**json.loads(content)) if content else None
+        content = lock.read_text(encoding="utf-8")
+        return ProcessIdentity(**json.loads(content)) if content else None
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"{claim}: not a whole claim ({error}); if no job writes these outputs, delete the file"
+            f"{lock}: not a valid lock file ({error}); if no job writes these outputs, delete the file"
         ) from error
 
 
-def _heartbeat(claim: Path) -> int:
-    """Time of the last touch, ns; 0 if the file is gone. Opened first: NFS then asks the server."""
+def _last_heartbeat(lock: Path) -> int:
+    """Modification time in ns; 0 if the file is gone. The file is opened first, so that NFS asks the server."""
     try:
-        with claim.open("rb") as stream:
+        with lock.open("rb") as stream:
             return os.fstat(stream.fileno()).st_mtime_ns
     except FileNotFoundError:
         return 0
 
 
-def _top(folder: Path) -> Path | None:
+def _latest(folder: Path) -> Path | None:
     return max(folder.glob("[0-9]*.json"), key=_number, default=None)
 
 
-def _number(claim: Path) -> int:
-    return int(claim.stem)
+def _number(lock: Path) -> int:
+    return int(lock.stem)

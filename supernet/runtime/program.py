@@ -1,4 +1,4 @@
-"""What every program under scripts/ shares: one way to fail, one way to log."""
+"""Runs programs: exit codes, error messages, provenance records, log files."""
 
 import contextlib
 import logging
@@ -14,18 +14,18 @@ from supernet.provenance.recorder import Recorder, recording
 from supernet.runtime.startup import freeze_imports
 
 USER_ERROR = 2
-"""Exit code of a UserError: the same as argparse's for a wrong argument."""
+"""Exit code after a UserError; argparse uses the same for a wrong argument."""
 INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 + SIGINT, as shells expect."""
+"""Exit code after Ctrl-C: 128 + SIGINT, the convention of shells."""
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a program on arguments (default: the command line's) and exit: 0, 2 after a UserError, 130 after Ctrl-C.
 
-    A UserError is the user's to correct: its message goes to stderr as `error: …`, without a traceback. Any
-    other exception is ours: it keeps its traceback and Python's exit code 1. What the program reads and writes is
-    recorded (`supernet.provenance.recorder`).
+    A UserError is printed to stderr as `error: …`, without a traceback. Any other exception is a bug: it keeps its
+    traceback and Python's exit code 1. The files that the program reads and writes are recorded
+    (`supernet.provenance.recorder`).
     """
     freeze_imports()
     try:
@@ -37,7 +37,7 @@ def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None =
     except OSError as error:
         if not is_full(error):
             raise
-        # Not a result, which `publish` names: a log, a progress file, a claim.
+        # A log, progress or lock file; for results, `publish` names the file in a UserError.
         where = "" if error.filename is None else f"{error.filename}: "
         sys.stderr.write(f"error: {where}{error.strerror}; {HINT}\n")
         sys.exit(USER_ERROR)
@@ -48,9 +48,9 @@ def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None =
 
 
 def _recorded(main: Callable[[Sequence[str]], None]) -> contextlib.AbstractContextManager[None]:
-    """Record what is read and written; the program's name is the file that defines `main`, however it was started.
+    """Record files that are read and written, under the name of the file that defines `main`, however it is started.
 
-    Code that is in no file (`python -c`) has no name to record.
+    Code without a file (`python -c`) has no name and is not recorded.
     """
     file = getattr(sys.modules[main.__module__], "__file__", None)
     return contextlib.nullcontext() if file is None else recording(Recorder(Path(file)))
@@ -58,11 +58,11 @@ def _recorded(main: Callable[[Sequence[str]], None]) -> contextlib.AbstractConte
 
 @contextlib.contextmanager
 def open_log(path: Path | str | None, *, append: bool = False) -> Iterator[None]:
-    """Send stdout, warnings and `supernet` log records (INFO and up) to a file; without a path, to stdout.
+    """Redirect stdout, warnings and `supernet` log records (INFO and above) to a file; without a path, to stdout.
 
-    Errors are written to the file as well and then raised, so that `run` also shows them on stderr, which is
-    never redirected. Output of child processes is not caught. `append` keeps what a resumed run had logged
-    before. Raises UserError if the file cannot be opened.
+    Errors are written to the file as well and then raised, so that `run` also prints them to stderr, which is never
+    redirected. Output of child processes is not captured. With `append`, the file keeps the log of earlier runs.
+    Raises UserError if the file cannot be opened.
     """
     if path is None:
         with _logging_to(sys.stdout):
@@ -83,7 +83,7 @@ def open_log(path: Path | str | None, *, append: bool = False) -> Iterator[None]
 def _opened(path: Path, append: bool) -> Iterator[TextIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Line-buffered: the last lines survive a job that is killed.
+        # Line-buffered: the last lines are kept if the job is killed.
         stream = path.open("a" if append else "w", buffering=1, encoding="utf-8")
     except OSError as error:
         raise UserError(
@@ -95,10 +95,7 @@ def _opened(path: Path, append: bool) -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def _logging_to(stream: TextIO) -> Iterator[None]:
-    """Records of the logger `supernet` and its children, and warnings of all modules.
-
-    Others' chatter stays out.
-    """
+    """Write records of the logger `supernet` and its children, and warnings of all modules; no other records."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%Y-%m-%d %H:%M:%S"))
     ours, warnings = logging.getLogger("supernet"), logging.getLogger("py.warnings")

@@ -1,4 +1,4 @@
-"""How far a long job is: a small file that a front program reads, and plain lines in the job's log."""
+"""Progress of long jobs: a small file per job, which `supernet run` reads, and lines in the job's log."""
 
 import json
 import logging
@@ -14,32 +14,32 @@ from typing import Self
 
 _LOGGER = logging.getLogger(__name__)
 _WINDOW = 15.0
-"""Seconds over which a rate is measured: long enough to be steady, short enough to follow a change."""
+"""Seconds over which a rate is measured: long enough to be stable, short enough to follow changes."""
 _STALE = 60.0
-"""Seconds after which a report counts as left behind by a job that was killed."""
+"""Age in seconds after which a report is ignored: its job was killed."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """How far one phase of one task is; the content of a progress file."""
+    """Progress of one phase of one task; the content of a progress file."""
 
     task: str
     phase: str
     done: int
     total: int
     rate: float | None
-    """Steps per second over the recent past; None before it is known."""
+    """Steps per second over the recent past; None as long as it is unknown."""
     images_per_s: float | None
-    """Images per second; None where steps are not batches of images."""
+    """Images per second; None if steps are not batches of images."""
     eta_s: float | None
     """Seconds to the end of the phase."""
     updated: float
-    """Unix time of writing."""
+    """Unix time at which the file was written."""
     pid: int
     host: str
 
     def __str__(self) -> str:
-        """One plain line, such as `darts seed 0: training 1200/2250 (53 %), 4 100 images/s, ETA 0:21`."""
+        """Return one line, such as `darts seed 0: training 1200/2250 (53 %), 4 100 images/s, ETA 0:21`."""
         percent = 100 * self.done // self.total if self.total > 0 else 100
         parts = [f"{self.task}: {self.phase} {self.done}/{self.total} ({percent} %)", self.speed]
         if self.eta_s is not None:
@@ -48,7 +48,7 @@ class Report:
 
     @property
     def speed(self) -> str:
-        """Images per second, else steps per second, else nothing."""
+        """Images per second, else steps per second, else an empty string."""
         if self.images_per_s is not None:
             return f"{_grouped(self.images_per_s)} images/s"
         return "" if self.rate is None else f"{_grouped(self.rate)} steps/s"
@@ -57,19 +57,19 @@ class Report:
 class Progress:
     """Reports the progress of one phase of a task; a context manager.
 
-    `update` is cheap enough for every step. When due it rewrites `file` (a `Report` as JSON, by rename; not
-    synced to the disk, because nothing is lost with it) and logs a line. The file is deleted on exit, also
-    after an error; a task with several phases uses one `Progress` after the other with the same file.
+    `update` is cheap enough to be called at every step. When due, it replaces `file` (a `Report` as JSON, by rename,
+    not synced to the disk) and logs a line. The file is deleted on exit, also after an error. A task with several
+    phases uses several `Progress` objects in sequence with the same file.
 
     Args:
-        task: what the user knows the job by, such as `nasbench201 learning_rate=0.1 seed 0`.
+        task: name of the job for users, such as `nasbench201 learning_rate=0.1 seed 0`.
         phase: `training`, `scoring`, ...
         total: steps of the phase.
-        file: where to report, `state/{study}/progress/{anything}.json`; None writes no file.
+        file: progress file, `state/{study}/progress/{anything}.json`; None writes none.
         log: called with each line; None logs nothing.
-        unit_images: images of one step; 0 where steps are not batches of images.
-        interval, log_interval: seconds between two writes of the file, and between two lines.
-        done: steps that a resumed job starts from; they do not count as speed.
+        unit_images: images per step; 0 if steps are not batches of images.
+        interval, log_interval: seconds between two writes of the file, and between two log lines.
+        done: steps that a resumed job starts from; they do not count towards the rate.
         clock: monotonic time in seconds.
     """
 
@@ -110,7 +110,7 @@ class Progress:
             self._log(self._closing(failed=kind is not None))
 
     def update(self, done: int) -> None:
-        """Say that `done` of the phase's steps are done; writes and logs only when due."""
+        """Note that `done` steps of the phase are finished; writes and logs only when due."""
         self._done = done
         now = self._clock()
         if now >= self._due:
@@ -120,7 +120,7 @@ class Progress:
         self._due = now + self._interval
         if now > self._start:
             self._samples.append((now, self._done))
-        # The newest sample that is a whole window old stays: a rate spans the window, or all there is.
+        # Keep the newest sample that is at least a window old: a rate spans the window, or the whole time.
         while len(self._samples) > 2 and self._samples[1][0] <= now - _WINDOW:
             self._samples.popleft()
         report = self._state()
@@ -156,24 +156,24 @@ class Progress:
 
 
 def read_reports(folder: Path, now: float | None = None) -> list[Report]:
-    """Reports of the jobs that are alive, by task; skips dead processes and files older than a minute.
+    """Return the reports of running jobs, sorted by task; ignores ended processes and files older than a minute.
 
-    Whether a process lives can be told on its own host only; reports of other hosts count by their age.
+    Processes of other hosts cannot be checked: their reports count by age only.
     """
     now = time.time() if now is None else now
     reports = []
     for file in folder.glob("*.json"):
         try:
             report = Report(**json.loads(file.read_text(encoding="utf-8")))
-        except FileNotFoundError:  # its job ended between the listing and the reading
+        except FileNotFoundError:  # its job ended after the folder was listed
             continue
-        if now - report.updated <= _STALE and (report.host != socket.gethostname() or _alive(report.pid)):
+        if now - report.updated <= _STALE and (report.host != socket.gethostname() or _is_running(report.pid)):
             reports.append(report)
     return sorted(reports, key=lambda report: (report.task, report.phase))
 
 
 def duration(seconds: float) -> str:
-    """Seconds as `0:21` or `1:02:03`."""
+    """Format seconds as `0:21` or `1:02:03`."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
@@ -186,16 +186,16 @@ def _replace(file: Path, report: Report) -> None:
     temporary.replace(file)
 
 
-def _alive(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it lives, under another user
+    except PermissionError:  # it runs as another user
         return True
     return True
 
 
 def _grouped(value: float) -> str:
-    """Three significant digits for small numbers; thousands apart by a space for large ones."""
+    """Format with three significant digits below 100, else with spaces between thousands."""
     return f"{value:.3g}" if value < 100 else f"{value:,.0f}".replace(",", " ")

@@ -1,12 +1,12 @@
-"""How long a job took, as its timing file has it."""
+"""The duration of a job, from its timing file."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
-def worked(timing: Mapping[str, Any]) -> float:
-    """Seconds of a job, with those of stopped processes that it went on from; KeyError without a number.
+def job_seconds(timing: Mapping[str, Any]) -> float:
+    """Return the seconds of a job, including the stopped processes that it resumed from.
 
-    Files of before these were counted have the seconds since the job was resumed alone.
+    Older files lack the seconds of stopped processes. Raises KeyError if the file has no seconds.
     """
     return float(timing["total_seconds"]) + float(timing.get("earlier_seconds", 0))

@@ -1,1 +1,1 @@
-"""Search systems: each is given a space and a way to score, and returns ranked architectures with their cost."""
+"""Search systems: each gets the same problem and budget, and returns ranked architectures with their cost."""

@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 
 class Autoencoder(nn.Module):
-    """Rows of choices to embeddings and back, and embeddings to scores between 0 and 1.
+    """Maps rows of choices to embeddings and back, and embeddings to scores between 0 and 1.
 
-    An embedding (B, L, h) are the outputs of an LSTM that reads the L choices. The predictor sees their mean; the
-    decoder is an LSTM that attends to them.
+    An embedding (B, L, h) is the output of an LSTM that reads the L choices. The predictor sees the mean over L; the
+    decoder is an LSTM with attention to the embedding.
     """
 
     def __init__(self, sizes: Sequence[int], hidden: int, seed: int) -> None:
@@ -27,19 +27,19 @@ class Autoencoder(nn.Module):
             self.start = nn.Parameter(0.1 * torch.randn(hidden))
 
     def encode(self, choices: Tensor) -> Tensor:
-        """(B, L) int64 to embeddings (B, L, h) of length 1 each."""
+        """Map choices (B, L) int64 to embeddings (B, L, h), each vector of norm 1."""
         values = torch.stack([layer(choices[:, place]) for place, layer in enumerate(self.embeddings)], dim=1)
         return F.normalize(self.encoder(values)[0], dim=-1)
 
     def predict(self, embedding: Tensor) -> Tensor:
-        """(B, L, h) to scores (B,)."""
+        """Map embeddings (B, L, h) to scores (B,)."""
         scores: Tensor = self.predictor(embedding.mean(1))[:, 0]
         return scores
 
     def decode(self, embedding: Tensor, choices: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(B, L, h) to choices (B, L), the best one each, and the sum of negative log-likelihoods.
+        """Map embeddings (B, L, h) to the most likely choices (B, L) and the mean negative log-likelihood.
 
-        With `choices` (B, L) each step sees the right ones before it, and the likelihood is theirs.
+        With `choices` (B, L), each step sees the given choices before it, and the likelihood is that of `choices`.
         """
         batch = len(embedding)
         state = embedding.mean(1), torch.zeros(batch, self.hidden, device=embedding.device)
@@ -60,7 +60,7 @@ class Autoencoder(nn.Module):
 def fit(
     model: Autoencoder, choices: Tensor, scores: Tensor, epochs: int, learning_rate: float, trade_off: float
 ) -> None:
-    """Train on rows of choices (B, L) and scores (B,), which are spread over 0 to 1: all of them in each step."""
+    """Train on choices (B, L) and scores (B,), which are rescaled to 0 to 1; each step uses all of them."""
     spread = float(scores.max() - scores.min())
     targets = (scores - scores.min()) / spread if spread else torch.full_like(scores, 0.5)
     adam = torch.optim.Adam(model.parameters(), learning_rate)
@@ -74,7 +74,7 @@ def fit(
 
 
 def improved(model: Autoencoder, embedding: Tensor, step: float) -> Tensor:
-    """Embeddings (B, L, h) moved along the gradient of their predicted score, by a step of this length."""
+    """Move embeddings (B, L, h) along the gradient of their predicted score, by a step of this length."""
     moved = embedding.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(model.predict(moved).sum(), moved)
     length = gradient.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None]

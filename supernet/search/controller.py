@@ -1,4 +1,7 @@
-"""An LSTM that makes one choice after the other, and REINFORCE (Zoph & Le 2017; Pham et al. 2018)."""
+"""The controller of ENAS: an LSTM that samples choices one after the other, and REINFORCE.
+
+Sources: Zoph & Le 2017; Pham et al. 2018.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -8,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 _RANGE = 0.1
-"""Initial parameters are uniform within it (ENAS)."""
+"""Initial parameters are uniform between -_RANGE and _RANGE (ENAS)."""
 
 
 class Controller(nn.Module):
-    """A distribution over rows of choices, of `sizes` values each: each depends on those before it.
+    """A distribution over rows of choices; choice i has `sizes[i]` values and depends on the choices before it.
 
-    Logits are `tanh` · tanh(logits / `temperature`). 4h(2h + 2) parameters of the LSTM and, for each choice, an
-    embedding of its values and a linear layer.
+    Logits are `tanh` · tanh(logits / `temperature`). The LSTM has 4h(2h + 2) parameters; each choice has an embedding
+    of its values and a linear layer.
     """
 
     def __init__(self, sizes: Sequence[int], hidden: int, temperature: float, tanh: float, seed: int) -> None:
@@ -31,11 +34,11 @@ class Controller(nn.Module):
                 parameter.uniform_(-_RANGE, _RANGE, generator=generator)
 
     def sample(self, rng: np.random.Generator) -> tuple[tuple[int, ...], Tensor, Tensor]:
-        """Choices, the logarithm of their probability, and the sum of the entropies of the choices."""
+        """Sample choices; return them, their log-probability (), and the sum of the entropies of the choices ()."""
         return self._walk(len(self.heads), lambda number, log: int(np.searchsorted(_cumulated(log), rng.random())))
 
     def log_probability(self, choices: Sequence[int]) -> Tensor:
-        """The logarithm of the probability of some choices."""
+        """Compute the log-probability () of given choices."""
         return self._walk(len(self.heads), lambda number, log: choices[number])[1]
 
     def _walk(self, length: int, choose: Callable[[int, Tensor], int]) -> tuple[tuple[int, ...], Tensor, Tensor]:
@@ -55,7 +58,7 @@ class Controller(nn.Module):
 
 
 def reinforce(log_probability: Tensor, reward: float, baseline: float) -> Tensor:
-    """The loss whose gradient is REINFORCE's with a baseline."""
+    """Compute the loss whose gradient is that of REINFORCE with a baseline."""
     return -log_probability * (reward - baseline)
 
 

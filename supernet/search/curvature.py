@@ -1,4 +1,4 @@
-"""The dominant eigenvalue of a Hessian by Lanczos' method, from products with vectors."""
+"""The dominant eigenvalue of a Hessian, by Lanczos' method with Hessian-vector products."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ from torch import Tensor
 def dominant_eigenvalue(
     loss: Callable[[], Tensor], parameter: Tensor, start: npt.NDArray[np.float64], tolerance: float
 ) -> tuple[float, int]:
-    """The largest eigenvalue of the Hessian of a loss by a parameter, and how many products it took.
+    """Return the largest eigenvalue of the Hessian of a loss by a parameter, and the number of products.
 
-    `start` (n,) is the first vector; 0 where the loss has no curvature along it.
+    `start` (n,) is the first vector. The eigenvalue is 0 if the loss has no curvature along `start`.
     """
     (gradient,) = torch.autograd.grad(loss(), parameter, create_graph=True)
     products = 0

@@ -1,4 +1,4 @@
-"""DARTS: architecture and weights descend in turn, by first- or second-order gradients (Liu et al. 2019)."""
+"""DARTS: alternating steps of architecture and weights, with first- or second-order gradients (Liu et al. 2019)."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,30 +10,29 @@ from supernet.nn.mixture import Mixture
 from supernet.search.relaxation import AdamSystem
 
 _PERTURBATION = 0.01
-"""Of the weights along the validation gradient, divided by its norm (DARTS)."""
+"""Step of the weights along the validation gradient, divided by its norm (DARTS)."""
 
 
 class FirstOrderDARTS(AdamSystem[AdamOptions]):
-    """The gradient of the held-out loss at the present weights (xi = 0)."""
+    """DARTS with the gradient of the held-out loss at the current weights (xi = 0)."""
 
     name = "darts_1st"
 
     def mixture(self) -> Mixture:
-        """The soft-max of the architecture parameters."""
+        """Return the softmax of the architecture parameters."""
         return Mixture(torch.softmax(self.alpha, dim=-1))
 
 
 class SecondOrderDARTS(FirstOrderDARTS):
-    """The gradient of the held-out loss after one step of the weights, whose rate is that of the next one."""
+    """DARTS with the gradient of the held-out loss after the next step of the weights."""
 
     name = "darts_2nd"
 
     def update_architecture(self) -> None:
-        """A step of Adam on the approximate gradient through a weight step."""
+        """Take a step of Adam along the approximate gradient through a step of the weights."""
         training, held_out = self.problem.training.batch(self.weights.steps), self.held_out()
-        weights = self.weights
-        momentum = self.problem.descent.momentum
-        buffers = [weights.optimizer.state.get(one, {}).get("momentum_buffer") for one in weights.parameters]
+        weights, hyperparameters = self.weights, self.problem.hyperparameters
+        buffers = [weights.descent.optimizer.state.get(one, {}).get("momentum_buffer") for one in weights.parameters]
         gradient = hypergradient(
             lambda: weights.loss(self.mixture(), training),
             lambda: weights.loss(self.mixture(), held_out),
@@ -41,8 +40,8 @@ class SecondOrderDARTS(FirstOrderDARTS):
             self.alpha,
             weights.rate(self.spent),
             lambda number: (
-                self.problem.descent.weight_decay * weights.parameters[number].detach()
-                + (0 if (buffer := buffers[number]) is None else momentum * buffer)
+                hyperparameters.weight_decay * weights.parameters[number].detach()
+                + (0 if (buffer := buffers[number]) is None else hyperparameters.momentum * buffer)
             ),
         )
         self.descend((gradient,))
@@ -56,10 +55,11 @@ def hypergradient(
     rate: float,
     constant: Callable[[int], Tensor],
 ) -> Tensor:
-    """d/d alpha of the held-out loss at w' = w - rate (grad training + constant), DARTS' equations 6 to 8.
+    """Compute d/d alpha of the held-out loss at w' = w - rate (grad training + constant), DARTS' equations 6 to 8.
 
     The product with the mixed second derivative is a central difference of two gradients. `constant(number)` is the
-    part of the step that does not depend on `alpha`: weight decay and momentum. The weights are as before at the end.
+    part of the step of weight `number` that does not depend on `alpha`: weight decay and momentum. The weights are
+    restored at the end.
     """
     before = [weight.detach().clone() for weight in weights]
     first = torch.autograd.grad(training(), weights, allow_unused=True)

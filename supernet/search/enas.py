@@ -1,4 +1,4 @@
-"""ENAS: a controller samples paths, and learns from their accuracy (Pham et al. 2018)."""
+"""ENAS: a controller samples paths and learns from their accuracy (Pham et al. 2018)."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from torch import Tensor
 from supernet.config.searches import ENASOptions
 from supernet.rng import torch_seed
 from supernet.search.controller import Controller, reinforce
+from supernet.search.optimizer_state import load_state_tensors, state_tensors
 from supernet.search.pathwise import PathSystem
 from supernet.search.problem import Problem
 from supernet.search.scores import made
-from supernet.search.states import packed, unpack
 from supernet.training.path_sampling import Group
 
 _ATTEMPTS = 50
-"""Samples of a controller that may make no architecture before a random one is trained instead."""
+"""Samples of the controller before a random architecture is used instead."""
 
 
 class ENAS(PathSystem[ENASOptions]):
-    """Weights are trained on paths of the controller, which is trained on the accuracy of others on held-out batches.
+    """Weights are trained on paths that the controller samples; the controller on the accuracy on held-out batches.
 
-    At the end architectures of the controller are scored. Choices that make no architecture have the reward 0.
+    At the end, architectures of the controller are scored. Choices that form no architecture have the reward 0.
     """
 
     name = "enas"
@@ -40,18 +40,18 @@ class ENAS(PathSystem[ENASOptions]):
         self.baseline: float | None = None
 
     def step(self) -> None:
-        """While training a step of the weights, and one of the controller; then a score."""
+        """In the training part, train the weights, then the controller; afterwards score an architecture."""
         training = self.training
         super().step()
         if training and (self.steps + 1) % self.options.controller_every == 0:
             self._learn()
 
     def group(self) -> Group:
-        """A path of the controller."""
+        """Sample a path from the controller."""
         return (self._sampled("path") or self.paths("random_a")[0],)
 
     def choose(self) -> None:
-        """Score a new architecture of the controller; a random one where it repeats itself."""
+        """Score a new architecture of the controller, or a random one if the controller repeats itself."""
         arch = self._sampled("choose", new=True)
         self.scores.score(self.drawn() if arch is None else arch, self.weights)
 
@@ -84,20 +84,20 @@ class ENAS(PathSystem[ENASOptions]):
         self.adam.step()
 
     def tensors(self) -> dict[str, Tensor]:
-        """With the controller."""
+        """Return also the state of the controller."""
         own = {f"controller.{name}": value for name, value in self.controller.state_dict().items()}
-        return super().tensors() | own | packed(self.adam, "adam")
+        return super().tensors() | own | state_tensors(self.adam, "adam")
 
     def note(self) -> dict[str, Any]:
-        """With the baseline of rewards."""
+        """Return also the baseline of the rewards."""
         return {**super().note(), "baseline": self.baseline}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With the controller."""
+        """Restore also the controller."""
         super().restore(tensors, note)
         prefix = "controller."
         self.controller.load_state_dict(
             {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         )
-        unpack(self.adam, "adam", tensors)
+        load_state_tensors(self.adam, "adam", tensors)
         self.baseline = note["baseline"]

@@ -1,4 +1,4 @@
-"""Evolution on a trained super-net: tournaments, crossover and mutation of choices, valid in every space."""
+"""Evolution on a trained super-net: tournaments, crossover and mutation of choices, in every space."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -11,13 +11,13 @@ from supernet.search.scores import made
 
 _Options = TypeVar("_Options", bound=Evolution)
 _ATTEMPTS = 100
-"""Children that are drawn before a random architecture takes their place."""
+"""Children that are drawn before a random architecture is used instead."""
 
 
 class EvolutionSystem(PathSystem[_Options], Generic[_Options]):
-    """Steady-state evolution: the population is the best `population` of all that were scored.
+    """Steady-state evolution: the population is the best `population` of all scored architectures.
 
-    The first ones are drawn at random. Parents win tournaments of `tournament` members.
+    The first architectures are random. Parents are the winners of tournaments of `tournament` members.
     """
 
     def choose(self) -> None:
@@ -27,7 +27,7 @@ class EvolutionSystem(PathSystem[_Options], Generic[_Options]):
         self.scores.score(self.drawn() if arch is None else arch, self.weights)
 
     def _child(self) -> Any | None:
-        """An architecture that has not been scored; None if chance brings none forth."""
+        """Make an architecture that has not been scored; None if all attempts fail."""
         rng, space = self.rng("child", self.steps), self.problem.space
         population = [space.choices_of(one.arch) for one in self.scores.ranked()[: self.options.population]]
         for _ in range(_ATTEMPTS):
@@ -42,7 +42,7 @@ class EvolutionSystem(PathSystem[_Options], Generic[_Options]):
         return None
 
     def _winner(self, population: Sequence[tuple[int, ...]], rng: np.random.Generator) -> tuple[int, ...]:
-        # The population is ranked: the first of those who take part is the best of them.
+        # The population is ranked: the lowest index is the best member of the tournament.
         part = rng.choice(len(population), size=min(self.options.tournament, len(population)), replace=False)
         return population[int(part.min())]
 
@@ -50,7 +50,7 @@ class EvolutionSystem(PathSystem[_Options], Generic[_Options]):
 def mutated(
     choices: Sequence[int], sizes: Sequence[int], probability: float, rng: np.random.Generator
 ) -> tuple[int, ...]:
-    """Each choice is drawn anew with this probability, at least one of them."""
+    """Redraw each choice with this probability, and at least one choice."""
     drawn = rng.random(len(choices)) < probability
     drawn[rng.integers(len(choices))] |= not drawn.any()
     fresh = rng.integers(np.asarray(sizes))
@@ -58,7 +58,7 @@ def mutated(
 
 
 def crossed(first: Sequence[int], second: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
-    """Each choice is that of one of the parents, with equal probability."""
+    """Take each choice from one of the parents, with equal probability."""
     return tuple(
         int(a if heads else b) for a, b, heads in zip(first, second, rng.random(len(first)) < 0.5, strict=True)
     )

@@ -1,4 +1,7 @@
-"""FairNAS: evolution on a super-net all of whose operations are trained equally often (Chu et al. 2021)."""
+"""FairNAS: evolution on a super-net whose operations are all trained equally often (Chu et al. 2021).
+
+The groups are drawn by `supernet.training.path_sampling.epoch_paths` and each space's `fair_groups`.
+"""
 
 from supernet.config.searches import Evolution
 from supernet.search.evolution import EvolutionSystem
@@ -6,13 +9,13 @@ from supernet.training.path_sampling import Group
 
 
 class FairNAS(EvolutionSystem[Evolution]):
-    """A group of |O| paths a step, whose gradients are summed.
+    """Trains a group of |O| paths per step; their gradients are summed.
 
-    The paper's evolution has several objectives; here there is accuracy alone, as for all other systems.
+    The paper's evolution has several objectives; here accuracy is the only one, as in all other systems.
     """
 
     name = "fairnas"
 
     def group(self) -> Group:
-        """Paths that use every operation of every position once."""
+        """Draw paths that use every operation of every position once."""
         return self.paths("fairnas")

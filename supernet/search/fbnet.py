@@ -1,4 +1,4 @@
-"""FBNet: soft Gumbel samples with a falling temperature, after a warm-up of the weights (Wu et al. 2019)."""
+"""FBNet: soft Gumbel samples at a falling temperature, after a warm-up of the weights (Wu et al. 2019)."""
 
 import math
 
@@ -9,23 +9,23 @@ from supernet.search.relaxation import AdamSystem
 
 
 class FBNet(AdamSystem[FBNetOptions]):
-    """DARTS' alternation with samples. The latency term of its loss is left out: budgets count images alone."""
+    """DARTS' alternating steps with Gumbel samples. The latency term of the loss is left out: budgets count images."""
 
     name = "fbnet"
 
     @property
     def warm_up(self) -> float:
-        """The share of the budget that trains weights alone."""
+        """Share of the budget in which only the weights are trained."""
         return self.options.warm_up
 
     @property
     def temperature(self) -> float:
-        """Exponential over the epochs that the budget stands for, never below the floor."""
+        """Temperature, which falls exponentially over the epochs that the budget represents, down to the floor."""
         options = self.options
         epoch = math.floor(options.epochs * min(self.spent, 1.0))
         return max(options.floor, options.first_temperature * math.exp(-options.decay * epoch))
 
     def mixture(self) -> Mixture:
-        """The soft sample of this step."""
+        """Draw the soft sample of this step."""
         noise = gumbel(self.rng("gumbel", self.steps), self.alpha)
         return Mixture(relaxed_sample(self.alpha, noise, self.temperature))

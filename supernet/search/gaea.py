@@ -10,24 +10,24 @@ from supernet.search.simplex import exponentiated
 
 
 class GAEA(RelaxedSystem[GAEAOptions]):
-    """`alpha` are the weights themselves, uniform at the start; DARTS' first-order bilevel scheme else."""
+    """`alpha` are the weights themselves, uniform at the start. All else is DARTS' first-order bilevel scheme."""
 
     name = "gaea"
 
     def initial(self, shape: tuple[int, ...]) -> Tensor:
-        """Uniform weights."""
+        """Return uniform weights."""
         return torch.full(shape, 1 / shape[-1])
 
     def mixture(self) -> Mixture:
-        """The weights."""
+        """Return the weights."""
         return Mixture(self.alpha)
 
     def update_architecture(self) -> None:
-        """An exponentiated step on the held-out loss."""
+        """Take an exponentiated-gradient step on the held-out loss."""
         (gradient,) = self.gradients(self.mixture(), [self.alpha])
         with torch.no_grad():
             self.alpha.copy_(exponentiated(self.alpha, gradient, self.options.learning_rate))
 
     def strengths(self) -> Tensor:
-        """The weights."""
+        """Return the weights."""
         return self.alpha

@@ -1,4 +1,4 @@
-"""GDAS: one sampled operation a position, with straight-through gradients (Dong & Yang 2019)."""
+"""GDAS: one sampled operation per position, with straight-through gradients (Dong & Yang 2019)."""
 
 from supernet.config.searches import GDASOptions
 from supernet.nn.mixture import Mixture
@@ -7,18 +7,18 @@ from supernet.search.relaxation import AdamSystem
 
 
 class GDAS(AdamSystem[GDASOptions]):
-    """A step samples one path for both updates; only its operations are computed."""
+    """Samples one path per step for both updates; only its operations are computed."""
 
     name = "gdas"
 
     @property
     def temperature(self) -> float:
-        """In a line over the budget."""
+        """Temperature of this step, linear over the budget from `first_temperature` to `last_temperature`."""
         first, last = self.options.first_temperature, self.options.last_temperature
         return first + (last - first) * min(self.spent, 1.0)
 
     def mixture(self) -> Mixture:
-        """The one-hot sample of this step."""
+        """Draw the one-hot sample of this step."""
         noise = gumbel(self.rng("gumbel", self.steps), self.alpha)
         soft = relaxed_sample(self.alpha, noise, self.temperature)
         hard = straight_through(soft)

@@ -1,4 +1,4 @@
-"""Samples of the Gumbel soft-max: the concrete distribution of operations at each position."""
+"""Samples of the Gumbel softmax: the concrete distribution of operations at each position."""
 
 import numpy as np
 import torch
@@ -6,19 +6,19 @@ from torch import Tensor
 
 
 def gumbel(rng: np.random.Generator, like: Tensor) -> Tensor:
-    """Standard Gumbel noise of the shape, type and device of a tensor."""
+    """Draw standard Gumbel noise of the shape, type and device of a tensor."""
     return torch.from_numpy(rng.gumbel(size=tuple(like.shape))).to(like.device, like.dtype)
 
 
 def relaxed_sample(alpha: Tensor, noise: Tensor, temperature: float) -> Tensor:
-    """(…, |O|) weights that sum to 1, the closer to one-hot the colder; differentiable in `alpha`.
+    """Compute weights (…, |O|) that sum to 1, closer to one-hot at lower temperature; differentiable in `alpha`.
 
-    alpha are logits; log-probabilities differ from them by a constant, which the soft-max does not see.
+    `alpha` are logits. Log-probabilities differ from them by a constant, to which the softmax is invariant.
     """
     return torch.softmax((alpha + noise) / temperature, dim=-1)
 
 
 def straight_through(soft: Tensor) -> Tensor:
-    """One-hot at the largest weight in the forward pass, with the gradient of the soft weights."""
+    """Return one-hot weights at the largest soft weight, with the gradient of the soft weights."""
     hard = torch.zeros_like(soft).scatter(-1, soft.argmax(-1, keepdim=True), 1.0)
     return hard + (soft - soft.detach())

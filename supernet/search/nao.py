@@ -1,4 +1,4 @@
-"""NAO: architectures are embedded, improved along the gradient of a predictor, and decoded (Luo et al. 2018)."""
+"""NAO: embeddings of architectures are improved along the gradient of a predictor and decoded (Luo et al. 2018)."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from supernet.search.scores import made
 from supernet.training.path_sampling import Group
 
 _STEPS = 10
-"""Lengths of a step that are tried, 1 to so many times the shortest, until what is decoded is new."""
+"""Step lengths that are tried, 1 to _STEPS times the shortest, until enough decoded architectures are new."""
 
 
 class NAO(PathSystem[NAOOptions]):
-    """Weights are trained on uniform paths; then rounds of fitting, improving and scoring.
+    """Weights are trained on uniform paths; rounds of fitting, improving and scoring follow.
 
-    The model is fitted anew in each round, so that a round depends on the scores alone. Unlike NAO, weights are not
-    trained further between rounds: the budget has one part for each.
+    The model is fitted from scratch in each round, so that a round depends on the scores only. Unlike in NAO, weights
+    are not trained between rounds: the budget has a part for training and a part for search.
     """
 
     name = "nao"
@@ -32,11 +32,11 @@ class NAO(PathSystem[NAOOptions]):
         self.rounds = 0
 
     def group(self) -> Group:
-        """One uniform architecture."""
+        """Draw one uniform architecture."""
         return self.paths("random_a")
 
     def choose(self) -> None:
-        """Score a random architecture until there are enough, then the next of a round."""
+        """Score a random architecture until there are `first` of them, then the next one of a round."""
         if len(self.scores.found) < self.options.first:
             self.scores.score(self.drawn(), self.weights)
             return
@@ -47,7 +47,7 @@ class NAO(PathSystem[NAOOptions]):
         self.scores.score(self.drawn() if arch is None else arch, self.weights)
 
     def _round(self) -> list[tuple[int, ...]]:
-        """Choices of the next architectures: improved ones, then random ones."""
+        """Make the choices of the next architectures: improved ones, then random ones."""
         space, options = self.problem.space, self.options
         ranked = self.scores.ranked()
         device = self.weights.parameters[0].device
@@ -79,10 +79,10 @@ class NAO(PathSystem[NAOOptions]):
         return list(found.values())[: self.options.new]
 
     def note(self) -> dict[str, Any]:
-        """With what a round has left."""
+        """Return also the rest of the current round."""
         return {**super().note(), "queue": [list(one) for one in self.queue], "rounds": self.rounds}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With what a round has left."""
+        """Restore also the rest of the current round."""
         super().restore(tensors, note)
         self.queue, self.rounds = [tuple(one) for one in note["queue"]], note["rounds"]

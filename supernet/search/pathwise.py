@@ -1,4 +1,4 @@
-"""Systems in two parts: shared weights are trained on paths, then architectures are chosen by their scores."""
+"""Systems with two parts: shared weights are trained on paths, then architectures are scored."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -8,39 +8,39 @@ from typing import Any, Generic
 from torch import Tensor
 
 from supernet.search.problem import Problem
-from supernet.search.scores import Scores
+from supernet.search.scores import ScoredArchitectures
 from supernet.search.system import Options, Proposal, System
 from supernet.training.path_sampling import Group, epoch_paths
 
 
 class PathSystem(System[Options], Generic[Options]):
-    """Trains until `training_share` of the budget is spent; scores one architecture a step from then on.
+    """Trains until `training_share` of the budget is spent, then scores one architecture per step.
 
     At least one architecture is scored, whatever the budget.
     """
 
     def __init__(self, problem: Problem, options: Options) -> None:
         super().__init__(problem, options)
-        self.scores = Scores(problem)
+        self.scores = ScoredArchitectures(problem)
         self._exhausted = False
 
     @property
     def training(self) -> bool:
-        """Whether the first part is not over."""
+        """Whether the system is in the training part."""
         return self.spent < self.problem.training_share and not self.scores.found
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or nothing is left to score."""
+        """Whether the budget is spent, or no architecture is left to score."""
         return self._exhausted or (self.spent >= 1 and bool(self.scores.found))
 
     @property
     def trained(self) -> float:
-        """The share of the first part that is over."""
+        """Share of the training part that is spent."""
         return self.spent / self.problem.training_share
 
     def step(self) -> None:
-        """A training step, or the score of an architecture."""
+        """Train the weights for a step, or score an architecture."""
         if self.training:
             self.weights.train_paths(self.group(), self.trained)
         else:
@@ -50,20 +50,20 @@ class PathSystem(System[Options], Generic[Options]):
 
     @abstractmethod
     def group(self) -> Group:
-        """The architectures that this step trains."""
+        """Draw the architectures that this step trains."""
 
     @abstractmethod
     def choose(self) -> None:
-        """Score an architecture."""
+        """Choose and score an architecture."""
 
     def paths(self, law: str) -> Group:
-        """The paths of this step by a law of path sampling; one of the space."""
+        """Draw the paths of this step by a law of path sampling of the space."""
         return epoch_paths(self.problem.space, law, self.problem.seed, self.steps, 1)[0]
 
     def drawn(self, law: str = "random_a") -> Any:
-        """An architecture that has not been scored; a known one if chance finds no other.
+        """Draw an architecture that has not been scored; a scored one if 1000 draws find no other.
 
-        By `random_a` one of those with a ground truth, else one of the space by its law.
+        `random_a` draws architectures with a ground truth; other laws draw from the whole space.
         """
         draw = self.problem.draw if law == "random_a" else partial(self.problem.space.sample, law=law)
         rng = self.rng("draw", self.steps)
@@ -75,15 +75,15 @@ class PathSystem(System[Options], Generic[Options]):
         return arch
 
     def proposals(self) -> list[Proposal]:
-        """The scored architectures."""
+        """Return the scored architectures, best first."""
         found, self.passed_over = self.scores.proposals()
         return found
 
     def note(self) -> dict[str, Any]:
-        """With the scores."""
+        """Return also the scores."""
         return {**super().note(), "scores": self.scores.note()}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With the scores."""
+        """Restore also the scores."""
         super().restore(tensors, note)
         self.scores.restore(note["scores"])

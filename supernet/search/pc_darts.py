@@ -1,4 +1,4 @@
-"""PC-DARTS: a part of the channels passes through the operations, and edges have weights (Xu et al. 2020)."""
+"""PC-DARTS: a share of the channels passes through the operations, and edges have weights (Xu et al. 2020)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from supernet.search.relaxation import INITIAL, AdamSystem
 
 
 class PCDARTS(AdamSystem[PCDARTSOptions]):
-    """DARTS of first order on 1/K of the channels, with edge normalisation and a warm-up of the weights."""
+    """First-order DARTS on 1/K of the channels, with edge normalisation and a warm-up of the weights."""
 
     name = "pc_darts"
 
@@ -20,44 +20,44 @@ class PCDARTS(AdamSystem[PCDARTSOptions]):
 
     @property
     def warm_up(self) -> float:
-        """The share of the budget that trains weights alone."""
+        """Share of the budget in which only the weights are trained."""
         return self.options.warm_up
 
     def more_parameters(self) -> list[Tensor]:
-        """Those of edges, (kinds, positions)."""
+        """Return the parameters of edges (kinds, positions)."""
         normal = self.rng("edges").standard_normal(tuple(self.alpha.shape[:2]))
         return [(INITIAL * torch.from_numpy(normal).float()).to(self.alpha.device).requires_grad_()]
 
     @property
     def beta(self) -> Tensor:
-        """The parameters of edges."""
+        """Parameters of edges (kinds, positions)."""
         return self.trained[1]
 
     def edges(self) -> Tensor:
-        """(kinds, positions): a soft-max over the edges into each node (edge normalisation)."""
+        """Compute the softmax (kinds, positions) over the edges into each node (edge normalisation)."""
         return softmax_by_target(self.beta, self.problem.space.targets)
 
     def mixture(self) -> Mixture:
-        """Soft-max over operations and over edges."""
+        """Return the softmax over operations and over edges."""
         return Mixture(torch.softmax(self.alpha, dim=-1), positions=self.edges())
 
     def strengths(self) -> Tensor:
-        """Probabilities of operations times the weights of their edges."""
+        """Return the probabilities of operations times the weights of their edges."""
         return torch.softmax(self.alpha, dim=-1) * self.edges()[..., None]
 
     def tensors(self) -> dict[str, Tensor]:
-        """With the parameters of edges."""
+        """Return also the parameters of edges."""
         return super().tensors() | {"beta": self.beta.detach()}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With the parameters of edges."""
+        """Restore also the parameters of edges."""
         super().restore(tensors, note)
         with torch.no_grad():
             self.beta.copy_(tensors["beta"])
 
 
 def softmax_by_target(values: Tensor, targets: tuple[int, ...]) -> Tensor:
-    """(kinds, positions) values to weights that sum to 1 over the positions of each target."""
+    """Map values (kinds, positions) to weights that sum to 1 over the positions of each target node."""
     index = torch.tensor(targets, device=values.device)
     scaled = torch.exp(values - values.amax(-1, keepdim=True))
     sums = scaled.new_zeros(len(values), max(targets) + 1).index_add(1, index, scaled)

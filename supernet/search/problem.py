@@ -1,4 +1,4 @@
-"""What every search system is given: the same space, super-net, data, budget and seed."""
+"""The problem that every search system gets: the same space, super-net, data, budget and seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,24 +8,28 @@ from torch import Tensor, nn
 
 from supernet.data.images import Augmenter, Epoch, Images
 from supernet.errors import UserError
-from supernet.search.cost import Budget
+from supernet.search.budget import Budget
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
-from supernet.training.trainer import steps_in_epoch
+from supernet.training.descent import Hyperparameters
+from supernet.training.schedule import steps_per_epoch
 
 
 class Batches:
-    """Mini-batches by number, from 0 on for ever: shuffled anew in each pass, a function of seed and number."""
+    """An endless sequence of mini-batches, numbered from 0; each is a function of the seed and its number.
+
+    Images are shuffled again in each epoch.
+    """
 
     def __init__(self, augmenter: Augmenter, images: Images, seed: int, size: int) -> None:
-        """UserError if there are fewer images than a batch has."""
+        """Raises UserError if there are fewer images than a batch has."""
         self.size = size
         self._augmenter, self._seed = augmenter, seed
-        self._per_epoch = steps_in_epoch(images, size)
+        self._per_epoch = steps_per_epoch(len(images), size)
         self._epoch: tuple[int, Epoch] | None = None
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        """Images (size, C, H, W) and labels (size,)."""
+        """Return images (size, C, H, W) and labels (size,) of a batch."""
         epoch, position = divmod(number, self._per_epoch)
         if self._epoch is None or self._epoch[0] != epoch:
             self._epoch = epoch, self._augmenter.epoch(self._seed, epoch, self.size)
@@ -33,25 +37,14 @@ class Batches:
 
 
 @dataclass(frozen=True)
-class Descent:
-    """How shared weights are trained: SGD with momentum, a cosine over the training part of the budget, clipping."""
-
-    learning_rate: float
-    final_learning_rate: float
-    weight_decay: float
-    momentum: float
-    clip: float
-
-
-@dataclass(frozen=True)
 class Problem:
     """The argument of every system.
 
-    `build(partial_channels)` makes a fresh super-net, always the same. Weights are trained on batches of `training`;
-    architectures are chosen by batches of `held_out`, images that no weight is trained on, and by `score`, which gives
-    accuracy and loss on `scored_images` of these, the same for every architecture. `draw` gives architectures that
-    have a ground truth, uniform over the space, and `has_truth` tells by its arch_id whether one has. `training_share`
-    is the part of the budget that systems with a separate search spend on shared weights.
+    `build(partial_channels)` makes a new super-net, with the same initial weights each time. Weights are trained on
+    batches of `training`. Architectures are chosen by batches of `held_out`, whose images train no weights, and by
+    `score`, which gives accuracy and loss on the same `scored_images` of them for every architecture. `draw` gives
+    architectures that have a ground truth, uniform over the space; `has_truth(arch_id)` says whether one has.
+    `training_share` is the share of the budget that systems with a separate search spend on shared weights.
     """
 
     space: Space[Any]
@@ -62,15 +55,15 @@ class Problem:
     scored_images: int
     draw: Draw
     has_truth: Callable[[str], bool]
-    descent: Descent
+    hyperparameters: Hyperparameters
     budget: Budget
     training_share: float
     seed: int
     law: str = "random_a"
-    """The path sampling of the study's baseline: that of random search."""
+    """Path sampling of the study's baseline, which random search uses."""
 
     def kinds_and_positions(self) -> tuple[int, int]:
-        """The relaxation of the space; UserError if it has none."""
+        """Return the relaxation of the space. Raises UserError if it has none."""
         if self.space.relaxation is None:
             raise UserError(f"{self.space.name}: has no relaxation: its channels depend on the wiring")
         return self.space.relaxation

@@ -10,24 +10,24 @@ from supernet.search.relaxation import AdamSystem
 
 
 class ProxylessNAS(AdamSystem[ProxylessNASOptions]):
-    """Binary gates: at most two operations of a position are computed at a time."""
+    """Uses binary gates: at most two operations of a position are computed at a time."""
 
     name = "proxylessnas"
 
     @property
     def warm_up(self) -> float:
-        """The share of the budget that trains weights alone."""
+        """Share of the budget in which only the weights are trained."""
         return self.options.warm_up
 
     def mixture(self) -> Mixture:
-        """The path of this step, drawn by the probabilities."""
+        """Draw the path of this step by the probabilities of the operations."""
         noise = gumbel(self.rng("path", self.steps), self.alpha)
         return _gates((self.alpha.detach() + noise).argmax(-1, keepdim=True), self.alpha)
 
     def update_architecture(self) -> None:
-        """Two operations a position are drawn; the gradients of their gates become those of their parameters.
+        """Draw two operations per position; the gradients of their gates become the gradients of their parameters.
 
-        Both parameters are then shifted, so that the probabilities of the other operations stay.
+        Both parameters are then shifted, so that the probabilities of the other operations do not change.
         """
         before = self.alpha.detach().clone()
         pair = (before + gumbel(self.rng("pair", self.steps), before)).topk(2, dim=-1).indices
@@ -45,13 +45,13 @@ class ProxylessNAS(AdamSystem[ProxylessNASOptions]):
 
 
 def through_binary(gradient: Tensor, alpha: Tensor) -> Tensor:
-    """Gradients (…, n) of binary gates to those of parameters (…, n): sum of g_j p_j (d_ij - p_i) over j (eq. 4)."""
+    """Map gradients (…, n) of gates to gradients of parameters (…, n): sum over j of g_j p_j (d_ij - p_i), eq. 4."""
     p = torch.softmax(alpha, dim=-1)
     return p * (gradient - (gradient * p).sum(-1, keepdim=True))
 
 
 def _gates(chosen: Tensor, like: Tensor, computed: Tensor | None = None) -> Mixture:
-    """One-hot weights at `chosen` (…, 1), of which the operations `computed` (…, n), or the chosen, are executed."""
+    """Make one-hot weights at `chosen` (…, 1); operations `computed` (…, n), by default the chosen, are executed."""
     hard = torch.zeros_like(like).detach().scatter(-1, chosen, 1.0)
     executed = torch.zeros_like(hard).scatter(-1, chosen if computed is None else computed, 1.0)
     return Mixture(hard, executed.cpu().numpy() > 0)

@@ -11,10 +11,11 @@ from supernet.training.path_sampling import Group
 
 
 class RandomNAS(PathSystem[RandomNASOptions]):
-    """Paths are uniform over encodings, in training and search.
+    """Paths are uniform over encodings, in training and in search.
 
-    The first round looks at one mini-batch of each architecture, until `first_round` of what is left is spent; the
-    second scores the best of them in full. Where the laws of a space agree, it is random search with a first round.
+    The first round evaluates each architecture on one mini-batch, until `first_round` of the search budget is spent;
+    the second round scores the best of them in full. In a space whose laws agree, this is random search with a first
+    round.
     """
 
     name = "random_nas"
@@ -26,22 +27,22 @@ class RandomNAS(PathSystem[RandomNASOptions]):
 
     @property
     def training(self) -> bool:
-        """Whether the first part is not over."""
+        """Whether the system is in the training part."""
         return super().training and not self.glances
 
     def group(self) -> Group:
-        """A path by encodings."""
+        """Draw a path, uniform over encodings."""
         return self.paths(self._law)
 
     def choose(self) -> None:
-        """A glance at an architecture in the first round, a score in the second."""
+        """Evaluate an architecture on one batch in the first round, and score one in the second."""
         share = self.problem.training_share
         if self.spent < share + (1 - share) * self.options.first_round or not self.glances:
             self._glance()
             return
         best = sorted(self.glances, key=lambda arch_id: (-self.glances[arch_id][0], arch_id))
         left = [arch_id for arch_id in best if arch_id not in self.scores.found]
-        # All that were looked at are scored: the rest of the budget goes to new ones.
+        # When all of the first round are scored, the rest of the budget goes to new ones.
         self.scores.score(self.glances[left[0]][1] if left else self.drawn(self._law), self.weights)
 
     def _glance(self) -> None:
@@ -50,12 +51,12 @@ class RandomNAS(PathSystem[RandomNASOptions]):
         self.glances[self.problem.space.arch_id(arch)] = accuracy, arch
 
     def note(self) -> dict[str, Any]:
-        """With what the first round saw."""
+        """Return also the accuracies of the first round."""
         space = self.problem.space
         return {**super().note(), "glances": [[space.format(arch), one] for one, arch in self.glances.values()]}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With what the first round saw."""
+        """Restore also the accuracies of the first round."""
         super().restore(tensors, note)
         space = self.problem.space
         for text, accuracy in note["glances"]:

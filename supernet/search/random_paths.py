@@ -1,4 +1,4 @@
-"""Random search on a super-net of its own (paper, Sec. 4): train by the baseline's path sampling, score, rank."""
+"""The paper's random search as a search system: train with the baseline's path sampling, score, rank (Sec. 4)."""
 
 from supernet.config.searches import RandomSearch
 from supernet.search.pathwise import PathSystem
@@ -6,14 +6,14 @@ from supernet.training.path_sampling import Group
 
 
 class RandomPaths(PathSystem[RandomSearch]):
-    """The paper's system under the budget of the others: uniform architectures are scored until it is spent."""
+    """Trains its own super-net; scores uniform architectures until the budget is spent."""
 
     name = "random_search"
 
     def group(self) -> Group:
-        """The paths of the baseline's law."""
+        """Draw paths by the law of the baseline."""
         return self.paths(self.problem.law)
 
     def choose(self) -> None:
-        """Score another one."""
+        """Score another architecture."""
         self.scores.score(self.drawn(), self.weights)

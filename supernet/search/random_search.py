@@ -1,8 +1,7 @@
-"""Random search on a trained super-net (paper, Sec. 4): draw, score with the shared weights, return the best."""
+"""Random search on a trained super-net (paper, Sec. 4): draw, score with shared weights, rank."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ class Draw(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """An architecture and its score: accuracy (fraction) and loss with shared weights."""
+    """An architecture and its score with shared weights: accuracy (fraction) and loss (nats)."""
 
     arch_id: str
     arch: Any
@@ -31,19 +30,16 @@ def random_search(
     score: Callable[[Any], tuple[float, float]],
     architectures: int,
     rng: np.random.Generator,
-    excluded: frozenset[str] = frozenset(),
-    draw: Draw | None = None,
+    draw: Draw,
 ) -> list[Found]:
-    """Score `architectures` different ones, uniform over the space, and rank them: best accuracy, then lowest loss.
+    """Score `architectures` different architectures and rank them: best accuracy first, then lowest loss.
 
-    `score` gives (accuracy, loss) of one architecture; architectures in `excluded` are passed over. `draw` gives
-    a number of independent architectures where they are not those of the whole space.
+    `score` gives (accuracy, loss) of one architecture; `draw` gives independent architectures.
     """
-    draw = draw or partial(space.sample, law="random_a")
     found: dict[str, Found] = {}
     while len(found) < architectures:
         for arch in draw(rng, count=architectures):
             arch_id = space.arch_id(arch)
-            if len(found) < architectures and arch_id not in found and arch_id not in excluded:
+            if len(found) < architectures and arch_id not in found:
                 found[arch_id] = Found(arch_id, arch, *score(arch))
     return sorted(found.values(), key=lambda one: (-one.accuracy, one.loss, one.arch_id))

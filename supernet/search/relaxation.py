@@ -1,4 +1,4 @@
-"""What systems with a relaxed super-net share: weights of operations under training, and their discretisation."""
+"""Base classes of systems with a relaxed super-net: weights of operations are trained, then discretised."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from supernet.config.searches import AdamOptions
 from supernet.nn.mixture import Mixture
+from supernet.search.optimizer_state import load_state_tensors, state_tensors
 from supernet.search.problem import Problem
-from supernet.search.states import packed, unpack
 from supernet.search.system import Options, Proposal, System
 
 INITIAL = 1e-3
@@ -18,9 +18,9 @@ INITIAL = 1e-3
 
 
 class RelaxedSystem(System[Options], Generic[Options]):
-    """A step updates the architecture on a held-out batch, then the weights on a training batch.
+    """Updates the architecture on a held-out batch, then the weights on a training batch, in each step.
 
-    `alpha` (kinds, positions, |O|) are the architecture parameters. What they mean is a system's own.
+    `alpha` (kinds, positions, |O|) are the architecture parameters; each system defines their meaning.
     """
 
     def __init__(self, problem: Problem, options: Options) -> None:
@@ -30,16 +30,16 @@ class RelaxedSystem(System[Options], Generic[Options]):
         self.alpha = self.initial(shape).to(device).requires_grad_()
 
     def initial(self, shape: tuple[int, ...]) -> Tensor:
-        """Parameters at the start: normal values close to zero."""
+        """Make the initial parameters: normal values close to zero."""
         return INITIAL * torch.from_numpy(self.rng("initial").standard_normal(shape)).float()
 
     @property
     def warm_up(self) -> float:
-        """The share of the budget that trains weights alone."""
+        """Share of the budget in which only the weights are trained."""
         return 0.0
 
     def step(self) -> None:
-        """An update of the architecture, unless in the warm-up, then one of the weights."""
+        """Update the architecture, except in the warm-up, then the weights."""
         if self.spent >= self.warm_up:
             self.update_architecture()
         with torch.no_grad():
@@ -48,43 +48,43 @@ class RelaxedSystem(System[Options], Generic[Options]):
 
     @abstractmethod
     def mixture(self) -> Mixture:
-        """What this step's network computes; differentiable in `alpha`."""
+        """Make the mixture of this step, differentiable in `alpha`."""
 
     @abstractmethod
     def update_architecture(self) -> None:
-        """One step of `alpha`."""
+        """Update `alpha`."""
 
     @abstractmethod
     def strengths(self) -> Tensor:
-        """(kinds, positions, |O|): the larger, the rather an operation is taken."""
+        """Return the strengths (kinds, positions, |O|) by which the architecture is discretised; larger wins."""
 
     def held_out(self) -> tuple[Tensor, Tensor]:
-        """The held-out batch of this step."""
+        """Return the held-out batch of this step."""
         return self.problem.held_out.batch(self.steps)
 
     def gradients(self, mixture: Mixture, by: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Gradients of this step's held-out loss; zero where no computed operation leads to the output."""
+        """Compute gradients of the held-out loss of this step; zero if no computed operation leads to the output."""
         loss = self.weights.loss(mixture, self.held_out())
         return torch.autograd.grad(loss, by, allow_unused=True, materialize_grads=True)
 
     def proposals(self) -> list[Proposal]:
-        """The one architecture that the strengths stand for."""
+        """Return the architecture that the strengths discretise to."""
         found = self.strengths().detach().double().cpu().numpy()
         return [Proposal(self.problem.space.discretised(found))]
 
     def tensors(self) -> dict[str, Tensor]:
-        """With the architecture parameters."""
+        """Return also the architecture parameters."""
         return super().tensors() | {"alpha": self.alpha.detach()}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With the architecture parameters."""
+        """Restore also the architecture parameters."""
         super().restore(tensors, note)
         with torch.no_grad():
             self.alpha.copy_(tensors["alpha"])
 
 
 class AdamSystem(RelaxedSystem[Options], Generic[Options]):
-    """Its architecture parameters are trained by Adam on the gradient of `architecture_loss`."""
+    """A relaxed system whose architecture parameters are trained by Adam on the held-out loss."""
 
     def __init__(self, problem: Problem, options: Options) -> None:
         super().__init__(problem, options)
@@ -92,35 +92,35 @@ class AdamSystem(RelaxedSystem[Options], Generic[Options]):
         self.adam = torch.optim.Adam(self.trained, **adam_arguments(options))
 
     def more_parameters(self) -> list[Tensor]:
-        """Architecture parameters besides `alpha`, as they are at the start."""
+        """Make the architecture parameters besides `alpha`."""
         return []
 
     def update_architecture(self) -> None:
-        """A step of Adam on the held-out loss."""
+        """Take a step of Adam on the held-out loss."""
         self.descend(self.gradients(self.mixture(), self.trained))
 
     def descend(self, gradients: tuple[Tensor, ...]) -> None:
-        """A step of Adam along these gradients."""
+        """Take a step of Adam along these gradients."""
         for parameter, gradient in zip(self.trained, gradients, strict=True):
             parameter.grad = gradient
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
 
     def strengths(self) -> Tensor:
-        """The probabilities of the operations."""
+        """Return the probabilities of the operations."""
         return torch.softmax(self.alpha, dim=-1)
 
     def tensors(self) -> dict[str, Tensor]:
-        """With Adam's moments."""
-        return super().tensors() | packed(self.adam, "adam")
+        """Return also Adam's moments."""
+        return super().tensors() | state_tensors(self.adam, "adam")
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With Adam's moments."""
+        """Restore also Adam's moments."""
         super().restore(tensors, note)
-        unpack(self.adam, "adam", tensors)
+        load_state_tensors(self.adam, "adam", tensors)
 
 
 def adam_arguments(options: Any) -> dict[str, Any]:
-    """Arguments of torch's Adam from a system's options."""
+    """Make the arguments of torch's Adam from the options of a system."""
     checked: AdamOptions = options
     return {"lr": checked.learning_rate, "weight_decay": checked.weight_decay, "betas": (checked.beta, 0.999)}

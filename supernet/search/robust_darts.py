@@ -1,4 +1,4 @@
-"""RobustDARTS: DARTS that stops where the held-out loss begins to bend sharply (Zela et al. 2020, Sec. 4.3)."""
+"""RobustDARTS: DARTS that stops when the curvature of the held-out loss grows (Zela et al. 2020, Sec. 4.3)."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from supernet.search.problem import Problem
 
 
 class RobustDARTS(FirstOrderDARTS):
-    """Measures the dominant eigenvalue of the Hessian of the held-out loss by the architecture, at even intervals.
+    """Measures the dominant eigenvalue of the Hessian of the held-out loss by the architecture, at regular intervals.
 
-    Where its moving average has grown too much, the search is over, with the architecture of the earlier measurement.
+    The search stops when the moving average has grown too much, with the architecture of the earlier measurement.
     """
 
     name = "robust_darts"
@@ -28,22 +28,22 @@ class RobustDARTS(FirstOrderDARTS):
 
     @property
     def stopped_at(self) -> int | None:
-        """The measurement whose architecture is kept, if the search stops here."""
+        """Index of the measurement whose architecture is kept; None if the search goes on."""
         options = self.options
         return stop(self.eigenvalues, options.window, options.apart, options.factor, options.first)
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the eigenvalue says so."""
+        """Whether the budget is spent, or the eigenvalue has grown too much."""
         return super().finished or self.stopped_at is not None
 
     @property
     def status(self) -> str:
-        """How the search ended."""
+        """How the search ended: complete or stopped_early."""
         return "complete" if self.stopped_at is None else "stopped_early"
 
     def step(self) -> None:
-        """A step of DARTS, and a measurement when it is due."""
+        """Take a step of DARTS, and measure the eigenvalue when it is due."""
         super().step()
         if self.spent * self.options.checks >= len(self.eigenvalues) + 1:
             self._measure()
@@ -59,33 +59,33 @@ class RobustDARTS(FirstOrderDARTS):
         self.history.append(self.alpha.detach().clone())
 
     def strengths(self) -> Tensor:
-        """Those of the earlier measurement, if the search stopped."""
+        """Return the strengths, of the earlier measurement if the search stopped."""
         kept = self.stopped_at
         return torch.softmax(self.alpha if kept is None else self.history[kept], dim=-1)
 
     def tensors(self) -> dict[str, Tensor]:
-        """With the architectures at all measurements."""
+        """Return also the architectures at all measurements."""
         return super().tensors() | {f"history.{number}": alpha for number, alpha in enumerate(self.history)}
 
     def note(self) -> dict[str, Any]:
-        """With the eigenvalues."""
+        """Return also the eigenvalues."""
         return {**super().note(), "eigenvalues": self.eigenvalues}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """With all measurements."""
+        """Restore also all measurements."""
         super().restore(tensors, note)
         self.eigenvalues = list(note["eigenvalues"])
         self.history = [tensors[f"history.{number}"] for number in range(len(self.eigenvalues))]
 
 
 def stop(eigenvalues: list[float], window: int, apart: int, factor: float, first: int) -> int | None:
-    """The measurement to go back to, `apart` before the last; None while the average has not grown by `factor`.
+    """Return the measurement to go back to, `apart` before the last; None if the average has not grown by `factor`.
 
-    Averages are over the last `window` measurements. Nothing stops before `first` + 1 of them.
+    Averages are over the last `window` measurements. The search never stops before `first` + 1 measurements.
     """
     last = len(eigenvalues) - 1
     if last < max(first, apart):
         return None
     now, then = (float(np.mean(eigenvalues[max(0, end - window + 1) : end + 1])) for end in (last, last - apart))
-    # The average of a concave loss is negative, and has no factor to grow by.
+    # The average of a concave loss is negative: growth by a factor is not defined.
     return last - apart if then > 0 and now > factor * then else None

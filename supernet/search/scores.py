@@ -1,4 +1,4 @@
-"""The architectures that a search has scored with shared weights, each once."""
+"""The architectures that a search has scored with shared weights, each one once."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,18 +11,18 @@ from supernet.search.weights import SharedWeights
 
 
 @dataclass
-class Scores:
+class ScoredArchitectures:
     """Scores by arch_id, in the order in which they were measured."""
 
     problem: Problem
     found: dict[str, Found] = field(default_factory=dict)
 
     def known(self, arch: Any) -> bool:
-        """Whether an architecture has been scored."""
+        """Return whether an architecture has been scored."""
         return self.problem.space.arch_id(arch) in self.found
 
     def score(self, arch: Any, weights: SharedWeights) -> Found:
-        """The score of an architecture; measured and counted if it is a new one."""
+        """Return the score of an architecture; a new architecture is measured and counted."""
         arch_id = self.problem.space.arch_id(arch)
         if arch_id not in self.found:
             accuracy, loss = self.problem.score(weights.network, arch)
@@ -32,13 +32,13 @@ class Scores:
         return self.found[arch_id]
 
     def ranked(self) -> list[Found]:
-        """Best accuracy first, then lowest loss."""
+        """Rank the architectures: best accuracy first, then lowest loss."""
         return sorted(self.found.values(), key=lambda one: (-one.accuracy, one.loss, one.arch_id))
 
     def proposals(self) -> tuple[list[Proposal], int]:
-        """The ranked architectures that have a ground truth, and how many without one were better than the first.
+        """Return the ranked architectures with a ground truth, and the number without one that rank above the first.
 
-        Where none has one, all of them: a search that proposes what nobody has measured says so.
+        If none has a ground truth, all architectures are returned, and the results mark them as unlisted.
         """
         ranked = self.ranked()
         known = [one for one in ranked if self.problem.has_truth(one.arch_id)]
@@ -46,11 +46,11 @@ class Scores:
         return [Proposal(one.arch, one.accuracy, one.loss) for one in known or ranked], passed_over
 
     def note(self) -> list[list[Any]]:
-        """As JSON: [encoding, accuracy, loss] of each."""
+        """Return [encoding, accuracy, loss] of each architecture, as JSON."""
         return [[self.problem.space.format(one.arch), one.accuracy, one.loss] for one in self.found.values()]
 
     def restore(self, note: list[list[Any]]) -> None:
-        """Take over `note`."""
+        """Restore the scores of `note`."""
         space = self.problem.space
         for text, accuracy, loss in note:
             arch = space.parse(text)
@@ -59,7 +59,7 @@ class Scores:
 
 
 def made(problem: Problem, choices: tuple[int, ...]) -> Any | None:
-    """The architecture of some choices; None where they make none."""
+    """Return the architecture of choices; None if they form none."""
     try:
         return problem.space.chosen(choices)
     except UserError:

@@ -6,10 +6,10 @@ from supernet.training.path_sampling import Group
 
 
 class SPOS(EvolutionSystem[Evolution]):
-    """One path a step, uniform over the architectures of the space."""
+    """Trains one path per step, uniform over the architectures of the space."""
 
     name = "spos"
 
     def group(self) -> Group:
-        """One uniform architecture."""
+        """Draw one uniform architecture."""
         return self.paths("random_a")

@@ -1,4 +1,4 @@
-"""The interface of all search systems: steps that can be saved, and ranked architectures at the end."""
+"""The interface of all search systems, and the loop that runs one to its end and resumes it."""
 
 import time
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from torch import Tensor
 from supernet.config.base import Model
 from supernet.rng import stream
 from supernet.runtime.stopping import Stopped, Stopping
-from supernet.search.cost import Cost, PeakMemory
+from supernet.search.budget import PeakMemory, SearchCost
 from supernet.search.problem import Problem
 from supernet.search.weights import Diverged, SharedWeights
 from supernet.training.checkpoint import Checkpoint
@@ -22,7 +22,7 @@ Options = TypeVar("Options", bound=Model)
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture that a search ends with, its accuracy and loss with shared weights; nan where not measured."""
+    """An architecture that a search returns, with its accuracy and loss with shared weights; nan if not measured."""
 
     arch: Any
     accuracy: float = float("nan")
@@ -31,14 +31,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search ends with: proposals, best first, its cost, and what went astray.
+    """The outcome of a search: proposals, best first, and its cost.
 
-    `invalid` counts choices that made no architecture, `passed_over` architectures without ground truth that had a
-    better score than the first proposal. `status` is complete, stopped_early (the system's own rule) or diverged.
+    `invalid` counts choices that form no architecture, `passed_over` architectures without ground truth that rank above
+    the first proposal. `status` is complete, stopped_early (by the rule of the system) or diverged.
     """
 
     proposals: list[Proposal]
-    cost: Cost
+    cost: SearchCost
     status: str
     invalid: int
     passed_over: int
@@ -46,13 +46,13 @@ class Outcome:
 
 
 class System(ABC, Generic[Options]):
-    """A search under way. `step` does one piece of it, so long as `finished` does not say that it is over."""
+    """A search. `step` is called until `finished` is true; between steps the search can be saved and restored."""
 
     name: ClassVar[str]
 
     def __init__(self, problem: Problem, options: Options) -> None:
         self.problem, self.options = problem, options
-        self.cost, self.invalid, self.passed_over = Cost(), 0, 0
+        self.cost, self.invalid, self.passed_over = SearchCost(), 0, 0
         self.steps = 0
         self.weights = SharedWeights(problem, self.cost, self._partial())
 
@@ -61,37 +61,37 @@ class System(ABC, Generic[Options]):
 
     @property
     def spent(self) -> float:
-        """The share of the budget that is spent."""
+        """Share of the budget that is spent."""
         return self.problem.budget.spent(self.cost)
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the system stops of itself."""
+        """Whether the budget is spent, or the system has stopped by its own rule."""
         return self.spent >= 1
 
     @property
     def status(self) -> str:
-        """How a search ends that is finished."""
+        """Status of a finished search."""
         return "complete"
 
     def rng(self, *names: str | int) -> np.random.Generator:
-        """Random numbers of this system; those of a step are addressed by its number."""
+        """Return the random stream of these names; a stream of a step has the number of the step among its names."""
         return stream(self.problem.seed, "search", self.name, *names)
 
     @abstractmethod
     def step(self) -> None:
-        """One piece of the search."""
+        """Take one step of the search."""
 
     @abstractmethod
     def proposals(self) -> list[Proposal]:
-        """Architectures, best first."""
+        """Return architectures, best first."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors that a step depends on."""
+        """Return the tensors that the next step depends on."""
         return self.weights.tensors()
 
     def note(self) -> dict[str, Any]:
-        """What else a step depends on, as JSON."""
+        """Return all else that the next step depends on, as JSON."""
         return {
             "done": self.steps,
             "weight_steps": self.weights.steps,
@@ -100,23 +100,22 @@ class System(ABC, Generic[Options]):
         }
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Go on from `tensors` and `note`."""
+        """Restore the state of `tensors` and `note`."""
         self.steps, self.invalid = note["done"], note["invalid"]
         self.cost.__dict__.update(note["cost"])
         self.weights.restore(tensors, note["weight_steps"])
 
 
-def search(
+def run_search(
     system: System[Any],
     checkpoint: Checkpoint | None = None,
     progress: Callable[[float], None] | None = None,
     stopping: Stopping | None = None,
-    most_steps: int | None = None,
 ) -> Outcome:
     """Run a system to its end, from the checkpoint if there is one.
 
-    `progress` is told the share of the budget that is spent. Where `stopping` asks for it, or after `most_steps`, the
-    checkpoint is saved after the step at work, and Stopped is raised.
+    `progress` is called with the share of the budget that is spent. When `stopping` asks for it, the checkpoint is
+    saved after the current step, and Stopped is raised.
     """
     saved = None if checkpoint is None else checkpoint.load()
     peak = PeakMemory(system.weights.parameters[0].device)
@@ -125,7 +124,6 @@ def search(
     if saved is not None:
         system.restore(*saved)
         before = saved[1]["peak_bytes"]
-    first = system.steps
     status = None
     while not system.finished:
         started = time.perf_counter()
@@ -138,12 +136,11 @@ def search(
         system.cost.seconds += time.perf_counter() - started
         if progress is not None:
             progress(system.spent)
-        cut = most_steps is not None and system.steps - first >= most_steps
-        reason = "it had its steps" if cut else None if stopping is None else stopping.reason
+        reason = None if stopping is None else stopping.reason
         if checkpoint is not None and (checkpoint.due() or reason):
             checkpoint.save(system.tensors(), {**system.note(), "peak_bytes": max(before, peak.bytes() or 0)})
         if reason and not system.finished:
-            raise Stopped(f"{system.name}: stopped after step {system.steps}, because {reason}; start again to go on")
+            raise Stopped(f"{system.name}: stopped after step {system.steps}, because {reason}; start again to resume")
     proposals = [] if status == "diverged" else system.proposals()
     most = peak.bytes()
     return Outcome(

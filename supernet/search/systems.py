@@ -1,4 +1,4 @@
-"""All search systems by name."""
+"""The list of all search systems."""
 
 from typing import Any
 
@@ -42,6 +42,6 @@ SYSTEMS: tuple[type[System[Any]], ...] = (
 
 
 def make_system(name: str, problem: Problem, searches: Searches) -> System[Any]:
-    """A system with the values of a study."""
+    """Make the system of a name with the options of a study."""
     kind = next(system for system in SYSTEMS if system.name == name)
     return kind(problem, searches.options(name))

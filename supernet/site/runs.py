@@ -12,7 +12,7 @@ import pandas as pd
 from supernet.io.atomic import read_json
 from supernet.paper.load import Results
 from supernet.paper.summary import run_values
-from supernet.runtime.timing import worked
+from supernet.runtime.timing import job_seconds
 
 OVERVIEW = ("s_kdt", "kdt", "accuracy", "p_surpass", "final_mean")
 """Metrics in the list of all runs, of the main selection of scores."""
@@ -65,7 +65,7 @@ def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:
             "seed": run.seed,
             "status": run.summary["status"],
             **{metric: values.get((metric, run.setting, run.seed, run.space)) for metric in OVERVIEW},
-            "seconds": worked(run.timing) if run.timing else None,
+            "seconds": job_seconds(run.timing) if run.timing else None,
             "device": run.timing.get("device", "not recorded"),
         }
         for run in found

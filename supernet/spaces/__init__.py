@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from supernet.errors import UserError
+from supernet.nn.heuristics import constant_outputs
 from supernet.spaces.base import Space
 from supernet.spaces.darts import Darts
 from supernet.spaces.nasbench101 import NASBench101
@@ -32,5 +33,5 @@ def load(name: str) -> Space[Any]:
 
 def subspace(space: str, dynamic_channels: str | None) -> str:
     """The name of the space whose architectures a super-net has, for its value of `dynamic_channels`."""
-    constant = dynamic_channels is not None and dynamic_channels.startswith("constant-")
+    constant = dynamic_channels is not None and constant_outputs(dynamic_channels) is not None
     return f"{space}-{dynamic_channels}" if constant else space

@@ -1,1 +1,1 @@
-"""Training super-nets and stand-alone networks, and scoring architectures with shared weights."""
+"""Train super-nets and stand-alone networks; score architectures with shared weights."""

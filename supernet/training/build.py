@@ -1,4 +1,4 @@
-"""Networks and trainers from validated configs: the one place where a config value becomes an argument."""
+"""Build networks and trainers from validated configs: the only place where a config value becomes an argument."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +10,22 @@ from torch import nn
 
 from supernet.config.jobs import ProxiesJob, TruthJob
 from supernet.config.study import Protocol, Run
-from supernet.data.images import Augmenter, Images, Splits
+from supernet.data.images import Augmenter, Images, Splits, memory_format
 from supernet.errors import UserError
 from supernet.provenance.recorder import note_input
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
-from supernet.training.few_shot import FewShot, Split
+from supernet.training.few_shot import FewShot, SplitStep
 from supernet.training.landmarks import Landmark, Ranking
-from supernet.training.path_sampling import epoch_paths, passes_per_step
-from supernet.training.trainer import Recipe, Trainer, steps_in_epoch
+from supernet.training.path_sampling import epoch_paths
+from supernet.training.schedule import standalone_steps, step_after, supernet_steps
+from supernet.training.trainer import Recipe, Trainer
 
 
 def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
-    """The super-net of a run, initialised from its seed, on the device of the images.
+    """Build the super-net of a run, initialised from its seed, on the device of the images.
 
-    `partial_channels` is that of `Space.build_supernet`; it is no factor of a run.
+    `partial_channels` is that of `Space.build_supernet`; it is not a factor.
     """
     setting = run.setting
     with _seeded(run.seed):
@@ -40,11 +41,11 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
         )
     if setting.few_shot == "split":
         network = FewShot(network, space.branches, space.branch)
-    return _placed(network, run.protocol, splits)
+    return _placed(network, run.protocol.channels_last, splits)
 
 
 def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) -> nn.Module:
-    """The trained super-net of a run from its weights file; raises UserError if the file fits another network."""
+    """Load the trained super-net of a run from its weights file. Raises UserError if the file fits another network."""
     network = build_supernet(run, space, splits)
     try:
         network.load_state_dict(load_file(note_input(weights)))
@@ -54,7 +55,7 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
 
 
 def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
-    """The path network of one architecture, initialised from a seed, called as `net(images, arch)`."""
+    """Build the path network of one architecture, initialised from a seed and called as `net(images, arch)`."""
     with _seeded(seed):
         network = space.build_standalone(
             arch,
@@ -66,11 +67,11 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
             widths=job.protocol.nasbench101_widths,
         )
     path_network: nn.Module = network.network  # type: ignore[assignment]
-    return _placed(path_network, job.protocol, splits)
+    return _placed(path_network, job.protocol.channels_last, splits)
 
 
 def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
-    """The stand-alone network of one architecture as a training of that seed finds it, called as `net(images)`."""
+    """Build the untrained stand-alone network of one architecture, initialised from a seed, called as `net(images)`."""
     with _seeded(seed):
         network = space.build_standalone(
             arch,
@@ -80,8 +81,7 @@ def build_untrained(job: ProxiesJob, space: Space[Any], arch: Any, seed: int, sp
             in_channels=splits.train.pixels.shape[1],
             widths=job.widths,
         )
-    memory_format = torch.channels_last if job.channels_last else torch.contiguous_format
-    return network.to(device=splits.train.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
+    return _placed(network, job.channels_last, splits)
 
 
 def supernet_trainer(
@@ -91,44 +91,37 @@ def supernet_trainer(
     splits: Splits,
     landmarks: Sequence[Landmark] | None = None,
 ) -> Trainer:
-    """The trainer of a run of a network of `build_supernet`; `landmarks` if and only if its setting has them.
+    """Make the trainer of a run for a network of `build_supernet`.
 
-    FairNAS at equal passes takes fewer steps than the other laws, on as many fewer images. Passes of landmarks come
-    on top of the budget. UserError for landmarks that are missing, not asked for, or not as many as the protocol says.
+    `landmarks` are given if and only if the setting has them; their passes come on top of the budget. Raises UserError
+    if landmarks are missing, not asked for, or not as many as the protocol says.
     """
     setting, protocol = run.setting, run.protocol
-    images = splits.training_images(setting.train_portion)
-    per_epoch = steps_in_epoch(images, setting.batch_size)
-    steps = setting.epochs * per_epoch
-    fair = setting.path_sampling == "fairnas"
-    passes = passes_per_step(space, setting.path_sampling, protocol.random_paths)
-    if fair and protocol.fairnas_budget == "equal_passes":
-        steps = max(1, steps * protocol.random_paths // passes)
+    steps = supernet_steps(run, space, splits.sizes)
     recipe = Recipe(
-        steps=steps,
-        steps_per_epoch=per_epoch,
+        steps=steps.total,
+        steps_per_epoch=steps.per_epoch,
         final_learning_rate=protocol.final_learning_rate,
         momentum=protocol.momentum,
         clip=protocol.clip,
-        passes_per_step=passes,
-        mean_gradient=not fair or protocol.fairnas_gradient == "mean",
+        passes_per_step=steps.passes,
+        mean_gradient=setting.path_sampling != "fairnas" or protocol.fairnas_gradient == "mean",
         precision=protocol.precision,
         **setting.values_for("recipe"),
     )
     return Trainer(
         network,
         recipe,
-        _augmenter(images, splits, run),
+        _augmenter(splits.training_images(setting.train_portion), splits, run),
         lambda epoch, steps: epoch_paths(space, setting.path_sampling, run.seed, epoch, steps, protocol.random_paths),
         run.seed,
-        before=_split(network, protocol.few_shot_shared, steps),
-        ranking=_ranking(run, landmarks, steps),
+        before=_split_step(network, protocol.few_shot_shared, steps.total),
+        ranking=_ranking(run, landmarks, steps.total),
     )
 
 
-def _split(network: nn.Module, shared: float, steps: int) -> Split | None:
-    # At most the last step: a product of floats could round up to all of them.
-    return Split(network, min(int(shared * steps), steps - 1)) if isinstance(network, FewShot) else None
+def _split_step(network: nn.Module, shared: float, steps: int) -> SplitStep | None:
+    return SplitStep(network, step_after(shared, steps)) if isinstance(network, FewShot) else None
 
 
 def _ranking(run: Run, landmarks: Sequence[Landmark] | None, steps: int) -> Ranking | None:
@@ -141,18 +134,17 @@ def _ranking(run: Run, landmarks: Sequence[Landmark] | None, steps: int) -> Rank
         raise UserError("setting.landmarks is none, but landmarks are given: leave out --landmarks")
     if len(landmarks) != protocol.landmarks:
         raise UserError(f"protocol.landmarks is {protocol.landmarks}: found {len(landmarks)}; expected as many")
-    start = min(int(protocol.landmark_start * steps), steps - 1)
+    start = step_after(protocol.landmark_start, steps)
     return Ranking(landmarks, protocol.landmark_pairs, protocol.landmark_weight, start, steps)
 
 
 def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, splits: Splits) -> Trainer:
-    """The trainer of one architecture by the recipe of the ground truth."""
+    """Make the trainer of one architecture with the recipe of the ground truth."""
     truth, protocol = job.truth, job.protocol
-    images = splits.training_images(truth.train_portion)
-    per_epoch = steps_in_epoch(images, truth.batch_size)
+    steps = standalone_steps(truth, splits.sizes)
     recipe = Recipe(
-        steps=truth.epochs * per_epoch,
-        steps_per_epoch=per_epoch,
+        steps=steps.total,
+        steps_per_epoch=steps.per_epoch,
         final_learning_rate=protocol.final_learning_rate,
         momentum=protocol.momentum,
         clip=protocol.clip,
@@ -161,7 +153,8 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
         learning_rate=truth.learning_rate,
         weight_decay=truth.weight_decay,
     )
-    return Trainer(network, recipe, _augmenter(images, splits, job), lambda _, steps: [(arch,)] * steps, seed)
+    augmenter = _augmenter(splits.training_images(truth.train_portion), splits, job)
+    return Trainer(network, recipe, augmenter, lambda _, steps: [(arch,)] * steps, seed)
 
 
 def _momentum(protocol: Protocol, space: Space[Any]) -> float:
@@ -175,9 +168,9 @@ def _augmenter(images: Images, splits: Splits, config: Run | TruthJob) -> Augmen
     return Augmenter(images, splits, config.data, config.protocol.channels_last)
 
 
-def _placed(network: nn.Module, protocol: Protocol, splits: Splits) -> nn.Module:
-    memory_format = torch.channels_last if protocol.channels_last else torch.contiguous_format
-    return network.to(device=splits.train.pixels.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]
+def _placed(network: nn.Module, channels_last: bool, splits: Splits) -> nn.Module:
+    kept = memory_format(channels_last)
+    return network.to(device=splits.train.pixels.device, memory_format=kept)  # type: ignore[call-overload,no-any-return]
 
 
 class _seeded:  # noqa: N801 - reads as a statement

@@ -1,4 +1,9 @@
-"""The state of a training in one file, so that a killed process goes on where it was."""
+"""Checkpoints: the state of a training, a search or a scan in one file, from which a killed process resumes.
+
+A checkpoint holds named tensors (weights, statistics and momentum as `network.*` and `momentum.*`, sums of the current
+epoch), a JSON note (steps done, training curve, passes), the fingerprint of the training, and the seconds spent so far.
+`Trainer` and `supernet.search.system.System` say which tensors and notes are theirs.
+"""
 
 import json
 import time
@@ -16,22 +21,25 @@ from supernet.io.atomic import publish
 
 @dataclass
 class Checkpoint:
-    """A safetensors file with tensors and a JSON note; another `fingerprint` in it means another training."""
+    """A safetensors file of tensors and a JSON note. A file with another `fingerprint` belongs to another training.
+
+    `seconds` is the time between two saves.
+    """
 
     path: Path
     fingerprint: str
     seconds: float
     earlier: float = 0.0
-    """Seconds from the start of this training to the state that was loaded, in processes before this one."""
+    """Seconds that earlier processes spent on this training, up to the state that was loaded."""
     _opened: float = field(default_factory=time.monotonic)
     _last: float = field(default_factory=time.monotonic)
 
     def due(self) -> bool:
-        """Whether the last save is longer ago than `seconds`."""
+        """Return whether the last save is at least `seconds` ago."""
         return time.monotonic() - self._last >= self.seconds
 
     def save(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Replace the file; a reader never sees a part of it."""
+        """Replace the file atomically."""
         spent = self.earlier + time.monotonic() - self._opened
         text = json.dumps({"fingerprint": self.fingerprint, "note": note, "seconds": spent})
         with publish(self.path, record=False) as temporary:
@@ -39,7 +47,7 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and note of this training; None without a file, or with that of another training.
+        """Load tensors and note of this training; None if there is no file, or if it belongs to another training.
 
         Raises UserError if the file is damaged.
         """
@@ -52,24 +60,24 @@ class Checkpoint:
 
     @property
     def done(self) -> int:
-        """Steps that a training would not repeat: 0 without a usable file; UserError if it is damaged."""
+        """Steps that need not be repeated; 0 without a usable file. Raises UserError if the file is damaged."""
         state = self._state()
         return 0 if state is None else int(state["note"]["done"])
 
     def discard(self) -> None:
-        """Delete the file: the training is complete and its results are written."""
+        """Delete the file, once the results of the training are written."""
         self.path.unlink(missing_ok=True)
 
     def _state(self) -> dict[str, Any] | None:
-        """The state of this training from the head of the file; opening checks that it has its full length."""
+        """Read the state from the head of the file; opening it checks that the file has its full length."""
         if not self.path.exists():
             return None
         try:
             with safe_open(self.path, "pt") as file:
                 state: dict[str, Any] = json.loads((file.metadata() or {})["state"])
         except (SafetensorError, KeyError, ValueError) as error:
-            # `save` leaves no such file: the disk did, or a copy that was cut.
+            # `save` never leaves such a file: the disk or a truncated copy did.
             raise UserError(
-                f"{self.path}: not a whole checkpoint ({error}); delete the file to train from the first step"
+                f"{self.path}: truncated or damaged checkpoint ({error}); delete the file to train from the first step"
             ) from error
         return state if state["fingerprint"] == self.fingerprint else None

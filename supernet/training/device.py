@@ -1,9 +1,11 @@
-"""Where and how exactly torch computes."""
+"""Choose the device, the threads and the deterministic algorithms of torch."""
 
 import ctypes
 import os
 
 import torch
+
+from supernet.nn.fast.switch import reference_kernels
 
 # Parameters of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -11,17 +13,17 @@ _NEVER = -1
 
 
 def configure(threads: int, device: str) -> torch.device:
-    """Set the threads, ask for deterministic algorithms, and choose the device (`auto`: CUDA if there is one).
+    """Set the number of threads, require deterministic algorithms, and choose the device (`auto`: CUDA if available).
 
-    The same lock, machine, device and threads give the same bits. TF32 stays off: it is not float32.
+    The same lock file, machine, device and threads give the same bits. TF32 stays off, because it is not float32.
     """
-    # cuBLAS is deterministic only with a fixed workspace; it reads this when it starts.
+    # cuBLAS is deterministic only with a fixed workspace, whose size it reads when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    # The same switch as use_deterministic_algorithms, which imports torch's compiler: a second and 150 MB a job.
+    # The same switch as use_deterministic_algorithms, which imports torch's compiler: a second and 150 MB per job.
     torch.set_deterministic_debug_mode("error")
-    # Filling new memory with NaN would cost 3 to 14 % of a step and show only reads of memory that nobody wrote:
-    # a test has all spaces compute the same bits with it and without it.
+    # Filling new memory with NaN costs 3 to 14 % of a step and reveals only reads of uninitialised memory: a test
+    # checks that all spaces compute the same bits with and without it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     _keep_freed_memory()
     torch.backends.cudnn.benchmark = False
@@ -33,10 +35,10 @@ def configure(threads: int, device: str) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc, where it is the C library, keep freed memory for the next step instead of giving it back.
+    """Make glibc, where it is the C library, keep freed memory for the next step.
 
-    Every step frees and asks for the same megabytes of activations, which the system would have to clear each time:
-    up to 10 % of a step, for a peak that is 1 to 3 % higher.
+    Every step frees and allocates the same megabytes of activations, which the system would clear each time. Keeping
+    them saves up to 10 % of a step and raises the peak by 1 to 3 %.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -45,6 +47,8 @@ def _keep_freed_memory() -> None:
 
 
 def fingerprint(device: torch.device) -> str:
-    """What besides the config decides the bits of a result: torch's version, the device and the threads."""
+    """Describe all that decides the bits of a result besides the config: torch, device, threads, reference kernels."""
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return f"torch {torch.__version__}, {kind}, {torch.get_num_threads()} threads"
+    parts = [f"torch {torch.__version__}", kind, f"{torch.get_num_threads()} threads"]
+    # Named only where they are on, so that checkpoints made without the switch stay valid.
+    return ", ".join([*parts, "reference kernels"] if reference_kernels() else parts)

@@ -1,4 +1,8 @@
-"""Accuracy of architectures with shared weights."""
+"""Score architectures with shared weights: accuracy and loss in each batch-norm mode, on each split.
+
+The batch-norm mode is chosen here: `Evaluator.evaluate_splits` runs the network within `supernet.nn.norm.statistics`.
+`Evaluator.rows` gives the rows of scores.parquet, which scripts/train.py and scripts/score.py write.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,6 +16,7 @@ from torch.nn import functional as F
 from supernet.config.study import Scoring
 from supernet.data.images import Images, Splits
 from supernet.nn.dropout import dropping_paths
+from supernet.nn.fast.switch import reference_kernels
 from supernet.nn.norm import statistics, tracks
 from supernet.nn.reuse import Reuse
 from supernet.rng import torch_seed
@@ -21,12 +26,9 @@ from supernet.runtime.progress import Progress
 class Evaluator:
     """Evaluates a path network `net(images, arch)` on the same batches for every architecture.
 
-    A split is cut into batches of equal size (to one image) of at most `batch_size`, because with `batch`
-    statistics a small last batch would be normalised by a worse estimate.
-
-    With `scoring.dropout_at_evaluation` drop-path stays on. Each batch then has draws of its own, a function of `seed`,
-    the text of the architecture that `name` gives, the BN mode and the split, so that a score does not depend on
-    what was scored before it.
+    Batches are those of `Splits.batches`. With `scoring.dropout_at_evaluation` drop-path stays on. The draws of a batch
+    are then a function of `seed`, the text of the architecture (`name`), the BN mode and the split, so that a score
+    does not depend on the scores before it.
     """
 
     def __init__(
@@ -39,28 +41,29 @@ class Evaluator:
     ) -> None:
         self.splits, self.scoring, self._seed, self._name = splits, scoring, seed, name
         self._generator = torch.Generator(splits.test.pixels.device)
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
         self.batches = {
-            "scoring": self._cut(splits.scoring),
-            "test": self._cut(splits.test),
+            "scoring": splits.batches(splits.scoring, scoring.batch_size, channels_last),
+            "test": splits.batches(splits.test, scoring.batch_size, channels_last),
         }
-        calibration = scoring.recalibration_batches * scoring.batch_size
-        self._calibration = self._cut(Images(splits.train.pixels[:calibration], splits.train.labels[:calibration]))
+        """Batches of each split: images (B, C, H, W) and labels (B,)."""
+        count = scoring.recalibration_batches * scoring.batch_size
+        first = Images(splits.train.pixels[:count], splits.train.labels[:count])
+        self._calibration = splits.batches(first, scoring.batch_size, channels_last)
 
     def bn_modes(self, network: nn.Module) -> list[str]:
-        """The BN modes of the study that are defined for a network: `tracked` needs tracking."""
+        """List the BN modes of the study that are defined for a network: `tracked` needs tracking."""
         return [bn_mode for bn_mode in self.scoring.bn_modes if bn_mode != "tracked" or tracks(network)]
 
     @torch.inference_mode()
     def evaluate(self, network: nn.Module, arch: Any, bn_mode: str, split: str) -> tuple[float, float]:
-        """Accuracy (fraction) and mean cross-entropy on the `scoring` or `test` split, in one BN mode."""
+        """Compute accuracy (fraction) and mean cross-entropy (nats) on a split (`scoring`, `test`), in one BN mode."""
         return self.evaluate_splits(network, arch, bn_mode, [split])[0]
 
     @torch.inference_mode()
     def evaluate_splits(
         self, network: nn.Module, arch: Any, bn_mode: str, splits: Sequence[str]
     ) -> list[tuple[float, float]]:
-        """The same for several splits, with one re-calibration."""
+        """Compute the same for several splits, with one re-calibration."""
         with self._dropout(network):
             if bn_mode == "recalibrated":
                 with statistics(network, "recalibrating"):
@@ -76,7 +79,7 @@ class Evaluator:
         archs: Sequence[tuple[str, Any]],
         progress: Progress | None = None,
     ) -> list[dict[str, Any]]:
-        """One row for each (arch_id, architecture), BN mode and split."""
+        """Score each (arch_id, architecture): one row of scores.parquet per BN mode and split."""
         bn_modes, splits = self.bn_modes(network), self.scoring.splits
         shares = len(archs) * len(bn_modes)
 
@@ -106,14 +109,15 @@ class Evaluator:
         splits: Sequence[str],
         tell: Callable[[int], None] = lambda done: None,
     ) -> list[list[tuple[float, float]]]:
-        """What `evaluate_splits` gives for each of many architectures, with what they have in common computed once.
+        """Compute `evaluate_splits` of many architectures; values that they share are computed once.
 
-        For networks that have a `reuse_order`, and take a `Reuse`; others score one architecture after the other.
-        `tell` is called with the number of architectures that are done, rounded down.
+        Values are shared in networks that have a `reuse_order` and take a `Reuse`; in others the architectures are
+        scored one after the other. `tell` is called with the number of architectures that are done, rounded down.
         """
         order = getattr(network, "reuse_order", None)
-        # Statistics and draws of their own leave architectures nothing in common.
-        if order is None or bn_mode == "recalibrated" or self.scoring.dropout_at_evaluation:
+        # Re-calibrated statistics and drop-path differ between architectures, which then have no values in common.
+        separate = bn_mode == "recalibrated" or self.scoring.dropout_at_evaluation
+        if order is None or separate or reference_kernels():
             results = []
             for done, arch in enumerate(archs, start=1):
                 results.append(self.evaluate_splits(network, arch, bn_mode, splits))
@@ -131,7 +135,7 @@ class Evaluator:
         splits: Sequence[str],
         tell: Callable[[int], None],
     ) -> list[list[tuple[float, float]]]:
-        """All architectures on one batch after the other, in the order of `places`."""
+        """Score all architectures on one batch after the other, in the order of `places`."""
         passes = len(places) * sum(len(self.batches[split]) for split in splits)
         sums = {split: [self._sums() for _ in archs] for split in splits}
         done = 0
@@ -146,7 +150,7 @@ class Evaluator:
         return [[sums[split][place].means() for split in splits] for place in range(len(archs))]
 
     def empty_rows(self, network: nn.Module, arch_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """The rows of a diverged run: it has no scores."""
+        """Make the rows of a diverged run, which has no scores: accuracy and loss are nan."""
         return [
             row(arch_id, bn_mode, split, float("nan"), float("nan"))
             for arch_id in arch_ids
@@ -172,20 +176,11 @@ class Evaluator:
     def _sums(self) -> "_Sums":
         return _Sums(self.splits.test.pixels.device)
 
-    def _cut(self, images: Images) -> list[tuple[Tensor, Tensor]]:
-        pieces = max(1, -(-len(images) // self.scoring.batch_size))
-        return [
-            (self.splits.normalise(pixels).contiguous(memory_format=self._format), labels)
-            for pixels, labels in zip(
-                images.pixels.tensor_split(pieces), images.labels.tensor_split(pieces), strict=True
-            )
-        ]
-
 
 class _Sums:
     """Correct answers and losses of an architecture so far.
 
-    They stay on the device: reading them would make every batch wait for it.
+    They stay on the device, because reading them would make every batch wait for the device.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -194,16 +189,16 @@ class _Sums:
         self.count = 0
 
     def add(self, logits: Tensor, labels: Tensor) -> None:
-        """Logits (N, classes) and labels (N,) of a batch."""
+        """Add logits (N, classes) and labels (N,) of a batch."""
         self.correct += (logits.argmax(1) == labels).sum()
         self.loss += F.cross_entropy(logits, labels, reduction="sum")
         self.count += len(labels)
 
     def means(self) -> tuple[float, float]:
-        """Accuracy and mean cross-entropy."""
+        """Return accuracy and mean cross-entropy."""
         return int(self.correct) / self.count, float(self.loss) / self.count
 
 
 def row(arch_id: str, bn_mode: str, split: str, accuracy: float, loss: float) -> dict[str, Any]:
-    """One row of scores.parquet."""
+    """Make one row of scores.parquet."""
     return {"arch_id": arch_id, "bn_mode": bn_mode, "split": split, "accuracy": accuracy, "loss": loss}

@@ -1,4 +1,7 @@
-"""Which architecture each mini-batch trains (paper, Sec. 3; `path_sampling`)."""
+"""Draw the architectures that each mini-batch trains (paper, Sec. 3; factor `path_sampling`).
+
+Each space draws its own architectures (`Space.draw`) and FairNAS groups (`Space.fair_groups`).
+"""
 
 from typing import Any
 
@@ -9,11 +12,11 @@ Group = tuple[Any, ...]
 
 
 def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int, random_paths: int = 1) -> list[Group]:
-    """The architectures of each step of an epoch: `random_paths` independent ones, or a group of |O| for `fairnas`.
+    """Draw the architectures of each step of an epoch: `random_paths` independent ones, or |O| for `fairnas`.
 
-    Random-A is uniform over architectures, Random-NAS over encodings; FairNAS (Chu et al. 2019) trains |O|
-    models on each mini-batch that use every operation of every position exactly once. It is updated so,
-    unless `none` cuts its edge off in that model: then there is no gradient.
+    Random-A is uniform over architectures, Random-NAS over encodings. FairNAS (Chu et al. 2019) trains |O| models on
+    each mini-batch, which use every operation of every position exactly once. So each operation gets one gradient,
+    unless `none` cuts its edge off in that model.
     """
     rng = stream(seed, "paths", epoch)
     if law == "fairnas":
@@ -23,5 +26,5 @@ def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int, 
 
 
 def passes_per_step(space: Space[Any], law: str, random_paths: int = 1) -> int:
-    """Forward-backward passes of one optimiser step."""
+    """Count the forward-backward passes of one optimiser step."""
     return len(space.operations) if law == "fairnas" else random_paths

@@ -1,4 +1,4 @@
-"""What the torch programs share: their arguments, the device, the data, the clock."""
+"""Shared parts of the programs that use torch: arguments, device, data set, timing."""
 
 import argparse
 import json
@@ -25,28 +25,30 @@ _Model = TypeVar("_Model", bound=Model)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every program that trains or scores."""
-    parser.add_argument("--config", required=True, help="JSON of what the result depends on, or @FILE")
+    """Add the arguments of every program that trains or scores."""
+    parser.add_argument("--config", required=True, help="JSON of the config that the result depends on, or @FILE")
     parser.add_argument("--data", type=Path, required=True, help="images: safetensors file of scripts/data.py")
-    parser.add_argument("--progress", type=Path, help="file in which the job says how far it is")
+    parser.add_argument("--progress", type=Path, help="file for the progress of the job")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--timing", type=Path, help="JSON file for the seconds of each phase")
     parser.add_argument("--log", type=Path, help="log file; a resumed job appends to it")
     parser.add_argument(
-        "--lock", type=Path, help="folder of the claim to these outputs; waits for another process that has it"
+        "--lock", type=Path, help="folder of the lock on these outputs; the program waits for the process that holds it"
     )
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
-    """Argument of the programs that can stop early and go on."""
+    """Add the argument of the programs that can stop early and resume."""
     parser.add_argument(
-        "--limit-minutes", type=float, help="time limit of the job, from its start: it saves and stops ahead of it"
+        "--limit-minutes",
+        type=float,
+        help="time limit of the job, from its start: it saves and stops before it",
     )
 
 
 def read_config(text: str, model: type[_Model]) -> _Model:
-    """Validate the value of --config, and note it in the record of results."""
+    """Validate the value of --config and add it to the provenance record. Raises UserError if it is not valid."""
     if text.startswith("@"):
         text = json.dumps(read_json(text[1:]))
     try:
@@ -59,7 +61,7 @@ def read_config(text: str, model: type[_Model]) -> _Model:
 
 @dataclass
 class Session:
-    """A torch program at work: its device, its progress file, and how long each phase took."""
+    """A running program: its options, its device, and the seconds of each phase."""
 
     options: argparse.Namespace
     device: torch.device
@@ -67,11 +69,11 @@ class Session:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def splits(self, config: Data, study_seed: int) -> Splits:
-        """The data set of --data, split by the study seed, on the device."""
+        """Load the data set of --data, split by the study seed, on the device."""
         return load_splits(self.options.data, config, study_seed, self.device)
 
     def fingerprint(self, *parts: str) -> str:
-        """Identifies what the bits of a result depend on: configs, torch, device, threads."""
+        """Identify all that the bits of a result depend on: configs, torch, device, threads."""
         return " | ".join((*parts, fingerprint(self.device)))
 
     @contextmanager
@@ -84,9 +86,9 @@ class Session:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def write_timing(self, *, earlier: float = 0.0, **more: Any) -> None:
-        """Write --timing: seconds of each phase and in all, threads, device, host.
+        """Write --timing: seconds per phase and in total, threads, device, host.
 
-        `earlier`: seconds that processes before this one spent on what it went on from.
+        `earlier` is the number of seconds that earlier processes spent on the state from which this one resumed.
         """
         if self.options.timing is None:
             return
@@ -97,7 +99,7 @@ class Session:
 
 
 def open_session(options: argparse.Namespace, started: float) -> Session:
-    """Configure torch; `started` is the time before torch was imported."""
+    """Configure torch and start timing; `started` is the time before torch was imported."""
     session = Session(options, configure(options.threads, options.device), started)
     session.seconds["import"] = time.time() - started
     return session

@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class SGD:
-    """The part of `torch.optim.SGD(foreach=True)` that trainings need, with its names and to the bit.
+    """A subset of `torch.optim.SGD(foreach=True)` with the same names and the same bits.
 
-    Any optimiser of torch imports torch's compiler when it is made: 1.2 s and 150 MB in each job, for nothing that is
-    used here. Parameters without a gradient keep their values and their momentum.
+    Every optimiser of torch imports torch's compiler when it is constructed: 1.2 s and 150 MB per job, for nothing that
+    is used here. Parameters without a gradient keep their values and their momentum.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
@@ -21,13 +21,13 @@ class SGD:
         self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Set all gradients to None."""
         for parameter in self.param_groups[0]["params"]:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """w - lr m, with m = momentum m + (gradient + weight_decay w), or the bracket alone at first."""
+        """Set w to w - lr m, with m = momentum m + (gradient + weight_decay w); at first m is the bracket alone."""
         group = self.param_groups[0]
         touched = [parameter for parameter in group["params"] if parameter.grad is not None]
         if not touched:

@@ -1,5 +1,6 @@
-"""A trained super-net for others to use: load the weights of a run, score an architecture."""
+"""Load a trained super-net from the folder of a run, and score architectures with it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -7,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from supernet.config.artifacts import RunFolder
 from supernet.config.study import Run
 from supernet.data.images import load_splits
 from supernet.errors import UserError
@@ -20,7 +22,7 @@ from supernet.training.evaluator import Evaluator
 
 @dataclass(frozen=True)
 class Score:
-    """What an architecture scores with shared weights: accuracy as a fraction, and mean cross-entropy in nats."""
+    """The score of an architecture with shared weights: accuracy (fraction) and mean cross-entropy (nats)."""
 
     accuracy: float
     loss: float
@@ -28,10 +30,10 @@ class Score:
 
 @dataclass(frozen=True)
 class TrainedSupernet:
-    """The super-net of a finished run, and the images on which it scores."""
+    """The super-net of a finished run, and the evaluator that scores architectures with it."""
 
     run: Run
-    """Its config: space, setting, seed, data, protocol, scoring."""
+    """Config of the run: space, setting, seed, data, protocol, scoring."""
     space: Space[Any]
     network: nn.Module
     """Called as `network(images, architecture)`: images (N, C, H, W), normalised, to logits (N, classes)."""
@@ -39,7 +41,7 @@ class TrainedSupernet:
 
     @classmethod
     def load(cls, folder: Path | str, images: Path | str, device: str = "cpu") -> Self:
-        """From the folder of a run, `results/{study}/runs/{space}/{setting}/seed{n}`, or a copy of it.
+        """Load the folder of a run, `results/{study}/runs/{space}/{setting}/seed{n}`, or a copy of it.
 
         `images` is the study's data set, `resources/data/{name}.safetensors`. Raises UserError if the folder is not
         that of a run, the run has diverged, or the weights are of another run; FileNotFoundError without images.
@@ -47,20 +49,20 @@ class TrainedSupernet:
         run = _finished(Path(folder))
         space = load_space(run.own_space)
         splits = load_splits(Path(images), run.data, run.study_seed, torch.device(device))
-        network = load_supernet(run, space, splits, Path(folder) / "weights.safetensors")
+        network = load_supernet(run, space, splits, Path(RunFolder(str(folder)).weights))
         evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
         return cls(run, space, network, evaluator)
 
     def score(self, architecture: Any, bn_mode: str | None = None, split: str = "scoring") -> Score:
-        """Score one architecture, a text in the space's format or a value of the space: what `scores.parquet` has.
+        """Score one architecture, given as text in the space's format or as a value of the space.
 
-        `bn_mode` is one of the run's (`run.scoring.bn_modes`), by default the first that the network has; `split` is
-        `scoring` (held out of training) or `test`. Raises UserError for another mode or split, and for what is no
-        architecture of the space.
+        The result equals the row in `scores.parquet`. `bn_mode` is one of `run.scoring.bn_modes`, by default the first
+        that is defined for the network; `split` is `scoring` (held out of training) or `test`. Raises UserError for
+        another mode or split, or if the space does not contain the architecture.
         """
         arch = self.space.parse(architecture)
         if not self.space.holds(text := self.space.format(arch)):
-            raise UserError(f"{text}: found no architecture of {self.space.name}, whose super-net this is")
+            raise UserError(f"{text}: not an architecture of {self.space.name}, the space of this super-net")
         bn_modes = self.evaluator.bn_modes(self.network)
         bn_mode = _one_of("bn_mode", bn_modes[0] if bn_mode is None else bn_mode, bn_modes)
         return Score(
@@ -69,11 +71,12 @@ class TrainedSupernet:
 
 
 def _finished(folder: Path) -> Run:
-    """The config of a complete run."""
-    for name in ("run.json", "weights.safetensors"):
-        if not (folder / name).exists():
-            raise UserError(f"{folder / name}: no such file; expected the folder of a finished run")
-    summary = read_json(note_input(folder / "run.json"))
+    """Read the config of a complete run."""
+    files = RunFolder(str(folder))
+    for path in (files.summary, files.weights):
+        if not os.path.exists(path):
+            raise UserError(f"{path}: no such file; expected the folder of a finished run")
+    summary = read_json(note_input(files.summary))
     if summary["status"] != "complete":
         raise UserError(f"{folder}: the run is {summary['status']} (step {summary['diverged_at']}): it has no scores")
     return Run.model_validate(summary["run"])

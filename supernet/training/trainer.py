@@ -1,29 +1,28 @@
-"""SGD on sampled paths: the one training loop of super-nets and stand-alone networks."""
+"""The training loop of super-nets and stand-alone networks: SGD on sampled paths, resumable at every step."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.data.images import Augmenter, Epoch, Images
-from supernet.errors import UserError
-from supernet.nn.drawing import generator_for
-from supernet.rng import torch_seed
+from supernet.data.images import Augmenter, Epoch
 from supernet.runtime.progress import Progress
 from supernet.runtime.stopping import Stopped, Stopping
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.descent import Descent, Hyperparameters
 from supernet.training.landmarks import Pair, Ranking
 from supernet.training.path_sampling import Group
+from supernet.training.schedule import cosine
 from supernet.training.sgd import SGD
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """An optimisation: SGD with momentum, a cosine from `learning_rate` to `final_learning_rate`, clipped gradients.
+class Recipe(Hyperparameters):
+    """Hyperparameters and the length of a training.
 
     `steps` optimiser steps of `passes_per_step` models each, in epochs of `steps_per_epoch`; `mean_gradient` averages
     the gradients of the models of one step instead of summing them. `precision` is that of forward passes: float32, or
@@ -33,24 +32,18 @@ class Recipe:
     steps: int
     steps_per_epoch: int
     batch_size: int
-    learning_rate: float
-    final_learning_rate: float
-    weight_decay: float
-    momentum: float
-    clip: float
     passes_per_step: int = 1
     mean_gradient: bool = False
     precision: str = "float32"
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step, from 0."""
-        amplitude = (self.learning_rate - self.final_learning_rate) / 2
-        return self.final_learning_rate + amplitude * (1 + math.cos(math.pi * step / self.steps))
+        """Return the learning rate of a step, from 0."""
+        return cosine(self.learning_rate, self.final_learning_rate, step, self.steps)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """Rows of the training curve (one an epoch), and the step at which the loss was no longer finite, if any."""
+class TrainingResult:
+    """The training curve (one row per epoch), the first step whose loss was not finite, steps and passes."""
 
     curve: list[dict[str, float]]
     diverged_at: int | None
@@ -58,20 +51,13 @@ class Trained:
     passes: int
 
 
-def steps_in_epoch(images: Images, batch_size: int) -> int:
-    """Full batches of a pass; UserError if there is none."""
-    if batch_size > len(images):
-        raise UserError(f"batch_size {batch_size}: there are only {len(images)} training images; use a smaller one")
-    return len(images) // batch_size
-
-
 class Trainer:
-    """Trains a path network `net(images, arch)`; can be killed at any step and goes on with the same bits.
+    """Trains a path network `net(images, arch)`. A training that is killed at any step resumes with the same bits.
 
-    `paths(epoch, steps)` gives the architectures of each step of an epoch. Only parameters that the step's paths touch
-    are updated: those of other paths keep their values and their momentum. `before` is called with the number of
-    each step and the optimiser, ahead of it; what it does must depend on these and on the network alone. `ranking`
-    adds a loss of pairs of architectures, whose passes are counted, but are not part of the training curve.
+    `paths(epoch, steps)` gives the architectures of each step of an epoch. Only the parameters of these paths are
+    updated; all others keep their values and their momentum. `before(step, optimizer)` is called ahead of each step;
+    its effect must depend on the step, the optimiser and the network only. `ranking` adds a loss of pairs of
+    architectures, whose passes are counted but are not part of the training curve.
     """
 
     def __init__(
@@ -92,14 +78,12 @@ class Trainer:
             seed,
         )
         self.before, self.ranking = before, ranking
-        self.parameters = dict(network.named_parameters())
-        self.optimizer = SGD(network.parameters(), recipe.learning_rate, recipe.momentum, recipe.weight_decay)
-        self.device = next(iter(self.parameters.values())).device
-        self.draws = generator_for(network, self.device)
+        self.descent = Descent(network, recipe, seed)
+        self.parameters, self.optimizer = self.descent.parameters, self.descent.optimizer
+        self.device = self.descent.device
         self.curve: list[dict[str, float]] = []
         self.passes = 0
         self._reset_sums()
-        self.first_bad = torch.tensor(recipe.steps, device=self.device)
 
     def run(
         self,
@@ -107,10 +91,10 @@ class Trainer:
         progress: Progress | None = None,
         stopping: Stopping | None = None,
         until: int | None = None,
-    ) -> Trained:
-        """Train from the checkpoint, or from the start, to the last step; the first `until` steps of it, if given.
+    ) -> TrainingResult:
+        """Train from the checkpoint, or from the start, to the last step, or to step `until` if it is given.
 
-        Where `stopping` asks for it, the checkpoint is saved after the step at work, and Stopped is raised.
+        When `stopping` asks for it, the checkpoint is saved after the current step, and Stopped is raised.
         """
         start, stop = self._restore(checkpoint), self.recipe.steps if until is None else min(until, self.recipe.steps)
         self.network.train()
@@ -135,65 +119,58 @@ class Trainer:
                 checkpoint.save(*self._state(done))
             if reason:
                 raise Stopped(
-                    f"stopped after step {done} of {self.recipe.steps}, because {reason}; start again to go on"
+                    f"stopped after step {done} of {self.recipe.steps}, because {reason}; start again to resume"
                 )
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters.values()):
-            # The last update can break weights that no later loss would show.
-            self.first_bad = torch.minimum(self.first_bad, self.first_bad.new_tensor(self.recipe.steps - 1))
-        diverged_at = None if self.first_bad >= self.recipe.steps else int(self.first_bad)
-        # An epoch that `until` cuts has no row in the curve.
+            # The last update can make weights infinite or NaN, which no later loss would show.
+            self.descent.check(self.recipe.steps - 1, torch.tensor(torch.nan, device=self.device))
+        diverged_at = self.descent.diverged_at(self.recipe.steps)
+        # An epoch that `until` truncates has no row in the curve.
         ended = bool(self.curve) and (until is None or diverged_at is not None)
         steps = int(self.curve[-1]["step"]) if ended else stop
-        return Trained(self.curve, diverged_at, steps, self.passes)
+        return TrainingResult(self.curve, diverged_at, steps, self.passes)
 
     def _step(self, step: int, batch: tuple[Tensor, Tensor], group: Group, pairs: tuple[Pair, ...] = ()) -> None:
-        images, labels = batch
         if self.before is not None:
             self.before(step, self.optimizer)
-        self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step)
-        self.optimizer.zero_grad()
-        if self.draws is not None:
-            # Seeded for each step, so that a training that goes on draws what it would have drawn.
-            self.draws.manual_seed(torch_seed(self.seed, "layers", step))
-        for arch in group:
-            logits = self._logits(images, arch)
-            loss = F.cross_entropy(logits, labels)
-            torch.autograd.backward(loss / len(group) if self.recipe.mean_gradient else loss)
-            self._note(step, loss.detach(), logits.detach(), labels)
-        if self.ranking is not None and (weight := self.ranking.weight_at(step)):
-            for pair in pairs:
-                self._rank(step, weight, pair, images, labels)
-        touched = [p for p in self.parameters.values() if p.grad is not None]
-        nn.utils.clip_grad_norm_(touched, self.recipe.clip)
-        self.optimizer.step()
+        losses = chain(self._losses(batch, group), self._ranking_losses(step, batch, pairs))
+        self.descent.step(step, self.recipe.rate(step), losses)
 
-    def _logits(self, images: Tensor, arch: Any) -> Tensor:
+    def _losses(self, batch: tuple[Tensor, Tensor], group: Group) -> Iterator[Tensor]:
+        images, labels = batch
+        for arch in group:
+            logits = self.logits(images, arch)
+            loss = F.cross_entropy(logits, labels)
+            yield loss / len(group) if self.recipe.mean_gradient else loss
+            self._note(loss.detach(), logits.detach(), labels)
+
+    def _ranking_losses(self, step: int, batch: tuple[Tensor, Tensor], pairs: tuple[Pair, ...]) -> Iterator[Tensor]:
+        """Yield the loss of each pair, the better architecture first; it is zero where the order is right."""
+        if self.ranking is None or not (weight := self.ranking.weight_at(step)):
+            return
+        images, labels = batch
+        for pair in pairs:
+            better, worse = (F.cross_entropy(self.logits(images, arch), labels) for arch in pair)
+            yield weight * F.relu(better - worse)
+            self.descent.check(step, better.detach() + worse.detach())
+            self.passes += 2
+
+    def logits(self, images: Tensor, arch: Any) -> Tensor:
+        """Compute logits (N, classes) of images (N, C, H, W) in the precision of the recipe, as float32."""
         reduced = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
             logits: Tensor = self.network(images, arch)
         return logits.float() if reduced else logits
 
-    def _rank(self, step: int, weight: float, pair: Pair, images: Tensor, labels: Tensor) -> None:
-        """Add the gradients of a pair, the better architecture first; they are zero where the order is right."""
-        better, worse = (F.cross_entropy(self._logits(images, arch), labels) for arch in pair)
-        torch.autograd.backward(weight * F.relu(better - worse))
-        self._check(step, better.detach() + worse.detach())
-        self.passes += 2
-
-    def _note(self, step: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self._check(step, loss)
+    def _note(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        # Sums stay on the device, because reading them would make every step wait for the device.
         self.loss_sum += loss
         self.correct_sum += (logits.argmax(1) == labels).double().mean()
         self.passes += 1
         self.epoch_passes += 1
 
-    def _check(self, step: int, loss: Tensor) -> None:
-        # Sums stay on the device: reading them would make every step wait for it.
-        bad = torch.where(torch.isfinite(loss), self.recipe.steps, step)
-        self.first_bad = torch.minimum(self.first_bad, bad)
-
     def _end_epoch(self, epoch: int, done: int) -> bool:
-        """Add a row to the curve; true if the loss has been infinite or NaN."""
+        """Add a row to the curve; return whether a loss has been infinite or NaN."""
         row = {
             "epoch": epoch + 1,
             "step": done,
@@ -203,7 +180,7 @@ class Trainer:
         }
         self.curve.append(row)
         self._reset_sums()
-        return int(self.first_bad) < self.recipe.steps
+        return self.descent.diverged_at(self.recipe.steps) is not None
 
     def _reset_sums(self) -> None:
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -216,7 +193,7 @@ class Trainer:
             momentum = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
             if momentum is not None:
                 tensors[f"momentum.{name}"] = momentum
-        tensors |= {"loss_sum": self.loss_sum, "correct_sum": self.correct_sum, "first_bad": self.first_bad}
+        tensors |= {"loss_sum": self.loss_sum, "correct_sum": self.correct_sum, "first_bad": self.descent.first_bad}
         note = {"done": done, "curve": self.curve, "passes": self.passes, "epoch_passes": self.epoch_passes}
         return tensors, note
 
@@ -231,12 +208,12 @@ class Trainer:
         )
         for name, parameter in self.parameters.items():
             if f"momentum.{name}" in tensors:
-                # The buffer takes the parameter's memory format: other strides could choose other kernels.
+                # The buffer keeps the parameter's memory format: with other strides torch could choose other kernels.
                 momentum = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])
                 self.optimizer.state[parameter]["momentum_buffer"] = momentum.detach()
         self.loss_sum = tensors["loss_sum"].to(self.device)
         self.correct_sum = tensors["correct_sum"].to(self.device)
-        self.first_bad = tensors["first_bad"].to(self.device)
-        # JSON writes a NaN of the curve as NaN and reads it back, so the rows are the same after a restart.
+        self.descent.first_bad = tensors["first_bad"].to(self.device)
+        # JSON writes and reads NaN, so the rows are the same after a restart.
         self.curve, self.passes, self.epoch_passes = note["curve"], note["passes"], note["epoch_passes"]
         return int(note["done"])

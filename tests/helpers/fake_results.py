@@ -1,4 +1,4 @@
-"""A synthetic results folder for a study: all that tables and figures read, with made-up numbers."""
+"""A synthetic results folder of a study, with everything that tables and figures read."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from supernet import spaces
+from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
 from supernet.io.atomic import read_json, write_json, write_table
 from supernet.metrics.bootstrap import Measure
@@ -27,7 +28,7 @@ DIVERGED = frozenset({("nasbench201", "learning_rate=0.1", 0), ("darts", "baseli
 
 
 def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str, int]] = DIVERGED) -> Path:
-    """Write all artifacts of a study; the same study gives the same numbers."""
+    """Write all artifacts of a study; equal studies give equal numbers."""
     rows: list[dict[str, Any]] = []
     references: list[dict[str, Any]] = []
     facts = {}
@@ -53,12 +54,14 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
     write_table(folder / "metrics.parquet", table.assign(diverged_at=table["diverged_at"].astype("Int64")))
     write_table(folder / "references.parquet", pd.DataFrame(references))
     write_json(folder / "spaces.json", facts)
-    write_table(folder / "effects.parquet", pd.DataFrame(effect_rows(study, folder), columns=list(COLUMNS)))
+    write_table(
+        folder / "effects.parquet", pd.DataFrame(effect_rows(study, Artifacts(str(folder))), columns=list(COLUMNS))
+    )
     return folder
 
 
 def _timings(study: Study, folder: Path, space: str) -> None:
-    """A minute and a half for each run, on a CPU; an hour for each share of the ground truth."""
+    """Write timings: one and a half minutes per run on a CPU, one hour per share of the ground truth."""
     for setting in study.settings(space):
         for seed in study.seeds(space, setting):
             write_timing(folder / "runs" / space / setting / f"seed{seed}" / "timing.json", 90.0)
@@ -67,7 +70,7 @@ def _timings(study: Study, folder: Path, space: str) -> None:
 
 
 def write_timing(path: Path, seconds: float, device: str = "cpu", earlier: float = 0.0) -> None:
-    """A timing file as a torch program writes it."""
+    """Write a timing file as a torch program does."""
     numbers = {"total_seconds": seconds, "earlier_seconds": earlier}
     write_json(path, {"device": device, "threads": 1, "host": "here", **numbers})
 
@@ -141,7 +144,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
 
 
 def _subsets(pool: pd.DataFrame) -> dict[str, Any]:
-    """The whole pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
+    """Return the pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
     truth = pool["truth"].to_numpy()
     return {
         "": np.ones(len(pool), dtype=bool),
@@ -202,7 +205,7 @@ def _run(
 
 
 def stats_of(values: np.ndarray) -> np.ndarray:
-    """Values with mean 0 and standard deviation 1."""
+    """Return the values scaled to mean 0 and standard deviation 1."""
     return (values - values.mean()) / values.std()
 
 
@@ -214,7 +217,7 @@ def _measures(
     rng: np.random.Generator,
     lost: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
+    """Return rows of metrics.parquet; a diverged run has the same rows without numbers."""
     truth = pool["truth"].to_numpy()
     known = (truth, 1 - truth) if lost else (accuracy, loss)
     [found] = evaluate(
@@ -277,7 +280,7 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
 
 
 def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFrame) -> None:
-    """One architecture of the pool for each search system; nothing if the study has no search systems."""
+    """Write one architecture of the pool per search system; nothing if the study has no search systems."""
     for part, names in enumerate(study.systems(space)):
         rng = stream(seed, "fake", "systems", space, str(part))
         found, truths = pool.iloc[rng.integers(len(pool), size=len(names))], pool["truth"].to_numpy()
@@ -305,7 +308,7 @@ def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFra
 
 
 def _analyses(study: Study, folder: Path, space: str) -> None:
-    """Bowls for loss landscapes, and feature statistics that are drawn at random; only what the study asks for."""
+    """Write parabolic loss landscapes and random feature statistics, if the study has them."""
     rng = stream(study.seed, "fake", "analyses", space)
     if study.landscape is not None:
         side = np.linspace(-1, 1, study.landscape.grid)

@@ -1,4 +1,4 @@
-"""The folder with published tables, for tests that are marked `benchmarks`."""
+"""The folder with published tables, for tests with the marker `benchmarks`."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ TABLE = Path("benchmarks") / "nasbench101.parquet"
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
-    """The folder that SUPERNET_MIRROR names; a test is skipped where it has no published tables."""
+    """The folder that SUPERNET_MIRROR names; the test is skipped if it has no published tables."""
     named = os.environ.get("SUPERNET_MIRROR")
     if named is None:
         pytest.skip(f"set SUPERNET_MIRROR to a folder that has {TABLE}")

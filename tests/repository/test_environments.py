@@ -1,4 +1,4 @@
-"""Environments: the locks fit what they were solved from, the code's lower bounds and imports, and this interpreter."""
+"""Environments: lock files match their inputs, the lower bounds and imports of the code, and this interpreter."""
 
 import ast
 import hashlib

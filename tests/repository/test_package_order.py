@@ -84,7 +84,7 @@ def against_order(root: Path) -> list[str]:
 
 
 def circular(root: Path) -> list[str]:
-    """The modules of one circle of imports, in its order; empty if there is none."""
+    """The modules of one cycle of imports, in its order; empty if there is none."""
     try:
         TopologicalSorter(imports(root)).prepare()
     except CycleError as error:
@@ -93,7 +93,8 @@ def circular(root: Path) -> list[str]:
 
 
 def entries(root: Path) -> list[str]:
-    return sorted(path.name for path in (root / PACKAGE).iterdir() if path.name != "__pycache__")
+    """Names of modules and packages; a stub (`.pyi`) belongs to its module."""
+    return sorted({path.stem for path in (root / PACKAGE).iterdir()} - {"__pycache__"})
 
 
 def sources(root: Path, *folders: str) -> Iterator[Path]:
@@ -134,7 +135,7 @@ def documented(root: Path) -> float:
 
 def test_all_packages_are_in_the_order() -> None:
     """A package that is renamed must not leave the order unnoticed."""
-    assert set(LEVELS) <= {Path(name).stem for name in entries(ROOT)}
+    assert set(LEVELS) <= set(entries(ROOT))
 
 
 def test_imports_follow_the_order_of_packages() -> None:
@@ -226,6 +227,7 @@ def test_a_hidden_import_a_long_function_and_a_missing_docstring_are_found(small
     assert documented(small) == pytest.approx(2 / 3)
 
 
-def test_cached_bytecode_is_not_an_entry(small: Path) -> None:
+def test_entries_are_modules_and_packages(small: Path) -> None:
     write(small, "supernet/__pycache__/closure.json", "{}")
-    assert entries(small) == ["__init__.py", "errors.py", "io"]
+    write(small, "supernet/__init__.pyi", "")
+    assert entries(small) == ["__init__", "errors", "io"]

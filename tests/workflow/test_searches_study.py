@@ -26,7 +26,7 @@ from supernet.paper.load import Results
 from supernet.paper.systems import at_random
 from supernet.paper.verdicts import MARGIN, compare_systems, difference_bounds
 from supernet.pipeline.plan import Plan
-from supernet.search.record import COLUMNS
+from supernet.search.results import COLUMNS
 
 TRUTH = {"channels": 4, "layers": 3, "epochs": 1, "batch_size": 128, "train_portion": 0.5}
 STUDY: dict[str, Any] = {
@@ -49,7 +49,7 @@ STUDY: dict[str, Any] = {
 
 
 def written(tmp_path: Path, **changes: Any) -> Path:
-    """A study file with some keys of `searches` changed."""
+    """Write a study file with some keys of `searches` changed."""
     study = {**STUDY, "searches": {**STUDY["searches"], **changes}}
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in study.items() if value is not None}))
@@ -112,7 +112,7 @@ def test_results_are_expected_where_all_makes_them(tmp_path: Path) -> None:
 
 
 def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
-    """Files of the study's search systems with these ground truths, one a seed."""
+    """Write files of the study's search systems with these ground truths, one per seed."""
     parts = (("random_search", "spos"), ("gdas",))
     for seed, (number, names) in itertools.product(range(3), enumerate(parts)):
         stem = folder / "systems" / "nasbench201" / f"seed{seed}" / f"part{number}"
@@ -254,7 +254,7 @@ def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
             # The limit is over at once: a step, a checkpoint, the end. Four times, then without a limit.
             run("cut", *(("--limit-minutes", "0.0001") if stops < 4 else ()))
         except UserError as error:
-            assert "start again to go on" in str(error)
+            assert "start again to resume" in str(error)
             stops += 1
     assert stops == 4
     whole, cut = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("whole", "cut"))

@@ -1,4 +1,4 @@
-"""Hostile names, secrets and dangerous calls: nothing is run that a config says, and no secret is written."""
+"""Hostile names, secrets and dangerous calls: no text of a config is executed, and no secret is written."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 
 
 def intruders(folder: Path) -> list[Path]:
-    """Files that only a command inside a name can have made."""
+    """Return the files that only a command inside a name could have made."""
     return [path for path in folder.rglob("*") if path.name.startswith("pwned")]
 
 

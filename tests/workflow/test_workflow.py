@@ -1,4 +1,4 @@
-"""The workflow as a user runs it: whole, again, after edits, with bad input, killed."""
+"""The workflow as a user runs it: complete, repeated, after edits, with bad input, killed."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A program that looks at the results of the smoke study; it has to succeed."""
+    """Run a program on the results of the smoke study; it must succeed."""
     command = [sys.executable, "-m", "supernet", name, "--study", SMOKE[1].partition("=")[2], *arguments]
     others = os.environ.get("PYTHONPATH", "")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), others])}
@@ -43,7 +43,7 @@ def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedPro
 
 
 def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """Rules and counts of a dry run's table, `all` left out."""
+    """Return rules and counts of a dry run's table, without `all`."""
     assert result.returncode == 0, result.stdout + result.stderr
     text = result.stdout + result.stderr
     if "Nothing to be done" in text:
@@ -54,7 +54,7 @@ def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 
 def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
-    """Inputs by output, from Snakemake's own metadata, whose files are named by the output's path in base 64."""
+    """Return inputs by output from Snakemake's metadata, whose files are named by the output's path in base64."""
     found, metadata = {}, folder / ".snakemake" / "metadata"
     for path in (path for path in metadata.rglob("*") if path.is_file()):
         # Long names are split over folders, whose names begin with `@`.
@@ -299,7 +299,7 @@ class TestFinishedStudy:
         run = finished / "results" / "smoke" / "runs" / "darts" / "epochs=2" / "seed0"
         summary, root = json.loads((run / "run.json").read_text()), root_digest(finished / "results" / "smoke")
         assert f"darts, epochs=2: seed 0; {summary['steps']} steps, {summary['images']} images" in result.stdout
-        assert "Intact: all is as recorded" in result.stdout and "darts, baseline: seed" not in result.stdout
+        assert "Intact: files are as recorded" in result.stdout and "darts, baseline: seed" not in result.stdout
         assert f"{root}, of results/smoke/metrics.parquet." in result.stdout
         program(finished, "trace", "figure_search", "--output", "search.svg")
         picture = (finished / "search.svg").read_text(encoding="utf-8")
@@ -363,7 +363,7 @@ class TestFinishedStudy:
 
     def test_the_documented_call_runs(self, finished: Path) -> None:
         text = (ROOT / "docs" / "use" / "how-to.md").read_text(encoding="utf-8")
-        (code,) = re.findall(r"```python\n(from supernet\.trained.*?)```", text, re.DOTALL)
+        (code,) = re.findall(r"```python\n(from supernet import TrainedSupernet.*?)```", text, re.DOTALL)
         command = [sys.executable, "-c", code.replace("results/mini", "results/smoke")]
         result = subprocess.run(command, cwd=finished, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
@@ -502,7 +502,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(folder: Path) -> Path:
-    """Outputs of a training that nobody killed."""
+    """Outputs of a training that was not killed."""
     out = folder / "undisturbed"
     call(train_command(folder, out))
     return out
@@ -514,14 +514,14 @@ class TestKilledTraining:
     FILES = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
 
     def kill_when(self, command: Sequence[str], out: Path, phase: str, done: int) -> None:
-        """Start, and kill as soon as the progress file says that the phase has done that much."""
+        """Start the program, and kill it when the progress file says that the phase has reached this point."""
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait_for(process, out, phase, done)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
     def wait_for(self, process: subprocess.Popen[Any], out: Path, phase: str, done: int) -> None:
-        """Until the progress file says that the phase has done that much; the program must still run then."""
+        """Wait until the progress file says that the phase has reached this point; the program must still run."""
         progress, deadline = out / "progress.json", time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             try:
@@ -546,7 +546,7 @@ class TestKilledTraining:
         _, said = process.communicate()
         assert process.returncode == 2
         step = int(said.split("stopped after step ")[1].split()[0])
-        assert step >= 30 and f"signal {number.name} came" in said
+        assert step >= 30 and f"signal {number.name} was received" in said
         assert not (out / "weights.safetensors").exists()
         call(command)
         steps = json.loads((undisturbed / "run.json").read_text())["steps"]

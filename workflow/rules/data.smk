@@ -1,4 +1,4 @@
-# What comes from elsewhere: image data sets and published tables. Downloads are kept, verified, below resources/downloads.
+# Image data sets and published tables. Verified downloads are kept in resources/downloads.
 FETCHING = (
     f" --sources {shlex.quote(source('workflow/sources.yaml'))}"
     f" --downloads {shlex.quote(ARTIFACTS.downloads)} --lock {shlex.quote(ARTIFACTS.sources_lock)}"
@@ -9,11 +9,11 @@ rule data:
     output:
         images=ARTIFACTS.images(STUDY.data.name),
     log:
-        ARTIFACTS.resource_log(f"data/{STUDY.data.name}"),
+        ARTIFACTS.resource_log("data", STUDY.data.name),
     benchmark:
-        ARTIFACTS.resource_benchmark(f"data/{STUDY.data.name}")
+        ARTIFACTS.resource_benchmark("data", STUDY.data.name)
     priority: AT_ONCE
-    # On a cluster too: nodes often have no network.
+    # Beside Snakemake on a cluster as well: nodes often have no network.
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -35,9 +35,9 @@ rule published:
     output:
         table=ARTIFACTS.published(),
     log:
-        ARTIFACTS.resource_log("published/{table}"),
+        ARTIFACTS.resource_log("published", "{table}"),
     benchmark:
-        ARTIFACTS.resource_benchmark("published/{table}")
+        ARTIFACTS.resource_benchmark("published", "{table}")
     priority: AT_ONCE
     localrule: True
     conda:

@@ -8,9 +8,9 @@ rule pool:
     output:
         pool=ARTIFACTS.drawn_pool(),
     log:
-        ARTIFACTS.log("pool/{pool}"),
+        ARTIFACTS.log("pool", "{pool}"),
     benchmark:
-        ARTIFACTS.benchmark("pool/{pool}")
+        ARTIFACTS.benchmark("pool", "{pool}")
     priority: AT_ONCE
     localrule: True
     conda:
@@ -39,9 +39,9 @@ rule truth:
         trainings=ARTIFACTS.truth().table,
         timing=ARTIFACTS.truth().timing,
     log:
-        ARTIFACTS.log(f"truth/{truth_path()}"),
+        ARTIFACTS.log("truth", truth_path()),
     benchmark:
-        ARTIFACTS.benchmark(f"truth/{truth_path()}")
+        ARTIFACTS.benchmark("truth", truth_path())
     priority: FIRST
     conda:
         "../../envs/torch.yaml"
@@ -78,9 +78,9 @@ rule pool_truth:
     output:
         pool=ARTIFACTS.pool(),
     log:
-        ARTIFACTS.log("pool_truth/{pool}"),
+        ARTIFACTS.log("pool_truth", "{pool}"),
     benchmark:
-        ARTIFACTS.benchmark("pool_truth/{pool}")
+        ARTIFACTS.benchmark("pool_truth", "{pool}")
     priority: FIRST
     localrule: True
     conda:

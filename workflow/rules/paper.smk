@@ -34,9 +34,9 @@ for name, drawn in TABLES.items():
             [path for path in drawn.files if not path.endswith(".html")],
             page=shown(f"{drawn.stem}.html", name),
         log:
-            ARTIFACTS.log(f"table/{name}"),
+            ARTIFACTS.log("table", name),
         benchmark:
-            ARTIFACTS.benchmark(f"table/{name}")
+            ARTIFACTS.benchmark("table", name)
         localrule: True
         conda:
             "../../envs/analysis.yaml"
@@ -71,9 +71,9 @@ for name, drawn in FIGURES.items():
             [path for path in drawn.files if not path.endswith(".png")],
             image=shown(f"{drawn.stem}.png", name),
         log:
-            ARTIFACTS.log(f"figure/{name}"),
+            ARTIFACTS.log("figure", name),
         benchmark:
-            ARTIFACTS.benchmark(f"figure/{name}")
+            ARTIFACTS.benchmark("figure", name)
         localrule: True
         conda:
             "../../envs/analysis.yaml"

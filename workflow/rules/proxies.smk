@@ -7,9 +7,9 @@ rule proxies:
         proxies=ARTIFACTS.proxies().table,
         timing=ARTIFACTS.proxies().timing,
     log:
-        ARTIFACTS.log("proxies/{pool}"),
+        ARTIFACTS.log("proxies", "{pool}"),
     benchmark:
-        ARTIFACTS.benchmark("proxies/{pool}")
+        ARTIFACTS.benchmark("proxies", "{pool}")
     conda:
         "../../envs/torch.yaml"
     threads: 1

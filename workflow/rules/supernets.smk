@@ -1,5 +1,5 @@
 # Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
-# code never trains again by itself.
+# code does not train again.
 RUN_IN_SHELL = run_path(
     "{wildcards.space}", "{wildcards.setting:q}", "{wildcards.seed}"
 )
@@ -18,9 +18,9 @@ rule train:
         summary=ARTIFACTS.run().summary,
         timing=ARTIFACTS.run().timing,
     log:
-        ARTIFACTS.log(f"train/{run_path()}"),
+        ARTIFACTS.log("train", run_path()),
     benchmark:
-        ARTIFACTS.benchmark(f"train/{run_path()}")
+        ARTIFACTS.benchmark("train", run_path())
     priority: lambda wildcards: SOON if wildcards.setting == "baseline" else EARLY
     conda:
         "../../envs/torch.yaml"
@@ -48,7 +48,7 @@ rule train:
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
 
 
-# On request only: the scores of a finished run once more, from its weights.
+# On request only: scores of a finished run, computed again from its weights.
 rule score:
     input:
         images=rules.data.output.images,
@@ -57,9 +57,9 @@ rule score:
     output:
         scores=ARTIFACTS.rescored(),
     log:
-        ARTIFACTS.log(f"score/{run_path()}"),
+        ARTIFACTS.log("score", run_path()),
     benchmark:
-        ARTIFACTS.benchmark(f"score/{run_path()}")
+        ARTIFACTS.benchmark("score", run_path())
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -93,9 +93,9 @@ rule search:
         cost=ARTIFACTS.search().cost,
         timing=ARTIFACTS.search().timing,
     log:
-        ARTIFACTS.log(f"search/{search_path()}"),
+        ARTIFACTS.log("search", search_path()),
     benchmark:
-        ARTIFACTS.benchmark(f"search/{search_path()}")
+        ARTIFACTS.benchmark("search", search_path())
     conda:
         "../../envs/torch.yaml"
     threads: 1

@@ -1,1 +1,1 @@
-"""A finished study as others get it: an archive, or a crate with a description that programs read."""
+"""A finished study as a deposit: an archive, or an RO-Crate with a machine-readable description."""

@@ -1,4 +1,4 @@
-"""A deposit as one file, `.tar.zst`: the same results give the same bytes, and unpacking leads nowhere else."""
+"""A deposit as one `.tar.zst` file: the same results give the same bytes, and unpacking stays inside the folder."""
 
 import io
 import json
@@ -18,14 +18,14 @@ from supernet.io.atomic import publish
 from supernet.provenance.record import SUFFIX
 
 LEVEL = 10
-"""Of compression: Parquet and images are compressed already, so that more costs time alone."""
+"""Compression level; higher ones only cost time, because Parquet and images are already compressed."""
 SUFFIXES = frozenset({".csv", ".html", ".json", ".md", ".parquet", ".pdf", ".png", ".safetensors", ".tex"})
-"""Kinds of files that results are. Nothing else is unpacked outside of the deposit's own folder: no code."""
+"""Suffixes of results. Outside the deposit's own folder nothing else is unpacked, in particular no code."""
 
 
 def write_archive(path: Path, content: Content) -> None:
-    """Write the archive: files by name, with one owner, one mode and one time, that of the youngest record."""
-    when = _youngest(content)
+    """Write the archive: members sorted by name, with equal owner, mode and time (that of the newest record)."""
+    when = _newest(content)
     with (
         publish(path, record=False) as temporary,
         temporary.open("wb") as raw,
@@ -40,11 +40,12 @@ def write_archive(path: Path, content: Content) -> None:
 
 
 def unpack(path: Path, folder: Path) -> dict[str, Any]:
-    """Unpack an archive into a folder and give its manifest back.
+    """Unpack an archive into a folder and return its manifest.
 
-    All files get one time: a workflow makes again what is older than its input. Files that are there with the same
-    content stay as they are. Nothing is written, and UserError raised, if one is there with another content, if a
-    member is no plain file of a result inside of the folder, or if it is no such archive.
+    All files get the same modification time, because a workflow remakes files that are older than their inputs.
+    Existing files with the same content are kept. Raises UserError, before anything is written, if a file exists with
+    different content, if a member is not a regular file of a result inside the folder, or if `path` is not an archive
+    of `supernet archive`.
     """
     manifest = ""
     for name, content in _members(path):
@@ -52,7 +53,7 @@ def unpack(path: Path, folder: Path) -> dict[str, Any]:
         _check(path, name, manifest)
         target = folder / name
         if target.exists() and not _same(target, content):
-            raise UserError(f"{target}: is there with another content than in {path}; unpack into another folder")
+            raise UserError(f"{target}: exists with a different content than in {path}; unpack into another folder")
     now = time.time_ns()
     for name, content in _members(path):
         target = folder / name
@@ -64,7 +65,7 @@ def unpack(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a deposit; UserError if it is none, or of another format."""
+    """Read the manifest of a deposit; UserError if it is not one, or has another format."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -75,7 +76,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents, in the order of the archive."""
+    """Yield names and contents of members, in the order of the archive."""
     try:
         with (
             path.open("rb") as raw,
@@ -85,21 +86,21 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in archive:
                 content = archive.extractfile(member) if member.isreg() else None
                 if content is None:
-                    raise UserError(f"{path}: member {member.name!r} is no plain file; nothing was unpacked")
+                    raise UserError(f"{path}: member {member.name!r} is not a regular file; nothing was unpacked")
                 yield member.name, content.read()
     except (OSError, tarfile.TarError, zstandard.ZstdError) as error:
         raise UserError(f"{path}: no archive of `supernet archive`, or a damaged one: {error}") from None
 
 
 def _check(path: Path, name: str, manifest: str) -> None:
-    """Refuse an archive that does not begin with a manifest, and files that are not a study's results."""
+    """Raise UserError if an archive does not start with a manifest, or if a file is not a result of a study."""
     own, file = PurePosixPath(manifest).parent, PurePosixPath(name)
     if PurePosixPath(manifest).name != MANIFEST or own.name != FOLDER:
         raise UserError(f"{path}: begins with {manifest!r}; expected an archive of `supernet archive`")
     leads_out = file.is_absolute() or any(part.startswith(".") for part in file.parts)
     result = file.suffix in SUFFIXES and (own.parent in file.parents or name.endswith(SUFFIX))
     if leads_out or not (result or (own in file.parents and file.suffix != ".py")):
-        raise UserError(f"{path}: member {name!r} is no result of a study; nothing was unpacked")
+        raise UserError(f"{path}: member {name!r} is not a result of a study; nothing was unpacked")
 
 
 def _same(path: Path, content: bytes) -> bool:
@@ -112,6 +113,6 @@ def _member(name: str, size: int, when: int) -> tarfile.TarInfo:
     return member
 
 
-def _youngest(content: Content) -> int:
+def _newest(content: Content) -> int:
     ended = max(one["ended"] for one in content.circumstances())
     return int(datetime.fromisoformat(ended).timestamp())

@@ -1,4 +1,4 @@
-"""Which files a deposit of a study has, and what it says of those that it leaves out."""
+"""The files of a deposit of a study, and its manifest, which describes the files that are left out."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,38 +17,39 @@ from supernet.provenance.recorder import commit
 
 FORMAT = 1
 FOLDER = "deposit"
-"""Folder in the study's results in which a deposit has what is no result: the manifest, the study, the workflow."""
+"""Folder in the results of the study for files that are not results: the manifest, the study and the workflow."""
 MANIFEST = "manifest.json"
 WEIGHTS = ".safetensors"
-"""Weights are left out where they are not asked for: nothing is drawn from them, and they are large."""
+"""Suffix of weights, which are large and left out by default: no table or figure reads them."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a deposit has: for each path in it the file to copy, and a manifest."""
+    """Content of a deposit: the file to copy for each path in it, and the manifest."""
 
     files: Mapping[str, Path]
     manifest: Mapping[str, Any]
     folder: str
-    """Of the results of the study; paths in the deposit are those of the working folder."""
+    """Folder of the results of the study; paths in the deposit are relative to the working folder."""
 
     def circumstances(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the circumstances in each record of the deposit: when, where and by whom a result was made."""
+        """Yield the circumstances in each record of the deposit: when, where and in which environment a job ran."""
         for file in self.files.values():
             if file.name.endswith(SUFFIX):
                 yield read_record(str(file).removesuffix(SUFFIX))["circumstances"]
 
     @property
     def manifest_path(self) -> str:
-        """Where the manifest stands."""
+        """Path of the manifest in the deposit."""
         return f"{self.folder}/{FOLDER}/{MANIFEST}"
 
 
 def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
-    """The results of a study with their records; all that they were made from is a file, or stands in the manifest.
+    """Collect the results of a study with their records; the manifest describes inputs that are not in the deposit.
 
-    Left out are data sets, published tables and downloads, which their pinned hashes bring back; and weights, unless
-    they are asked for. UserError if a result is broken or missing, or outside of the working folder.
+    Data sets, published tables and downloads are left out, because they can be downloaded again by their pinned hashes.
+    Weights are left out unless `weights` is true. Raises UserError if a result is broken, missing or outside the
+    working folder.
     """
     results = made(plan)
     targets = [os.path.normpath(one.path) for one in results]
@@ -95,7 +96,7 @@ def _nodes(targets: Sequence[str]) -> dict[str, Node]:
 def _inside(nodes: Mapping[str, Node]) -> None:
     outside = next((path for path in nodes if os.path.isabs(path) or path.startswith("..")), None)
     if outside is not None:
-        raise UserError(f"{outside}: found outside of {os.getcwd()}; start where results and resources are")
+        raise UserError(f"{outside}: is outside {os.getcwd()}; start in the folder of results and resources")
 
 
 def _is_kept(plan: Plan, path: str, node: Node, weights: bool) -> bool:
@@ -104,14 +105,14 @@ def _is_kept(plan: Plan, path: str, node: Node, weights: bool) -> bool:
 
 
 def _omitted(path: str, node: Node, hashes: HashCache) -> dict[str, Any]:
-    """What the manifest has of a file that is left out: all that an audit asks of it."""
+    """Return the manifest entry of a file that is left out: kind, size and digests, as needed by an audit."""
     algorithms = {"sha256", *([node.pinned["algorithm"]] if node.pinned else [])}
     digests = {algorithm: hashes.digest(path, algorithm) for algorithm in sorted(algorithms)}
     return {"kind": node.kind, "size": os.path.getsize(path), "digests": digests}
 
 
 def _workflow(plan: Plan) -> Iterator[tuple[str, Path]]:
-    """The text of the workflow: what is run, on which study, in which environment, from which sources."""
+    """Yield name and path of the files that define the workflow: study, rules, config, lock file and sources."""
     root = plan.root
     yield plan.study_file.name, plan.study_file
     for name in ("Snakefile", "config.yaml", LOCK, "workflow/sources.yaml"):

@@ -1,8 +1,8 @@
-"""A deposit as a Workflow Run RO-Crate: a folder, and a description of it that programs read (JSON-LD).
+"""A deposit as a Workflow Run RO-Crate: a folder with a machine-readable description (JSON-LD).
 
-Written: RO-Crate 1.1 with the profiles Process Run Crate 0.5, Workflow Run Crate 0.5 and Workflow RO-Crate 1.0
-(https://w3id.org/ro/wfrun). The run of the workflow is one action, from the study file to the results; what each job
-read and wrote is in the records beside the results.
+The crate follows RO-Crate 1.1 with the profiles Process Run Crate 0.5, Workflow Run Crate 0.5 and Workflow RO-Crate 1.0
+(https://w3id.org/ro/wfrun). The run of the workflow is one action, from the study file to the results. The records
+beside the results list inputs and outputs of each job.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from rocrate.model.computerlanguage import get_lang
 from rocrate.rocrate import ROCrate
 
 from supernet.audit.deposit.content import FOLDER, MANIFEST, Content
+from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
 from supernet.io.atomic import write_json
 from supernet.provenance.hashes import digests
@@ -30,7 +31,7 @@ _PROFILES = MappingProxyType(
     }
 )
 _TERMS = MappingProxyType({"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"})
-"""What the context of 1.1 lacks."""
+"""Terms that are missing in the context of RO-Crate 1.1."""
 _FORMATS = MappingProxyType(
     {
         ".csv": "text/csv",
@@ -48,16 +49,14 @@ _FORMATS = MappingProxyType(
     }
 )
 _LICENCES = MappingProxyType({"MIT": "https://spdx.org/licenses/MIT"})
-_RESULTS = ("tables", "figures")
-"""Folders of what the action is said to result in, beside the files in the study's own folder."""
 
 
 def write_crate(
     content: Content, study: Study, folder: Path, *, snakemake: str, licence: str, authors: Sequence[str]
 ) -> None:
-    """Fill an empty folder: the files of a deposit, its manifest, and `ro-crate-metadata.json`.
+    """Write a deposit into an empty folder: its files, its manifest, and `ro-crate-metadata.json`.
 
-    `snakemake` is the version, `licence` an address or a name, `authors` are names; without any there is no agent.
+    `snakemake` is its version, `licence` a URL or a name, and `authors` are names; without authors there is no agent.
     """
     write_json(folder / content.manifest_path, content.manifest, record=False)
     crate = ROCrate(version=VERSION)
@@ -71,7 +70,7 @@ def write_crate(
     _describe(crate, study, content, times[-1], licence)
     action = _action(crate, study, content, workflow, files, times)
     if people := [_named(crate, f"#{name.replace(' ', '-')}", "Person", name) for name in authors]:
-        # A single value is no list in RO-Crate 1.1.
+        # RO-Crate 1.1 has no lists of one value.
         crate.root_dataset["author"] = action["agent"] = people if len(people) > 1 else people[0]
     crate.write(folder)
 
@@ -84,7 +83,7 @@ def _describe(crate: ROCrate, study: Study, content: Content, published: str, li
         "study, each with the record of what it was made from. Root digest of what was measured, back to the "
         f"downloads: {root}."
     )
-    # The day of the results, not of this crate: the same results give the same crate.
+    # The date of the results, not of this crate, so that the same results give the same crate.
     crate.datePublished = published
     crate.license = _named(crate, _LICENCES.get(licence, licence), "CreativeWork", licence)
     crate.root_dataset["conformsTo"] = [
@@ -94,12 +93,12 @@ def _describe(crate: ROCrate, study: Study, content: Content, published: str, li
 
 
 def _named(crate: ROCrate, identifier: str, kind: str, name: str, **more: str) -> Any:
-    """An entity that is no file."""
+    """Add an entity that is not a file."""
     return crate.add(ContextEntity(crate, identifier, {"@type": kind, "name": name, **more}))
 
 
 def _workflow(crate: ROCrate, content: Content, snakemake: str) -> Any:
-    """The main entity: the Snakefile, with its rules as parts."""
+    """Add the main entity: the Snakefile."""
     name = f"{content.folder}/{FOLDER}/Snakefile"
     code = content.manifest["code"]
     properties = {
@@ -139,13 +138,12 @@ def _action(
 
 
 def _is_result(name: str, folder: str) -> bool:
-    place = PurePosixPath(name).parent
-    wanted = (PurePosixPath(folder), *(PurePosixPath(folder, one) for one in _RESULTS))
-    return place in wanted and not name.endswith(SUFFIX)
+    paths = Artifacts(folder)
+    return str(PurePosixPath(name).parent) in (folder, paths.tables, paths.figures) and not name.endswith(SUFFIX)
 
 
 def _file(crate: ROCrate, name: str, path: Path, files: Mapping[str, Path]) -> Any:
-    """A file of the crate; the Snakefile is added as the workflow, and what a figure shows is its caption."""
+    """Add a file, described by its caption if it has one; None for the Snakefile, which is the workflow."""
     if PurePosixPath(name).name == "Snakefile":
         return None
     properties: dict[str, Any] = {
@@ -158,7 +156,7 @@ def _file(crate: ROCrate, name: str, path: Path, files: Mapping[str, Path]) -> A
     if caption is not None:
         properties["description"] = caption.read_text(encoding="utf-8").splitlines()[0]
     if name.endswith(SUFFIX):
-        properties["description"] = f"What {PurePosixPath(name).name.removesuffix(SUFFIX)} was made from, and how"
+        properties["description"] = f"Provenance record of {PurePosixPath(name).name.removesuffix(SUFFIX)}"
     if PurePosixPath(name).name == MANIFEST:
-        properties["description"] = "What this deposit has, and the hashes of what it leaves out"
+        properties["description"] = "Content of this deposit, with hashes of the files that it leaves out"
     return crate.add(File(crate, path, name, properties=properties))

@@ -1,4 +1,4 @@
-"""The audit of a deposit: as of a study's folder, but files that were left out are known by the manifest."""
+"""The audit of a deposit. For files that are left out, the manifest has sizes and hashes."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,23 +20,23 @@ from supernet.provenance.record import ROOT_FILE, root_digest
 
 
 class DepositedFiles(HashCache):
-    """Files of a deposit: what the manifest says of those that were left out, the content of the others."""
+    """Hashes of the files of a deposit; those of files that were left out are read from the manifest."""
 
     def __init__(self, folder: str, omitted: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__(None)
-        self._omitted = {os.path.normpath(os.path.join(folder, path)): told for path, told in omitted.items()}
+        self._omitted = {os.path.normpath(os.path.join(folder, path)): entry for path, entry in omitted.items()}
 
     def exists(self, path: str) -> bool:
         return path in self._omitted or super().exists(path)
 
     def size(self, path: str) -> int:
-        told = self._omitted.get(path)
-        return super().size(path) if told is None else int(told["size"])
+        entry = self._omitted.get(path)
+        return super().size(path) if entry is None else int(entry["size"])
 
     def digest(self, path: str, algorithm: str = "sha256") -> str:
-        told = self._omitted.get(path)
-        # A digest that the manifest lacks fits nothing.
-        return super().digest(path, algorithm) if told is None else str(told["digests"].get(algorithm, "unknown"))
+        entry = self._omitted.get(path)
+        # "unknown" equals no digest.
+        return super().digest(path, algorithm) if entry is None else str(entry["digests"].get(algorithm, "unknown"))
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,26 @@ class Deposit:
     manifest: Mapping[str, Any]
 
     def root_digest(self, statuses: Sequence[FileStatus]) -> str | None:
-        """As the record of metrics.parquet says, of which the manifest is a copy; None where that file is broken."""
+        """Return the root digest in the record of metrics.parquet; None if that file is broken."""
         results = f"{self.manifest['results_folder']}/{self.manifest['study']}"
         metrics = os.path.normpath(f"{results}/{ROOT_FILE}")
         sound = any(one.path == metrics and one.state is not State.BROKEN for one in statuses)
         return root_digest(self._path(results)) if sound else None
 
     def statuses(self) -> list[FileStatus]:
-        """On all results that it should have, by their paths in the deposit.
+        """Return the status of all results of the manifest, with paths in the deposit.
 
-        Code, environment and sources are compared with those of this checkout, config with the deposited study.
+        Code, environment and sources are compared with those of this checkout, configs with the deposited study.
         """
-        told = self.manifest
-        config = {"study": self._path(told["study_file"]), "results": self._path(told["results_folder"])}
-        plan = Plan.load({**config, "resources": self._path(told["resources_folder"])}, ROOT)
+        manifest = self.manifest
+        config = {"study": self._path(manifest["study_file"]), "results": self._path(manifest["results_folder"])}
+        plan = Plan.load({**config, "resources": self._path(manifest["resources_folder"])}, ROOT)
         configs = {one.path: one.config for one in (*expected(plan), *requested(plan))}
-        audit = Audit(configs, DepositedFiles(self.folder, told["omitted"]))
-        return [self._named(audit.status(self._path(path))) for path in told["results"]]
+        audit = Audit(configs, DepositedFiles(self.folder, manifest["omitted"]))
+        return [self._named(audit.status(self._path(path))) for path in manifest["results"]]
 
     def _named(self, status: FileStatus) -> FileStatus:
-        """The status without the folder, which may be gone when it is read."""
+        """Return the status with paths in the deposit, whose folder may be temporary."""
         prefix = self._path("") + os.sep
 
         def cut(text: str) -> str:
@@ -84,7 +84,10 @@ class Deposit:
 
 @contextmanager
 def open_deposit(path: Path) -> Iterator[Deposit]:
-    """A deposit that is an archive, unpacked for the time of the context, or a crate's folder, as it is."""
+    """Yield the deposit of an archive, unpacked into a temporary folder, or of the folder of a crate.
+
+    Raises UserError if `path` does not exist or is neither.
+    """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; expected an archive or a crate")
     if path.is_dir():

@@ -1,1 +1,1 @@
-"""The ancestry of one result, drawn."""
+"""Pictures of the lineage of a result."""

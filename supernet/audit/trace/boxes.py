@@ -1,4 +1,4 @@
-"""The lineage of a result as boxes and arrows: jobs of one kind in one box, and how the boxes stand today."""
+"""The lineage of a result as boxes and arrows; a box has all jobs of one kind, and their present status."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from typing import Any
 
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.lineage import Job, Node, format_duration, jobs
+from supernet.config.artifacts import run_name, wildcards
 
 SETTINGS = 12
-"""Settings of super-nets that have a box each; where there are more, a space has one."""
+"""Most settings of super-nets for which each has its own box; if there are more, there is one box per space."""
 _WORDS = {
     "scripts/data.py": "images",
     "scripts/published.py": "published table",
@@ -32,27 +33,28 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Box:
-    """Files that are drawn as one."""
+    """Files that are drawn as one box."""
 
     title: str
     lines: tuple[str, ...]
     files: tuple[str, ...]
     state: State | None
-    """The worst of the files; None for a file that is no result, which has no status."""
+    """Worst state of the files; None for a file that is not a result."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Boxes, and arrows from a box to one that was made from it; arrows that follow from others are left out."""
+    """Boxes, and arrows from a box to a box that was made from it; arrows that follow from others are left out."""
 
     boxes: tuple[Box, ...]
     arrows: tuple[tuple[int, int], ...]
 
 
 def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Graph:
-    """The boxes of a lineage; `statuses` has one for each result among the nodes."""
+    """Return the boxes and arrows of a lineage; `statuses` has the status of each result among the nodes."""
     found = jobs(nodes)
-    every = len({_setting(job) for job in found if job.program == "scripts/train.py"}) <= SETTINGS
+    settings = {_setting(job) for job in found if job.program == "scripts/train.py"}
+    every = len(settings) <= SETTINGS
     groups: dict[tuple[str, ...], list[Job]] = {}
     for job in found:
         groups.setdefault(_key(job, every), []).append(job)
@@ -62,26 +64,25 @@ def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Grap
 
 
 def _key(job: Job, every: bool) -> tuple[str, ...]:
-    """What jobs of one box have in common; what is drawn of it stands from the second place on."""
+    """Return what jobs of one box have in common; the elements after the first one are drawn."""
     if job.program == "scripts/train.py":
-        setting = _setting(job)
-        return (job.program, setting.parent.name, setting.name) if every else (job.program, setting.parent.name)
+        return (job.program, *_setting(job)) if every else (job.program, *_setting(job)[:1])
     if job.program not in _WORDS:
-        return (job.program, *job.files)  # What it does is not known: jobs in one box might be made from each other.
-    if job.program in ("scripts/truth.py", "scripts/search.py"):
-        return job.program, Path(job.files[0]).parent.name
-    if job.program == "scripts/systems.py":
-        return job.program, Path(job.files[0]).parent.parent.name
+        return (job.program, *job.files)  # Unknown programs: jobs in one box might be made from each other.
+    if job.program in ("scripts/truth.py", "scripts/search.py", "scripts/systems.py"):
+        found = wildcards(job.files[0])
+        return (job.program, *job.files) if found is None else (job.program, found.get("pool") or found["space"])
     return job.program, _subject(job)
 
 
-def _setting(job: Job) -> Path:
-    """The folder of the setting of a super-net, above those of its seeds."""
-    return Path(job.files[0]).parent.parent
+def _setting(job: Job) -> tuple[str, ...]:
+    """Return the space and the setting of a super-net; without names, its files, so that it has its own box."""
+    name = run_name(job.files[0])
+    return job.files if name is None else (name.space, name.setting)
 
 
 def _subject(job: Job) -> str:
-    """What the job was about: what it was asked for by name, or the name of its file."""
+    """Return the table, figure or data set that a job was asked for, or the name of its file."""
     config: Any = job.config if isinstance(job.config, dict) else {}
     named = [config[key] for key in ("table", "figure", "dataset") if isinstance(config.get(key), str)]
     return named[0] if named else Path(job.files[0]).name.partition(".")[0]
@@ -114,7 +115,7 @@ def _arrows(boxes: Sequence[Box], nodes: Mapping[str, Node]) -> set[tuple[int, i
 
 
 def _reduced(arrows: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Without arrows that a longer way stands for (the transitive reduction of a graph without circles)."""
+    """Return the transitive reduction of an acyclic graph: arrows that follow from a longer path are left out."""
     targets: dict[int, set[int]] = {}
     for source, target in arrows:
         targets.setdefault(source, set()).add(target)

@@ -1,7 +1,7 @@
-"""Places for the boxes of a graph without circles: columns from left to right, with few crossings.
+"""Layout of an acyclic graph: boxes in columns from left to right, with few crossings of arrows.
 
 The method is that of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures"
-(1981): layers, places for arrows that pass, sorting by the mean place of neighbours.
+(1981): layers, dummy boxes for arrows that pass a column, sorting by the mean position of neighbours.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,24 +9,25 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 SWEEPS = 8
-"""How often the columns are sorted by their neighbours, from left to right and back."""
+"""Number of passes that sort the columns by their neighbours, alternately from the right and from the left."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`columns` has, from left to right, the boxes of each column from top to bottom; `ways` the route of each arrow.
+    """Positions of boxes and routes of arrows.
 
-    A way is a list of (column, place in the column). Its ends are boxes; between them are places that it has to itself.
+    `columns` has, from left to right, the boxes of each column from top to bottom; None marks a place of an arrow.
+    `routes` has, per arrow, its (column, row) pairs from the source to the target.
     """
 
     columns: tuple[tuple[int | None, ...], ...]
-    ways: Mapping[tuple[int, int], tuple[tuple[int, int], ...]]
+    routes: Mapping[tuple[int, int], tuple[tuple[int, int], ...]]
 
 
 def layout(count: int, arrows: Sequence[tuple[int, int]]) -> Layout:
-    """Places of `count` boxes; an arrow always goes to a column further to the right."""
+    """Return the layout of `count` boxes; every arrow goes to a column further to the right."""
     column = _columns(count, arrows)
-    # An arrow over several columns passes each at a place of its own, as if a box stood there.
+    # An arrow over several columns has a place in each of them, as if there were a box.
     chains, members = {}, list(column)
     for source, target in arrows:
         between = range(column[source] + 1, column[target])
@@ -42,7 +43,7 @@ def layout(count: int, arrows: Sequence[tuple[int, int]]) -> Layout:
 
 
 def crossings(layers: Sequence[Sequence[int]], links: Iterable[tuple[int, int]]) -> int:
-    """How many pairs of links between neighbouring columns cross."""
+    """Return the number of crossing pairs of links between neighbouring columns."""
     where = {number: (place, row) for place, layer in enumerate(layers) for row, number in enumerate(layer)}
     ends = [(where[source], where[target]) for source, target in links]
     return sum(
@@ -54,7 +55,7 @@ def crossings(layers: Sequence[Sequence[int]], links: Iterable[tuple[int, int]])
 
 
 def _columns(count: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
-    """As far to the right as what was made from a box allows; ValueError for a circle."""
+    """Return the column of each box, as far to the right as its arrows allow; ValueError if the graph has a cycle."""
     distance = [0] * count
     for _ in range(count):
         changed = False
@@ -65,12 +66,12 @@ def _columns(count: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
             last = max(distance, default=0)
             return [last - one for one in distance]
     if count:
-        raise ValueError("layout: the graph has a circle")
+        raise ValueError("layout: the graph has a cycle")
     return []
 
 
 def _sort(layers: list[list[int]], links: Sequence[tuple[int, int]]) -> None:
-    """Sort columns by the mean place of neighbours, to and fro; keep the order with the fewest crossings."""
+    """Sort columns by the mean position of neighbours in alternating passes; keep the order with fewest crossings."""
     before: dict[int, list[int]] = {}
     after: dict[int, list[int]] = {}
     for source, target in links:

@@ -1,4 +1,4 @@
-"""A graph of boxes as an SVG picture that needs no other file; the same graph gives the same bytes."""
+"""A graph of boxes as a self-contained SVG picture; the same graph gives the same bytes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -10,15 +10,15 @@ from supernet.audit.trace.boxes import Box, Graph
 from supernet.audit.trace.layout import Layout, layout
 
 WIDTH, LINE, PAD = 196, 15, 8
-"""A box: its width, the height of a line of text, the space around the text; in pixels, as all that follows."""
+"""Width of a box, height of a line of text, and padding; in pixels, as the sizes below."""
 ACROSS, DOWN, PASSING = 64, 18, 14
-"""Between columns; between boxes of a column; the height of the place of an arrow that passes a column."""
+"""Space between columns, space between boxes of a column, height of the place of an arrow that passes a column."""
 MARGIN, HEAD = 24, 64
 CHARACTERS = 29
-"""Characters of a line that fit into a box at 11 pixels; longer text ends in `…`, and stands whole in the tooltip."""
+"""Characters per line that fit into a box at 11 pixels; longer text ends in `…`, and the tooltip has all of it."""
 _LOOKS: Mapping[State | None, tuple[str, str, str]] = MappingProxyType(
     {
-        # Border, fill and dashes: told apart without colour as well, and the state is a word in the box.
+        # Border, fill and dashes: states differ without colour too, and the box names the state.
         None: ("#6e6e6e", "#f3f3f3", ""),
         State.INTACT: ("#0072b2", "#eaf3fa", ""),
         State.STALE: ("#b36b00", "#fff4df", "6 3"),
@@ -30,7 +30,7 @@ _INK, _SOFT = "#1b1b1b", "#595959"
 
 
 def draw(graph: Graph, title: str, notes: Sequence[str]) -> str:
-    """The picture, with a title and notes above the boxes."""
+    """Return the SVG text of the picture, with a title and notes above the boxes."""
     placed = layout(len(graph.boxes), graph.arrows)
     tops, height = _tops(graph, placed)
     width = 2 * MARGIN + len(placed.columns) * (WIDTH + ACROSS) - ACROSS
@@ -53,8 +53,8 @@ def draw(graph: Graph, title: str, notes: Sequence[str]) -> str:
     _text(root, MARGIN, MARGIN + 12, title, size=15, weight="bold")
     for number, note in enumerate(notes):
         _text(root, MARGIN, MARGIN + 34 + LINE * number, note, color=_SOFT)
-    for way in placed.ways.values():
-        _arrow(root, [_point(graph, placed, tops, at) for at in way], top)
+    for route in placed.routes.values():
+        _arrow(root, [_point(graph, placed, tops, at) for at in route], top)
     for column, members in enumerate(placed.columns):
         for row, member in enumerate(members):
             if member is not None:
@@ -64,7 +64,7 @@ def draw(graph: Graph, title: str, notes: Sequence[str]) -> str:
 
 
 def _tops(graph: Graph, placed: Layout) -> tuple[list[list[float]], float]:
-    """The upper edge of each place, columns centred on each other, and the height of the highest column."""
+    """Return the upper edge of each place, with columns centred vertically, and the height of the tallest column."""
     heights = [[_height(graph, number) for number in members] for members in placed.columns]
     totals = [sum(column) + DOWN * (len(column) - 1) for column in heights]
     highest = max(totals, default=0)
@@ -91,14 +91,14 @@ def _lines(box: Box) -> list[str]:
 def _point(
     graph: Graph, placed: Layout, tops: Sequence[Sequence[float]], at: tuple[int, int]
 ) -> tuple[float, float, float]:
-    """Left edge, right edge and middle height of a place."""
+    """Return left edge, right edge and vertical middle of a place."""
     column, row = at
     left = MARGIN + column * (WIDTH + ACROSS)
     return left, left + WIDTH, tops[column][row] + _height(graph, placed.columns[column][row]) / 2
 
 
 def _arrow(root: ElementTree.Element, places: Sequence[tuple[float, float, float]], top: float) -> None:
-    """A line from the right edge of the first place, straight through those between, to the left edge of the last."""
+    """Draw a line from the right edge of the first place, through those between, to the left edge of the last."""
     start, *between, end = places
     points = [(start[1], start[2])]
     points += [(x, middle) for left, right, middle in between for x in (left, right)]

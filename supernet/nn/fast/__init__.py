@@ -1,1 +1,1 @@
-"""Faster forms of PyTorch operations, each with the same result as the operation that it replaces."""
+"""Faster forms of torch functions, and the switch that chooses between the two (`switch`)."""

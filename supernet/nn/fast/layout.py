@@ -1,7 +1,9 @@
 """Concatenation and subsampling whose gradients keep the memory format of the features.
 
-Autograd gives the gradient of a concatenation as slices of one tensor, and that of a slice in torch's default format.
-The layers before it are then several times slower: in channels_last batch norm 7 times, ReLU 15 times.
+Replaces `torch.cat` and slices with a step of 2. Autograd returns the gradient of a concatenation as slices of one
+tensor, and the gradient of a slice in torch's default format. Gain: with gradients in channels_last format the backward
+pass of the batch norm before them is 7 times as fast, and that of ReLU 15 times. Delete it when autograd keeps the
+memory format.
 """
 
 from typing import Any
@@ -12,7 +14,7 @@ from torch.autograd import Function
 
 
 def concatenate(tensors: list[Tensor]) -> Tensor:
-    """(N, c_i, H, W) each to (N, sum of c_i, H, W)."""
+    """Concatenate tensors (N, c_i, H, W) to (N, sum of c_i, H, W)."""
     if len(tensors) == 1:
         return tensors[0]
     joined: Tensor = _Concatenate.apply(*tensors)
@@ -20,14 +22,14 @@ def concatenate(tensors: list[Tensor]) -> Tensor:
 
 
 def every_second(images: Tensor) -> Tensor:
-    """(N, C, H, W) to every second row and column."""
+    """Return every second row and column of (N, C, H, W), from the first on."""
     kept: Tensor
     (kept,) = _EverySecond.apply(images, (0,))
     return kept
 
 
 def diagonal_grids(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Every second row and column from the first on, and from the second on; their gradients share one map."""
+    """Return every second row and column from the first on, and from the second on; their gradients share one map."""
     even, odd = _EverySecond.apply(images, (0, 1))
     return even, odd
 
@@ -50,7 +52,7 @@ class _Concatenate(Function):
 
 
 class _EverySecond(Function):
-    """One subsampled map for each row and column that the first pixel is in."""
+    """One subsampled map per offset of its first pixel."""
 
     @staticmethod
     def forward(context: Any, images: Tensor, firsts: tuple[int, ...]) -> tuple[Tensor, ...]:

@@ -30,9 +30,7 @@ def make(results: Results, out_stem: Path) -> None:
     """Draw the figure; raises UserError if there is no finished search."""
     spaces = tuple(space for space in results.spaces if results.searches(space))
     if not spaces:
-        raise UserError(
-            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this figure out"
-        )
+        raise UserError(f"{results.folder}: found no random search; make it with `snakemake`, or leave this figure out")
     drawn = frame([row for space in spaces for row in _numbers(results, space)])
     with style.paper():
         style.save(_figure(drawn, spaces), out_stem, drawn, _caption(results, spaces))

@@ -24,9 +24,7 @@ def make(results: Results, out_stem: Path) -> None:
     """Write the table of found architectures; raises UserError if there is no finished search."""
     found = {(space, seed): one for space in results.spaces for seed, one in results.searches(space).items()}
     if not found:
-        raise UserError(
-            f"{results.folder / 'search'}: no random search; make it with `snakemake`, or leave this table out"
-        )
+        raise UserError(f"{results.folder}: found no random search; make it with `snakemake`, or leave this table out")
     drawn = tuple(dict.fromkeys(space for space, _ in found))
     text = [row for (space, seed), search in found.items() for row in _text(space, seed, search)]
     numbers = [row for (space, seed), search in found.items() for row in _numbers(space, seed, search)]

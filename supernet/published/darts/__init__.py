@@ -1,1 +1,1 @@
-"""DARTS as trained by NDS."""
+"""DARTS architectures trained by NDS."""

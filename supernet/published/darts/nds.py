@@ -1,8 +1,8 @@
-"""DARTS as trained by NDS: one JSON list in `data.zip`, an entry a training with its genotype and error curve.
+"""DARTS trained by NDS: JSON lists in `data.zip` with one entry per training, which has a genotype and an error curve.
 
-`DARTS_fix-w-d.json` has networks of one width and depth, `DARTS.json` of many. The truth is 100 minus the last test
-error in percent. The genotype says which states a cell concatenates, and that is kept as it is. Source: Radosavovic et
-al. 2019; facebookresearch/nds, its notebooks; the folder in the archive from microsoft/nni, which reads the same file.
+`DARTS_fix-w-d.json` has networks of one width and depth, `DARTS.json` of many. The ground truth is 100 minus the last
+test error, in percent. The states that a cell concatenates are those of the genotype. Sources: Radosavovic et al. 2019;
+notebooks of facebookresearch/nds; microsoft/nni, which reads the same file, for the folder in the archive.
 """
 
 import json
@@ -24,7 +24,7 @@ from supernet.published.schema import RUNS, tabulate
 
 _FOLDER = "nds_data"
 _MAX_BYTES = 4 * 10**9
-"""Most bytes of one JSON file; its size is not published."""
+"""Largest accepted size of one JSON file in bytes; the actual size is not published."""
 _IMAGES = 10_000
 _GENOTYPE = ("normal", "normal_concat", "reduce", "reduce_concat")
 _FILLER = re.compile(r"[\s,]*")
@@ -41,7 +41,7 @@ class _Trained:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What one entry of the file says."""
+    """One entry of the file."""
 
     genotype: dict[str, Any]
     accuracy: float
@@ -52,11 +52,11 @@ class _Entry:
 
 
 def read(path: Path, name: str) -> ParsedTable:
-    """Rows of one JSON file, such as `DARTS.json`, of the archive.
+    """Read one JSON file of the archive, such as `DARTS.json`.
 
-    Genotypes that differ only in the order of a node's two edges are one architecture: their accuracies are averaged,
-    the runs are the first three, and the parameters are unknown if they differ. Raises UserError with the number of an
-    entry that is no training of DARTS.
+    Genotypes that differ only in the order of the two edges of a node are one architecture: its accuracy is the mean,
+    its runs are the first three, and its number of parameters is unknown if the entries differ. Raises UserError with
+    the number of an entry that is not a training of DARTS.
     """
     space = spaces.load("darts")
     where = f"{path}: {name}"
@@ -68,8 +68,8 @@ def read(path: Path, name: str) -> ParsedTable:
             arch = space.parse(entry.genotype)
         except (KeyError, TypeError, ValueError, IndexError, UserError) as error:
             raise UserError(
-                f"{where}: entry {number} (from 0) is no training of DARTS ({error!r}); expected net.genotype, params "
-                "and test_ep_top1: delete the file and fetch it again"
+                f"{where}: entry {number} (from 0) is not a training of DARTS ({error!r}); expected net.genotype, "
+                "params and test_ep_top1: delete the file and fetch it again"
             ) from error
         trained = found.setdefault(space.arch_id(arch), _Trained(space.format(arch)))
         trained.accuracies.append(entry.accuracy)
@@ -82,7 +82,7 @@ def read(path: Path, name: str) -> ParsedTable:
 
 
 def _rows(path: Path, found: dict[str, _Trained]) -> pd.DataFrame:
-    """Rows in the schema, one an architecture."""
+    """Return rows in the schema, one per architecture."""
     runs = np.full((len(found), len(RUNS)), np.nan)
     for row, trained in enumerate(found.values()):
         first = trained.accuracies[: len(RUNS)]
@@ -116,11 +116,11 @@ def _text(path: Path, name: str) -> str:
 
 
 def _listed(text: str, where: str) -> Iterator[Any]:
-    """The items of a JSON list, one at a time: an entry has curves of thousands of numbers."""
+    """Yield the items of a JSON list, parsed one at a time, because an entry has curves of thousands of numbers."""
     decoder = json.JSONDecoder()
     position = _skip(text, 0)
     if not text.startswith("[", position):
-        raise UserError(f"{where}: found no JSON list; expected one entry a training")
+        raise UserError(f"{where}: found no JSON list; expected one entry per training")
     position = _skip(text, position + 1)
     while not text.startswith("]", position):
         try:
@@ -132,7 +132,7 @@ def _listed(text: str, where: str) -> Iterator[Any]:
 
 
 def _skip(text: str, position: int) -> int:
-    """The position after spaces and commas."""
+    """Return the position after spaces and commas."""
     filler = _FILLER.match(text, position)
     return position if filler is None else filler.end()
 

@@ -1,1 +1,1 @@
-"""Containers that several tables come in."""
+"""File formats that several tables use."""

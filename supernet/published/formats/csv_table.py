@@ -9,9 +9,9 @@ from supernet.errors import UserError
 
 
 def read_csv(path: Path, columns: Mapping[str, str], used: tuple[str, ...]) -> pd.DataFrame:
-    """The `used` ones of the `columns` (name to dtype) that the file must have, in exactly this order.
+    """Read the columns `used` of a CSV file whose header is exactly `columns` (name to dtype), in this order.
 
-    Raises UserError with the line of a header or a value that is not as expected.
+    Raises UserError if the header or a value is not as expected.
     """
     try:
         found = list(pd.read_csv(path, nrows=0).columns)
@@ -21,5 +21,5 @@ def read_csv(path: Path, columns: Mapping[str, str], used: tuple[str, ...]) -> p
                 "is this the file that workflow/sources.yaml names?"
             )
         return pd.read_csv(path, usecols=list(used), dtype={name: columns[name] for name in used})
-    except ValueError as error:  # of pandas: a text where a number should be, a wrong number of fields, no header
+    except ValueError as error:  # from pandas: text instead of a number, wrong number of fields, no header
         raise UserError(f"{path}: cannot be read as CSV: {error}; delete the file and fetch it again") from error

@@ -1,4 +1,4 @@
-"""Parquet files of a mirror with known columns."""
+"""Parquet files of a mirror, with known columns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from supernet.errors import UserError
 
 
 def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """These columns; UserError if the file is no Parquet file or lacks one of them."""
+    """Read columns of a Parquet file; UserError if it is not a Parquet file or a column is missing."""
     try:
         found = pq.read_schema(path).names
         missing = [name for name in columns if name not in found]

@@ -1,8 +1,8 @@
-"""TFRecord files without TensorFlow: a sequence of byte strings, each with checksums.
+"""TFRecord files without TensorFlow: sequences of byte strings with checksums.
 
-A record is the length of its data (8 bytes), the length's checksum (4), the data, the data's checksum (4), all
-numbers little-endian. A checksum is the CRC-32C of the bytes, rotated right by 15 bits, plus 0xa282ead8. Source:
-TensorFlow's guide "TFRecord and tf.train.Example", section on the format.
+A record consists of the length of its data (8 bytes), the checksum of the length (4), the data, and the checksum of the
+data (4); numbers are little-endian. A checksum is the CRC-32C of the bytes, rotated right by 15 bits, plus 0xa282ead8.
+Source: TensorFlow guide "TFRecord and tf.train.Example", section on the format.
 """
 
 import struct
@@ -20,9 +20,9 @@ _MASK = 0xA282EAD8
 
 
 def records(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(byte at which it starts, data) of each record, one at a time.
+    """Yield (offset in bytes, data) of each record.
 
-    Raises UserError with the file and the byte where a checksum does not fit, or where the file ends too early.
+    Raises UserError with file and offset if a checksum does not match or the file ends early.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -34,7 +34,7 @@ def records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """The checksum of TFRecord files: CRC-32C, rotated and shifted so that it may stand inside what it checks."""
+    """Return the checksum of TFRecord files: a rotated and shifted CRC-32C."""
     crc = int(google_crc32c.value(data))
     return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF
 
@@ -42,15 +42,15 @@ def masked_crc32c(data: bytes) -> int:
 def _record(stream: BinaryIO, path: Path, offset: int, size: int) -> bytes:
     header = _read(stream, _HEADER.size, path, offset)
     length, checksum = _HEADER.unpack(header)
-    # The checksum comes first: a wrong length must not be believed.
+    # The length is used only after its checksum has been verified.
     if masked_crc32c(header[:8]) != checksum:
-        raise _damaged(path, offset, "the checksum of its length does not fit")
+        raise _damaged(path, offset, "the checksum of its length does not match")
     if length > size - offset:
         raise _damaged(path, offset, f"it has {length} bytes, and the file ends after {size - offset}")
     data = _read(stream, length, path, offset)
     (checksum,) = _FOOTER.unpack(_read(stream, _FOOTER.size, path, offset))
     if masked_crc32c(data) != checksum:
-        raise _damaged(path, offset, "the checksum of its data does not fit")
+        raise _damaged(path, offset, "the checksum of its data does not match")
     return data
 
 

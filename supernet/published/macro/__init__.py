@@ -1,1 +1,1 @@
-"""NAS-Bench-Macro: the official file and a mirror's."""
+"""NAS-Bench-Macro: readers of the official file and of the file of a mirror."""

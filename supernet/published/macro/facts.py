@@ -1,4 +1,4 @@
-"""What both forms of NAS-Bench-Macro share (Su et al. 2021, xiusu/NAS-Bench-Macro).
+"""Constants of NAS-Bench-Macro that both forms share (Su et al. 2021, xiusu/NAS-Bench-Macro).
 
 An architecture is a chain of eight layers, a digit each: 0 identity, 1 MobileNetV2 block with kernel 3 and expansion 3,
 2 with kernel 5 and expansion 6. It is no space of ours: the chain's text is its encoding and its name. Chains that
@@ -18,7 +18,7 @@ TRUTH = "mean test accuracy of 3 runs"
 
 
 def check_chains(path: Path, chains: Sequence[str]) -> None:
-    """UserError if a text is no chain."""
+    """Raise UserError if a string is not a chain of eight digits from 0 to 2."""
     for chain in chains:
         if not re.fullmatch("[012]{8}", chain):
             raise UserError(f"{path}: found the architecture {chain!r}; expected eight digits from 0 to 2")

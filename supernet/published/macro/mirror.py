@@ -1,4 +1,4 @@
-"""NAS-Bench-Macro as a mirror holds it: Parquet with `arch`, `test_acc_0` to `_2` in percent, `params`."""
+"""NAS-Bench-Macro, Parquet file of a mirror: columns `arch`, `test_acc_0` to `test_acc_2` in percent, `params`."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from supernet.published.schema import tabulate
 
 
 def read(path: Path) -> ParsedTable:
-    """Rows of the mirror's file. UserError if a column is missing or an architecture is no chain."""
+    """Read the file; UserError if a column is missing or an architecture is not a chain."""
     runs = [f"test_acc_{run}" for run in range(RUNS)]
     table = read_parquet(path, ["arch", *runs, "params"])
     chains = table["arch"].tolist()

@@ -1,4 +1,4 @@
-"""NAS-Bench-Macro as published: one JSON object, an entry a chain, with three test accuracies in percent.
+"""NAS-Bench-Macro, official file: a JSON object with one entry per chain, which has three test accuracies in percent.
 
 Source of the fields: the README of xiusu/NAS-Bench-Macro.
 """
@@ -17,7 +17,7 @@ from supernet.published.schema import tabulate
 
 
 def read(path: Path) -> ParsedTable:
-    """Rows of the official file. UserError if it is no such JSON file."""
+    """Read the file; UserError if it is not such a JSON file."""
     try:
         entries = json.loads(path.read_bytes())
         chains = list(entries)

@@ -1,1 +1,1 @@
-"""NASBench-101: the official file, NASGraph's CSV file, and the part that a mirror holds."""
+"""NASBench-101: readers of the official file, of the CSV file of NASGraph, and of the part in a mirror."""

@@ -1,10 +1,10 @@
-"""All cells of NASBench-101, each once up to isomorphism, with the very labelling that the benchmark trained.
+"""Enumeration of the cells of NASBench-101 up to isomorphism, in the labelling that the benchmark trained.
 
-The labelling matters: where three vertices share 128 output channels, the first two get one more than the third. The
-benchmark went through the matrices of each size in the order of their bits, column by column from the lowest, and
-through the operations in lexicographic order, and kept the first graph of each class (google-research/nasbench,
-`nasbench/scripts/generate_graphs.py`). So a cell has the lowest matrix of its class, and among the labellings that
-symmetries of this matrix make equal, the first.
+The labelling matters: if three vertices share 128 output channels, the first two have one more channel than the third.
+The benchmark enumerated the matrices of each size in the order of their bits, column by column from the lowest, and the
+operations in lexicographic order, and kept the first graph of each class (google-research/nasbench,
+`nasbench/scripts/generate_graphs.py`). A cell therefore has the lowest matrix of its class, and the first of the
+labellings that are equal under the symmetries of this matrix.
 """
 
 import itertools
@@ -28,16 +28,16 @@ from supernet.spaces.nasbench101.encoding import (
 )
 
 SIZE = 423_624
-"""Cells of the space."""
+"""Number of cells of the space."""
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 Order: TypeAlias = tuple[int, ...]
 
 
 def encodings(module_hashes: Collection[str]) -> dict[str, str]:
-    """The text of the benchmark's cell of each module hash; a hash that no cell has is left out.
+    """Return the encoding of the cell of each module hash; hashes of no cell are left out.
 
-    Takes about a minute for the whole table: cells are enumerated and hashed until all are found.
+    Cells are enumerated and hashed until all are found, which takes about a minute for the complete table.
     """
     wanted, found = set(module_hashes), {}
     with Progress("nasbench101", "hashing cells", SIZE, None) as progress:
@@ -52,7 +52,7 @@ def encodings(module_hashes: Collection[str]) -> dict[str, str]:
 
 
 def cells(max_vertices: int = MAX_VERTICES) -> Iterator[Cell]:
-    """All cells of up to `max_vertices` vertices, in the benchmark's order."""
+    """Yield all cells of up to `max_vertices` vertices, in the order of the benchmark."""
     for vertices in range(2, max_vertices + 1):
         for code, symmetries in _graphs(vertices):
             matrix = _matrix(code, vertices)
@@ -65,7 +65,7 @@ def _matrix(code: int, vertices: int) -> Matrix:
 
 
 def _graphs(vertices: int) -> Iterator[tuple[int, list[Order]]]:
-    """The lowest code of each class of pruned graphs, with its symmetries as orders of the interior vertices."""
+    """Yield the lowest code of each class of pruned graphs, with its symmetries as orders of the interior vertices."""
     codes = _pruned(vertices)
     lowest = np.ones(len(codes), dtype=bool)
     symmetric: list[tuple[Order, npt.NDArray[np.bool_]]] = []
@@ -78,7 +78,7 @@ def _graphs(vertices: int) -> Iterator[tuple[int, list[Order]]]:
 
 
 def _pruned(vertices: int) -> Codes:
-    """Codes of the graphs of the space, ascending: every vertex on a path, not too many edges.
+    """Return the ascending codes (n,) of the graphs with at most `MAX_EDGES` edges and all vertices on a path.
 
     Bit `_bit(i, j)` of a code is the edge from i to j.
     """
@@ -88,13 +88,13 @@ def _pruned(vertices: int) -> Codes:
         leaving = sum(1 << _bit(vertex, j) for j in range(vertex + 1, vertices))
         entering = sum(1 << _bit(i, vertex) for i in range(vertex))
         for mask in (leaving, entering):
-            # The output has no edge that leaves it, the input none that enters it.
+            # No edge leaves the output, and no edge enters the input.
             codes = codes[(codes & mask) != 0] if mask else codes
     return codes
 
 
 def _relabelled(codes: Codes, order: Order) -> tuple[Codes, npt.NDArray[np.bool_]]:
-    """The codes when vertex v is called `order[v]`, and where all edges still point forward."""
+    """Return the codes (n,) with vertex v renamed to `order[v]`, and whether all edges still point forward (n,)."""
     moved, valid = np.zeros_like(codes), np.ones(len(codes), dtype=bool)
     for i, j in itertools.combinations(range(len(order)), 2):
         edge = codes >> _bit(i, j) & 1
@@ -106,7 +106,7 @@ def _relabelled(codes: Codes, order: Order) -> tuple[Codes, npt.NDArray[np.bool_
 
 
 def _labellings(positions: int, symmetries: list[Order]) -> Iterator[tuple[str, ...]]:
-    """Operations of the interior vertices: of those that a symmetry maps to each other, the first."""
+    """Yield operations of the interior vertices: the first of those that symmetries map to each other."""
     for numbers in itertools.product(range(len(OPERATIONS)), repeat=positions):
         if all(numbers <= tuple(numbers[vertex - 1] for vertex in order) for order in symmetries):
             yield tuple(OPERATIONS[number] for number in numbers)

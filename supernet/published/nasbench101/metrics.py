@@ -1,6 +1,6 @@
-"""The protobuf message in which NASBench-101 keeps the metrics of one training.
+"""The protobuf message with the metrics of one training of NASBench-101.
 
-The message is declared from its field numbers, so that neither TensorFlow nor the benchmark's package is needed.
+The message is declared by its field numbers, so that neither TensorFlow nor the package of the benchmark is needed.
 Source: google-research/nasbench, `nasbench/lib/model_metrics.proto`.
 """
 
@@ -13,9 +13,9 @@ _ACCURACIES = {"train_accuracy": 3, "validation_accuracy": 4, "test_accuracy": 5
 
 
 def metrics_class() -> Any:
-    """The class of the message: `evaluation_data` (start, half-way, end) and `trainable_parameters`.
+    """Return the class of the message, with `evaluation_data` (start, half-way, end) and `trainable_parameters`.
 
-    An evaluation has `current_epoch` and the accuracies (fractions) of train, validation and test.
+    An evaluation has `current_epoch`, and training, validation and test accuracies as fractions.
     """
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="supernet/nasbench101.proto", package=_PACKAGE, syntax="proto2")
@@ -31,7 +31,7 @@ def metrics_class() -> Any:
         type_name=f".{_PACKAGE}.Evaluation",
     )
     metrics.field.add(name="trainable_parameters", number=2, type=field.TYPE_INT32, label=field.LABEL_OPTIONAL)
-    # A pool of its own: the benchmark's generated module may be loaded in the same process.
+    # A separate pool, because the generated module of the benchmark may be loaded in the same process.
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Metrics"))

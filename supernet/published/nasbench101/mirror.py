@@ -1,9 +1,8 @@
-"""The part of NASBench-101 that a mirror holds as Parquet: exact counts of three runs, parameters, and which rows are a
-uniform sample.
+"""NASBench-101, Parquet file of a mirror with a part of the cells: counts of correct images of three runs.
 
 Columns: `module_hash` (16 bytes), `num_vertices`, `adjacency_upper_bits` (lowest bit first, over the upper triangle row
-by row), `operations` (a letter each, as in our encoding), `trainable_parameters`, `valid_correct_i`, `test_correct_i`
-(images of 9 984), `sampled_full`.
+by row), `operations` (one letter each, as in our encoding), `trainable_parameters`, `valid_correct_i`, `test_correct_i`
+(of 9 984 images), `sampled_full` (whether the row belongs to the uniform sample).
 """
 
 from pathlib import Path
@@ -31,7 +30,7 @@ _COLUMNS = (
 
 
 def read(path: Path) -> ParsedTable:
-    """Rows of the mirror's file. UserError if a column is missing or a cell is none of the space."""
+    """Read the file; UserError if a column is missing or a cell is not in the space."""
     table = read_parquet(path, _COLUMNS)
     test = _accuracies(table, "test")
     rows = tabulate(
@@ -48,13 +47,13 @@ def read(path: Path) -> ParsedTable:
 
 
 def _accuracies(table: pd.DataFrame, split: str) -> Floats:
-    """Accuracies (n, 3) of the runs."""
+    """Return the accuracies of the runs, shape (n, 3)."""
     counts = table[[f"{split}_correct_{run}" for run in range(RUNS)]].to_numpy(dtype=np.float64)
     return counts / IMAGES
 
 
 def _encodings(table: pd.DataFrame) -> list[str]:
-    """Texts in the order of the table, in bulk for all cells that need no pruning."""
+    """Return the encodings in the order of the table; cells that need no pruning are converted in bulk."""
     texts = np.full(len(table), "", dtype=object)
     sizes = table["num_vertices"].to_numpy()
     for vertices in np.unique(sizes).tolist():
@@ -63,10 +62,10 @@ def _encodings(table: pd.DataFrame) -> list[str]:
 
 
 def _texts(group: pd.DataFrame, vertices: int) -> list[str]:
-    """Texts of cells of one size."""
+    """Return the encodings of cells of one size."""
     rows, columns = np.triu_indices(vertices, 1)
     bits = group["adjacency_upper_bits"].to_numpy(dtype=np.int64)[:, None] >> np.arange(len(rows)) & 1
-    # After the last bit of each row but the last one stands a slash.
+    # A slash follows the last bit of each row except the last one.
     ends = np.flatnonzero(columns[:-1] == vertices - 1) + 1
     characters = np.insert(bits.astype(np.uint8) + ord("0"), ends, ord("/"), axis=1)
     triangles = np.ascontiguousarray(characters).view(f"S{characters.shape[1]}")[:, 0].astype(str)
@@ -79,7 +78,7 @@ def _texts(group: pd.DataFrame, vertices: int) -> list[str]:
 def _pruned(
     bits: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], vertices: int
 ) -> npt.NDArray[np.bool_]:
-    """Which graphs (n,) have an edge out of every vertex but the last, and into every vertex but the first."""
+    """Return which graphs (n,) have an edge out of each vertex except the last, and into each except the first."""
     leaving = np.stack([bits[:, rows == vertex].any(axis=1) for vertex in range(vertices - 1)])
     entering = np.stack([bits[:, columns == vertex].any(axis=1) for vertex in range(1, vertices)])
     return np.asarray(leaving.all(axis=0) & entering.all(axis=0))

@@ -1,7 +1,7 @@
-"""NASBench-101 as the CSV file of NASGraph: hash, parameters and mean accuracies of all cells, no adjacency matrices.
+"""NASBench-101, CSV file of NASGraph: hash, parameters and mean accuracies of all cells, without adjacency matrices.
 
-The encodings come from enumerating the space. Source of the columns: Zhenhan-Huang/NASGraph-Public,
-`extract_nasbench.py`, which averages the three runs of 108 epochs in the official file.
+Encodings are found by enumeration of the space. Source of the columns: Zhenhan-Huang/NASGraph-Public,
+`extract_nasbench.py`, which averages the three runs of 108 epochs of the official file.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ _USED = ("module_hash", "trainable params", "validation accuracy", "test accurac
 
 
 def read(path: Path) -> ParsedTable:
-    """Rows of the CSV file. UserError if its header is another one, or if a hash belongs to no cell of the space."""
+    """Read the file; UserError if its header is not as expected or a hash belongs to no cell of the space."""
     table = read_csv(path, _HEADER, _USED)
     encoding = table["module_hash"].map(pd.Series(encodings(table["module_hash"])))
     if encoding.isna().any():

@@ -1,7 +1,7 @@
-"""NASBench-101 as published: `nasbench_only108.tfrecord`, three trainings of each cell.
+"""NASBench-101, official file `nasbench_only108.tfrecord`: three trainings of each cell.
 
-A record is a JSON list: module hash, epochs, adjacency matrix as a string of 0 and 1, operations, and the metrics as a
-protobuf message in base64. Source: google-research/nasbench, `nasbench/api.py`.
+A record is a JSON list: module hash, epochs, adjacency matrix as a string of 0 and 1, operations, and metrics as a
+base64-encoded protobuf message. Source: google-research/nasbench, `nasbench/api.py`.
 """
 
 import base64
@@ -26,7 +26,7 @@ from supernet.runtime.progress import Progress
 from supernet.spaces.nasbench101.encoding import Cell, format_cell
 
 _FINAL = 2
-"""Evaluations are made at the start, half-way and at the end; the last one counts."""
+"""Index of the last evaluation; there is one at the start, one half-way and one at the end."""
 _MB = 1_000_000
 
 
@@ -42,10 +42,10 @@ class _Training:
 
 
 def read(path: Path) -> ParsedTable:
-    """Rows of the official file. It is streamed: memory grows with the cells, not with the file.
+    """Read the file as a stream: memory depends on the number of cells, not on the size of the file.
 
-    Trainings of other lengths than 108 epochs are passed over. Raises UserError, with the byte of the record, where a
-    record is damaged or is no record of NASBench-101, and where a cell was not trained three times.
+    Trainings with other numbers of epochs than 108 are skipped. Raises UserError with the offset of the record if it is
+    damaged or is not a record of NASBench-101, and if a cell was not trained three times.
     """
     cells, metrics = _Cells(path), metrics_class()
     megabytes = path.stat().st_size // _MB
@@ -71,7 +71,7 @@ class _Cells:
         self._valid, self._test = array("d"), array("d")
 
     def add(self, offset: int, training: _Training) -> None:
-        """Add one training; the first one of a cell gives its encoding."""
+        """Add a training; the encoding of a cell is that of its first training."""
         position = self._position.setdefault(training.module_hash, len(self._encodings))
         if position == len(self._encodings):
             self._encodings.append(_encoding(self._path, offset, training))
@@ -87,7 +87,7 @@ class _Cells:
         self._test[position * RUNS + run] = training.test
 
     def table(self) -> ParsedTable:
-        """The rows; UserError if a cell has fewer than three trainings."""
+        """Return the rows; UserError if a cell has fewer than three trainings."""
         hashes, runs = list(self._position), np.frombuffer(self._runs, dtype=np.int8)
         if not hashes:
             raise UserError(f"{self._path}: found no training of {EPOCHS} epochs; expected a NASBench-101 file")
@@ -95,7 +95,7 @@ class _Cells:
             first = hashes[int(runs.argmin())]
             raise UserError(
                 f"{self._path}: {int((runs < RUNS).sum())} cells have fewer than {RUNS} trainings, the first is "
-                f"{first}; the file is not whole: delete it and fetch it again"
+                f"{first}; the file is incomplete: delete it and fetch it again"
             )
         valid, test = _by_run(self._valid), _by_run(self._test)
         rows = tabulate(
@@ -120,7 +120,7 @@ def _training(path: Path, offset: int, data: bytes, metrics: Any) -> _Training:
         found = metrics.FromString(base64.b64decode(encoded, validate=True))
         final = found.evaluation_data[_FINAL]
     except (ValueError, TypeError, IndexError, DecodeError) as error:
-        raise _foreign(path, offset, f"no record of NASBench-101 ({error})") from error
+        raise _foreign(path, offset, f"another record than one of NASBench-101 ({error})") from error
     return _Training(
         module_hash,
         epochs,

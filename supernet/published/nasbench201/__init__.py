@@ -1,1 +1,1 @@
-"""NASBench-201: NATS-Bench's archive, NASGraph's CSV files, and a mirror's file."""
+"""NASBench-201: readers of the archive of NATS-Bench, of the CSV files of NASGraph, and of the file of a mirror."""

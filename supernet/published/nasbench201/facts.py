@@ -1,4 +1,4 @@
-"""What all forms of NASBench-201 share (Dong & Yang 2020, and D-X-Y/NATS-Bench)."""
+"""Constants of NASBench-201 that all forms share (Dong & Yang 2020, D-X-Y/NATS-Bench)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,34 +6,34 @@ from dataclasses import dataclass
 from supernet.errors import UserError
 
 EPOCHS = 200
-# A mean is over one, two or three runs: their common multiple.
+# Least common multiple of one, two and three runs, over which means are taken.
 _MEANS = 6
 
 _HALVES = (
-    "mean test accuracy of the runs at hand (1 to 3) after 200 epochs on the training set; tested on half of the "
-    "benchmark's held-out images, the other half is for validation"
+    "mean test accuracy of the available runs (1 to 3) after 200 epochs on the training set; tested on half of the "
+    "held-out images, the other half is the validation split"
 )
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """How the benchmark split and named one data set."""
+    """Names and numbers of images of one data set in the benchmark."""
 
     nats_name: str
-    """Of the training whose test accuracy counts, in NATS-Bench."""
+    """Name in NATS-Bench of the training whose test accuracy is used."""
     nats_valid: str
-    """Of the training that has a validation accuracy."""
+    """Name in NATS-Bench of the training with a validation accuracy."""
     mirror_test: str
     mirror_valid: str
-    """Columns of the mirror's file, in percent."""
+    """Columns of the file of the mirror, in percent."""
     test_images: int
-    """Images tested on, times a common multiple of the number of runs."""
+    """Number of test images, times the least common multiple of the numbers of runs."""
     valid_images: int
     truth: str
 
 
 def dataset(name: str) -> Dataset:
-    """The benchmark's data set of that name; UserError names those that it has."""
+    """Return a data set of the benchmark by name; UserError for an unknown name."""
     known: Mapping[str, Dataset] = {
         "cifar10": Dataset(
             nats_name="cifar10",
@@ -42,7 +42,7 @@ def dataset(name: str) -> Dataset:
             mirror_valid="cifar10valid_valid_acc",
             test_images=10_000 * _MEANS,
             valid_images=25_000 * _MEANS,
-            truth="mean test accuracy of the runs at hand (1 to 3) after 200 epochs on all 50 000 training images; "
+            truth="mean test accuracy of the available runs (1 to 3) after 200 epochs on all 50 000 training images; "
             "validation accuracy after 200 epochs on half of them",
         ),
         "cifar100": Dataset(

@@ -1,8 +1,8 @@
-"""NASBench-201 as a mirror holds it: one Parquet file, accuracies in percent after 200 epochs for three data sets.
+"""NASBench-201, Parquet file of a mirror: accuracies in percent after 200 epochs on three data sets.
 
 Columns: `op_eIJ`, the number of the operation on the edge from node I to node J (0 none, 1 skip_connect,
-2 nor_conv_1x1, 3 nor_conv_3x3, 4 avg_pool_3x3), and accuracies. `cifar10_test_acc` is that of the training on all
-training images.
+2 nor_conv_1x1, 3 nor_conv_3x3, 4 avg_pool_3x3), and accuracies. `cifar10_test_acc` belongs to the training on
+all training images.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from supernet.spaces.nasbench201.encoding import EDGES
 
 
 def read(path: Path, dataset_name: str) -> ParsedTable:
-    """Rows of one data set. UserError if a column is missing or an operation is none of the space."""
+    """Read one data set; UserError if a column is missing or an operation is not in the space."""
     facts, space = dataset(dataset_name), spaces.load("nasbench201")
     edges = [f"op_e{source}{target}" for source, target in EDGES]
     table = read_parquet(path, [*edges, facts.mirror_test, facts.mirror_valid])

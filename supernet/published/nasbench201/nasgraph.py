@@ -1,7 +1,7 @@
-"""NASBench-201 as the CSV files of NASGraph: one file a data set, accuracies in percent after 200 epochs.
+"""NASBench-201, CSV files of NASGraph: one file per data set, accuracies in percent after 200 epochs.
 
-For CIFAR-10 they are those of the training on half of the training images (`cifar10-valid`), not of the training on
-all of them, which the benchmark's own tables give. Source: Zhenhan-Huang/NASGraph-Public, `extract_nasbench.py`.
+For CIFAR-10, accuracies belong to the training on half of the training images (`cifar10-valid`), not to the training on
+all of them, as in the tables of the benchmark. Source: Zhenhan-Huang/NASGraph-Public, `extract_nasbench.py`.
 """
 
 from pathlib import Path
@@ -25,11 +25,11 @@ _HEADER = {
     "test accuracy": "float64",
 }
 _USED = ("arch str", "validation accuracy", "test accuracy")
-_HALF = "mean test accuracy of the runs at hand (1 to 3) after 200 epochs on half of the 50 000 training images"
+_HALF = "mean test accuracy of the available runs (1 to 3) after 200 epochs on half of the 50 000 training images"
 
 
 def read(path: Path, dataset_name: str) -> ParsedTable:
-    """Rows of one data set's CSV file. UserError if its header is another one or an architecture cannot be read."""
+    """Read the file of one data set; UserError if the header is not as expected or an architecture is invalid."""
     facts, space = dataset(dataset_name), spaces.load("nasbench201")
     table = read_csv(path, _HEADER, _USED)
     texts = []

@@ -1,8 +1,8 @@
-"""NASBench-201 from its authors' archive, `NATS-tss-v1_0-3ffb9-simple.tar`, through their library `nats_bench`.
+"""NASBench-201, archive of its authors `NATS-tss-v1_0-3ffb9-simple.tar`, read with their library `nats_bench`.
 
-The archive has one compressed pickle an architecture, and `meta.pickle.pbz2` with their strings. The library would
-unpickle whatever a file says; here the pickles are read through an allow-list, and the library is given the plain
-dictionaries that it would have made. It then says what the numbers mean. Source: D-X-Y/NATS-Bench, version 1.8.
+The archive has one compressed pickle per architecture, and `meta.pickle.pbz2` with the strings of all architectures.
+The library would unpickle arbitrary objects. Here the pickles are read with an allow-list, and the library gets the
+dictionaries that it would have unpickled, and interprets the numbers. Source: D-X-Y/NATS-Bench, version 1.8.
 """
 
 import bz2
@@ -30,14 +30,14 @@ _HP = str(EPOCHS)
 _ARCHIVE = "NATS-tss-v1_0-3ffb9-simple.tar"
 _META = "meta.pickle.pbz2"
 MAX_BYTES = 100 * 10**6
-"""Most bytes of one pickle, packed or unpacked. One of 200 epochs has less than ten million."""
+"""Largest accepted size of one pickle in bytes, packed or unpacked; one of 200 epochs has less than ten million."""
 _BATCH = 100
-"""Architectures that the library holds at a time: its constructor copies its list of all strings."""
+"""Number of architectures per object of the library, whose constructor copies the list of all strings."""
 
 
 @dataclass(frozen=True)
 class _Result:
-    """One architecture: accuracies in percent, NaN for a seed that was not run."""
+    """Results of one architecture: accuracies in percent, NaN for a seed that was not run."""
 
     test: float
     runs: tuple[float, ...]
@@ -46,10 +46,10 @@ class _Result:
 
 
 def read(path: Path, dataset_name: str) -> ParsedTable:
-    """Rows of one data set; runs 0 to 2 are the seeds 777, 888 and 999.
+    """Read one data set; runs 0 to 2 are those of the seeds 777, 888 and 999.
 
-    Raises UserError if `nats_bench` is not installed, if the archive lacks an architecture or a result, and if a pickle
-    asks for anything but plain data.
+    Raises UserError if `nats_bench` is not installed, if an architecture or a result is missing in the archive, and if
+    a pickle refers to anything but plain data.
     """
     facts, space, topology = dataset(dataset_name), spaces.load("nasbench201"), _library()
     strings = _strings(path)
@@ -63,7 +63,7 @@ def read(path: Path, dataset_name: str) -> ParsedTable:
     if missing := set(range(len(strings))) - set(found):
         raise UserError(
             f"{path}: {len(missing)} of {len(strings)} architectures are missing, the first is number {min(missing)}; "
-            "the archive is not whole: fetch it again"
+            "the archive is incomplete: fetch it again"
         )
     results = [found[index] for index in range(len(strings))]
     texts = [space.format(space.parse(text)) for text in strings]
@@ -80,7 +80,7 @@ def read(path: Path, dataset_name: str) -> ParsedTable:
 
 
 def _strings(path: Path) -> list[str]:
-    """The strings of all architectures, by number."""
+    """Return the strings of all architectures, by number."""
     for name, content in read_members(path, lambda name: PurePosixPath(name).name == _META, MAX_BYTES):
         meta = _unpickled(path, name, content)
         if not isinstance(meta, Mapping) or "meta_archs" not in meta:
@@ -90,7 +90,7 @@ def _strings(path: Path) -> list[str]:
 
 
 def _batches(path: Path, facts: Dataset) -> Iterator[dict[int, dict[str, Any]]]:
-    """Results by number of the architecture, as the library wants them, some architectures at a time."""
+    """Yield results by number of the architecture, in the format of the library, `_BATCH` architectures at a time."""
     batch: dict[int, dict[str, Any]] = {}
     for name, content in read_members(path, lambda name: _number(name) is not None, MAX_BYTES):
         index = _number(name)
@@ -104,13 +104,13 @@ def _batches(path: Path, facts: Dataset) -> Iterator[dict[int, dict[str, Any]]]:
 
 
 def _number(name: str) -> int | None:
-    """The number of the architecture whose results a member holds."""
+    """Return the number of the architecture of a member; None for other members."""
     match = re.fullmatch(r"(\d{6})\.pickle\.pbz2", PurePosixPath(name).name)
     return None if match is None else int(match[1])
 
 
 def _unpickled(path: Path, name: str, content: bytes) -> Any:
-    """What a compressed pickle holds."""
+    """Decompress and unpickle a member."""
     decompressor = bz2.BZ2Decompressor()
     try:
         unpacked = decompressor.decompress(content, max_length=MAX_BYTES)
@@ -122,7 +122,7 @@ def _unpickled(path: Path, name: str, content: bytes) -> Any:
 
 
 def _library() -> Any:
-    """The library's class for this space."""
+    """Return the class of the library for this space."""
     try:
         return importlib.import_module("nats_bench.api_topology").NATStopology
     except ModuleNotFoundError as error:
@@ -133,7 +133,7 @@ def _library() -> Any:
 
 
 def _kept(infos: Mapping[str, Any], path: Path, index: int, facts: Dataset) -> dict[str, Any]:
-    """The part of an architecture's results that is asked for: the library copies all that it is given."""
+    """Return the needed part of the results of an architecture, because the library copies its input."""
     names = {facts.nats_name, facts.nats_valid}
     try:
         state = infos[_HP]
@@ -160,11 +160,11 @@ def _result(api: Any, path: Path, index: int, facts: Dataset) -> _Result:
             _accuracy(api, index, facts.nats_name, "test", seed) if seed in seeds else float("nan") for seed in _SEEDS
         ),
         valid=_accuracy(api, index, facts.nats_valid, "valid", False),
-        # The library counts in millions.
+        # In millions.
         parameters=round(results.get_compute_costs(facts.nats_name)["params"] * 1e6),
     )
 
 
 def _accuracy(api: Any, index: int, dataset_name: str, split: str, seed: int | bool) -> float:
-    """Percent after the last epoch: of one seed, or with False the mean over all."""
+    """Return the accuracy after the last epoch in percent: of one seed, or the mean over all for False."""
     return float(api.get_more_info(index, dataset_name, hp=_HP, is_random=seed)[f"{split}-accuracy"])

@@ -11,10 +11,6 @@ from torch.nn import functional as F
 from supernet.nn.blocks import ConvNorm
 from supernet.nn.conv import Conv, block_columns
 from supernet.nn.factory import LayerFactory
-from supernet.nn.fast.layout import concatenate, diagonal_grids
-from supernet.nn.fast.maxpooling import max_pool
-from supernet.nn.fast.pooling import average_pool
-from supernet.nn.fast.sums import add_up
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.darts.encoding import (
@@ -86,14 +82,15 @@ class FactorizedReduce(nn.Module):
         self, factory: LayerFactory, blocks: int, c_block: int, c_out: int, configurations: int | None = None
     ) -> None:
         super().__init__()
+        self.kernels = factory.kernels
         self.even = factory.block_conv(blocks, c_block, c_out // 2)
         self.odd = factory.block_conv(blocks, c_block, c_out - c_out // 2)
         self.norm = factory.norm(c_out) if configurations is None else factory.configured_norm(c_out, configurations)
 
     def forward(self, images: Tensor, present: tuple[int, ...] = (0,), configuration: int | None = None) -> Tensor:
         """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
-        even, odd = diagonal_grids(images)
-        value = concatenate([self.even(even, present), self.odd(odd, present)])
+        even, odd = self.kernels.diagonal_grids(images)
+        value = self.kernels.concatenate([self.even(even, present), self.odd(odd, present)])
         normalised: Tensor = self.norm(value) if configuration is None else self.norm(value, configuration)
         return normalised
 
@@ -177,7 +174,7 @@ class SearchCell(nn.Module):
         before = FactorizedReduce if reduced_before else Project
         self.project0 = before(factory, *sources[0], channels)
         self.project1 = Project(factory, *sources[1], channels)
-        self.partial = factory.partial_channels
+        self.partial, self.kernels = factory.partial_channels, factory.kernels
         width = partial_width(channels, self.partial)
         self.operations = nn.ModuleDict()
         if own is None:
@@ -200,9 +197,9 @@ class SearchCell(nn.Module):
         # The convolutions that leave a state share its ReLU.
         activated: dict[int, Tensor] = {}
         for edges in live_edges(cell, self.zero_in_zero_out):
-            node = add_up((self._edge(edge, states, activated), self._makes(edge)) for edge in edges)
+            node = self.kernels.add_up((self._edge(edge, states, activated), self._makes(edge)) for edge in edges)
             states.append(self._zeros(states[1]) if node is None else node)
-        return concatenate([states[state] for state in cell.concat])
+        return self.kernels.concatenate([states[state] for state in cell.concat])
 
     def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int]) -> Tensor:
         """Activated outputs of the two cells before, of so many blocks, to (N, 4C, H', W'): a sum on each edge.
@@ -225,10 +222,10 @@ class SearchCell(nn.Module):
                 )
                 for state in range(2 + node)
             )
-            total = add_up((value, False) for value in values if value is not None)
+            total = self.kernels.add_up((value, False) for value in values if value is not None)
             states.append(self._zeros(states[1]) if total is None else total)
             inputs.append(first_channels(states[-1], self.partial))
-        return concatenate(states[2:])
+        return self.kernels.concatenate(states[2:])
 
     def _candidate(
         self, node: int, state: int, inputs: list[Tensor], activated: dict[int, Tensor], operation: int
@@ -240,9 +237,9 @@ class SearchCell(nn.Module):
         number, operation, state = edge
         stride = self._stride(state)
         if operation == MAXPOOL3X3:
-            return max_pool(states[state], stride)
+            return self.kernels.max_pool(states[state], stride)
         if operation == AVGPOOL3X3:
-            return average_pool(states[state], stride)
+            return self.kernels.average_pool(states[state], stride)
         if operation == SKIP and stride == 1:
             return states[state]
         if state not in activated:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from supernet.errors import UserError
+from supernet.nn.heuristics import VALUES, constant_outputs
 from supernet.spaces.nasbench101 import NASBench101, encoding, sampling
 from supernet.spaces.nasbench101.encoding import Cell
 
-OUTPUTS = (1, 2, 4)
+OUTPUTS = tuple(outputs for value in VALUES["dynamic_channels"] if (outputs := constant_outputs(value)) is not None)
 """k = 3 would share 128 channels as 43, 43 and 42, and no cell of 9 edges has k = 5."""
 
 

@@ -6,7 +6,6 @@ The hash and the channel arithmetic are those of the benchmark's own code (googl
 """
 
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -188,30 +187,6 @@ def parse(source: Cell | str | Mapping[str, Any] | Sequence[Any]) -> Cell:
         f"NASBench-101 cell: cannot read {source!r}; expected text such as 'I3MO:110/01/1', "
         "a mapping with exactly the keys 'matrix' and 'operations', or a pair (matrix, operations)"
     )
-
-
-def permute(cell: Cell, order: Sequence[int]) -> Cell:
-    """The same cell with its vertices in another order: the new vertex k is the old vertex `order[k]`.
-
-    Raises UserError where `order` is no permutation that starts at the input, ends at the output and keeps
-    every edge pointing forward.
-    """
-    if sorted(order) != list(range(cell.vertices)):
-        raise _invalid(f"{list(order)} is no order of its {cell.vertices} vertices", "name each exactly once")
-    return Cell(*_reordered(cell, order))
-
-
-def labellings(cell: Cell) -> int:
-    """Number of distinct pairs (upper triangular matrix, operations) that are isomorphic to this cell."""
-    last = cell.vertices - 1
-    orders = ((0, *interior, last) for interior in itertools.permutations(range(1, last)))
-    graphs = {_reordered(cell, order) for order in orders}
-    return sum(_is_upper_triangular(matrix) for matrix, _ in graphs)
-
-
-def _reordered(cell: Cell, order: Sequence[int]) -> tuple[Matrix, Operations]:
-    matrix = tuple(tuple(cell.matrix[i][j] for j in order) for i in order)
-    return matrix, tuple(cell.operations[i] for i in order)
 
 
 def _neighbours(matrix: Matrix) -> tuple[list[list[int]], list[list[int]]]:

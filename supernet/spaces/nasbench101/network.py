@@ -6,8 +6,6 @@ from torch.nn import functional as F
 from supernet.nn.blocks import ConvNormReLU
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.factory import LayerFactory
-from supernet.nn.fast.layout import concatenate
-from supernet.nn.fast.maxpooling import max_pool
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.nasbench101.cost import stack_width
 from supernet.spaces.nasbench101.encoding import (
@@ -44,7 +42,7 @@ class Vertex(nn.Module):
         kernels = {op: _KERNELS[op] for op in operations if op in _KERNELS}
         blocks = {op: _block(factory, channels, channels, kernel, configurations) for op, kernel in kernels.items()}
         factory.share_kernels([block.conv for block in blocks.values()])
-        self.operations = nn.ModuleDict(blocks)
+        self.operations, self.kernels = nn.ModuleDict(blocks), factory.kernels
         self.project = _block(factory, c_in, channels, 1) if project else None
 
     def forward(
@@ -61,7 +59,7 @@ class Vertex(nn.Module):
             terms.append(self.project(cell_input, channels))  # type: ignore[misc]
         total = sum(terms[1:], start=terms[0])
         if operation not in _KERNELS:
-            return max_pool(total)
+            return self.kernels.max_pool(total)
         value: Tensor = self.operations[operation](total, channels, configuration)
         return value
 
@@ -83,7 +81,7 @@ class SearchCell(nn.Module):
 
     def __init__(self, factory: LayerFactory, c_in: int, c_out: int, own: Cell | None) -> None:
         super().__init__()
-        self.c_in, self.c_out = c_in, c_out
+        self.c_in, self.c_out, self.kernels = c_in, c_out, factory.kernels
         # A network of one cell has one input configuration at each vertex.
         self.wsbn = factory.wsbn == "per_input" and own is None
         interior = range(1, (MAX_VERTICES if own is None else own.vertices) - 1)
@@ -115,9 +113,9 @@ class SearchCell(nn.Module):
             tensors.append(self.vertices[v - 1](inputs, cell_input, cell.operations[v], channels[v], configuration))
         ends = [tensors[v] for v in range(1, last) if cell.matrix[v][last]]
         if not cell.matrix[0][last]:
-            return concatenate(ends)
+            return self.kernels.concatenate(ends)
         projected: Tensor = self.project(images)  # type: ignore[misc]
-        return projected + concatenate(ends) if ends else projected
+        return projected + self.kernels.concatenate(ends) if ends else projected
 
 
 def input_configuration(cell: Cell, vertex: int) -> int:

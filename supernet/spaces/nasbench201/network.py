@@ -10,8 +10,6 @@ from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm, ReLUConvNorm
 from supernet.nn.factory import LayerFactory
-from supernet.nn.fast.pooling import average_pool, halve
-from supernet.nn.fast.sums import add_up
 from supernet.nn.mixture import Mixture, expect_whole, first_channels, partial_width
 from supernet.nn.reuse import Keep, Reuse, compute_anew, keeping
 from supernet.spaces.base import NetworkSize
@@ -44,6 +42,7 @@ class SearchCell(nn.Module):
     def __init__(self, factory: LayerFactory, channels: int, candidates: Sequence[Sequence[str]]) -> None:
         super().__init__()
         self.owners, self.partial = _OWNERS[factory.op_placement], factory.partial_channels
+        self.kernels = factory.kernels
         width = partial_width(channels, self.partial)
         self.edges = nn.ModuleList(
             _operations(factory, width, candidates[owner]) for owner in range(1 + max(self.owners))
@@ -75,7 +74,7 @@ class SearchCell(nn.Module):
             return keep((number, operation, keys[source]), edge)
 
         alone = keep is compute_anew
-        node = add_up((value(*edge), alone and edge[2] != SKIP) for edge in edges)
+        node = self.kernels.add_up((value(*edge), alone and edge[2] != SKIP) for edge in edges)
         assert node is not None, "a node without edges has no value to compute"
         return node
 
@@ -97,7 +96,7 @@ class SearchCell(nn.Module):
                 for number, (source, end) in enumerate(EDGES)
                 if end == target
             )
-            total = add_up((value, False) for value in values if value is not None)
+            total = self.kernels.add_up((value, False) for value in values if value is not None)
             nodes.append(torch.zeros_like(images) if total is None else total)
             inputs.append(first_channels(nodes[-1], self.partial))
         return nodes[-1]
@@ -122,7 +121,7 @@ class SearchCell(nn.Module):
         if operation == SKIP:
             return value
         if operation == AVGPOOL3X3:
-            return average_pool(value)
+            return self.kernels.average_pool(value)
         relu = activated[source]
         if relu is None:
             relu = activated[source] = F.relu(value)
@@ -143,11 +142,11 @@ class Downsample(nn.Module):
         super().__init__()
         self.first = ReLUConvNorm(factory, c_in, c_out, 3, stride=2)
         self.second = ReLUConvNorm(factory, c_out, c_out, 3)
-        self.shortcut = factory.conv(c_in, c_out, 1)
+        self.shortcut, self.kernels = factory.conv(c_in, c_out, 1), factory.kernels
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to (N, 2C, H/2, W/2)."""
-        residual: Tensor = self.shortcut(halve(images))
+        residual: Tensor = self.shortcut(self.kernels.halve(images))
         value: Tensor = residual.add_(self.second(self.first(images)))
         return value
 

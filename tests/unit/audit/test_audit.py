@@ -1,4 +1,4 @@
-"""The audit finds what Snakemake does not notice, and names the first broken link."""
+"""The audit finds changes that Snakemake does not notice, and names the first broken link."""
 
 import hashlib
 import os
@@ -12,14 +12,6 @@ from laboratory import CHAIN, CSV, DOWNLOAD, FOUND, METRICS, POOL, SCORES, SEARC
 from supernet.audit.file_status import Audit, State, differences
 from supernet.audit.hash_cache import HashCache
 from supernet.provenance.record import digest, record_path
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
 
 
 def states(lab: Laboratory) -> dict[str, State]:
@@ -39,17 +31,17 @@ def test_an_untouched_chain_is_intact(lab: Laboratory) -> None:
 def test_a_hand_edited_final_csv_is_broken_and_nothing_else_is(lab: Laboratory) -> None:
     lab.replace(CSV, "numbers", "numberz")
     assert broken(lab) == {CSV}
-    assert lab.status(CSV).cause == f"{CSV}: content is not that of its record: it was changed after it was made"
+    assert lab.status(CSV).cause == f"{CSV}: its content differs from its record: it was changed after it was made"
 
 
 def test_swapped_weights_break_what_was_made_from_them_alone(lab: Laboratory) -> None:
     lab.replace(WEIGHTS, "weights", "swapped")
     assert broken(lab) == {WEIGHTS, SEARCH, FOUND}
-    assert lab.status(FOUND).cause == f"{SEARCH}: input {WEIGHTS} has another content than the one that was read"
+    assert lab.status(FOUND).cause == f"{SEARCH}: the content of input {WEIGHTS} differs from what was read"
 
 
 def test_weights_of_another_run_with_their_own_record_are_found(lab: Laboratory) -> None:
-    """Both files are replaced by a pair that fits: only the consumer's record can tell."""
+    """Both files are replaced by a consistent pair: only the consumer's record differs."""
     other = "results/s/runs/other/weights.safetensors"
     with lab.program(SETTING):
         lab.publish(other, "others")
@@ -62,7 +54,7 @@ def test_weights_of_another_run_with_their_own_record_are_found(lab: Laboratory)
 def test_a_download_with_another_content_breaks_all_that_follows(lab: Laboratory) -> None:
     lab.write(DOWNLOAD, "arch,acc\na,0.9\n")
     assert broken(lab) == set(CHAIN)
-    assert lab.status(CSV).cause.startswith(f"{TABLE}: input {DOWNLOAD} has another content")
+    assert lab.status(CSV).cause.startswith(f"{TABLE}: the content of input {DOWNLOAD} differs")
 
 
 def test_a_table_made_again_from_another_download_breaks_its_consumers(lab: Laboratory) -> None:
@@ -70,8 +62,8 @@ def test_a_table_made_again_from_another_download_breaks_its_consumers(lab: Labo
     with lab.program({"table": "bench"}):
         lab.publish(TABLE, lab.download().read_text())
     # The pin is checked as well: the record says by which hash the download was known.
-    assert "does not have the sha256 by which it was known" in lab.status(TABLE).cause
-    assert lab.status(POOL).cause == f"{POOL}: input {TABLE} has another content than the one that was read"
+    assert "does not have the sha256 that identified it" in lab.status(TABLE).cause
+    assert lab.status(POOL).cause == f"{POOL}: the content of input {TABLE} differs from what was read"
 
 
 @pytest.mark.parametrize("name", [DOWNLOAD, POOL, SCORES])
@@ -96,16 +88,16 @@ def test_a_sidecar_edited_to_match_a_tampered_file_does_not_fit_its_seal(lab: La
 def test_a_sidecar_forged_with_seal_does_not_fit_the_chain(lab: Laboratory) -> None:
     forge(lab, METRICS, "forged", seal=True)
     assert lab.status(METRICS).state is State.INTACT
-    assert lab.status(CSV).cause == f"{CSV}: input {METRICS} has another content than the one that was read"
+    assert lab.status(CSV).cause == f"{CSV}: the content of input {METRICS} differs from what was read"
 
 
 def test_a_record_forged_to_hide_staleness_does_not_fit_the_chain(lab: Laboratory) -> None:
     forge(lab, METRICS, (lab.root / METRICS).read_text(), seal=True, config={"made": "otherwise"})
-    assert "same content but another record" in lab.status(CSV).cause
+    assert "same content but a different record" in lab.status(CSV).cause
 
 
 def test_a_complete_forgery_changes_the_root_digest(lab: Laboratory) -> None:
-    """It is not found in the folder itself: whoever wrote the digest down elsewhere finds it."""
+    """The folder itself is consistent; only a digest that was stored elsewhere shows it."""
     before = lab.record(METRICS)["digest"]
     forge(lab, SCORES, "forged", seal=True)
     for name, inputs in ((METRICS, [POOL, SCORES]), (CSV, [METRICS]), (FOUND, [SEARCH, METRICS])):
@@ -124,7 +116,7 @@ def test_the_root_digest_does_not_depend_on_times_or_comments(lab: Laboratory) -
 
 
 def forge(lab: Laboratory, name: str, content: str, seal: bool, **made: object) -> None:
-    """Replace a file, and make its record say so."""
+    """Replace a file and change its record to match."""
     lab.write(name, content)
     record = lab.record(name)
     fake = {**record["made"], "sha256": digest_of(lab.root / name), "size": len(content), **made}

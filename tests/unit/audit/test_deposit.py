@@ -1,4 +1,4 @@
-"""Archives of a study: complete, the same each time, checked to the last file, and harmless to unpack."""
+"""Archives of a study: complete, reproducible, checked file by file, and safe to unpack."""
 
 import contextlib
 import io
@@ -49,7 +49,7 @@ METRICS = "results/one/metrics.parquet"
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with made-up results of a study: every file that it should have, and its record."""
+    """A checkout with made-up results of a study: every expected file with its record."""
     folder = copy_checkout(tmp_path_factory.mktemp("finished") / "clone")
     (folder / "workflow" / "studies" / "one.yaml").write_text(STUDY, encoding="utf-8")
     made = Plan.load({"study": "one"}, folder)
@@ -65,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def plan(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """A copy of it, in which the test is."""
+    """A copy of `finished`, which is the current folder."""
     folder = Path(shutil.copytree(finished, tmp_path / "clone"))
     monkeypatch.chdir(folder)
     return Plan.load({"study": "one"}, folder)
@@ -73,7 +73,7 @@ def plan(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
 
 @pytest.fixture(scope="module")
 def whole(finished: Path) -> Path:
-    """The archive of it."""
+    """The archive of `plan`."""
     with contextlib.chdir(finished):
         return archive(Plan.load({"study": "one"}, finished), finished.parent / "whole.tar.zst")
 
@@ -96,7 +96,7 @@ def members(path: Path) -> dict[str, bytes]:
 def packed(
     path: Path, files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda member: None
 ) -> Path:
-    """An archive that somebody else packed."""
+    """Pack an archive by hand."""
     with (
         path.open("wb") as raw,
         zstandard.ZstdCompressor().stream_writer(raw, closefd=False) as stream,
@@ -116,7 +116,7 @@ def statuses(path: Path) -> dict[str, FileStatus]:
 
 
 def changed(path: Path, target: Path, name: str, data: bytes | None) -> Path:
-    """The archive with one file replaced, or without it."""
+    """Return the archive with one file replaced or removed."""
     files = members(path)
     assert name in files
     return packed(target, {key: data if key == name else value for key, value in files.items() if key != name or data})  # type: ignore[misc]
@@ -180,7 +180,7 @@ class TestWhatItHas:
 
     def test_broken_results_are_not_packed(self, plan: Plan, tmp_path: Path) -> None:
         Path(SCORES).write_text("forged")
-        with pytest.raises(UserError, match="content is not that of its record"):
+        with pytest.raises(UserError, match="its content differs from its record"):
             archive(plan, tmp_path / "a.tar.zst")
 
     def test_results_elsewhere_are_an_error_that_says_where_to_start(
@@ -189,7 +189,7 @@ class TestWhatItHas:
         monkeypatch.chdir(tmp_path)
         folders = {"results": "clone/results", "resources": str(plan.root / "resources")}
         outside = Plan.load({"study": "one", **folders}, plan.root)
-        with pytest.raises(UserError, match=r"found outside of .*; start where results and resources are"):
+        with pytest.raises(UserError, match=r"is outside .*; start in the folder of results and resources"):
             content(outside)
 
 
@@ -207,7 +207,7 @@ class TestVerified:
     def test_a_tampered_file_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
         path = changed(whole, tmp_path / "b.tar.zst", name, b"forged")
         found = statuses(path)
-        assert found[name].cause == f"{name}: content is not that of its record: it was changed after it was made"
+        assert found[name].cause == f"{name}: its content differs from its record: it was changed after it was made"
         if name != SCORES:
             assert next(one for one, status in found.items() if status.state is State.BROKEN) == name
         with open_deposit(path) as deposit:
@@ -245,7 +245,7 @@ class TestUnpacked:
         mine = tmp_path / "fresh" / METRICS
         mine.parent.mkdir(parents=True)
         mine.write_text("mine")
-        with pytest.raises(UserError, match="is there with another content"):
+        with pytest.raises(UserError, match="exists with a different content"):
             unpack(whole, tmp_path / "fresh")
         assert [file for file in (tmp_path / "fresh").rglob("*") if file.is_file()] == [mine]
 
@@ -268,7 +268,7 @@ class TestUnpacked:
     def test_what_is_no_result_of_the_study_is_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
         files = members(whole)
         path = packed(tmp_path / "b.tar.zst", {**files, name: b"{}"})
-        with pytest.raises(UserError, match="is no result of a study; nothing was unpacked"):
+        with pytest.raises(UserError, match="is not a result of a study; nothing was unpacked"):
             unpack(path, tmp_path / "fresh")
         assert not (tmp_path / "fresh").exists()
         assert not (tmp_path / "escaped.json").exists()
@@ -282,7 +282,7 @@ class TestUnpacked:
                 member.type, member.linkname, member.size = kind, "/etc/passwd", 0
 
         path = packed(tmp_path / "b.tar.zst", files, link)
-        with pytest.raises(UserError, match="is no plain file; nothing was unpacked"):
+        with pytest.raises(UserError, match="is not a regular file; nothing was unpacked"):
             unpack(path, tmp_path / "fresh")
         assert not (tmp_path / "fresh").exists()
 

@@ -1,4 +1,4 @@
-"""The story of a result: the right runs, times and downloads, and what is not known."""
+"""The explanation of a result: the right runs, times and downloads, and what is unknown."""
 
 import json
 import os
@@ -36,7 +36,7 @@ RUNS = {
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    """The chain of the laboratory, and in the same study four super-nets and a table of them."""
+    """The chain of the laboratory, with four super-nets and a table of them in the same study."""
     monkeypatch.chdir(tmp_path)
     made = Laboratory(tmp_path)
     made.make_all()
@@ -80,7 +80,7 @@ def test_all_runs_of_a_table_with_their_time_and_place(lab: Laboratory) -> None:
     assert "nasbench201, baseline: seed 0; 100 steps, 800 images, diverged at step 7; 2.0 h" in found
     assert "super-nets: 4 jobs, 3.0 h" in found
     assert "darts: batch_size 8, epochs 3." in found
-    assert "It was asked for 'epochs' of study 's'." in found
+    assert "It made 'epochs' of study 's'." in found
     assert "from no git checkout" in found
 
 
@@ -91,7 +91,7 @@ def test_one_number_has_its_own_runs_alone(lab: Laboratory) -> None:
     assert "darts, baseline: seed" not in found
     assert "nasbench201" not in found
     assert "super-nets: 4 jobs, 3.0 h" in found
-    assert "those above 1.0 h" in re.sub(r"\s+", " ", found)
+    assert "of which 1.0 h" in re.sub(r"\s+", " ", found)
 
 
 def test_a_reference_has_no_run_of_its_own_and_names_its_space(lab: Laboratory) -> None:
@@ -104,23 +104,23 @@ def test_a_reference_has_no_run_of_its_own_and_names_its_space(lab: Laboratory) 
 
 def test_downloads_and_root_digest_are_named(lab: Laboratory) -> None:
     found = told(lab, EPOCHS)
-    assert f"{DOWNLOAD}, known by its sha256" in found
+    assert f"{DOWNLOAD}, identified by its sha256" in found
     assert lab.pinned["digest"] in found
     assert lab.record(METRICS)["digest"] in found
 
 
 def test_it_says_how_the_result_stands_and_what_is_not_known(lab: Laboratory) -> None:
-    assert "Intact: all is as recorded" in told(lab, SEARCH)
+    assert "Intact: files are as recorded" in told(lab, SEARCH)
     lab.replace("supernet/layers.py", "width = 8", "width = 9")
-    assert "Stale: all is as recorded, but something has changed since" in told(lab, SEARCH)
+    assert "Stale: files are as recorded, but something has changed since" in told(lab, SEARCH)
     record_path(lab.root / POOL).unlink()
     found = re.sub(r"\s+", " ", told(lab, SEARCH))
     assert f"Broken: do not trust it. {POOL}: record missing." in found
-    assert f"{POOL}: record missing; what is behind it is not known." in found
+    assert f"{POOL}: record missing; its inputs are unknown." in found
 
 
 def test_code_that_changed_between_jobs_is_named(lab: Laboratory) -> None:
-    assert "each the same in all jobs" in told(lab, EPOCHS)
+    assert "files of code, the same in all jobs" in told(lab, EPOCHS)
     lab.replace("supernet/layers.py", "width = 8", "width = 9")
     train(lab, "darts", "epochs=6", 0, 1.0)
     assert "not the same in all jobs: supernet/layers.py" in told(lab, EPOCHS)
@@ -131,7 +131,7 @@ def test_code_that_changed_between_jobs_is_named(lab: Laboratory) -> None:
     [
         (EPOCHS, {"spaces": "darts"}, r"found no column 'spaces'; expected one of space, row, name"),
         (EPOCHS, {"space": "dart"}, r"space: found no row with 'dart' left; there are darts, nasbench201"),
-        (SEARCH.replace("parquet", "json"), {"a": "b"}, r"rows can be chosen from \.csv and \.parquet files"),
+        (SEARCH.replace("parquet", "json"), {"a": "b"}, r"rows can only be selected in \.csv and \.parquet files"),
     ],
 )
 def test_mistakes_in_the_choice_of_rows_are_named(
@@ -167,7 +167,7 @@ def test_a_missing_target_is_broken_and_nothing_else_is_told(lab: Laboratory) ->
     os.remove(EPOCHS)
     assert lab.status(EPOCHS).state is State.BROKEN
     sections = explanation(lab.status(EPOCHS), None)
-    assert [section.title for section in sections] == ["How it stands", "Not known"]
+    assert [section.title for section in sections] == ["Status", "Unknown"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The root digest: in captions, in the report and on the site, and the same for the same results."""
+"""The root digest: in captions, in the report and on the site; equal results give equal digests."""
 
 import json
 import shutil

@@ -1,8 +1,7 @@
-"""The picture of an ancestry: every file in a box, arrows from left to right, no box on another."""
+"""The picture of a lineage: one box per file, arrows from left to right, no overlapping boxes."""
 
 import re
 from itertools import combinations
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -19,14 +18,6 @@ from supernet.audit.trace.svg import draw
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
-
-
 def traced(lab: Laboratory, target: str) -> Graph:
     nodes, audit = lineage(target), lab.audit()
     return graph(nodes, {path: audit.status(path) for path, node in nodes.items() if node.kind == "result"})
@@ -34,7 +25,7 @@ def traced(lab: Laboratory, target: str) -> Graph:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
-    """Boxes, and arrows from lower to higher numbers: never a circle."""
+    """Draw boxes, and arrows from lower to higher numbers, so that there is no cycle."""
     count = draw(st.integers(1, 12))
     pairs = list(combinations(range(count), 2))
     return count, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
@@ -51,13 +42,13 @@ def test_every_arrow_goes_right_through_places_of_its_own(made: tuple[int, list[
         if number is not None
     }
     assert set(where) == set(range(count))
-    assert set(placed.ways) == set(arrows)
-    passed = [place for way in placed.ways.values() for place in way[1:-1]]
+    assert set(placed.routes) == set(arrows)
+    passed = [place for route in placed.routes.values() for place in route[1:-1]]
     assert len(passed) == len(set(passed))
-    for (source, target), way in placed.ways.items():
-        assert (way[0], way[-1]) == (where[source], where[target])
-        assert [column for column, _ in way] == list(range(where[source][0], where[target][0] + 1))
-        assert all(placed.columns[column][row] is None for column, row in way[1:-1])
+    for (source, target), route in placed.routes.items():
+        assert (route[0], route[-1]) == (where[source], where[target])
+        assert [column for column, _ in route] == list(range(where[source][0], where[target][0] + 1))
+        assert all(placed.columns[column][row] is None for column, row in route[1:-1])
 
 
 def test_sorting_takes_crossings_away() -> None:
@@ -69,8 +60,8 @@ def test_sorting_takes_crossings_away() -> None:
     assert crossings(layers, arrows) == 0
 
 
-def test_a_circle_is_refused() -> None:
-    with pytest.raises(ValueError, match="circle"):
+def test_a_cycle_is_refused() -> None:
+    with pytest.raises(ValueError, match="cycle"):
         layout(2, [(0, 1), (1, 0)])
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks` runs all programs and ends with a line for each target; everything is tiny here."""
+"""`python -m benchmarks --quick` runs all programs and ends with one line per target."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from benchmarks.harness.results import Report, load
 from benchmarks.harness.targets import TARGETS, UNKNOWN
 from benchmarks.programs.heuristics import OFF_TARGET, VARIANTS
 
-# What only a finished study has.
+# Results that need a finished study.
 OF_STUDIES = {"make_run", "make_midi", "overhead_mini", "overhead_midi"}
 
 
@@ -62,10 +62,10 @@ def test_lines_of_steps_and_heuristics(ran: tuple[str, Report]) -> None:
     assert not re.search(r"\b(nan|inf)\b", printed)
     for name, variants in VARIANTS.items():
         (speed,) = re.findall(
-            rf"^{name} C4 .* ([\d.]+) ms a step +(\d+) images/s +([\d.]+)% of peak$", printed, re.MULTILINE
+            rf"^{name} C4 .* ([\d.]+) ms per step +(\d+) images/s +([\d.]+)% of peak$", printed, re.MULTILINE
         )
         assert all(float(number) > 0 for number in speed)
-        off = rf"^heuristics off, {name} +([\d.]+) of a plain .*: (met|short)$"
+        off = rf"^heuristics off, {name} +([\d.]+) of a plain .*: (met|missed)$"
         ((ratio, verdict),) = re.findall(off, printed, re.MULTILINE)
         assert (float(ratio) <= OFF_TARGET) == (verdict == "met")
         for variant in variants:
@@ -82,7 +82,7 @@ def test_growth_has_a_series_for_each_panel(ran: tuple[str, Report]) -> None:
 
 
 def test_a_program_that_fails_is_named_and_hides_no_other(tmp_path: Path) -> None:
-    # A folder where a log is expected: it cannot be read.
+    # A folder with the name of a log cannot be read.
     (tmp_path / ".snakemake" / "log" / "a.snakemake.log").mkdir(parents=True)
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "study_time", "bootstrap"]
     command += ["--json", str(tmp_path / "found.json"), "--checkout", str(tmp_path)]

@@ -1,4 +1,4 @@
-"""The benchmarks of steps: plain and usual networks compute what ours do; the ceiling counts what a path asks for."""
+"""References of the step benchmarks: plain and usual networks compute the same as ours; the ceiling is complete."""
 
 from collections import Counter
 

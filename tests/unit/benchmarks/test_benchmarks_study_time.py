@@ -34,7 +34,7 @@ def write_log(checkout: Path, name: str, runs: int = RUNS, done: int = 60) -> No
 
 
 def write_timing(path: Path, minutes: float, **seconds: float) -> None:
-    """A timing file that was written so many minutes after the start."""
+    """Write a timing file, with a modification time that many minutes after the start."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"threads": 1, "earlier_seconds": 0, **seconds}))
     moment = STARTED.timestamp() + 60 * minutes
@@ -98,12 +98,12 @@ def test_wall_time_overhead_and_parts(checkout: Path) -> None:
         "scoring the pools": 60,
         "ground truth: stand-alone trainings": 200,
         "searches: training and scoring": 20,
-        "searches: training what they found": 10,
+        "searches: training their results": 10,
         "loss landscapes and features": 10,
         "importing torch": 20,
-        "torch jobs, everything else": 6,
+        "torch jobs, other": 6,
         "drawing figures": 30,
-        "Snakemake, and cores that wait": 145,
+        "Snakemake and idle cores": 145,
     }
 
 
@@ -125,4 +125,4 @@ def test_results_of_another_session_have_no_overhead(checkout: Path) -> None:
     write_timing(checkout / "results/mini/proxies/darts.timing.json", 60, import_seconds=1, total_seconds=2)
     found, _ = told(checkout)
     assert found.figures["make_run"][0] is not None
-    assert found.figures["overhead_mini"] == (None, "some of its jobs ran again since")
+    assert found.figures["overhead_mini"] == (None, "some jobs ran again later")

@@ -1,4 +1,4 @@
-"""Targets, what is reported of them, and what programs found."""
+"""Targets and verdicts, findings, the report, and the figure of growth."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.harness.findings import Findings, read
 from benchmarks.harness.growth_figure import PANELS, draw
 from benchmarks.harness.results import Report, circumstances, load
-from benchmarks.harness.targets import AIM_MET, MET, SHORT, TARGETS, UNKNOWN, Measured, Target
+from benchmarks.harness.targets import AIM_MET, MET, MISSED, TARGETS, UNKNOWN, Measured, Target
 from benchmarks.programs.growth import exponent
 from benchmarks.programs.scoring import check
 from benchmarks.report import BEGIN, END, PAGE, insert, main, profile_table, table
@@ -25,7 +25,7 @@ FIGURES = st.floats(0.001, 1e4)
 def test_a_better_figure_has_no_worse_verdict(key: str, one: float, other: float) -> None:
     target = TARGETS[key]
     better, worse = (max, min) if target.bound == "at least" else (min, max)
-    order = (SHORT, MET, AIM_MET)
+    order = (MISSED, MET, AIM_MET)
     ranks = [order.index(Measured(target, choose(one, other)).verdict) for choose in (worse, better)]
     assert ranks == sorted(ranks)
 
@@ -35,7 +35,7 @@ def test_what_equals_a_target_meets_it(key: str) -> None:
     target = TARGETS[key]
     assert Measured(target, target.target).verdict == MET
     worse = target.target * (0.999 if target.bound == "at least" else 1.001)
-    assert Measured(target, worse).verdict == SHORT
+    assert Measured(target, worse).verdict == MISSED
     if target.aim is not None:
         assert Measured(target, target.aim).verdict == AIM_MET
         assert target.reached(target.aim, target.target)
@@ -73,13 +73,13 @@ def test_a_report_survives_its_file(tmp_path: Path) -> None:
     report = report_of(memory=(1.5, "note"))
     report.save(tmp_path / "build" / "benchmarks.json")
     assert load(tmp_path / "build" / "benchmarks.json") == report
-    assert json.loads((tmp_path / "build" / "benchmarks.json").read_text())["verdicts"]["memory"] == SHORT
+    assert json.loads((tmp_path / "build" / "benchmarks.json").read_text())["verdicts"]["memory"] == MISSED
 
 
 def test_the_table_has_a_row_for_each_target() -> None:
     rows = table(report_of(memory=(1.5, "note"))).splitlines()[2:]
     assert len(rows) == len(TARGETS)
-    assert rows[-1] == f"| {TARGETS['memory'].name} (note) | 1.5 GB | ≤ 1.2 |  | short |"
+    assert rows[-1] == f"| {TARGETS['memory'].name} (note) | 1.5 GB | ≤ 1.2 |  | missed |"
     assert all(UNKNOWN in row for row in rows[:-1])
 
 
@@ -101,7 +101,7 @@ def test_the_page_is_replaced_between_its_marks_alone() -> None:
         insert("no marks", "new")
 
 
-def test_results_that_are_no_figures_do_not_reach_the_documents(tmp_path: Path) -> None:
+def test_quick_results_do_not_reach_the_documents(tmp_path: Path) -> None:
     path = tmp_path / "benchmarks.json"
     with pytest.raises(UserError, match="make benchmark"):
         main([str(path)])
@@ -113,7 +113,7 @@ def test_results_that_are_no_figures_do_not_reach_the_documents(tmp_path: Path) 
 
 
 def test_the_documents_show_the_targets_that_the_code_has() -> None:
-    """A target that was changed asks for `python -m benchmarks.report`."""
+    """After a change of a target, run `python -m benchmarks.report`."""
     written = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
 
     def goal(target: Target) -> str:
@@ -131,7 +131,7 @@ def test_the_documents_show_the_targets_that_the_code_has() -> None:
 def test_the_exponent_of_a_power_law() -> None:
     sizes = np.array([1.0, 2, 4, 8])
     assert exponent(sizes, 3 * sizes**1.5) == pytest.approx(1.5)
-    # A part that does not grow makes it smaller.
+    # A constant part makes it smaller.
     assert exponent(sizes, 3 * sizes + 10) < 1
 
 
@@ -143,7 +143,7 @@ def test_the_figure_of_growth_has_its_exponents(tmp_path: Path) -> None:
     first = (tmp_path / "first.svg").read_text()
     assert first == (tmp_path / "second.svg").read_text()
     for number in range(len(PANELS)):
-        assert f"exponent {1 + number / 100:.2f}, at the end 1.04" in first
+        assert f"exponent {1 + number / 100:.2f}, last two 1.04" in first
 
 
 def test_scores_that_differ_are_refused() -> None:

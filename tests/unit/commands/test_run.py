@@ -58,7 +58,7 @@ with Progress("darts seed 0", "training", 100, file, None, unit_images=64, inter
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Path:
-    """A repository with two jobs and a copy of the package, by whose location the command finds the Snakefile."""
+    """A repository with two jobs and a copy of the package, whose location leads to the Snakefile."""
     shutil.copytree(ROOT / "supernet", tmp_path / "supernet", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "job.py").write_text(JOB)
@@ -77,7 +77,7 @@ def _finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def _wait_for(file: Path, text: str = "") -> str:
-    """The file's content once it has the text."""
+    """Return the file's content once it contains the text."""
     end = time.monotonic() + 30
     while not (file.exists() and text in file.read_text()):
         assert time.monotonic() < end, f"{file} does not say {text!r}"
@@ -86,7 +86,7 @@ def _wait_for(file: Path, text: str = "") -> str:
 
 
 def _on_terminal(toy: Path, kill: bool = False, **variables: str) -> tuple[int, str]:
-    """Exit code and screen under a pseudo-terminal; with `kill`, Snakemake is killed in mid-job."""
+    """Return exit code and screen under a pseudo-terminal; with `kill`, Snakemake is killed during a job."""
     front, back = pty.openpty()
     fcntl.ioctl(back, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     process = _start(toy, output=back, COLUMNS="100", LINES="30", **variables)
@@ -112,7 +112,7 @@ def test_success_then_nothing_to_do(toy: Path) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("study mini on 2 cores -> results/mini: 3 jobs to do; log: state/mini/run.log\n")
     assert "Done: 3 jobs in 0:" in out
-    assert "results/mini/metrics.parquet has not been made yet" in out
+    assert "results/mini/metrics.parquet does not exist yet" in out
     assert "3 of 3 steps" in (toy / "state/mini/run.log").read_text()
     start = time.monotonic()
     code, out, err = _finish(_start(toy))
@@ -176,12 +176,12 @@ def test_killed_snakemake_takes_its_jobs_along(toy: Path) -> None:
 def test_second_run_of_a_study_is_refused(toy: Path) -> None:
     log = toy / "state/mini/run.log"
     log.parent.mkdir(parents=True)
-    log.write_text("front program: Snakemake's process group is 7\n")
+    log.write_text("supernet run: Snakemake's process group is 7\n")
     with log.open() as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         code, out, err = _finish(_start(toy))
     assert (code, out) == (2, "")
-    assert "a run of this study is at work" in err
+    assert "a run of this study is in progress" in err
     assert "kill -INT -- -7" in err
     assert log.read_text().endswith("is 7\n")
 
@@ -191,7 +191,7 @@ def test_start_waits_for_no_large_package() -> None:
 import sys
 import supernet.__main__, supernet.commands.run
 print(sorted({"numpy", "pandas", "rich", "torch"} & set(sys.modules)))
-import supernet.launcher.outcome, supernet.launcher.panel
+import supernet.launcher.results_table, supernet.launcher.panel
 print("torch" in sys.modules)
 """
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -18,6 +18,7 @@ from supernet.config.artifacts import (
     system_path,
     timings_of,
     truth_path,
+    wildcards,
 )
 
 PATHS = Artifacts("results/mini", "resources")
@@ -119,6 +120,13 @@ def test_the_name_of_a_run_comes_back_from_each_of_its_files(space: str, setting
 )
 def test_other_paths_are_of_no_run(path: str) -> None:
     assert run_name(path) is None
+
+
+def test_the_wildcards_of_other_jobs_come_back_too() -> None:
+    assert wildcards(PATHS.truth("darts-seed0", 1).timing) == {"pool": "darts-seed0", "shard": "1"}
+    assert wildcards(PATHS.search("darts", 4).cost) == {"space": "darts", "seed": "4"}
+    assert wildcards(PATHS.systems("darts", 4, 2).table) == {"space": "darts", "seed": "4", "part": "2"}
+    assert wildcards(PATHS.metrics) is None and wildcards(PATHS.landscape("darts").table) is None
 
 
 def test_a_timing_is_in_the_folder_of_a_result_or_beside_it() -> None:

@@ -1,4 +1,4 @@
-"""Downloads against a real server that cuts, changes, stalls, loops and lies."""
+"""Downloads from a real server that closes connections, changes files, stalls, redirects in loops and lies."""
 
 import fcntl
 import hashlib
@@ -38,7 +38,7 @@ def sha256(body: bytes) -> str:
 
 
 def described(*urls: str, **fields: Any) -> File:
-    """A file of the sources, pinned to BODY unless it is said otherwise."""
+    """Return a file of the sources, pinned to BODY by default."""
     values = {"path": PATH, "title": "a file", "licence": "none", "source": "nowhere", "urls": urls}
     values |= {"hash": {"sha256": sha256(BODY)}, "max_size": 1_000_000} | fields
     return File.model_validate(values)
@@ -51,7 +51,7 @@ def server() -> Iterator[Server]:
 
 
 class Place:
-    """Where a test downloads to, and what was reported and waited meanwhile."""
+    """The folder of a test's downloads, with the reports and waits that happened."""
 
     def __init__(self, folder: Path) -> None:
         self.downloads, self.lock, self.path = folder / "downloads", folder / "lock.json", folder / "downloads" / PATH
@@ -66,12 +66,12 @@ class Place:
         return fetch_first("a table", forms, self.downloads, mirror, self.lock, self.lines.append, self.network)
 
     def put(self, body: bytes) -> None:
-        """Have the file by hand."""
+        """Write the file by hand."""
         self.path.parent.mkdir(parents=True)
         self.path.write_bytes(body)
 
     def leave(self, body: bytes, url: str) -> None:
-        """What a download of version v1 leaves when it is killed."""
+        """Write what a killed download of version v1 leaves."""
         self.path.parent.mkdir(parents=True)
         self.path.with_name("a.bin.part").write_bytes(body)
         self.path.with_name("a.bin.part.json").write_text(json.dumps({"url": url, "validator": '"v1"'}))
@@ -86,7 +86,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place(tmp_path)
 
 
-# What arrives
+# Complete downloads
 
 
 def test_a_download_is_checked_and_has_only_its_own_name(server: Server, place: Place) -> None:
@@ -139,7 +139,7 @@ def test_a_cut_download_goes_on_where_it_was_cut(server: Server, place: Place) -
     assert place.path.read_bytes() == BODY
     assert [headers.get("Range") for headers in server.headers("/a")] == [None, "bytes=100000-", "bytes=150000-"]
     assert [headers.get("If-Range") for headers in server.headers("/a")] == [None, '"v1"', '"v1"']
-    # Each try brought something, so the pause does not grow.
+    # Each attempt received some bytes, so the pause does not grow.
     assert place.pauses == [1, 1]
 
 
@@ -264,7 +264,7 @@ def test_a_server_that_recovers(server: Server, place: Place) -> None:
     place.fetch(described(server.serve("/a", status(500), status(429), whole(BODY))))
     assert place.path.read_bytes() == BODY
     assert place.pauses == [1, 2]
-    assert any("HTTP 500; trying again in 1 s" in line for line in place.lines)
+    assert any("HTTP 500; retrying in 1 s" in line for line in place.lines)
 
 
 def test_a_server_that_does_not(server: Server, place: Place) -> None:
@@ -296,7 +296,7 @@ def test_the_next_address_is_tried(server: Server, place: Place) -> None:
 
 def test_a_silent_server_is_given_up(server: Server, place: Place) -> None:
     place.network = replace(place.network, read_timeout=0.1, attempts=2)
-    with pytest.raises(UnavailableError, match=r"silent for 0\.1 s; tried 2 times"):
+    with pytest.raises(UnavailableError, match=r"no data for 0\.1 s; tried 2 times"):
         place.fetch(described(server.serve("/a", stalled(BODY, 0, server.closing))))
 
 
@@ -328,17 +328,17 @@ def test_a_redirection_in_a_circle_is_not(server: Server, place: Place) -> None:
     assert len(server.seen) == 11
 
 
-# Too much, too little, another thing
+# Wrong sizes and contents
 
 
 def test_a_file_that_says_it_is_too_large_is_not_read(server: Server, place: Place) -> None:
-    with pytest.raises(UnavailableError, match="has 300000 bytes, more than 200000"):
+    with pytest.raises(UnavailableError, match="has 300000 bytes, more than the limit of 200000"):
         place.fetch(described(server.serve("/a", whole(BODY)), max_size=200_000))
     assert place.names() == []
 
 
 def test_a_file_that_does_not_say_so_is_stopped(server: Server, place: Place) -> None:
-    with pytest.raises(UnavailableError, match="is larger than 200000 bytes"):
+    with pytest.raises(UnavailableError, match="is larger than the limit of 200000 bytes"):
         place.fetch(described(server.serve("/a", unmeasured(BODY)), max_size=200_000))
     assert place.names() == [] and place.pauses == []
 
@@ -444,7 +444,7 @@ def test_the_first_content_is_recorded_and_enforced(server: Server, place: Place
     with pytest.raises(WrongHashError) as caught:
         place.fetch(file)
     assert f"found sha256 {sha256(OTHER)}, expected {sha256(BODY)}" in str(caught.value)
-    assert f"if the new one is right, delete '{PATH}' from {place.lock}" in str(caught.value)
+    assert f"if the new file is right, delete '{PATH}' from {place.lock}" in str(caught.value)
 
     place.lock.write_text("{}")
     assert place.fetch(file).digest == sha256(OTHER)
@@ -472,7 +472,7 @@ def test_a_lock_file_that_is_none_is_an_error(place: Place, content: str) -> Non
         place.fetch(described("http://127.0.0.1/a", hash={}))
 
 
-# Forms
+# Formats
 
 
 def test_a_form_of_the_mirror_comes_before_a_better_one_from_an_address(
@@ -516,9 +516,9 @@ def test_what_was_tried_and_what_helps_is_told(server: Server, place: Place, tmp
     message = str(caught.value)
     assert message.startswith("a table: could not be fetched\n")
     for line in (
-        f"  {tmp_path / PATH}: not there",
-        f"  {tmp_path / 'hand.bin'}: not there",
-        f"  {url}: not there (HTTP 404)",
+        f"  {tmp_path / PATH}: not found",
+        f"  {tmp_path / 'hand.bin'}: not found",
+        f"  {url}: not found (HTTP 404)",
         f"  a mirror (`mirror` in config.yaml, or SUPERNET_MIRROR) with one of: {PATH}, hand.bin",
         f"  download hand.bin in a browser; put it at {place.downloads / 'hand.bin'}",
     ):

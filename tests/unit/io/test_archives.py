@@ -1,4 +1,4 @@
-"""Archives as they should be, and as an attacker makes them."""
+"""Well-formed archives, and archives that an attacker would make."""
 
 import io
 import struct
@@ -137,7 +137,7 @@ def test_a_bomb_that_declares_a_small_size_is_refused_in_little_memory(tmp_path:
 def test_unbounded_methods_are_refused(tmp_path: Path, method: int) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
         archive.writestr("a", "1")
-    with pytest.raises(UserError, match="member 'a' is compressed by a method"):
+    with pytest.raises(UserError, match="member 'a' is compressed by an unusual method"):
         read_member(tmp_path / "a.zip", "a", 10)
 
 

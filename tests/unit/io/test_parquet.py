@@ -1,4 +1,4 @@
-"""Tables of training programs: what pandas would write and read, without pandas."""
+"""Tables of training programs: equal to what pandas writes and reads, without pandas."""
 
 import math
 import subprocess
@@ -62,7 +62,7 @@ def test_a_column_of_anything_else_is_refused(tmp_path: Path, values: list[objec
 
 def test_programs_that_train_do_not_import_pandas(tmp_path: Path) -> None:
     program = (
-        "import sys, scripts.train, scripts.score, scripts.proxies; from supernet import parquet; "
+        "import sys, scripts.train, scripts.score, scripts.proxies; from supernet.io import parquet; "
         f"parquet.write_rows({str(tmp_path / 'rows.parquet')!r}, {[ROWS[0]]}); "
         f"parquet.read_columns({str(tmp_path / 'rows.parquet')!r}, 'step'); print('pandas' in sys.modules)"
     )

@@ -1,4 +1,4 @@
-"""Pickles that are data, and pickles that would run something."""
+"""Pickles that hold data, and pickles that would run code."""
 
 import copyreg
 import io
@@ -26,7 +26,7 @@ PYTHON2 = (
 
 
 class Evil:
-    """Runs a command when it is unpickled by those who trust it."""
+    """Runs a command when it is unpickled without restrictions."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,7 +44,7 @@ def test_what_python_2_wrote() -> None:
 
 
 def aged(content: bytes) -> bytes:
-    """A pickle as NumPy before version 2 would have written it: another name of one module, in frames or not."""
+    """Return a pickle as written by NumPy before version 2, with the old name of a module, with or without frames."""
     old = content.replace(b"cnumpy._core.", b"cnumpy.core.")
     old = old.replace(b"\x16numpy._core.multiarray", b"\x15numpy.core.multiarray")
     return old[:3] + struct.pack("<Q", len(old) - 11) + old[11:] if old[2:3] == b"\x95" else old
@@ -112,7 +112,7 @@ def test_extension_codes_are_no_way_around(extension: int) -> None:
 
 
 def test_objects_outside_the_pickle_are_refused() -> None:
-    with pytest.raises(UserError, match=r"refers to an object outside of it \('7'\)"):
+    with pytest.raises(UserError, match=r"refers to an object outside the pickle \('7'\)"):
         load(b"P7\n.", CIFAR10)
 
 

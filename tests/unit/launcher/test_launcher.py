@@ -1,4 +1,4 @@
-"""supernet/front: what is read from Snakemake's log, the command line, and what is printed at the end."""
+"""The log reader, the command line, and the final message of `supernet run`."""
 
 import json
 import math
@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from supernet.errors import UserError
-from supernet.launcher.conclusion import conclusion
+from supernet.launcher.log_reader import LogReader
 from supernet.launcher.options import parse
-from supernet.launcher.reading import LogReader
+from supernet.launcher.success import success_message
 from supernet.launcher.workflow import Workflow
 from supernet.paper.load import SpaceFacts
 
@@ -53,7 +53,7 @@ def test_workflow_counts_jobs() -> None:
     assert (workflow.done, list(workflow.running)) == (1, ["1"])
     # Two jobs of 10 s are left, 10 s of them are spent, and two jobs run at once: 5 s.
     assert workflow.eta(10.0, []) == (5.0, False)
-    assert workflow.remarks == []
+    assert workflow.messages == []
 
 
 def test_workflow_keeps_what_a_failed_job_said() -> None:
@@ -67,7 +67,7 @@ def test_workflow_keeps_what_a_failed_job_said() -> None:
     workflow = Workflow()
     _read(LogReader(workflow), [*REPORT.splitlines(), "", *said])
     (failure,) = workflow.failures
-    assert failure.said == ("error: table.csv: no such file",)
+    assert failure.output == ("error: table.csv: no such file",)
     assert failure.logs == ("a.log", "b.log")
     assert str(failure) == "Training run 0 (rule one, died with SIGKILL)"
 
@@ -122,7 +122,7 @@ def test_conclusion_has_the_table_and_the_paths(tmp_path: Path) -> None:
     (tmp_path / "workflow" / "studies" / "mini.yaml").write_text(STUDY)
     (tmp_path / "results" / "mini" / "tables").mkdir()
     (tmp_path / "results" / "mini" / "tables" / "spaces.csv").write_text("")
-    text = conclusion(Workflow(nothing_to_do=True), parse(["--cores", "2"], tmp_path), 3.0)
+    text = success_message(Workflow(nothing_to_do=True), parse(["--cores", "2"], tmp_path), 3.0)
     cells = dict(re.split(r" {2,}", line.strip()) for line in text.splitlines() if re.search(r"\S {2,}\S", line))
     assert cells == {
         "seeds": "2 (1 diverged)",

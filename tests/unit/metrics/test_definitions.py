@@ -18,9 +18,11 @@ from supernet.metrics.definitions import (
     probability_to_surpass,
     round_truth,
     sparse_kendall_tau,
+    sparse_truth,
     spearman,
     top_k,
     truth_rank,
+    twice_permuted_top,
 )
 
 
@@ -214,3 +216,22 @@ def test_probability_to_surpass_counts_random_searches():
 def test_probability_to_surpass_refuses_impossible_arguments(rank, population, draws):
     with pytest.raises(ValueError, match="expected"):
         probability_to_surpass(rank, population, draws)
+
+
+def test_twice_permuted_top_is_the_example_by_hand() -> None:
+    scores, truth = [0.3, 0.1, 0.2], [0.90, 0.91, 0.92]
+    assert top_k(scores, 1).tolist() == [0]
+    assert twice_permuted_top(scores, 1, [0, 0, 0], truth).tolist() == [1]
+    # The order of the input does not matter: identifiers count from the worst ground truth.
+    assert twice_permuted_top([0.1, 0.2, 0.3], 1, [0, 0, 0], [0.91, 0.92, 0.90]).tolist() == [0]
+    with pytest.raises(ValueError, match="k is 4"):
+        twice_permuted_top(scores, 4, [0, 0, 0], truth)
+
+
+def test_sparse_truth_rounds_or_cuts_off() -> None:
+    truth = [0.9044, 0.9046, 0.9099]
+    bins, width = sparse_truth(truth, "rounded", 1e-3)
+    assert (bins.tolist(), width) == ([904, 905, 910], 1e-3)
+    bins, width = sparse_truth(truth, "positional_1", 1e-3)
+    assert (bins.tolist(), width) == ([90, 90, 90], 1e-2)
+    assert sparse_truth(truth, "positional_0.1", 1e-2)[0].tolist() == [904, 904, 909]

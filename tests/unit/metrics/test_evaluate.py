@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from metric_samples import evaluated, example, explicit_metrics, quick, same, tau_b_by_pairs
+from scipy import stats
 
-from supernet.metrics.definitions import sparse_kendall_tau
+from supernet.metrics.definitions import positional_sparse_kendall_tau, round_truth, sparse_kendall_tau
 from supernet.metrics.evaluate import correlations, evaluate, predictor_taus
 
 METRICS_OF_A_SCORE = ["kdt", "s_kdt", "spearman", "s_kdt_positional_0.1", "s_kdt_positional_1"]
@@ -133,3 +134,13 @@ def test_predictor_taus_are_taus_of_the_predictor():
     assert kdt.low < kdt.value < kdt.high
     with pytest.raises(ValueError, match="at least 3"):
         predictor_taus([1, 2], [0.1, 0.2], 1e-3, np.random.default_rng(0))
+
+
+def test_predictors_have_every_s_kdt() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0.85, 0.95, 30)
+    predictor = truth + 0.02 * rng.normal(size=30)
+    found = predictor_taus(predictor, truth, 2e-3, rng, resamples=100)
+    assert found["s_kdt"].value == pytest.approx(stats.kendalltau(predictor, round_truth(truth, 2e-3)).statistic)
+    assert found["s_kdt_positional_1"].value == pytest.approx(positional_sparse_kendall_tau(predictor, truth, 1e-2))
+    assert found["s_kdt_positional_0.1"].value == pytest.approx(positional_sparse_kendall_tau(predictor, truth, 1e-3))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_samples import example, explicit_metrics, pools, quick, same, tau_b_by_pairs
+from metric_samples import by_two_sorts, example, explicit_metrics, pools, quick, same, tau_b_by_pairs
 
-from supernet.metrics.definitions import sparse_kendall_tau, spearman
+from supernet.metrics.definitions import sparse_kendall_tau, spearman, truth_rank
 from supernet.metrics.resampling import Ordering, Resamples, resample_counts
 from supernet.metrics.statistics import (
     GroundTruth,
@@ -78,3 +78,21 @@ def test_resample_counts_are_multinomial():
     np.testing.assert_allclose(counts.mean(axis=0), 1.0, atol=0.03)
     covariance = np.cov(counts.T)
     np.testing.assert_allclose(covariance, np.eye(10) - 0.1, atol=0.04)  # n (diag(p) - pp')
+
+
+def test_search_performance_permutes_twice_in_every_resample() -> None:
+    rng = np.random.default_rng(3)
+    truth, scores, k = rng.permutation(40) / 100 + 0.5, rng.normal(size=40), 5
+    options = {"k": k, "draws": k, "population_truth": truth}
+    family = search_performance(scores, -scores, truth, top_order="permuted_twice", **options)
+    counts = np.vstack([np.ones((1, 40)), resample_counts(40, 20, rng)])
+    found = family(Resamples(counts))
+    for row, drawn in enumerate(counts.astype(int)):
+        # Copies have one ground truth and one score: in a stable sort it does not matter which is which.
+        best = by_two_sorts(np.repeat(scores, drawn), np.repeat(truth, drawn), k)
+        assert found["final_mean"][row] == pytest.approx(np.mean(best))
+        assert found["final_best"][row] == max(best)
+        rank = truth_rank(max(best), truth)
+        assert found["p_surpass"][row] == pytest.approx((1 - rank / 40) ** k)
+    straight = search_performance(scores, -scores, truth, **options)(Resamples(counts))
+    assert not np.array_equal(found["final_mean"], straight["final_mean"])

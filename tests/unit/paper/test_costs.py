@@ -1,4 +1,4 @@
-"""What results cost: hours by space, stage and device, from the timings that jobs write down."""
+"""Costs of results: hours by space, stage and device, from the timing files of jobs."""
 
 import re
 from pathlib import Path

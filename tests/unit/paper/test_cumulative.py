@@ -1,4 +1,4 @@
-"""Settings from common practice to the baseline, and the figure of how the factors add up."""
+"""Settings from common practice to the baseline, and the figure of their cumulative effect."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 import yaml
 from checkouts import ROOT
 
+from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study, load_study
 from supernet.errors import UserError
 from supernet.metrics.study_effects import effect_rows
@@ -52,7 +53,7 @@ def test_a_step_that_is_swept_is_trained_once(tmp_path: Path) -> None:
 def test_steps_are_no_effects_of_one_factor(tmp_path: Path) -> None:
     study = written(tmp_path, **START)
     folder = fake_results.write_results(study, tmp_path / "results", frozenset())
-    effects = pd.DataFrame(effect_rows(study, folder))
+    effects = pd.DataFrame(effect_rows(study, Artifacts(str(folder))))
     assert set(effects.loc[effects["space"] == "nasbench101", "setting"]) == {
         name for name in study.settings("nasbench101") if name.partition("=")[0] not in ("baseline", "cumulative")
     }

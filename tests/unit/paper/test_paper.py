@@ -1,4 +1,4 @@
-"""Tables and figures against numbers taken by hand from the artifacts that they read."""
+"""Tables and figures against numbers computed by hand from the artifacts that they read."""
 
 import subprocess
 import sys

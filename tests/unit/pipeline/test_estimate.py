@@ -1,4 +1,4 @@
-"""What a study's super-nets cost: against arithmetic by hand, against the trainer, and as a dry run prints it."""
+"""Estimated cost of a study's super-nets: by hand, against the trainer, and in the output of a dry run."""
 
 import itertools
 import subprocess
@@ -135,7 +135,7 @@ def test_the_trainer_makes_as_many_passes_with_landmarks() -> None:
 
 
 def test_a_batch_of_more_images_than_there_are(paper: Study) -> None:
-    with pytest.raises(UserError, match="batch_size 50000; expected at most the training images"):
+    with pytest.raises(UserError, match="batch_size 50000: there are only 45000 training images"):
         training_passes(changed(paper.run("darts", "baseline", 0), batch_size=50_000))
 
 

@@ -1,4 +1,4 @@
-"""Which pools a study has, how they are chosen, and what is measured on subsets of them."""
+"""The pools of a study and how they are chosen."""
 
 import importlib.util
 from collections.abc import Callable
@@ -11,23 +11,14 @@ import pytest
 from checkouts import ROOT
 from published_sample import sixty_architectures
 from pydantic import ValidationError
-from scipy import stats
 
 from supernet import spaces
-from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
-from supernet.data.sizes import Sizes
 from supernet.io.atomic import write_table
-from supernet.metrics.measures import SUBSETS
-from supernet.metrics.population import population_of
-from supernet.metrics.study_metrics import FEWEST, PoolTruth
 from supernet.pipeline.plan import Plan
-from supernet.pools.draw import COSTS, draw_pool, stratified
-from supernet.published.schema import tabulate, write
+from supernet.pools.draw import draw_pool, stratified
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
-from supernet.spaces.base import Space
-from supernet.spaces.nasbench201.encoding import EDGES
 
 SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"
 TRUTH = {"channels": 8, "layers": 3, "epochs": 2, "train_portion": 0.75}
@@ -47,7 +38,7 @@ def study(pool: dict[str, Any], **more: Any) -> Study:
 
 @pytest.fixture(scope="module")
 def program() -> Callable[[list[str]], None]:
-    """`main` of scripts/pool.py."""
+    """Return `main` of scripts/pool.py."""
     spec = importlib.util.spec_from_file_location("pool_program", ROOT / "scripts" / "pool.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -89,7 +80,7 @@ def test_each_pool_is_drawn_from_a_stream_of_its_own(program: Callable[[list[str
 
 
 def test_landmarks_are_in_no_pool(program: Callable[[list[str]], None], tmp_path: Path) -> None:
-    """Three of four architectures of the sub-space are in a pool, so that by chance most landmarks would be."""
+    """Three of four architectures of the sub-space are in a pool, so by chance most landmarks would be."""
     everything = spaces.load("nasbench101-constant-4")
     pool = draw_pool(everything, 8_000, stream(0, "pool", everything.name))
     write_table(tmp_path / "taken.parquet", pool)
@@ -116,7 +107,7 @@ def test_stratified_takes_the_best_of_each_interval(table: PublishedTable) -> No
     best = rows.groupby(numbers)["test_acc"].idxmax()
     assert pool["arch_id"].tolist() == sorted(rows.loc[best, "arch_id"])
     assert rows.loc[rows["test_acc"].idxmax(), "arch_id"] in set(pool["arch_id"])
-    # So many intervals that each architecture has one of its own, but for equal accuracies.
+    # So many intervals that architectures with different accuracies never share one.
     assert len(stratified(table, space, 1_000_000)) == rows["test_acc"].nunique()
 
 
@@ -141,99 +132,3 @@ def test_stratified_pool_of_the_program(
 def test_what_has_no_pool_is_an_error(pool: dict[str, Any], space: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         study(pool, **space)
-
-
-def test_a_sub_space_takes_its_rank_among_its_own(tmp_path: Path) -> None:
-    space = spaces.load("nasbench101")
-    archs = {space.arch_id(arch): arch for arch in space.sample(np.random.default_rng(0), count=300)}
-    accuracy = np.random.default_rng(1).uniform(0.8, 0.9, len(archs))
-    texts = [space.format(arch) for arch in archs.values()]
-    rows = tabulate(tmp_path, list(archs), texts, accuracy, uniform=np.ones(len(archs), dtype=bool))
-    write(tmp_path / "table.parquet", rows, _about(space, len(archs)))
-    found = PublishedTable.load(tmp_path / "table.parquet")
-    own = spaces.load("nasbench101-constant-2")
-    expected = sorted(one for one, text in zip(accuracy, texts, strict=True) if own.holds(text))
-    assert sorted(population_of(found, own).truth) == expected and 0 < len(expected) < len(archs)
-    assert len(population_of(found, space).truth) == len(archs)
-
-
-def test_parts_of_a_pool_have_their_own_correlations() -> None:
-    space = spaces.load("nasbench201")
-    pool = draw_pool(space, 60, stream(1, "pool"))
-    pool = pool.assign(truth=np.random.default_rng(2).uniform(0.5, 0.9, 60), **dict.fromkeys(COSTS, range(60)))
-    truth = PoolTruth(_plain(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
-    scores = pd.DataFrame({"arch_id": pool["arch_id"], "bn_mode": "batch", "split": "scoring"})
-    scores = scores.assign(accuracy=np.random.default_rng(3).uniform(0, 1, 60), loss=np.arange(60.0))
-    found = {(row["metric"], row["score"]): row for row in truth.run_rows(scores, "complete")}
-    top = pool["truth"] >= pool["truth"].sort_values().iloc[30]
-    regular = [not space.degenerate(space.parse(text)) for text in pool["encoding"]]
-    for subset, members in (("top_half", top), ("regular", regular)):
-        chosen, row = scores[np.array(members)], found[f"kdt_{subset}", "accuracy"]
-        tau = stats.kendalltau(chosen["accuracy"], pool["truth"][np.array(members)]).statistic
-        assert row["estimate"] == pytest.approx(tau) and row["n"] == sum(members)
-        assert row["low"] < row["estimate"] < row["high"]
-    assert truth.facts()["degenerate"] == 60 - sum(regular) > 0
-    references = pd.DataFrame(truth.references()).set_index(["name", "metric"])
-    expected = stats.kendalltau(pool["macs"][top], pool["truth"][top]).statistic
-    assert references.loc[("macs", "kdt_top_half"), "estimate"] == pytest.approx(expected)
-    # A diverged run has the same rows, without numbers.
-    lost = list(truth.run_rows(scores.assign(accuracy=np.nan), "diverged"))
-    assert {(row["metric"], row["score"]) for row in lost} == set(found)
-    assert all(np.isnan(row["estimate"]) for row in lost)
-
-
-def test_a_part_that_is_too_small_has_no_correlation() -> None:
-    space = spaces.load("nasbench201")
-    texts = [space.format(space.parse([1, 1, 1, 1, 4, number])) for number in range(5)]
-    pool = pd.DataFrame({"arch_id": texts, "encoding": texts, "truth": np.linspace(0.5, 0.9, 5)}).sort_values("arch_id")
-    pool = pool.assign(**dict.fromkeys(COSTS, range(5)))
-    truth = PoolTruth(_plain(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
-    assert int(truth.subsets["regular"].sum()) == 2 < FEWEST
-    scores = pd.DataFrame({"arch_id": texts, "bn_mode": "batch", "split": "scoring", "accuracy": 0.5, "loss": 1.0})
-    scores = scores.assign(accuracy=np.linspace(0, 1, 5), loss=np.linspace(1, 0, 5))
-    rows = {row["metric"]: row for row in truth.run_rows(scores, "complete")}
-    assert np.isnan(rows["kdt_regular"]["estimate"]) and np.isfinite(rows["kdt_top_half"]["estimate"])
-    assert set(SUBSETS) == {"top_half", "regular"}
-    assert not any(row["metric"].endswith("_regular") for row in truth.references())
-
-
-@pytest.mark.parametrize(
-    ("name", "encoding", "degenerate"),
-    [
-        ("nasbench201", [0] * len(EDGES), True),
-        ("nasbench201", [1, 1, 1, 1, 1, 1], True),
-        ("nasbench201", [1, 1, 1, 3, 1, 1], False),
-        # The only convolution leads to a node from which no way goes on.
-        ("nasbench201", [3, 0, 0, 1, 0, 0], True),
-        # The only convolution is fed by zeros.
-        ("nasbench201", [0, 0, 0, 1, 3, 0], True),
-        ("nasbench101", "IO:1", True),
-        ("nasbench101", "IMO:11/1", True),
-        ("nasbench101", "IM1O:110/01/1", False),
-    ],
-)
-def test_degenerate_architectures(name: str, encoding: Any, degenerate: bool) -> None:
-    space = spaces.load(name)
-    assert space.degenerate(space.parse(encoding)) is degenerate
-
-
-def test_degenerate_genotypes() -> None:
-    space = spaces.load("darts")
-    skips = [("skip_connect", 0), ("skip_connect", 1)] * 4
-    mixed = [("sep_conv_3x3", 0), *skips[1:]]
-    unheard = [("sep_conv_3x3", 0), ("skip_connect", 1), ("none", 2), ("skip_connect", 0), *skips[4:]]
-    for cell, expected in ((skips, True), (mixed, False), (unheard, True)):
-        assert space.degenerate(space.parse({"normal": cell, "reduce": skips})) is expected
-        assert space.degenerate(space.parse({"normal": skips, "reduce": cell})) is expected
-
-
-def _about(space: Space[Any], rows: int) -> Any:
-    from table_metadata import about
-
-    return about(table="nasbench101", space=space.name, size=space.size, rows=rows, uniform_rows=rows)
-
-
-def _plain() -> Study:
-    content = {"study": "case", "title": "A case", "data": {"name": "digits", "scoring_portion": 0.25}}
-    space = {"truth": TRUTH, "baseline": {"train_portion": 0.75}}
-    return Study.model_validate({**content, "metrics": {"resamples": 200}, "spaces": {"nasbench201": space}})

@@ -1,4 +1,4 @@
-"""Records: which code, which inputs, nothing secret; and the closure of a program's imports."""
+"""Provenance records: code, inputs, no secrets; and the closure of a program's imports."""
 
 import hashlib
 import json
@@ -24,14 +24,6 @@ from supernet.provenance.record import (
     root_digest,
 )
 from supernet.provenance.recorder import Recorder, commit, note_input, recording
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    monkeypatch.chdir(tmp_path)
-    made = Laboratory(tmp_path)
-    made.make_all()
-    return made
 
 
 def sha256(path: str) -> str:

@@ -50,7 +50,7 @@ def test_csv_rows_are_exact_fractions(tmp_path: Path) -> None:
 
 def test_csv_truth_depends_on_the_data_set(tmp_path: Path) -> None:
     path = csv_file(tmp_path, f"0,{FIRST},infer.tiny,16,5,50.0,40.0,40.0")
-    assert "half of the benchmark's held-out images" in nasgraph.read(path, "cifar100").truth
+    assert "half of the held-out images" in nasgraph.read(path, "cifar100").truth
 
 
 def test_csv_with_an_architecture_that_is_none(tmp_path: Path) -> None:

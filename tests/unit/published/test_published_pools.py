@@ -1,4 +1,4 @@
-"""Pools, searches and metrics where ground truth is published."""
+"""Pools, searches and metrics with published ground truth."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from supernet.errors import UserError
 from supernet.metrics.population import population_of
 from supernet.metrics.seed_noise import threshold_for
 from supernet.metrics.study_metrics import PoolTruth
-from supernet.pools.draw import COSTS, draw_published, published_draw, with_published
+from supernet.pools.draw import draw_published, published_draw
+from supernet.pools.truth import COSTS, with_published
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.search.random_search import random_search

@@ -138,7 +138,7 @@ def test_an_unknown_architecture_is_an_error_and_never_the_first_row(path: Path)
         PublishedTable.load(path).rows(["a", "x", "c", "y"])
     assert str(caught.value).startswith(
         f"{path}: no ground truth for x: 2 of 4 architectures are not in the table nasbench101 (form mirror: 3 of "
-        "423624 architectures, 2 of them a uniform sample); choose among the architectures that it has"
+        "423624 architectures, 2 of them a uniform sample); choose architectures of the table"
     )
 
 
@@ -154,7 +154,7 @@ def test_files_that_are_no_published_tables(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"other\.parquet: not a Parquet file"):
         read_about(other)
     rows().to_parquet(other)
-    with pytest.raises(UserError, match=r"other\.parquet: does not say which published table it is"):
+    with pytest.raises(UserError, match=r"other\.parquet: has no metadata of a published table"):
         PublishedTable.load(other)
 
 
@@ -162,7 +162,7 @@ def test_metadata_of_another_version(tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     described = {**json.loads(about().model_dump_json()), "colour": "red"}
     pq.write_table(pa.table({"arch_id": ["a"]}).replace_schema_metadata({METADATA: json.dumps(described)}), other)
-    with pytest.raises(UserError, match=r"its metadata are of another version .*colour"):
+    with pytest.raises(UserError, match=r"its metadata have another version .*colour"):
         read_about(other)
 
 

@@ -1,4 +1,4 @@
-"""TFRecord files: framing, checksums, and where a damage is."""
+"""TFRecord files: framing, checksums, and the position of damage."""
 
 from pathlib import Path
 
@@ -83,5 +83,5 @@ def test_records_before_a_damage_are_read(tmp_path: Path) -> None:
     path = write(tmp_path, content[:-1] + b"?")
     found = records(path)
     assert next(found) == (0, b"first")
-    with pytest.raises(UserError, match="the checksum of its data does not fit; delete the file and fetch it again"):
+    with pytest.raises(UserError, match="the checksum of its data does not match; delete the file and fetch it again"):
         next(found)

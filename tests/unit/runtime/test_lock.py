@@ -1,4 +1,4 @@
-"""One writer at a time: real processes that hold a claim, die, hang, and compete for it."""
+"""The lock across nodes: real processes that hold it, end, hang, and compete for it."""
 
 import contextlib
 import json
@@ -14,31 +14,31 @@ from pathlib import Path
 import pytest
 
 from supernet.errors import UserError
-from supernet.runtime.lock import LOST, Pace, sole_writer
-from supernet.runtime.owner import Owner
+from supernet.runtime.lock import LOCK_LOST, LockTiming, sole_writer
+from supernet.runtime.process import ProcessIdentity
 
-QUICK = Pace(beat=0.05, stale=1.0, poll=0.02, wait=5.0)
+QUICK = LockTiming(heartbeat=0.05, stale=1.0, poll=0.02, wait=5.0)
 HOLD = """
 import sys, time
 from pathlib import Path
-from supernet.runtime.lock import Pace, sole_writer
-with sole_writer(Path(sys.argv[1]), Pace(beat=0.05, stale=1.0, poll=0.02, wait=30.0)):
+from supernet.runtime.lock import LockTiming, sole_writer
+with sole_writer(Path(sys.argv[1]), LockTiming(heartbeat=0.05, stale=1.0, poll=0.02, wait=30.0)):
     print("held", flush=True)
     sys.stdin.readline()
 """
 COUNT = """
 import sys
 from pathlib import Path
-from supernet.runtime.lock import Pace, sole_writer
+from supernet.runtime.lock import LockTiming, sole_writer
 folder, counter = Path(sys.argv[1]), Path(sys.argv[2])
 for _ in range(int(sys.argv[3])):
-    with sole_writer(folder, Pace(beat=5.0, stale=60.0, poll=0.001, wait=60.0)):
+    with sole_writer(folder, LockTiming(heartbeat=5.0, stale=60.0, poll=0.001, wait=60.0)):
         counter.write_text(str(int(counter.read_text()) + 1))
 """
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    """A process that holds the claim until its standard input is closed."""
+    """Start a process that holds the lock until its standard input is closed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(folder)],
         stdin=subprocess.PIPE,
@@ -58,25 +58,25 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def claims(folder: Path) -> list[str]:
+def lock_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def holder_of(folder: Path) -> Owner | None:
-    """The owner in the highest claim, as it is written; None if the claim was released."""
+def holder_of(folder: Path) -> ProcessIdentity | None:
+    """Return the holder in the latest lock file; None if the lock was released."""
     text = max(folder.glob("[0-9]*.json")).read_text()
-    return Owner(**json.loads(text)) if text else None
+    return ProcessIdentity(**json.loads(text)) if text else None
 
 
 def elsewhere(folder: Path, **changes: str) -> None:
-    """Make the claim's owner look like a process of another machine."""
-    claim = max(folder.glob("[0-9]*.json"))
-    owner = Owner(**json.loads(claim.read_text()))
-    claim.write_text(json.dumps(vars(replace(owner, host="other", machine="other boot", **changes))))
+    """Make the lock's holder look like a process of another machine."""
+    lock = max(folder.glob("[0-9]*.json"))
+    holder = ProcessIdentity(**json.loads(lock.read_text()))
+    lock.write_text(json.dumps(vars(replace(holder, host="other", machine="other boot", **changes))))
 
 
 def fake_squeue(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """A squeue that answers as SLURM 22.05 does; it fails unless it is asked about job 17."""
+    """Install a squeue that answers as SLURM 22.05 does; it fails unless it is asked about job 17."""
     folder.mkdir()
     program = folder / "squeue"
     program.write_text(f'#!/bin/sh\ncase "$*" in *--jobs=17*) ;; *) exit 9;; esac\n{script}\n')
@@ -84,35 +84,35 @@ def fake_squeue(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> N
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-def test_without_a_folder_nothing_is_claimed() -> None:
+def test_without_a_folder_nothing_is_locked() -> None:
     with sole_writer(None):
         pass
 
 
-def test_a_claim_names_this_process_and_is_released(tmp_path: Path) -> None:
+def test_a_lock_file_names_this_process_and_is_released(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     with sole_writer(folder, QUICK):
-        assert holder_of(folder) == Owner.current()
-        assert Owner.current().pid == os.getpid()
+        assert holder_of(folder) == ProcessIdentity.current()
+        assert ProcessIdentity.current().pid == os.getpid()
     assert holder_of(folder) is None
     with sole_writer(folder, QUICK):
-        assert claims(folder) == ["000002.json"]
+        assert lock_files(folder) == ["000002.json"]
 
 
-def test_an_error_releases_the_claim(tmp_path: Path) -> None:
+def test_an_error_releases_the_lock(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), sole_writer(tmp_path, QUICK):
         raise ZeroDivisionError
     assert holder_of(tmp_path) is None
 
 
-def test_a_live_owner_is_waited_for(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_running_holder_is_waited_for(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     second = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert second.stdin is not None and second.stdout is not None
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.7)
-    assert len(claims(tmp_path)) == 1
+    assert len(lock_files(tmp_path)) == 1
     holder.communicate("end\n")
     assert holder.returncode == 0
     assert second.stdout.readline() == "held\n"
@@ -120,35 +120,35 @@ def test_a_live_owner_is_waited_for(tmp_path: Path, holder: subprocess.Popen[str
     assert second.returncode == 0
 
 
-def test_a_wait_ends_with_who_and_what_to_do(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_wait_ends_with_an_error_that_names_the_holder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     said = rf"process {holder.pid} on .* writes the same outputs.*kill {holder.pid} on"
     with pytest.raises(UserError, match=said), sole_writer(tmp_path, replace(QUICK, wait=0.1)):
         pass
     assert holder.poll() is None
 
 
-def test_a_stopped_process_of_this_machine_lives(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_stopped_process_of_this_machine_keeps_its_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     holder.send_signal(signal.SIGSTOP)
-    # Longer than `stale`: the heartbeat stands still, /proc knows better.
+    # Longer than `stale`: the heartbeat is stale, but /proc shows the process.
     with pytest.raises(UserError), sole_writer(tmp_path, replace(QUICK, wait=1.5)):
         pass
     holder.send_signal(signal.SIGCONT)
 
 
-def test_a_killed_owner_is_succeeded_at_once(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    holder.kill()  # not collected: a zombie counts as dead as well
+def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    holder.kill()  # not collected: a zombie counts as ended
     os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
     with sole_writer(tmp_path, replace(QUICK, stale=1000.0, wait=0.0)):
-        assert claims(tmp_path) == ["000002.json"]
+        assert lock_files(tmp_path) == ["000002.json"]
 
 
-def test_a_pid_that_is_used_again_is_another_process() -> None:
-    me = Owner.current()
-    assert me.lives(me) is True
-    assert replace(me, started=str(int(me.started) + 1)).lives(me) is False
+def test_a_reused_pid_is_another_process() -> None:
+    me = ProcessIdentity.current()
+    assert me.is_running(me) is True
+    assert replace(me, started=str(int(me.started) + 1)).is_running(me) is False
 
 
-def test_on_another_machine_a_beating_owner_lives_and_a_silent_one_does_not(
+def test_of_another_machine_a_heartbeat_keeps_the_lock_and_a_stale_one_does_not(
     tmp_path: Path, holder: subprocess.Popen[str]
 ) -> None:
     elsewhere(tmp_path)
@@ -158,9 +158,9 @@ def test_on_another_machine_a_beating_owner_lives_and_a_silent_one_does_not(
     begin = time.monotonic()
     with sole_writer(tmp_path, QUICK):
         assert time.monotonic() - begin >= QUICK.stale
-        # The one that was taken for dead comes back, sees it, and ends without writing.
+        # The former holder continues, notices the takeover, and exits without writing.
         holder.send_signal(signal.SIGCONT)
-        assert holder.wait(30) == LOST
+        assert holder.wait(30) == LOCK_LOST
     assert holder.stderr is not None and "took over" in holder.stderr.read()
 
 
@@ -182,12 +182,12 @@ def test_of_another_node_squeue_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, expected: bool | None
 ) -> None:
     fake_squeue(tmp_path / "bin", monkeypatch, script)
-    me = replace(Owner.current(), job="18", cluster="c")
+    me = replace(ProcessIdentity.current(), job="18", cluster="c")
     other = replace(me, host="n2", machine="another", job="17")
-    assert other.lives(me) is expected
-    # A requeued job, and a job of another cluster, are not what this squeue speaks of.
-    assert other.lives(replace(me, job="17")) is None
-    assert replace(other, cluster="d").lives(me) is None
+    assert other.is_running(me) is expected
+    # This squeue does not report on the earlier run of a requeued job, nor on a job of another cluster.
+    assert other.is_running(replace(me, job="17")) is None
+    assert replace(other, cluster="d").is_running(me) is None
 
 
 def test_the_message_about_a_slurm_job_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,8 +212,8 @@ def test_of_many_processes_one_at_a_time_writes(tmp_path: Path) -> None:
     assert counter.read_text() == str(4 * times)
 
 
-def test_a_late_claim_of_an_old_number_does_not_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that saw no claim is slow: before it makes number 1, others have released 1 and hold 2."""
+def test_a_late_lock_file_with_an_old_number_is_not_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that saw no lock file is slow: before it creates number 1, others have released 1 and hold 2."""
     link, others = os.link, contextlib.ExitStack()
 
     def late(source: Path, target: Path) -> None:
@@ -228,17 +228,17 @@ def test_a_late_claim_of_an_old_number_does_not_own(tmp_path: Path, monkeypatch:
     with others:
         with pytest.raises(UserError, match=said), sole_writer(tmp_path, replace(QUICK, wait=0.0)):
             pass
-        assert claims(tmp_path) == ["000002.json"]
+        assert lock_files(tmp_path) == ["000002.json"]
 
 
-def test_a_damaged_claim_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_damaged_lock_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "000001.json").write_text('{"host": ')
-    said = r"000001.json: not a whole claim .*delete the file"
+    said = r"000001.json: not a valid lock file .*delete the file"
     with pytest.raises(UserError, match=said), sole_writer(tmp_path, QUICK):
         pass
 
 
-def test_without_a_wait_an_owner_of_another_machine_is_watched_until_it_beats(
+def test_without_a_wait_a_holder_on_another_machine_is_observed_until_its_heartbeat(
     tmp_path: Path, holder: subprocess.Popen[str]
 ) -> None:
     elsewhere(tmp_path)
@@ -248,6 +248,6 @@ def test_without_a_wait_an_owner_of_another_machine_is_watched_until_it_beats(
     assert time.monotonic() - begin < QUICK.stale
     holder.kill()
     holder.wait()
-    # Nobody can ask that machine: silence alone tells, without a wait as well.
+    # That machine cannot be asked: only the stale heartbeat shows it, without a wait as well.
     with sole_writer(tmp_path, replace(QUICK, wait=0.0)):
-        assert claims(tmp_path) == ["000002.json"]
+        assert lock_files(tmp_path) == ["000002.json"]

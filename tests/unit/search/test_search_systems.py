@@ -1,4 +1,4 @@
-"""All search systems: a problem with a known answer, budgets, resumption, what becomes of strange architectures."""
+"""All search systems: a problem with a known answer, budgets, resumption, and unusual architectures."""
 
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,14 @@ from tiny import SPACES, raw_images
 
 from supernet.config.searches import PATHWISE, RELAXED, Searches
 from supernet.runtime.stopping import Stopped
-from supernet.search.cost import Budget, Cost
+from supernet.search.budget import Budget, SearchCost
 from supernet.search.problem import Problem
-from supernet.search.system import Outcome, search
+from supernet.search.system import Outcome, run_search
 from supernet.search.systems import SYSTEMS, make_system
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.descent import Hyperparameters
 
-# The defaults are meant for budgets a thousand times as large.
+# The defaults are made for budgets that are a thousand times larger.
 SMALL: dict[str, Any] = {
     "systems": {"nasbench201": "all"},
     "images": 1,
@@ -41,11 +42,11 @@ SEEDS = (0, 1, 2)
 
 
 def run(name: str, problem: Problem, **more: Any) -> Outcome:
-    return search(make_system(name, problem, Searches(**{**SMALL, **more})))
+    return run_search(make_system(name, problem, Searches(**{**SMALL, **more})))
 
 
 def distances(name: str) -> list[int]:
-    """Wrong edges of what a system finds in the planted problem, for each seed."""
+    """Return the number of wrong edges that a system finds in the planted problem, for each seed."""
     found = []
     for seed in SEEDS:
         share = 0.9 if name == "enas" else 0.3
@@ -78,7 +79,7 @@ def test_a_budget_is_kept_and_counted(name: str) -> None:
     seen: list[float] = []
     problem, _ = planted_problem(0, 3_000)
     system = make_system(name, problem, Searches(**SMALL))
-    outcome = search(system, progress=seen.append)
+    outcome = run_search(system, progress=seen.append)
     cost = outcome.cost
     assert seen == sorted(seen)
     # The last step may end beyond it: a score of the whole part, or the passes of a step.
@@ -102,11 +103,11 @@ def test_a_budget_of_time_ends_a_search() -> None:
         assert outcome.proposals
     with pytest.raises(ValueError, match="either images or seconds"):
         Budget()
-    assert Budget(images=10).spent(Cost(images=5)) == 0.5
+    assert Budget(images=10).spent(SearchCost(images=5)) == 0.5
 
 
 def real_problem(space_name: str, budget: int) -> Problem:
-    """A small super-net on images of which the labels can be learnt."""
+    """Return a small super-net with images whose labels can be learnt."""
     space = SPACES[space_name]
 
     def build(partial_channels: int) -> torch.nn.Module:
@@ -122,18 +123,30 @@ QUICK = {**SMALL, "nao": {"first": 3, "new": 2, "best": 2, "random": 1, "epochs"
 QUICK |= {name: {"population": 2, "tournament": 2} for name in ("spos", "fairnas")}
 
 
+class StopAfter:
+    """Replaces `Stopping`: asks to stop after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    @property
+    def reason(self) -> str | None:
+        self.left -= 1
+        return None if self.left > 0 else "it had its steps"
+
+
 @pytest.mark.parametrize("name", [*PATHWISE, *RELAXED])
 def test_a_search_that_goes_on_is_the_same(name: str, tmp_path: Path) -> None:
     options = Searches(**QUICK)
     make = lambda: make_system(name, real_problem("nasbench201", 700), options)  # noqa: E731
     whole = make()
-    expected = search(whole)
+    expected = run_search(whole)
     checkpoint = partial(Checkpoint, tmp_path / "state.safetensors", "same", 1e9)
     interrupted = make()
     steps = 0
     while True:
         try:
-            found = search(interrupted, checkpoint(), most_steps=3)
+            found = run_search(interrupted, checkpoint(), stopping=StopAfter(3))  # type: ignore[arg-type]
             break
         except Stopped:
             steps += 3
@@ -167,7 +180,7 @@ def test_relaxed_systems_search_darts(name: str) -> None:
 
 
 def test_choices_that_make_no_architecture_are_counted() -> None:
-    """An untrained controller draws 21 edges by coins: most are too many, or lead nowhere."""
+    """An untrained controller draws 21 edges at random: most results have too many edges, or lead nowhere."""
     outcome = run("enas", real_problem("nasbench101", 700), **QUICK)
     assert outcome.invalid > 0
 
@@ -182,7 +195,7 @@ def test_architectures_without_ground_truth_are_passed_over() -> None:
     outcome = run("spos", Problem(**{**problem.__dict__, "has_truth": known}))
     assert outcome.passed_over == 1
     assert outcome.proposals[0].arch != best
-    # Where nothing has a ground truth, what was best is proposed as it is.
+    # Without any ground truth, the best architecture is proposed as found.
     nothing = run("spos", Problem(**{**problem.__dict__, "has_truth": lambda arch_id: False}))
     assert nothing.proposals[0].arch == best
     assert nothing.passed_over == 0
@@ -211,7 +224,7 @@ def test_a_sample_that_leads_nowhere_has_no_gradient() -> None:
 
 def test_divergence_is_an_outcome() -> None:
     problem = real_problem("nasbench201", 5_000)
-    descent = problem.descent.__class__(1e30, 1e30, 0.0, 0.9, 1e30)
-    outcome = run("gdas", Problem(**{**problem.__dict__, "descent": descent}))
+    hyperparameters = Hyperparameters(1e30, 1e30, 0.0, 0.9, 1e30)
+    outcome = run("gdas", Problem(**{**problem.__dict__, "hyperparameters": hyperparameters}))
     assert outcome.status == "diverged"
     assert outcome.proposals == []

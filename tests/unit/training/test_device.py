@@ -1,4 +1,4 @@
-"""How torch computes in every program: deterministically, on the threads it was given, in float32."""
+"""How torch computes in every program: deterministically, on the given threads, in float32."""
 
 import os
 import re
@@ -10,6 +10,7 @@ import pytest
 import torch
 from checkouts import ROOT
 
+from supernet.nn.fast.switch import VARIABLE
 from supernet.training.device import configure, fingerprint
 
 
@@ -28,12 +29,13 @@ def test_an_operation_that_is_not_deterministic_is_an_error(configured: torch.de
 
 
 def test_freed_memory_is_used_again() -> None:
-    """Counted in a process of its own: pages that the system hands out while tensors of 8 MB come and go.
+    """Counts, in a separate process, the pages that the system hands out while tensors of 8 MB are created and freed.
 
-    The first rounds are not counted: until then memory is new, or freed in pieces that the next tensor does not fit.
+    The first rounds are not counted: until then memory is new, or freed in pieces that do not fit the next tensor.
     """
     program = """
 import resource, sys, torch
+from supernet.nn.fast.switch import VARIABLE
 from supernet.training.device import configure
 if sys.argv[1] == "configured":
     configure(1, "cpu")
@@ -57,12 +59,18 @@ def test_matrix_products_are_of_float32(configured: torch.device) -> None:
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
-def test_the_fingerprint_says_what_decides_the_bits(configured: torch.device) -> None:
-    assert fingerprint(configured) == f"torch {torch.__version__}, cpu, 1 threads"
+def test_the_fingerprint_says_what_decides_the_bits(configured: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    plain = f"torch {torch.__version__}, cpu, 1 threads"
+    assert fingerprint(configured) == plain
+    monkeypatch.setenv(VARIABLE, "0")
+    assert fingerprint(configured) == plain
+    monkeypatch.setenv(VARIABLE, "1")
+    assert fingerprint(configured) == f"{plain}, reference kernels"
 
 
 def test_every_program_with_a_device_is_configured() -> None:
-    """`Session` is the one place that does it; rules give the device to programs that use it, and to no others."""
+    """Only `Session` configures torch; rules pass the device to the programs that use it, and to no others."""
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     shells = re.split(r"^ *shell:\n", rules, flags=re.MULTILINE)[1:]
     given = {name for shell in shells for name in re.findall(r"program (\w+)", shell) if "--device" in shell}

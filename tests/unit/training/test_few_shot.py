@@ -1,4 +1,4 @@
-"""Few-shot super-nets: who uses which weights, what the split copies, and that a killed training goes on."""
+"""Few-shot super-nets: the weights of each branch, copies at the split, and resumption."""
 
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,21 @@ import torch
 from safetensors.torch import save_file
 from tiny import SPACES, random_images
 from torch import Tensor, nn
-from trainings import SPLITS, KilledError, Watcher, assert_same, run_of, same_bits, state, trainer_of
+from trainings import (
+    SPLITS,
+    KilledError,
+    Watcher,
+    assert_resumes_after_any_step,
+    run_of,
+    same_bits,
+    state,
+    trainer_of,
+)
 
 from supernet.spaces.base import Space
 from supernet.training.build import build_supernet, load_supernet
-from supernet.training.checkpoint import Checkpoint
 from supernet.training.evaluator import Evaluator
-from supernet.training.few_shot import FewShot, Split
+from supernet.training.few_shot import FewShot, SplitStep
 from supernet.training.trainer import Trainer
 
 IMAGES = random_images(4, in_channels=1).float()
@@ -34,7 +42,7 @@ def few_shot_of(name: str, **factors: Any) -> FewShot:
 
 
 def branch_state(tensors: dict[str, Tensor], number: int) -> dict[str, Tensor]:
-    """The tensors of a branch, its momentum included, by their names in the plain super-net."""
+    """Return the tensors of a branch, with momentum, by their names in the plain super-net."""
     part = f"networks.{number}."
     return {name.replace(part, ""): value for name, value in tensors.items() if part in name}
 
@@ -59,7 +67,7 @@ BRANCHES = {
 
 
 def parsed(space: Space[Any], text: str) -> Any:
-    """The architecture of an entry of `BRANCHES`; for DARTS the operation stands for a genotype."""
+    """Return the architecture of an entry of `BRANCHES`; for DARTS an operation means a genotype."""
     if space.name != "darts":
         return space.parse(text)
     others = [("none", 0), ("none", 1)] * 3
@@ -112,7 +120,7 @@ def test_off_costs_nothing_and_on_has_a_super_net_for_each_branch(space: Space[A
 
 
 def at_steps(trainer: Trainer, steps: list[int]) -> dict[int, dict[str, Tensor]]:
-    """State after so many steps, for each of the numbers."""
+    """Return the state after each of the numbers of steps."""
     found: dict[int, dict[str, Tensor]] = {}
     trainer.run(progress=Watcher(at={done: lambda done=done: found.update({done: state(trainer)}) for done in steps}))  # type: ignore[arg-type]
     return found
@@ -177,7 +185,7 @@ def test_after_the_split_each_step_trains_its_own_branch_alone() -> None:
 def test_share_of_the_steps_before_the_split(shared: float, steps: int, splits_at: int) -> None:
     trainer = trainer_of(run_of(few_shot="split", protocol={"few_shot_shared": shared}))
     assert trainer.recipe.steps == steps
-    assert isinstance(trainer.before, Split)
+    assert isinstance(trainer.before, SplitStep)
     assert trainer.before.at == splits_at
 
 
@@ -203,17 +211,7 @@ RESUMED = {
 
 @pytest.mark.parametrize("name", RESUMED)
 def test_killed_at_any_step_training_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
-    run = RESUMED[name]
-    whole, watcher = trainer_of(run), Watcher()
-    expected = whole.run(progress=watcher)  # type: ignore[arg-type]
-    for step in watcher.seen:
-        file = tmp_path / f"{step}.safetensors"
-        with pytest.raises(KilledError):
-            trainer_of(run).run(Checkpoint(file, "this run", seconds=0), Watcher(step))  # type: ignore[arg-type]
-        resumed, checkpoint = trainer_of(run), Checkpoint(file, "this run", seconds=1e9)
-        assert checkpoint.done in (step - 1, step)
-        assert_same(resumed.run(checkpoint), expected)
-        assert same_bits(state(resumed), state(whole))
+    for resumed in assert_resumes_after_any_step(lambda: trainer_of(RESUMED[name]), tmp_path):
         assert isinstance(resumed.network, FewShot) and not resumed.network.shared
 
 

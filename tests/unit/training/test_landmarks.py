@@ -1,4 +1,4 @@
-"""Landmark regularisation: the pairs' law, the loss and its gradient, what is counted, and what is refused."""
+"""Landmark regularisation: the law of pairs, the loss and its gradient, counting, and errors."""
 
 import math
 from collections import Counter
@@ -12,14 +12,22 @@ import torch
 from tiny import SPACES
 from torch import Tensor, nn
 from torch.nn import functional as F
-from trainings import RECIPE, SPLITS, KilledError, Watcher, assert_same, run_of, same_bits, state
+from trainings import (
+    RECIPE,
+    SPLITS,
+    Watcher,
+    assert_resumes_after_any_step,
+    run_of,
+    same_bits,
+    state,
+)
 
 from supernet.config.baselines import BASELINES
 from supernet.config.study import Run, Study
 from supernet.errors import UserError
+from supernet.pools.file import read_truths
 from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.checkpoint import Checkpoint
-from supernet.training.landmarks import Landmark, Ranking, digest, read_landmarks
+from supernet.training.landmarks import Landmark, Ranking, digest
 from supernet.training.trainer import Recipe, Trainer
 
 SPACE = SPACES["nasbench201"]
@@ -74,7 +82,7 @@ def test_weight_rises_by_half_a_cosine_after_the_start() -> None:
 
 
 class TwoPaths(nn.Module):
-    """Logits of two classes that do not see the images: of `a` (a, -a), of `b` (b, -b)."""
+    """Logits of two classes that do not depend on the images: (a, -a) for `a`, (b, -b) for `b`."""
 
     def __init__(self, a: float, b: float) -> None:
         super().__init__()
@@ -89,7 +97,7 @@ class TwoPaths(nn.Module):
 
 
 class OneBatch:
-    """Stands in for `Augmenter`: three images of class 0 and one of class 1, always."""
+    """Replaces `Augmenter`: always three images of class 0 and one of class 1."""
 
     def epoch(self, *_: int) -> "OneBatch":
         return self
@@ -99,7 +107,7 @@ class OneBatch:
 
 
 def two_paths_trainer(network: TwoPaths, landmarks: list[Landmark], steps: int = 1, **options: Any) -> Trainer:
-    """Of one path that shares nothing with the landmarks `a` and `b`; plain gradient descent."""
+    """Return a trainer of one path that shares nothing with the landmarks `a` and `b`; plain gradient descent."""
     fields = {"steps": steps, "steps_per_epoch": steps, "momentum": 0.0, "weight_decay": 0.0, "clip": 1e9}
     recipe = Recipe(**{**RECIPE.__dict__, "final_learning_rate": 0.1, **fields})
     ranking = Ranking(landmarks, **{"per_step": 1, "weight": 2.0, "start": 0, "steps": steps, **options})
@@ -108,12 +116,12 @@ def two_paths_trainer(network: TwoPaths, landmarks: list[Landmark], steps: int =
 
 
 def loss_by_hand(value: float) -> float:
-    """Mean cross-entropy of (v, -v) for three images of class 0 and one of class 1."""
+    """Compute the mean cross-entropy of (v, -v) for three images of class 0 and one of class 1."""
     return 0.75 * math.log(1 + math.exp(-2 * value)) + 0.25 * math.log(1 + math.exp(2 * value))
 
 
 def slope_by_hand(value: float) -> float:
-    """Its derivative: 2 (p - 3/4), p the probability of class 0."""
+    """Compute its derivative: 2 (p - 3/4), with p the probability of class 0."""
     return 2 / (1 + math.exp(-2 * value)) - 1.5
 
 
@@ -217,16 +225,7 @@ RESUMED = {
 
 @pytest.mark.parametrize("name", RESUMED)
 def test_killed_at_any_step_training_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
-    run = RESUMED[name]
-    whole, watcher = ranked_trainer(run), Watcher()
-    expected = whole.run(progress=watcher)  # type: ignore[arg-type]
-    for step in watcher.seen:
-        file = tmp_path / f"{step}.safetensors"
-        with pytest.raises(KilledError):
-            ranked_trainer(run).run(Checkpoint(file, "this run", seconds=0), Watcher(step))  # type: ignore[arg-type]
-        resumed = ranked_trainer(run)
-        assert_same(resumed.run(Checkpoint(file, "this run", seconds=1e9)), expected)
-        assert same_bits(state(resumed), state(whole))
+    assert_resumes_after_any_step(lambda: ranked_trainer(RESUMED[name]), tmp_path)
 
 
 def test_landmarks_change_the_training_and_their_accuracies_do() -> None:
@@ -259,10 +258,10 @@ def test_landmarks_are_read_from_a_pool_with_ground_truth(tmp_path: Path) -> Non
     cells = [SPACE.format(arch) for arch, _ in LANDMARKS]
     table = pd.DataFrame({"arch_id": cells, "encoding": cells, "truth": [truth for _, truth in LANDMARKS]})
     table.to_parquet(file)
-    assert str(read_landmarks(file, SPACE)) == str(LANDMARKS)  # as text, in which nan equals nan
+    assert str(read_truths(file, SPACE)) == str(LANDMARKS)  # as text, in which nan equals nan
     table.drop(columns="truth").to_parquet(file)
     with pytest.raises(UserError, match=r"pool\.parquet: found no column truth among arch_id, encoding; make it again"):
-        read_landmarks(file, SPACE)
+        read_truths(file, SPACE)
 
 
 @pytest.mark.parametrize(

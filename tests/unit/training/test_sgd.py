@@ -1,4 +1,4 @@
-"""The optimiser of trainings: torch's bits, without its compiler."""
+"""The optimiser: the same bits as torch's, without its compiler."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Loading the super-net of a run from its folder: the same network, and errors that say what is wrong."""
+"""Loading the super-net of a run from its folder: the same network, and helpful errors."""
 
 import json
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_a_sub_space_scores_its_own_architectures_alone(tmp_path: Path, images: 
     inside = next(cell for cell in cells if trained.space.holds(cell))
     outside = next(cell for cell in cells if not trained.space.holds(cell))
     assert 0 <= trained.score(inside).accuracy <= 1
-    with pytest.raises(UserError, match="found no architecture of nasbench101-constant-2"):
+    with pytest.raises(UserError, match="not an architecture of nasbench101-constant-2"):
         trained.score(outside)
 
 

@@ -1,4 +1,4 @@
-"""The training loop: schedule, updates, divergence, checkpoints, and the trainers that configs give."""
+"""The training loop: schedule, updates, divergence, checkpoints, and the trainers of configs."""
 
 import contextlib
 import math
@@ -30,7 +30,7 @@ ARCHS = SPACES["nasbench201"].sample(np.random.default_rng(0), count=10)
 
 
 def trainer_by_hand(archs: list[Any], recipe: Recipe = RECIPE) -> Trainer:
-    """A trainer of given architectures, one after the other, in each epoch."""
+    """Return a trainer of given architectures, one after the other, in each epoch."""
     run = run_of()
     network = build_supernet(run, SPACES["nasbench201"], SPLITS)
     augmenter = Augmenter(SPLITS.train, SPLITS, run.data, channels_last=True)
@@ -42,7 +42,7 @@ SMALL = {"epochs": 3, "layers": 6, "train_portion": 0.6, "batch_size": 4, "chann
 
 
 def another(space: str, factor: str) -> Run:
-    """A run that differs from `run_of` in one factor, with the first swept value that its other values allow."""
+    """Return a run that differs from `run_of` in one factor, by its first swept value that is allowed."""
     others = {"op_placement": "node"} if (space, factor) == ("darts", "wsbn") else {}
     values = [SMALL[factor]] if factor in SMALL else SWEEPS[space][factor]
     for value in values:
@@ -55,7 +55,7 @@ def another(space: str, factor: str) -> Run:
 
 @pytest.mark.parametrize(("space", "factor"), [(space, one.name) for space in SPACES for one in factors_of(space)])
 def test_every_factor_changes_what_is_trained(space: str, factor: str) -> None:
-    """A factor that no code reads would silently do nothing."""
+    """A factor that no code reads would have no effect without any message."""
     changed = another(space, factor)
     if factor == "landmarks":
         with pytest.raises(UserError, match="expected landmarks"):
@@ -93,7 +93,7 @@ def test_learning_rate_is_a_cosine_from_the_first_to_the_last() -> None:
 
 
 def plain_training(trainer: Trainer, archs: list[Any], until: int) -> list[float]:
-    """Losses of a training by the book, on the trainer's network: one tensor at a time, no checkpoint."""
+    """Compute the losses of a textbook training on the trainer's network: one tensor at a time, no checkpoint."""
     recipe, network = trainer.recipe, trainer.network.train()
     momenta: dict[str, Tensor] = {}
     losses, clipped = [], 0
@@ -238,7 +238,7 @@ def test_damaged_checkpoint_is_an_error_that_names_the_file(damage: str, tmp_pat
         lambda: checkpoint.done,
         lambda: trainer_of(run_of(epochs=1)).run(checkpoint),
     ):
-        with pytest.raises(UserError, match=r"training\.safetensors: not a whole checkpoint .*; delete the file"):
+        with pytest.raises(UserError, match=r"training\.safetensors: truncated or damaged checkpoint .*; delete"):
             use()
     checkpoint.discard()
     assert checkpoint.load() is None
@@ -308,7 +308,9 @@ def test_gradients_of_random_paths_are_averaged() -> None:
 def test_config_reaches_the_trainer() -> None:
     run = run_of(protocol={"momentum": 0.5, "clip": 2.0, "final_learning_rate": 0.0, "fairnas_gradient": "mean"})
     trainer = trainer_of(run)
-    assert trainer.recipe == Recipe(6, 3, 8, 0.05, 0.0, 1e-3, 0.5, 2.0, 1, True)
+    assert trainer.recipe == Recipe(
+        0.05, 0.0, 1e-3, 0.5, 2.0, steps=6, steps_per_epoch=3, batch_size=8, passes_per_step=1, mean_gradient=True
+    )
     assert trainer.optimizer.defaults["momentum"] == 0.5
     assert trainer.optimizer.defaults["weight_decay"] == 1e-3
     weight = trainer.network.get_parameter("stages.0.0.edges.0.nor_conv_3x3.conv.weight")
@@ -336,7 +338,7 @@ def test_bfloat16_is_close_to_float32_and_keeps_weights_in_it(space: str) -> Non
     archs = SPACES[space].sample(np.random.default_rng(4), count=4)
     images, _ = trainers[0].augmenter.epoch(0, 0, 16).batch(0)
     for arch in archs:
-        exact, rounded = (trainer._logits(images, arch) for trainer in trainers)
+        exact, rounded = (trainer.logits(images, arch) for trainer in trainers)
         assert rounded.dtype == exact.dtype == torch.float32
         assert not torch.equal(exact, rounded)
         # bfloat16 has 8 bits: a unit in the last place is 2^-8, and some tens of them follow each other here.

@@ -1,0 +1,48 @@
+"""The message after a workflow that failed."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from supernet.launcher.messages import RERUN_HINT
+from supernet.launcher.options import Options
+from supernet.launcher.workflow import Workflow
+
+_TAIL = 20
+"""Number of lines shown of a failed job's log."""
+
+
+def failure_message(workflow: Workflow, code: int, options: Options) -> str:
+    """Return the reason and a remedy: from the failed jobs, else the messages of the Snakefile and of Snakemake."""
+    if not workflow.failures:
+        return "\n".join(_without_a_job(workflow, code, options))
+    first, *others = workflow.failures
+    text = [f"FAILED: {first}", *(f"  {line}" for line in first.output)]
+    for log in first.logs:
+        text += _tail(options.root, log)
+    text += [f"also failed: {other}" for other in others]
+    text += ["", f"To do: correct the cause, then {RERUN_HINT}", f"Snakemake's full log: {options.log}"]
+    return "\n".join(text)
+
+
+def _without_a_job(workflow: Workflow, code: int, options: Options) -> list[str]:
+    text = workflow.messages[-2 * _TAIL :]
+    if code > 128:
+        text.append(f"Snakemake was ended by signal {code - 128} ({signal.Signals(code - 128).name}); {RERUN_HINT}")
+    if any(line.startswith("LockException") for line in workflow.messages):
+        python = os.path.relpath(sys.executable, options.root)
+        unlock = f"{python} -m supernet run --study {options.study} -- --unlock"
+        text.append(f"If no other Snakemake runs in this folder, remove its lock: {unlock}")
+    return text or [f"Snakemake failed with exit code {code}; see {options.log}"]
+
+
+def _tail(root: Path, log: str) -> list[str]:
+    path = root / log
+    if not path.is_file():
+        return [f"log: {log} (not written: the job failed before)"]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [
+        f"log: {log}, its last {min(len(lines), _TAIL)} lines:",
+        *(f"  | {line}" for line in lines[-_TAIL:]),
+    ]

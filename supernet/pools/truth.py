@@ -1,0 +1,68 @@
+"""Put the ground truth of a pool together, from stand-alone trainings or from a published table."""
+
+from typing import Any
+
+import pandas as pd
+
+from supernet.published.schema import RUNS
+from supernet.published.table import PublishedTable
+from supernet.rng import stream
+from supernet.spaces.base import NetworkSize, Space
+
+COSTS = ("parameters", "macs", "live_macs")
+"""Costs of an architecture: trainable parameters, multiply-adds of one image, and live multiply-adds.
+
+Multiply-adds are not live in a convolution whose input is zero. It is executed, because its batch norm may shift zeros.
+"""
+
+
+def cost_columns(space: Space[Any], arch: Any, size: NetworkSize | None = None, image: int = 32) -> dict[str, int]:
+    """Compute `COSTS` of a stand-alone network, by default in the benchmark's size."""
+    cost, live = (space.cost(arch, size, image, zero_in_zero_out=live) for live in (False, True))
+    return dict(zip(COSTS, (cost.parameters, cost.macs, live.macs), strict=True))
+
+
+def trainings(pool: pd.DataFrame, seeds: int, repeated: int, study_seed: int, space: str) -> pd.DataFrame:
+    """List the stand-alone trainings of a pool: columns arch_id, encoding, seed.
+
+    `repeated` architectures, drawn by the study seed, are trained with all `seeds`, the others with seed 0 only.
+    """
+    chosen = set(stream(study_seed, "repeated", space).permutation(len(pool))[:repeated].tolist())
+    rows = [
+        (arch.arch_id, arch.encoding, seed)
+        for number, arch in enumerate(pool.itertuples())
+        for seed in range(seeds if number in chosen else 1)
+    ]
+    return pd.DataFrame(rows, columns=["arch_id", "encoding", "seed"])
+
+
+def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Add the ground truth to a pool: the mean test accuracy over the seeds that did not diverge.
+
+    `results` has arch_id, seed, accuracy (null if diverged) and `COSTS`. Raises ValueError if an architecture was not
+    trained: a missing ground truth is never filled in.
+    """
+    missing = sorted(set(pool["arch_id"]) - set(results["arch_id"]))
+    if missing:
+        raise ValueError(f"{len(missing)} architectures have no stand-alone training, the first is {missing[0]}")
+    seeds = results.pivot(index="arch_id", columns="seed", values="accuracy").astype(float)
+    seeds.columns = [f"truth_seed{seed}" for seed in seeds.columns]
+    cost = results.groupby("arch_id")[list(COSTS)].first()
+    truth = seeds.mean(axis=1).rename("truth")
+    table = pool.set_index("arch_id").join([truth, seeds, cost], validate="one_to_one")
+    return table.sort_index().reset_index()
+
+
+def with_published(pool: pd.DataFrame, table: PublishedTable, space: Space[Any]) -> pd.DataFrame:
+    """Add published ground truth to a pool; parameters and multiply-adds are those of the benchmark's networks.
+
+    Single runs are in `truth_seed…` if the table has them. Raises UserError if the table lacks an architecture.
+    """
+    published = table.take(table.rows(pool["arch_id"]))
+    known = [name for name in RUNS if published[name].notna().any()]
+    costs = pd.DataFrame([cost_columns(space, space.parse(encoding)) for encoding in pool["encoding"]])
+    truths = {"truth": published["test_acc"], **{f"truth_seed{n}": published[name] for n, name in enumerate(known)}}
+    return pool.assign(
+        **{name: values.to_numpy() for name, values in truths.items()},
+        **{name: costs[name].to_numpy() for name in COSTS},
+    ).sort_values("arch_id", ignore_index=True)

@@ -1,0 +1,63 @@
+"""Build the problem of the search systems from the config of a study."""
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from supernet.config.jobs import SystemsJob
+from supernet.data.images import Augmenter, HeldOut, Images, Splits
+from supernet.search.budget import Budget
+from supernet.search.ground_truth import GroundTruth
+from supernet.search.problem import Batches, Problem
+from supernet.spaces.base import Space
+from supernet.training.build import build_supernet
+from supernet.training.descent import Hyperparameters
+from supernet.training.evaluator import Evaluator
+
+
+def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_truth: GroundTruth) -> Problem:
+    """Build a problem: training images of the run train the weights, the scoring split chooses architectures.
+
+    Held-out batches are not augmented. Raises UserError if a split has fewer images than a batch.
+    """
+    run, searches = job.run, job.searches
+    setting, protocol = run.setting, run.protocol
+    training = splits.training_images(setting.train_portion)
+    count = min(searches.scored_images, len(splits.scoring))
+    shown = Images(splits.scoring.pixels[:count], splits.scoring.labels[:count])
+    scored = replace(splits, held_out=HeldOut(lambda: (shown, splits.test)))
+    evaluator = Evaluator(scored, run.scoring, protocol.channels_last, run.seed, space.format)
+    plain = run.data.model_copy(update={"crop_padding": 0, "flip": False})
+
+    def score(network: nn.Module, arch: Any) -> tuple[float, float]:
+        return evaluator.evaluate(network, arch, evaluator.bn_modes(network)[0], "scoring")
+
+    return Problem(
+        space=space,
+        build=lambda partial_channels: build_supernet(run, space, splits, partial_channels),
+        training=Batches(
+            Augmenter(training, splits, run.data, protocol.channels_last), training, run.seed, searches.batch_size
+        ),
+        held_out=Batches(
+            Augmenter(splits.scoring, splits, plain, protocol.channels_last),
+            splits.scoring,
+            run.seed,
+            searches.batch_size,
+        ),
+        score=score,
+        scored_images=count,
+        draw=ground_truth.draw,
+        has_truth=ground_truth.has,
+        hyperparameters=Hyperparameters(
+            learning_rate=setting.learning_rate,
+            final_learning_rate=protocol.final_learning_rate,
+            weight_decay=setting.weight_decay,
+            momentum=protocol.momentum,
+            clip=protocol.clip,
+        ),
+        budget=Budget(searches.images, searches.seconds),
+        training_share=searches.training_share,
+        seed=run.seed,
+        law=setting.path_sampling,
+    )

@@ -1,0 +1,99 @@
+"""The ground truth of found architectures: looked up in a published table, or trained here."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supernet.config.jobs import TruthJob
+from supernet.data.images import Splits
+from supernet.errors import UserError
+from supernet.metrics.definitions import truth_rank
+from supernet.metrics.population import Population, population_of
+from supernet.pools.draw import published_draw
+from supernet.pools.file import read_table
+from supernet.pools.truth import cost_columns
+from supernet.published.table import PublishedTable
+from supernet.search.random_search import Draw
+from supernet.spaces.base import Space
+from supernet.training.evaluator import Evaluator
+from supernet.training.standalone import StandAloneResult, train_standalone
+
+
+class TrainedTruth:
+    """Trains found architectures with the recipe of the ground truth and the seed of the run."""
+
+    def __init__(
+        self,
+        job: TruthJob,
+        space: Space[Any],
+        seed: int,
+        splits: Splits,
+        evaluator: Evaluator,
+        truths: npt.NDArray[np.float64],
+    ) -> None:
+        """`truths` (N,) is the ground truth of the pool, the population of quantiles."""
+        self._job, self._space, self._seed, self._splits, self._evaluator = job, space, seed, splits, evaluator
+        self.population = Population(truths, "pool", "trained here")
+        self.draw: Draw = partial(space.sample, law="random_a")
+
+    def has(self, arch_id: str) -> bool:
+        """Return True: every architecture can be trained."""
+        return True
+
+    def result(self, arch: Any) -> StandAloneResult | None:
+        """Train an architecture and return its result."""
+        return train_standalone(self._job, self._space, arch, self._seed, self._splits, self._evaluator)
+
+
+class PublishedTruth:
+    """Looks up found architectures: accuracy of a published table, cost of the benchmark's network."""
+
+    def __init__(self, table: PublishedTable, space: Space[Any]) -> None:
+        self._table, self._space = table, space
+        self.population = population_of(table, space)
+        self.draw: Draw = published_draw(table, space)
+        self._known = frozenset(table.data.column("arch_id").to_pylist())
+
+    def has(self, arch_id: str) -> bool:
+        """Return whether the table lists an architecture."""
+        return arch_id in self._known
+
+    def result(self, arch: Any) -> StandAloneResult | None:
+        """Look up an architecture; None if the table does not list it."""
+        arch_id = self._space.arch_id(arch)
+        if not self.has(arch_id):
+            return None
+        accuracy = float(self._table.test_acc[self._table.rows([arch_id])][0])
+        return StandAloneResult(accuracy, None, **cost_columns(self._space, arch))
+
+
+GroundTruth = TrainedTruth | PublishedTruth
+
+
+def ground_truth_of(
+    job: TruthJob | None,
+    space: Space[Any],
+    seed: int,
+    splits: Splits,
+    evaluator: Evaluator,
+    table: Path | None,
+    pool: Path,
+) -> GroundTruth:
+    """Choose the ground truth: the published table if there is one, else trainings, which are compared with the pool.
+
+    Raises UserError if there is neither a table nor a recipe (`job`).
+    """
+    if table is not None:
+        return PublishedTruth(PublishedTable.load(table), space)
+    if job is None:
+        raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
+    truths = read_table(pool, "truth")["truth"].dropna().to_numpy()
+    return TrainedTruth(job, space, seed, splits, evaluator, truths)
+
+
+def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
+    """Compute r/N, with r the rank from the top that an accuracy would have among truths (N,); nan for None."""
+    return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)

@@ -1,0 +1,88 @@
+"""Metrics of a run: those of subsets of the pool, of a diverged run, and of both orders of the best architectures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from metric_samples import by_two_sorts
+from scipy import stats
+
+from supernet import spaces
+from supernet.config.pool_name import PoolName
+from supernet.config.study import Study
+from supernet.data.sizes import Sizes
+from supernet.metrics.measures import SUBSETS
+from supernet.metrics.study_metrics import FEWEST, PoolTruth
+from supernet.pools.draw import draw_pool
+from supernet.pools.truth import COSTS
+from supernet.rng import stream
+
+
+def plain_study() -> Study:
+    """A study of NASBench-201 with default metrics."""
+    content = {"study": "case", "title": "A case", "data": {"name": "digits", "scoring_portion": 0.25}}
+    space = {
+        "truth": {"channels": 8, "layers": 3, "epochs": 2, "train_portion": 0.75},
+        "baseline": {"train_portion": 0.75},
+    }
+    return Study.model_validate({**content, "metrics": {"resamples": 200}, "spaces": {"nasbench201": space}})
+
+
+def test_subsets_of_a_pool_have_their_own_correlations() -> None:
+    space = spaces.load("nasbench201")
+    pool = draw_pool(space, 60, stream(1, "pool"))
+    pool = pool.assign(truth=np.random.default_rng(2).uniform(0.5, 0.9, 60), **dict.fromkeys(COSTS, range(60)))
+    truth = PoolTruth(plain_study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
+    scores = pd.DataFrame({"arch_id": pool["arch_id"], "bn_mode": "batch", "split": "scoring"})
+    scores = scores.assign(accuracy=np.random.default_rng(3).uniform(0, 1, 60), loss=np.arange(60.0))
+    found = {(row["metric"], row["score"]): row for row in truth.run_rows(scores, "complete")}
+    top = pool["truth"] >= pool["truth"].sort_values().iloc[30]
+    regular = [not space.degenerate(space.parse(text)) for text in pool["encoding"]]
+    for subset, members in (("top_half", top), ("regular", regular)):
+        chosen, row = scores[np.array(members)], found[f"kdt_{subset}", "accuracy"]
+        tau = stats.kendalltau(chosen["accuracy"], pool["truth"][np.array(members)]).statistic
+        assert row["estimate"] == pytest.approx(tau) and row["n"] == sum(members)
+        assert row["low"] < row["estimate"] < row["high"]
+    assert truth.facts()["degenerate"] == 60 - sum(regular) > 0
+    references = pd.DataFrame(truth.references()).set_index(["name", "metric"])
+    expected = stats.kendalltau(pool["macs"][top], pool["truth"][top]).statistic
+    assert references.loc[("macs", "kdt_top_half"), "estimate"] == pytest.approx(expected)
+    # A diverged run has the same rows, without numbers.
+    lost = list(truth.run_rows(scores.assign(accuracy=np.nan), "diverged"))
+    assert {(row["metric"], row["score"]) for row in lost} == set(found)
+    assert all(np.isnan(row["estimate"]) for row in lost)
+
+
+def test_a_subset_that_is_too_small_has_no_correlation() -> None:
+    space = spaces.load("nasbench201")
+    texts = [space.format(space.parse([1, 1, 1, 1, 4, number])) for number in range(5)]
+    pool = pd.DataFrame({"arch_id": texts, "encoding": texts, "truth": np.linspace(0.5, 0.9, 5)}).sort_values("arch_id")
+    pool = pool.assign(**dict.fromkeys(COSTS, range(5)))
+    truth = PoolTruth(plain_study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
+    assert int(truth.subsets["regular"].sum()) == 2 < FEWEST
+    scores = pd.DataFrame({"arch_id": texts, "bn_mode": "batch", "split": "scoring", "accuracy": 0.5, "loss": 1.0})
+    scores = scores.assign(accuracy=np.linspace(0, 1, 5), loss=np.linspace(1, 0, 5))
+    rows = {row["metric"]: row for row in truth.run_rows(scores, "complete")}
+    assert np.isnan(rows["kdt_regular"]["estimate"]) and np.isfinite(rows["kdt_top_half"]["estimate"])
+    assert set(SUBSETS) == {"top_half", "regular"}
+    assert not any(row["metric"].endswith("_regular") for row in truth.references())
+
+
+def test_the_measured_search_performance_has_the_order_of_the_study() -> None:
+    space, study = spaces.load("nasbench201"), plain_study()
+    rng = np.random.default_rng(0)
+    drawn = {space.arch_id(arch): space.format(arch) for arch in space.sample(rng, "random_a", count=12)}
+    costs = {name: np.arange(len(drawn)) + 1 for name in ("parameters", "macs", "live_macs")}
+    truth = rng.permutation(len(drawn)) / 20 + 0.3
+    pool = pd.DataFrame({"arch_id": list(drawn), "encoding": list(drawn.values()), "truth": truth, **costs})
+    accuracy = rng.normal(size=len(drawn)).clip(-2, 2) / 10 + 0.5
+    scored = {"arch_id": list(drawn), "bn_mode": "batch", "split": "test", "accuracy": accuracy, "loss": -accuracy}
+    found = {}
+    for order in ("sorted", "permuted_twice"):
+        chosen = study.model_copy(update={"metrics": study.metrics.model_copy(update={"top_order": order})})
+        measured = PoolTruth(chosen, chosen.main_pool("nasbench201"), pool, Sizes(100, 100, 100))
+        rows = pd.DataFrame(measured.run_rows(pd.DataFrame(scored), "complete"))
+        rows = rows[(rows["metric"] == "final_mean") & (rows["score"] == "accuracy")]
+        found[order] = rows["estimate"].item()
+    assert found["sorted"] == pytest.approx(np.mean(truth[np.argsort(-accuracy)[:5]]))
+    assert found["permuted_twice"] == pytest.approx(np.mean(by_two_sorts(accuracy, truth, 5)))
+    assert found["sorted"] != found["permuted_twice"]
