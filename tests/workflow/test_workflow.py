@@ -155,7 +155,7 @@ class TestFinishedStudy:
         assert {"synflow", "jacov", "naswot"} < set(references["name"])
         assert "NASWOT, untrained" in (results / "tables" / "learning_rate.md").read_text(encoding="utf-8")
 
-    def test_a_sub_space_has_a_pool_and_references_of_its_own(self, finished: Path) -> None:
+    def test_a_sub_space_has_a_separate_pool_and_references(self, finished: Path) -> None:
         results = finished / "results" / "smoke"
         own = spaces.load("nasbench101-constant-2")
         pool = pd.read_parquet(results / "pools" / f"{own.name}.parquet")
