@@ -59,7 +59,7 @@ def test_a_workflow_in_hostile_folders_runs_and_runs_nothing_else(tmp_path: Path
     assert intruders(tmp_path) == []
 
 
-def test_a_hostile_setting_is_no_run(tmp_path: Path) -> None:
+def test_a_hostile_setting_is_not_a_run(tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path)
     name = "results/smoke/runs/nasbench201/x; touch pwned/seed0/scores.parquet"
     ran = snakemake(checkout, "--config", f"study={SMOKE}", "--", name)

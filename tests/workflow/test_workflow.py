@@ -111,7 +111,7 @@ class TestFinishedStudy:
         reported = snakemake(finished, "--report", "results/smoke/report.html", *wanted)
         assert reported.returncode == 0, reported.stdout[-2000:] + reported.stderr[-2000:]
         report = (results / "report.html").read_text(encoding="utf-8")
-        assert "22, one for each space, setting and seed." in report and "over 700 GPU days" in report
+        assert "22, one per space, setting and seed." in report and "over 700 GPU days" in report
         for name in ("tables/learning_rate.html", "tables/spaces.html", "figures/epochs.png", "figures/search.png"):
             assert f"results/smoke/{name}" in report
         caption = (results / "figures" / "weight_decay.md").read_text(encoding="utf-8").split(".")[0]
@@ -155,7 +155,7 @@ class TestFinishedStudy:
         assert {"synflow", "jacov", "naswot"} < set(references["name"])
         assert "NASWOT, untrained" in (results / "tables" / "learning_rate.md").read_text(encoding="utf-8")
 
-    def test_a_sub_space_has_a_pool_and_references_of_its_own(self, finished: Path) -> None:
+    def test_a_sub_space_has_a_separate_pool_and_references(self, finished: Path) -> None:
         results = finished / "results" / "smoke"
         own = spaces.load("nasbench101-constant-2")
         pool = pd.read_parquet(results / "pools" / f"{own.name}.parquet")

@@ -1,4 +1,4 @@
-# Are the results what their records say? It looks at what is there and makes nothing: there are no inputs.
+# Compares existing results with their records. There are no inputs, so that nothing is made first.
 rule audit:
     log:
         ARTIFACTS.log("audit"),
@@ -22,5 +22,5 @@ rule audit:
     message:
         "Auditing the results of study {STUDY.study}"
     shell:
-        # Stale (3) is worth knowing; broken (1) is a failure.
+        # Stale (3) is reported; broken (1) is a failure.
         "program audit {params.folders} 2>&1 | tee {log:q} || [ $? -eq 3 ]"

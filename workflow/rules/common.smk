@@ -1,4 +1,4 @@
-# The validated study, the folders, and how programs are started: what the other rule files share.
+# Shared by the other rule files: the validated study, the folders, the start of programs.
 import atexit
 import contextlib
 import os
@@ -130,7 +130,7 @@ def in_slurm_step():
     return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
 
 
-# Before it kills a job (preemption, scancel), SLURM signals Snakemake only, which just waits for the job's program.
+# Before it kills a job (preemption, scancel), SLURM signals only Snakemake, which waits for the job's program.
 if in_slurm_step():
     forward_signal(signal.SIGTERM)
 
@@ -142,8 +142,8 @@ ARTIFACTS = PLAN.artifacts
 FILES = StudyFiles(PLAN)
 
 
-# Long jobs, and those that others wait for, ahead of short ones, which are left to fill all cores at the end. Ahead of all
-# what keeps long ones waiting. No job has a lower priority than one that needs it.
+# Long jobs and inputs of other jobs come before short jobs, which fill all cores at the end. Inputs of long jobs come
+# first. No job has a lower priority than a job that needs it.
 AT_ONCE, FIRST, SOON, EARLY = 4, 3, 2, 1
 
 
@@ -156,8 +156,8 @@ wildcard_constraints:
     pool="|".join(PLAN.pools),
 
 
-# How jobs run does not belong into their `params`: another folder or device must not make results again. Programs
-# import the package from this checkout, wherever Snakemake was started.
+# Folders and devices are not in `params`: another one must not make results again. Programs import the package from this
+# checkout, in any working directory of Snakemake.
 LIMIT = 'echo "--limit-minutes $1"' if workflow.remote_exec else ":"
 PREFIX = (
     "set -euo pipefail; "
@@ -165,18 +165,18 @@ PREFIX = (
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
     f"STATE={shlex.quote(PLAN.state)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
-    # False leaves the variable of the environment as it is.
+    # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
-    # A cluster enforces `runtime`, and the programs stop ahead of it; a job that runs here has no limit.
+    # A cluster enforces `runtime`, and programs stop before it; a local job has no limit.
     f"limit() {{ {LIMIT}; }}; "
-    # In place of the shell: SLURM's signals would end a shell first, and SLURM kills what its shell leaves behind.
+    # exec replaces the shell: SLURM's signals would end a shell first, and SLURM then kills its children.
     f'program() {{ exec {python()} -P -m supernet.runtime.start "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
-# Not on the command line, which Snakemake logs when a job fails and `ps` shows: its address may hold a password.
+# Not on the command line, which Snakemake logs after a failure and `ps` shows: the address may contain a password.
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 
-# Snakemake's own lock knows the folder in which it runs, and results can be elsewhere.
+# Snakemake's lock covers only its working directory, and results can be elsewhere.
 onstart:
     lock_study()

@@ -1,5 +1,5 @@
 # Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
-# code never trains again by itself.
+# code does not train again.
 RUN_IN_SHELL = run_path(
     "{wildcards.space}", "{wildcards.setting:q}", "{wildcards.seed}"
 )
@@ -48,7 +48,7 @@ rule train:
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
 
 
-# On request only: the scores of a finished run once more, from its weights.
+# On request only: scores of a finished run, computed again from its weights.
 rule score:
     input:
         images=rules.data.output.images,

@@ -152,7 +152,7 @@ class TestStale:
         assert states(lab) == dict.fromkeys(CHAIN, State.INTACT)
 
     @pytest.mark.parametrize("text", ["width = = 8\n", None])
-    def test_a_module_that_is_no_python_or_gone_is_changed(self, lab: Laboratory, text: str | None) -> None:
+    def test_a_module_that_is_not_python_or_is_deleted_is_changed(self, lab: Laboratory, text: str | None) -> None:
         lab.write("supernet/layers.py", text) if text else os.remove("supernet/layers.py")
         assert lab.status(TABLE).cause == f"{TABLE}: code changed: supernet/layers.py"
 
@@ -165,11 +165,11 @@ class TestStale:
         self._with_pandas(lab, "0.1")
         assert lab.status(CSV).cause == f"{CSV}: environment changed: pandas 0.1, now {pandas.__version__}"
 
-    def test_the_name_of_a_build_is_no_other_version(self, lab: Laboratory) -> None:
+    def test_the_name_of_a_build_is_not_another_version(self, lab: Laboratory) -> None:
         self._with_pandas(lab, f"{pandas.__version__}+build1")
         assert lab.status(CSV).state is State.INTACT
 
-    def test_a_module_that_does_not_say_its_post_release_is_no_other_version(
+    def test_a_missing_post_release_is_not_another_version(
         self, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         released, installed = pandas.__version__, metadata.version

@@ -94,7 +94,7 @@ def test_one_number_has_its_own_runs_alone(lab: Laboratory) -> None:
     assert "of which 1.0 h" in re.sub(r"\s+", " ", found)
 
 
-def test_a_reference_has_no_run_of_its_own_and_names_its_space(lab: Laboratory) -> None:
+def test_a_reference_has_no_run_and_names_its_space(lab: Laboratory) -> None:
     selection = select(EPOCHS, {"name": "macs"})
     assert selection.spaces == {"darts"}
     assert not selection.settings
@@ -163,7 +163,7 @@ def test_jobs_without_a_timing_file_take_from_start_to_end(lab: Laboratory) -> N
     assert job.timing == {}
 
 
-def test_a_missing_target_is_broken_and_nothing_else_is_told(lab: Laboratory) -> None:
+def test_a_missing_target_is_broken_and_nothing_else_is_printed(lab: Laboratory) -> None:
     os.remove(EPOCHS)
     assert lab.status(EPOCHS).state is State.BROKEN
     sections = explanation(lab.status(EPOCHS), None)
@@ -173,7 +173,7 @@ def test_a_missing_target_is_broken_and_nothing_else_is_told(lab: Laboratory) ->
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.0, "0.0 s"), (59.9, "59.9 s"), (60.0, "1.0 min"), (3600.0, "1.0 h"), (90000.0, "25.0 h")]
 )
-def test_times_are_told_in_the_unit_that_suits_them(seconds: float, words: str) -> None:
+def test_times_are_printed_in_a_suitable_unit(seconds: float, words: str) -> None:
     assert format_duration(seconds) == words
 
 

@@ -116,7 +116,7 @@ def test_the_input_that_is_made_again_is_named(plan: Plan) -> None:
     assert (one.reason, one.detail) == (INPUT, "")
 
 
-def test_an_edit_of_code_is_told_and_trains_nothing(plan: Plan) -> None:
+def test_an_edit_of_code_is_reported_and_trains_nothing(plan: Plan) -> None:
     code = plan.root / "supernet" / "training" / "trainer.py"
     code.write_text(f"{code.read_text()}\nEDITED = True\n")
     for one in found(plan).values():
