@@ -126,7 +126,7 @@ class TestFinishedStudy:
         reported = snakemake(finished, "--report", "results/smoke/report.html", *wanted)
         assert reported.returncode == 0, reported.stdout[-2000:] + reported.stderr[-2000:]
         report = (results / "report.html").read_text(encoding="utf-8")
-        assert "22, one for each space, setting and seed." in report and "over 700 GPU days" in report
+        assert "22, one per space, setting and seed." in report and "over 700 GPU days" in report
         for name in ("tables/learning_rate.html", "tables/spaces.html", "figures/epochs.png", "figures/search.png"):
             assert f"results/smoke/{name}" in report
         caption = (results / "figures" / "weight_decay.md").read_text(encoding="utf-8").split(".")[0]
