@@ -1,4 +1,4 @@
-"""Shared fixtures; where CI says that nothing may be skipped for want of a tool, a skip fails."""
+"""Shared fixtures; with SUPERNET_NO_SKIP, a test that is skipped because a tool is missing fails."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report = yield
-    # Tables are not installed but brought: without a mirror their tests may be skipped.
+    # Published tables cannot be installed, so their tests may be skipped without a mirror.
     excused = hasattr(report, "wasxfail") or (
         item.get_closest_marker("benchmarks") is not None and "SUPERNET_MIRROR" not in os.environ
     )
@@ -27,5 +27,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The checkout."""
+    """The path of the checkout."""
     return ROOT

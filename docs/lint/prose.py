@@ -68,7 +68,7 @@ def spaced(pattern: str) -> str:
 
 
 def blank(match: re.Match[str]) -> str:
-    """Replace a match by as many line breaks as it has, so that line numbers stay."""
+    """Replace a match by its line breaks, so that line numbers stay."""
     return "\n" * match[0].count("\n") if "\n" in match[0] else "`"
 
 

@@ -1,4 +1,4 @@
-"""The state of a PBS job in Snakemake's words: running, success or failed. Usage: status.py JOB"""
+"""Print the state of a PBS job as Snakemake names it: running, success or failed. Usage: status.py JOB"""
 
 import json
 import subprocess
@@ -6,11 +6,11 @@ import sys
 
 
 def status(answer: str, job: str) -> str:
-    """From what `qstat -x -f -F json` says; -x, so that ended jobs are told of as well."""
+    """Return the state from the output of `qstat -x -f -F json`; -x includes ended jobs."""
     found = next(iter(json.loads(answer)["Jobs"].values()))
     if found["job_state"] not in ("F", "X"):
         return "running"
-    # No exit status: deleted before it started.
+    # A job that was deleted before it started has no exit status.
     return "success" if found.get("Exit_status") == 0 else "failed"
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     job = sys.argv[1]
     command = ["qstat", "-x", "-f", "-F", "json", job]
     result = subprocess.run(command, capture_output=True, text=True)
-    # A server that does not answer now will later: the job counts as running until then.
+    # If the server does not answer, the job counts as running until the next check.
     print("running" if result.returncode else status(result.stdout, job))
 
 

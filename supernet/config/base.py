@@ -1,4 +1,4 @@
-"""The base of all validated models, and the means by which one validator reports several errors."""
+"""The base of all validated models, and a collector of several errors from one validator."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ _Value = TypeVar("_Value")
 
 
 class Model(BaseModel):
-    """Base of all config models: immutable, no unknown keys, no silent conversion of types, no infinities.
+    """Base of all config models: immutable, without unknown keys, type coercion or infinities.
 
     Defaults and instances are validated too, because some rules depend on values elsewhere in the file.
     """
@@ -27,17 +27,17 @@ class Model(BaseModel):
 
 
 class Findings:
-    """Errors that one validator collects, in order to raise them together; locations are relative to it."""
+    """Errors that one validator collects and raises together; locations are relative to that validator."""
 
     def __init__(self) -> None:
         self._errors: list[InitErrorDetails] = []
 
     def add(self, message: str, value: Any, *location: str | int) -> None:
-        """Add an error: what is wrong with the value that stands there."""
+        """Add an error about the value at a location."""
         self._errors.append(_details("study", message, {}, value, location))
 
     def attempt(self, validate: Callable[[], _Value], *location: str | int) -> _Value | None:
-        """The result of a validation, or None after adding its errors under this location."""
+        """Return the result of a validation, or None after adding its errors under this location."""
         try:
             return validate()
         except ValidationError as error:
@@ -47,22 +47,22 @@ class Findings:
             return None
 
     def raise_all(self) -> None:
-        """Raise what was added, if anything, as one ValidationError."""
+        """Raise the collected errors, if any, as one ValidationError."""
         if self._errors:
             raise ValidationError.from_exception_data("study", self._errors)
 
 
 def distinct(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    """The values; ValidationError at each one that stands earlier in the tuple (1 and 1.0 are the same)."""
+    """Return the values; ValidationError at each repeated one (1 and 1.0 are equal)."""
     findings = Findings()
     for position, value in enumerate(values):
         if value in values[:position]:
-            findings.add("this value stands twice in the list", value, position)
+            findings.add("duplicate value in the list", value, position)
     findings.raise_all()
     return values
 
 
 def _details(kind: str, message: str, context: dict[str, Any], value: Any, location: Any) -> InitErrorDetails:
-    # The message is passed as a value, not as the template: it may quote braces.
+    # The message is a value, not the template, because it may contain braces.
     error = PydanticCustomError(kind, "{message}", {**context, "message": message})
     return InitErrorDetails(type=error, loc=tuple(location), input=value)

@@ -44,7 +44,7 @@ _GRID: Mapping[str, tuple[Any, ...]] = MappingProxyType(
 
 
 def _baseline(space: str, factor: Factor) -> Any:
-    # A factor beyond the paper has the same values in every space, the one that changes nothing first.
+    # A factor beyond the paper has the same values in every space; the first one changes nothing.
     return factor.values[0] if factor.values else {**_BASELINE, **KINDS[space].baseline}[factor.name]
 
 

@@ -24,7 +24,7 @@ PathSampling = Literal["random_a", "random_nas", "fairnas"]
 SPACES = tuple(KINDS)
 
 BEYOND: Literal["beyond the paper"] = "beyond the paper"
-"""The group of what is not among the paper's 14 heuristics."""
+"""The group of factors that are not among the paper's 14 heuristics."""
 
 Group = Literal["hyper-parameters", "sampling", "low fidelity", "implementation", "beyond the paper"]
 Scale = Literal["log", "linear", "category"]
@@ -35,7 +35,7 @@ Consumer = Literal["layers", "recipe", "build"]
 
 @dataclass(frozen=True)
 class Factor:
-    """One heuristic (paper, Sec. 3; or of later work, in the group `BEYOND`), declared at its field of `Setting`."""
+    """A heuristic of the paper (Sec. 3) or of later work (group `BEYOND`), declared at its field of `Setting`."""
 
     group: Group
     label: str
@@ -43,37 +43,37 @@ class Factor:
     scale: Scale
     consumer: Consumer
     values: tuple[Any, ...] = ()
-    """Of a factor beyond the paper: what it is swept with in every space, the value that changes nothing first. The
-    paper's factors have values for each space in `supernet.config.baselines`."""
+    """Swept values of a factor beyond the paper, the same in every space; the first one changes nothing. The values of
+    the paper's factors are in `supernet.config.baselines`."""
     name: str = ""
-    """That of its field; `supernet.config.factors` fills it in."""
+    """The name of its field in `Setting`, filled in by `FACTORS`."""
 
     @property
     def absent(self) -> Mapping[str, str]:
-        """The spaces that lack it, each with the reason."""
+        """The spaces that lack the factor, with the reason."""
         return {space: kind.lacks[self.name] for space, kind in KINDS.items() if self.name in kind.lacks}
 
     @property
     def spaces(self) -> tuple[str, ...]:
-        """The spaces that have it."""
+        """The spaces that have the factor."""
         return tuple(space for space in SPACES if space not in self.absent)
 
 
 PATH_LAWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {space: (*kind.laws, "fairnas") for space, kind in KINDS.items()}
 )
-"""Laws of `path_sampling` that each space has."""
+"""The values of `path_sampling` in each space."""
 
 LAYER_MULTIPLES: Mapping[str, int] = MappingProxyType({space: kind.layer_multiple for space, kind in KINDS.items()})
-"""`layers` is a multiple of this: NASBench-101 counts the cells of its three stacks together."""
+"""`layers` must be a multiple of this: NASBench-101 counts the cells of its three stacks together."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: the validation context of the rules that need more than the value.
+    """The validation context of rules that depend on the space or on other sections of the study file.
 
-    `scoring_portion` is the share of the training set that is never trained on, `images` the data set (None: the
-    file's is invalid); `tracked_only` says that scores are made with tracked statistics and no others.
+    `scoring_portion` is the share of the training set that is held out for scoring, `images` the name of the data set
+    (None if the file's is invalid). With `tracked_only`, architectures are scored with tracked statistics only.
     """
 
     space: str
@@ -85,7 +85,7 @@ class Place:
 def _has_score(value: str, info: ValidationInfo) -> str:
     place = info.context
     if isinstance(place, Place) and place.tracked_only and not value.endswith("tracking"):
-        _refuse("scoring.bn_modes has `tracked` alone, which needs tracking: such a run would have no score")
+        _refuse("scoring.bn_modes is only `tracked`, which needs tracking: such a run would have no scores")
     return value
 
 
@@ -124,7 +124,7 @@ def _apart_from_scoring(value: float, info: ValidationInfo) -> float:
 
 
 def _unsigned_zero(value: float) -> float:
-    return value + 0.0  # -0.0 equals 0.0, but would get a name and a record of its own
+    return value + 0.0  # -0.0 equals 0.0, but its setting would have another name and record
 
 
 def _refuse(message: str) -> None:
@@ -134,17 +134,16 @@ def _refuse(message: str) -> None:
 Rate = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0), AfterValidator(_unsigned_zero)]
 Count = Annotated[int, Field(gt=0)]
-# A batch norm in training needs two values, where a layer's output is a single pixel.
+# Batch norm in training needs two values per channel where a layer's output is a single pixel.
 BatchSize = Annotated[int, Field(ge=2)]
 LayerCount = Annotated[int, Field(gt=0), AfterValidator(_whole_stacks)]
 TrainPortion = Annotated[float, Field(gt=0, le=1), AfterValidator(_apart_from_scoring)]
 
 
 class Setting(Model):
-    """One value for each factor; paper, Sec. 3, and two methods beyond it, which are off unless named.
+    """One value for each factor: the paper's (Sec. 3) and two methods of later work, which are off by default.
 
-    A field is a factor: its `Factor` says all that tables, figures and the reference need. The rules of a space are
-    checked where the validation context is a `Place`.
+    Each field is a factor. The rules of a space are checked if the validation context is a `Place`.
     """
 
     batch_norm: Annotated[
@@ -173,22 +172,22 @@ class Setting(Model):
         PathSampling,
         AfterValidator(_law_of_space),
         Factor("sampling", "Path sampling", "which architecture each mini-batch trains", "category", "build"),
-    ] = Field(description="Law of the architecture that each mini-batch trains.")
+    ] = Field(description="Distribution from which the architecture of each mini-batch is drawn.")
     layers: Annotated[
         LayerCount,
-        Factor("low fidelity", "Layers", "cells of the super-net (per stage in NASBench-201)", "linear", "build"),
-    ] = Field(description="Cells: in all for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201.")
+        Factor("low fidelity", "Layers", "cells of the super-net; in NASBench-201 cells per stage", "linear", "build"),
+    ] = Field(description="Cells: in total for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201.")
     train_portion: Annotated[
         TrainPortion,
         Factor("low fidelity", "Train portion", "share of the training set that is trained on", "linear", "build"),
     ] = Field(
-        description="Share of the training set that is trained on; the scoring split is never part of it, "
-        "so that at most 1 - `data.scoring_portion` is allowed."
+        description="Share of the training set that is trained on. The scoring split is never part of it: at most "
+        "1 - `data.scoring_portion`."
     )
     batch_size: Annotated[
         BatchSize,
-        Factor("low fidelity", "Batch size", "images of a mini-batch", "log", "recipe"),
-    ] = Field(description="Images of a mini-batch.")
+        Factor("low fidelity", "Batch size", "images per mini-batch", "log", "recipe"),
+    ] = Field(description="Images per mini-batch.")
     channels: Annotated[Count, Factor("low fidelity", "Channels", "channels of the first cell", "log", "build")] = (
         Field(description="Channels of the first cell.")
     )
@@ -204,9 +203,9 @@ class Setting(Model):
         ),
     ] = Field(
         default=None,
-        description="What stands for c of C channels: the first, a random subset, or averages; of the kernels (v2), or "
-        "of the features of all (v1). constant-K: only cells with K vertices wired to the output, which need no "
-        "slices: a sub-space with a pool and a size of its own.",
+        description="How an architecture uses c of C channels: the first ones (fixed), a random subset (shuffled) or "
+        "averages (interpolation), of the kernels (v2) or of the output features (v1). constant-K: only cells with K "
+        "vertices wired to the output, whose weights are not sliced; this is a sub-space with its own pool and size.",
     )
     ofa_kernel: Annotated[
         OfaKernel | None,
@@ -214,8 +213,8 @@ class Setting(Model):
         Factor("implementation", "OFA kernel", "small kernels cropped from the largest one", "category", "layers"),
     ] = Field(
         default=None,
-        description="Smaller kernels of a position are the centre of its largest (crop), or that times a learnt "
-        "matrix (transform).",
+        description="The smaller kernels of a position are the centre of the largest one (crop), or the centre times a "
+        "learnable matrix (transform).",
     )
     wsbn: Annotated[
         Wsbn | None,
@@ -223,14 +222,14 @@ class Setting(Model):
         Factor(
             "implementation",
             "WSBN",
-            "one batch norm for each input configuration",
+            "one batch norm per input configuration",
             "category",
             "layers",
         ),
     ] = Field(
         default=None,
-        description="One batch norm for each input configuration of a position; needs affine or tracking, and in "
-        "DARTS operations on nodes.",
+        description="One batch norm per input configuration of a position (per_input). It needs affine or tracking, "
+        "and in DARTS `op_placement: node`.",
     )
     dropout: Annotated[
         Dropout | None,
@@ -238,8 +237,8 @@ class Setting(Model):
         Factor("implementation", "Dropout", "path and global dropout in training", "category", "layers"),
     ] = Field(
         default=None,
-        description="In training: path-P drops cell outputs of single images, the deeper the likelier, up to P; "
-        "global-P drops features before the classifier.",
+        description="In training, path-P drops the output of a cell for single images, with a probability that rises "
+        "with depth up to P; global-P drops features before the classifier.",
     )
     op_placement: Annotated[
         OpPlacement | None,
@@ -247,26 +246,28 @@ class Setting(Model):
         Factor(
             "implementation",
             "Op placement",
-            "operations owned by a node or by an edge",
+            "operations owned by nodes or by edges",
             "category",
             "layers",
         ),
-    ] = Field(default=None, description="Whether each edge owns operations, or each node does for its incoming edges.")
+    ] = Field(
+        default=None, description="Each edge has its own operations (edge), or the edges into a node share them (node)."
+    )
     # Zhao, Wang, Tian, Fonseca, Guo: "Few-shot Neural Architecture Search", ICML 2021.
     few_shot: Annotated[
         FewShot,
         Factor(
             BEYOND,
             "Few-shot",
-            "super-net split by one operation on the way",
+            "super-net split by one operation during training",
             "category",
             "build",
             values=get_args(FewShot),
         ),
     ] = Field(
         default="none",
-        description="Beyond the paper: the super-net is copied on the way, once for each operation of one position, "
-        "and the copies go on alone (split; Zhao et al., ICML 2021).",
+        description="Beyond the paper: during training the super-net is copied once per operation of one position, "
+        "and the copies are trained separately (split; Zhao et al., ICML 2021).",
     )
     # Yu, Ranftl, Salzmann: "Landmark Regularization", CVPR 2021.
     landmarks: Annotated[
@@ -281,8 +282,8 @@ class Setting(Model):
         ),
     ] = Field(
         default="none",
-        description="Beyond the paper: a loss for pairs of architectures of known accuracy that the super-net orders "
-        "wrongly (ranking; Yu et al., CVPR 2021).",
+        description="Beyond the paper: an additional loss for pairs of architectures of known accuracy that the "
+        "super-net ranks in the wrong order (ranking; Yu et al., CVPR 2021).",
     )
 
     @model_validator(mode="after")
@@ -314,7 +315,7 @@ def _list_of(factor: str) -> Any:
     return values, Field(default=None, validate_default=False)
 
 
-# Lists of values with the types and rules of `Setting`: a factor is defined once.
+# Lists of values with the types and rules of `Setting`.
 Lists: type[Model] = create_model("Lists", __base__=Model, **{name: _list_of(name) for name in Setting.model_fields})
 
 
@@ -328,15 +329,15 @@ FACTORS: Mapping[str, Factor] = MappingProxyType({factor.name: factor for factor
 
 
 def factors_of(space: str) -> tuple[Factor, ...]:
-    """The factors that a space has, in the order of the paper's table, those beyond the paper last."""
+    """Return the factors of a space in the order of the paper's table, those beyond the paper last."""
     return tuple(factor for factor in FACTORS.values() if space in factor.spaces)
 
 
 def of_the_paper() -> tuple[Factor, ...]:
-    """The paper's 14 heuristics."""
+    """Return the paper's 14 heuristics."""
     return tuple(factor for factor in FACTORS.values() if factor.group != BEYOND)
 
 
 def beyond_the_paper() -> tuple[Factor, ...]:
-    """Training methods of later work, factors like the 14 but never counted among them."""
+    """Return the factors of later work, which are never counted among the 14."""
     return tuple(factor for factor in FACTORS.values() if factor.group == BEYOND)

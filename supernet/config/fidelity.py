@@ -1,8 +1,8 @@
-"""The traps in the authors' public code: for each the option of a study file, our value and theirs.
+"""Traps in the authors' public code: the option of the study file for each, with our value and theirs.
 
-`fidelity: authors_code` fills in theirs wherever the file gives no value itself; each works alone as well. "The code"
-below is the public repository kcyu2014/nas-landmarkreg. No option is a claim about the published numbers: it tells what
-the trap is worth in our reproduction.
+`fidelity: authors_code` takes their value of every option that the file does not set. Each option can also be set
+alone. "The code" below is the public repository kcyu2014/nas-landmarkreg. An option is not a claim about the published
+numbers; it measures the effect of the trap in our reproduction.
 """
 
 from collections.abc import Mapping
@@ -17,31 +17,32 @@ _INTRODUCTION = """\
 
 # Traps in the authors' code
 
-What the authors' public code (kcyu2014/nas-landmarkreg) does where we think it should do otherwise. Our way is the
-default. `fidelity: authors_code` in a study file takes theirs for every option that the file does not give itself; a
-value in the file always wins, and each option can be used alone. The caption of every table and figure names the
-options that are theirs. The preset tells what a trap is worth here; it is no claim that the published numbers have it.
+These are points of the authors' public code (kcyu2014/nas-landmarkreg) that we consider mistakes. Our correction is the
+default. `fidelity: authors_code` in a study file takes their value of every option that the file does not set; a value
+in the file takes precedence, and each option can be used alone. The note of every table and figure names the options
+that have their value. The preset measures the effect of the traps here; it is not a claim that the published numbers
+have them.
 
-| Option | What theirs does | Ours | Theirs | Where |
+| Option | What their code does | Ours | Theirs | Where |
 |---|---|---|---|---|"""
 
 _NO_OPTIONS = """
-With `protocol.nasbench101_widths: doubled` the channels that the study file gives stay those of the stem: halve
-`channels` to compare networks of about one size. `scoring.ranked_on: test` needs `test` in `scoring.splits`. With
-`pool.law: stratified` nothing is drawn, so that the preset needs `pool.per_seed: false` beside it. Their drop-path also
-grows over the steps of training; ours does not, with either value of `scoring.dropout_at_evaluation`.
+With `protocol.nasbench101_widths: doubled` the `channels` of the study file remain those of the stem: halve them to
+compare networks of about the same size. `scoring.ranked_on: test` needs `test` in `scoring.splits`. With
+`pool.law: stratified` nothing is drawn, so that the preset also needs `pool.per_seed: false`. Their drop-path
+probability also grows over the steps of training; ours does not, with either value of `scoring.dropout_at_evaluation`.
 
-Two further traps are no options, for each would make a table say something false rather than measure something else.
-Theirs names a DARTS architecture by the hash of its normal cell alone, so that architectures with different reduction
-cells are taken for one. Their FairNAS writes the permuted operations into the shared object of the benchmark, so that
-the architectures that are later scored are not those whose ground truth is read. A third, p-values stored as standard
-deviations, has no place here: tables have intervals and the spread over seeds, both of their own kind.
+Two further traps are not options, because they would make a table false instead of measuring something else. Their code
+identifies a DARTS architecture by the hash of its normal cell only, so that architectures with different reduction
+cells are treated as one. Their FairNAS writes the permuted operations into the shared object of the benchmark, so that
+the architectures scored later are not those whose ground truth is read. A third trap, p-values stored as standard
+deviations, does not apply here: tables have intervals and the spread over seeds in separate columns.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """One option: its place in the study file, our value and theirs, what the trap is, and where the code has it."""
+    """One option: its section and key in the study file, our value and theirs, the trap, and its place in the code."""
 
     section: str
     key: str
@@ -52,7 +53,7 @@ class Trap:
 
     @property
     def name(self) -> str:
-        """The option as messages and captions quote it."""
+        """The option as quoted in messages and captions: `section.key`."""
         return f"{self.section}.{self.key}"
 
 
@@ -62,8 +63,8 @@ TRAPS = (
         "nasbench101_widths",
         "benchmark",
         "doubled",
-        "The first stack of NASBench-101 doubles the stem's channels too: a stem of 64 has the benchmark's stacks of "
-        "128, 256 and 512 channels.",
+        "The first stack of NASBench-101 also doubles the stem's channels: a stem of 64 is followed by the benchmark's "
+        "stacks of 128, 256 and 512 channels.",
         "`NasBenchNet`: the output channels of each stack are twice its input's",
     ),
     Trap(
@@ -71,25 +72,25 @@ TRAPS = (
         "bn_momentum",
         "benchmark",
         "authors_code",
-        "NASBench-101's batch-norm momentum of .997, which in TensorFlow weighs the past, is given to PyTorch, where "
-        "it weighs the batch (ours: .003).",
-        "the NASBench-101 configuration, handed to `nn.BatchNorm2d`",
+        "NASBench-101's batch-norm momentum of .997, the weight of the past in TensorFlow, is passed to PyTorch, where "
+        "it is the weight of the batch (ours: .003).",
+        "the NASBench-101 configuration, passed to `nn.BatchNorm2d`",
     ),
     Trap(
         "scoring",
         "dropout_at_evaluation",
         False,
         True,
-        "Path dropout also drops paths when architectures are scored.",
-        "`apply_drop_path` in nasws/cnn/operations/dropout.py does not ask for the mode; `nn.Dropout` before the "
-        "classifier does",
+        "Path dropout is also active when architectures are scored.",
+        "`apply_drop_path` in nasws/cnn/operations/dropout.py ignores the mode; `nn.Dropout` before the classifier "
+        "does not",
     ),
     Trap(
         "scoring",
         "ranked_on",
         "scoring",
         "test",
-        "Architectures are ranked, and found by the search, by their accuracy on the test set.",
+        "Architectures are ranked, and selected by the search, by their accuracy on the test set.",
         "the evaluation queue of the policies is the test set",
     ),
     Trap(
@@ -105,8 +106,8 @@ TRAPS = (
         "top_order",
         "sorted",
         "permuted_twice",
-        "Identifiers that are already sorted by score are sorted once more by the unsorted scores, which scrambles "
-        "the K best.",
+        "Identifiers that are already sorted by score are sorted again by the unsorted scores, which permutes the K "
+        "best.",
         "`spares_kdt_compute_mean_std` returns sorted identifiers beside unsorted scores, and "
         "`add_supernetacc_finalperf_kdt` passes both to `sort_hash_perfs`",
     ),
@@ -115,14 +116,14 @@ TRAPS = (
         "per_seed",
         False,
         True,
-        "Each run seed scores architectures of its own.",
+        "Each run seed scores a different pool of architectures.",
         "`random_eval_ids` draws from the global generator, which the run's seed has seeded",
     ),
 )  # fmt: skip
 
 
 def filled_in(study: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping of a study file with the authors' values where it gives none; what is no mapping stays as it is."""
+    """Return a study file's mapping with the authors' values as defaults; a section that is not a mapping stays."""
     filled = dict(study)
     for trap in TRAPS:
         section = filled.get(trap.section, {})
@@ -132,12 +133,12 @@ def filled_in(study: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def theirs(study: Any) -> tuple[Trap, ...]:
-    """The traps that a validated study has as the authors' code has them."""
+    """Return the traps for which a validated study has the authors' value."""
     return tuple(trap for trap in TRAPS if getattr(getattr(study, trap.section), trap.key) == trap.theirs)
 
 
 def page_text() -> str:
-    """The page as it stands in docs/reference/fidelity.md."""
+    """Return the text of docs/reference/fidelity.md."""
     cells = [(f"`{one.name}`", one.what, f"`{_yaml(one.ours)}`", f"`{_yaml(one.theirs)}`", one.source) for one in TRAPS]
     rows = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join([_INTRODUCTION, *rows, _NO_OPTIONS])

@@ -1,6 +1,6 @@
-"""The reference of the study file, generated from its models: a JSON schema for editors, a page for readers.
+"""The reference of the study file, generated from its models: a JSON schema for editors and a page for readers.
 
-Both describe the file as it is written: baselines may be left out, and `paper` stands for a list of values.
+Both describe the file as written: baselines are optional, and `paper` is allowed in place of a list of values.
 """
 
 import copy
@@ -20,10 +20,10 @@ _INTRODUCTION = """\
 
 # Study file
 
-A study is one YAML file in `workflow/studies/`, named `{study}.yaml`. An unknown key, a wrong type or a value
-out of range is an error that names file, line, key and what is allowed, before any job runs. Numbers with an
-exponent need a dot and a sign (`1.0e-3`), because YAML 1.1 reads `1e-3` as text. With this first line,
-editors that speak to the YAML language server check and complete the file:
+A study is one YAML file in `workflow/studies/`, named `{study}.yaml`. An unknown key, a wrong type or a value out of
+range is an error before any job runs; the message names file, line, key and the allowed values. Numbers with an
+exponent need a dot and a sign (`1.0e-3`), because YAML 1.1 reads `1e-3` as text. With this first line, editors that use
+the YAML language server check and complete the file:
 
 ```yaml
 # yaml-language-server: $schema=../../docs/reference/study.schema.json
@@ -33,15 +33,15 @@ editors that speak to the YAML language server check and complete the file:
 _FACTORS_INTRODUCTION = """\
 ## Factors
 
-Each space's column gives the value that `baseline` takes where the file gives none, then the values that
-`sweep: {factor: paper}` stands for. They are this project's defaults, chosen after the ranges in the first
-author's public code; they are not published numbers. A dash: the space does not have the factor. The last group is not
-among the paper's factors: methods of later work, off in every baseline.
+The column of a space has the default of `baseline`, then the values of `sweep: {factor: paper}`. They are this
+project's defaults, chosen from the ranges in the first author's public code; they are not published numbers. A dash
+means that the space does not have the factor. The last group contains methods of later work, which are not among the
+paper's factors and are off in every baseline.
 """
 
 
 def study_schema() -> Schema:
-    """JSON schema (draft 2020-12) of a study file as it is written."""
+    """Return the JSON schema (draft 2020-12) of a study file as written."""
     schema = Study.model_json_schema()
     definitions = schema["$defs"]
     template, setting = definitions.pop("SpaceStudy"), definitions.pop("Setting")
@@ -58,18 +58,18 @@ def study_schema() -> Schema:
 
 
 def schema_text() -> str:
-    """The schema as it stands in docs/reference/study.schema.json."""
+    """Return the text of docs/reference/study.schema.json."""
     return json.dumps(study_schema(), indent=2) + "\n"
 
 
 def page_text() -> str:
-    """The page as it stands in docs/reference/study.md."""
+    """Return the text of docs/reference/study.md."""
     sections = ["\n".join(_section(*section)) for section in _sections(study_schema())]
     return "\n".join([_INTRODUCTION, *sections, _FACTORS_INTRODUCTION, *_factor_table(), ""])
 
 
 def _space_schema(space: str, template: Schema, setting: Schema) -> Schema:
-    """`SpaceStudy` with the factors and rules of one space, and with what the file may leave out."""
+    """Return the schema of `SpaceStudy` with the factors and rules of one space, and with optional keys."""
     result = copy.deepcopy(template)
     keys = result["properties"]
     multiple = {"multipleOf": LAYER_MULTIPLES[space]} if LAYER_MULTIPLES[space] > 1 else {}
@@ -106,7 +106,7 @@ def _list_or_paper(value: Schema) -> Schema:
 
 
 def _untitled(schema: Any) -> Any:
-    """The schema without pydantic's titles, which repeat the keys; a property called `title` stays."""
+    """Return the schema without pydantic's titles, which repeat the keys; a property called `title` stays."""
     if isinstance(schema, dict):
         return {
             key: _untitled(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))
@@ -115,7 +115,7 @@ def _untitled(schema: Any) -> Any:
 
 
 def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
-    """Title and schema of each mapping of the file, and what a key that is left out stands for."""
+    """Yield title and schema of each mapping of the file, and the default of its optional keys."""
     definitions = schema["$defs"]
     keys = _resolved(schema["properties"], definitions)
     yield "Top level", schema | {"properties": keys}, "its defaults"
@@ -127,7 +127,7 @@ def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
     space = definitions[SPACES[0]]
     yield "`spaces.{space}`", space, "see below"
     yield "`spaces.{space}.truth`", definitions["Truth"], ""
-    # The types that hold in every space; descriptions and the table of factors tell the rules of one.
+    # Types valid in every space; the rules of one space are in descriptions and in the table of factors.
     values = Setting.model_json_schema()["properties"]
     lists = {name: _list_or_paper(value) for name, value in values.items()}
     for key, properties, absent in (("baseline", values, "table of factors"), ("sweep", lists, "not swept")):
@@ -136,13 +136,13 @@ def _sections(schema: Schema) -> Iterator[tuple[str, Schema, str]]:
 
 
 def _resolved(properties: Schema, definitions: Schema) -> Schema:
-    """The keys of a mapping; those that are sections with what defines them."""
+    """Return the keys of a mapping, with references to sections resolved."""
     values = {key: _section_or_null(value) for key, value in properties.items()}
     return {key: definitions.get(_definition(value), {}) | value for key, value in values.items()}
 
 
 def _section_or_null(value: Schema) -> Schema:
-    """A key that may be left out altogether, as the section that it else is."""
+    """Return the schema of an optional section as that of the section."""
     branches = value.get("anyOf", [])
     return {**branches[0], **value} if branches and "$ref" in branches[0] else value
 
@@ -209,7 +209,7 @@ def _factor_cell(name: str, space: str) -> str:
 
 
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Lines of a Markdown table; cells are Markdown in which a bar needs no escape."""
+    """Yield the lines of a Markdown table, and escape the bars in its cells."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:

@@ -1,4 +1,4 @@
-"""Errors of pydantic as errors that a user can act on: file, line, key path, found value, allowed values."""
+"""Conversion of pydantic errors to messages with file, line, key path, found value and allowed values."""
 
 import difflib
 import math
@@ -27,9 +27,9 @@ _EXPECTED = {
 
 
 def validate(model: type[_Model], file: YamlFile, context: Any = None) -> _Model:
-    """Validate a file against a model; UserError with all findings, one a line, in the order of the file.
+    """Validate a file against a model; UserError with all findings, one per line, in the order of the file.
 
-    `context` is passed on to the model's validators.
+    `context` is passed to the model's validators.
     """
     try:
         return model.model_validate(file.data, context=context)
@@ -41,7 +41,7 @@ def validate(model: type[_Model], file: YamlFile, context: Any = None) -> _Model
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """What is allowed, after the nearest match if one is near."""
+    """Return the allowed names, preceded by the nearest match if there is one."""
     names = list(allowed)
     near = difflib.get_close_matches(name, names, n=1)
     question = f"did you mean {near[0]!r}? " if near else ""
@@ -49,7 +49,7 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
 
 
 def _is_echo(error: dict[str, Any]) -> bool:
-    # A list whose only item is wrong is reported as empty too.
+    # pydantic also reports a list as empty if its only item is wrong.
     return error["type"] == "too_short" and len(error["input"]) > 0
 
 
@@ -57,7 +57,7 @@ def _finding(model: type[BaseModel], file: YamlFile, error: dict[str, Any]) -> t
     key, value = error["loc"], error["input"]
     found = "nothing" if error["type"] == "missing" else f"found {_shown(value)}"
     if error["type"] != "missing" and key not in file.lines:
-        found += " (not in the file: it is filled in)"
+        found += " (a default, not in the file)"
     return file.line(key), str(file.error(key, f"{found}; {_expected(model, error)}"))
 
 
@@ -70,18 +70,18 @@ def _expected(model: type[BaseModel], error: dict[str, Any]) -> str:
 
 
 def _keys_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """The keys of the model at a location inside a model, through models and mappings of models."""
+    """Return the keys of the model at a location, through nested models and mappings of models."""
     here: Any = model
     for part in location:
         here = here.model_fields[part].annotation if hasattr(here, "model_fields") else get_args(here)[1]
-        # A section that may be left out is `Section | None`.
+        # An optional section has the type `Section | None`.
         if NoneType in get_args(here):
             (here,) = set(get_args(here)) - {NoneType}
     return list(here.model_fields)
 
 
 def _hint(kind: str, value: Any) -> str:
-    """How to write what was probably meant, where YAML reads it as another type."""
+    """Return how to write the probably intended value where YAML reads another type."""
     if kind == "string_type" and value is not None and not isinstance(value, list | dict):
         return ": put it in quotes"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():
@@ -103,7 +103,7 @@ def _number(text: str) -> float | int | None:
 
 
 def _as_yaml(number: float | int) -> str:
-    """A number as YAML 1.1 reads it as one: with a dot before an exponent."""
+    """Format a number so that YAML 1.1 reads a number: with a dot before an exponent."""
     text = repr(number)
     return text if "." in text or "e" not in text else text.replace("e", ".0e")
 

@@ -1,4 +1,4 @@
-"""YAML files that remember their lines, so that an error in one can name file, line, key and value."""
+"""YAML files with the line of each key, so that errors can name file, line, key and value."""
 
 import re
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ class YamlFile:
     def read(cls, path: Path) -> Self:
         """Parse a file.
 
-        UserError if it is missing, not UTF-8, not YAML or not a mapping, or if it has a key twice, a key that
-        is not text, an alias inside its own anchor, a tag on a mapping or list, or a number that YAML 1.1 and
-        1.2 read differently (010, 1:30).
+        Raises UserError if it is missing, not UTF-8, not YAML or not a mapping, or if it has a duplicate key, a key
+        that is not text, an alias inside its own anchor, a tag on a mapping or list, or a number that YAML 1.1 and 1.2
+        read differently (010, 1:30).
         """
         try:
             root = yaml.compose(_text(path), Loader=yaml.SafeLoader)
@@ -47,19 +47,19 @@ class YamlFile:
             raise UserError(f"{path}: not valid YAML: {error}") from error
 
     def line(self, key: Sequence[str | int]) -> int:
-        """The line of a key, or of its nearest parent that the file has."""
+        """Return the line of a key, or of its nearest parent in the file."""
         known = tuple(key)
         while known and known not in self.lines:
             known = known[:-1]
         return self.lines[known]
 
     def error(self, key: Sequence[str | int], message: str) -> UserError:
-        """A UserError that points at a key, or at its nearest parent that the file has."""
+        """Return a UserError with the line of a key, or of its nearest parent in the file."""
         return UserError(f"{self.path}:{self.line(key)}: {'.'.join(map(str, key))}: {message}")
 
 
 class _Reader:
-    """Turns nodes into data, and keeps the line of every key: a merged key's is where it is written."""
+    """Converts nodes to data and keeps the line of every key; that of a merged key is where it is written."""
 
     def __init__(self, path: Path) -> None:
         self.lines: dict[Key, int] = {}
@@ -70,7 +70,7 @@ class _Reader:
         self.lines.setdefault(key, _line(node))
         if isinstance(node, yaml.MappingNode):
             self._constructor.flatten_mapping(node)
-            # As in YAML, a key of the mapping's own stands after those that it merges, and replaces them.
+            # As in YAML, the keys of the mapping itself come after the merged ones and replace them.
             pairs = {name.value: (name, value) for name, value in node.value}
             self.lines |= {(*key, name): _line(at) for name, (at, _) in pairs.items()}
             return {name: self.read(value, (*key, name)) for name, (_, value) in pairs.items()}
@@ -105,7 +105,7 @@ def _text(path: Path) -> str:
 
 
 def _check_node(path: Path, node: yaml.Node, key: Key, parents: tuple[yaml.Node, ...]) -> None:
-    """Refuse what would be lost or would never end when the node becomes data."""
+    """Refuse nodes that would lose content, or recurse without end, when converted to data."""
     if any(node is parent for parent in parents):
         raise _error_at(path, node, key, "this anchor contains an alias of itself")
     children: list[tuple[str | int, yaml.Node]] = []
@@ -130,7 +130,7 @@ def _check_keys(path: Path, node: yaml.MappingNode, key: Key) -> None:
             raise _error_at(path, name, key, f"found the key {found}, which is not text: put it in quotes")
         if name.value in seen:
             first = seen[name.value]
-            raise _error_at(path, name, (*key, name.value), f"this key stands twice (first in line {first})")
+            raise _error_at(path, name, (*key, name.value), f"duplicate key (first in line {first})")
         seen[name.value] = _line(name)
 
 

@@ -1,1 +1,1 @@
-"""Layers of stand-alone networks and super-nets; a heuristic that lives in a layer lives here, in one place."""
+"""Layers of stand-alone networks and super-nets, with the heuristics that are part of a layer."""

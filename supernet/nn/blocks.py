@@ -1,4 +1,4 @@
-"""Small blocks that several spaces share."""
+"""Blocks of layers that several spaces share."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +9,7 @@ from supernet.nn.factory import LayerFactory
 class ConvNormReLU(nn.Module):
     """Convolution, batch norm, ReLU (NASBench-101); c·c_out·k² + 2·c_out parameters with affine.
 
-    With `configurations`, that many norms after the one convolution: a call says which.
+    With `configurations`, the convolution has that many norms, and each call names one.
     """
 
     def __init__(
@@ -20,10 +20,10 @@ class ConvNormReLU(nn.Module):
         self.norm = factory.norm(c_out) if configurations is None else factory.configured_norm(c_out, configurations)
 
     def forward(self, images: Tensor, c_out: int | None = None, configuration: int | None = None) -> Tensor:
-        """(N, c, H, W) to (N, c_out, H, W)."""
+        """Map (N, c, H, W) to (N, c_out, H, W)."""
         convolved = self.conv(images, c_out)
         normalised: Tensor = self.norm(convolved) if configuration is None else self.norm(convolved, configuration)
-        # In place: nothing else reads it, and its gradient needs the input alone.
+        # In-place: no other code reads it, and its gradient needs only the input.
         return F.relu(normalised, inplace=True)
 
 
@@ -36,7 +36,7 @@ class ReLUConvNorm(nn.Module):
         self.norm = factory.norm(c_out)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, c_in, H, W) to (N, c_out, H', W')."""
+        """Map (N, c_in, H, W) to (N, c_out, H', W')."""
         normalised: Tensor = self.norm(self.conv(F.relu(images)))
         return normalised
 
@@ -50,6 +50,6 @@ class ConvNorm(nn.Module):
         self.norm = factory.norm(c_out)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, c_in, H, W) to (N, c_out, H, W)."""
+        """Map (N, c_in, H, W) to (N, c_out, H, W)."""
         normalised: Tensor = self.norm(self.conv(images))
         return normalised

@@ -1,16 +1,16 @@
-"""Dynamic channels: how one weight of many channels serves an architecture that needs fewer (paper, Sec. 3).
+"""Dynamic channels: a weight of many channels serves architectures that need fewer (paper, Sec. 3).
 
-A kernel has C_in inputs and C_out outputs, an architecture needs c_in and c_out. What stands for the c of C is
+A kernel has C_in inputs and C_out outputs, an architecture needs c_in and c_out. The c of C channels are
 
 - `fixed`: the first c;
-- `shuffled`: a random subset, in random order: another one in each pass of training, drawn from `generator`, and one
-  for good at evaluation, drawn when the layer is made;
-- `interpolation`: averages of neighbours, those of adaptive average pooling, as a product with a fixed matrix
-  (pooling itself has no deterministic backward pass on CUDA).
+- `shuffled`: a random subset in random order. Each training pass draws a new one from `generator`; evaluation uses one
+  that is drawn when the layer is built;
+- `interpolation`: averages of neighbours, as in adaptive average pooling, by a product with a fixed matrix (pooling
+  itself has no deterministic backward pass on CUDA).
 
-In version 2 this is applied to the kernel and to the batch norm's parameters. In version 1 the layer is computed for
-all outputs, with the first c_in inputs, and the choice is made among its output features. `fixed` gives the same
-function in both; they differ in what they compute and, where batch norm tracks, in which statistics they update.
+Version 2 selects channels of the kernel and of the batch norm's parameters. Version 1 computes all outputs from the
+first c_in inputs and selects among the output features. `fixed` is the same function in both versions; the versions
+differ in cost and, where batch norm tracks, in the statistics that they update.
 """
 
 import torch
@@ -24,7 +24,7 @@ from supernet.nn.norm import Norm
 
 
 class Channels(Drawing):
-    """Chooses c of the C entries of a dimension in one of the ways above: fixed, shuffled or interpolation."""
+    """Chooses c of the C entries of a dimension: `kind` is fixed, shuffled or interpolation, as in the module."""
 
     order: Tensor
 
@@ -32,11 +32,11 @@ class Channels(Drawing):
         super().__init__()
         self.kind, self.channels = kind, channels
         if kind == "shuffled":
-            # Saved with the weights, so that their scores stay what they are.
+            # Saved with the weights, so that loaded weights give the same scores.
             self.register_buffer("order", torch.randperm(channels))
 
     def choose(self, count: int, device: torch.device) -> Choice:
-        """The choice of `count` channels for one pass."""
+        """Choose `count` channels for one pass."""
         if count == self.channels:
             return Choice()
         if self.kind == "interpolation":
@@ -50,7 +50,7 @@ class Channels(Drawing):
 
 
 class DynamicConvNormReLU(nn.Module):
-    """Convolution, batch norm, ReLU of which an architecture uses some channels, as the module says."""
+    """Convolution, batch norm, ReLU with dynamic channels; `kind` and `version` as in the module."""
 
     def __init__(self, conv: Conv, norm: Norm, kind: str, version: str) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class DynamicConvNormReLU(nn.Module):
         self.inputs, self.outputs = Channels(kind, conv.c_in), Channels(kind, conv.c_out)
 
     def forward(self, images: Tensor, c_out: int | None = None, configuration: None = None) -> Tensor:
-        """(N, c_in, H, W) to (N, c_out, H, W)."""
+        """Map (N, c_in, H, W) to (N, c_out, H, W)."""
         outputs = self.outputs.choose(self.conv.c_out if c_out is None else c_out, images.device)
         if self.version == "v1":
             return outputs.of(F.relu(self.norm(self.conv(images)), inplace=True), 1)

@@ -1,4 +1,4 @@
-"""Some entries of a dimension: by their numbers, or as averages."""
+"""Choices of entries of a dimension, by index or as averages."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Choice:
-    """Entries to take, (c,) numbers, or a (c, C) matrix that averages C entries to c; all of them without either."""
+    """Indices (c,) to select, or a matrix (c, C) that averages C entries to c; with neither, all entries."""
 
     indices: Tensor | None = None
     matrix: Tensor | None = None
 
     def of(self, values: Tensor, dimension: int) -> Tensor:
-        """The chosen entries of a dimension, in its place."""
+        """Return `values` with the chosen entries of a dimension."""
         if self.indices is not None:
             return values.index_select(dimension, self.indices)
         if self.matrix is None:
@@ -25,7 +25,7 @@ class Choice:
 
 
 def averages(channels: int, count: int) -> Tensor:
-    """(count, channels): row i averages the entries from ⌊i·C/c⌋ to ⌈(i + 1)·C/c⌉ - 1, as adaptive pooling does."""
+    """Return (count, channels): row i averages entries ⌊i·C/c⌋ to ⌈(i + 1)·C/c⌉ - 1, as adaptive pooling does."""
     matrix = torch.zeros(count, channels)
     for row in range(count):
         first, end = row * channels // count, -(-(row + 1) * channels // count)

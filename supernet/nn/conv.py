@@ -1,4 +1,4 @@
-"""Convolution and linear layers that several widths share."""
+"""Convolutions whose weights networks of several widths share."""
 
 import math
 
@@ -10,10 +10,11 @@ from supernet.nn.fast.switch import FAST, Convolve
 
 
 class Conv(nn.Module):
-    """A convolution without bias whose kernel is sliced to the channels that are asked for.
+    """A convolution without bias whose kernel is sliced to the channels of the call.
 
-    Stand-alone networks ask for all of them, which slices nothing. He initialisation by fan-out. With `take_kernel`
-    the kernel comes from another module.
+    Stand-alone networks use all channels, without slicing. He initialisation by fan-out. After `take_kernel`, another
+    module provides the kernel. `convolve` computes it (`supernet.nn.fast.switch`). Raises ValueError for a depthwise
+    convolution whose output has other channels than its input.
     """
 
     def __init__(
@@ -38,12 +39,12 @@ class Conv(nn.Module):
         self.source: nn.Module | None = None
 
     def take_kernel(self, source: nn.Module) -> None:
-        """Own no weight any more: `source(c_in, c_out)` gives the kernel, as `kernels` does."""
+        """Drop the weight: `source(c_in, c_out)` returns the kernel instead, as `kernels` does."""
         self.register_parameter("weight", None)
         self.source = source
 
     def kernels(self, c_in: int, c_out: int) -> Tensor:
-        """The kernel of the first channels: (c_out, c_in, k, k), or (c_out, 1, k, k) if depthwise."""
+        """Return the kernel of the first channels: (c_out, c_in, k, k), or (c_out, 1, k, k) if depthwise."""
         weight: Tensor
         if self.source is not None:
             weight = self.source(c_in, c_out)
@@ -54,7 +55,7 @@ class Conv(nn.Module):
         return weight
 
     def forward(self, images: Tensor, c_out: int | None = None) -> Tensor:
-        """(N, c, H, W) to (N, c_out, H', W'): the first c input and c_out output channels of the kernel."""
+        """Map (N, c, H, W) to (N, c_out, H', W') by the first c input and c_out output channels of the kernel."""
         c_in = images.shape[1]
         c_out = (c_in if self.depthwise else self.c_out) if c_out is None else c_out
         weight = self.kernels(c_in, c_out)
@@ -62,10 +63,10 @@ class Conv(nn.Module):
 
 
 class BlockConv(nn.Module):
-    """A 1x1 convolution over a concatenation of blocks of `c_block` channels, of which some are present.
+    """A 1x1 convolution over a concatenation of blocks of `c_block` channels, some of which are present.
 
-    `present` names the blocks that the input holds, in their order: a super-net whose cells concatenate the
-    loose ends of the architecture keeps one slice of the kernel for each node.
+    `present` has the numbers of the blocks in the input, in order. A super-net whose cells concatenate the loose ends
+    of the architecture keeps one slice of the kernel per node.
     """
 
     def __init__(self, blocks: int, c_block: int, c_out: int) -> None:
@@ -75,12 +76,12 @@ class BlockConv(nn.Module):
         nn.init.normal_(self.weight, std=math.sqrt(2 / c_out))
 
     def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
-        """(N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
+        """Map (N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
         return F.conv2d(images, block_columns(self.weight, present, self.blocks, self.c_block))
 
 
 def block_columns(weight: Tensor, present: tuple[int, ...], blocks: int, width: int) -> Tensor:
-    """Slices of dimension 1 of a weight that belong to the blocks that are present, in their order."""
+    """Return the slices of dimension 1 of a weight that belong to the present blocks, in order."""
     if len(present) == blocks:
         return weight
     return torch.cat([weight.narrow(1, block * width, width) for block in present], dim=1)

@@ -1,27 +1,27 @@
-"""Layers that draw random numbers, all of a network from one generator that its user seeds."""
+"""Layers that draw random numbers; the layers of a network share one generator, which the caller seeds."""
 
 import torch
 from torch import nn
 
 
 class Drawing(nn.Module):
-    """A layer that draws in training mode; at evaluation only where a context says so."""
+    """A layer that draws in training mode, and in evaluation mode only within a context such as `dropping_paths`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.generator: torch.Generator | None = None
 
     def drawn_from(self) -> torch.Generator:
-        """The generator; ValueError if nobody has given one."""
+        """Return the generator; ValueError if none has been set."""
         if self.generator is None:
             raise ValueError(f"{type(self).__name__} without a generator: give the network one by `generator_for`")
         return self.generator
 
 
 def generator_for(network: nn.Module, device: torch.device) -> torch.Generator | None:
-    """A generator from which all layers of a network draw; None if none of them draws.
+    """Return a generator from which all layers of a network draw; None if no layer draws.
 
-    Passes draw in turn, so that each pass after a seed has numbers of its own.
+    Successive passes after one seed continue the same stream, so that each draws other numbers.
     """
     layers = [module for module in network.modules() if isinstance(module, Drawing)]
     generator = torch.Generator(device) if layers else None

@@ -1,6 +1,6 @@
 """Dropout of super-nets: drop-path on the output of each cell, or dropout before the classifier.
 
-It acts in training; drop-path, if asked, at evaluation too.
+It is active in training; drop-path also at evaluation within `dropping_paths`.
 """
 
 import re
@@ -14,13 +14,13 @@ from supernet.nn.drawing import Drawing
 
 
 class Dropout(Drawing):
-    """Zeroes values with a probability p and scales the others by 1/(1 - p), so that expectations stay.
+    """Zeroes values with a probability p and scales the others by 1/(1 - p), which keeps expectations.
 
-    `path` is the probability P that the last of `cells` cells is dropped for a sample. It rises in a line over the
-    cells, as in stochastic depth (Huang et al. 2016): cell i of L with P·i/L, i from 1. `features` is that of one
-    feature of the classifier's input. No parameters. In evaluation mode, thus in scoring and re-calibration, it is the
-    identity, but for drop-path within `dropping_paths`. It draws from `generator`, which the trainer seeds for each
-    step; see `generator_for`.
+    `path` is the probability P that the last of `cells` cells is dropped for a sample. It rises linearly over the
+    cells, as in stochastic depth (Huang et al. 2016): P·i/L for cell i of L, i from 1. `features` is the probability
+    of each feature of the classifier's input. No parameters. In evaluation mode (scoring, re-calibration) it is the
+    identity, except drop-path within `dropping_paths`. It draws from `generator` (see `generator_for`), which the
+    trainer seeds at each step.
     """
 
     def __init__(self, path: float, features: float, cells: int) -> None:
@@ -29,26 +29,26 @@ class Dropout(Drawing):
         self.paths_at_evaluation = False
 
     def drop_cell(self, output: Tensor, number: int) -> Tensor:
-        """The whole output (N, C, H, W) of cell `number`, from 1, of some samples is dropped."""
+        """Drop the whole output (N, C, H, W) of cell `number`, from 1, for some samples."""
         active = self.training or self.paths_at_evaluation
         return self._drop(output, (len(output), 1, 1, 1), self.path * number / self.cells, active)
 
     def drop_features(self, pooled: Tensor) -> Tensor:
-        """Single features (N, C) are dropped."""
+        """Drop single features (N, C)."""
         return self._drop(pooled, tuple(pooled.shape), self.features, self.training)
 
     def _drop(self, values: Tensor, shape: tuple[int, ...], probability: float, active: bool) -> Tensor:
         if not active or probability == 0:
             return values
-        # Uniform numbers of one precision: on CPUs they are the same bits everywhere, unlike Bernoulli draws, and the
-        # mask does not depend on the network's precision.
+        # Uniform numbers of one precision: unlike Bernoulli draws they have the same bits on all CPUs, and the mask
+        # does not depend on the network's precision.
         drawn = torch.rand(shape, generator=self.drawn_from(), device=values.device, dtype=torch.float32)
         return values * ((drawn >= probability).to(values.dtype) / (1 - probability))
 
 
 @contextmanager
 def dropping_paths(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Drop-path acts in evaluation mode too, as in the authors' code, and draws from this generator."""
+    """Keep drop-path active in evaluation mode, as in the authors' code, with draws from this generator."""
     layers = [module for module in network.modules() if isinstance(module, Dropout)]
     former = [layer.generator for layer in layers]
     for layer in layers:
@@ -61,9 +61,9 @@ def dropping_paths(network: nn.Module, generator: torch.Generator) -> Iterator[N
 
 
 def probabilities(dropout: str) -> tuple[float, float]:
-    """(of drop-path, of dropout before the classifier) of a value of the factor: none, path-P or global-P, 0 < P < 1.
+    """Return the probabilities of drop-path and of dropout before the classifier for a value of the factor.
 
-    Raises ValueError for any other value.
+    Values are none, path-P and global-P, 0 < P < 1. Raises ValueError for any other value.
     """
     if dropout == "none":
         return 0.0, 0.0

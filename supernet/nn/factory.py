@@ -1,4 +1,4 @@
-"""The factory through which networks make their layers, so that a heuristic is switched on in one place."""
+"""The factory through which networks create their layers: heuristics of layers are switched on here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from supernet.nn.ofa_kernels import share_kernels
 
 @dataclass(frozen=True)
 class LayerFactory:
-    """Makes the layers of a network.
+    """Creates the layers of a network.
 
     A field with the name of a factor has the factor's value (`supernet.nn.heuristics`); the defaults of all but
     `batch_norm` change nothing. Raises ValueError for an unknown value. `Space.build_supernet` checks which values go
@@ -57,37 +57,37 @@ class LayerFactory:
         return constant_outputs(self.dynamic_channels)
 
     def norm(self, channels: int) -> Norm:
-        """Batch norm over (N, channels, H, W)."""
+        """Create a batch norm over (N, channels, H, W)."""
         return Norm(channels, self.affine, self.tracking, self.bn_momentum, batch_norm=self.kernels.batch_norm)
 
     def configured_norm(self, channels: int, configurations: int) -> ConfiguredNorm:
-        """One such norm for each input configuration of a position (WSBN)."""
+        """Create one batch norm per input configuration of a position (WSBN)."""
         return ConfiguredNorm(self.norm(channels) for _ in range(configurations))
 
     def dropout_of(self, cells: int) -> Dropout | None:
-        """Dropout of a network with that many cells; None where the factor is none."""
+        """Create the dropout of a network with that many cells; None where the factor is none."""
         return None if self.dropout == "none" else Dropout(*probabilities(self.dropout), cells)
 
     def dynamic(self, c_in: int, c_out: int, kernel: int) -> DynamicConvNormReLU | None:
-        """Convolution, norm and ReLU with dynamic channels; None where the first channels are simply sliced."""
+        """Create convolution, norm and ReLU with dynamic channels; None where the first channels are simply sliced."""
         if not mixes_channels(self.dynamic_channels):
             return None
         kind, _, version = self.dynamic_channels.partition("-")
         return DynamicConvNormReLU(self.conv(c_in, c_out, kernel), self.norm(c_out), kind, version)
 
     def conv(self, c_in: int, c_out: int, kernel: int, stride: int = 1) -> Conv:
-        """Dense convolution, padded to keep the resolution at stride 1."""
+        """Create a dense convolution, padded to keep the resolution at stride 1."""
         return Conv(c_in, c_out, kernel, stride, convolve=self.kernels.convolve)
 
     def depthwise(self, channels: int, kernel: int, stride: int = 1, dilation: int = 1) -> Conv:
-        """Depthwise convolution."""
+        """Create a depthwise convolution."""
         return Conv(channels, channels, kernel, stride, dilation, depthwise=True, convolve=self.kernels.convolve)
 
     def block_conv(self, blocks: int, c_block: int, c_out: int) -> BlockConv:
-        """1x1 convolution over a concatenation of which only some blocks may be present."""
+        """Create a 1x1 convolution over a concatenation of blocks, some of which are present."""
         return BlockConv(blocks, c_block, c_out)
 
     def share_kernels(self, convs: Sequence[Conv]) -> None:
-        """Share the kernel among the convolutions of one position, where `ofa_kernel` asks for it."""
+        """Share one kernel among the convolutions of a position unless `ofa_kernel` is none."""
         if self.ofa_kernel != "none":
             share_kernels(convs, transform=self.ofa_kernel == "transform")

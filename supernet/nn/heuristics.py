@@ -1,4 +1,4 @@
-"""Values of the heuristics that live in layers, and the rules that they keep together.
+"""Values of the heuristics that are part of a layer, and their compatibility rules.
 
 This module does not import torch: study files (`supernet.config.factors`) and networks (`supernet.nn.factory`) are
 checked against the same values and rules, which are written only here.
@@ -31,7 +31,7 @@ VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Heuristic, its values; the paper's grid consists of all of them."""
 
 SLICED = "fixed-v2"
-"""The dynamic channels that change nothing: an architecture uses the first channels of every weight."""
+"""The default of `dynamic_channels`: an architecture uses the first channels of every weight."""
 
 
 class Conflict(NamedTuple):
@@ -67,11 +67,11 @@ def conflicts(
 
 
 def constant_outputs(dynamic_channels: str) -> int | None:
-    """K of the value constant-K: all cells have K output vertices; None where widths follow the architecture."""
+    """Return K of constant-K (cells of K output vertices); None where widths follow the architecture."""
     kind, _, outputs = dynamic_channels.partition("-")
     return int(outputs) if kind == "constant" else None
 
 
 def mixes_channels(dynamic_channels: str) -> bool:
-    """Whether a narrow architecture uses anything other than the first channels of every weight."""
+    """Return whether a narrow architecture uses other channels than the first ones of a weight."""
     return dynamic_channels != SLICED and constant_outputs(dynamic_channels) is None

@@ -24,9 +24,9 @@ class Mixture:
     positions: Tensor | None = None
 
     def sum(self, kind: int, position: int, operation: Callable[[int], Tensor | None]) -> Tensor | None:
-        """The weighted sum of what `operation(number)` gives; it gives None for zero, and so does the sum of nothing.
+        """Return the weighted sum of `operation(number)`, which may be None for zero; None for an empty sum.
 
-        The weight of the position is not in it.
+        It does not include the weight of the position.
         """
         total: Tensor | None = None
         for number, weight in enumerate(self.operations[kind, position]):
@@ -60,15 +60,15 @@ class Mixture:
 
 
 def first_channels(images: Tensor, partial: int) -> Tensor:
-    """The first 1/K of the channels (N, C, H, W), which pass through the operations (PC-DARTS)."""
+    """Return the first 1/K of the channels (N, C, H, W), which pass through the operations (PC-DARTS)."""
     return images if partial == 1 else images[:, : images.shape[1] // partial]
 
 
 def with_bypass(mixed: Tensor, images: Tensor, partial: int) -> Tensor:
-    """The mixed first 1/K of the channels (N, C/K, H', W') and the others of `images` (N, C, H, W), shuffled.
+    """Concatenate the mixed first 1/K of the channels (N, C/K, H', W') with the rest of `images` (N, C, H, W).
 
-    Where the operations have a stride, the others are max-pooled. The shuffle lets other channels pass through the
-    next operations (PC-DARTS' code).
+    Where the operations have a stride, the rest is max-pooled. The channels are then shuffled, so that others pass
+    through the next operations (PC-DARTS' code). Returns (N, C, H', W').
     """
     if partial == 1:
         return mixed
@@ -81,13 +81,13 @@ def with_bypass(mixed: Tensor, images: Tensor, partial: int) -> Tensor:
 
 
 def partial_width(channels: int, partial: int) -> int:
-    """Channels of the operations: 1/K of those of the cell. ValueError where K does not divide them."""
+    """Return 1/K of the channels of a cell, which the operations have; ValueError if K does not divide them."""
     if channels % partial:
         raise ValueError(f"partial_channels: {partial} does not divide {channels} channels")
     return channels // partial
 
 
 def expect_whole(partial: int) -> None:
-    """ValueError if a path is asked of a network whose operations have a part of the channels."""
+    """Raise ValueError if a single path is computed by a network whose operations have 1/K of the channels."""
     if partial != 1:
         raise ValueError(f"partial_channels: found {partial}; a network of whole paths has 1")

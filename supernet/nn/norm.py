@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics at evaluation are an explicit choice."""
+"""Batch normalisation with a choice of the statistics at evaluation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +16,9 @@ Statistics = Literal["batch", "tracked", "recalibrating", "recalibrated"]
 class Norm(nn.Module):
     """Batch norm over the first channels of a shared layer.
 
-    In training mode it normalises by the batch. In evaluation mode by `statistics`: of the `batch` (the
-    authors' choice), `tracked` in training, or `recalibrated` for one architecture; `recalibrating` collects
-    the latter. An input of c channels (N, c, H, W) uses the first c of every parameter and statistic.
+    In training mode it normalises by the statistics of the batch. In evaluation mode `statistics` selects those of the
+    `batch` (the authors' choice), those `tracked` in training, or those `recalibrated` for one architecture, which
+    `recalibrating` collects. An input of c channels (N, c, H, W) uses the first c of every parameter and statistic.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class Norm(nn.Module):
         self.register_buffer("collected_var", torch.ones(channels), persistent=False)
 
     def forward(self, images: Tensor, choice: Choice | None = None) -> Tensor:
-        """(N, c, H, W) to the same shape, c at most the layer's channels.
+        """Map (N, c, H, W) to the same shape, c at most the layer's channels.
 
-        `choice` says which scales and shifts the channels have, if not the first c; such a norm does not track.
+        `choice` selects the scales and shifts of the channels, by default the first c; such a norm does not track.
         """
         if choice is not None:
             return self._chosen(images, choice)
@@ -58,7 +58,7 @@ class Norm(nn.Module):
             return self._normalise(images, self.running_mean, self.running_var, batch=False)
         if self.statistics == "recalibrated":
             return self._normalise(images, self.collected_mean, self.collected_var, batch=False)
-        # The mean of the statistics of all batches seen so far, each with the same weight.
+        # The mean of the statistics of all batches so far, with equal weights.
         self.collected += 1
         return self._normalise(images, self.collected_mean, self.collected_var, batch=True, momentum=1 / self.collected)
 
@@ -89,34 +89,34 @@ class Norm(nn.Module):
 
 
 class ConfiguredNorm(nn.ModuleList):
-    """A norm for each input configuration of a position whose convolution they share (WSBN; paper, Sec. 3).
+    """One norm per input configuration of a position, after a shared convolution (WSBN; paper, Sec. 3).
 
-    A module for each, not rows of one tensor, so that those which a path leaves out have no gradient, and with it no
-    weight decay and no momentum.
+    They are modules, not rows of one tensor, so that norms outside the path have no gradient and therefore neither
+    weight decay nor momentum.
     """
 
     def forward(self, images: Tensor, configuration: int) -> Tensor:
-        """(N, c, H, W) to the same shape by the norm of that number."""
+        """Map (N, c, H, W) to the same shape by the norm of that number."""
         normalised: Tensor = self[configuration](images)
         return normalised
 
 
 def norms(network: nn.Module) -> list[Norm]:
-    """All norms of a network."""
+    """Return all norms of a network."""
     return [module for module in network.modules() if isinstance(module, Norm)]
 
 
 @contextmanager
 def statistics(network: nn.Module, kind: Statistics) -> Iterator[None]:
-    """Evaluate the network with statistics of this kind; restores the former mode and kind at the end.
+    """Evaluate the network with statistics of this kind, and restore the former mode and kind at the end.
 
-    Raises ValueError for `tracked` where the network does not track.
+    Raises ValueError for `tracked` if the network does not track.
     """
     layers = norms(network)
     if kind == "tracked" and not tracks(network):
         raise ValueError("the network was built without tracking: it has no tracked statistics")
     training, former = network.training, [layer.statistics for layer in layers]
-    if training:  # walking through thousands of modules costs as much as a small network's forward pass
+    if training:  # visiting thousands of modules costs as much as a forward pass of a small network
         network.eval()
     for layer in layers:
         layer.statistics = kind
@@ -132,7 +132,7 @@ def statistics(network: nn.Module, kind: Statistics) -> Iterator[None]:
 
 
 def tracks(network: nn.Module) -> bool:
-    """Whether all norms keep running statistics."""
+    """Return whether all norms track running statistics."""
     return all(layer.running_mean is not None for layer in norms(network))
 
 

@@ -1,4 +1,4 @@
-"""Values that architectures have in common on the same images, computed once while many are scored."""
+"""Reuse of values that several architectures have in common on the same images while they are scored."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -6,15 +6,15 @@ from collections.abc import Callable, Hashable
 from torch import Tensor
 
 Keep = Callable[[Hashable, Callable[[], Tensor]], Tensor]
-"""`keep(key, compute)`: the value of that key, computed unless it is known."""
+"""`keep(key, compute)` returns the value of that key, and computes it if it is not stored."""
 
 
 class Reuse:
-    """What super-nets computed on one batch of images, under keys that say how; the least recently used is dropped.
+    """Values that super-nets have computed on one batch of images; the least recently used is evicted.
 
-    Paths that begin with the same operations share the values of these operations. A key must name all that a value
-    depends on besides the images and the network's weights, which must not change meanwhile. Values are those that
-    would be computed again, to the bit. Worth most in the first cell: later ones follow from all of the first.
+    Paths that begin with the same operations share the values of these operations. A key must identify all that a
+    value depends on, except the images and the network's weights, which must not change meanwhile. A stored value has
+    the same bits as one computed again. Most is saved in the first cell, because later cells depend on all of it.
     """
 
     def __init__(self, capacity: int = 2**28) -> None:
@@ -23,7 +23,7 @@ class Reuse:
         self._capacity, self._size = capacity, 0
 
     def of(self, owner: object) -> Keep:
-        """The `keep` of one network, whose keys are its own."""
+        """Return the `keep` of one network, with separate keys."""
 
         def keep(key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
             return self._value((id(owner), key), compute)
@@ -43,10 +43,10 @@ class Reuse:
 
 
 def compute_anew(_: Hashable, compute: Callable[[], Tensor]) -> Tensor:
-    """The `keep` that keeps nothing."""
+    """Compute the value: a `keep` that stores nothing."""
     return compute()
 
 
 def keeping(reuse: Reuse | None, owner: object) -> Keep:
-    """The `keep` of a network that may have nowhere to keep values."""
+    """Return the `keep` of a network, which stores nothing if `reuse` is None."""
     return compute_anew if reuse is None else reuse.of(owner)

@@ -1,4 +1,4 @@
-"""A real headless Chromium, driven by its own protocol over two pipes: no driver, no port, no package."""
+"""A real headless Chromium, controlled over two pipes: no driver, no port, no package."""
 
 import base64
 import itertools
@@ -19,7 +19,7 @@ _PATIENCE = 90.0
 
 
 class Browser:
-    """One page of a running browser. `errors` has what the page reported since it was opened."""
+    """One page of a running browser; `errors` has what the page reported since it was opened."""
 
     def __init__(self, requests: int, answers: int) -> None:
         self.errors: list[str] = []
@@ -35,7 +35,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the DevTools protocol; its result."""
+        """Send a command of the DevTools protocol; returns its result."""
         number = next(self._numbers)
         message: dict[str, Any] = {"id": number, "method": method, "params": params}
         if self._session:
@@ -49,7 +49,7 @@ class Browser:
         return result
 
     def open(self, page: Path, width: int = 1200, height: int = 900, anchor: str = "") -> None:
-        """Open a file at a width of the window in CSS pixels and wait until it is loaded."""
+        """Open a file with a window width in CSS pixels and wait until it is loaded."""
         self.errors.clear()
         self.requests_made.clear()
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
@@ -58,14 +58,14 @@ class Browser:
         self.wait(f"document.readyState === 'complete' && location.protocol === 'file:' && {name}")
 
     def run(self, script: str) -> Any:
-        """The value of an expression, awaited."""
+        """Return the awaited value of an expression."""
         found = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in found:
             raise RuntimeError(f"{script}: {found['exceptionDetails']}")
         return found["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Wait until an expression is true; TimeoutError if it never is."""
+        """Wait until an expression is true; TimeoutError otherwise."""
         end = time.monotonic() + _PATIENCE
         while not self.run(f"Boolean({condition})"):
             if time.monotonic() > end:
@@ -73,7 +73,7 @@ class Browser:
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
-        """A real click in the middle of the first element of a selector."""
+        """Click in the middle of the first element that matches a selector."""
         x, y = self.run(
             f"(() => {{ const it = document.querySelector({json.dumps(selector)});"
             " it.scrollIntoView({block: 'center'}); const box = it.getBoundingClientRect();"
@@ -83,7 +83,7 @@ class Browser:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def move(self, x: float, y: float) -> None:
-        """Move the pointer to a place of the window."""
+        """Move the pointer to a position in the window."""
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def press(self, key: str) -> None:
@@ -94,12 +94,12 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyUp", **known)
 
     def screenshot(self, path: Path, whole: bool = True) -> None:
-        """A PNG of the page, or of the window."""
+        """Return a PNG of the page, or of the window."""
         found = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(found["data"]))
 
     def close(self) -> None:
-        """End the browser."""
+        """Close the browser."""
         self._session = None
         self.call("Browser.close")
         self._write.close()
@@ -130,7 +130,7 @@ class Browser:
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Browser]:
-    """A browser with an empty profile and without a network service of its own."""
+    """Start a browser with an empty profile and without network services."""
     assert COMMAND is not None
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()

@@ -1,4 +1,4 @@
-"""Copies of this checkout, so that a workflow run in a test locks nobody out of the real one."""
+"""Copies of this checkout, so that a workflow that a test runs does not lock the real one."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ CODE = (
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy what the workflow needs of a clone, without results, into the folder."""
+    """Copy the parts of a clone that the workflow needs, without results, into the folder."""
     for name in CODE:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The cost of a network by torch itself: the reference for `Space.cost`."""
+"""The cost of a network counted by torch: the reference for `Space.cost`."""
 
 import copy
 from typing import Any
@@ -11,13 +11,14 @@ from supernet.spaces.counting import Cost
 
 
 def counted(network: nn.Module, in_channels: int, side: int, *arch: Any) -> Cost:
-    """Elements of the parameters, and multiply-adds that torch sees in a call on one image.
+    """Return the number of parameter elements, and the multiply-adds that torch counts in a call on one image.
 
-    `arch` is given for a path network, called as `net(images, arch)`. RuntimeError where it takes no such image.
+    `arch` is given for a path network, called as `net(images, arch)`. Raises RuntimeError if the network cannot be
+    called on such an image.
     """
-    # On the meta device nothing is computed, and layers take their plain way.
+    # On the meta device nothing is computed, and layers use torch's functions.
     shadow = copy.deepcopy(network).to("meta").eval()
-    # Two images, because a norm refuses a batch of one value for each channel.
+    # Two images, because a norm does not accept a single value per channel.
     images = torch.empty(2, in_channels, side, side, device="meta", dtype=next(shadow.parameters()).dtype)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         shadow(images, *arch)

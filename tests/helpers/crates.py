@@ -1,4 +1,4 @@
-"""Validation of RO-Crates without a network."""
+"""Offline validation of RO-Crates."""
 
 import io
 import json
@@ -17,7 +17,7 @@ OLD_TERMS = ("ComputationalWorkflow", "FormalParameter", "input", "output")
 
 
 def context() -> dict[str, Any]:
-    """The context of version 1.1: that of the newest version, which the library carries, with the old addresses."""
+    """Return the context of version 1.1: that of the newest version, which the library has, with the old addresses."""
     text = (Path(rocrate.__file__).parent / "data" / "ro-crate.jsonld").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     for term in OLD_TERMS:
@@ -40,9 +40,9 @@ class _Context(requests.adapters.BaseAdapter):
 
 
 def findings(crate: Path, cache: Path, profile: str = "workflow-run-crate", severity: str = "REQUIRED") -> list[str]:
-    """What the validator says of a crate, for a profile and all that it builds on: each requirement that it fails.
+    """Return each requirement that a crate fails, for a profile and the profiles that it extends.
 
-    `cache` is a path for the responses from which the validator is served; it asks no server.
+    `cache` is the path of the stored responses for the validator; it contacts no server.
     """
     session = requests_cache.CachedSession(str(cache), backend="sqlite", expire_after=-1, allowable_methods=("GET",))
     session.mount("https://", _Context())

@@ -1,4 +1,4 @@
-"""A synthetic results folder for a study: all that tables and figures read, with made-up numbers."""
+"""A synthetic results folder of a study, with everything that tables and figures read."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ DIVERGED = frozenset({("nasbench201", "learning_rate=0.1", 0), ("darts", "baseli
 
 
 def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str, int]] = DIVERGED) -> Path:
-    """Write all artifacts of a study; the same study gives the same numbers."""
+    """Write all artifacts of a study; equal studies give equal numbers."""
     rows: list[dict[str, Any]] = []
     references: list[dict[str, Any]] = []
     facts = {}
@@ -61,7 +61,7 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
 
 
 def _timings(study: Study, folder: Path, space: str) -> None:
-    """A minute and a half for each run, on a CPU; an hour for each share of the ground truth."""
+    """Write timings: one and a half minutes per run on a CPU, one hour per share of the ground truth."""
     for setting in study.settings(space):
         for seed in study.seeds(space, setting):
             write_timing(folder / "runs" / space / setting / f"seed{seed}" / "timing.json", 90.0)
@@ -70,7 +70,7 @@ def _timings(study: Study, folder: Path, space: str) -> None:
 
 
 def write_timing(path: Path, seconds: float, device: str = "cpu", earlier: float = 0.0) -> None:
-    """A timing file as a torch program writes it."""
+    """Write a timing file as a torch program does."""
     numbers = {"total_seconds": seconds, "earlier_seconds": earlier}
     write_json(path, {"device": device, "threads": 1, "host": "here", **numbers})
 
@@ -144,7 +144,7 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
 
 
 def _subsets(pool: pd.DataFrame) -> dict[str, Any]:
-    """The whole pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
+    """Return the pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
     truth = pool["truth"].to_numpy()
     return {
         "": np.ones(len(pool), dtype=bool),
@@ -205,7 +205,7 @@ def _run(
 
 
 def stats_of(values: np.ndarray) -> np.ndarray:
-    """Values with mean 0 and standard deviation 1."""
+    """Return the values scaled to mean 0 and standard deviation 1."""
     return (values - values.mean()) / values.std()
 
 
@@ -217,7 +217,7 @@ def _measures(
     rng: np.random.Generator,
     lost: bool,
 ) -> list[dict[str, Any]]:
-    """Rows of metrics.parquet; those of a diverged run are the same rows without numbers."""
+    """Return rows of metrics.parquet; a diverged run has the same rows without numbers."""
     truth = pool["truth"].to_numpy()
     known = (truth, 1 - truth) if lost else (accuracy, loss)
     [found] = evaluate(
@@ -280,10 +280,10 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
 
 
 def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFrame) -> None:
-    """One architecture of the pool for each search system; nothing if the study has no search systems."""
+    """Write one architecture of the pool per search system; nothing if the study has no search systems."""
     for part, names in enumerate(study.systems(space)):
         rng = stream(seed, "fake", "systems", space, str(part))
-        found = pool.iloc[rng.integers(len(pool), size=len(names))]
+        found, truths = pool.iloc[rng.integers(len(pool), size=len(names))], pool["truth"].to_numpy()
         rows = {
             "system": names,
             "status": "complete",
@@ -292,7 +292,7 @@ def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFra
             "encoding": found["encoding"].to_numpy(),
             "score": rng.uniform(0.6, 0.7, size=len(names)),
             "truth": found["truth"].to_numpy(),
-            "truth_quantile": (1 + len(pool) - found["truth"].rank().to_numpy()) / len(pool),
+            "truth_quantile": [truth_rank(truth, truths) / len(truths) for truth in found["truth"]],
             **dict.fromkeys(("forward_passes", "backward_passes", "images", "architectures"), 4_000),
             **dict.fromkeys(("invalid", "passed_over"), 1),
             "source": "trained here",
@@ -308,7 +308,7 @@ def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFra
 
 
 def _analyses(study: Study, folder: Path, space: str) -> None:
-    """Bowls for loss landscapes, and feature statistics that are drawn at random; only what the study asks for."""
+    """Write parabolic loss landscapes and random feature statistics, if the study has them."""
     rng = stream(study.seed, "fake", "analyses", space)
     if study.landscape is not None:
         side = np.linspace(-1, 1, study.landscape.grid)

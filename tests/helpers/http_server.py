@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that misbehaves as it is told."""
+"""A real HTTP server on loopback that misbehaves on request."""
 
 import re
 import threading
@@ -12,18 +12,18 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server:
-    """Answers each path with its answers in turn, the last one for ever; what was asked is in `seen`."""
+    """Answers each path with its answers in turn and repeats the last one; requests are in `seen`."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.closing = threading.Event()
-        self._answers: dict[str, list[Answer]] = {}
+        self.answers: dict[str, list[Answer]] = {}
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.seen.append((self.path, dict(self.headers)))
-                answers = server._answers.get(self.path, [status(404)])
+                answers = server.answers.get(self.path, [status(404)])
                 (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -47,21 +47,21 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it listens, without a path."""
+        """The address without a path."""
         return f"http://127.0.0.1:{self._http.server_port}"
 
     def serve(self, path: str, *answers: Answer) -> str:
-        """Set the answers of a path; its address."""
-        self._answers[path] = list(answers)
+        """Set the answers of a path; returns its address."""
+        self.answers[path] = list(answers)
         return self.address + path
 
     def headers(self, path: str) -> list[dict[str, str]]:
-        """Headers of the requests for a path."""
+        """Return the headers of the requests for a path."""
         return [headers for seen, headers in self.seen if seen == path]
 
 
 def whole(body: bytes, etag: str | None = '"v1"', ranges: bool = True, cut: int | None = None) -> Answer:
-    """A well-behaved server: all, or the part that is asked for if it is of this version.
+    """A well-behaved server: the complete file, or the requested range if the version matches.
 
     `cut` closes the connection after that many bytes of the answer.
     """
@@ -84,23 +84,23 @@ def whole(body: bytes, etag: str | None = '"v1"', ranges: bool = True, cut: int 
 
 
 def part(body: bytes, start: int, total: int | str) -> Answer:
-    """206 with a part of the server's own choice."""
+    """Answer 206 with a range that the server chooses."""
     contents = {"Content-Range": f"bytes {start}-{start + len(body) - 1}/{total}", "Content-Length": str(len(body))}
     return lambda handler: (_head(handler, 206, contents), handler.wfile.write(body))[0]
 
 
 def status(code: int) -> Answer:
-    """An error, or any status without a body."""
+    """Answer with an error, or any status without a body."""
     return lambda handler: _head(handler, code, {"Content-Length": "0"})
 
 
 def redirect(location: str) -> Answer:
-    """A redirection."""
+    """Answer with a redirection."""
     return lambda handler: _head(handler, 302, {"Location": location, "Content-Length": "0"})
 
 
 def unmeasured(body: bytes) -> Answer:
-    """A body whose length is not told: it ends with the connection."""
+    """Answer with a body of undeclared length, which ends with the connection."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         _head(handler, 200, {})
@@ -113,7 +113,7 @@ def unmeasured(body: bytes) -> Answer:
 
 
 def stalled(body: bytes, after: int, release: threading.Event, etag: str = '"v1"') -> Answer:
-    """`after` bytes of a body at once, the others when released."""
+    """Send `after` bytes of a body at once, and the rest when released."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         _head(handler, 200, {"Content-Length": str(len(body)), "ETag": etag})

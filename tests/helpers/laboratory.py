@@ -57,7 +57,7 @@ datasets: {{}}
 
 
 class Laboratory:
-    """The checkout at `root`; the current folder should be there."""
+    """The checkout at `root`, which must be the current folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -82,7 +82,7 @@ class Laboratory:
         (self.root / name).write_text(text.replace(old, new))
 
     def make_all(self) -> None:
-        """The whole chain."""
+        """Make the complete chain of results."""
         with self.program({"table": "bench"}):
             self.publish(TABLE, self.download().read_text())
         self.make(POOL, [TABLE])
@@ -98,7 +98,7 @@ class Laboratory:
         return note_input(self.root / DOWNLOAD, "download", self.pinned)
 
     def program(self, config: Any = None, name: str = "program") -> Any:
-        """As `supernet.runtime.program.run` does; a program of another name is made when it is first asked for."""
+        """Run a program as `supernet.runtime.program.run` does; its file is created at its first use."""
         path = self.root / "scripts" / f"{name}.py"
         if not path.exists():
             self.write(f"scripts/{name}.py", PROGRAM)

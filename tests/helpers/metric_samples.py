@@ -18,12 +18,12 @@ from supernet.metrics.definitions import (
 )
 from supernet.metrics.evaluate import evaluate
 
-# No deadline: a shared machine stalls now and then, and that is no failure.
+# No deadline: a busy machine may stall, which is not a failure.
 quick = settings(max_examples=60, deadline=None)
 
 
 def tau_b_by_pairs(x, y):
-    """The textbook definition, pair by pair."""
+    """Compute tau-b by its textbook definition, pair by pair."""
     concordant = discordant = untied_x = untied_y = 0
     for i, j in itertools.combinations(range(len(x)), 2):
         product = (int(x[i] > x[j]) - int(x[i] < x[j])) * (int(y[i] > y[j]) - int(y[i] < y[j]))
@@ -45,14 +45,14 @@ accuracies = st.one_of(four_decimals, coarse)
 
 @st.composite
 def pools(draw, elements=accuracies, smallest=3):
-    """Scores and ground truth of one length, ties likely."""
+    """Draw scores and ground truth of the same length, with likely ties."""
     n = draw(st.integers(smallest, 30))
     columns = st.lists(elements, min_size=n, max_size=n)
     return np.array(draw(columns)), np.array(draw(columns))
 
 
 def example(n=40, seed=0, decimals=3):
-    """A pool with ties: accuracy, loss and ground truth."""
+    """Return a pool with ties: accuracy, loss and ground truth."""
     rng = np.random.default_rng(seed)
     truth = np.round(0.9 + 0.01 * rng.standard_normal(n), decimals)
     accuracy = np.round(0.4 + 3 * (truth - 0.9) + 0.03 * rng.standard_normal(n), 2)
@@ -73,7 +73,7 @@ def evaluated(accuracy, loss, truth, seed=1, **changes):
 
 
 def explicit_metrics(accuracy, loss, truth, *, threshold, k, draws, population_truth):
-    """Every metric of one explicit pool through the public functions."""
+    """Compute every metric of one explicit pool with the public functions."""
     values = {
         ("accuracy", "accuracy"): np.mean(accuracy),
         ("accuracy", "accuracy_std"): np.std(accuracy),
@@ -99,7 +99,7 @@ def explicit_metrics(accuracy, loss, truth, *, threshold, k, draws, population_t
 
 
 def by_two_sorts(scores: np.ndarray, truth: np.ndarray, k: int) -> list[float]:
-    """Ground truth of the best by two sorts of plain lists with the scores in the order of ground truth."""
+    """Return the ground truth of the best after two sorts of lists, with scores in the order of ground truth."""
     names = sorted(range(len(truth)), key=lambda one: truth[one])
     in_order = [scores[one] for one in names]
     for _ in range(2):

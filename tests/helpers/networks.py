@@ -1,4 +1,4 @@
-"""Architectures to try, and what a network gives for fixed images."""
+"""Unusual architectures of each space, and outputs of a network for fixed images."""
 
 from typing import Any
 

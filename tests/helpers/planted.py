@@ -25,10 +25,11 @@ NOISE = 1.3
 
 
 class Planted(nn.Module):
-    """Classifies by the mean colour of images; each wrong operation of a path makes it blinder.
+    """Classifies images by their mean colour; each wrong operation of a path weakens the signal.
 
-    A path's features are those of the image times the mean over positions of `value`: 1 for a right operation, less
-    for others. A mixture has the weighted mean. Logits of a blind path are noise that depends on the image alone.
+    The features of a path are those of the image times the mean over positions of `value`: 1 for the right operation,
+    less for others. A mixture has the weighted mean. With no signal left, logits are noise that depends only on the
+    image.
     """
 
     def __init__(self, space: Space[Any], values: npt.NDArray[np.float64], places: Callable[[Any], Tensor]) -> None:
@@ -38,11 +39,11 @@ class Planted(nn.Module):
         self.scale = nn.Parameter(torch.ones(CLASSES))
 
     def forward(self, images: Tensor, arch: Any) -> Tensor:
-        """(N, C, H, W) to (N, classes)."""
+        """Map (N, C, H, W) to (N, classes)."""
         return self.mix(images, Mixture(self.places(arch)))
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
-        """The same with weights (kinds, positions, |O|)."""
+        """As `forward`, with weights (kinds, positions, |O|)."""
         weights = mixture.operations
         if mixture.computed is not None:
             weights = weights * torch.from_numpy(mixture.computed)
@@ -54,7 +55,7 @@ class Planted(nn.Module):
 
 
 def planted_arch(space: Space[Any], seed: int) -> tuple[Any, npt.NDArray[np.float64]]:
-    """A random architecture of NASBench-201 and the (1, 6, 5) values of operations that make it the best."""
+    """Draw an architecture of NASBench-201; also returns operation values (1, 6, 5) that make it the best."""
     rng = np.random.default_rng(seed)
     arch = space.sample(rng)
     values = rng.uniform(0.0, 0.4, size=(1, 6, 5))
@@ -63,14 +64,14 @@ def planted_arch(space: Space[Any], seed: int) -> tuple[Any, npt.NDArray[np.floa
 
 
 def one_hot(space: Space[Any], arch: Any) -> Tensor:
-    """The weights of a path."""
+    """Return the weights of a path."""
     weights = torch.zeros(1, 6, 5)
     weights[0, torch.arange(6), list(space.choices_of(arch))] = 1.0
     return weights
 
 
 def images(count: int = 480, seed: int = 0) -> Images:
-    """(count, 2·CLASSES, 4, 4): the first channels show the class, the others noise."""
+    """Draw images (count, 2·CLASSES, 4, 4): the first channels show the class, the others are noise."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(count) % CLASSES
     signal = 64 * np.eye(CLASSES)[labels]
@@ -80,7 +81,7 @@ def images(count: int = 480, seed: int = 0) -> Images:
 
 
 def planted_problem(seed: int = 0, budget: int = 30_000, **more: Any) -> tuple[Problem, Any]:
-    """A problem in NASBench-201 and its best architecture."""
+    """Return a problem in NASBench-201 and its best architecture."""
     space = SPACES["nasbench201"]
     arch, values = planted_arch(space, seed)
     build = lambda partial_channels: Planted(space, values, partial(one_hot, space))  # noqa: E731
@@ -90,7 +91,7 @@ def planted_problem(seed: int = 0, budget: int = 30_000, **more: Any) -> tuple[P
 def problem_of(
     space: Space[Any], build: Callable[[int], nn.Module], data: Images, seed: int, budget: int, **more: Any
 ) -> Problem:
-    """A problem on these images, batches of 16."""
+    """Return a problem on these images, in batches of 16."""
     config = Data(name="digits", crop_padding=0, flip=False, scoring_portion=0.5)
     splits: Splits = split(data, config, 0)
     scoring = Scoring(bn_modes=("batch",), batch_size=250)

@@ -1,4 +1,4 @@
-"""Writers of the official formats of published tables, made from their descriptions alone."""
+"""Writers of the official formats of published tables, written from the descriptions of the formats."""
 
 import base64
 import bz2
@@ -16,7 +16,7 @@ import numpy as np
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C bit by bit: the reflected polynomial of Castagnoli, all ones before and after (RFC 3720, B.4)."""
+    """Compute CRC-32C bit by bit: the reflected Castagnoli polynomial, inverted before and after (RFC 3720, B.4)."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte
@@ -26,13 +26,13 @@ def crc32c(data: bytes) -> int:
 
 
 def masked(data: bytes) -> int:
-    """The checksum of TFRecord files."""
+    """Compute the masked checksum of TFRecord files."""
     crc = crc32c(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) % 2**32
 
 
 def tfrecord(records: Iterable[bytes]) -> bytes:
-    """A TFRecord file."""
+    """Return the bytes of a TFRecord file."""
     parts = []
     for data in records:
         length = struct.pack("<Q", len(data))
@@ -49,7 +49,7 @@ def nasbench101_record(
     test: int,
     epochs: int = 108,
 ) -> bytes:
-    """A record of NASBench-101: a training's correct images of 9 984 in validation and test."""
+    """Return a record of NASBench-101, from the correct images of 9 984 in validation and test."""
     adjacency = "".join(str(bit) for row in matrix for bit in row)
     evaluations = [_evaluation(0, 998, 998), _evaluation(epochs / 2, 8000, 8000), _evaluation(epochs, valid, test)]
     message = b"".join(_delimited(1, evaluation) for evaluation in evaluations)
@@ -60,7 +60,7 @@ def nasbench101_record(
 
 
 def nds_entry(genotype: Mapping[str, Any], error: float, **others: Any) -> dict[str, Any]:
-    """An entry of an NDS file: one training of a genotype with its last test error in percent."""
+    """Return an entry of an NDS file: one training of a genotype with its last test error in percent."""
     return {
         "job_id": 1,
         "rng_seed": 1,
@@ -76,7 +76,7 @@ def nds_entry(genotype: Mapping[str, Any], error: float, **others: Any) -> dict[
 
 
 def nds_zip(path: Path, files: Mapping[str, Any]) -> Path:
-    """The archive of NDS with these JSON files; text and bytes are written as they are."""
+    """Write the archive of NDS with these JSON files; text and bytes are written unchanged."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("nds_data/", "")
         for name, content in files.items():
@@ -85,9 +85,9 @@ def nds_zip(path: Path, files: Mapping[str, Any]) -> Path:
 
 
 def nats_state(text: str, index: int, accuracies: Mapping[tuple[str, int], Mapping[str, float]]) -> dict[str, Any]:
-    """The results of one architecture at 200 epochs as NATS-Bench saves them.
+    """Return the results of one architecture at 200 epochs in the format of NATS-Bench.
 
-    `accuracies` gives for (data set, seed) the last accuracy, in percent, on each set such as `ori-test`.
+    `accuracies` maps (data set, seed) to the last accuracy, in percent, on each set such as `ori-test`.
     """
     seeds: dict[str, list[int]] = {}
     for name, seed in accuracies:
@@ -103,9 +103,9 @@ def nats_state(text: str, index: int, accuracies: Mapping[tuple[str, int], Mappi
 
 
 def nats_tar(path: Path, strings: Sequence[str], states: Mapping[int, Any]) -> Path:
-    """The archive `NATS-tss-…-simple.tar`: a compressed pickle for each architecture, and one with all strings.
+    """Write the archive `NATS-tss-…-simple.tar`: one compressed pickle per architecture, and one with all strings.
 
-    A state that is bytes is taken for the pickle.
+    A state of type bytes is written as the pickle.
     """
     folder = "NATS-tss-v1_0-3ffb9-simple"
     members = {f"{index:06d}": state if isinstance(state, bytes) else {"200": state} for index, state in states.items()}
@@ -122,7 +122,7 @@ def _nats_result(key: tuple[str, int], sets: Mapping[str, float], text: str) -> 
     epochs = 200
 
     def curve(last: float) -> dict[int, Any]:
-        # Numbers of NumPy, as some of theirs are.
+        # NumPy numbers, as in some of the official files.
         return {epoch: np.float64(last if epoch == epochs - 1 else last / 2) for epoch in range(epochs)}
 
     def by_set(values: Mapping[str, float]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _nats_result(key: tuple[str, int], sets: Mapping[str, float], text: str) -> 
 
 
 def _evaluation(epoch: float, valid: int, test: int) -> bytes:
-    # The benchmark's accuracies are of single precision, in fields of double.
+    # The benchmark stores single-precision accuracies in double-precision fields.
     accuracies = [float(np.float32(correct / 9984)) for correct in (9984, valid, test)]
     fields = [_double(number, value) for number, value in enumerate((epoch, 60.0, *accuracies), start=1)]
     return b"".join(fields) + _delimited(6, b"model.ckpt")

@@ -14,7 +14,7 @@ COUNT = 60
 
 
 def sixty_architectures(tmp_path: Path) -> PublishedTable:
-    """Sixty architectures of NASBench-201, two runs each; every third is in no uniform sample."""
+    """Write a table of sixty architectures of NASBench-201, two runs each; a third is outside the uniform sample."""
     archs = list(
         {SPACE.arch_id(arch): arch for arch in SPACE.sample(np.random.default_rng(0), count=2 * COUNT)}.items()
     )

@@ -1,4 +1,4 @@
-"""Small networks, images and weights for tests, and how stand-alone weights come from a super-net's."""
+"""Small networks, images and weights, and the map from stand-alone weights to those of a super-net."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ from supernet.spaces.nasbench201 import NASBench201
 
 BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
 SPACES: dict[str, Space[Any]] = {space.name: space for space in (NASBench101(), NASBench201(), Darts())}
-# The fewest cells that have every kind of cell: a DARTS cell after a normal and after each reduction cell.
+# The smallest number of cells with every kind of cell: DARTS needs a cell after a normal and each reduction cell.
 SIZES = {
-    # Seven channels, so that vertices that share them differ in width.
+    # Seven channels, so that vertices that split them differ in width.
     "nasbench101": NetworkSize(7, 3, 5, 2),
     "nasbench201": NetworkSize(4, 1, 5, 2),
     "darts": NetworkSize(4, 5, 5, 2),
@@ -27,7 +27,7 @@ SIZES = {
 
 
 class Observer(TorchFunctionMode):
-    """Notes the names of torch's functions, and of those that observers see as such, while it is entered."""
+    """Records the names of torch's functions that are called while it is entered."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Observer(TorchFunctionMode):
 
 
 def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int = 0, **heuristics: str) -> nn.Module:
-    """A small super-net in double precision with random norms."""
+    """Build a small super-net in double precision with random norms."""
     size = SIZES[space.name]
     torch.manual_seed(seed)
     network = space.build_supernet(
@@ -49,14 +49,14 @@ def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int =
 
 
 def standalone(space: Space[Any], arch: Any, batch_norm: str = "affine+tracking") -> nn.Module:
-    """The small path network of one architecture in double precision, called as `net(images, arch)`."""
+    """Build the small path network of one architecture in double precision, called as `net(images, arch)`."""
     from supernet.nn.factory import LayerFactory
 
     return space.network(LayerFactory(batch_norm, space.bn_momentum), arch, SIZES[space.name]).double()
 
 
 def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
-    """The network with random scales, shifts and tracked statistics: their initial values hide mistakes."""
+    """Set random scales, shifts and tracked statistics, because their initial values would hide mistakes."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for layer in norms(network):
@@ -70,13 +70,13 @@ def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def random_images(count: int, seed: int = 0, in_channels: int = 2, size: int = 8) -> Tensor:
-    """(count, in_channels, size, size) normal values in double precision."""
+    """Draw normal values (count, in_channels, size, size) in double precision."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, in_channels, size, size, generator=generator, dtype=torch.float64)
 
 
 def raw_images(count: int, seed: int = 0, in_channels: int = 2, height: int = 8, width: int = 8) -> Images:
-    """Random bytes, of which the labels can be learnt: classes differ in brightness."""
+    """Draw random bytes with learnable labels: classes differ in brightness."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(count) % 5
     noise = rng.integers(0, 100, size=(count, in_channels, height, width))
@@ -85,7 +85,7 @@ def raw_images(count: int, seed: int = 0, in_channels: int = 2, height: int = 8,
 
 
 def small_splits(count: int = 80, crop_padding: int = 2) -> Splits:
-    """Splits of `raw_images` by a study seed 0."""
+    """Return splits of `raw_images` with study seed 0."""
     return split(raw_images(count), Data(name="digits", crop_padding=crop_padding), 0)
 
 
@@ -93,7 +93,7 @@ Origins = dict[str, tuple[str, Tensor]]
 
 
 def origins(space: Space[Any], shared: nn.Module, own: nn.Module, arch: Any) -> Origins:
-    """For each tensor of a stand-alone network, the super-net's tensor and its flat positions there."""
+    """Return, per tensor of a stand-alone network, the super-net's tensor and the flat positions in it."""
     found, state = {}, shared.state_dict()
     for name, tensor in own.state_dict().items():
         source = _darts_name(name, arch) if space.name == "darts" else name
@@ -101,7 +101,7 @@ def origins(space: Space[Any], shared: nn.Module, own: nn.Module, arch: Any) -> 
         if space.name == "darts" and (blocks := _darts_blocks(name, arch)):
             width = tensor.shape[1] // len(blocks)
             positions = torch.cat([positions[:, b * width : (b + 1) * width] for b in blocks], dim=1)
-        # NASBench-101 shares the first channels.
+        # NASBench-101 uses the first channels.
         positions = positions[tuple(slice(length) for length in tensor.shape)]
         assert positions.shape == tensor.shape, name
         found[name] = (source, positions)
@@ -109,13 +109,13 @@ def origins(space: Space[Any], shared: nn.Module, own: nn.Module, arch: Any) -> 
 
 
 def copy_weights(shared: nn.Module, own: nn.Module, sources: Origins) -> None:
-    """Give the stand-alone network the weights and statistics that the super-net has for it."""
+    """Copy the super-net's weights and statistics to the stand-alone network."""
     state = shared.state_dict()
     own.load_state_dict({name: state[source].flatten()[places] for name, (source, places) in sources.items()})
 
 
 def shared_gradients(own: nn.Module, shared: nn.Module, sources: Origins) -> dict[str, Tensor]:
-    """The gradients a super-net should have: the stand-alone ones at their places, added where shared."""
+    """Return the expected gradients of a super-net: stand-alone gradients at their positions, added where shared."""
     parameters, found = dict(shared.named_parameters()), {}
     for name, parameter in own.named_parameters():
         if parameter.grad is not None:
@@ -141,7 +141,7 @@ def _darts_cell(index: int, arch: Any) -> Any:
 
 
 def _darts_blocks(name: str, arch: Any) -> list[int]:
-    """Blocks of the columns of a weight that a stand-alone network has; empty where it has all columns."""
+    """Return the blocks of columns of a weight that a stand-alone network has; empty if it has all columns."""
     parts, cells = name.split("."), SIZES["darts"].layers
     if name == "classifier.weight":
         source = cells - 1

@@ -32,7 +32,7 @@ RECIPE = Recipe(
 
 
 def run_of(space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] | None = None, **factors: Any) -> Run:
-    """A run on 24 training images: 3 steps an epoch, 2 epochs."""
+    """Return a run on 24 training images: 3 steps per epoch, 2 epochs."""
     size = SIZES[space]
     setting = {
         "batch_norm": "affine+tracking", "learning_rate": 0.05, "epochs": 2, "weight_decay": 1e-3,
@@ -58,7 +58,7 @@ def trainer_of(run: Run) -> Trainer:
 
 
 def state(trainer: Trainer) -> dict[str, Tensor]:
-    """Weights, statistics and momentum."""
+    """Return weights, statistics and momentum."""
     momenta = {
         f"momentum.{name}": trainer.optimizer.state[parameter]["momentum_buffer"]
         for name, parameter in trainer.network.named_parameters()
@@ -68,18 +68,18 @@ def state(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def same_bits(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
-    """Whether all tensors agree to the bit; a NaN equals itself."""
+    """Return whether all tensors are equal to the bit; NaN equals NaN."""
     return one.keys() == two.keys() and all(
         torch.equal(value.nan_to_num(nan=-7e33), two[name].nan_to_num(nan=-7e33)) for name, value in one.items()
     )
 
 
 class KilledError(Exception):
-    """The process is killed here."""
+    """Simulates the end of the process."""
 
 
 class Watcher:
-    """Stands in for `Progress`: notes the steps, and kills or calls back at one of them."""
+    """Replaces `Progress`: records the steps, and kills or calls back at one of them."""
 
     def __init__(self, kill_at: int | None = None, at: dict[int, Any] | None = None) -> None:
         self.seen: list[int] = []

@@ -1,4 +1,4 @@
-"""Container recipes: linted, from the lock, and with the files that a run needs."""
+"""Container recipes: linted, built from the lock file, and complete for a run."""
 
 import json
 import os

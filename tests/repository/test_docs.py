@@ -1,4 +1,4 @@
-"""The documents against the project: links, paths, targets, commands and examples are real."""
+"""Documents match the project: links, paths, targets, commands and examples."""
 
 import re
 import shlex
@@ -30,45 +30,45 @@ def text(page: Path) -> str:
 
 
 def fences(page: Path, language: str) -> list[str]:
-    """Contents of the fenced blocks in a language."""
+    """Return the contents of the fenced blocks in a language."""
     return [content for name, content in FENCE.findall(text(page)) if name == language]
 
 
 def prose(page: Path) -> str:
-    """A page without its fenced blocks."""
+    """Return a page without its fenced blocks."""
     return FENCE.sub("", text(page))
 
 
 def spans(page: Path) -> list[str]:
-    """Inline code of a page."""
+    """Return the inline code of a page."""
     return re.findall(r"`([^`\n]+)`", prose(page))
 
 
 def code(page: Path) -> str:
-    """All code of a page, inline and fenced."""
+    """Return all code of a page, inline and fenced."""
     return "\n".join([*spans(page), *(content for _, content in FENCE.findall(text(page)))])
 
 
 def anchors(page: Path) -> set[str]:
-    """The fragments of a page's headings, as GitHub makes them."""
+    """Return the fragments of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def links(page: Path) -> list[str]:
-    """Targets of a page's links and images that are not addresses."""
+    """Return the targets of a page's links and images that are not addresses."""
     found = re.findall(r"\]\(([^)\s]+)\)", prose(page))
     return [target for target in found if not re.match(r"[a-z]+:", target)]
 
 
 def snakemake_commands() -> list[str]:
-    pages = [page for page in WRITTEN if page != TUTORIAL]  # its commands are run, by a test of its own
+    pages = [page for page in WRITTEN if page != TUTORIAL]  # another test runs its commands
     lines = [line for page in pages for block in fences(page, "sh") for line in block.splitlines()]
     return sorted({line for line in lines if line.startswith(".venv/bin/snakemake ")})
 
 
 def program_options() -> dict[str, set[str]]:
-    """The programs that commands of all pages start, and the long options that they are given anywhere."""
+    """Return the programs that commands on all pages start, with the long options that they use."""
     found: dict[str, set[str]] = {}
     for page in WRITTEN:
         for block in fences(page, "sh"):
@@ -86,7 +86,7 @@ PROGRAMS = program_options()
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the workflow needs of a clone, so that a run in this one locks nobody out."""
+    """A copy of the checkout for the workflow, so that the real one is not locked."""
     return copy_checkout(tmp_path_factory.mktemp("docs"))
 
 
@@ -164,7 +164,7 @@ def test_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -
     assert printed.startswith("|") and printed.count("torch.Size([4, 10])") == 2
 
 
-def test_programs_run_by_hand_as_told(tmp_path: Path) -> None:
+def test_programs_run_by_hand_as_documented(tmp_path: Path) -> None:
     block = next(block for block in fences(Path("docs/use/how-to.md"), "sh") if "scripts/pool.py" in block)
     script = block.replace("/tmp/byhand", str(tmp_path)).replace(".venv/bin/python", shlex.quote(sys.executable))
     subprocess.run(["bash", "-euc", script], cwd=ROOT, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""What catalogues and readers of citations are told about the repository."""
+"""Metadata of the repository for catalogues and citations."""
 
 import tomllib
 

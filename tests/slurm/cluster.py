@@ -31,12 +31,12 @@ COMMANDS = (*DAEMONS, "munged", "sbatch", "scontrol", "squeue")
 
 
 class Unavailable(Exception):  # noqa: N818 (a reason to skip, not an error)
-    """Why there can be no test cluster here."""
+    """The reason why no test cluster can run here."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the nodes say they have; SLURM takes their word, so a simulation can have many CPUs."""
+    """The declared size of the nodes; SLURM does not check it, so a simulation can have many CPUs."""
 
     cpus: int = 2
     memory_mb: int = 16000
@@ -59,7 +59,7 @@ class Cluster:
         wait(lambda: self.nodes() == {"n1": "idle", "n2": "idle"}, "both nodes idle", self.said)
 
     def stop(self) -> None:
-        """End all that runs in the cluster, then the cluster; by process id."""
+        """Stop all jobs of the cluster, then the daemons, by process id."""
         jobs = [job for job in output("squeue", "--noheader", "--format=%A").split() if job]
         if jobs:
             subprocess.run(["scancel", "--signal=KILL", *jobs], check=False)
@@ -73,7 +73,7 @@ class Cluster:
         self._daemon("slurmd", "-N", node)
 
     def kill_node(self, node: str) -> None:
-        """What a power cut does: the node's daemon and all that it started are gone at once."""
+        """Simulate a power cut: kill the node's daemon and all processes that it started."""
         daemon = int((self.folder / "run" / f"slurmd.{node}.pid").read_text())
         for pid in [daemon, *self._processes(node)]:
             with contextlib.suppress(ProcessLookupError):
@@ -85,15 +85,15 @@ class Cluster:
         return dict(line.split() for line in lines)
 
     def said(self) -> str:
-        """The ends of the daemons' logs."""
+        """Return the ends of the daemons' logs."""
         return "\n".join(f"{log.name}:\n{log.read_text(errors='replace')[-1500:]}" for log in self.logs())
 
     def logs(self, daemon: str = "") -> list[Path]:
-        """Logs of the daemons, or of those of one name."""
+        """Return the logs of all daemons, or of those with one name."""
         return sorted((self.folder / "log").glob(f"{daemon}*.log"))
 
     def configure(self) -> dict[str, str]:
-        """The files of /etc/slurm by name."""
+        """Return the files of /etc/slurm by name."""
         return {
             "slurm.conf": self._slurm_conf(),
             "gres.conf": f"{MARK}{self.folder}\n{GRES}",
@@ -159,7 +159,7 @@ PartitionName=gpu Nodes=n[1-2] MaxTime=UNLIMITED PriorityTier=1 PreemptMode=REQU
             raise Unavailable(f"{' '.join(command)} does not start: {result.stdout}{result.stderr}\n{self.said()}")
 
     def _processes(self, node: str) -> list[int]:
-        """Processes of the jobs on a node, after the daemons that watch over them."""
+        """Return the processes of the jobs on a node, after the daemons that supervise them."""
         jobs = output("squeue", "--noheader", f"--nodelist={node}", "--states=RUNNING", "--format=%A").split()
         tables = [output("scontrol", "listpids", job, node).splitlines()[1:] for job in jobs]
         rows = [line.split() for table in tables for line in table]
@@ -194,7 +194,7 @@ def cluster(folder: Path, shape: Shape | None = None) -> Iterator[Cluster]:
 
 
 def wait(condition: Callable[[], object], what: str, details: Callable[[], str] = str, seconds: float = HANG) -> None:
-    """Wait until a condition holds; AssertionError says what never came, and details."""
+    """Wait until a condition holds; AssertionError with the missing condition and details otherwise."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -203,17 +203,17 @@ def wait(condition: Callable[[], object], what: str, details: Callable[[], str] 
 
 
 def output(*command: str) -> str:
-    """What a command prints; empty if it fails."""
+    """Return what a command prints; empty if it fails."""
     return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 def has_cgroups() -> bool:
-    """Whether this machine has the controllers by which SLURM holds jobs to their memory."""
+    """Return whether this machine has the controllers with which SLURM limits memory."""
     return all((Path("/sys/fs/cgroup") / name).is_dir() for name in ("memory", "freezer"))
 
 
 def stop_daemons(folder: Path) -> None:
-    """End the SLURM daemons that have a log open in a folder, and wait for them; the folder itself may be gone."""
+    """Stop the SLURM daemons that have a log open in a folder, and wait for them; the folder may already be deleted."""
     daemons = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_daemon(pid, folder)]
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in daemons:
@@ -225,7 +225,7 @@ def stop_daemons(folder: Path) -> None:
 
 
 def parent(pid: int) -> int:
-    """Process id of a process's parent; 0 if it has ended."""
+    """Return the parent's process id; 0 if the process has ended."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except (FileNotFoundError, ProcessLookupError):
@@ -252,7 +252,7 @@ def _check() -> None:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """One test cluster at a time on a machine: they share ports and /etc/slurm."""
+    """Allow one test cluster at a time per machine: they share ports and /etc/slurm."""
     with LOCK.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -264,7 +264,7 @@ def _alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _munge() -> Iterator[None]:
-    """The daemon that authenticates SLURM's messages; one that runs already is used."""
+    """Start the daemon that authenticates SLURM's messages, unless one is running."""
     if _munge_answers():
         yield
         return
@@ -287,7 +287,7 @@ def _munge_answers() -> bool:
 
 @contextlib.contextmanager
 def _configured(one: Cluster) -> Iterator[Cluster]:
-    """Our files in /etc/slurm. What a killed test left there goes first; what belongs to others comes back."""
+    """Put our files in /etc/slurm; remove those of a killed test first, and restore those of others afterwards."""
     ETC.mkdir(exist_ok=True)
     _clear_remains()
     # A configuration of others, whose controller may run here or elsewhere.
@@ -305,7 +305,7 @@ def _configured(one: Cluster) -> Iterator[Cluster]:
 
 
 def _clear_remains() -> None:
-    """Stop the daemons of a test that was killed, by the folder that its configuration names, and undo its files."""
+    """Stop the daemons of a killed test, found by the folder in its configuration, and undo its files."""
     names = [path.name for path in ETC.glob("*.conf") if path.read_text(errors="replace").startswith(MARK)]
     if "slurm.conf" in names:
         folder = Path((ETC / "slurm.conf").read_text().splitlines()[0].removeprefix(MARK))

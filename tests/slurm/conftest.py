@@ -1,4 +1,4 @@
-"""One test cluster for all tests of a session that ask for it."""
+"""One test cluster for all tests of a session."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from cluster import Cluster, Unavailable, cluster
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A running cluster; the test is skipped, with the reason, where there can be none."""
+    """A running cluster; the test is skipped, with the reason, if there cannot be one."""
     try:
         with cluster(tmp_path_factory.mktemp("cluster")) as one:
             yield one

@@ -1,4 +1,4 @@
-"""Snakemake at work on a test cluster, and what it left."""
+"""Snakemake on a test cluster, and the files that it leaves."""
 
 import json
 import os
@@ -25,13 +25,13 @@ TESTED = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "1
 
 
 def target(run: str) -> str:
-    """The file by which Snakemake is asked for a run."""
+    """Return the file that Snakemake is asked for to make a run."""
     return f"results/cluster/runs/{run}/run.json"
 
 
 @dataclass
 class Controller:
-    """Snakemake in a copy of the checkout, in a process group of its own; `said` is all that it printed."""
+    """Snakemake in a copy of the checkout, in a separate process group; `said` is its output."""
 
     folder: Path
     process: subprocess.Popen[bytes]
@@ -46,15 +46,15 @@ class Controller:
         return self.process.poll() is not None
 
     def last(self) -> str:
-        """The last things that it said."""
+        """Return the end of its output."""
         return self.said[-5000:]
 
     def submitted(self) -> list[str]:
-        """SLURM ids of all jobs that it submitted."""
+        """Return the SLURM ids of all submitted jobs."""
         return re.findall(r"has been submitted with SLURM jobid (\d+)", self.said)
 
     def wait_for(self, text: str, seconds: float = HANG) -> None:
-        """Wait until Snakemake has said something."""
+        """Wait until the output contains a text."""
         wait(lambda: self.ended or text in self.said, text, self.last, seconds)
         assert text in self.said, self.last()
 
@@ -65,12 +65,12 @@ class Controller:
             assert not self.ended, self.last()
 
     def kill(self) -> None:
-        """SIGKILL, as when a login node runs out of memory: its jobs run on."""
+        """Send SIGKILL, as when a login node runs out of memory; its jobs continue."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def finish(self, code: int = 0) -> None:
-        """Wait for the end, which must have this exit code."""
+        """Wait for the end and check the exit code."""
         wait(lambda: self.ended, "the end of Snakemake", self.last)
         assert self.process.returncode == code, self.last()
 
@@ -79,7 +79,7 @@ class Controller:
 def snakemake(
     folder: Path, *arguments: str, config: tuple[str, ...] = (), program: tuple[str, ...] = ("-m", "snakemake")
 ) -> Iterator[Controller]:
-    """Start Snakemake with the profile for SLURM; at the end it is killed, if it still runs, with its jobs."""
+    """Start Snakemake with the SLURM profile; at the end it is killed with its jobs if it still runs."""
     command = [sys.executable, *program, "--profile", "slurm", *arguments, *TESTED]
     command += ["--config", f"study={STUDY}", "checkpoint_seconds=0.5", *config]
     log = folder / f"snakemake-{time.monotonic_ns()}.out"
@@ -97,31 +97,33 @@ def snakemake(
 
 
 def locally(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Snakemake without a cluster, to its end."""
+    """Run Snakemake without a cluster, to its end."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--config", f"study={STUDY}"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
 
 
 def cancel(folder: Path) -> None:
-    """Cancel the jobs of a copy of the checkout, and wait until they are over."""
+    """Cancel the jobs of a copy of the checkout, and wait until they have ended."""
     if jobs := jobs_of(folder):
         subprocess.run(["scancel", *jobs], check=False)
         wait(lambda: not jobs_of(folder), "end of cancelled jobs")
 
 
 def jobs_of(folder: Path) -> list[str]:
-    """SLURM ids of the jobs of a copy of the checkout that are not over."""
+    """Return the SLURM ids of the active jobs of a copy of the checkout."""
     rows = [line.split("|") for line in output("squeue", "--noheader", "--format=%A|%Z").splitlines()]
     return [job for job, place in rows if place == str(folder)]
 
 
 def environment() -> dict[str, str]:
-    """A user's, without what pytest was started with."""
+    """Return the environment of a user, without the variables of pytest."""
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SUPERNET_MIRROR")}
 
 
 def undisturbed(folder: Path, *targets: str) -> Path:
-    """The same study on this machine without a cluster, in a new copy of the checkout or an old one; its results."""
+    """Run the same study on this machine without a cluster, in a new or existing copy of the checkout; returns its
+    results.
+    """
     if not folder.exists():
         copy_checkout(folder)
     result = locally(folder, *targets)
@@ -130,7 +132,7 @@ def undisturbed(folder: Path, *targets: str) -> Path:
 
 
 def same_results(results: Path, expected: Path, *runs: str) -> None:
-    """The runs must have the bytes of an undisturbed study."""
+    """Assert that the runs have the same bytes as an undisturbed study."""
     for run in runs:
         for name in EXACT:
             ours, theirs = results / "runs" / run / name, expected / "runs" / run / name
@@ -138,20 +140,20 @@ def same_results(results: Path, expected: Path, *runs: str) -> None:
 
 
 def training_log(folder: Path, run: str) -> str:
-    """What the last attempt of a run logged: Snakemake deletes the log when the job starts again."""
+    """Return the log of the last attempt of a run: Snakemake deletes the log when the job starts again."""
     file = folder / f"results/cluster/logs/train/{run}.log"
     return file.read_text() if file.exists() else ""
 
 
 def start_step(folder: Path, run: str) -> int:
-    """The step at which the last attempt of a run began."""
+    """Return the step at which the last attempt of a run began."""
     steps = re.findall(r"training (\d+)/\d+ \(\d+ %\)$", training_log(folder, run), re.MULTILINE)
     assert len(steps) == 1, training_log(folder, run)
     return int(steps[0])
 
 
 def trained(folder: Path, run: str) -> int:
-    """Steps that a training says it has done; 0 when none is at work."""
+    """Return the steps that a training has reported; 0 if none is running."""
     space, setting, seed = run.split("/")
     file = folder / f"state/cluster/progress/{space}-{setting}-{seed.removeprefix('seed')}.json"
     try:
@@ -162,7 +164,7 @@ def trained(folder: Path, run: str) -> int:
 
 
 def trainings(folder: Path) -> list[int]:
-    """Process ids of the training programs of a copy of the checkout."""
+    """Return the process ids of the training programs of a copy of the checkout."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -175,6 +177,6 @@ def trainings(folder: Path) -> list[int]:
 
 
 def preempt() -> None:
-    """A job that wants both nodes for a second, in a partition of higher rank."""
+    """Submit a job that needs both nodes for a second, in a partition of higher rank."""
     command = ["sbatch", "-p", "high", "-N", "2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1"]
     subprocess.run(command, check=True, capture_output=True)

@@ -1,6 +1,7 @@
-"""How many jobs an hour go through Snakemake and SLURM: trainings that do nothing, on the test cluster.
+"""Measure how many jobs per hour Snakemake and SLURM handle, with trainings that do nothing, on the test cluster.
 
-With `--no-startups` jobs write their files without a Snakemake inside: the rate is then that of the controlling one.
+With `--no-startups`, jobs write their files without starting Snakemake, so the rate is that of the controlling
+Snakemake.
 """
 
 import argparse
@@ -26,14 +27,14 @@ from benchmarks.harness.dag import SEEDS, study
 from supernet.config.study import load_study
 
 OUTPUTS = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
-# In place of scripts/train.py: the declared outputs, at once, without torch.
+# Replaces scripts/train.py: writes the declared outputs at once, without torch.
 STUB = """import sys
 from pathlib import Path
 words = sys.argv[1:]
 for name in ("--curve", "--weights", "--scores", "--summary", "--timing", "--log"):
     Path(words[words.index(name) + 1]).write_text("stub")
 """
-# In place of sbatch: the real one, with a command that makes the outputs of the job that Snakemake's command would run.
+# Replaces sbatch: calls the real one with a command that makes the outputs of the job.
 SBATCH = """#!{python}
 import os, re, shlex, sys
 words = sys.argv[1:]
@@ -49,7 +50,7 @@ os.execv("{real}", ["{real}", *words])
 
 
 def stubbed(folder: Path, runs: int, startups: bool) -> tuple[Path, dict[str, str]]:
-    """A copy of the checkout that simulates, and the environment for it."""
+    """Return a copy of the checkout with stubs, and its environment."""
     clone = copy_checkout(folder / "clone")
     (clone / "simulation.yaml").write_text(yaml.safe_dump(study(runs)))
     (clone / "scripts" / "train.py").write_text(STUB)
@@ -64,7 +65,7 @@ def stubbed(folder: Path, runs: int, startups: bool) -> tuple[Path, dict[str, st
 
 
 def simulate(clone: Path, variables: dict[str, str], options: list[str]) -> dict[str, float]:
-    """Run it; figures of the controlling Snakemake: seconds, of processor as well, memory in MB."""
+    """Run the simulation; returns seconds, processor seconds and memory (MB) of the controlling Snakemake."""
     targets = [
         f"results/simulation/runs/{space}/{setting}/seed{seed}/run.json"
         for space, setting, seed in load_study(clone / "simulation.yaml").runs()
@@ -88,7 +89,7 @@ def simulate(clone: Path, variables: dict[str, str], options: list[str]) -> dict
 
 
 def processor_seconds() -> float:
-    """Of all children that have ended; jobs are children of SLURM's daemons, and not among them."""
+    """Return the processor seconds of ended child processes; jobs are children of SLURM's daemons and not included."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -102,7 +103,7 @@ def main() -> None:
     found = parser.parse_args()
     if found.runs < SEEDS or found.runs % SEEDS:
         parser.error(f"--runs: found {found.runs}; expected a multiple of {SEEDS}")
-    # As little as may be asked: memory and GPUs are not what is simulated.
+    # The minimum: memory and GPUs are not simulated.
     fewer = ["--set-resources", "train:mem_mb=600", "--default-resources", "slurm_partition=cpu", "runtime=30"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""A study through the profile on a real cluster, with one preemption: what a change must not break."""
+"""A study with the SLURM profile on a real cluster, with one preemption."""
 
 from pathlib import Path
 

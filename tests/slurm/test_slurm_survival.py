@@ -1,4 +1,4 @@
-"""What goes wrong on clusters, on a real one: nothing is lost, and results are those of an undisturbed run."""
+"""Failures on a real SLURM cluster: nothing is lost, and results equal those of an undisturbed run."""
 
 import contextlib
 import os
@@ -40,7 +40,7 @@ IMAGES = "resources/data/digits.safetensors"
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout with data and pool: all that trainings need."""
+    """A copy of the checkout with data and pool, ready for trainings."""
     folder = tmp_path_factory.mktemp("prepared") / "clone"
     undisturbed(folder, POOL, IMAGES)
     return folder
@@ -66,7 +66,7 @@ def state_of(job: str) -> str:
 
 @contextlib.contextmanager
 def frozen(folder: Path) -> Iterator[None]:
-    """The trainings of a copy stand still: a file system that hangs, a node that swaps."""
+    """Stop the training processes of a copy, as with a hanging file system or a swapping node."""
     processes = trainings(folder)
     assert processes
     for process in processes:
@@ -79,7 +79,7 @@ def frozen(folder: Path) -> Iterator[None]:
                 os.kill(process, signal.SIGCONT)
 
 
-def test_a_preempted_training_saves_when_it_is_told(folder: Path, expected: Path) -> None:
+def test_a_preempted_training_saves_at_the_signal(folder: Path, expected: Path) -> None:
     # No checkpoint by the clock: what is saved was saved at the signal, which SLURM gives to Snakemake alone.
     with snakemake(folder, target(BASELINE), config=("checkpoint_seconds=1000",)) as controller:
         controller.wait_trained(BASELINE)

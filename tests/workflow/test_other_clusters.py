@@ -1,4 +1,4 @@
-"""The profile for PBS: planned as documented, and run with a qsub that starts what it is given on this machine."""
+"""The PBS profile: planned as documented, and run with a qsub that starts jobs on this machine."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A study with published ground truth and real images, from the mirror to its tables and figures."""
+"""A study with published ground truth and real images, from the mirror to tables and figures."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The tutorial, word for word: its blocks are carried out in their order in a copy of the checkout."""
+"""The tutorial, word for word: its blocks run in order in a copy of the checkout."""
 
 import os
 import re
@@ -19,31 +19,31 @@ RUNS = Path("results", "tutorial", "runs", "nasbench201")
 
 
 def lesson(title: str) -> str:
-    """The part of the page under the heading that starts so."""
+    """Return the part of the page under the heading that starts with this text."""
     (found,) = [part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE) if part.startswith(title)]
     return found
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Language and content of the fenced blocks."""
+    """Return language and content of the fenced blocks."""
     yield from re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def changed(text: str) -> list[str]:
-    """Files that the lesson's changes touch."""
+    """Return the files that the lesson changes."""
     changes = [content for language, content in blocks(text) if language == "diff"]
     return [name for content in changes for name in re.findall(r"\+\+\+ b/(.+)", content)]
 
 
 class Reader:
-    """Does what the page says in a checkout."""
+    """Follows the instructions of the page in a checkout."""
 
     def __init__(self, checkout: Path) -> None:
         self.checkout = checkout
         self.said = ""
 
     def follow(self, title: str) -> None:
-        """All blocks of a lesson, in their order."""
+        """Run all blocks of a lesson in order."""
         for language, content in blocks(lesson(title)):
             getattr(self, f"_{language}")(content)
 
@@ -51,7 +51,7 @@ class Reader:
         return self.checkout / name
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Python in the checkout, where a user's has the package installed from."""
+        """Run Python in the checkout, from which a user's package is installed."""
         return self._call([sys.executable, *arguments])
 
     def _yaml(self, content: str) -> None:
@@ -91,18 +91,18 @@ def reader(tmp_path: Path) -> Reader:
 
 
 def trained(reader: Reader) -> set[str]:
-    """The runs that the last command trained."""
+    """Return the runs that the last command trained."""
     return set(re.findall(r"Super-net of (\S+, \S+), seed 0: training", reader.said))
 
 
 def points(reader: Reader, factor: str) -> set[str]:
-    """The values that the figure of a factor shows."""
+    """Return the values that the figure of a factor shows."""
     drawn = pd.read_csv(reader.made(f"results/tutorial/figures/{factor}.csv"), dtype=str)
     return {value for value in drawn["value"] if re.fullmatch(r"[\d.]+", value)}
 
 
 def test_a_value_and_a_heuristic(reader: Reader) -> None:
-    """One test: lesson 2 starts where lesson 1 has ended."""
+    """One test, because lesson 2 starts where lesson 1 ends."""
     reader.follow("A study to play with")
     assert trained(reader) == {"nasbench201, baseline", "nasbench201, learning_rate=0.1"}
     assert points(reader, "learning_rate") == {"0.025", "0.1"}

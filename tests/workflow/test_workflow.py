@@ -1,4 +1,4 @@
-"""The workflow as a user runs it: whole, again, after edits, with bad input, killed."""
+"""The workflow as a user runs it: complete, repeated, after edits, with bad input, killed."""
 
 import base64
 import json
@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import pytest
 from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
+from supernet.config.study import load_study
 from supernet.errors import UserError
 from supernet.metrics.measures import MEASURES
+from supernet.paper.catalogue import figure_names
 from supernet.provenance.record import root_digest
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import TUNABLES
@@ -33,7 +36,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A program that looks at the results of the smoke study; it has to succeed."""
+    """Run a program on the results of the smoke study; it must succeed."""
     command = [sys.executable, "-m", "supernet", name, "--study", SMOKE[1].partition("=")[2], *arguments]
     others = os.environ.get("PYTHONPATH", "")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), others])}
@@ -43,7 +46,7 @@ def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedPro
 
 
 def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """Rules and counts of a dry run's table, `all` left out."""
+    """Return rules and counts of a dry run's table, without `all`."""
     assert result.returncode == 0, result.stdout + result.stderr
     text = result.stdout + result.stderr
     if "Nothing to be done" in text:
@@ -54,7 +57,7 @@ def jobs(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 
 def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
-    """Inputs by output, from Snakemake's own metadata, whose files are named by the output's path in base 64."""
+    """Return inputs by output from Snakemake's metadata, whose files are named by the output's path in base64."""
     found, metadata = {}, folder / ".snakemake" / "metadata"
     for path in (path for path in metadata.rglob("*") if path.is_file()):
         # Long names are split over folders, whose names begin with `@`.
@@ -63,6 +66,18 @@ def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
         if output.startswith(("results/smoke/", "resources/")) and "/rescored/" not in output:
             found[output] = set(json.loads(path.read_text())["input"])
     return found
+
+
+@contextmanager
+def edited(module: Path) -> Iterator[None]:
+    """Inside, a module has another comment at its end."""
+    text, before = module.read_text(), module.stat()
+    module.write_text(text + "\n# an edit\n")
+    try:
+        yield
+    finally:
+        module.write_text(text)
+        os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 SMOKE = ("--config", "study=tests/studies/smoke.yaml")
@@ -111,7 +126,7 @@ class TestFinishedStudy:
         reported = snakemake(finished, "--report", "results/smoke/report.html", *wanted)
         assert reported.returncode == 0, reported.stdout[-2000:] + reported.stderr[-2000:]
         report = (results / "report.html").read_text(encoding="utf-8")
-        assert "22, one for each space, setting and seed." in report and "over 700 GPU days" in report
+        assert "22, one per space, setting and seed." in report and "over 700 GPU days" in report
         for name in ("tables/learning_rate.html", "tables/spaces.html", "figures/epochs.png", "figures/search.png"):
             assert f"results/smoke/{name}" in report
         caption = (results / "figures" / "weight_decay.md").read_text(encoding="utf-8").split(".")[0]
@@ -155,7 +170,7 @@ class TestFinishedStudy:
         assert {"synflow", "jacov", "naswot"} < set(references["name"])
         assert "NASWOT, untrained" in (results / "tables" / "learning_rate.md").read_text(encoding="utf-8")
 
-    def test_a_sub_space_has_a_pool_and_references_of_its_own(self, finished: Path) -> None:
+    def test_a_sub_space_has_a_separate_pool_and_references(self, finished: Path) -> None:
         results = finished / "results" / "smoke"
         own = spaces.load("nasbench101-constant-2")
         pool = pd.read_parquet(results / "pools" / f"{own.name}.parquet")
@@ -211,19 +226,24 @@ class TestFinishedStudy:
         assert not list((finished / "state").rglob("*.jsonl"))
 
     def test_an_edited_plot_draws_that_plot_only(self, finished: Path) -> None:
-        module = finished / "supernet" / "paper" / "figures" / "epochs.py"
-        before = module.stat()
-        module.write_text(module.read_text() + "\n# an edit\n")
-        try:
+        with edited(finished / "supernet/paper/figures/epochs.py"):
             assert jobs(snakemake(finished, "-n", *SMOKE)) == {"figure_epochs": 1}
-        finally:
-            module.write_text(module.read_text().removesuffix("\n# an edit\n"))
-            os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    def test_edited_training_code_trains_nothing(self, finished: Path) -> None:
-        for name in ("supernet/training/trainer.py", "scripts/train.py", "scripts/truth.py"):
-            (finished / name).touch()
-        assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
+    def test_an_edited_module_makes_again_all_that_imports_it_and_nothing_else(self, finished: Path) -> None:
+        study = load_study(finished / "tests/studies/smoke.yaml")
+        with edited(finished / "supernet/paper/style.py"):
+            figures = {f"figure_{name}": 1 for name in figure_names(study)}
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == figures
+        with edited(finished / "supernet/paper/summary.py"):
+            assert "table_epochs" in (found := jobs(snakemake(finished, "-n", *SMOKE)))
+            assert all(name.startswith(("table_", "figure_")) for name in found)
+
+    @pytest.mark.parametrize(
+        "name", ["supernet/training/trainer.py", "supernet/nn/conv.py", "scripts/train.py", "scripts/truth.py"]
+    )
+    def test_edited_training_code_makes_nothing(self, finished: Path, name: str) -> None:
+        with edited(finished / name):
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
 
     def test_a_deleted_table_trains_nothing(self, finished: Path) -> None:
         table = finished / "results" / "smoke" / "tables" / "epochs.csv"
@@ -502,7 +522,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(folder: Path) -> Path:
-    """Outputs of a training that nobody killed."""
+    """Outputs of a training that was not killed."""
     out = folder / "undisturbed"
     call(train_command(folder, out))
     return out
@@ -514,14 +534,14 @@ class TestKilledTraining:
     FILES = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
 
     def kill_when(self, command: Sequence[str], out: Path, phase: str, done: int) -> None:
-        """Start, and kill as soon as the progress file says that the phase has done that much."""
+        """Start the program, and kill it when the progress file says that the phase has reached this point."""
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait_for(process, out, phase, done)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
     def wait_for(self, process: subprocess.Popen[Any], out: Path, phase: str, done: int) -> None:
-        """Until the progress file says that the phase has done that much; the program must still run then."""
+        """Wait until the progress file says that the phase has reached this point; the program must still run."""
         progress, deadline = out / "progress.json", time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:
             try:

@@ -1,5 +1,4 @@
-# Search systems, each on a super-net of its own. Programs are not inputs here: an edit of their code never searches again by
-# itself.
+# Search systems, each on its own super-net. Programs are not inputs: an edit of their code does not run them again.
 SYSTEMS_IN_SHELL = system_path(
     "{wildcards.space}", "{wildcards.seed}", "{wildcards.part}"
 )
@@ -33,7 +32,7 @@ rule systems:
     shell:
         "program systems --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --output {output.found:q} --timing {output.timing:q}"
-        # What is done so far is not an output: Snakemake would delete it when the job starts again.
+        # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/systems/{SYSTEMS_IN_SHELL}'
         ' --progress "$STATE"/progress/systems-{wildcards.space}-{wildcards.seed}-{wildcards.part}.json'
         f' --lock "$STATE"/locks/systems/{SYSTEMS_IN_SHELL}'

@@ -14,10 +14,10 @@ from torch.autograd import Function
 from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-# ATen's kernels begin anew with each pixel, and take its channels eight at a time and those that are left over one by
-# one. Below so many pixels the small operations on channels cost more than is saved.
+# ATen's kernels process each pixel separately: its channels eight at a time, and the remaining ones one by one.
+# Below this many pixels the additional small operations on channels cost more than is saved.
 _FEW_CHANNELS, _MANY_PIXELS = 64, 2**13
-# Channels times pixels that are taken for one are at least this.
+# The smallest number of folded channels: channels times the pixels that are folded into them.
 _WIDTH = 256
 
 
@@ -31,20 +31,20 @@ def batch_norm(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    """What `torch.nn.functional.batch_norm` gives for images (N, C, H, W), to rounding.
+    """Compute `torch.nn.functional.batch_norm` of images (N, C, H, W), to rounding.
 
-    Where C is small, maps are large and channels last, several pixels are one of as many times the channels. Then sums
-    are of vectors that fill registers, and the sums of such pixels' channels are added: a half to a fifth of the time.
+    Where C is small, maps are large and the format is channels_last, pixels are folded into the channel dimension.
+    Sums then run over vectors that fill the registers, and the sums of the folded pixels are added.
     """
     if has_torch_function_unary(images):
-        # As functions of torch do: who observes them sees one norm, and not what it is made of.
+        # As torch functions do: a function mode observes one batch norm, not its parts.
         return handle_torch_function(batch_norm, (images,), images, mean, var, weight, bias, batch, momentum, eps=eps)
     if not _is_narrow(images):
         return F.batch_norm(images, mean, var, weight, bias, batch, momentum, eps)
     if not batch:
-        # Differentiable as it is: these statistics have no gradient.
-        assert mean is not None and var is not None, "statistics are the batch's or given"
-        pixels = _pixels_in_one(images)
+        # Differentiable without further code: these statistics have no gradient.
+        assert mean is not None and var is not None, "statistics are those of the batch or given"
+        pixels = _folded_pixels(images)
         scale, shift = _scale_and_shift(mean, (var + eps).rsqrt(), weight, bias)
         return _narrowed(_scaled(_widened(images, pixels), scale, shift, pixels), images)
     normalised, batch_mean, batch_var = _BatchNorm.apply(images, weight, bias, eps)
@@ -61,38 +61,38 @@ def _is_narrow(images: Tensor) -> bool:
     return (
         channels <= _FEW_CHANNELS
         and pixels >= _MANY_PIXELS
-        and _pixels_in_one(images) > 1
+        and _folded_pixels(images) > 1
         and images.device.type == "cpu"
         and images.dtype == torch.float32
         and images.is_contiguous(memory_format=torch.channels_last)
     )
 
 
-def _pixels_in_one(images: Tensor) -> int:
-    """How many pixels are taken for one: a power of two that divides them."""
+def _folded_pixels(images: Tensor) -> int:
+    """Return how many pixels are folded into the channels: a power of two that divides their number."""
     channels, pixels = images.shape[1], images.numel() // images.shape[1]
     return math.gcd(pixels, 2 ** math.ceil(math.log2(_WIDTH / channels)))
 
 
 def _widened(images: Tensor, pixels: int) -> Tensor:
-    """(N, C, H, W), channels last, as (N·H·W / pixels, pixels·C): the same memory."""
+    """View (N, C, H, W) in channels_last format as (N·H·W / pixels, pixels·C)."""
     return images.permute(0, 2, 3, 1).reshape(-1, pixels * images.shape[1])
 
 
 def _narrowed(wide: Tensor, images: Tensor) -> Tensor:
-    """The opposite, to the shape of the images."""
+    """View folded values in the shape of the images: the inverse of `_widened`."""
     batch, channels, height, width = images.shape
     return wide.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 class _BatchNorm(Function):
-    """Normalised images, and the mean and the biased variance of each channel, through which there is no gradient."""
+    """Normalised images, with the mean and the biased variance of each channel, which have no gradient."""
 
     @staticmethod
     def forward(
         context: Any, images: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
-        pixels, channels = _pixels_in_one(images), images.shape[1]
+        pixels, channels = _folded_pixels(images), images.shape[1]
         wide = _widened(images, pixels)
         means, variances = (
             values.view(pixels, channels) for values in torch.batch_norm_update_stats(wide, None, None, 0.0)
@@ -114,7 +114,7 @@ class _BatchNorm(Function):
         if gradient is None:
             return None, None, None, None
         images, weight, mean, invstd = context.saved_tensors
-        # ATen's has a derivative of its own, for second derivatives.
+        # ATen's function is differentiable itself, which second derivatives need.
         if torch.is_grad_enabled() or not gradient.is_contiguous(memory_format=torch.channels_last):
             found = torch.ops.aten.native_batch_norm_backward(
                 gradient, images, weight, None, None, mean, invstd, True, context.eps, [True, True, True]
@@ -128,10 +128,10 @@ class _BatchNorm(Function):
 def _gradients(
     gradient: Tensor, images: Tensor, weight: Tensor | None, mean: Tensor, invstd: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the images, scales and shifts: the first is a·gradient + b·images + c, with a, b and c of each channel."""
-    pixels, channels = _pixels_in_one(images), images.shape[1]
+    """Return gradients of images (a·gradient + b·images + c, with a, b, c per channel), scales and shifts."""
+    pixels, channels = _folded_pixels(images), images.shape[1]
     wide, along = _widened(images, pixels), _widened(gradient, pixels)
-    # Sums over pixels of the gradient, by itself and times the centred images.
+    # Sums over pixels of the gradient, and of the gradient times the centred images.
     ones = mean.new_ones(pixels * channels)
     _, products, sums = torch.ops.aten.native_batch_norm_backward(
         along, wide, None, _repeated(mean, pixels), ones, None, None, False, 0.0, [False, True, True]
@@ -148,16 +148,16 @@ def _gradients(
 
 
 def _scale_and_shift(mean: Tensor, invstd: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Of each channel, such that normalised images are images times scale plus shift."""
+    """Return scale and shift of each channel: normalised images are images times scale plus shift."""
     scale = invstd if weight is None else weight * invstd
     return scale, -mean * scale if bias is None else torch.addcmul(bias, mean, scale, value=-1)
 
 
 def _scaled(wide: Tensor, scale: Tensor, shift: Tensor, pixels: int, out: Tensor | None = None) -> Tensor:
-    """Wide images times scale plus shift: twice as fast as ATen's batch norm of given statistics."""
+    """Return wide images times scale plus shift, twice as fast as ATen's batch norm of given statistics."""
     return torch.addcmul(_repeated(shift, pixels), wide, _repeated(scale, pixels), out=out)
 
 
 def _repeated(values: Tensor, pixels: int) -> Tensor:
-    """What `Tensor.repeat` gives, in half the time; of one channel the reshaped is not in memory of its own yet."""
+    """Compute `Tensor.repeat` in half the time; `contiguous` copies a single channel, which `reshape` only views."""
     return values.expand(pixels, -1).reshape(-1).contiguous()

@@ -13,16 +13,16 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
-# Elements of a batch from which tiles and their four passes cost less than oneDNN's kernel for the weight of 5x5.
+# Smallest batch, in elements, for which four passes over tiles cost less than oneDNN's gradient of a 5x5 weight.
 _LARGE = 2**17
 
 
 def depthwise(images: Tensor, weight: Tensor, dilation: int = 1) -> Tensor:
-    """Images (N, C, H, W) and a weight (C, 1, k, k), k odd, to the same shape: stride 1, padded to keep the map.
+    """Convolve images (N, C, H, W) with a weight (C, 1, k, k), k odd, to the same shape: stride 1, padded.
 
-    What `torch.nn.functional.conv2d` computes, to the bit; gradients are the same sums in another order. On CPUs, of
-    several ways to compute them oneDNN has one fast kernel each: forward for any kernel, and the weight's gradient for
-    3x3 without dilation. The others take up to 12 times as long, so that gradients are made of these two.
+    The result has the bits of `torch.nn.functional.conv2d`; gradients are the same sums in another order. On CPUs
+    oneDNN has two fast kernels: the forward pass of any k, and the weight's gradient of 3x3 without dilation. Others
+    take up to 12 times as long, so that gradients are composed of these two.
     """
     if torch.is_grad_enabled() and _gains(images, weight.shape[-1], dilation):
         convolved: Tensor = _Depthwise.apply(images, weight, dilation)
@@ -56,7 +56,7 @@ class _Depthwise(Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         images, weight = context.saved_tensors
         dilation, (of_images, of_weight, _) = context.dilation, context.needs_input_grad
-        # ATen's has a derivative of its own, for second derivatives.
+        # ATen's function is differentiable itself, which second derivatives need.
         if torch.is_grad_enabled() or not gradient.is_contiguous(memory_format=torch.channels_last):
             return *_aten(gradient, images, weight, dilation, [of_images, of_weight]), None
         by_images = _convolve(gradient, weight.flip(2, 3), dilation) if of_images else None
@@ -76,9 +76,9 @@ def _aten(
 
 
 def _by_weight(gradient: Tensor, images: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    """The weight's gradient, of 5x5 as those of the four 3x3 kernels in its corners.
+    """Return the weight's gradient; that of 5x5 consists of the gradients of the four 3x3 kernels in its corners.
 
-    A dilated kernel meets each of dilation² tiles of every dilation-th row and column by itself, and there it is not
+    A dilated kernel acts separately on each of the dilation² tiles of every dilation-th row and column, where it is not
     dilated.
     """
     kernel, channels, (height, width) = weight.shape[-1], images.shape[1], images.shape[2:]
@@ -89,8 +89,8 @@ def _by_weight(gradient: Tensor, images: Tensor, weight: Tensor, dilation: int) 
         return found
     if kernel == 3:
         return _by_3x3(_tiles(gradient, dilation), _tiles(images, dilation))
-    # Against the images the gradient is moved by a pixel up or down, and left or right. In a border of zeros that is
-    # the same memory read from an earlier or a later element on, of which there are some more at both ends.
+    # The gradient is shifted against the images by one pixel up or down, and left or right. With a border of zeros a
+    # shift is the same memory at another offset; additional zeros at both ends keep it in range.
     row, pixel = (width // dilation + 2) * channels, channels
     framed, moving = _framed(images, dilation, 0), _framed(gradient, dilation, row + pixel)
     found = torch.empty_like(weight)
@@ -104,19 +104,19 @@ def _by_weight(gradient: Tensor, images: Tensor, weight: Tensor, dilation: int) 
 
 
 def _by_3x3(gradient: Tensor, images: Tensor) -> Tensor:
-    """Gradient (C, 1, 3, 3) of the weight of a convolution that is not dilated."""
+    """Return the gradient (C, 1, 3, 3) of the weight of a convolution without dilation."""
     _, found = _aten(gradient, images, images.new_empty(images.shape[1], 1, 3, 3), 1, [False, True])
     assert found is not None
     return found
 
 
 def _tiles(images: Tensor, dilation: int) -> Tensor:
-    """(N, C, H, W) to (N·d², C, H/d, W/d), channels last: of each image every d-th row and column."""
+    """Split (N, C, H, W) into tiles (N·d², C, H/d, W/d), channels_last: every d-th row and column of each image."""
     return images if dilation == 1 else _apart(images, dilation).flatten(0, 2).permute(0, 3, 1, 2)
 
 
 def _apart(images: Tensor, dilation: int) -> Tensor:
-    """(N, C, H, W), channels last, as (N, d, d, H/d, W/d, C): the same memory."""
+    """View (N, C, H, W) in channels_last format as (N, d, d, H/d, W/d, C)."""
     batch, channels, height, width = images.shape
     pixels = images.permute(0, 2, 3, 1)
     return pixels.view(
@@ -125,7 +125,7 @@ def _apart(images: Tensor, dilation: int) -> Tensor:
 
 
 def _framed(images: Tensor, dilation: int, room: int) -> Tensor:
-    """Tiles (N·d², C, H/d + 2, W/d + 2), channels last, with a border of zeros, and so many zeros before and after."""
+    """Return tiles (N·d², C, H/d + 2, W/d + 2), channels_last, with a border of zeros and `room` zeros at both ends."""
     apart = _apart(images, dilation)
     *tiles, height, width, channels = apart.shape
     shape = (*tiles, height + 2, width + 2, channels)

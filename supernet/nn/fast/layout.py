@@ -14,7 +14,7 @@ from torch.autograd import Function
 
 
 def concatenate(tensors: list[Tensor]) -> Tensor:
-    """(N, c_i, H, W) each to (N, sum of c_i, H, W)."""
+    """Concatenate tensors (N, c_i, H, W) to (N, sum of c_i, H, W)."""
     if len(tensors) == 1:
         return tensors[0]
     joined: Tensor = _Concatenate.apply(*tensors)
@@ -22,14 +22,14 @@ def concatenate(tensors: list[Tensor]) -> Tensor:
 
 
 def every_second(images: Tensor) -> Tensor:
-    """(N, C, H, W) to every second row and column."""
+    """Return every second row and column of (N, C, H, W), from the first on."""
     kept: Tensor
     (kept,) = _EverySecond.apply(images, (0,))
     return kept
 
 
 def diagonal_grids(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Every second row and column from the first on, and from the second on; their gradients share one map."""
+    """Return every second row and column from the first on, and from the second on; their gradients share one map."""
     even, odd = _EverySecond.apply(images, (0, 1))
     return even, odd
 
@@ -52,7 +52,7 @@ class _Concatenate(Function):
 
 
 class _EverySecond(Function):
-    """One subsampled map for each row and column that the first pixel is in."""
+    """One subsampled map per offset of its first pixel."""
 
     @staticmethod
     def forward(context: Any, images: Tensor, firsts: tuple[int, ...]) -> tuple[Tensor, ...]:

@@ -10,22 +10,22 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-# ATen's kernel takes a pixel's channels eight at a time, and those that are left over one by one.
+# ATen's kernel processes the channels of a pixel eight at a time, and the remaining ones one by one.
 _VECTOR = 8
 
 
 def max_pool(images: Tensor, stride: int = 1) -> Tensor:
-    """(N, C, H, W) to (N, C, ⌈H / stride⌉, ⌈W / stride⌉): maxima of 3 x 3 pixels, of those inside at the border.
+    """Return maxima of 3 x 3 pixels: (N, C, H, W) to (N, C, ⌈H / stride⌉, ⌈W / stride⌉); pixels outside are ignored.
 
-    On CPUs ATen is slow where channels are last and few. Without a gradient the maxima of columns of those of rows are
-    5 to 20 times as fast. With one, images beside each other are taken for channels: 1.2 to 5 times as fast, and the
-    gradient goes to the first of equal pixels, as it does in ATen.
+    On CPUs ATen is slow where channels are last and few. Without a gradient, maxima of rows and then of columns are
+    5 to 20 times as fast. With a gradient, images are folded into the channel dimension: 1.2 to 5 times as fast; the
+    gradient goes to the first of equal pixels, as in ATen.
     """
     if has_torch_function_unary(images):
-        # As functions of torch do: who observes them sees one pooling, and not what it is made of.
+        # As torch functions do: a function mode observes one pooling, not its parts.
         return handle_torch_function(max_pool, (images,), images, stride)
     if stride == 1 and images.device.type == "cpu" and images.stride(1) == 1:
-        # Of the first channels of wider features, a copy, as ATen makes one.
+        # Copies the first channels of wider features, as ATen does.
         images = images.contiguous(memory_format=torch.channels_last)
         if not (torch.is_grad_enabled() and images.requires_grad):
             return _by_rows(images)
@@ -40,7 +40,7 @@ def _by_rows(images: Tensor) -> Tensor:
 
 
 def _with_neighbours(images: Tensor, dimension: int) -> Tensor:
-    """The maximum of each pixel and the ones before and after it."""
+    """Return the maximum of each pixel and its neighbours along a dimension."""
     found = images.clone(memory_format=torch.preserve_format)
     length = images.shape[dimension] - 1
     for start, other in ((1, 0), (0, 1)):

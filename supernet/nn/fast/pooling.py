@@ -12,19 +12,18 @@ from torch.autograd import Function
 from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-# Pixels of a batch from which the convolution is faster than ATen's pooling.
+# Smallest number of pixels of a batch for which the convolution is faster than ATen's pooling.
 _MANY = 2**13
 
 
 def average_pool(images: Tensor, stride: int = 1) -> Tensor:
-    """(N, C, H, W) to (N, C, ⌈H / stride⌉, ⌈W / stride⌉): means of 3 x 3 pixels, of those inside at the border.
+    """Return means of 3 x 3 pixels: (N, C, H, W) to (N, C, ⌈H / stride⌉, ⌈W / stride⌉); pixels outside are ignored.
 
-    On CPUs large batches go through a depthwise convolution, whose kernels are vectorised: forward and backward in half
-    to a quarter of the time of `avg_pool2d`, to rounding the same, and without a copy of the images for the backward
-    pass.
+    On CPUs large batches go through a depthwise convolution, whose kernels are vectorised. The result equals that of
+    `avg_pool2d` to rounding.
     """
     if has_torch_function_unary(images):
-        # As functions of torch do: who observes them sees one pooling, and not what it is made of.
+        # As torch functions do: a function mode observes one pooling, not its parts.
         return handle_torch_function(average_pool, (images,), images, stride)
     pixels = images.numel() // images.shape[1]
     if stride == 1 and pixels >= _MANY and images.device.type == "cpu" and images.dtype == torch.float32:
@@ -34,9 +33,9 @@ def average_pool(images: Tensor, stride: int = 1) -> Tensor:
 
 
 def halve(images: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, C, H / 2, W / 2): means of 2 x 2 pixels.
+    """Return means of 2 x 2 pixels: (N, C, H, W) to (N, C, H / 2, W / 2).
 
-    Without a gradient, and with channels last on CPUs, sums of rows of whole pixels: 2 to 4 times as fast.
+    Without a gradient, in channels_last format on CPUs, rows of whole pixels are added: 2 to 4 times as fast.
     """
     if has_torch_function_unary(images):
         return handle_torch_function(halve, (images,), images)
@@ -52,7 +51,7 @@ def halve(images: Tensor) -> Tensor:
 
 
 class _AveragePool(Function):
-    """Ninths of the sum of neighbours, more at the border; its adjoint is that sum of what neighbours got."""
+    """A ninth of the sum of each pixel's neighbourhood, more at the border; the adjoint sums over the same pixels."""
 
     @staticmethod
     def forward(context: Any, images: Tensor) -> Tensor:
@@ -64,18 +63,18 @@ class _AveragePool(Function):
 
 
 def _ninths_of_neighbours(images: Tensor) -> Tensor:
-    """A ninth of the sum of each pixel and its neighbours inside the map."""
+    """Return a ninth of the sum of each pixel and its neighbours inside the map."""
     channels = images.shape[1]
     ninths = images.new_full((channels, 1, 3, 3), 1 / 9)
-    # Pooling keeps the type of its input under autocast, and so does this.
+    # Under autocast pooling keeps the type of its input.
     with torch.autocast(images.device.type, enabled=False):
         return F.conv2d(images, ninths, padding=1, groups=channels)
 
 
 def _weigh_border(images: Tensor) -> Tensor:
-    """Make ninths, in place, shares of the pixels that are there: two of three rows in the first and the last row.
+    """Scale ninths in-place to means over the pixels inside: the first and last rows and columns have two of three.
 
-    A product with a map of shares would take as long as the convolution: channels are last.
+    In channels_last format a product with a map of weights would take as long as the convolution.
     """
     for dimension in (2, 3):
         if images.shape[dimension] == 1:

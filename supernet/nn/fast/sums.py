@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def add_up(values: Iterable[tuple[Tensor, bool]]) -> Tensor | None:
-    """The sum of values of one shape, each with whether nobody else has it; None of none.
+    """Add up (tensor, may_overwrite) pairs of one shape; None if there are none.
 
-    What nobody else has takes the sum: a map less to write and to make room for, 1 % of a step. It must be something
-    whose gradient does not need it, as that of norms, poolings and sums does not.
+    The sum is written into the first tensor that may be overwritten. Such a tensor must have no other user, and its
+    gradient must not need its value, as with outputs of norms, poolings and sums.
     """
     found: Tensor | None = None
     own = False

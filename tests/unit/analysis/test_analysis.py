@@ -1,4 +1,4 @@
-"""Loss landscapes and feature statistics, on networks whose answers are known, and against numpy."""
+"""Loss landscapes and feature statistics, on networks with known results, and against numpy."""
 
 import json
 import math
@@ -56,7 +56,7 @@ SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"
 
 
 class Quadratic(nn.Module):
-    """A loss that is the sum of squares of its weights, and an accuracy that is their sum."""
+    """Loss: sum of squares of the weights; accuracy: their sum."""
 
     def __init__(self, values: Sequence[Sequence[float]]) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class TestLandscape:
         torch.testing.assert_close(filter_normalised(other, noise), filter_normalised(weight, noise))
 
     def test_rescaled_filters_have_the_same_landscape(self) -> None:
-        # Batch norm undoes the scale of a filter: the network is the same function, and its plane must be, too.
+        # Batch norm removes the scale of a filter: the function is the same, so its plane must be the same.
         space = tiny.SPACES["nasbench201"]
         arch = space.sample(np.random.default_rng(0), count=30)[7]
         images, labels = tiny.random_images(40), torch.arange(40) % 5
@@ -247,7 +247,7 @@ class TestImages:
 
 
 class TwoNorms(nn.Module):
-    """A path network: its norms see the images, and the images times the architecture plus one."""
+    """A path network with two norms: one of the images, one of the images times the architecture plus one."""
 
     def __init__(self, tracking: bool = True) -> None:
         super().__init__()
@@ -343,7 +343,16 @@ class TestFeatures:
         before = {name: value.clone() for name, value in network.state_dict().items()}
         measure(network, arch, [images])
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-        assert not any(module._forward_pre_hooks for module in network.modules())
+
+    def test_nothing_is_recorded_after_the_context(self) -> None:
+        space, recorder = tiny.SPACES["nasbench101"], Recorder()
+        network, images = tiny.supernet(space), tiny.random_images(6)
+        arch = space.sample(np.random.default_rng(0))
+        with recorder.on(network):
+            network(images, arch)
+        assert recorder.take()
+        network(images, arch)
+        assert recorder.take() == {}
 
     def test_norms_whose_channels_are_chosen_are_left_out(self) -> None:
         space = tiny.SPACES["nasbench101"]
@@ -461,7 +470,7 @@ class TestJobs:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data, a pool, an untrained super-net as a run, and a job that takes some seconds."""
+    """Data, a pool, an untrained super-net as a run, and a job of some seconds."""
     folder = tmp_path_factory.mktemp("landscape")
     script = [sys.executable, str(ROOT / "scripts" / "data.py"), "--name", "digits"]
     subprocess.run([*script, "--output", str(folder / "digits.safetensors")], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""Archives of a study: complete, the same each time, checked to the last file, and harmless to unpack."""
+"""Archives of a study: complete, reproducible, checked file by file, and safe to unpack."""
 
 import contextlib
 import io
@@ -49,7 +49,7 @@ METRICS = "results/one/metrics.parquet"
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with made-up results of a study: every file that it should have, and its record."""
+    """A checkout with made-up results of a study: every expected file with its record."""
     folder = copy_checkout(tmp_path_factory.mktemp("finished") / "clone")
     (folder / "workflow" / "studies" / "one.yaml").write_text(STUDY, encoding="utf-8")
     made = Plan.load({"study": "one"}, folder)
@@ -65,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def plan(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """A copy of it, in which the test is."""
+    """A copy of `finished`, which is the current folder."""
     folder = Path(shutil.copytree(finished, tmp_path / "clone"))
     monkeypatch.chdir(folder)
     return Plan.load({"study": "one"}, folder)
@@ -73,7 +73,7 @@ def plan(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
 
 @pytest.fixture(scope="module")
 def whole(finished: Path) -> Path:
-    """The archive of it."""
+    """The archive of `plan`."""
     with contextlib.chdir(finished):
         return archive(Plan.load({"study": "one"}, finished), finished.parent / "whole.tar.zst")
 
@@ -96,7 +96,7 @@ def members(path: Path) -> dict[str, bytes]:
 def packed(
     path: Path, files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda member: None
 ) -> Path:
-    """An archive that somebody else packed."""
+    """Pack an archive by hand."""
     with (
         path.open("wb") as raw,
         zstandard.ZstdCompressor().stream_writer(raw, closefd=False) as stream,
@@ -116,7 +116,7 @@ def statuses(path: Path) -> dict[str, FileStatus]:
 
 
 def changed(path: Path, target: Path, name: str, data: bytes | None) -> Path:
-    """The archive with one file replaced, or without it."""
+    """Return the archive with one file replaced or removed."""
     files = members(path)
     assert name in files
     return packed(target, {key: data if key == name else value for key, value in files.items() if key != name or data})  # type: ignore[misc]
@@ -265,7 +265,7 @@ class TestUnpacked:
             "results/two/metrics.parquet",
         ],
     )
-    def test_what_is_no_result_of_the_study_is_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
+    def test_files_that_are_not_results_of_the_study_are_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
         files = members(whole)
         path = packed(tmp_path / "b.tar.zst", {**files, name: b"{}"})
         with pytest.raises(UserError, match="is not a result of a study; nothing was unpacked"):

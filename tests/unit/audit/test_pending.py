@@ -1,4 +1,4 @@
-"""Which runs would be trained and why: against what was done to a results folder, with Snakemake's own summary."""
+"""Which runs would be trained and why, after edits of a results folder; compared with Snakemake's summary."""
 
 import json
 import os
@@ -69,11 +69,11 @@ def write(path: Path | str, text: str) -> None:
 
 
 def found(plan: Plan, *waits: str) -> dict[RunName, Pending]:
-    """What is said of the two runs; `waits` are the files that Snakemake would make."""
+    """Return the output for the two runs; `waits` are the files that Snakemake would make."""
     known = {path: ("train", False) for run in plan.runs for path in files(plan, run)}
     summary = {**known, DRAWN: ("pool", False), **dict.fromkeys(waits, ("train", True))}
-    told = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
-    return {one.run: one for one in told if one.run in (RUN, OTHER)}
+    waiting = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
+    return {one.run: one for one in waiting if one.run in (RUN, OTHER)}
 
 
 def files(plan: Plan, run: RunName) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def test_what_a_run_lacks_is_named(plan: Plan) -> None:
     Path(weights).unlink()
     one = found(plan, weights)[RUN]
     assert (one.reason, one.detail) == (MISSING, "it lacks weights.safetensors")
-    # Nothing else needs it, so that Snakemake lets it be.
+    # Nothing else needs it, so Snakemake does not make it.
     one = found(plan)[RUN]
     assert (one.reason, one.detail) == (BROKEN, "missing")
 
@@ -116,7 +116,7 @@ def test_the_input_that_is_made_again_is_named(plan: Plan) -> None:
     assert (one.reason, one.detail) == (INPUT, "")
 
 
-def test_an_edit_of_code_is_told_and_trains_nothing(plan: Plan) -> None:
+def test_an_edit_of_code_is_reported_and_trains_nothing(plan: Plan) -> None:
     code = plan.root / "supernet" / "training" / "trainer.py"
     code.write_text(f"{code.read_text()}\nEDITED = True\n")
     for one in found(plan).values():
@@ -136,7 +136,7 @@ def test_times_are_in_proportion_to_the_work(plan: Plan) -> None:
     )
     assert rate.seconds("darts", one) + rate.seconds("darts", two) == pytest.approx(240)
     assert rate.seconds("darts", two) / rate.seconds("darts", one) == pytest.approx(two / one)
-    # A space without a finished run takes the rate of the others.
+    # A space without a finished run uses the rate of the others.
     assert rate.seconds("nasbench201", one) == pytest.approx(rate.seconds("darts", one))
 
 

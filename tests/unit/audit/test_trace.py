@@ -1,4 +1,4 @@
-"""The picture of an ancestry: every file in a box, arrows from left to right, no box on another."""
+"""The picture of a lineage: one box per file, arrows from left to right, no overlapping boxes."""
 
 import re
 from itertools import combinations
@@ -25,14 +25,14 @@ def traced(lab: Laboratory, target: str) -> Graph:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
-    """Boxes, and arrows from lower to higher numbers: never a cycle."""
+    """Draw boxes, and arrows from lower to higher numbers, so that there is no cycle."""
     count = draw(st.integers(1, 12))
     pairs = list(combinations(range(count), 2))
     return count, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
 
 
 @given(graphs())
-def test_every_arrow_goes_right_through_places_of_its_own(made: tuple[int, list[tuple[int, int]]]) -> None:
+def test_every_arrow_goes_right_and_overlaps_nothing(made: tuple[int, list[tuple[int, int]]]) -> None:
     count, arrows = made
     placed = layout(count, arrows)
     where = {

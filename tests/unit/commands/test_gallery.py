@@ -1,4 +1,4 @@
-"""The gallery: pictures of a study's figures, small enough to be kept with the code."""
+"""The gallery: images of a study's figures, small enough to be kept in the repository."""
 
 import subprocess
 import sys

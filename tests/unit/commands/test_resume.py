@@ -9,7 +9,7 @@ from checkouts import ROOT
 
 
 def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: str) -> None:
-    """A program of SLURM's, in front of or without the real ones."""
+    """Install a fake SLURM command, before or without the real ones."""
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)

@@ -58,7 +58,7 @@ with Progress("darts seed 0", "training", 100, file, None, unit_images=64, inter
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Path:
-    """A repository with two jobs and a copy of the package, by whose location the command finds the Snakefile."""
+    """A repository with two jobs and a copy of the package, whose location leads to the Snakefile."""
     shutil.copytree(ROOT / "supernet", tmp_path / "supernet", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "job.py").write_text(JOB)
@@ -77,7 +77,7 @@ def _finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def _wait_for(file: Path, text: str = "") -> str:
-    """The file's content once it has the text."""
+    """Return the file's content once it contains the text."""
     end = time.monotonic() + 30
     while not (file.exists() and text in file.read_text()):
         assert time.monotonic() < end, f"{file} does not say {text!r}"
@@ -86,7 +86,7 @@ def _wait_for(file: Path, text: str = "") -> str:
 
 
 def _on_terminal(toy: Path, kill: bool = False, **variables: str) -> tuple[int, str]:
-    """Exit code and screen under a pseudo-terminal; with `kill`, Snakemake is killed in mid-job."""
+    """Return exit code and screen under a pseudo-terminal; with `kill`, Snakemake is killed during a job."""
     front, back = pty.openpty()
     fcntl.ioctl(back, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     process = _start(toy, output=back, COLUMNS="100", LINES="30", **variables)

@@ -1,4 +1,4 @@
-"""Traps of the authors' code: the preset, and that each option does what it says."""
+"""Deviations of the authors' code: the preset, and the effect of each option."""
 
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def test_the_default_is_corrected_and_the_preset_takes_theirs(tmp_path: Path) ->
     authors = load(tmp_path, STUDY + "fidelity: authors_code\n")
     assert values(authors) == {trap.name: trap.theirs for trap in TRAPS}
     assert theirs(authors) == TRAPS
-    # The rest is as it was, and what is written down reads back as the same.
+    # The rest is unchanged, and the written study reads back as equal.
     assert authors.pool.size == 10
     assert Study.model_validate_json(authors.model_dump_json()) == authors
 
@@ -69,7 +69,7 @@ def test_what_is_filled_in_can_be_wrong_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         load(tmp_path, STUDY + "fidelity: authors_code\nscoring: {splits: [scoring]}\n")
     message = str(caught.value)
-    assert "scoring.ranked_on: found 'test' (not in the file: it is filled in); is not scored" in message
+    assert "scoring.ranked_on: found 'test' (a default, not in the file); is not scored" in message
     with pytest.raises(UserError, match=r"fidelity: found 'theirs'; .*corrected"):
         load(tmp_path, STUDY + "fidelity: theirs\n")
     with pytest.raises(UserError, match=r"bn_momentum: found 'tensorflow'; should be `benchmark`, `authors_code`"):
@@ -149,7 +149,7 @@ def test_path_dropout_at_evaluation(dropout: str, acts: bool) -> None:
     # A score depends on the seed and on what is scored, not on what was scored before.
     assert scores(run, network, KEPT, order=-1).equals(on)
     assert scores(run, network, KEPT, seed=1).equals(on) is not acts
-    # Afterwards the network is as it was.
+    # Afterwards the network is unchanged.
     assert scores(run, network, SCORING).equals(off)
 
 

@@ -1,4 +1,4 @@
-"""The studies on CIFAR-10: valid, in step with each other, and planned as they are meant."""
+"""The studies on CIFAR-10: valid, consistent with each other, and planned as intended."""
 
 from pathlib import Path
 

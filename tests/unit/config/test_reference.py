@@ -1,4 +1,4 @@
-"""The reference of the study file: in step with the models, and true about the file as it is written."""
+"""The reference of the study file agrees with the models and with the files that users write."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
 
 
 def program(arguments: list[str]) -> int:
-    """Exit code of `supernet reference`."""
+    """Return the exit code of `supernet reference`."""
     try:
         reference.main(arguments)
     except SystemExit as stopped:
@@ -177,7 +177,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
 
 
 def _rows(text: str) -> dict[str, list[str]]:
-    """Cells after the factor's, by factor, of the first table of a text."""
+    """Return the cells after the factor's name, by factor, of the first table of a text."""
     lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|") and "`" in line]
     found = {}
     for cells in lines:

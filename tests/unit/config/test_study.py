@@ -1,4 +1,4 @@
-"""The study file: what it accepts, what it names, and how it says no."""
+"""The study file: accepted values, names, and error messages."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -57,7 +57,7 @@ def _load(folder: Path, text: str, name: str = "case.yaml") -> Study:
 
 
 def _errors(folder: Path, text: str, name: str = "case.yaml") -> list[str]:
-    """The findings on a file, without the folder's name."""
+    """Return the errors in a file, without the folder's name."""
     with pytest.raises(UserError) as caught:
         _load(folder, text, name)
     return [line.removeprefix(f"{folder}/") for line in str(caught.value).splitlines()]
@@ -78,13 +78,13 @@ def _baseline(value: str) -> str:
 
 
 def _darts(lines: str) -> str:
-    """DARTS with these lines in place of its baseline."""
+    """Return DARTS with these lines in place of its baseline."""
     head, _, _ = BASE.rpartition("baseline: {train_portion: 0.75}")
     return f"{head}{lines}\n"
 
 
 def _published(line: str, images: str) -> str:
-    """NASBench-201 with this line in place of its recipe."""
+    """Return NASBench-201 with this line in place of its recipe."""
     return _swap("truth: {channels: 8, layers: 1, epochs: 20, train_portion: 0.75}", line).replace("digits", images)
 
 
@@ -235,17 +235,17 @@ CASES = {
     ),
     "baseline that is filled in overlaps the scoring split": (
         _swap("    baseline: {train_portion: 0.75}\n    sweep:", "    sweep:"),
-        f"11: {S201}.baseline.train_portion: found 0.9 (not in the file: it is filled in); "
+        f"11: {S201}.baseline.train_portion: found 0.9 (a default, not in the file); "
         "data.scoring_portion keeps 0.25 of the training set: at most 0.75",
     ),
     "default of the truth overlaps the scoring split": (
         _swap("layers: 1, epochs: 20, train_portion: 0.75", "layers: 1, epochs: 20"),
-        f"12: {S201}.truth.train_portion: found 0.9 (not in the file: it is filled in); "
+        f"12: {S201}.truth.train_portion: found 0.9 (a default, not in the file); "
         "data.scoring_portion keeps 0.25 of the training set: at most 0.75",
     ),
     "value of the paper's grid overlaps the scoring split": (
         _sweep("train_portion: paper"),
-        f"15: {S201}.sweep.train_portion.3: found 0.9 (not in the file: it is filled in); "
+        f"15: {S201}.sweep.train_portion.3: found 0.9 (a default, not in the file); "
         "data.scoring_portion keeps 0.25 of the training set: at most 0.75",
     ),
     "nan": (
@@ -290,27 +290,27 @@ CASES = {
     ),
     "value twice, 0.1 and 0.10": (
         _sweep("learning_rate: [0.1, 0.10]"),
-        f"15: {S201}.sweep.learning_rate.1: found 0.1; this value stands twice in the list",
+        f"15: {S201}.sweep.learning_rate.1: found 0.1; duplicate value in the list",
     ),
     "value twice, 1 and 1.0": (
         _sweep("learning_rate: [1, 1.0]"),
-        f"15: {S201}.sweep.learning_rate.1: found 1.0; this value stands twice in the list",
+        f"15: {S201}.sweep.learning_rate.1: found 1.0; duplicate value in the list",
     ),
     "value twice, 0.0 and -0.0": (
         _sweep("weight_decay: [0.0, -0.0]"),
-        f"15: {S201}.sweep.weight_decay.1: found 0.0; this value stands twice in the list",
+        f"15: {S201}.sweep.weight_decay.1: found 0.0; duplicate value in the list",
     ),
     "duplicate key": (
         _swap("title: A case", "title: A case\ntitle: B"),
-        "3: title: this key stands twice (first in line 2)",
+        "3: title: duplicate key (first in line 2)",
     ),
     "duplicate key of a section": (
         _swap("size: 10", "size: 10\n  shards: 1\n  size: 9"),
-        "9: pool.size: this key stands twice (first in line 7)",
+        "9: pool.size: duplicate key (first in line 7)",
     ),
     "duplicate seeds": (
         _swap("    sweep:", "    seeds: [1, 2, 1]\n    sweep:"),
-        f"14: {S201}.seeds.2: found 1; this value stands twice in the list",
+        f"14: {S201}.seeds.2: found 1; duplicate value in the list",
     ),
     "empty seeds": (
         _swap("    sweep:", "    seeds: []\n    sweep:"),
@@ -354,7 +354,7 @@ CASES = {
     ),
     "default top above pool size": (
         _swap("size: 10", "size: 4"),
-        "1: metrics.top: found 5 (not in the file: it is filled in); "
+        "1: metrics.top: found 5 (a default, not in the file); "
         "the pool has 4 architectures: at most that many",
     ),
     "threshold": (
@@ -400,7 +400,7 @@ CASES = {
     ),
     "neither recipe nor table": (
         _published("seeds: [0]", "cifar10"),
-        f"11: {S201}.truth: found None (not in the file: it is filled in); a space needs `truth`, `published`, or both",
+        f"11: {S201}.truth: found None (a default, not in the file); a space needs `truth`, `published`, or both",
     ),
     "missing section": (
         _swap("data:\n  name: digits\n  scoring_portion: 0.25\n", ""),
@@ -512,7 +512,7 @@ def test_all_errors_are_reported_in_the_order_of_the_file(tmp_path: Path) -> Non
 
 def test_tracked_alone_needs_tracking(tmp_path: Path) -> None:
     text = _swap("size: 10", "size: 10\nscoring: {bn_modes: [tracked]}")
-    message = "scoring.bn_modes has `tracked` alone, which needs tracking: such a run would have no score"
+    message = "scoring.bn_modes is only `tracked`, which needs tracking: such a run would have no scores"
     findings = _errors(tmp_path, text)
     assert [finding.rpartition("; ")[2] for finding in findings] == [message] * 3
     text = text.replace("baseline: {", "baseline: {batch_norm: tracking, ")
@@ -564,7 +564,7 @@ def test_paper_for_every_factor_of_every_space(tmp_path: Path) -> None:
             space: {"truth": truth, "sweep": {factor.name: "paper" for factor in factors_of(space)}} for space in SPACES
         },
     }
-    # Norms for each input need something to learn, and operations that several inputs share.
+    # Norms per input need affine parameters, and operations that several inputs share.
     specialised = {"batch_norm": "affine", "op_placement": "node"}
     content["spaces"]["darts"]["baseline"] = specialised
     study = _load(tmp_path, yaml.safe_dump(content, sort_keys=False))
@@ -628,7 +628,7 @@ def test_definitions_agree() -> None:
     assert len(of_the_paper()) == 14
     assert {"few_shot", "landmarks"} <= {factor.name for factor in beyond_the_paper()}
     for factor in FACTORS.values():
-        # Off unless named, where the paper's have a value for each space.
+        # Off unless they are named, unlike the paper's factors, which have a value per space.
         assert bool(factor.values) == (factor.group == BEYOND)
         assert factor.group != BEYOND or Setting.model_fields[factor.name].default == factor.values[0]
     assert tuple(FACTORS.values()) == (*of_the_paper(), *beyond_the_paper())

@@ -70,7 +70,7 @@ def test_setting_names(content: dict[str, Any]) -> None:
         values = [(factor, value) for factor, listed in authored["sweep"].items() for value in listed]
         named = {study.setting_of(space, factor, value) for factor, value in values}
         assert named | {"baseline"} == set(found)
-        # Each name stands for one setting, and each setting has one name.
+        # Each name means one setting, and each setting has one name.
         assert len(set(found.values())) == len(found)
         for factor, value in values:
             name = study.setting_of(space, factor, value)

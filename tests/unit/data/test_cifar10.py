@@ -1,4 +1,4 @@
-"""CIFAR-10 from an archive as the official one is made, and from Parquet files of JPEGs."""
+"""CIFAR-10 from an archive like the official one, and from Parquet files of JPEGs."""
 
 import io
 import pickle
@@ -19,7 +19,7 @@ NAMES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
 
 def batch(number: int) -> dict[bytes, Any]:
-    """A batch whose images tell its number in every pixel, and whose labels turn through the classes."""
+    """Return a batch whose pixels all hold the batch number, with labels that cycle through the classes."""
     labels = [(index + number) % 10 for index in range(10_000)]
     return {b"data": np.full((10_000, 3_072), number, dtype=np.uint8), b"labels": labels}
 

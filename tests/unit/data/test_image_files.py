@@ -1,4 +1,4 @@
-"""Images of one's own: array files, and archives with a folder for each class, as other programs write them."""
+"""Images of the user: array files, and archives with one folder per class, as other programs write them."""
 
 import importlib.util
 import io
@@ -68,7 +68,7 @@ def test_classes_are_folders_by_name_and_the_order_of_the_archive_does_not_matte
 def test_jpegs_are_decoded(tmp_path: Path) -> None:
     flat = np.full((8, 8, 3), (200, 100, 50), dtype=np.uint8)
     pixels, _ = read_folders(zipped(tmp_path / "a.zip", {"one/a.jpeg": encoded(flat, "JPEG")}))
-    # JPEG loses a little, and a constant image hardly anything.
+    # JPEG is lossy, but changes a constant image very little.
     assert np.abs(pixels[0].astype(int) - flat.transpose(2, 0, 1)).max() <= 3
 
 
@@ -133,7 +133,7 @@ def program() -> ModuleType:
 
 
 def arguments(folder: Path, form: str = "folders") -> list[str]:
-    """Of the program, for a data set `mine` of two classes, which lies where downloads do."""
+    """Return the arguments of the program for a data set `mine` of two classes in the folder of downloads."""
     archive = zipped(folder / "mine.zip", {f"{'ab'[n % 2]}/{n}.png": encoded(GREY[n]) for n in range(4)})
     (folder / "sources.yaml").write_text(
         f"""

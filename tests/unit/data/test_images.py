@@ -1,4 +1,4 @@
-"""Images: split, normalisation and augmentation, against references that take one image at a time."""
+"""Images: split, normalisation and augmentation, against references that process one image at a time."""
 
 import math
 import subprocess
@@ -24,7 +24,7 @@ from supernet.errors import UserError
 
 
 def numbered(count: int) -> Images:
-    """Image n has the label n and pixels that tell n."""
+    """Return images with label n and pixels that encode n."""
     pixels = torch.arange(count, dtype=torch.uint8)[:, None, None, None].expand(count, 1, 8, 8).contiguous()
     return Images(pixels, torch.arange(count))
 
@@ -127,7 +127,7 @@ def test_split_is_a_function_of_the_study_seed() -> None:
     first, again, other = (split(numbered(100), config(), seed) for seed in (0, 0, 1))
     assert parts(first) == parts(again)
     assert all(a != b for a, b in zip(parts(first), parts(other), strict=True))
-    # The scoring portion moves images between scoring and training alone.
+    # The scoring portion only moves images between scoring and training.
     assert parts(split(numbered(100), config(scoring_portion=0.5), 0))[2] == parts(first)[2]
 
 
@@ -149,7 +149,7 @@ def test_impossible_portions(portion: float) -> None:
 
 
 def test_moments_by_counting_are_those_of_the_values() -> None:
-    """More images than are counted at a time; the same bits as NumPy in double precision."""
+    """More images than are counted at once; the same bits as NumPy in double precision."""
     splits = split(raw_images(6000, in_channels=3), config(), 0)
     values = splits.train.pixels.numpy().astype(np.float64) / 255
     assert splits.mean.tolist() == values.mean((0, 2, 3)).astype(np.float32).tolist()
@@ -217,7 +217,7 @@ def test_epochs_are_streams_of_their_own() -> None:
         return [found.order, found.top, found.left, found.flip]
 
     late = choices(0, 7)
-    choices(0, 6)  # asked for in any order, an epoch is the same
+    choices(0, 6)  # an epoch does not depend on the order of requests
     assert all(map(torch.equal, late, choices(0, 7)))
     for seed, epoch in [(0, 6), (1, 7)]:
         assert not any(map(torch.equal, late, choices(seed, epoch)))

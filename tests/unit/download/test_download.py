@@ -1,4 +1,4 @@
-"""Downloads against a real server that cuts, changes, stalls, loops and lies."""
+"""Downloads from a real server that closes connections, changes files, stalls, redirects in loops and lies."""
 
 import fcntl
 import hashlib
@@ -38,7 +38,7 @@ def sha256(body: bytes) -> str:
 
 
 def described(*urls: str, **fields: Any) -> File:
-    """A file of the sources, pinned to BODY unless it is said otherwise."""
+    """Return a file of the sources, pinned to BODY by default."""
     values = {"path": PATH, "title": "a file", "licence": "none", "source": "nowhere", "urls": urls}
     values |= {"hash": {"sha256": sha256(BODY)}, "max_size": 1_000_000} | fields
     return File.model_validate(values)
@@ -51,7 +51,7 @@ def server() -> Iterator[Server]:
 
 
 class Place:
-    """Where a test downloads to, and what was reported and waited meanwhile."""
+    """The folder of a test's downloads, with the reports and waits that happened."""
 
     def __init__(self, folder: Path) -> None:
         self.downloads, self.lock, self.path = folder / "downloads", folder / "lock.json", folder / "downloads" / PATH
@@ -66,12 +66,12 @@ class Place:
         return fetch_first("a table", forms, self.downloads, mirror, self.lock, self.lines.append, self.network)
 
     def put(self, body: bytes) -> None:
-        """Have the file by hand."""
+        """Write the file by hand."""
         self.path.parent.mkdir(parents=True)
         self.path.write_bytes(body)
 
     def leave(self, body: bytes, url: str) -> None:
-        """What a download of version v1 leaves when it is killed."""
+        """Write what a killed download of version v1 leaves."""
         self.path.parent.mkdir(parents=True)
         self.path.with_name("a.bin.part").write_bytes(body)
         self.path.with_name("a.bin.part.json").write_text(json.dumps({"url": url, "validator": '"v1"'}))
@@ -86,7 +86,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place(tmp_path)
 
 
-# What arrives
+# Complete downloads
 
 
 def test_a_download_is_checked_and_has_only_its_own_name(server: Server, place: Place) -> None:
@@ -139,7 +139,7 @@ def test_a_cut_download_goes_on_where_it_was_cut(server: Server, place: Place) -
     assert place.path.read_bytes() == BODY
     assert [headers.get("Range") for headers in server.headers("/a")] == [None, "bytes=100000-", "bytes=150000-"]
     assert [headers.get("If-Range") for headers in server.headers("/a")] == [None, '"v1"', '"v1"']
-    # Each try brought something, so the pause does not grow.
+    # Each attempt received some bytes, so the pause does not grow.
     assert place.pauses == [1, 1]
 
 
@@ -307,7 +307,7 @@ def test_a_server_that_falls_silent_is_gone_on_with(server: Server, place: Place
     assert int(server.headers("/a")[1]["Range"].removeprefix("bytes=").removesuffix("-")) >= 100_000
 
 
-def test_nobody_listens(place: Place) -> None:
+def test_no_server_listens(place: Place) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/a"
@@ -328,7 +328,7 @@ def test_a_redirection_in_a_circle_is_not(server: Server, place: Place) -> None:
     assert len(server.seen) == 11
 
 
-# Too much, too little, another thing
+# Wrong sizes and contents
 
 
 def test_a_file_that_says_it_is_too_large_is_not_read(server: Server, place: Place) -> None:
@@ -343,7 +343,7 @@ def test_a_file_that_does_not_say_so_is_stopped(server: Server, place: Place) ->
     assert place.names() == [] and place.pauses == []
 
 
-def test_a_length_need_not_be_told(server: Server, place: Place) -> None:
+def test_a_length_is_not_required(server: Server, place: Place) -> None:
     assert place.fetch(described(server.serve("/a", unmeasured(BODY)))).size == len(BODY)
 
 
@@ -472,7 +472,7 @@ def test_a_lock_file_that_is_none_is_an_error(place: Place, content: str) -> Non
         place.fetch(described("http://127.0.0.1/a", hash={}))
 
 
-# Forms
+# Formats
 
 
 def test_a_form_of_the_mirror_comes_before_a_better_one_from_an_address(
@@ -508,7 +508,7 @@ def test_a_form_needs_all_of_its_files(server: Server, place: Place, tmp_path: P
     assert found.form == "jpeg" and [one.path.name for one in found.files] == ["train.bin", "test.bin"]
 
 
-def test_what_was_tried_and_what_helps_is_told(server: Server, place: Place, tmp_path: Path) -> None:
+def test_the_error_lists_attempts_and_remedies(server: Server, place: Place, tmp_path: Path) -> None:
     by_hand = described(path="hand.bin", manual="download hand.bin in a browser")
     url = server.serve("/a", status(404))
     with pytest.raises(UnavailableError) as caught:

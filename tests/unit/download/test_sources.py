@@ -1,4 +1,4 @@
-"""The source file of the project, and mistakes in one."""
+"""The source file of the project, and errors for mistakes in it."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def sources() -> Sources:
     return load_sources(PATH)
 
 
-# The project's own
+# The project's sources
 
 
 def test_tables_and_data_sets_are_those_that_were_published(sources: Sources) -> None:
@@ -63,7 +63,7 @@ def test_addresses_are_encrypted_and_name_full_commits(sources: Sources) -> None
         for url in file.urls:
             assert url.startswith("https://"), name
             assert "github" not in url or FULL_COMMIT.search(url), name
-            # A blob that is asked for by content is the one that is expected.
+            # A blob that is requested by its content hash is the expected one.
             assert "/git/blobs/" not in url or url.endswith(f"/{file.hash.git_blob}"), name
 
 
@@ -78,7 +78,7 @@ def test_pins_are_those_of_the_mirrors_files(sources: Sources, mirror: Path) -> 
 
 @pytest.mark.benchmarks
 def test_the_pin_of_nas_bench_macro_is_that_of_its_numbers(sources: Sources, mirror: Path) -> None:
-    """The mirror's table has the numbers of the official JSON file in its order: they give its very bytes."""
+    """The mirror's table has the numbers of the official JSON file in its order, so they reproduce its bytes."""
     official = {}
     for row in pq.read_table(mirror / sources.file("nasbench_macro-mirror").path).to_pylist():
         runs = [row[f"test_acc_{run}"] for run in range(3)]
@@ -95,7 +95,7 @@ def test_the_pin_of_nas_bench_macro_is_that_of_its_numbers(sources: Sources, mir
 
 
 def written(tmp_path: Path, **changes: Any) -> Path:
-    """A source file with one good file, of which some keys are changed; None leaves a key out."""
+    """Write a source file with one valid file, of which some keys are changed; None removes a key."""
     file = {"path": "a/b.csv", "title": "t", "licence": "l", "source": "s", "urls": ["https://host/b"], "max_size": 9}
     file = {key: value for key, value in (file | changes).items() if value is not None}
     table = {"title": "t", "space": "s", "dataset": "d", "forms": {"csv": "good"}}
@@ -111,7 +111,7 @@ def message(path: Path) -> str:
 
 
 def line(path: Path, text: str) -> int:
-    """The number of the line that has this text."""
+    """Return the number of the line with this text."""
     return next(number for number, one in enumerate(path.read_text().splitlines(), 1) if text in one)
 
 

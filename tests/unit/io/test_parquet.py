@@ -1,4 +1,4 @@
-"""Tables of training programs: what pandas would write and read, without pandas."""
+"""Tables of training programs: equal to what pandas writes and reads, without pandas."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""Pickles that are data, and pickles that would run something."""
+"""Pickles that hold data, and pickles that would run code."""
 
 import copyreg
 import io
@@ -26,7 +26,7 @@ PYTHON2 = (
 
 
 class Evil:
-    """Runs a command when it is unpickled by those who trust it."""
+    """Runs a command when it is unpickled without restrictions."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,7 +44,7 @@ def test_what_python_2_wrote() -> None:
 
 
 def aged(content: bytes) -> bytes:
-    """A pickle as NumPy before version 2 would have written it: another name of one module, in frames or not."""
+    """Return a pickle as written by NumPy before version 2, with the old name of a module, with or without frames."""
     old = content.replace(b"cnumpy._core.", b"cnumpy.core.")
     old = old.replace(b"\x16numpy._core.multiarray", b"\x15numpy.core.multiarray")
     return old[:3] + struct.pack("<Q", len(old) - 11) + old[11:] if old[2:3] == b"\x95" else old
@@ -122,6 +122,6 @@ def test_a_cut_pickle_is_an_error_at_every_length() -> None:
             load(PYTHON2[:length], CIFAR10)
 
 
-def test_another_file_is_no_pickle() -> None:
+def test_another_file_is_not_a_pickle() -> None:
     with pytest.raises(UserError, match=r"^a page: not a pickle"):
         load(b"<html>sign in</html>", CIFAR10, name="a page")

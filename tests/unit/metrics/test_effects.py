@@ -10,7 +10,7 @@ POOL = 40
 
 
 def simulate(rng: np.random.Generator, skills: dict[str, float], seeds: int, spread: float) -> dict[str, np.ndarray]:
-    """Scores (seeds, n) of settings that know the ground truth this well; what they get wrong they share in half."""
+    """Draw scores (seeds, n) of settings with these skills; half of their error is shared."""
     shared = rng.normal(size=POOL)
     return {
         name: np.stack(
@@ -30,7 +30,7 @@ TRUTH = 0.8 + 0.02 * TRUTH_Z
 def of(
     scores: dict[str, np.ndarray], rng: np.random.Generator, resamples: int = 300, metric: str = "kdt"
 ) -> dict[str, Effect]:
-    """Effects on one metric by setting."""
+    """Return the effects on one metric by setting."""
     others = {name: value for name, value in scores.items() if name != "baseline"}
     found = effects(scores["baseline"], others, TRUTH, 1e-4, rng, resamples)
     return {one.setting: one for one in found if one.metric == metric}
@@ -78,7 +78,7 @@ def test_one_seed_covers_architectures_alone() -> None:
 
 
 def test_resampling_jointly_is_sharper_than_apart() -> None:
-    """Half of what the two get wrong is the same, and drops out of their difference."""
+    """Half of the error of both is the same and cancels in their difference."""
     rng = np.random.default_rng(3)
     scores = simulate(rng, {"baseline": 1.0, "other": 1.0}, seeds=1, spread=0.0)
     scores["other"] = scores["baseline"] + 0.2 * rng.normal(size=(1, POOL))
@@ -102,12 +102,12 @@ def test_a_run_without_a_correlation_is_taken_out() -> None:
 
 
 def test_coverage_and_false_positives_by_simulation() -> None:
-    """Of studies without any effect about one in twenty finds one; intervals hold the true effect of zero."""
+    """About one in twenty studies without any effect finds one; intervals contain the true effect of zero."""
     rng = np.random.default_rng(5)
     names = ["baseline", "a", "b", "c"]
     covered, false_positives, trials = 0, 0, 120
     for _ in range(trials):
-        # What an architecture adds is drawn anew as well: the interval is about other pools of the space.
+        # The contribution of an architecture is drawn again: the interval is for other pools of the space.
         found = of(simulate(rng, dict.fromkeys(names, 0.8), seeds=2, spread=0.15), rng, resamples=150)
         covered += sum(one.low <= 0 <= one.high for one in found.values())
         false_positives += any(one.p_holm < 0.05 for one in found.values())

@@ -1,4 +1,4 @@
-"""Dynamic channels of NASBench-101: what stands for c of C channels, in both versions."""
+"""Dynamic channels of NASBench-101: the weights for c of C channels, in both versions."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ ARCHS = SPACE.sample(np.random.default_rng(5), count=30)
 
 
 def network(dynamic_channels: str, seed: int = 0, batch_norm: str = "affine") -> nn.Module:
-    """A small super-net in double precision with random norms, the same weights for every kind."""
+    """Build a small super-net in double precision with random norms; weights are equal for every kind."""
     torch.manual_seed(seed)
     plain = SPACE.build_supernet(SIZE.channels, SIZE.layers, SIZE.num_classes, SIZE.in_channels, batch_norm=batch_norm)
     torch.manual_seed(seed)
@@ -41,7 +41,7 @@ def outputs(net: nn.Module, arch: Any, images: Tensor) -> Tensor:
 
 
 def narrow(arch: Any) -> bool:
-    """Whether the vertices of a cell have fewer channels than the cell."""
+    """Return whether the vertices of a cell have fewer channels than the cell."""
     return any(c < SIZE.channels for c in vertex_channels(SIZE.channels, SIZE.channels, arch.matrix)[1:-1])
 
 
@@ -136,7 +136,7 @@ def test_every_cell_has_gradients_where_it_has_weights(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_recalibrated_statistics_are_those_of_the_architecture(kind: str) -> None:
-    """Re-calibrated on one batch, the network computes on that batch what it does with the batch's own statistics."""
+    """Recalibrated on one batch, the network computes the same on that batch as with the batch's statistics."""
     net, images = network(kind), random_images(6)
     arch = next(arch for arch in ARCHS if narrow(arch))
     expected = outputs(net, arch, images)

@@ -1,4 +1,4 @@
-"""Drop-path and dropout before the classifier: their law, where they act, when they do not, and their randomness."""
+"""Drop-path and dropout before the classifier: distribution, where and when they act, and randomness."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ CELLS = {"nasbench101": 3, "nasbench201": 3, "darts": 5}
 
 
 def built(name: str, dropout: str, batch_norm: str = "affine+tracking") -> nn.Module:
-    """A small super-net in double precision; its weights do not depend on `dropout`."""
+    """Build a small super-net in double precision; its weights do not depend on `dropout`."""
     size = SIZES[name]
     torch.manual_seed(0)
     network = SPACES[name].build_supernet(
@@ -99,7 +99,7 @@ def test_type_and_memory_format_stay() -> None:
 
 
 def masks(dropout: str, network: nn.Module, channels: int, arch: Any, seed: int) -> list[tuple[nn.Module, Tensor]]:
-    """Modules of a plain network and, by the definition, what each one's output is multiplied by."""
+    """Return modules of a plain network and the masks that multiply their outputs, by the definition."""
     kind, probability = dropout.split("-")[0], float(dropout.split("-")[1])
     generator = torch.Generator().manual_seed(seed)
     cells = [m for m in network.modules() if isinstance(m, (NASBench101Cell, NASBench201Cell, DartsCell))]
@@ -143,14 +143,14 @@ def test_a_network_in_training_follows_the_definition(name: str, dropout: str) -
                 torch.testing.assert_close(mine.grad, plains.grad, rtol=1e-7, atol=1e-10)
         for buffer, plains_buffer in zip(network.buffers(), plain.buffers(), strict=True):
             torch.testing.assert_close(buffer, plains_buffer, rtol=1e-9, atol=1e-12)
-    # The special architectures may give zeros alone, which stay zeros.
+    # The special architectures may give only zeros, which stay zeros.
     assert changed[-3:] == [True] * 3
 
 
 @pytest.mark.parametrize("dropout", ["path-0.6", "global-0.4"])
 @pytest.mark.parametrize("name", SPACES)
 def test_an_evaluation_is_the_one_without_and_draws_nothing(name: str, dropout: str) -> None:
-    """The authors' drop-path stays on at evaluation. Here it is off, in re-calibration too."""
+    """The authors' drop-path stays on at evaluation. Here it is off, also during recalibration."""
     network, plain = built(name, dropout), built(name, "none")
     generator = generator_for(network, CPU)
     assert generator is not None
@@ -197,7 +197,7 @@ def test_values_of_the_factor() -> None:
 
 
 def trainer_with(name: str, dropout: str, law: str = "random_a", seed: int = 0) -> Trainer:
-    """Five steps of a network whose initial weights do not depend on the seed."""
+    """Return a trainer of five steps whose initial weights do not depend on the seed."""
     space, size = SPACES[name], SIZES[name]
     torch.manual_seed(0)
     network = space.build_supernet(size.channels, size.layers, size.num_classes, size.in_channels, dropout=dropout)
@@ -207,7 +207,7 @@ def trainer_with(name: str, dropout: str, law: str = "random_a", seed: int = 0) 
 
 
 def note_masks(trainer: Trainer) -> list[list[list[bool]]]:
-    """A list that grows while the trainer runs: which samples were kept, for each pass and cell."""
+    """Return a list that grows while the trainer runs: the kept samples of each pass and cell."""
     dropout: Any = trainer.network.dropout
     drop, passes = dropout.drop_cell, []
 
@@ -225,7 +225,7 @@ def note_masks(trainer: Trainer) -> list[list[list[bool]]]:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_masks_are_addressed_by_seed_step_and_pass(seed: int) -> None:
-    """A step's models of FairNAS have masks of their own; the masks are what anyone can draw again."""
+    """The models of a FairNAS step have separate masks, which can be drawn again."""
     trainer = trainer_with("nasbench101", "path-0.5", "fairnas", seed)
     found, expected = note_masks(trainer), []
     trainer.run()
@@ -251,7 +251,7 @@ def test_same_seed_same_bits_another_seed_or_kind_others(name: str) -> None:
         ("global", "global-0.5", 0), ("none", "none", 0),
     ]:  # fmt: skip
         trainer = trainer_with(name, dropout, seed=seed)
-        # What a process did before does not matter, and the global generator is left alone.
+        # The history of the process does not matter, and the global generator is not used.
         torch.manual_seed(len(states))
         before = torch.get_rng_state()
         trainer.run()

@@ -1,4 +1,4 @@
-"""Relaxed super-nets: equal to the path at one-hot weights, with gradients that finite differences confirm."""
+"""Relaxed super-nets: equal to a path at one-hot weights; gradients agree with finite differences."""
 
 from typing import Any
 

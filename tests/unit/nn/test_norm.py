@@ -1,4 +1,4 @@
-"""Batch norm by each kind of statistics, and convolutions, against their definitions."""
+"""Batch norm with each kind of statistics, and convolutions, against their definitions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ def images(channels: int, seed: int = 0) -> Tensor:
 
 
 def moments(batch: Tensor, unbiased: bool) -> Moments:
-    """Mean and variance (c,) over images and pixels."""
+    """Return mean and variance (c,) over images and pixels."""
     values = batch.transpose(0, 1).flatten(1)
     mean = values.sum(1) / values.shape[1]
     squares = (values - mean[:, None]).square().sum(1)
@@ -126,7 +126,7 @@ def test_collected_statistics_are_not_part_of_the_weights() -> None:
 
 
 def test_evaluator_recalibrates_on_its_training_batches() -> None:
-    """Scores by `recalibrated` against a network that is given the mean of its batches' statistics."""
+    """Scores with `recalibrated` against a network with the mean of its batches' statistics."""
     space = SPACES["nasbench201"]
     arch = space.parse(["nor_conv_3x3", "none", "skip_connect", "nor_conv_1x1", "none", "nor_conv_3x3"])
     network, splits = supernet(space).float(), small_splits()
@@ -162,7 +162,7 @@ def test_evaluator_recalibrates_on_its_training_batches() -> None:
 def test_convolutions_are_the_plain_ones(
     size: tuple[int, int], kernel: int, dilation: int, stride: int, channels: int, depthwise: bool
 ) -> None:
-    """Some are computed on the even pixels, or as products of matrices: same values and gradients."""
+    """Some are computed on the even pixels or as matrix products: same values and gradients."""
     torch.manual_seed(0)
     conv = Conv(6, 6, kernel, stride, dilation, depthwise).double()
     batch = torch.randn(3, channels, *size, dtype=torch.float64, requires_grad=True)
@@ -181,7 +181,7 @@ def test_convolutions_are_the_plain_ones(
 
 
 def test_convolutions_follow_the_precision_of_their_input() -> None:
-    """Nothing that is kept from one call to the next fixes the type, nor whether gradients are wanted."""
+    """Cached tensors fix neither the type nor whether gradients are computed."""
     conv = Conv(3, 3, 5, dilation=2, depthwise=True)
     batch = random_images(2, in_channels=3)
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""OFA kernels: smaller kernels of a position are the centre of its largest one, maybe transformed."""
+"""OFA kernels: smaller kernels are the centre of the largest one, optionally transformed."""
 
 import copy
 from typing import Any
@@ -19,7 +19,7 @@ from supernet.spaces.base import Space
 IMAGES = random_images(3)
 LABELS = torch.tensor([0, 1, 4])
 
-# What names of small kernels say, and what the names of their large kernels say there.
+# Sizes in the names of small kernels, and in the names of their large kernels.
 SIZES_IN_NAMES = {
     "nasbench101": (".conv1x1-bn-relu.conv.", ".conv3x3-bn-relu.conv."),
     "nasbench201": (".nor_conv_1x1.conv.", ".nor_conv_3x3.conv."),
@@ -46,7 +46,7 @@ def architectures(space: Space[Any], count: int) -> list[Any]:
 
 
 def larger(space: Space[Any], name: str) -> str | None:
-    """The kernel that a small one of this name is the centre of; None for every other tensor."""
+    """Return the kernel that contains the small kernel of this name; None for every other tensor."""
     found = name.replace(*SIZES_IN_NAMES[space.name])
     kernel = name.endswith("depthwise.weight") if space.name == "darts" else name.endswith("conv.weight")
     return found if kernel and found != name else None
@@ -57,7 +57,7 @@ def matrix_name(small: str) -> str:
 
 
 def made_random(network: nn.Module) -> nn.Module:
-    """The network with matrices that are not the identity."""
+    """Set matrices that are not the identity."""
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -67,7 +67,7 @@ def made_random(network: nn.Module) -> nn.Module:
 
 
 def plain_network(space: Space[Any], shared: nn.Module, batch_norm: str) -> nn.Module:
-    """The super-net without the heuristic that has the same function: its small kernels are made by hand."""
+    """Build the super-net without the heuristic that computes the same function; its small kernels are made by hand."""
     plain, state = supernet(space, batch_norm), shared.state_dict()
     made = {}
     for name in plain.state_dict():
@@ -189,7 +189,7 @@ def test_a_change_of_the_large_kernel_reaches_the_small_operation_through_its_ce
 
 
 def small_kernels(space: Space[Any]) -> Any:
-    """An architecture all of whose operations have the small kernel."""
+    """Return an architecture whose operations all have the small kernel."""
     if space.name == "nasbench101":
         return space.parse("I1111O:11110/0001/001/01/1")
     if space.name == "nasbench201":
@@ -199,7 +199,7 @@ def small_kernels(space: Space[Any]) -> Any:
 
 
 def add_to_large(space: Space[Any], network: nn.Module, centre: bool) -> None:
-    """Add noise to the centre or to the rim of each kernel that others are cropped from."""
+    """Add noise to the centre or to the rim of each kernel from which others are cropped."""
     large = {source for name in supernet(space).state_dict() if (source := larger(space, name))}
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
@@ -241,7 +241,7 @@ def test_off_draws_the_weights_of_plain_convolutions_in_turn_and_nothing_else(sp
 
 
 def built(name: str) -> tuple[int, int]:
-    """NASBench-201 builds a down-block before the stage that follows it; all else is built as it is listed."""
+    """NASBench-201 builds a down-block before the stage after it; the rest is built in order."""
     kind, number = name.split(".")[:2]
     return {"downsamples": lambda: (1 + int(number), 0), "stages": lambda: (int(number), 1)}.get(kind, lambda: (0, 0))()
 
@@ -290,10 +290,10 @@ def test_channels_last_in_single_precision_changes_rounding_alone(space: Space[A
 def test_unknown_values_and_kernels_that_do_not_fit_are_errors() -> None:
     with pytest.raises(ValueError, match="ofa_kernel: found 'pad'; expected none, crop or transform"):
         SPACES["darts"].build_supernet(channels=4, layers=3, ofa_kernel="pad")
-    with pytest.raises(ValueError, match="a kernel of 3 is no centre of one of 3"):
+    with pytest.raises(ValueError, match="a kernel of 3 is not the centre of one of 3"):
         share_kernels([Conv(4, 4, 3), Conv(4, 4, 3)], transform=False)
-    with pytest.raises(ValueError, match="a kernel of 2 is no centre of one of 3"):
+    with pytest.raises(ValueError, match="a kernel of 2 is not the centre of one of 3"):
         share_kernels([Conv(4, 4, 2), Conv(4, 4, 3)], transform=False)
     for other in (Conv(4, 5, 1), Conv(5, 4, 1), Conv(4, 4, 1, depthwise=True)):
-        with pytest.raises(ValueError, match="have the same channels and are all depthwise or none"):
+        with pytest.raises(ValueError, match="need the same channels and must be all depthwise or all dense"):
             share_kernels([other, Conv(4, 4, 3)], transform=False)

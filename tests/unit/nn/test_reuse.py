@@ -1,4 +1,4 @@
-"""Scoring many architectures at once: the same bits as one at a time, and less work."""
+"""Scoring many architectures at once: the same bits as one at a time, with less work."""
 
 from collections import Counter
 from typing import Any

@@ -1,4 +1,4 @@
-"""WSBN of NASBench-101: one norm for each input configuration of a vertex, shared convolutions."""
+"""WSBN of NASBench-101: one norm per input configuration of a vertex, shared convolutions."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +27,7 @@ WIRINGS = {0: "I33O:110/01/1", 1: "I33O:100/10/1", 2: "I33O:110/10/1"}
 
 
 def built(wsbn: str = "per_input", batch_norm: str = "affine+tracking") -> nn.Module:
-    """A small super-net in double precision with random norms."""
+    """Build a small super-net in double precision with random norms."""
     torch.manual_seed(0)
     network = SPACE.build_supernet(
         SIZE.channels, SIZE.layers, SIZE.num_classes, SIZE.in_channels, batch_norm=batch_norm, wsbn=wsbn
@@ -36,7 +36,7 @@ def built(wsbn: str = "per_input", batch_norm: str = "affine+tracking") -> nn.Mo
 
 
 def trained(network: nn.Module, arch: Any) -> Tensor:
-    """Logits in training; gradients are fresh ones, statistics are tracked."""
+    """Return logits in training; gradients are new, statistics are tracked."""
     network.train().zero_grad(set_to_none=True)
     logits: Tensor = network(IMAGES, arch)
     F.cross_entropy(logits, LABELS).backward()
@@ -44,7 +44,7 @@ def trained(network: nn.Module, arch: Any) -> Tensor:
 
 
 def restricted(shared: dict[str, Tensor], arch: Any) -> dict[str, Tensor]:
-    """The state of a super-net without WSBN that has the norms of one cell's input configurations."""
+    """Return the state of a super-net without WSBN, with the norms of one cell's input configurations."""
     found = {}
     for name, value in shared.items():
         if ".operations." not in name or ".norm." not in name:
@@ -73,7 +73,7 @@ def test_input_configurations_number_the_non_empty_sets(vertex: int) -> None:
 
 @pytest.mark.parametrize("batch_norm", SPECIALISED)
 def test_a_path_is_a_plain_supernet_with_the_norms_of_its_configurations(batch_norm: str) -> None:
-    """Values in every mode, gradients and tracked statistics; norms of other configurations are left alone."""
+    """Values in every mode, gradients and tracked statistics; norms of other configurations do not change."""
     bn_modes = ("batch", "recalibrated", "tracked") if "tracking" in batch_norm else ("batch", "recalibrated")
     fresh = built(batch_norm=batch_norm).state_dict()
     for arch in architectures(SPACE, 8):

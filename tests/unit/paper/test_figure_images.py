@@ -1,6 +1,6 @@
-"""Figures look as they did when somebody last looked at them: three are compared with a picture, with tolerance.
+"""Three figures are compared with stored images, with a tolerance.
 
-After a wanted change of look, look at the new picture, which a failure names, and put it in the place of the old one.
+After an intended change, look at the new image, whose path is in the failure, and replace the stored one.
 """
 
 import shutil
@@ -40,7 +40,7 @@ def test_a_figure_looks_as_before(name: str, results: Results, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_lost_line_is_seen(name: str, tmp_path: Path) -> None:
-    """A line across the picture, three pixels wide, is beyond the tolerance."""
+    """A line across the image, three pixels wide, exceeds the tolerance."""
     shutil.copy(HERE / "images" / f"{name}.png", tmp_path / "expected.png")
     picture = np.array(Image.open(tmp_path / "expected.png").convert("RGB"))
     middle = picture.shape[0] // 2

@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims: the rules on effects and runs made up for them."""
+"""Verdicts on the paper's claims: the rules, on made-up effects and runs."""
 
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from supernet.errors import UserError
 from supernet.metrics.study_effects import effect_rows
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.paper.verdicts import FEWEST_SETTINGS, Said, claim_2, claim_3, tau_difference_interval, verdict
+from supernet.paper.verdicts import FEWEST_SETTINGS, SpaceAnswer, claim_2, claim_3, tau_difference_interval, verdict
 
 
 def effects(**rows: list[tuple[float, float]]) -> pd.DataFrame:
-    """Effects of factors as (effect, p after correction), each with an interval of .05 to both sides."""
+    """Return effects of factors from (effect, corrected p), each with an interval of ± .05."""
     return pd.DataFrame(
         [
             {
@@ -36,7 +36,7 @@ def effects(**rows: list[tuple[float, float]]) -> pd.DataFrame:
     ("rows", "answer"),
     [
         ({"epochs": [(-0.4, 0.01)], "path_sampling": [(0.1, 1.0)], "layers": [(-0.2, 0.02)]}, "yes"),
-        # Epochs without a significant effect say nothing, however large.
+        # Without a significant effect of epochs there is no verdict, regardless of its size.
         ({"epochs": [(-0.4, 0.2)], "path_sampling": [(0.1, 1.0)], "layers": [(-0.2, 0.02)]}, "unknown"),
         # Path sampling matters more.
         ({"epochs": [(-0.1, 0.01)], "path_sampling": [(0.3, 0.01)], "layers": [(-0.2, 0.02)]}, "no"),
@@ -45,21 +45,21 @@ def effects(**rows: list[tuple[float, float]]) -> pd.DataFrame:
         # Low fidelity helps.
         ({"epochs": [(-0.4, 0.01)], "path_sampling": [(0.1, 1.0)], "channels": [(0.2, 0.02)]}, "no"),
         ({"epochs": [(-0.4, 0.01)], "path_sampling": [(0.1, 1.0)], "channels": [(0.2, 0.02), (-0.2, 0.02)]}, "unknown"),
-        # What was not swept decides nothing.
+        # Factors that were not swept decide nothing.
         ({"epochs": [(-0.4, 0.01)], "layers": [(-0.2, 0.02)]}, "unknown"),
         ({}, "unknown"),
     ],
 )
 def test_claim_2(rows: dict[str, list[tuple[float, float]]], answer: str) -> None:
     assert claim_2(effects(**rows), "darts").answer == answer
-    # Another space, and effects that are left out, say nothing.
+    # Another space and effects that are left out do not count.
     assert claim_2(effects(**rows), "nasbench201").answer == "unknown"
     assert claim_2(effects(**rows).assign(left_out="pool"), "darts").answer == "unknown"
 
 
 def test_one_no_refutes_and_every_space_must_say_yes() -> None:
     def say(*answers: Any) -> str:
-        return verdict([Said("darts", answer) for answer in answers])
+        return verdict([SpaceAnswer("darts", answer) for answer in answers])
 
     assert say("yes", "yes", "yes") == "reproduced"
     assert say("yes", "no", "unknown") == "not reproduced"
@@ -74,7 +74,7 @@ def test_the_difference_of_taus_is_resampled_by_setting() -> None:
     assert 0 < low < high
     low, high = tau_difference_interval(settings, final, rng.uniform(size=30), final, rng)
     assert low < high < 0
-    # Three copies of a run are no three runs: the interval is as wide as with one of each.
+    # Three copies of a run are not three runs: the interval is as wide as with one of each.
     one = np.arange(0, 30, 3)
     apart = [
         tau_difference_interval(settings[one], rng.uniform(size=10), final[one], final[one], rng) for _ in range(5)

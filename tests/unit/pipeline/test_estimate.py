@@ -1,4 +1,4 @@
-"""What a study's super-nets cost: against arithmetic by hand, against the trainer, and as a dry run prints it."""
+"""Estimated cost of a study's super-nets: by hand, against the trainer, and in the output of a dry run."""
 
 import itertools
 import subprocess

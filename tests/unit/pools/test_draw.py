@@ -1,4 +1,4 @@
-"""Pools of architectures and their ground truth."""
+"""Drawing pools of architectures, and adding their ground truth."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ def test_pool_is_distinct_sorted_and_readable(name: str) -> None:
 
 
 class Crowded(NASBench201):
-    """Thirty architectures, in batches of 100 of which the part that nobody asked for is thrown away."""
+    """Thirty architectures, drawn in batches of 100 whose unused part is discarded."""
 
     name = "crowded"
     size = 30
@@ -61,7 +61,7 @@ def test_a_larger_pool_contains_the_smaller_one_in_spite_of_repetitions() -> Non
 
 
 def test_pool_is_a_uniform_sample() -> None:
-    """Each of the 27 different architectures is in a pool of 9 equally often."""
+    """Each of the 27 architectures is equally often in a pool of 9."""
     seeds = 300
     pools = (draw_pool(NineOfTwentySeven(), 9, pool_stream(seed)) for seed in range(seeds))
     counts = Counter(arch_id for pool in pools for arch_id in pool["arch_id"])
@@ -109,7 +109,7 @@ def test_number_of_trainings(seeds: int, repeated: int, rows: int) -> None:
 
 
 def results() -> pd.DataFrame:
-    """Two seeds of a, one of which diverged in b; all of c diverged; d has one; x is not in the pool."""
+    """Two seeds of a; one seed of b diverged; all of c diverged; d has one; x is not in the pool."""
     nan = float("nan")
     rows = [
         ("d", 0, 0.8), ("a", 1, 0.6), ("a", 0, 0.5), ("b", 0, nan), ("b", 1, 0.7), ("c", 0, nan),

@@ -1,4 +1,4 @@
-"""Which pools a study has, how they are chosen, and what is measured on subsets of them."""
+"""The pools of a study and how they are chosen."""
 
 import importlib.util
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def study(pool: dict[str, Any], **more: Any) -> Study:
 
 @pytest.fixture(scope="module")
 def program() -> Callable[[list[str]], None]:
-    """`main` of scripts/pool.py."""
+    """Return `main` of scripts/pool.py."""
     spec = importlib.util.spec_from_file_location("pool_program", ROOT / "scripts" / "pool.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -71,7 +71,7 @@ def test_pools_of_run_seeds() -> None:
     assert str(case.main_pool("nasbench101")) == "nasbench101-seed0"
 
 
-def test_each_pool_is_drawn_from_a_stream_of_its_own(program: Callable[[list[str]], None], tmp_path: Path) -> None:
+def test_each_pool_is_drawn_from_a_separate_stream(program: Callable[[list[str]], None], tmp_path: Path) -> None:
     main = drawn(program, tmp_path, "--space", "nasbench101")
     usual = draw_pool(spaces.load("nasbench101"), 30, stream(0, "pool", "nasbench101"))
     assert main == set(usual["arch_id"])
@@ -80,7 +80,7 @@ def test_each_pool_is_drawn_from_a_stream_of_its_own(program: Callable[[list[str
 
 
 def test_landmarks_are_in_no_pool(program: Callable[[list[str]], None], tmp_path: Path) -> None:
-    """Three of four architectures of the sub-space are in a pool, so that by chance most landmarks would be."""
+    """Three of four architectures of the sub-space are in a pool, so by chance most landmarks would be."""
     everything = spaces.load("nasbench101-constant-4")
     pool = draw_pool(everything, 8_000, stream(0, "pool", everything.name))
     write_table(tmp_path / "taken.parquet", pool)
@@ -107,7 +107,7 @@ def test_stratified_takes_the_best_of_each_interval(table: PublishedTable) -> No
     best = rows.groupby(numbers)["test_acc"].idxmax()
     assert pool["arch_id"].tolist() == sorted(rows.loc[best, "arch_id"])
     assert rows.loc[rows["test_acc"].idxmax(), "arch_id"] in set(pool["arch_id"])
-    # So many intervals that each architecture has one of its own, but for equal accuracies.
+    # So many intervals that architectures with different accuracies never share one.
     assert len(stratified(table, space, 1_000_000)) == rows["test_acc"].nunique()
 
 

@@ -1,4 +1,4 @@
-"""Hashes against those who defined them."""
+"""Hashes against their reference implementations."""
 
 import hashlib
 import subprocess

@@ -1,4 +1,4 @@
-"""What a mirror holds as Parquet: NASBench-101, NASBench-201, NAS-Bench-Macro."""
+"""Parquet files of a mirror: NASBench-101, NASBench-201, NAS-Bench-Macro."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ NASBENCH101, NASBENCH201 = spaces.load("nasbench101"), spaces.load("nasbench201"
 
 
 def cell_row(text: str, sampled: bool = True) -> dict[str, Any]:
-    """A row of NASBench-101 whose cell is written as in `text`, pruned or not."""
+    """Return a row of NASBench-101 whose cell is written as in `text`, pruned or not."""
     letters, triangle = text.split(":")
     bits = triangle.replace("/", "")
     return {
@@ -39,7 +39,7 @@ def cell_row(text: str, sampled: bool = True) -> dict[str, Any]:
 
 
 def edge_row(operations: list[int], **accuracies: float) -> dict[str, Any]:
-    """A row of NASBench-201, with accuracies of single precision in percent."""
+    """Return a row of NASBench-201, with single-precision accuracies in percent."""
     columns = [
         f"{name}_acc"
         for name in (
@@ -89,7 +89,7 @@ def test_nasbench101_texts_are_those_of_the_space(tmp_path: Path, seed: int) -> 
 
 
 def test_nasbench101_cells_are_pruned(tmp_path: Path) -> None:
-    """The vertex with the 1x1 convolution is fed, but leads nowhere; the one with the pooling is not fed."""
+    """The vertex with the 1x1 convolution has an input but leads nowhere; the one with the pooling has no input."""
     written = ["I31O:111/00/0", "I3MO:101/01/1"]
     rows = read_cells(tmp_path, *map(cell_row, written)).rows
     assert set(rows["encoding"]) == {NASBENCH101.format(parse(text)) for text in written}
@@ -98,7 +98,7 @@ def test_nasbench101_cells_are_pruned(tmp_path: Path) -> None:
 
 def test_nasbench101_invalid_cell(tmp_path: Path) -> None:
     row = cell_row("IO:1")
-    with pytest.raises(UserError, match="no path leads from input to output"):
+    with pytest.raises(UserError, match="there is no path from input to output"):
         read_cells(tmp_path, {**row, "adjacency_upper_bits": np.uint32(0)})
 
 
@@ -150,7 +150,7 @@ def test_macro_rows(tmp_path: Path) -> None:
     assert rows["valid_acc"].isna().all() and parsed.epochs is None
 
 
-def test_macro_architecture_that_is_no_chain(tmp_path: Path) -> None:
+def test_macro_architecture_that_is_not_a_chain(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="found the architecture '22220003'; expected eight digits from 0 to 2"):
         macro.read(parquet(tmp_path, [chain_row("22220003")]))
 

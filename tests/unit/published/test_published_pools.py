@@ -1,4 +1,4 @@
-"""Pools, searches and metrics where ground truth is published."""
+"""Pools, searches and metrics with published ground truth."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The real tables of a mirror, against facts that were published elsewhere."""
+"""The real tables of a mirror, against numbers published elsewhere."""
 
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def test_nasbench201_best_architecture(mirror: Path) -> None:
 
 
 def test_nasbench201_accuracies_are_counts(mirror: Path) -> None:
-    """Of 10 000 images and one, two or three runs, though the file has them in single precision."""
+    """Counts of 10 000 images in one, two or three runs, although the file has them in single precision."""
     rows = nasbench201.read(mirror / "benchmarks" / "nasbench201.parquet", "cifar10").rows
     counts = rows["test_acc"] * 60_000
     np.testing.assert_allclose(counts, counts.round(), atol=1e-9)

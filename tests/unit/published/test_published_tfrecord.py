@@ -1,4 +1,4 @@
-"""TFRecord files: framing, checksums, and where a damage is."""
+"""TFRecord files: framing, checksums, and the position of damage."""
 
 from pathlib import Path
 

@@ -38,7 +38,7 @@ for _ in range(int(sys.argv[3])):
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    """A process that holds the lock until its standard input is closed."""
+    """Start a process that holds the lock until its standard input is closed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(folder)],
         stdin=subprocess.PIPE,
@@ -63,7 +63,7 @@ def lock_files(folder: Path) -> list[str]:
 
 
 def holder_of(folder: Path) -> ProcessIdentity | None:
-    """The holder that the latest lock file names; None if the lock was released."""
+    """Return the holder in the latest lock file; None if the lock was released."""
     text = max(folder.glob("[0-9]*.json")).read_text()
     return ProcessIdentity(**json.loads(text)) if text else None
 
@@ -76,7 +76,7 @@ def elsewhere(folder: Path, **changes: str) -> None:
 
 
 def fake_squeue(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """A squeue that answers as SLURM 22.05 does; it fails unless it is asked about job 17."""
+    """Install a squeue that answers as SLURM 22.05 does; it fails unless it is asked about job 17."""
     folder.mkdir()
     program = folder / "squeue"
     program.write_text(f'#!/bin/sh\ncase "$*" in *--jobs=17*) ;; *) exit 9;; esac\n{script}\n')

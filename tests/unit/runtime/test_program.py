@@ -1,4 +1,4 @@
-"""Exit codes, messages and logs that all programs share."""
+"""Exit codes, messages and logs of all programs."""
 
 import logging
 import sys

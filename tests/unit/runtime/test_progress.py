@@ -1,4 +1,4 @@
-"""supernet.runtime.progress: when it writes and logs, how it measures, what it leaves behind."""
+"""Progress: when it writes and logs, how it measures, and what it leaves."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from supernet.runtime.progress import Progress, Report, duration, read_reports
 
 
 class Clock:
-    """A clock that only moves when told to."""
+    """A clock that moves only when the test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0

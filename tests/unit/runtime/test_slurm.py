@@ -1,4 +1,4 @@
-"""Jobs that a killed Snakemake left in SLURM's queue, as squeue 22.05 lists them."""
+"""Jobs that a killed Snakemake left in SLURM's queue, as listed by squeue 22.05."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from supernet.runtime import slurm
 
 
 def fake(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: str) -> None:
-    """A program of SLURM's, in front of or without the real ones."""
+    """Install a fake SLURM command, before or without the real ones."""
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)

@@ -1,4 +1,4 @@
-"""What is particular to each search system."""
+"""Mechanisms of individual search systems."""
 
 import itertools
 import math

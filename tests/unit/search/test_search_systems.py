@@ -1,4 +1,4 @@
-"""All search systems: a problem with a known answer, budgets, resumption, what becomes of strange architectures."""
+"""All search systems: a problem with a known answer, budgets, resumption, and unusual architectures."""
 
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from supernet.search.systems import SYSTEMS, make_system
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.descent import Hyperparameters
 
-# The defaults are meant for budgets a thousand times as large.
+# The defaults are made for budgets that are a thousand times larger.
 SMALL: dict[str, Any] = {
     "systems": {"nasbench201": "all"},
     "images": 1,
@@ -46,7 +46,7 @@ def run(name: str, problem: Problem, **more: Any) -> Outcome:
 
 
 def distances(name: str) -> list[int]:
-    """Wrong edges of what a system finds in the planted problem, for each seed."""
+    """Return the number of wrong edges that a system finds in the planted problem, for each seed."""
     found = []
     for seed in SEEDS:
         share = 0.9 if name == "enas" else 0.3
@@ -107,7 +107,7 @@ def test_a_budget_of_time_ends_a_search() -> None:
 
 
 def real_problem(space_name: str, budget: int) -> Problem:
-    """A small super-net on images of which the labels can be learnt."""
+    """Return a small super-net with images whose labels can be learnt."""
     space = SPACES[space_name]
 
     def build(partial_channels: int) -> torch.nn.Module:
@@ -124,7 +124,7 @@ QUICK |= {name: {"population": 2, "tournament": 2} for name in ("spos", "fairnas
 
 
 class StopAfter:
-    """Stands in for `Stopping`: has a reason after so many steps."""
+    """Replaces `Stopping`: asks to stop after a number of steps."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps
@@ -180,7 +180,7 @@ def test_relaxed_systems_search_darts(name: str) -> None:
 
 
 def test_choices_that_make_no_architecture_are_counted() -> None:
-    """An untrained controller draws 21 edges by coins: most are too many, or lead nowhere."""
+    """An untrained controller draws 21 edges at random: most results have too many edges, or lead nowhere."""
     outcome = run("enas", real_problem("nasbench101", 700), **QUICK)
     assert outcome.invalid > 0
 
@@ -195,7 +195,7 @@ def test_architectures_without_ground_truth_are_passed_over() -> None:
     outcome = run("spos", Problem(**{**problem.__dict__, "has_truth": known}))
     assert outcome.passed_over == 1
     assert outcome.proposals[0].arch != best
-    # Where nothing has a ground truth, what was best is proposed as it is.
+    # Without any ground truth, the best architecture is proposed as found.
     nothing = run("spos", Problem(**{**problem.__dict__, "has_truth": lambda arch_id: False}))
     assert nothing.proposals[0].arch == best
     assert nothing.passed_over == 0

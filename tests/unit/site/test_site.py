@@ -31,7 +31,7 @@ needs_browser = pytest.mark.skipif(browser.COMMAND is None, reason="no Chromium:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Made-up results of study `mini` with all tables and figures; its path has a space, as paths of users do."""
+    """Made-up results of study `mini` with all tables and figures; the path contains a space."""
     study = load_study(STUDY_FILE)
     folder = fake_results.write_results(study, tmp_path_factory.mktemp("with space"))
     found = Results(study, folder, ROOT / "docs" / "published.csv")
@@ -115,7 +115,7 @@ def test_a_printed_table_sorts_by_leading_numbers() -> None:
 def test_the_start_page_says_which_study_and_what_it_cost(results: Results) -> None:
     text = start_page(results.study, results.folder)
     runs = len(list(results.study.runs()))
-    assert f":Super-nets: {runs}, one for each" in text
+    assert f":Super-nets: {runs}, one per space" in text
     assert f"The jobs of this study took {runs * 90 / 3600 + 3 * results.study.pool.shards:.2f} hours" in text
 
 
@@ -286,14 +286,14 @@ class TestBrowser:
 
 
 def header(page: Browser, table: str, name: str) -> int:
-    """Position of a column."""
+    """Return the position of a column."""
     names = page.run(f"[...document.querySelectorAll('{table} thead th')].map(one => one.textContent.trim())")
     position: int = names.index(name)
     return position
 
 
 def values(page: Browser, table: str, column: int) -> list[float]:
-    """The numbers of a column from top to bottom, without missing ones."""
+    """Return the numbers of a column from top to bottom, without missing ones."""
     cells = page.run(
         f"[...document.querySelectorAll('{table} tbody tr')].map(row => row.cells[{column}].dataset.order)"
     )

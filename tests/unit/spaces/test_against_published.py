@@ -49,7 +49,7 @@ def test_hash_and_parameters_of_every_published_nasbench101_cell(nasbench101: pd
 
 
 def test_nasbench101_networks_have_the_published_parameters(nasbench101: pd.DataFrame) -> None:
-    """200 at random, the ten smallest and the ten largest networks are built at the benchmark's size."""
+    """200 random networks, the ten smallest and the ten largest, are built at the benchmark's size."""
     by_size = nasbench101.sort_values("trainable_parameters")
     sample = nasbench101.sample(200, random_state=0)
     for row in pd.concat([by_size.head(10), by_size.tail(10), sample]).itertuples():
@@ -71,14 +71,14 @@ def test_random_a_looks_like_the_published_uniform_sample(nasbench101: pd.DataFr
 
 
 def homogeneity(one: Counter[Any], two: Counter[Any]) -> float:
-    """p-value that both samples have one law, over the classes frequent enough for chi-square."""
+    """Return the p-value of a chi-square test that both samples have one law, over sufficiently frequent classes."""
     frequent = [key for key in sorted(one | two) if one[key] + two[key] >= 20]
     return float(chi2_contingency([[one[key] for key in frequent], [two[key] for key in frequent]]).pvalue)
 
 
 @pytest.fixture(scope="module")
 def nasbench201_costs(nasbench201: pd.DataFrame) -> dict[str, list[int]]:
-    """Parameters, multiply-adds, and those of convolutions that the image reaches (`fed`), row by row."""
+    """Return parameters, multiply-adds, and those of convolutions that the image reaches (`fed`), per row."""
     space = NASBench201()
     cells = [space.parse(text) for text in nasbench201.arch_str]
     costs = [space.cost(cell) for cell in cells]
@@ -102,7 +102,7 @@ def test_nasbench201_table_has_each_cell_once(nasbench201: pd.DataFrame) -> None
 def test_cost_ranks_the_whole_of_nasbench201(
     nasbench201: pd.DataFrame, nasbench201_costs: dict[str, list[int]], score: str, tau: float
 ) -> None:
-    """What a super-net has to beat: tau of a cost with the test accuracy after 200 epochs on CIFAR-10."""
+    """The reference for a super-net: tau of a cost with the test accuracy after 200 epochs on CIFAR-10."""
     found = kendalltau(nasbench201_costs[score], nasbench201.cifar10_test_acc).statistic
     assert found == pytest.approx(tau, abs=5e-5)
 

@@ -1,4 +1,4 @@
-"""Architectures as rows of choices, and from the weights of a relaxed super-net."""
+"""Conversion of architectures to and from rows of choices, and from the weights of a relaxed super-net."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Constant-channel sub-spaces of NASBench-101: their cells, their laws, and a super-net that slices nothing."""
+"""Constant-channel sub-spaces of NASBench-101: cells, sampling laws, and a super-net without slices."""
 
 from collections import Counter
 

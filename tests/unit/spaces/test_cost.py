@@ -1,6 +1,6 @@
-"""The analytic cost of networks against torch's own count and sums by hand.
+"""The analytic cost of networks against torch's count and sums by hand.
 
-Published costs are in test_nasbench101_encoding.py, test_nasbench201.py, test_darts.py and test_benchmarks.py.
+Published costs are in test_nasbench101_encoding.py, test_nasbench201.py, test_darts.py and test_published_tables.py.
 """
 
 import subprocess
@@ -37,7 +37,7 @@ def built(space: Space[Any], arch: Any, size: NetworkSize) -> torch.nn.Module:
 
 
 def by_torch(space: Space[Any], arch: Any, size: NetworkSize, image: int) -> Cost | None:
-    """None where the network does not take such images."""
+    """Return torch's count; None if the network cannot be called on such images."""
     network = built(space, arch, size)
     try:
         return counted(network, size.in_channels, image)
@@ -46,7 +46,7 @@ def by_torch(space: Space[Any], arch: Any, size: NetworkSize, image: int) -> Cos
 
 
 def by_us(space: Space[Any], arch: Any, size: NetworkSize, image: int) -> Cost | None:
-    """None where the cost is refused."""
+    """Return our count; None if the cost is refused."""
     try:
         return space.cost(arch, size, image)
     except UserError:

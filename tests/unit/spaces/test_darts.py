@@ -144,7 +144,7 @@ def darts_v2_parameters() -> int:
 
 
 def every_edge(network: nn.Module, images: Tensor, genotype: Genotype) -> Tensor:
-    """The logits by the definition: all edges are computed, `none` gives zeros."""
+    """Return the logits by the definition: all edges are computed, `none` gives zeros."""
     before = last = network.stem(images)
     blocks: list[tuple[int, ...]] = [(0,), (0,)]
     for module in network.cells:
@@ -175,7 +175,7 @@ def operate(module: nn.Module, node: int, operation: str, states: list[Tensor], 
 
 
 def degenerate_genotypes() -> list[Genotype]:
-    """Cells of zeros, and convolutions and poolings that zeros feed."""
+    """Return cells of zeros, and with convolutions and poolings of zeros."""
     nothing = [("none", 0)] * 8
     lists = [nothing]
     for operation in OPERATIONS[1:]:

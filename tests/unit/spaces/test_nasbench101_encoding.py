@@ -49,7 +49,7 @@ PUBLISHED = [
 
 
 def matrices(vertices: int) -> Iterator[list[list[int]]]:
-    """All upper triangular 0/1 matrices of a size."""
+    """Return all upper triangular 0/1 matrices of a size."""
     pairs = list(itertools.combinations(range(vertices), 2))
     for bits in itertools.product((0, 1), repeat=len(pairs)):
         matrix = [[0] * vertices for _ in range(vertices)]
@@ -65,7 +65,7 @@ def encodings(vertices: int) -> Iterator[tuple[list[list[int]], tuple[str, ...]]
 
 
 def labelled_cells(vertices: int) -> Iterator[Cell]:
-    """All pruned cells with exactly that many vertices, each labelling apart."""
+    """Return all pruned cells with exactly that many vertices, with each labelling."""
     for matrix in matrices(vertices):
         pruned = prune(matrix, (INPUT, *[CONV3X3] * (vertices - 2), OUTPUT))
         if pruned is not None and len(pruned[0]) == vertices and sum(map(sum, matrix)) <= MAX_EDGES:
@@ -75,7 +75,7 @@ def labelled_cells(vertices: int) -> Iterator[Cell]:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[list[list[int]], tuple[str, ...]]:
-    """Any encoding with 2 to 7 vertices, valid or not."""
+    """Draw an encoding with 2 to 7 vertices, valid or not."""
     vertices = draw(st.integers(2, 7))
     matrix = [[0] * vertices for _ in range(vertices)]
     for i, j in itertools.combinations(range(vertices), 2):
@@ -86,7 +86,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[list[int]], tuple[str, ...]]:
 
 @st.composite
 def cells(draw: st.DrawFn) -> Cell:
-    """Valid cells by construction: a chain with some vertices skipped and a few more edges."""
+    """Draw valid cells by construction: a chain with some vertices skipped and additional edges."""
     vertices = draw(st.integers(2, 7))
     pairs = list(itertools.combinations(range(vertices), 2))
     chain = {(i, i + 1) for i in range(vertices - 1)}
@@ -102,7 +102,7 @@ def cells(draw: st.DrawFn) -> Cell:
 
 
 def paths(matrix: Sequence[Sequence[int]], vertex: int = 0) -> list[list[int]]:
-    """All paths from a vertex to the last one, by plain recursion."""
+    """Return all paths from a vertex to the last one, by recursion."""
     if vertex == len(matrix) - 1:
         return [[vertex]]
     targets = [target for target, bit in enumerate(matrix[vertex]) if bit]
@@ -188,7 +188,7 @@ def test_vertex_channels_refuses_fewer_channels_than_shares() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("I3O:10/0", "no path leads from input to output"),
+        ("I3O:10/0", "there is no path from input to output"),
         ("I3O:11", "cannot read the text"),
         ("I3O:11/1/", "cannot read the text"),
         ("I5O:11/1", "cannot read the text"),
@@ -201,12 +201,12 @@ def test_vertex_channels_refuses_fewer_channels_than_shares() -> None:
         ),
         ("I333333O:1000000/100000/10000/1000/100/10/1", "8 vertices"),
         (([[0, 1], [1, 0]], [INPUT, OUTPUT]), "not upper triangular"),
-        (([[0, 2], [0, 0]], [INPUT, OUTPUT]), "other entries than 0 and 1"),
-        (([[0, 0.5], [0, 0]], [INPUT, OUTPUT]), "other entries than 0 and 1"),
+        (([[0, 2], [0, 0]], [INPUT, OUTPUT]), "entries other than 0 and 1"),
+        (([[0, 0.5], [0, 0]], [INPUT, OUTPUT]), "entries other than 0 and 1"),
         (([[0, 1]], [INPUT, OUTPUT]), "square"),
         (([[0, 1], [0, 0]], [INPUT, CONV3X3, OUTPUT]), "3 operations for 2 vertices"),
         (([[0, 1, 0], [0, 0, 1], [0, 0, 0]], [INPUT, "conv5x5", OUTPUT]), "conv3x3-bn-relu"),
-        ((3, 4), "is no graph"),
+        ((3, 4), "is not a graph"),
         ({"matrix": [[0, 1], [0, 0]]}, "exactly the keys"),
         (7, "cannot read 7"),
     ],

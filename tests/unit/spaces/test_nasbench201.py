@@ -88,7 +88,7 @@ def test_any_other_source_is_a_user_error_or_a_cell(source: Any) -> None:
 
 
 def every_edge(network: nn.Module, images: Tensor, cell: Cell) -> Tensor:
-    """The logits by the definition: all edges are computed, `none` gives zeros."""
+    """Return the logits by the definition: all edges are computed, `none` gives zeros."""
     features = network.stem(images)
     for stage, stack in enumerate(network.stages):
         if stage:
@@ -114,7 +114,7 @@ def operate(module: nn.Module, number: int, operation: str, images: Tensor) -> T
 
 
 def degenerate_cells() -> list[Cell]:
-    """Nothing at all, convolutions that zeros feed, and nodes without a way to the output."""
+    """Return the empty cell, and cells with convolutions of zeros or nodes without a path to the output."""
     zero_fed = [
         ("none", other, convolution, "none", "none", last)
         for other, convolution, last in itertools.product(
@@ -151,7 +151,7 @@ def plan_of(plan: Any, number: int) -> list[tuple[int, int, str]]:
 
 
 def live_by_paths(cell: Cell, zero_in_zero_out: bool) -> set[int]:
-    """Edges on a path without `none` to the output, from the input or a convolution that shifts zeros."""
+    """Return edges on a path without `none` to the output, from the input or a convolution that shifts zeros."""
     live = set()
     for path in ([(0, 1), (1, 2), (2, 3)], [(0, 1), (1, 3)], [(0, 2), (2, 3)], [(0, 3)]):
         for start in range(len(path)):

@@ -67,7 +67,7 @@ def test_restricted_supernet_is_the_standalone_network(space: Space[Any], batch_
 
 
 def vertices_by_definition(module: nn.Module, images: Tensor, cell: Any, channels: list[int]) -> Tensor:
-    """A NASBench-101 cell as its paper describes it (Sec. 2.2), on the super-net's modules."""
+    """Compute a NASBench-101 cell as its paper describes it (Sec. 2.2), with the super-net's modules."""
 
     def first(tensor: Tensor, count: int) -> Tensor:
         return torch.stack([tensor[:, channel] for channel in range(count)], dim=1)
@@ -201,7 +201,7 @@ Position = tuple[int, int, str]
 
 
 def positions(space: Space[Any], arch: Any) -> list[tuple[str, Position]]:
-    """The positions of an architecture with the prefix of their operations in the super-net's last cell."""
+    """Return the positions of an architecture with the prefix of their operations in the super-net's last cell."""
     if space.name == "nasbench101":
         names = enumerate(arch.operations[1:-1])
         return [(f"stacks.2.0.vertices.{vertex}.operations.", (0, 1, op)) for vertex, op in names]
@@ -216,7 +216,7 @@ def positions(space: Space[Any], arch: Any) -> list[tuple[str, Position]]:
 
 
 def alive(found: list[Position], inputs: set[int], outputs: set[int], shifts: bool) -> list[bool]:
-    """Whether each edge carries more than zeros to an output (`shifts`: convolutions of zeros do)."""
+    """Return whether each edge carries more than zeros to an output (`shifts`: convolutions of zeros do)."""
     fed, used, carries = set(inputs), set(outputs), []
     for source, target, operation in found:
         carries.append(operation != "none" and (source in fed or (shifts and "conv" in operation)))
@@ -262,14 +262,14 @@ def test_fairnas_updates_each_operation_once_unless_its_edge_is_dead(space: Spac
 
 
 def ends(space: Space[Any], arch: Any) -> tuple[set[int], set[int]]:
-    """States of the last cell that its input or the cells before give, and states that its output takes."""
+    """Return the states of the last cell that are its inputs, and the states that its output uses."""
     if space.name == "darts":
         return {0, 1}, set(arch.normal.concat)
     return {0}, {1} if space.name == "nasbench101" else {3}
 
 
 def expected_once(space: Space[Any], module: str, group: tuple[Any, ...]) -> bool:
-    """Whether one edge alone has the operation."""
+    """Return whether only one edge has the operation."""
     prefixes = [prefix for prefix, _ in positions(space, group[0])]
     return sum(module.startswith(prefix) for prefix in prefixes) == 1
 

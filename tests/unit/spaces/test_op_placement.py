@@ -1,4 +1,4 @@
-"""Operations on nodes against operations on edges with equal weights; one norm for each input of a DARTS node."""
+"""Operations on nodes against operations on edges with equal weights; one norm per input of a DARTS node."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def architectures(space: Space[Any], count: int) -> list[Any]:
 
 
 def on_node(space: Space[Any], name: str, wsbn: bool = False) -> str:
-    """The tensor with the operations on nodes that takes the place of one with the operations on edges."""
+    """Return the tensor with operations on nodes that replaces one with operations on edges."""
     if space.name == "nasbench201":
         return name.replace(".edges.5.", ".edges.4.")
     head, found, rest = name.partition("_from")
@@ -59,7 +59,7 @@ def on_node(space: Space[Any], name: str, wsbn: bool = False) -> str:
 
 
 def same_on_edges(space: Space[Any], shared: nn.Module, batch_norm: str, wsbn: bool = False) -> nn.Module:
-    """The super-net with operations on edges in which those that `shared` has once have equal weights."""
+    """Return the super-net with operations on edges, with equal weights where `shared` has one."""
     edges, state = supernet(space, batch_norm), shared.state_dict()
     edges.load_state_dict({name: state[on_node(space, name, wsbn)] for name in edges.state_dict()})
     return edges
@@ -79,7 +79,7 @@ def gradients(network: nn.Module, arch: Any) -> dict[str, Tensor]:
 
 
 def assert_added_gradients(space: Space[Any], shared: nn.Module, edges: nn.Module, arch: Any, wsbn: bool) -> int:
-    """The gradients of `shared` are those of the edges added; how many of them come from several edges."""
+    """Assert that gradients of `shared` are sums over edges; returns how many come from several edges."""
     expected: dict[str, Tensor] = {}
     shares = 0
     for name, gradient in gradients(edges, arch).items():

@@ -1,4 +1,4 @@
-"""How torch computes in every program: deterministically, on the threads it was given, in float32."""
+"""How torch computes in every program: deterministically, on the given threads, in float32."""
 
 import os
 import re
@@ -29,9 +29,9 @@ def test_an_operation_that_is_not_deterministic_is_an_error(configured: torch.de
 
 
 def test_freed_memory_is_used_again() -> None:
-    """Counted in a process of its own: pages that the system hands out while tensors of 8 MB come and go.
+    """Counts, in a separate process, the pages that the system hands out while tensors of 8 MB are created and freed.
 
-    The first rounds are not counted: until then memory is new, or freed in pieces that the next tensor does not fit.
+    The first rounds are not counted: until then memory is new, or freed in pieces that do not fit the next tensor.
     """
     program = """
 import resource, sys, torch
@@ -70,7 +70,7 @@ def test_the_fingerprint_says_what_decides_the_bits(configured: torch.device, mo
 
 
 def test_every_program_with_a_device_is_configured() -> None:
-    """`Session` is the one place that does it; rules give the device to programs that use it, and to no others."""
+    """Only `Session` configures torch; rules pass the device to the programs that use it, and to no others."""
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     shells = re.split(r"^ *shell:\n", rules, flags=re.MULTILINE)[1:]
     given = {name for shell in shells for name in re.findall(r"program (\w+)", shell) if "--device" in shell}

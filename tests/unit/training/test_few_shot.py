@@ -1,4 +1,4 @@
-"""Few-shot super-nets: who uses which weights, what the split copies, and that a killed training goes on."""
+"""Few-shot super-nets: the weights of each branch, copies at the split, and resumption."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def few_shot_of(name: str, **factors: Any) -> FewShot:
 
 
 def branch_state(tensors: dict[str, Tensor], number: int) -> dict[str, Tensor]:
-    """The tensors of a branch, its momentum included, by their names in the plain super-net."""
+    """Return the tensors of a branch, with momentum, by their names in the plain super-net."""
     part = f"networks.{number}."
     return {name.replace(part, ""): value for name, value in tensors.items() if part in name}
 
@@ -67,7 +67,7 @@ BRANCHES = {
 
 
 def parsed(space: Space[Any], text: str) -> Any:
-    """The architecture of an entry of `BRANCHES`; for DARTS the operation stands for a genotype."""
+    """Return the architecture of an entry of `BRANCHES`; for DARTS an operation means a genotype."""
     if space.name != "darts":
         return space.parse(text)
     others = [("none", 0), ("none", 1)] * 3
@@ -120,7 +120,7 @@ def test_off_costs_nothing_and_on_has_a_super_net_for_each_branch(space: Space[A
 
 
 def at_steps(trainer: Trainer, steps: list[int]) -> dict[int, dict[str, Tensor]]:
-    """State after so many steps, for each of the numbers."""
+    """Return the state after each of the numbers of steps."""
     found: dict[int, dict[str, Tensor]] = {}
     trainer.run(progress=Watcher(at={done: lambda done=done: found.update({done: state(trainer)}) for done in steps}))  # type: ignore[arg-type]
     return found

@@ -1,4 +1,4 @@
-"""Landmark regularisation: the pairs' law, the loss and its gradient, what is counted, and what is refused."""
+"""Landmark regularisation: the law of pairs, the loss and its gradient, counting, and errors."""
 
 import math
 from collections import Counter
@@ -82,7 +82,7 @@ def test_weight_rises_by_half_a_cosine_after_the_start() -> None:
 
 
 class TwoPaths(nn.Module):
-    """Logits of two classes that do not see the images: of `a` (a, -a), of `b` (b, -b)."""
+    """Logits of two classes that do not depend on the images: (a, -a) for `a`, (b, -b) for `b`."""
 
     def __init__(self, a: float, b: float) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class TwoPaths(nn.Module):
 
 
 class OneBatch:
-    """Stands in for `Augmenter`: three images of class 0 and one of class 1, always."""
+    """Replaces `Augmenter`: always three images of class 0 and one of class 1."""
 
     def epoch(self, *_: int) -> "OneBatch":
         return self
@@ -107,7 +107,7 @@ class OneBatch:
 
 
 def two_paths_trainer(network: TwoPaths, landmarks: list[Landmark], steps: int = 1, **options: Any) -> Trainer:
-    """Of one path that shares nothing with the landmarks `a` and `b`; plain gradient descent."""
+    """Return a trainer of one path that shares nothing with the landmarks `a` and `b`; plain gradient descent."""
     fields = {"steps": steps, "steps_per_epoch": steps, "momentum": 0.0, "weight_decay": 0.0, "clip": 1e9}
     recipe = Recipe(**{**RECIPE.__dict__, "final_learning_rate": 0.1, **fields})
     ranking = Ranking(landmarks, **{"per_step": 1, "weight": 2.0, "start": 0, "steps": steps, **options})
@@ -116,12 +116,12 @@ def two_paths_trainer(network: TwoPaths, landmarks: list[Landmark], steps: int =
 
 
 def loss_by_hand(value: float) -> float:
-    """Mean cross-entropy of (v, -v) for three images of class 0 and one of class 1."""
+    """Compute the mean cross-entropy of (v, -v) for three images of class 0 and one of class 1."""
     return 0.75 * math.log(1 + math.exp(-2 * value)) + 0.25 * math.log(1 + math.exp(2 * value))
 
 
 def slope_by_hand(value: float) -> float:
-    """Its derivative: 2 (p - 3/4), p the probability of class 0."""
+    """Compute its derivative: 2 (p - 3/4), with p the probability of class 0."""
     return 2 / (1 + math.exp(-2 * value)) - 1.5
 
 

@@ -1,4 +1,4 @@
-"""Zero-cost proxies: against sums by hand, loops, and derivatives that torch takes one image at a time."""
+"""Zero-cost proxies: against sums by hand, loops, and torch's derivatives for one image at a time."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ground truth made here: one stand-alone training, and the log that a killed job goes on from."""
+"""Stand-alone trainings for ground truth, and the log from which a killed job resumes."""
 
 import json
 from dataclasses import replace

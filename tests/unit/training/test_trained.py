@@ -1,4 +1,4 @@
-"""Loading the super-net of a run from its folder: the same network, and errors that say what is wrong."""
+"""Loading the super-net of a run from its folder: the same network, and helpful errors."""
 
 import json
 from pathlib import Path

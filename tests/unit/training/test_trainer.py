@@ -1,4 +1,4 @@
-"""The training loop: schedule, updates, divergence, checkpoints, and the trainers that configs give."""
+"""The training loop: schedule, updates, divergence, checkpoints, and the trainers of configs."""
 
 import contextlib
 import math
@@ -30,7 +30,7 @@ ARCHS = SPACES["nasbench201"].sample(np.random.default_rng(0), count=10)
 
 
 def trainer_by_hand(archs: list[Any], recipe: Recipe = RECIPE) -> Trainer:
-    """A trainer of given architectures, one after the other, in each epoch."""
+    """Return a trainer of given architectures, one after the other, in each epoch."""
     run = run_of()
     network = build_supernet(run, SPACES["nasbench201"], SPLITS)
     augmenter = Augmenter(SPLITS.train, SPLITS, run.data, channels_last=True)
@@ -42,7 +42,7 @@ SMALL = {"epochs": 3, "layers": 6, "train_portion": 0.6, "batch_size": 4, "chann
 
 
 def another(space: str, factor: str) -> Run:
-    """A run that differs from `run_of` in one factor, with the first swept value that its other values allow."""
+    """Return a run that differs from `run_of` in one factor, by its first swept value that is allowed."""
     others = {"op_placement": "node"} if (space, factor) == ("darts", "wsbn") else {}
     values = [SMALL[factor]] if factor in SMALL else SWEEPS[space][factor]
     for value in values:
@@ -55,7 +55,7 @@ def another(space: str, factor: str) -> Run:
 
 @pytest.mark.parametrize(("space", "factor"), [(space, one.name) for space in SPACES for one in factors_of(space)])
 def test_every_factor_changes_what_is_trained(space: str, factor: str) -> None:
-    """A factor that no code reads would silently do nothing."""
+    """A factor that no code reads would have no effect without any message."""
     changed = another(space, factor)
     if factor == "landmarks":
         with pytest.raises(UserError, match="expected landmarks"):
@@ -93,7 +93,7 @@ def test_learning_rate_is_a_cosine_from_the_first_to_the_last() -> None:
 
 
 def plain_training(trainer: Trainer, archs: list[Any], until: int) -> list[float]:
-    """Losses of a training by the book, on the trainer's network: one tensor at a time, no checkpoint."""
+    """Compute the losses of a textbook training on the trainer's network: one tensor at a time, no checkpoint."""
     recipe, network = trainer.recipe, trainer.network.train()
     momenta: dict[str, Tensor] = {}
     losses, clipped = [], 0

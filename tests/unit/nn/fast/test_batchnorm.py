@@ -1,4 +1,4 @@
-"""Batch norm of few channels, whose pixels are folded into channels: equal to torch's in double precision."""
+"""Batch norm of few channels with pixels folded into channels: equal to torch's in double precision."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def parameters(channels: int, affine: bool) -> list[Tensor]:
 
 
 def outcome(norm: Any, images: Tensor, affine: list[Tensor], gradient: Tensor) -> list[Tensor]:
-    """Normalised images, running mean and variance, and the gradients of images, scale and shift."""
+    """Return normalised images, running mean and variance, and the gradients of images, scale and shift."""
     channels, leaf = images.shape[1], images.detach().clone(memory_format=torch.preserve_format).requires_grad_()
     running = [images.new_zeros(channels), images.new_ones(channels)]
     normalised = norm(leaf, *running, *affine or (None, None), True, MOMENTUM, EPS)
@@ -52,7 +52,7 @@ def test_values_statistics_and_gradients(shape: tuple[int, ...], affine: bool) -
 
 
 def left_to_torch(images: Tensor) -> bool:
-    """Whether torch's own batch norm has computed the result, by the node of its gradient."""
+    """Return whether torch's batch norm computed the result, by the node of its gradient."""
     normalised = batch_norm(images.detach().requires_grad_(), None, None, None, None, True, 0.0, EPS)
     return "NativeBatchNorm" in str(normalised.grad_fn)
 
@@ -78,7 +78,7 @@ def test_given_statistics() -> None:
 
 
 def test_second_derivatives() -> None:
-    """The search DARTS takes them: the gradient of a norm's gradient."""
+    """The search DARTS needs them: the gradient of a norm of gradients."""
 
     def second(norm: Any, images: Tensor) -> Tensor:
         leaf = images.clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""Gradients of depthwise convolutions that are made of other convolutions: those of torch in double precision."""
+"""Depthwise convolutions with gradients from other convolutions: equal to torch's in double precision."""
 
 import math
 
@@ -25,13 +25,13 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 
 def operands(shape: tuple[int, ...], kernel: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Images, channels last, a weight, and a gradient."""
+    """Return channels-last images, a weight, and a gradient."""
     images, weight = random(*shape).contiguous(memory_format=LAST), random(shape[1], 1, kernel, kernel, seed=1)
     return images.requires_grad_(), weight.requires_grad_(), random(*shape, seed=2).contiguous(memory_format=LAST)
 
 
 def expect_gradients(images: Tensor, weight: Tensor, gradient: Tensor, dilation: int) -> None:
-    """Values to the bit, and gradients to rounding."""
+    """Assert that values are equal to the bit, and gradients up to rounding."""
     convolved = depthwise(images, weight, dilation)
     assert torch.equal(convolved, reference(images, weight, dilation))
     doubled = [value.detach().double().requires_grad_() for value in (images, weight)]
@@ -69,7 +69,7 @@ def test_no_slow_kernel_of_onednn_is_asked_for(kernel: int, dilation: int) -> No
 
 @pytest.mark.parametrize(("kernel", "dilation"), KERNELS)
 def test_second_derivatives(kernel: int, dilation: int) -> None:
-    """The search DARTS takes them: the gradient of a norm of gradients."""
+    """The search DARTS needs them: the gradient of a norm of gradients."""
 
     def second(convolve: object, values: list[Tensor]) -> tuple[Tensor, ...]:
         first = torch.autograd.grad(convolve(*values, dilation).pow(3).sum(), values, create_graph=True)  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""Concatenation and subsampling: the values and gradients of torch's own, in the format of the features."""
+"""Concatenation and subsampling: values and gradients of torch's functions, in the memory format of the features."""
 
 import pytest
 import torch

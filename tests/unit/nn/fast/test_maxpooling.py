@@ -1,4 +1,4 @@
-"""Maximum pooling and halving in other ways than torch's: the same bits, and the same pixels get the gradient."""
+"""Max pooling and halving: the same bits as torch's, and gradients at the same pixels."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 17), st.integers(1, 9), st.
 
 
 def many_equal(*shape: int, memory: torch.memory_format = torch.channels_last) -> Tensor:
-    """Images of three values, as features after a ReLU have many zeros."""
+    """Return images of three values, since features after a ReLU have many zeros."""
     images = torch.randint(3, shape, generator=torch.Generator().manual_seed(sum(shape))).float()
     return images.contiguous(memory_format=memory)
 

@@ -1,4 +1,4 @@
-"""Average pooling by convolution: what `avg_pool2d` gives, to any order of derivative."""
+"""Average pooling by convolution: equal to `avg_pool2d`, for derivatives of any order."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def random_images(*shape: int, memory: torch.memory_format = torch.channels_last
 
 
 def derivatives(pool: Pool, images: Tensor) -> list[Tensor]:
-    """The means, the gradient of the sum of their cubes, and the gradient of its square."""
+    """Return the means, the gradient of the sum of their cubes, and the gradient of its square."""
     means = pool(images)
     (first,) = torch.autograd.grad(means.pow(3).sum(), images, create_graph=True)
     (second,) = torch.autograd.grad(first.square().sum(), images)

@@ -1,4 +1,4 @@
-"""Torch's own functions instead of the fast kernels: the same results to rounding, and no fast code runs."""
+"""Torch's functions instead of the fast kernels: equal results up to rounding, and no fast code runs."""
 
 import sys
 from collections import Counter
