@@ -1,6 +1,6 @@
-"""Write an image data set as bytes: `images` (N, C, H, W) uint8 and `labels` (N,) int64 in a safetensors file.
+"""Write an image data set to a safetensors file: `images` (N, C, H, W) uint8 and `labels` (N,) int64.
 
-The file's metadata say how many images at its end are the official test set. CIFAR-10 is fetched first.
+The file's metadata contain the size of the official test set, which comes last. CIFAR-10 is fetched first.
 """
 
 import argparse
@@ -30,18 +30,18 @@ READERS: Mapping[str, Callable[..., tuple[Bytes, Labels]]] = MappingProxyType(
         "folders": image_files.read_folders,
     }
 )
-"""By the name of a form in the source file: from its files to pixels and labels."""
+"""Readers of pixels and labels, by the name of the form in the sources file."""
 
 
 def digits() -> tuple[Bytes, Labels]:
-    """scikit-learn's digits; grey levels are 0 to 16 there."""
+    """Return scikit-learn's digits, with grey levels scaled from 0-16 to 0-255."""
     found = load_digits()
     pixels: Bytes = np.round(found.images * (255 / 16)).astype(np.uint8)[:, None]
     return pixels, found.target.astype(np.int64)
 
 
 def read(options: argparse.Namespace) -> tuple[Bytes, Labels]:
-    """Pixels and labels of the data set, the official test set last; UserError where no reader has its form."""
+    """Read pixels and labels of the data set, the official test set last; raises UserError for an unknown form."""
     if options.name == "digits":
         return digits()
     found = command_line.fetch_dataset(options.name, options)
@@ -54,7 +54,7 @@ def read(options: argparse.Namespace) -> tuple[Bytes, Labels]:
 
 
 def check(name: str, known: DataSet, pixels: Bytes, labels: Labels) -> None:
-    """UserError where the images are not those that the table of data sets says: studies are planned with its facts."""
+    """Raise UserError if images or labels differ from the table of data sets, with which studies are planned."""
     expected = (known.images, known.channels, known.side, known.side)
     classes = np.arange(known.classes)
     if pixels.shape != expected:
@@ -67,6 +67,7 @@ def check(name: str, known: DataSet, pixels: Bytes, labels: Labels) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", choices=list(DATASETS), required=True, help="data set")
     command_line.add_arguments(parser)

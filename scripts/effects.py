@@ -1,4 +1,4 @@
-"""The effect of every setting of a study against its space's baseline, with intervals and tests."""
+"""Compute the effect of each setting against the baseline of its space, with intervals and tests."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study-file", type=Path, required=True, help="the study")
     parser.add_argument("--results", type=Path, required=True, help="results of the study")

@@ -1,4 +1,4 @@
-"""Measure all runs of a study: metrics with intervals, reference predictors, and the facts of each space's pool."""
+"""Compute the metrics of all runs of a study with intervals, reference predictors, and facts of each pool."""
 
 import argparse
 from collections.abc import Sequence
@@ -25,11 +25,12 @@ from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study-file", type=Path, required=True, help="the study")
     parser.add_argument("--results", type=Path, required=True, help="results of the study: pools and runs")
     parser.add_argument("--data", type=Path, required=True, help="images: file of scripts/data.py")
-    parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables that are ground truth")
+    parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables used as ground truth")
     parser.add_argument("--proxies", type=Path, nargs="*", default=[], help="proxies of spaces: {space}.parquet")
     parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
     parser.add_argument("--references", type=Path, required=True, help="predictors and ceiling to write (Parquet)")
@@ -40,6 +41,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
+    """Measure all runs and pools, and write metrics, references and facts of the spaces."""
     study, paths = load_study(options.study_file), Artifacts(str(options.results))
     note_config(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
     sizes = file_sizes(options.data, study.data)
@@ -50,12 +52,12 @@ def work(options: argparse.Namespace) -> None:
         str(name): pool_truth(study, name, paths, sizes, published, proxies.get(str(name))) for name in study.pools()
     }
     for run in study.runs():
-        # Worker processes read these; what they find is written here.
+        # Worker processes read these files; this process writes the records.
         note_input(paths.run(*run).summary)
         note_input(paths.run(*run).scores)
     measure = partial(measure_one, study, truths, paths)
     with ProcessPoolExecutor(options.threads) as pool:
-        # In the one queue, so that no process waits for another kind of work to end.
+        # In one queue, so that no process is idle while another kind of work finishes.
         of_runs, of_pools = pool.map(measure, study.runs()), pool.map(references_of, truths.values())
         rows, references = ([row for part in found for row in part] for found in (of_runs, of_pools))
     table = pd.DataFrame(rows).astype({"diverged_at": "Int64"})
@@ -74,7 +76,7 @@ def pool_truth(
     published: dict[str, PublishedTable],
     proxies: pd.DataFrame | None,
 ) -> PoolTruth:
-    """A pool with its ground truth, and the published population of its space or sub-space, if there is one."""
+    """Return a pool with its ground truth, and the published population of its space or sub-space if there is one."""
     pool, table = read_table(paths.pool(str(name))), published.get(name.space)
     population = None if table is None else population_of(table, spaces.load(name.own_space))
     return PoolTruth(study, name, pool, sizes, population, proxies)
@@ -88,11 +90,12 @@ def measure_one(
 
 
 def references_of(truth: PoolTruth) -> list[dict[str, Any]]:
-    """Rows of the predictors and the ceiling of one pool, in a worker process."""
+    """Return the rows of the predictors and the ceiling of one pool, in a worker process."""
     return list(truth.references())
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     options = parse(arguments)
     with program.open_log(options.log):
         work(options)

@@ -1,6 +1,6 @@
-"""Draw a pool: different architectures, uniform over their space, the same for all runs that score it.
+"""Draw a pool of different architectures, uniform over their space.
 
-With a published table they are drawn from it, so that each has a ground truth.
+With a published table they are drawn from the table, so that each has a ground truth.
 """
 
 import argparse
@@ -19,14 +19,15 @@ from supernet.runtime import program
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", required=True, help="search space, or a sub-space such as nasbench101-constant-2")
     parser.add_argument("--size", type=int, required=True, help="architectures, or intervals of a stratified pool")
     parser.add_argument("--law", choices=("uniform", "stratified"), default="uniform", help="how they are chosen")
-    parser.add_argument("--study-seed", type=int, required=True, help="seed of the pool's stream")
-    parser.add_argument("--landmarks", action="store_true", help="draw landmarks: from a stream of their own")
-    parser.add_argument("--run-seed", type=int, nargs="?", help="run seed that has this pool for itself")
-    parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="pools whose architectures are not drawn")
+    parser.add_argument("--study-seed", type=int, required=True, help="seed of the random stream")
+    parser.add_argument("--landmarks", action="store_true", help="draw landmarks, from a separate random stream")
+    parser.add_argument("--run-seed", type=int, nargs="?", help="run seed, if each run has a separate pool")
+    parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="pools whose architectures are excluded")
     parser.add_argument("--table", type=Path, nargs="?", help="published table (Parquet file of scripts/published.py)")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write: arch_id, encoding")
     parser.add_argument("--log", type=Path, help="log file")
@@ -34,6 +35,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
+    """Draw the pool and write it."""
     note_config(
         {name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")}
     )
@@ -56,6 +58,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     options = parse(arguments)
     with program.open_log(options.log):
         work(options)

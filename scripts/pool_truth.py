@@ -1,4 +1,4 @@
-"""Put the ground truth of a pool together, from trainings or a published table: mean, single seeds, costs."""
+"""Assemble the ground truth of a pool from trainings or from a published table: mean, single seeds, costs."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", required=True, help="search space")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")

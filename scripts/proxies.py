@@ -1,4 +1,4 @@
-"""Zero-cost proxies of a pool: what its networks say before any training."""
+"""Compute zero-cost proxies of a pool: scores of its untrained networks."""
 
 import argparse
 import statistics
@@ -19,14 +19,16 @@ from supernet.training.proxies import first_images, proxies
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
-    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write, one row an architecture")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write, one row per architecture")
     return parser.parse_args(arguments)
 
 
 def work(options: argparse.Namespace) -> None:
+    """Compute the proxies, averaged over seeds, and write one row per architecture."""
     job = session.read_config(options.config, ProxiesJob)
     now = session.open_session(options, start_time())
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
@@ -48,6 +50,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     options = parse(arguments)
     with program.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)

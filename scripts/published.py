@@ -1,4 +1,4 @@
-"""Make the table of a published benchmark: fetch the first form that is at hand, and bring it into the one schema."""
+"""Make the table of a published benchmark: fetch the first available form and convert it to the common schema."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from supernet.runtime import program
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", required=True, help="name of a table in the sources")
     command_line.add_arguments(parser)

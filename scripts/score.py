@@ -1,4 +1,4 @@
-"""Score a pool again with the weights of a finished run, for example in another BN mode or for another pool."""
+"""Score a pool with the weights of a finished run, for example another pool or in another batch-norm mode."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from supernet.training.evaluator import Evaluator
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
@@ -28,6 +29,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
+    """Score the pool and write the scores."""
     run = session.read_config(options.config, Run)
     now = session.open_session(options, start_time())
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
@@ -40,6 +42,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     options = parse(arguments)
     with program.open_log(options.log), sole_writer(options.lock):
         work(options)

@@ -1,4 +1,4 @@
-"""Write the static site of a study: index.html and its pages, for file:// and without a network."""
+"""Write the static site of a study: index.html and its pages, which open from disk and without a network."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from supernet.site.build import Site
 def main(arguments: Sequence[str]) -> None:
     """Parse the command line and write the site.
 
-    Raises UserError for a missing artifact or a folder that is not a site's.
+    Raises UserError for a missing artifact or a folder with other files.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study-file", type=Path, required=True, metavar="YAML", help="the study")
@@ -21,7 +21,11 @@ def main(arguments: Sequence[str]) -> None:
         "--results", type=Path, required=True, metavar="FOLDER", help="its results, with tables and figures"
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="the site, which is replaced as a whole"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder to write; an older site is replaced",
     )
     parser.add_argument("--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout")
     options = parser.parse_args(arguments)

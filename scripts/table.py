@@ -22,9 +22,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--results", type=Path, required=True, metavar="FOLDER", help="its results, such as results/mini"
     )
-    parser.add_argument(
-        "--published", type=Path, metavar="CSV", help="numbers that others published, to stand beside ours"
-    )
+    parser.add_argument("--published", type=Path, metavar="CSV", help="published numbers to print beside ours")
     parser.add_argument("--output-stem", type=Path, required=True, metavar="STEM", help="output path without a suffix")
     parser.add_argument("--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout")
     options = parser.parse_args(arguments)

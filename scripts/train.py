@@ -1,17 +1,13 @@
-"""Train the super-net of one run and score the pool with its weights; a killed job goes on from its checkpoint."""
+"""Train the super-net of one run and score the pool with its weights; a killed job resumes from its checkpoint."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from safetensors.torch import save_file
-from torch import nn
 
 from supernet import spaces
 from supernet.config.artifacts import CHECKPOINT
 from supernet.config.study import Run
-from supernet.io.atomic import publish, write_json
+from supernet.io.atomic import write_json
 from supernet.io.parquet import write_rows
 from supernet.pools.file import read_pool, read_truths
 from supernet.runtime import program
@@ -24,15 +20,16 @@ from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.evaluator import Evaluator
 from supernet.training.landmarks import digest
-from supernet.training.trainer import TrainingResult
+from supernet.training.outputs import summary, write_weights
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
     session.add_limit(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for the checkpoint")
-    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="between two checkpoints")
+    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="seconds between two checkpoints")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
     parser.add_argument(
         "--landmarks", type=Path, nargs="?", help="pool with ground truth to rank by, where the setting says so"
@@ -41,11 +38,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--curve", type=Path, required=True, help="training curve to write (Parquet)")
     parser.add_argument("--weights", type=Path, required=True, help="weights to write (safetensors)")
     parser.add_argument("--scores", type=Path, required=True, help="scores of the pool to write (Parquet)")
-    parser.add_argument("--summary", type=Path, required=True, help="outcome of the run to write (JSON)")
+    parser.add_argument("--summary", type=Path, required=True, help="summary of the run to write (JSON)")
     return parser.parse_args(arguments)
 
 
 def work(options: argparse.Namespace) -> None:
+    """Train, score, and write curve, weights, scores and summary."""
     run = session.read_config(options.config, Run)
     now = session.open_session(options, start_time())
     space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
@@ -79,31 +77,16 @@ def work(options: argparse.Namespace) -> None:
         else:
             print(f"{options.task}: the loss was not finite at step {trained.diverged_at}: diverged, not scored")
             rows = evaluator.empty_rows(network, [arch_id for arch_id, _ in pool])
-    write(options, run, network, trained, rows)
+    write_rows(options.curve, trained.curve)
+    write_weights(options.weights, network)
+    write_rows(options.scores, rows)
+    write_json(options.summary, summary(run, network, trained))
     now.write_timing(earlier=checkpoint.earlier, steps=trained.steps, passes=trained.passes)
     checkpoint.discard()
 
 
-def write(
-    options: argparse.Namespace, run: Run, network: nn.Module, trained: TrainingResult, rows: list[dict[str, Any]]
-) -> None:
-    write_rows(options.curve, trained.curve)
-    with publish(options.weights) as temporary:
-        save_file({name: value.contiguous().cpu() for name, value in network.state_dict().items()}, temporary)
-    write_rows(options.scores, rows)
-    summary = {
-        "status": "complete" if trained.diverged_at is None else "diverged",
-        "diverged_at": trained.diverged_at,
-        "steps": trained.steps,
-        "passes": trained.passes,
-        "images": trained.passes * run.setting.batch_size,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "run": run.model_dump(mode="json"),
-    }
-    write_json(options.summary, summary)
-
-
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     options = parse(arguments)
     with program.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)

@@ -1,4 +1,4 @@
-"""Train a share of a pool stand-alone: the ground truth of a study whose data no published table fits."""
+"""Train one shard of a pool stand-alone, as ground truth where no published table fits the data of the study."""
 
 import argparse
 import time
@@ -26,20 +26,22 @@ COUNTS = ("seeds", "repeated", "shard", "shards")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
     session.add_limit(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for finished trainings")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
-    parser.add_argument("--seeds", type=int, required=True, help="trainings of a repeated architecture")
-    parser.add_argument("--repeated", type=int, required=True, help="architectures that have all seeds")
-    parser.add_argument("--shard", type=int, required=True, help="which share, from 0")
-    parser.add_argument("--shards", type=int, required=True, help="number of shares")
-    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write, one row a training")
+    parser.add_argument("--seeds", type=int, required=True, help="trainings per repeated architecture")
+    parser.add_argument("--repeated", type=int, required=True, help="architectures trained with all seeds")
+    parser.add_argument("--shard", type=int, required=True, help="index of the shard, from 0")
+    parser.add_argument("--shards", type=int, required=True, help="number of shards")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write, one row per training")
     return parser.parse_args(arguments)
 
 
 def work(options: argparse.Namespace) -> None:
+    """Train this shard's architectures, and write one row per training."""
     job = session.read_config(options.config, TruthJob)
     note_config({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
     now = session.open_session(options, start_time())
@@ -70,6 +72,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program with command-line arguments."""
     options = parse(arguments)
     with program.open_log(options.log, append=True), sole_writer(options.lock):
         work(options)

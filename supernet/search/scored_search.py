@@ -1,0 +1,68 @@
+"""Random search with the scores of one trained super-net, and the ground truth of the best architectures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from supernet.config.jobs import SearchJob
+from supernet.rng import stream
+from supernet.runtime.progress import Progress
+from supernet.search.ground_truth import GroundTruth, quantile
+from supernet.search.random_search import Draw, Found, random_search
+from supernet.spaces.base import Space
+from supernet.training.evaluator import Evaluator
+
+COLUMNS: dict[str, Any] = {
+    "rank": "int64",
+    "arch_id": "str",
+    "encoding": "str",
+    "score": "float64",
+    "truth": "float64",
+    "truth_quantile": "float64",
+    "parameters": "int64",
+    "macs": "int64",
+}
+"""Columns of search.parquet of a run."""
+
+
+def best_scored(
+    job: SearchJob, space: Space[Any], network: nn.Module, evaluator: Evaluator, draw: Draw, progress: Progress
+) -> Sequence[Found]:
+    """Draw and score the job's number of architectures, and return the best by score, the best one first."""
+    bn_mode, split = evaluator.bn_modes(network)[0], job.run.scoring.ranked_on
+    count = 0
+
+    def score(arch: object) -> tuple[float, float]:
+        nonlocal count
+        count += 1
+        progress.update(count)
+        return evaluator.evaluate(network, arch, bn_mode, split)
+
+    rng = stream(job.run.seed, "search")
+    return random_search(space, score, job.search.architectures, rng, draw=draw)[: job.search.retrain]
+
+
+def found_rows(
+    best: Sequence[Found], truth: GroundTruth, space: Space[Any], progress: Progress
+) -> list[dict[str, Any]]:
+    """Train or look up architectures, and return one row of `COLUMNS` for each, in the same order."""
+    results = []
+    for done, one in enumerate(best, start=1):
+        result = truth.result(one.arch)
+        # Every drawn architecture has a ground truth; a missing one would make the lengths below unequal.
+        results += [] if result is None else [result]
+        progress.update(done)
+    return [
+        {
+            "rank": rank,
+            "arch_id": found.arch_id,
+            "encoding": space.format(found.arch),
+            "score": found.accuracy,
+            "truth": float("nan") if result.accuracy is None else result.accuracy,
+            "truth_quantile": quantile(result.accuracy, truth.population.truth),
+            "parameters": result.parameters,
+            "macs": result.macs,
+        }
+        for rank, (found, result) in enumerate(zip(best, results, strict=True), start=1)
+    ]
