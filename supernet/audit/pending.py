@@ -20,7 +20,7 @@ from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import job_seconds
 
 MISSING = "not trained yet"
-RESUMED = "begun: it goes on from its checkpoint"
+RESUMED = "begun: it resumes from its checkpoint"
 CONFIG = "its config changed"
 INPUT = "what it is trained on is made again, or is newer"
 STALE = "kept, though something changed since: trained again on request alone"
