@@ -15,5 +15,5 @@ def mirror() -> Path:
     if named is None:
         pytest.skip(f"set SUPERNET_MIRROR to a folder that has {TABLE}")
     if not (Path(named) / TABLE).is_file():
-        pytest.skip(f"SUPERNET_MIRROR is {named}, which is no folder with {TABLE}")
+        pytest.skip(f"SUPERNET_MIRROR is {named}, which is not a folder with {TABLE}")
     return Path(named)

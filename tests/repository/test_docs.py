@@ -164,7 +164,7 @@ def test_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -
     assert printed.startswith("|") and printed.count("torch.Size([4, 10])") == 2
 
 
-def test_programs_run_by_hand_as_told(tmp_path: Path) -> None:
+def test_programs_run_by_hand_as_documented(tmp_path: Path) -> None:
     block = next(block for block in fences(Path("docs/use/how-to.md"), "sh") if "scripts/pool.py" in block)
     script = block.replace("/tmp/byhand", str(tmp_path)).replace(".venv/bin/python", shlex.quote(sys.executable))
     subprocess.run(["bash", "-euc", script], cwd=ROOT, check=True, capture_output=True)

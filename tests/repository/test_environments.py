@@ -164,7 +164,7 @@ def test_the_pip_lock_has_hashes_and_no_index() -> None:
 
 
 def test_this_interpreter_has_what_the_pip_lock_says() -> None:
-    # A build's own name (`+cpu`) is no other version.
+    # The name of a build (`+cpu`) is not another version.
     installed = {name: version(name).partition("+")[0] for name in _pip_lock()}
     assert installed == _pip_lock()
 

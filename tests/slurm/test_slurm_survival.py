@@ -79,7 +79,7 @@ def frozen(folder: Path) -> Iterator[None]:
                 os.kill(process, signal.SIGCONT)
 
 
-def test_a_preempted_training_saves_when_it_is_told(folder: Path, expected: Path) -> None:
+def test_a_preempted_training_saves_at_the_signal(folder: Path, expected: Path) -> None:
     # No checkpoint by the clock: what is saved was saved at the signal, which SLURM gives to Snakemake alone.
     with snakemake(folder, target(BASELINE), config=("checkpoint_seconds=1000",)) as controller:
         controller.wait_trained(BASELINE)

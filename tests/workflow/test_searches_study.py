@@ -24,7 +24,7 @@ from supernet.paper import catalogue
 from supernet.paper.costs import costs, table_sentence
 from supernet.paper.load import Results
 from supernet.paper.systems import at_random
-from supernet.paper.verdicts import MARGIN, difference_bounds, matched
+from supernet.paper.verdicts import MARGIN, compare_systems, difference_bounds
 from supernet.pipeline.plan import Plan
 from supernet.search.results import COLUMNS
 
@@ -138,7 +138,7 @@ def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
 
 
 @pytest.mark.parametrize("in_all", [True, False])
-def test_what_all_does_not_make_is_no_cost_of_the_study(tmp_path: Path, in_all: bool) -> None:
+def test_files_outside_the_rule_all_are_not_a_cost_of_the_study(tmp_path: Path, in_all: bool) -> None:
     fake(tmp_path, {"random_search": [0.9] * 3, "spos": [0.9] * 3, "gdas": [0.9] * 3})
     results = Results(load_study(written(tmp_path, in_all=in_all)), tmp_path)
     assert any(cost.stage == "search systems" for cost in costs(results)) == in_all
@@ -225,7 +225,7 @@ def best(**truths: list[float]) -> pd.DataFrame:
     ],
 )
 def test_claim_4(truths: dict[str, list[float]], answer: str) -> None:
-    assert matched("nasbench201", best(**truths), {}).answer == answer
+    assert compare_systems("nasbench201", best(**truths), {}).answer == answer
 
 
 def load_program(name: str) -> ModuleType:

@@ -59,7 +59,7 @@ def test_a_workflow_in_hostile_folders_runs_and_runs_nothing_else(tmp_path: Path
     assert intruders(tmp_path) == []
 
 
-def test_a_hostile_setting_is_no_run(tmp_path: Path) -> None:
+def test_a_hostile_setting_is_not_a_run(tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path)
     name = "results/smoke/runs/nasbench201/x; touch pwned/seed0/scores.parquet"
     ran = snakemake(checkout, "--config", f"study={SMOKE}", "--", name)
@@ -78,12 +78,12 @@ def test_no_other_text_is_a_setting(setting: str) -> None:
 
 @pytest.mark.parametrize("key", ["study", "results", "resources", "state"])
 def test_braces_in_folders_are_refused(key: str) -> None:
-    with pytest.raises(UserError, match=f"{key}: found 'a{{b}}'; braces stand for wildcards"):
+    with pytest.raises(UserError, match=f"{key}: found 'a{{b}}'; braces mark wildcards"):
         Plan.load({"study": SMOKE, key: "a{b}"}, ROOT)
 
 
 def test_braces_in_the_checkouts_own_path_are_refused() -> None:
-    with pytest.raises(UserError, match=r"/some/\{x\}: braces stand for wildcards"):
+    with pytest.raises(UserError, match=r"/some/\{x\}: braces mark wildcards"):
         Plan.load({"study": SMOKE}, Path("/some/{x}"))
 
 

@@ -120,11 +120,11 @@ def forge(lab: Laboratory, name: str, content: str, seal: bool, **made: object) 
     lab.write(name, content)
     record = lab.record(name)
     fake = {**record["made"], "sha256": digest_of(lab.root / name), "size": len(content), **made}
-    told = {**record, "made": fake}
+    edited = {**record, "made": fake}
     if seal:
-        told["digest"] = digest(fake)
-    del told["seal"]
-    lab.write_record(name, {**told, "seal": digest(told)})
+        edited["digest"] = digest(fake)
+    del edited["seal"]
+    lab.write_record(name, {**edited, "seal": digest(edited)})
 
 
 def digest_of(path: Path) -> str:
@@ -152,7 +152,7 @@ class TestStale:
         assert states(lab) == dict.fromkeys(CHAIN, State.INTACT)
 
     @pytest.mark.parametrize("text", ["width = = 8\n", None])
-    def test_a_module_that_is_no_python_or_gone_is_changed(self, lab: Laboratory, text: str | None) -> None:
+    def test_a_module_that_is_not_python_or_is_deleted_is_changed(self, lab: Laboratory, text: str | None) -> None:
         lab.write("supernet/layers.py", text) if text else os.remove("supernet/layers.py")
         assert lab.status(TABLE).cause == f"{TABLE}: code changed: supernet/layers.py"
 
@@ -165,11 +165,11 @@ class TestStale:
         self._with_pandas(lab, "0.1")
         assert lab.status(CSV).cause == f"{CSV}: environment changed: pandas 0.1, now {pandas.__version__}"
 
-    def test_the_name_of_a_build_is_no_other_version(self, lab: Laboratory) -> None:
+    def test_the_name_of_a_build_is_not_another_version(self, lab: Laboratory) -> None:
         self._with_pandas(lab, f"{pandas.__version__}+build1")
         assert lab.status(CSV).state is State.INTACT
 
-    def test_a_module_that_does_not_say_its_post_release_is_no_other_version(
+    def test_a_missing_post_release_is_not_another_version(
         self, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         released, installed = pandas.__version__, metadata.version
@@ -185,9 +185,9 @@ class TestStale:
     def _with_pandas(self, lab: Laboratory, version: str) -> None:
         record = lab.record(CSV)
         record["made"]["packages"]["pandas"] = version
-        told = {**record, "digest": digest(record["made"])}
-        del told["seal"]
-        lab.write_record(CSV, {**told, "seal": digest(told)})
+        edited = {**record, "digest": digest(record["made"])}
+        del edited["seal"]
+        lab.write_record(CSV, {**edited, "seal": digest(edited)})
 
     def test_the_changed_setting_is_named(self, lab: Laboratory) -> None:
         now = {"setting": {"learning_rate": 0.1, "epochs": 3}, "seed": 0}

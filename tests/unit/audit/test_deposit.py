@@ -265,7 +265,7 @@ class TestUnpacked:
             "results/two/metrics.parquet",
         ],
     )
-    def test_what_is_no_result_of_the_study_is_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
+    def test_files_that_are_not_results_of_the_study_are_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
         files = members(whole)
         path = packed(tmp_path / "b.tar.zst", {**files, name: b"{}"})
         with pytest.raises(UserError, match="is not a result of a study; nothing was unpacked"):

@@ -72,8 +72,8 @@ def found(plan: Plan, *waits: str) -> dict[RunName, Pending]:
     """Return the output for the two runs; `waits` are the files that Snakemake would make."""
     known = {path: ("train", False) for run in plan.runs for path in files(plan, run)}
     summary = {**known, DRAWN: ("pool", False), **dict.fromkeys(waits, ("train", True))}
-    told = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
-    return {one.run: one for one in told if one.run in (RUN, OTHER)}
+    waiting = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
+    return {one.run: one for one in waiting if one.run in (RUN, OTHER)}
 
 
 def files(plan: Plan, run: RunName) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def test_the_input_that_is_made_again_is_named(plan: Plan) -> None:
     assert (one.reason, one.detail) == (INPUT, "")
 
 
-def test_an_edit_of_code_is_told_and_trains_nothing(plan: Plan) -> None:
+def test_an_edit_of_code_is_reported_and_trains_nothing(plan: Plan) -> None:
     code = plan.root / "supernet" / "training" / "trainer.py"
     code.write_text(f"{code.read_text()}\nEDITED = True\n")
     for one in found(plan).values():

@@ -32,7 +32,7 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
 
 
 @given(graphs())
-def test_every_arrow_goes_right_through_places_of_its_own(made: tuple[int, list[tuple[int, int]]]) -> None:
+def test_every_arrow_goes_right_and_overlaps_nothing(made: tuple[int, list[tuple[int, int]]]) -> None:
     count, arrows = made
     placed = layout(count, arrows)
     where = {

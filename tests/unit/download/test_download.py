@@ -307,7 +307,7 @@ def test_a_server_that_falls_silent_is_gone_on_with(server: Server, place: Place
     assert int(server.headers("/a")[1]["Range"].removeprefix("bytes=").removesuffix("-")) >= 100_000
 
 
-def test_nobody_listens(place: Place) -> None:
+def test_no_server_listens(place: Place) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/a"
@@ -343,7 +343,7 @@ def test_a_file_that_does_not_say_so_is_stopped(server: Server, place: Place) ->
     assert place.names() == [] and place.pauses == []
 
 
-def test_a_length_need_not_be_told(server: Server, place: Place) -> None:
+def test_a_length_is_not_required(server: Server, place: Place) -> None:
     assert place.fetch(described(server.serve("/a", unmeasured(BODY)))).size == len(BODY)
 
 
@@ -508,7 +508,7 @@ def test_a_form_needs_all_of_its_files(server: Server, place: Place, tmp_path: P
     assert found.form == "jpeg" and [one.path.name for one in found.files] == ["train.bin", "test.bin"]
 
 
-def test_what_was_tried_and_what_helps_is_told(server: Server, place: Place, tmp_path: Path) -> None:
+def test_the_error_lists_attempts_and_remedies(server: Server, place: Place, tmp_path: Path) -> None:
     by_hand = described(path="hand.bin", manual="download hand.bin in a browser")
     url = server.serve("/a", status(404))
     with pytest.raises(UnavailableError) as caught:

@@ -158,7 +158,7 @@ def test_a_cut_archive_is_damaged(tmp_path: Path, make: Maker) -> None:
         read_member(archive, "a/one", 100_000)
 
 
-def test_another_file_is_no_archive(tmp_path: Path) -> None:
+def test_another_file_is_not_an_archive(tmp_path: Path) -> None:
     (tmp_path / "page.zip").write_bytes(b"<html>sign in</html>" * 100)
     with pytest.raises(UserError, match=r"page\.zip: not a zip or tar archive"):
         read_member(tmp_path / "page.zip", "a", 10)

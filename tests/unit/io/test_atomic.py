@@ -103,7 +103,7 @@ def test_table_comes_back_and_has_the_same_bytes_each_time(tmp_path: Path) -> No
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 
-def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path: Path) -> None:
+def test_the_error_of_a_full_disk_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "curve.parquet"
     # The kernel's own full disk.
     said = r"curve\.parquet: not written.*No space left on device.*free some space"

@@ -122,6 +122,6 @@ def test_a_cut_pickle_is_an_error_at_every_length() -> None:
             load(PYTHON2[:length], CIFAR10)
 
 
-def test_another_file_is_no_pickle() -> None:
+def test_another_file_is_not_a_pickle() -> None:
     with pytest.raises(UserError, match=r"^a page: not a pickle"):
         load(b"<html>sign in</html>", CIFAR10, name="a page")

@@ -153,6 +153,6 @@ def test_command_line(tmp_path: Path) -> None:
     assert command[-3:] == ["--config", "study=cifar10", "results=/big"]
 
 
-def test_a_path_is_no_name_of_a_study(tmp_path: Path) -> None:
+def test_a_path_is_not_the_name_of_a_study(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"study '\.\./mini': expected the name of a file in workflow/studies"):
         parse(["--study", "../mini"], tmp_path)

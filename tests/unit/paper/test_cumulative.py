@@ -62,7 +62,7 @@ def test_steps_are_no_effects_of_one_factor(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        ({"epochs": 150}, r"mini\.yaml:\d+: spaces\.nasbench101\.cumulative\.epochs: .*is the baseline's value too"),
+        ({"epochs": 150}, r"mini\.yaml:\d+: spaces\.nasbench101\.cumulative\.epochs: .*is also the value of"),
         ({"op_placement": "node"}, "nasbench101 does not have this factor"),
         ({"momentum": 0.9}, "unknown factor"),
         ({"layers": 4}, r"cumulative\.layers"),
@@ -70,7 +70,9 @@ def test_steps_are_no_effects_of_one_factor(tmp_path: Path) -> None:
         ({"wsbn": "per_input", "batch_norm": "none"}, r"cumulative.*after 0 steps"),
     ],
 )
-def test_what_is_no_way_to_the_baseline_is_an_error(start: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_a_start_that_does_not_lead_to_the_baseline_is_an_error(
+    start: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(UserError, match=message):
         written(tmp_path, **start)
 

@@ -139,7 +139,7 @@ class TestModules:
         assert "supernet/paper/figures/_sweep.py" in self.of(PAPER / "figures" / "epochs.py")
 
     @pytest.mark.parametrize("path", [*MADE, MODULE], ids=lambda path: path.stem)
-    def test_training_code_is_no_input(self, path: Path) -> None:
+    def test_training_code_is_not_an_input(self, path: Path) -> None:
         folders = ("training", "search", "analysis", "download", "launcher")
         found = self.of(path)
         assert path.relative_to(ROOT).as_posix() in found

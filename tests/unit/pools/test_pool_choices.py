@@ -71,7 +71,7 @@ def test_pools_of_run_seeds() -> None:
     assert str(case.main_pool("nasbench101")) == "nasbench101-seed0"
 
 
-def test_each_pool_is_drawn_from_a_stream_of_its_own(program: Callable[[list[str]], None], tmp_path: Path) -> None:
+def test_each_pool_is_drawn_from_a_separate_stream(program: Callable[[list[str]], None], tmp_path: Path) -> None:
     main = drawn(program, tmp_path, "--space", "nasbench101")
     usual = draw_pool(spaces.load("nasbench101"), 30, stream(0, "pool", "nasbench101"))
     assert main == set(usual["arch_id"])

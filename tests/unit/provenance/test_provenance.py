@@ -100,7 +100,7 @@ class TestRecord:
             raise RuntimeError
         assert (record_path(METRICS).read_bytes(), Path(METRICS).read_bytes()) == before
 
-    def test_all_writers_record_except_what_is_no_result(self, lab: Laboratory) -> None:
+    def test_all_writers_record_results_and_nothing_else(self, lab: Laboratory) -> None:
         with lab.program():
             write_text("a.txt", "x")
             write_json("b.json", {})
@@ -136,7 +136,7 @@ class TestReadRecord:
         assert read_record(METRICS) == lab.record(METRICS)
         assert record_digest(METRICS) == root_digest(Path(METRICS).parent) == lab.record(METRICS)["digest"]
 
-    def test_no_record_is_an_error_of_its_own_and_no_digest(self, tmp_path: Path) -> None:
+    def test_a_missing_record_is_a_separate_error_without_a_digest(self, tmp_path: Path) -> None:
         with pytest.raises(MissingRecordError) as caught:
             read_record(tmp_path / "a")
         assert caught.value.problem == "record missing"

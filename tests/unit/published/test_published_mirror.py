@@ -98,7 +98,7 @@ def test_nasbench101_cells_are_pruned(tmp_path: Path) -> None:
 
 def test_nasbench101_invalid_cell(tmp_path: Path) -> None:
     row = cell_row("IO:1")
-    with pytest.raises(UserError, match="no path leads from input to output"):
+    with pytest.raises(UserError, match="there is no path from input to output"):
         read_cells(tmp_path, {**row, "adjacency_upper_bits": np.uint32(0)})
 
 
@@ -150,7 +150,7 @@ def test_macro_rows(tmp_path: Path) -> None:
     assert rows["valid_acc"].isna().all() and parsed.epochs is None
 
 
-def test_macro_architecture_that_is_no_chain(tmp_path: Path) -> None:
+def test_macro_architecture_that_is_not_a_chain(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="found the architecture '22220003'; expected eight digits from 0 to 2"):
         macro.read(parquet(tmp_path, [chain_row("22220003")]))
 

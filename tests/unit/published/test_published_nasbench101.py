@@ -153,7 +153,7 @@ def test_csv_file_with_a_hash_that_no_cell_has(tmp_path: Path, monkeypatch: pyte
 
 
 def first_of_each_class(vertices: int) -> list[Cell]:
-    """The benchmark's procedure as it is told: all matrices by their bits, all labellings, the first of each hash."""
+    """The documented procedure of the benchmark: all matrices by their bits, all labellings, the first of each hash."""
     seen: dict[str, Cell] = {}
     pairs = [(i, j) for j in range(vertices) for i in range(j)]
     for bits in range(2 ** len(pairs)):

@@ -43,7 +43,7 @@ def test_steps_are_torch_s_to_the_bit(momentum: float, weight_decay: float) -> N
             assert buffer is None or torch.equal(own.state[one]["momentum_buffer"], buffer)
 
 
-def test_a_momentum_is_no_gradient() -> None:
+def test_a_momentum_is_not_a_gradient() -> None:
     """Without weight decay the first momentum is the gradient's value, and stays when that one is changed."""
     parameter = nn.Parameter(torch.ones(2))
     own = SGD([parameter], 0.1, 0.9, 0.0)

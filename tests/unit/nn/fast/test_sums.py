@@ -24,7 +24,7 @@ def test_a_sum_is_the_sum_and_changes_only_what_is_fresh(fresh: list[bool], seed
         assert own or torch.equal(value, was)
 
 
-def test_of_nothing_there_is_no_sum() -> None:
+def test_the_sum_of_nothing_is_none() -> None:
     assert add_up([]) is None
 
 
