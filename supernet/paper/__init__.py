@@ -1,1 +1,1 @@
-"""Tables and figures of the paper, drawn from a study's artifacts. Nothing in here imports torch."""
+"""Tables and figures of the paper, made from a study's artifacts without torch."""

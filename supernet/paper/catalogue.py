@@ -1,4 +1,4 @@
-"""Tables and figures by name; a module is imported only when its own table or figure is made."""
+"""Finds tables and figures by name; their modules are imported at first use."""
 
 import importlib
 import logging
@@ -18,14 +18,14 @@ _SWEEP = "_sweep"
 
 
 def table_names(study: Study) -> tuple[str, ...]:
-    """Tables of a study: those of their own module, less those of what it does not have, then one a swept factor."""
+    """Return the tables of a study: those with a module whose subject the study has, then one per swept factor."""
     absent = {_OF_ANY_FACTOR} | ({"search_systems"} if study.searches is None else set())
     own = tuple(name for name in _modules(list(tables.__path__)) if name not in absent)
     return own + tuple(study.factors())
 
 
 def figure_names(study: Study) -> tuple[str, ...]:
-    """Figures of a study: those with a module of their own, less those of what it does not have, then other factors."""
+    """Return the figures of a study: those with a module whose subject the study has, then other swept factors."""
     swept = study.factors()
     absent = {*FACTORS} - {*swept} | ({"landscape"} if study.landscape is None else set())
     absent |= set() if swept else {"effects"}
@@ -36,7 +36,7 @@ def figure_names(study: Study) -> tuple[str, ...]:
 
 
 def on_request(study: Study) -> frozenset[str]:
-    """Tables and figures of a study that `all` does not make: the search systems, where the study says so."""
+    """Return the tables and figures that the target `all` does not make: search systems, if the study excludes them."""
     return frozenset() if study.searches is None or study.searches.in_all else frozenset({"search_systems"})
 
 
@@ -51,17 +51,17 @@ def figure_module(name: str) -> Path:
 
 
 def heading(name: str) -> str:
-    """A table or figure in words: a factor's label, else its name."""
+    """Return the heading of a table or figure: a factor's label, else its name in words."""
     return FACTORS[name].label if name in FACTORS else name.replace("_", " ").replace("kdt vs skdt", "KdT and S-KdT")
 
 
 def section(name: str) -> str:
-    """Where a report puts a table or figure: `Factors` if it is of one factor, else `Study`."""
+    """Return the section of a table or figure in a report: `Factors` if it shows one factor, else `Study`."""
     return "Factors" if name in FACTORS else "Study"
 
 
 def make_table(name: str, results: Results, out_stem: Path) -> None:
-    """Write a table by its name, or by that of a factor; raises UserError if there is none of that name."""
+    """Write a table by its name or by a factor's name; raises UserError for an unknown name."""
     if name in FACTORS:
         importlib.import_module(f"{tables.__name__}.{_OF_ANY_FACTOR}").make(results, name, out_stem)
     elif name in table_names(results.study):
@@ -72,7 +72,7 @@ def make_table(name: str, results: Results, out_stem: Path) -> None:
 
 
 def make_figure(name: str, results: Results, out_stem: Path) -> None:
-    """Draw a figure by its name; raises UserError if the study has none of that name."""
+    """Draw a figure by its name; raises UserError if the study has no such figure."""
     known = figure_names(results.study)
     if name not in known:
         raise UserError(f"{name}: no such figure in this study; expected one of {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""What results cost: the seconds that their torch jobs wrote down, by space, stage and device."""
+"""Costs of results: the recorded duration of their torch jobs, by space, stage and device."""
 
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -35,16 +35,19 @@ _WITHOUT_RUNS = frozenset({"factors", "search_systems", "spaces"})
 _MORE = MappingProxyType(
     {
         "spaces": ("ground truth", "the stand-alone trainings of the ground truth"),
-        "search_systems": ("search systems", "these searches, with their super-nets and what they found"),
-        "search": ("search", "the searches on them, with the stand-alone trainings of what they found, if any"),
+        "search_systems": (
+            "search systems",
+            "these searches, with their super-nets and the ground truth of found architectures",
+        ),
+        "search": ("search", "the searches on them, with any stand-alone trainings of found architectures"),
     }
 )
-"""Tables that are made of other jobs as well: their stage, and what they are in words."""
+"""Tables that depend on other jobs than super-nets: the stage of these jobs, and their description."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Jobs of one stage in one space on one device, and the hours that they took, one after another."""
+    """Number of jobs of one stage in one space on one device, and the sum of their hours."""
 
     space: str
     stage: str
@@ -54,10 +57,10 @@ class Cost:
 
 
 def costs(results: Results, stages: Container[str] | None = None) -> tuple[Cost, ...]:
-    """Costs of a study by space and stage; a stage of which no job has written down its time is left out.
+    """Return the costs of a study by space and stage; stages without recorded times are omitted.
 
-    Files of other stages than these are not read; without any named, all that `all` makes are. Raises UserError for a
-    damaged one.
+    `stages` limits the files that are read; by default all stages of the target `all` are. Raises UserError for a
+    damaged file.
     """
     if stages is None:
         stages = set(STAGES) - ({"search systems"} if on_request(results.study) else set())
@@ -66,7 +69,7 @@ def costs(results: Results, stages: Container[str] | None = None) -> tuple[Cost,
 
 
 def table_runs(study: Study, table: str) -> tuple[RunName, ...]:
-    """Return the runs that a table is made of, in the order of the study."""
+    """Return the runs that a table is based on, in the order of the study."""
     if table in _WITHOUT_RUNS:
         return ()
     factors = _factors_of(table)
@@ -78,15 +81,15 @@ def table_runs(study: Study, table: str) -> tuple[RunName, ...]:
 
 
 def table_sentence(results: Results, table: str) -> str:
-    """What the super-nets of a table cost, trained and scored, and other jobs that it shows; empty without any."""
+    """State the cost of the super-nets and other jobs that a table is based on; empty if there are none."""
     return " ".join(part for part in (_runs_sentence(results, table), _more_sentence(results, table)) if part)
 
 
 def total_sentence(found: Sequence[Cost]) -> str:
-    """All costs beside the paper's; says so where nothing was written down."""
+    """State the total cost and that of the paper."""
     paper = f"The paper reports over {PAPER_GPU_DAYS} GPU days."
     if not found:
-        return f"No job has written down how long it took. {paper}"
+        return f"No job has recorded its duration. {paper}"
     return f"The jobs of this study took {_words(found)}, summed over jobs. {paper}"
 
 
@@ -97,7 +100,7 @@ def _runs_sentence(results: Results, table: str) -> str:
     paths = {run: results.artifacts.run(*run).timing for run in runs}
     written = [(run.space, "super-nets", *_timing(path)) for run, path in paths.items() if os.path.exists(path)]
     unknown = len(runs) - len(written)
-    lost = f" Of {unknown} super-nets no time is known." if unknown else ""
+    lost = f" The time of {unknown} super-nets is unknown." if unknown else ""
     return f"Cost of these {len(runs)} super-nets, trained and scored: {_words(_summed(written))}.{lost}"
 
 
@@ -108,11 +111,11 @@ def _more_sentence(results: Results, table: str) -> str:
 
 
 def _words(found: Sequence[Cost]) -> str:
-    """`3.21 hours on cpu`, with days where there are many."""
+    """Format hours by device: `3.21 hours on cpu`, with days from one hour on."""
     devices: dict[str, float] = {}
     for cost in found:
         devices[cost.device] = devices.get(cost.device, 0.0) + cost.hours
-    return " and ".join(f"{_duration(hours)} on {name}" for name, hours in devices.items()) or "not written down"
+    return " and ".join(f"{_duration(hours)} on {name}" for name, hours in devices.items()) or "not recorded"
 
 
 def _duration(hours: float) -> str:
@@ -120,7 +123,7 @@ def _duration(hours: float) -> str:
 
 
 def _factors_of(table: str) -> tuple[str, ...] | None:
-    """The factors of a table; none of them for one of baselines alone, None for one of all runs."""
+    """Return the factors of a table: an empty tuple if it shows only baselines, None if it shows all runs."""
     if table in FACTORS:
         return (table,)
     if table.replace("_", " ") in _GROUPS:
@@ -129,14 +132,14 @@ def _factors_of(table: str) -> tuple[str, ...] | None:
 
 
 def _belongs(study: Study, space: str, setting: str, factors: tuple[str, ...]) -> bool:
-    """Whether a setting is of one of the factors, or the baseline that stands beside them."""
+    """Whether a setting belongs to one of the factors or is the baseline of their table."""
     if setting == "baseline":
         return len(factors) != 1 or factors[0] in study.spaces[space].sweep
     return setting.partition("=")[0] in factors
 
 
 def _files(results: Results) -> Iterator[tuple[str, str, str]]:
-    """Yield where the jobs of a study write their timings, as (space, stage, path); some may not be there."""
+    """Yield the timing files of a study as (space, stage, path); those of unfinished jobs do not exist."""
     study, paths = results.study, results.artifacts
     for pool in (*study.pools(), *study.landmarks()):
         for shard in range(study.pool.shards):
@@ -165,7 +168,7 @@ def _summed(rows: Iterable[tuple[str, str, str, float]]) -> tuple[Cost, ...]:
 
 
 def _timing(path: str) -> tuple[str, float]:
-    """Device and seconds of a job, with those of the attempts before it that it went on from."""
+    """Device and seconds of a job, including earlier attempts that it resumed."""
     timing = read_json(note_input(path))
     try:
         return str(timing["device"]), job_seconds(timing)

@@ -1,4 +1,4 @@
-"""A study's artifacts as one read-only object; each file is read when a table or figure first asks for it."""
+"""A study's artifacts as one read-only object; each file is read at its first use."""
 
 import math
 import os
@@ -17,7 +17,7 @@ from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
-from supernet.paper.quotes import Quotes
+from supernet.paper.published_numbers import PublishedNumbers
 from supernet.pools.file import read_table
 from supernet.provenance.record import root_digest
 from supernet.provenance.recorder import note_input
@@ -77,12 +77,12 @@ SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parame
 
 @dataclass(frozen=True, slots=True)
 class SpaceFacts:
-    """One space in spaces.json: counts, and accuracies and their spreads as fractions, nan where undefined.
+    """One pool in spaces.json: counts, and accuracies with their variation as fractions; nan where undefined.
 
     `seed_std` is the standard deviation of one stand-alone training within an architecture, `truth_se` the
-    standard error of an architecture's mean; `threshold` rounds ground truth in S-KdT; `source` says where
-    ground truth is from; `quantile` says in which set of how many (`population`) P>R takes its rank; `law` is how
-    the pool was chosen, `degenerate` of its architectures have no convolution on any path.
+    standard error of an architecture's mean, and `threshold` the step to which S-KdT rounds ground truth. `source`
+    names the source of ground truth. `quantile` names the set in which P>R takes its rank, `population` its size.
+    `law` is the way in which the pool was chosen; `degenerate` architectures have no convolution on any path.
     """
 
     size: int
@@ -112,8 +112,8 @@ class SpaceFacts:
 class Search:
     """Random search on one super-net.
 
-    `found` has one row per returned architecture, best score first, with columns `SEARCH_COLUMNS`; the rest
-    is what it cost to find them, their stand-alone trainings not counted.
+    `found` has one row per returned architecture, best score first, with columns `SEARCH_COLUMNS`. The other
+    fields are the cost of the search without stand-alone trainings.
     """
 
     found: pd.DataFrame
@@ -126,13 +126,13 @@ class Search:
 class Results:
     """A study and its results folder.
 
-    Every reader raises UserError naming a file that is missing or incomplete.
+    Every reader raises UserError with the name of a missing or incomplete file.
     """
 
     study: Study
     folder: Path
     published: Path | None = None
-    """Numbers that others published: docs/published.csv."""
+    """CSV file with published numbers of others, such as docs/published.csv."""
 
     @property
     def artifacts(self) -> Artifacts:
@@ -145,14 +145,14 @@ class Results:
         return _table(self.artifacts.metrics, METRIC_COLUMNS)
 
     @cached_property
-    def metrics_by_reading(self) -> Mapping[tuple[str, ...], pd.DataFrame]:
+    def metrics_by_selection(self) -> Mapping[tuple[str, ...], pd.DataFrame]:
         """Rows of metrics.parquet by (space, metric, bn_mode, split, score), for many look-ups."""
         keys = ["space", "metric", "bn_mode", "split", "score"]
         return {tuple(map(str, key)): rows for key, rows in self.metrics.groupby(keys, sort=False)}
 
     @cached_property
     def root_digest(self) -> str | None:
-        """The study's root digest, as the record beside metrics.parquet says; None without a record."""
+        """The study's root digest, from the record of metrics.parquet; None without a record."""
         note_input(_existing(self.artifacts.metrics))
         return root_digest(self.folder)
 
@@ -163,12 +163,12 @@ class Results:
 
     @cached_property
     def references(self) -> pd.DataFrame:
-        """references.parquet: what needs no super-net, and the ceiling (name `seed`)."""
+        """references.parquet: correlations of scores that need no super-net, and the ceiling (name `seed`)."""
         return _table(self.artifacts.references, REFERENCE_COLUMNS)
 
     @cached_property
     def pools(self) -> Mapping[str, SpaceFacts]:
-        """spaces.json, by the name of the pool."""
+        """spaces.json by name of the pool."""
         path = self.artifacts.spaces
         return {name: _facts(path, name, values) for name, values in read_json(note_input(_existing(path))).items()}
 
@@ -185,27 +185,27 @@ class Results:
         return tuple(space for space in SPACES if space in self.study.spaces and space in measured)
 
     def pool(self, space: str, seed: int | None = None) -> pd.DataFrame:
-        """The pool of a space's baseline, one row an architecture, sorted by `arch_id`.
+        """Return the pool of a space's baseline, one row per architecture, sorted by `arch_id`.
 
-        `seed` matters where each run seed has its own; by default the first.
+        `seed` selects the pool if each run seed has its own; by default the first.
         """
         study = self.study
         name = study.main_pool(space) if seed is None else study.pool_of(space, "baseline", seed)
         return read_table(_existing(self.artifacts.pool(str(name))), *POOL_COLUMNS)
 
     def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
-        """The pool's scores in one run: one row per architecture x batch-norm mode x split."""
+        """Return the scores of one run: one row per architecture x batch-norm mode x split."""
         return _table(self.artifacts.run(space, setting, seed).scores, SCORE_COLUMNS)
 
     def searches(self, space: str) -> dict[int, Search]:
-        """Random searches of a space by seed; seeds without one (a diverged baseline) are left out."""
+        """Return the random searches of a space by seed, without seeds whose baseline diverged."""
         files = {seed: self.artifacts.search(space, seed) for seed in self.study.seeds(space, "baseline")}
         return {seed: _search(one) for seed, one in files.items() if os.path.exists(one.table)}
 
     def systems(self, space: str) -> pd.DataFrame | None:
-        """What the search systems of a space found, with seed, seconds and peak_bytes; None if the study has none.
+        """Return the architectures found by a space's search systems, with seed, seconds and peak_bytes.
 
-        Rows stand in the order of the systems, then of seeds.
+        Rows are sorted by system, then by seed. Returns None if the study has no search systems in the space.
         """
         parts = self.study.systems(space)
         if not parts:
@@ -218,26 +218,26 @@ class Results:
         return table.sort_values(["system", "seed", "rank"], ignore_index=True).astype({"system": "str"})
 
     def landscape(self, space: str) -> pd.DataFrame | None:
-        """Points of the loss landscapes of a space; None if the study asks for none."""
+        """Return the points of the loss landscapes of a space; None if the study has none."""
         if space not in self.study.landscape_spaces():
             return None
         return _table(self.artifacts.landscape(space).table, LANDSCAPE_COLUMNS)
 
     def features(self, space: str) -> pd.DataFrame | None:
-        """Feature statistics of a space; None if the study asks for none."""
+        """Return the feature statistics of a space; None if the study has none."""
         if space not in self.study.feature_spaces():
             return None
         return _table(self.artifacts.features(space).table, FEATURE_COLUMNS)
 
-    def quotes(self, table: str) -> Quotes:
-        """What others published of a table."""
-        return Quotes.load(self.published, table)
+    def published_numbers(self, table: str) -> PublishedNumbers:
+        """Return the published numbers of a table."""
+        return PublishedNumbers.load(self.published, table)
 
     def reference(self, space: str, name: str, metric: str, pool: str | None = None) -> Estimate:
-        """One reference tau on a pool, by default the space's main one; nan where there is none.
+        """Return one reference tau on a pool, by default the space's main pool; nan if there is none.
 
-        The name is seed, parameters, macs, live_macs or a zero-cost proxy, the metric kdt or s_kdt, or those of a part;
-        `s_kdt` is what the study prints as S-KdT.
+        `name` is seed, parameters, macs, live_macs or a zero-cost proxy. `metric` is kdt or s_kdt, also on a subset;
+        `s_kdt` stands for the variant that the study prints as S-KdT.
         """
         metric = printed_metric(self.study, metric)
         table = self.references
@@ -250,7 +250,7 @@ class Results:
 
 
 def printed_metric(study: Study, metric: str) -> str:
-    """The metric itself; for `s_kdt`, and `s_kdt` of a part of the pool, the one that the study prints as S-KdT."""
+    """Return the metric; for `s_kdt`, also on a subset of the pool, the variant that the study prints as S-KdT."""
     name = metric.removeprefix("s_kdt")
     chosen = study.metrics.s_kdt
     if name == metric or name.startswith("_positional") or chosen == "rounded":

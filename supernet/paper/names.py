@@ -1,4 +1,4 @@
-"""How spaces, values and numbers are printed, in every table, figure and caption."""
+"""Printed names of spaces and metrics, and formats of values and numbers, shared by tables, figures and captions."""
 
 import math
 from collections.abc import Iterable
@@ -27,36 +27,36 @@ BN_MODE_NAMES = MappingProxyType(
 )
 PROXY_NAMES = MappingProxyType({"synflow": "synflow", "jacov": "jacov", "naswot": "NASWOT"})
 ABSENT = "\u2013"
-"""A dash: there is no such number."""
+"""A dash in place of a missing number."""
 
 
 def value_name(value: Any) -> str:
-    """A factor's value as printed: `Random-A`, `0.025`, `affine+tracking`."""
+    """Format a factor's value: `Random-A`, `0.025`, `affine+tracking`."""
     if isinstance(value, str):
         return _VALUE_NAMES.get(value, value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction in percent, without the sign: `94.3`; a dash for nan."""
+    """Format a fraction in percent without the sign: `94.3`; a dash for nan."""
     return number(100 * fraction, digits)
 
 
 def significant_percent(fraction: float) -> str:
-    """A fraction in percent with two significant digits and the sign, for thresholds and noise: `0.1 %`."""
+    """Format a threshold or noise in percent with two significant digits and the sign: `0.1 %`; a dash for nan."""
     return ABSENT if math.isnan(fraction) else f"{100 * fraction:.2g} %"
 
 
 def number(value: float, digits: int) -> str:
-    """A number with a fixed number of decimals and a proper minus sign; a dash for nan."""
+    """Format a number with fixed decimals and a typographic minus sign; a dash for nan."""
     return ABSENT if math.isnan(value) else f"{value:.{digits}f}".replace("-", "\u2212")
 
 
 def count(value: int) -> str:
-    """A whole number with thousands set apart: `423 624` (a space that does not break)."""
+    """Format an integer with non-breaking spaces between thousands: `423 624`."""
     return f"{value:,}".replace(",", "\u00a0")
 
 
 def listed(spaces: Iterable[str]) -> str:
-    """Display names of spaces, joined by commas."""
+    """Join the printed names of spaces with commas."""
     return ", ".join(SPACE_NAMES[space] for space in spaces)

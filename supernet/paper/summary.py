@@ -1,4 +1,4 @@
-"""From runs to what is printed and drawn: values of runs, summaries of settings, points of a sweep."""
+"""Aggregates metrics for tables and figures: values of runs, summaries of settings, points of a sweep."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
 
 @dataclass(frozen=True, slots=True)
 class ScoreSelection:
-    """Which scores are read: batch-norm mode, split, and the score that ranks the architectures."""
+    """The scores that metrics are based on: batch-norm mode, split, and the score that ranks architectures."""
 
     bn_mode: str = "batch"
     split: str = "scoring"
@@ -28,13 +28,13 @@ class ScoreSelection:
 
 
 def main_selection(study: Study) -> ScoreSelection:
-    """The main reading of all tables and figures of a study."""
+    """Return the selection that the tables and figures of a study use unless they say otherwise."""
     return ScoreSelection(split=study.scoring.ranked_on)
 
 
 @dataclass(frozen=True, slots=True)
 class RunValue:
-    """One metric of one run with its 95 % bootstrap interval over architectures; nan if it has none."""
+    """One metric of one run with its 95 % bootstrap interval over architectures; nan where undefined."""
 
     setting: str
     seed: int
@@ -51,11 +51,11 @@ class Summary:
 
     `mean` and `sd` (n - 1 in the denominator, nan for one seed) are over the `seeds` runs that have a value.
     `low` and `high` bound a pooled 95 % interval: the mean minus (plus) the average distance of the runs'
-    bootstrap bounds from their estimates, which for one run is that run's own interval. All seeds score the
-    same pool, so that the error from the choice of architectures is shared and does not shrink with seeds;
-    `sd` tells the spread over seeds apart from it. `diverged` and `undefined` (complete, but the metric does
-    not exist, such as tau of constant scores) runs are left out of all four and counted. `n` is the number of
-    architectures behind each value.
+    bootstrap bounds from their estimates. For one run, it is the run's interval. All seeds score the same pool,
+    so the error from the choice of architectures is shared and does not decrease with more seeds; `sd` is the
+    separate variation between seeds. Diverged runs, and complete runs whose metric is undefined (such as tau of
+    constant scores), are excluded and counted in `diverged` and `undefined`. `n` is the number of architectures
+    behind each value.
     """
 
     mean: float
@@ -69,7 +69,7 @@ class Summary:
 
     @property
     def state(self) -> str:
-        """`measured`, or why there is no mean: `diverged`, `undefined` or `absent`."""
+        """`measured`, or the reason for a missing mean: `diverged`, `undefined` or `absent`."""
         if self.seeds:
             return "measured"
         if self.undefined:
@@ -79,23 +79,24 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of a factor in a space, and the setting that has it."""
+    """One value of a factor in a space, with the name of its setting."""
 
     value: Any
     setting: str
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the value is the baseline's."""
+        """Whether this is the value of the baseline."""
         return self.setting == "baseline"
 
 
 def run_values(
     results: Results, space: str, metric: str, setting: str | None = None, selection: ScoreSelection | None = None
 ) -> tuple[RunValue, ...]:
-    """One metric of the runs of a space, or of one setting of it; raises UserError if the study lacks it.
+    """Return one metric of the runs of a space, or of one of its settings; by default of the main selection.
 
-    `s_kdt`, also of a part, is what the study prints as S-KdT; without a reading, the main one is read.
+    `s_kdt`, also on a subset of the pool, stands for the variant that the study prints as S-KdT. Raises UserError
+    if the study does not score in the selected batch-norm mode.
     """
     selection = selection or main_selection(results.study)
     metric = printed_metric(results.study, metric)
@@ -105,7 +106,7 @@ def run_values(
             f"study {results.study.study}: scoring.bn_modes is {', '.join(bn_modes)}; tables and figures read "
             f"{selection.bn_mode}: add it and run the study again"
         )
-    table = results.metrics_by_reading.get((space, metric, selection.bn_mode, selection.split, selection.score))
+    table = results.metrics_by_selection.get((space, metric, selection.bn_mode, selection.split, selection.score))
     if table is None:
         return ()
     columns = ["setting", "seed", "estimate", "low", "high", "n", "status"]
@@ -117,7 +118,7 @@ def run_values(
 
 
 def summarise(runs: tuple[RunValue, ...]) -> Summary:
-    """Summary of one metric over runs; an empty one if there are none."""
+    """Summarise one metric over runs; the summary of no runs is `absent`."""
     complete = [run for run in runs if not run.diverged]
     defined = [run for run in complete if math.isfinite(run.value)]
     values = np.array([run.value for run in defined])
@@ -137,14 +138,14 @@ def summarise(runs: tuple[RunValue, ...]) -> Summary:
 def summary(
     results: Results, space: str, setting: str, metric: str, selection: ScoreSelection | None = None
 ) -> Summary:
-    """Summary of one metric over the seeds of a setting."""
+    """Summarise one metric over the seeds of a setting."""
     return summarise(run_values(results, space, metric, setting, selection))
 
 
 def swept_spaces(results: Results, factor: str) -> tuple[str, ...]:
-    """Measured spaces that sweep a factor.
+    """Return the measured spaces that sweep a factor.
 
-    Raises UserError for an unknown one, or if no space sweeps it.
+    Raises UserError if the factor is unknown or no space sweeps it.
     """
     if factor not in FACTORS:
         raise UserError(f"{factor}: no such factor; expected one of {', '.join(FACTORS)}")
@@ -159,7 +160,7 @@ def swept_spaces(results: Results, factor: str) -> tuple[str, ...]:
 
 
 def sweep(study: Study, space: str, factor: str) -> tuple[Point, ...]:
-    """A factor's values in a space, the baseline's among them: numbers ascending, categories in the paper's
+    """Return a factor's values in a space, including the baseline's: numbers ascending, categories in the paper's
     order."""
     entry = study.spaces[space]
     values = list(dict.fromkeys((*entry.sweep.get(factor, ()), getattr(entry.baseline, factor))))
@@ -171,18 +172,18 @@ def sweep(study: Study, space: str, factor: str) -> tuple[Point, ...]:
 
 
 def point_pool(study: Study, space: str, point: Point) -> PoolName:
-    """The pool of a point of a sweep, of its first seed where each has its own."""
+    """Return the pool of a point of a sweep; that of its first seed if each seed has its own."""
     return study.pool_of(space, point.setting, study.seeds(space, point.setting)[0])
 
 
 def point_pools(study: Study, space: str, factor: str) -> list[PoolName]:
-    """The pools of a factor's points: the main one, then those of sub-spaces."""
+    """Return the pools of a factor's points: the main pool, then those of sub-spaces."""
     found = (point_pool(study, space, point) for point in sweep(study, space, factor))
     return list(dict.fromkeys((study.main_pool(space), *found)))
 
 
 def diverged_runs(results: Results, spaces: tuple[str, ...] = SPACES, settings: frozenset[str] | None = None) -> int:
-    """Number of diverged runs in these spaces and, if given, settings."""
+    """Count the diverged runs in these spaces and, if given, settings."""
     table = results.metrics
     chosen = table[(table["status"] == "diverged") & table["space"].isin(spaces)]
     if settings is not None:
@@ -191,7 +192,7 @@ def diverged_runs(results: Results, spaces: tuple[str, ...] = SPACES, settings: 
 
 
 def summary_row(found: Summary) -> dict[str, Any]:
-    """A summary as columns of a CSV file, at full precision."""
+    """Return a summary as columns of a CSV file, at full precision."""
     return {
         "mean": found.mean,
         "sd": found.sd,
@@ -205,9 +206,9 @@ def summary_row(found: Summary) -> dict[str, Any]:
 
 
 def frame(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows as a table: first the given columns, even if no row has them, then others as they appear.
+    """Return rows as a table: first the given columns, even if no row has them, then others in order of appearance.
 
-    Counts stay whole.
+    Columns of counts are integers.
     """
     names = list(dict.fromkeys((*columns, *(key for row in rows for key in row))))
     whole = {name: "Int64" for name in _COUNTS if name in names}
@@ -215,6 +216,6 @@ def frame(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFra
 
 
 def _average(distances: list[float]) -> float:
-    """Mean of the distances that exist: a run can have an estimate but no interval."""
+    """Mean of the finite distances: a run can have an estimate without an interval."""
     defined = [distance for distance in distances if math.isfinite(distance)]
     return float(np.mean(defined)) if defined else math.nan

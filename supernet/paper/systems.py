@@ -1,4 +1,4 @@
-"""How search systems are named, grouped and compared with choosing at random."""
+"""Names and groups of search systems, and their comparison with random choice."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -42,12 +42,12 @@ STATUS_NAMES = MappingProxyType(
         "truth_diverged": "diverged",
     }
 )
-"""What stands in place of a ground truth."""
+"""Printed instead of a missing ground truth."""
 _PREFIX = 8
 
 
 def short_architecture(space: str, encoding: object) -> str:
-    """The operations of NASBench-201 by number, edge by edge; else the first characters of the arch_id."""
+    """Return the operation numbers of a NASBench-201 architecture by edge; else the first characters of the arch_id."""
     if not isinstance(encoding, str):
         return ""
     known = load(space)
@@ -56,12 +56,12 @@ def short_architecture(space: str, encoding: object) -> str:
 
 
 def at_random(truths: npt.NDArray[np.float64], draws: int) -> float:
-    """The expected best ground truth of `draws` architectures of a pool (n,), drawn alike and without replacement.
+    """Return the expected best ground truth of `draws` architectures of a pool (n,), drawn uniformly.
 
-    The average over all subsets of that size.
+    Draws are without replacement: this is the average over all subsets of that size.
     """
     ordered = np.sort(truths)
-    # The k-th smallest is the best of a subset with the probability that all others are below it.
+    # The k-th smallest value is the best of a subset if all other members are below it.
     share, total = draws / len(ordered), 0.0
     for place in range(len(ordered) - 1, draws - 2, -1):
         total += share * ordered[place]
@@ -70,36 +70,36 @@ def at_random(truths: npt.NDArray[np.float64], draws: int) -> float:
 
 
 def truth_and_quantile_sentences(found: Mapping[str, pd.DataFrame]) -> str:
-    """Where ground truth and quantiles of each space's finds are from."""
+    """State the source of ground truth and quantiles of the found architectures, for each space."""
     first = {space: rows.iloc[0] for space, rows in found.items()}
     sources = captions.merged({space: str(row["source"]) for space, row in first.items()})
     sets = captions.merged(
         {space: captions.QUANTILE_SETS[row["kind"]].format(count(row["population"])) for space, row in first.items()}
     )
     return (
-        f"Ground truth: {sources}; what a published table does not list has none. Quantile: r/N, r being the rank from "
-        f"the top by ground truth in {sets}; small is good."
+        f"Ground truth: {sources}; architectures that a published table does not list have none. Quantile: r/N, where "
+        f"r is the rank from the top by ground truth in {sets}; smaller is better."
     )
 
 
 def relaxed_sentence(spaces: tuple[str, ...]) -> str:
-    """What a relaxed super-net relaxes in each space, and where there is none."""
+    """Describe the relaxation of each space, and name the spaces without one."""
     what = {
-        "nasbench201": "in NASBench-201 a relaxed super-net has all operations on each of the six edges",
-        "darts": "in DARTS-NDS all operations on each of the 14 edges of both cells, whose four nodes are all "
-        "concatenated; two edges of each node are kept at the end",
+        "nasbench201": "a relaxed super-net of NASBench-201 has all operations on each of the six edges",
+        "darts": "a relaxed super-net of DARTS-NDS has all operations on each of the 14 edges of both cells and "
+        "concatenates all four nodes; two edges per node are kept at the end",
     }
-    said = "; ".join(what[space] for space in spaces if space in what)
+    relaxed = "; ".join(what[space] for space in spaces if space in what)
     lacking = [
-        f"In {SPACE_NAMES[space]} systems of this kind are not defined: {KINDS[space].unrelaxed}."
+        f"Relaxed systems are not defined in {SPACE_NAMES[space]}: {KINDS[space].unrelaxed}."
         for space in spaces
         if space in WITHOUT_RELAXATION
     ]
-    return " ".join([*([f"Relaxation: {said}."] if said else []), *lacking])
+    return " ".join([*([f"Relaxation: {relaxed}."] if relaxed else []), *lacking])
 
 
 def found_by_space(results: Results) -> dict[str, pd.DataFrame]:
-    """The finds of each space of the study that has search systems; UserError where none has."""
+    """Return the found architectures of each space with search systems; raises UserError if there are none."""
     found = {
         space: rows
         for space in SPACES
@@ -111,12 +111,12 @@ def found_by_space(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def is_relaxed(system: str) -> bool:
-    """Whether a system trains a relaxed super-net."""
+    """Return whether a system trains a relaxed super-net."""
     return system in RELAXED
 
 
 def skips(space: str, found: pd.DataFrame) -> pd.Series:
-    """How many edges of each found architecture are skip connections; in DARTS of both cells."""
+    """Count the skip connections of each found architecture; in DARTS, over both cells."""
     known = load(space)
     number = known.operations.index("skip_connect")
     places = slice(None) if space == "nasbench201" else slice(1, None, 2)

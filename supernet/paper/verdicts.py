@@ -1,25 +1,25 @@
-"""What a study says of the paper's four claims. A verdict follows from a rule; missing data never decide one.
+"""Verdicts of a study on the paper's four claims. Each follows from a fixed rule; missing data never decide one.
 
-A claim is reproduced if its rule says yes in every space, not reproduced if it says no in one, undecided otherwise. The
-rules, with effects those of effects.parquet, significant at 5 % after Holm's correction:
+A claim is reproduced if its rule says yes in every space, not reproduced if it says no in any space, and undecided
+otherwise. Effects are those of effects.parquet; they are significant at 5 % after Holm's correction. The rules:
 
-1. *Training a super-net is another matter than training alone, which changes the best batch norm and learning rate.* To
-   decide it, stand-alone networks would be trained with the swept settings, too. No study does: undecided. What can be
-   said stands beside it: how far feature means move between paths of the super-net and between batches alone.
-2. *Epochs matter strongly, path sampling barely, low-fidelity estimates hurt.* Yes in a space: an effect of `epochs` is
+1. *Super-net training differs from stand-alone training, which changes the best batch norm and learning rate.* A
+   decision would require stand-alone networks trained with the swept settings. No study trains them: undecided. The
+   table shows how far feature means move between paths of the super-net, and between batches of one path.
+2. *Epochs matter strongly, path sampling barely; low-fidelity estimates hurt.* Yes in a space: an effect of `epochs` is
    significant, the intervals of all effects of `path_sampling` lie within its size, and an effect of layers, train
-   portion, batch size or channels is significantly negative, none significantly positive. No: a significant effect of
-   path sampling is larger than every effect of epochs, or one of low fidelity is significantly positive and none
-   negative.
-3. *Super-net accuracy is an unreliable measure of a super-net, S-KdT a better one.* Yes in a space: over its runs,
-   Kendall's tau of S-KdT with final performance exceeds that of super-net accuracy, the 95 % interval of the difference
-   above zero; no: below. Settings are resampled, with all their seeds. S-KdT and final performance are made from the
-   same scores, so that some of their agreement is built in.
-4. *Random search on a well-trained super-net matches complex systems.* With the search systems of a study, each of two
-   seeds or more: yes in a space if random search's mean ground truth is not worse than any other system's by more than
-   `MARGIN`, each by a one-sided test of non-inferiority at 5 % (Welch's t on seeds; all must pass, so that none is
-   corrected). No: it is worse by more than that than one of them, at 5 % after Bonferroni's correction. Tests of
-   equivalence (both sides) are counted beside it. Undecided without those systems.
+   portion, batch size or channels is significantly negative and none significantly positive. No: a significant effect
+   of path sampling is larger than every effect of epochs, or an effect of low fidelity is significantly positive and
+   none significantly negative.
+3. *Super-net accuracy is an unreliable measure of a super-net; S-KdT is better.* Yes in a space: over its runs,
+   Kendall's tau of S-KdT with final performance exceeds that of super-net accuracy, with the 95 % interval of the
+   difference above zero. No: the interval is below zero. Settings are resampled with all their seeds. S-KdT and final
+   performance use the same scores, which causes part of their agreement.
+4. *With a well-trained super-net, random search matches complex systems.* This requires search systems with two or more
+   seeds each. Yes in a space: random search's mean ground truth is not worse than that of any other system by more than
+   `MARGIN`, by one-sided tests of non-inferiority at 5 % (Welch's t over seeds). All tests must pass, so none is
+   corrected. No: it is worse by more than `MARGIN` than at least one system, at 5 % after Bonferroni's correction.
+   Two-sided tests of equivalence are counted in addition. Undecided without search systems.
 """
 
 from collections.abc import Sequence
@@ -42,39 +42,39 @@ LOW_FIDELITY = ("layers", "train_portion", "batch_size", "channels")
 FEWEST_SETTINGS = 8
 RESAMPLES = 2_000
 MARGIN = 0.005
-"""Half a percentage point of accuracy: what is closer counts as the same in claim 4. This project's choice."""
+"""Half a percentage point of accuracy: smaller differences are ignored in claim 4. This project's choice."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a space says of a claim: the answer of its rule, and the numbers behind it by name."""
+class SpaceAnswer:
+    """The answer of a claim's rule in one space, and the numbers behind it by name."""
 
     space: str
     answer: Answer
     numbers: dict[str, float] = field(default_factory=dict)
 
 
-def verdict(said: Sequence[Said]) -> str:
-    """Reproduced, not reproduced or undecided, from the spaces."""
-    answers = {one.answer for one in said}
+def verdict(of_spaces: Sequence[SpaceAnswer]) -> str:
+    """Combine the answers of all spaces: reproduced, not reproduced or undecided."""
+    answers = {one.answer for one in of_spaces}
     if "no" in answers:
         return "not reproduced"
     return "reproduced" if answers == {"yes"} else "undecided"
 
 
-def claim_1(results: Results, space: str) -> Said:
-    """Undecided; how far the means of features move, in standard deviations."""
+def claim_1(results: Results, space: str) -> SpaceAnswer:
+    """Return `unknown`, with the distances that feature means move, in standard deviations."""
     features = results.features(space) if results.study.features is not None else None
     if features is None:
-        return Said(space, "unknown")
+        return SpaceAnswer(space, "unknown")
     groups = features.dropna(subset="mean_distance").groupby(["network", "kind"])["mean_distance"].median()
     kinds = {"between paths": ("supernet", "architectures"), "alone": ("standalone", "batches")}
     known = {words: float(groups[kind]) for words, kind in kinds.items() if kind in groups.index}
-    return Said(space, "unknown", known)
+    return SpaceAnswer(space, "unknown", known)
 
 
-def claim_2(effects: pd.DataFrame, space: str) -> Said:
-    """From the effects of a space on S-KdT (the rows of one metric)."""
+def claim_2(effects: pd.DataFrame, space: str) -> SpaceAnswer:
+    """Apply the rule to the effects of a space on S-KdT (the rows of one metric)."""
     own = effects[(effects["space"] == space) & (effects["left_out"] == "")]
     epochs, paths = own[own["factor"] == "epochs"], own[own["factor"] == "path_sampling"]
     low = own[own["factor"].isin(LOW_FIDELITY)]
@@ -86,12 +86,12 @@ def claim_2(effects: pd.DataFrame, space: str) -> Said:
     numbers["significant"] = float(sum((rows["p_holm"] < LEVEL).sum() for rows in (epochs, paths, low)))
     parts = [_epochs_and_paths(epochs, paths), _low_fidelity(low)]
     if "no" in parts:
-        return Said(space, "no", numbers)
-    return Said(space, "yes" if parts == ["yes", "yes"] else "unknown", numbers)
+        return SpaceAnswer(space, "no", numbers)
+    return SpaceAnswer(space, "yes" if parts == ["yes", "yes"] else "unknown", numbers)
 
 
-def claim_3(results: Results, space: str) -> Said:
-    """From the runs of a space that score its main pool and have all three values."""
+def claim_3(results: Results, space: str) -> SpaceAnswer:
+    """Apply the rule to the runs of a space that score its main pool and have all three metrics."""
     own = results.study.main_pool(space).own_space
     values: dict[str, dict[tuple[str, int], float]] = {
         metric: {(run.setting, run.seed): run.value for run in run_values(results, space, metric)}
@@ -102,7 +102,7 @@ def claim_3(results: Results, space: str) -> Said:
     table = table[np.array(same, dtype=bool)]
     settings = np.array([str(name) for name, _ in table.index])
     if len(set(settings)) < FEWEST_SETTINGS:
-        return Said(space, "unknown", {"settings": float(len(set(settings)))})
+        return SpaceAnswer(space, "unknown", {"settings": float(len(set(settings)))})
     accuracy, s_kdt, final = (table[name].to_numpy() for name in ("accuracy", "s_kdt", "final_mean"))
     rng = stream(results.study.seed, "verdicts", space)
     low, high = tau_difference_interval(settings, accuracy, s_kdt, final, rng)
@@ -114,30 +114,30 @@ def claim_3(results: Results, space: str) -> Said:
         "settings": float(len(set(settings))),
     }
     answer: Answer = "yes" if low > 0 else "no" if high < 0 else "unknown"
-    return Said(space, answer, numbers)
+    return SpaceAnswer(space, answer, numbers)
 
 
-def claim_4(results: Results, space: str) -> Said:
-    """From the search systems of a space; without them what random search found beside the pool."""
+def claim_4(results: Results, space: str) -> SpaceAnswer:
+    """Apply the rule to the search systems of a space; without them, return the results of random search."""
     facts = results.facts[space]
     numbers = {"mean of the pool": facts.truth_mean, "best of the pool": facts.truth_max}
     searches = results.study.searches
     systems = results.systems(space) if searches is not None and searches.in_all else None
     if systems is None:
         found = [search.found["truth"].mean() for search in results.searches(space).values()]
-        return Said(space, "unknown", {**({"found": float(np.mean(found))} if found else {}), **numbers})
-    return matched(space, systems[systems["rank"] == 1].dropna(subset="truth"), numbers)
+        return SpaceAnswer(space, "unknown", {**({"found": float(np.mean(found))} if found else {}), **numbers})
+    return compare_systems(space, systems[systems["rank"] == 1].dropna(subset="truth"), numbers)
 
 
-def matched(space: str, best: pd.DataFrame, numbers: dict[str, float]) -> Said:
-    """Random search against each other system: rows with system and truth, one a seed."""
+def compare_systems(space: str, best: pd.DataFrame, numbers: dict[str, float]) -> SpaceAnswer:
+    """Compare random search with each other system; `best` has columns system and truth, one row per seed."""
     truths = {str(name): rows["truth"].to_numpy() for name, rows in best.groupby("system", sort=False)}
     own = truths.pop("random_search", np.empty(0))
     others = {name: values for name, values in truths.items() if min(len(values), len(own)) > 1}
     if own.size:
         numbers = {"random search": float(own.mean()), **numbers}
     if not others or len(others) < len(truths):
-        return Said(space, "unknown", numbers)
+        return SpaceAnswer(space, "unknown", numbers)
     bounds = {name: difference_bounds(own, values, LEVEL) for name, values in others.items()}
     corrected = {name: difference_bounds(own, values, LEVEL / len(others)) for name, values in others.items()}
     worst = min(bounds, key=lambda name: bounds[name][0])
@@ -151,16 +151,16 @@ def matched(space: str, best: pd.DataFrame, numbers: dict[str, float]) -> Said:
         "equivalent to": float(sum(low > -MARGIN and high < MARGIN for low, high in bounds.values())),
     }
     if all(low > -MARGIN for low, _ in bounds.values()):
-        return Said(space, "yes", numbers)
-    return Said(space, "no" if any(high < -MARGIN for _, high in corrected.values()) else "unknown", numbers)
+        return SpaceAnswer(space, "yes", numbers)
+    return SpaceAnswer(space, "no" if any(high < -MARGIN for _, high in corrected.values()) else "unknown", numbers)
 
 
 def difference_bounds(
     first: npt.NDArray[np.float64], second: npt.NDArray[np.float64], level: float
 ) -> tuple[float, float]:
-    """One-sided lower and upper bounds of mean(first) - mean(second), each at this level (Welch's t).
+    """Return one-sided lower and upper bounds of mean(first) - mean(second), each at this level (Welch's t).
 
-    Two or more values each; the difference itself where neither varies.
+    Both samples need two or more values; without variance, both bounds are the difference.
     """
     difference = float(first.mean() - second.mean())
     parts = [values.var(ddof=1) / len(values) for values in (first, second)]
@@ -174,8 +174,8 @@ def difference_bounds(
 def _epochs_and_paths(epochs: pd.DataFrame, paths: pd.DataFrame) -> Answer:
     significant = epochs[epochs["p_holm"] < LEVEL]
     largest = float(epochs["effect"].abs().max()) if len(epochs) else float("nan")
-    loud = paths[(paths["p_holm"] < LEVEL) & (paths["effect"].abs() > largest)]
-    if len(loud):
+    larger = paths[(paths["p_holm"] < LEVEL) & (paths["effect"].abs() > largest)]
+    if len(larger):
         return "no"
     if not len(significant) or not len(paths):
         return "unknown"
@@ -210,9 +210,9 @@ def tau_difference_interval(
     return float(low), float(high)
 
 
-def numbers_of(said: Said) -> list[dict[str, Any]]:
-    """Rows of a CSV: space, answer, quantity, value."""
-    rows = [{"quantity": name, "value": value} for name, value in said.numbers.items()] or [
+def csv_rows(of_space: SpaceAnswer) -> list[dict[str, Any]]:
+    """Return rows of a CSV file: space, answer, quantity, value."""
+    rows = [{"quantity": name, "value": value} for name, value in of_space.numbers.items()] or [
         {"quantity": "", "value": float("nan")}
     ]
-    return [{"space": said.space, "answer": said.answer, **row} for row in rows]
+    return [{"space": of_space.space, "answer": of_space.answer, **row} for row in rows]

@@ -1,1 +1,1 @@
-"""The static site of a study: pages that work from a folder, without a server and without a network."""
+"""The static site of a study: pages that work from a folder, without a server or a network."""

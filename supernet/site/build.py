@@ -1,4 +1,4 @@
-"""Writing the site: all pages to a new folder, which then takes the place of the old one."""
+"""Writes the site: all pages into a new folder that replaces the old one."""
 
 import json
 import logging
@@ -59,24 +59,24 @@ class Item:
 
 @dataclass(frozen=True)
 class Site:
-    """The site of a study whose tables and figures are made."""
+    """The site of a study; its tables and figures must exist."""
 
     results: Results
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
-        """All finished runs."""
+        """All finished runs of the study."""
         return tuple(runs(self.results))
 
     @cached_property
     def pages(self) -> frozenset[tuple[str, str]]:
-        """The (space, setting) that have a page."""
+        """The (space, setting) pairs that have a page."""
         return frozenset((run.space, run.setting) for run in self.runs)
 
     def write(self, folder: Path) -> None:
-        """Write the site to a folder, in place of an older one.
+        """Write the site to a folder, replacing an older site.
 
-        Raises UserError for a missing artifact, or a folder with files that are not a site's.
+        Raises UserError if an artifact is missing or the folder contains files of something else.
         """
         with replaced(folder, _MARK, "scripts/site.py") as temporary:
             self._fill(temporary)
@@ -122,7 +122,7 @@ class Site:
 
     @property
     def _left_out(self) -> frozenset[str]:
-        """What `all` does not make, and so may not be there."""
+        """Tables and figures that the target `all` does not make; they may be missing."""
         return on_request(self.results.study)
 
     def _tables(self) -> list[Item]:
@@ -186,5 +186,5 @@ def _environment() -> Environment:
 
 
 def _script(value: Any) -> str:
-    """JSON that can stand in a `<script>` element."""
+    """JSON that is safe inside a `<script>` element."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c")

@@ -1,4 +1,4 @@
-"""A table of numbers as the site shows it: text to read, a value to sort by, a way to the runs behind it."""
+"""Tables of numbers on the site: cells with text, a value to sort by, and a link to the runs."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from supernet.paper.names import ABSENT
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`order` is what sorts, empty for a missing number; `href` is relative to the page, empty for no link."""
+    """One cell: `order` is the sort key, empty for a missing number; `href` is relative to the page, or empty."""
 
     text: str
     order: str
@@ -22,7 +22,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Column names, whether each holds numbers, and rows of cells."""
+    """Column names, whether each column is numeric, and rows of cells."""
 
     columns: tuple[str, ...]
     numeric: tuple[bool, ...]
@@ -30,15 +30,15 @@ class Grid:
 
 
 def run_page(space: str, setting: str, seed: int | None = None) -> str:
-    """Address of a setting's page, or of one run on it, relative to the site's folder."""
+    """Return the address of a setting's page, or of one run on it, relative to the site's folder."""
     anchor = "" if seed is None else f"#seed{seed}"
     return f"runs/{quote(space)}/{quote(setting)}.html{anchor}"
 
 
 def grid(table: pd.DataFrame, runs: frozenset[tuple[str, str]], hidden: tuple[str, ...] = ()) -> Grid:
-    """A table with links to runs: `setting` (with `seed` if there is one) to its page, `space` to its list of runs.
+    """Convert a table; `setting` (with `seed`, if present) links to its page, `space` to the list of its runs.
 
-    `runs` are the (space, setting) that have a page; `hidden` columns give their links and are not shown.
+    `runs` are the (space, setting) pairs that have a page. Columns of `hidden` are used for links but not shown.
     """
     columns = tuple(str(column) for column in table.columns if column not in hidden)
     numeric = tuple(pd.api.types.is_numeric_dtype(table[column]) for column in columns)

@@ -1,4 +1,4 @@
-"""The two JavaScript libraries of the site, out of the pinned Python packages that carry them."""
+"""The two JavaScript libraries of the site, from the pinned Python packages that contain them."""
 
 import base64
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -13,10 +13,10 @@ _TABLES_STYLE = ("itables", "itables/html/dt_bundle.css")
 
 
 def write_libraries(folder: Path) -> None:
-    """Write plotly.min.js, datatables.js and datatables.css; raises UserError where a package is not installed.
+    """Write plotly.min.js, datatables.js and datatables.css; raises UserError if a package is not installed.
 
-    DataTables comes as a module, and browsers load no module from a file:// address. So its text stands in an
-    ordinary script that imports it from memory: `window.tables` is the promise of the module.
+    DataTables is a JavaScript module, which browsers do not load from file:// addresses. It is therefore embedded in
+    a script that imports it from memory; `window.tables` is the promise of the module.
     """
     write_text(folder / "plotly.min.js", _text(*_PLOTLY))
     module = base64.b64encode(_text(*_TABLES).encode()).decode()
@@ -25,14 +25,14 @@ def write_libraries(folder: Path) -> None:
 
 
 def versions() -> str:
-    """Names and versions of the libraries, for the foot of the pages."""
+    """Return the names and versions of the libraries, for the footer of the pages."""
     return ", ".join(f"{name} {_distribution(name).version}" for name in ("plotly", "itables"))
 
 
 def _text(package: str, path: str) -> str:
     file = Path(str(_distribution(package).locate_file(path)))
     if not file.exists():
-        raise UserError(f"{file}: not in package {package}; install the version of envs/requirements.lock")
+        raise UserError(f"{file}: missing in package {package}; install the version in envs/requirements.lock")
     return file.read_text(encoding="utf-8")
 
 
@@ -41,5 +41,5 @@ def _distribution(package: str) -> Distribution:
         return distribution(package)
     except PackageNotFoundError:
         raise UserError(
-            f"package {package} is not installed, and the site needs it; install envs/requirements.lock"
+            f"package {package} is not installed but required by the site; install envs/requirements.lock"
         ) from None

@@ -1,4 +1,4 @@
-"""What is known of each run: its summary, its timing, its metrics, its files."""
+"""Finds the runs of a study with their summary, timing, metrics and files."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from supernet.paper.summary import run_values
 from supernet.runtime.timing import job_seconds
 
 OVERVIEW = ("s_kdt", "kdt", "accuracy", "p_surpass", "final_mean")
-"""Metrics in the list of all runs, in the tables' main reading."""
+"""Metrics in the list of all runs, of the main selection of scores."""
 _HIDDEN = ("study", "space", "factor", "value", "setting", "seed", "status", "diverged_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run; `summary` is its run.json, `timing` its timing.json, empty if there is none."""
+    """One run; `summary` is its run.json, `timing` its timing.json or empty."""
 
     space: str
     setting: str
@@ -32,17 +32,17 @@ class Run:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Names of its files; records of provenance (`*.prov.json`) are among them where there are some."""
+        """Names of its files, including existing provenance records (`*.prov.json`)."""
         return tuple(sorted(path.name for path in self.folder.iterdir() if not path.name.startswith(".")))
 
     @property
     def config(self) -> str:
-        """Its whole config as indented JSON."""
+        """Its complete config as indented JSON."""
         return json.dumps(self.summary["run"], indent=2, sort_keys=True)
 
 
 def runs(results: Results) -> Iterator[Run]:
-    """All runs of the study that have a run.json, in the order of the study."""
+    """Yield all runs of the study that have a run.json, in the order of the study."""
     for space, setting, seed in results.study.runs():
         files = results.artifacts.run(space, setting, seed)
         if os.path.exists(files.summary):
@@ -51,7 +51,7 @@ def runs(results: Results) -> Iterator[Run]:
 
 
 def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:
-    """One row a run: status, metrics as in the tables (fractions), seconds and device."""
+    """Return one row per run: status, metrics as in the tables (accuracies as fractions), seconds and device."""
     values = {
         (metric, run.setting, run.seed, space): run.value
         for space in results.spaces
@@ -66,7 +66,7 @@ def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:
             "status": run.summary["status"],
             **{metric: values.get((metric, run.setting, run.seed, run.space)) for metric in OVERVIEW},
             "seconds": job_seconds(run.timing) if run.timing else None,
-            "device": run.timing.get("device", "not written down"),
+            "device": run.timing.get("device", "not recorded"),
         }
         for run in found
     ]
@@ -76,7 +76,7 @@ def overview(results: Results, found: tuple[Run, ...]) -> pd.DataFrame:
 
 
 def measured(results: Results, run: Run) -> pd.DataFrame:
-    """All rows of metrics.parquet of one run."""
+    """Return all rows of metrics.parquet of one run."""
     table = results.metrics
     own = (table["space"] == run.space) & (table["setting"] == run.setting) & (table["seed"] == run.seed)
     return table[own].drop(columns=[name for name in _HIDDEN if name in table])

@@ -1,4 +1,4 @@
-"""The part of the report's start page that depends on the study, as reStructuredText."""
+"""The study-specific part of the report's start page, as reStructuredText."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from supernet.provenance.record import root_digest
 
 
 def start_page(study: Study, folder: Path) -> str:
-    """Sections `The study` and `What it cost`; `folder` holds its results."""
+    """Return the sections `Study` and `Costs`; `folder` contains the results of the study."""
     factors = ", ".join(FACTORS[name].label for name in study.factors()) or "none"
     root = root_digest(folder)
     facts = {
@@ -20,19 +20,19 @@ def start_page(study: Study, folder: Path) -> str:
         "Images": f"{DATASETS[study.data.name].title}.",
         "Spaces": f"{listed(study.spaces)}.",
         "Factors": f"{factors}.",
-        "Super-nets": f"{sum(1 for _ in study.runs())}, one for each space, setting and seed.",
-        "Pool": f"{study.pool.size} architectures a space, which every super-net of the space scores.",
-        "Root digest": f"{root}, of all that was measured, back to the downloads."
+        "Super-nets": f"{sum(1 for _ in study.runs())}, one per space, setting and seed.",
+        "Pool": f"{study.pool.size} architectures per space, scored with every super-net of the space.",
+        "Root digest": f"{root}, which covers all measurements and their inputs back to the downloads."
         if root
         else "none, because metrics.parquet has no provenance record.",
     }
-    lines = ["The study", "---------", ""]
+    lines = ["Study", "-----", ""]
     lines += [f":{name}: {_escape(text)}" for name, text in facts.items()]
-    lines += ["", "What it cost", "------------", "", _escape(total_sentence(costs(Results(study, folder))))]
-    lines += ["", "The table *costs* has them by space and stage."]
+    lines += ["", "Costs", "-----", "", _escape(total_sentence(costs(Results(study, folder))))]
+    lines += ["", "The table *costs* lists them by space and stage."]
     return "\n".join(lines) + "\n"
 
 
 def _escape(text: str) -> str:
-    """Text without the meanings that reStructuredText gives to `*`, `` ` ``, `|`, `_` and the backslash."""
+    """Escape the characters that are special in reStructuredText."""
     return "".join(f"\\{character}" if character in "\\*`|_" else character for character in text)

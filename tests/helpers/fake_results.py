@@ -283,7 +283,7 @@ def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFra
     """Write one architecture of the pool per search system; nothing if the study has no search systems."""
     for part, names in enumerate(study.systems(space)):
         rng = stream(seed, "fake", "systems", space, str(part))
-        found = pool.iloc[rng.integers(len(pool), size=len(names))]
+        found, truths = pool.iloc[rng.integers(len(pool), size=len(names))], pool["truth"].to_numpy()
         rows = {
             "system": names,
             "status": "complete",
@@ -292,7 +292,7 @@ def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFra
             "encoding": found["encoding"].to_numpy(),
             "score": rng.uniform(0.6, 0.7, size=len(names)),
             "truth": found["truth"].to_numpy(),
-            "truth_quantile": (1 + len(pool) - found["truth"].rank().to_numpy()) / len(pool),
+            "truth_quantile": [truth_rank(truth, truths) / len(truths) for truth in found["truth"]],
             **dict.fromkeys(("forward_passes", "backward_passes", "images", "architectures"), 4_000),
             **dict.fromkeys(("invalid", "passed_over"), 1),
             "source": "trained here",

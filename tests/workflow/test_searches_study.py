@@ -24,7 +24,7 @@ from supernet.paper import catalogue
 from supernet.paper.costs import costs, table_sentence
 from supernet.paper.load import Results
 from supernet.paper.systems import at_random
-from supernet.paper.verdicts import MARGIN, difference_bounds, matched
+from supernet.paper.verdicts import MARGIN, compare_systems, difference_bounds
 from supernet.pipeline.plan import Plan
 from supernet.search.results import COLUMNS
 
@@ -225,7 +225,7 @@ def best(**truths: list[float]) -> pd.DataFrame:
     ],
 )
 def test_claim_4(truths: dict[str, list[float]], answer: str) -> None:
-    assert matched("nasbench201", best(**truths), {}).answer == answer
+    assert compare_systems("nasbench201", best(**truths), {}).answer == answer
 
 
 def load_program(name: str) -> ModuleType:

@@ -1,1 +1,1 @@
-"""One module a figure, each with `make(results, out_stem)`."""
+"""One module per figure, each with `make(results, out_stem)`; `_sweep` draws other factors."""

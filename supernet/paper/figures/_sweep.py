@@ -1,4 +1,4 @@
-"""A factor's sweep: S-KdT, super-net accuracy and final performance over its values, per space."""
+"""Figure of a factor's sweep: S-KdT, super-net accuracy and final performance over its values, for each space."""
 
 import itertools
 import math
@@ -45,13 +45,13 @@ _PREDICTORS = {
     "jacov": ("J", "jacov, untrained"),
     "naswot": ("N", "NASWOT, untrained"),
 }
-"""Predictors that need no super-net, the letters on their lines, and what the letters stand for."""
+"""Predictors that need no super-net: the letters on their lines, and their labels in the legend."""
 _LETTERS = (1.03, 1.08, 1.13)
-"""Where letters stand, as shares of the panel's width: beside it, where no data is, in turn, for lines can be close."""
+"""x positions of letters as shares of the panel's width, right of the data; used in turn because lines can be close."""
 _DIVERGED_STRIP = 0.14
 _MARGIN = 0.06
-_BESIDE = 5  # points by which runs stand beside their mean
-_MOST_CHARACTERS = 24  # of tick labels, side by side, in a panel a third of the page wide
+_RUN_OFFSET = 5  # points between a mean and its runs
+_MOST_CHARACTERS = 24  # of all tick labels that fit side by side into a third of the page's width
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -64,7 +64,7 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
 
 
 def _numbers(results: Results, space: str, factor: str) -> list[dict[str, Any]]:
-    """All drawn numbers of a space: kind `run`, `mean` or `reference`; accuracies are fractions."""
+    """All drawn numbers of a space, of kind `run`, `mean` or `reference`; accuracies are fractions."""
     rows: list[dict[str, Any]] = []
     for metric in METRICS:
         for point in sweep(results.study, space, factor):
@@ -87,7 +87,7 @@ def _numbers(results: Results, space: str, factor: str) -> list[dict[str, Any]]:
 
 
 def _references(results: Results, space: str, metric: str) -> dict[str, float]:
-    """Horizontal lines of a panel by name; super-net accuracy has none."""
+    """Values of the horizontal lines of a panel by name; super-net accuracy has none."""
     if metric == "s_kdt":
         names = ("seed", "parameters", "macs", *results.study.proxies.names)
         return {name: results.reference(space, name, metric).value for name in names}
@@ -117,7 +117,7 @@ def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.Da
 
 
 def _tick_labels(results: Results, space: str, points: Sequence[Point]) -> list[str]:
-    """The values as printed, with a mark where a setting scores another pool than the baseline."""
+    """The printed values, marked if a setting scores a different pool than the baseline."""
     main = results.study.main_pool(space)
     marks = (f" {captions.SUBSPACE_MARK}" * (point_pool(results.study, space, point) != main) for point in points)
     return [value_name(point.value) + mark for point, mark in zip(points, marks, strict=True)]
@@ -126,7 +126,7 @@ def _tick_labels(results: Results, space: str, points: Sequence[Point]) -> list[
 def _panel(
     axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str], panel: pd.DataFrame, space: str
 ) -> None:
-    """One metric of one space over the factor's values."""
+    """Draw one metric of one space over the factor's values."""
     places = _places(axes, factor, points, labels)
     scale = 1 if (panel["metric"] == "s_kdt").all() else 100
     look = style.LOOKS[space]
@@ -139,11 +139,11 @@ def _panel(
     _draw_means(axes, panel, where, scale, look, joined=factor.scale != "category")
     axes.set_ylim(*_limits(panel, scale))
     if not panel["mean"].notna().any():
-        axes.set_yticks([])  # a scale without a value on it would mislead
+        axes.set_yticks([])  # an empty axis has no scale
 
 
 def _draw_references(axes: Axes, panel: pd.DataFrame, scale: float, look: style.Look) -> None:
-    """The ceiling and the mean of the pool as broken lines; predictors as thin ones that carry a letter."""
+    """Draw the ceiling and the mean of the pool as broken lines, predictors as thin lines with a letter."""
     known = {name: value for name, value in _rows(panel, "reference", "value", "mean") if math.isfinite(value)}
     for name in _LINES.keys() & known.keys():
         axes.axhline(scale * known[name], color=look.color, ls=_LINES[name][0], lw=0.9, zorder=1)
@@ -154,14 +154,14 @@ def _draw_references(axes: Axes, panel: pd.DataFrame, scale: float, look: style.
 
 
 def _letter(name: str) -> dict[str, Any]:
-    """How the letter of a predictor is drawn, on its line and in the legend."""
+    """Marker properties of a predictor's letter, on its line and in the legend."""
     return {"marker": rf"$\mathrm{{{_PREDICTORS[name][0]}}}$", "ms": 4, "mew": 0.3, "color": style.GREY, "ls": "none"}
 
 
 def _draw_runs(axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: float, look: style.Look) -> None:
-    """Runs beside the mean of several; crosses for those that diverged."""
+    """Draw runs next to the mean of several; diverged runs as crosses."""
     runs = _rows(panel, "run", "setting", "mean", "diverged")
-    beside = offset_copy(axes.transData, axes.get_figure(root=True), x=_BESIDE, units="points")
+    beside = offset_copy(axes.transData, axes.get_figure(root=True), x=_RUN_OFFSET, units="points")
     for setting, value, diverged in runs:
         if diverged:
             across = axes.get_xaxis_transform()
@@ -216,7 +216,7 @@ def _draw_means(
 
 
 def _limits(panel: pd.DataFrame, scale: float) -> tuple[float, float]:
-    """y limits that hold all that is drawn; correlations have zero in sight, crosses a strip of their own."""
+    """y limits that contain all values, zero for correlations, and a strip for the crosses of diverged runs."""
     values = scale * panel[["mean", "low", "high"]].to_numpy(dtype=float)
     values = values[np.isfinite(values)]
     if len(values) == 0:
@@ -230,7 +230,7 @@ def _limits(panel: pd.DataFrame, scale: float) -> tuple[float, float]:
 
 
 def _places(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str]) -> list[float]:
-    """Set up the x axis: numbers to scale, categories (and logarithms that meet a zero) in equal steps."""
+    """Set up the x axis: numbers to scale, categories (and values with a zero on a log scale) in equal steps."""
     values = [point.value for point in points]
     if factor.scale == "category" or (factor.scale == "log" and min(values) <= 0):
         places = [float(position) for position in range(len(values))]
@@ -251,7 +251,7 @@ def _places(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[st
 
 
 def _around(place: float, places: Sequence[float], logarithmic: bool) -> tuple[float, float]:
-    """A narrow interval around a place: a share of the axis, or of its logarithm."""
+    """A narrow interval around a position: a share of the axis, or of its logarithm."""
     forward, back = (math.log, math.exp) if logarithmic else (float, float)
     width = 0.08 * (forward(places[-1]) - forward(places[0])) or 0.5
     return back(forward(place) - width), back(forward(place) + width)
@@ -262,7 +262,7 @@ def _rows(panel: pd.DataFrame, kind: str, *columns: str) -> list[Any]:
 
 
 def _share_tau_axis(top: Sequence[Axes]) -> None:
-    """Correlations of all spaces on one scale, with a line at zero."""
+    """Use one scale for the correlations of all spaces, with a line at zero."""
     low = min(axes.get_ylim()[0] for axes in top)
     high = max(axes.get_ylim()[1] for axes in top)
     for axes in top:
@@ -271,7 +271,7 @@ def _share_tau_axis(top: Sequence[Axes]) -> None:
 
 
 def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
-    """What the signs mean, below the panels; only signs that are drawn."""
+    """Draw a legend below the panels, with entries only for signs that are drawn."""
     grey = style.GREY
     mean = (
         Line2D([], [], color=grey, marker="o"),
@@ -281,7 +281,7 @@ def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
     entries: dict[str, Any] = {"mean, 95 % interval": mean}
     complete = drawn[(drawn["kind"] == "run") & (drawn["diverged"] == 0)]
     if complete.groupby(["space", "setting", "metric"]).size().max() > 1:
-        entries["one of several runs"] = run
+        entries["single run"] = run
     lines = drawn[(drawn["kind"] == "reference") & drawn["mean"].notna()]
     for name, (look, words) in _LINES.items():
         if (lines["value"] == name).any():
@@ -291,18 +291,20 @@ def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
             entries[words] = Line2D([], [], **_letter(name))
     entries["baseline"] = Patch(color=style.BAND)
     if (drawn["diverged"] > 0).any():
-        entries["diverged"] = Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none")
+        entries["diverged run"] = Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none")
     figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
 
 
 def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
-    settings = frozenset(p.setting for space in spaces for p in sweep(results.study, space, factor))
+    swept = [(space, point.setting) for space in spaces for point in sweep(results.study, space, factor)]
+    diverged = diverged_runs(results, spaces, frozenset(setting for _, setting in swept))
+    several = any(len(results.study.seeds(space, setting)) > 1 for space, setting in swept)
     entry = FACTORS[factor]
     return Caption.of(
         captions.paragraph(
             f"{entry.label} ({entry.meaning}): {METRIC_NAMES['s_kdt']}, super-net accuracy and final performance for "
             "each space, with all other factors at the baseline (grey band).",
-            "Filled markers are means over seeds with 95 % intervals, and open markers are single runs.",
+            f"Filled markers are means over seeds with 95 % intervals{', open markers single runs' * several}.",
             "Horizontal lines are scores that need no super-net, the seed-to-seed ceiling, and the mean of the pool.",
         ),
         (
@@ -318,8 +320,8 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),
             captions.paragraph(
-                captions.diverged_sentence(diverged_runs(results, spaces, settings)),
-                "Crosses at the bottom are diverged runs.",
+                captions.diverged_sentence(diverged),
+                "Crosses at the bottom are diverged runs." if diverged else "",
                 captions.missing_sentence(results, spaces, f"sweep of {factor}"),
             ),
         ),

@@ -1,5 +1,4 @@
-"""Does a better super-net find better architectures? Super-net accuracy and S-KdT against final performance,
-every run."""
+"""Figure of super-net accuracy and S-KdT against final performance, for every run."""
 
 import math
 from pathlib import Path
@@ -24,14 +23,14 @@ _QUANTITIES = {"accuracy": ("Super-net accuracy (%)", 100), "s_kdt": ("S-KdT", 1
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Draw the figure: one row of panels per quantity, one column per space."""
+    """Draw the figure, with one row of panels per quantity and one column per space."""
     drawn = frame([row for space in results.spaces for row in _numbers(results, space)], _COLUMNS)
     with style.paper():
         style.save(_figure(results, drawn), out_stem, drawn, _caption(results))
 
 
 def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
-    """One row per quantity and complete run that has both values; runs of other (sub-)spaces have other truths."""
+    """One row per quantity and complete run with both values; runs of sub-spaces have other ground truth."""
     own = results.study.main_pool(space).own_space
     finals = {(run.setting, run.seed): run.value for run in run_values(results, space, "final_mean")}
     rows = []

@@ -1,4 +1,4 @@
-"""Batch norm: statistics of features in a super-net and stand-alone, and the four settings in each evaluation mode."""
+"""Figure of batch norm: feature statistics, and S-KdT and accuracy of its settings in each evaluation mode."""
 
 import math
 from collections.abc import Callable
@@ -42,11 +42,11 @@ GROUPS = {
     ("standalone", "tracked"): "alone\ntracked",
     ("supernet", "tracked"): "shared\ntracked",
 }
-"""What differs between the statistics that are compared at the end of training."""
-_WINDOW = 0.05  # of the recorded steps, over which their line is a median
+"""Groups of statistics at the end of training, by (network, source of variation), with their tick labels."""
+_WINDOW = 0.05  # share of the recorded steps in the window of the running median
 _MODES = ("batch", "tracked", "recalibrated")
 _FACES: dict[str, Face] = {"batch": "full", "tracked": "none", "recalibrated": "left"}
-_BESIDE = 0.22  # of the distance between two settings
+_MODE_OFFSET = 0.22  # between modes, in distances between settings
 _HEIGHTS = {"steps": 1.35, "end": 1.5, "s_kdt": 1.5, "accuracy": 1.15}
 
 
@@ -61,7 +61,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> list[dict[str, Any]]:
-    """All drawn numbers of a space: kinds `mean` (of a setting in a bn_mode), `step` and `end`."""
+    """All drawn numbers of a space, of kind `mean` (of a setting in a batch-norm mode), `step` or `end`."""
     rows = [
         {
             "space": space,
@@ -88,7 +88,7 @@ def _bn_modes(results: Results) -> tuple[str, ...]:
 
 
 def _steps(space: str, features: pd.DataFrame) -> list[dict[str, Any]]:
-    """Median over layers of how far the mean moves at each step, and its running median."""
+    """Median over layers of the shift of the mean at each step, and its running median."""
     rows: list[dict[str, Any]] = []
     recorded = features[features["kind"] == "step"]
     for network, of_network in recorded.groupby("network"):
@@ -130,7 +130,7 @@ def _figure(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, feat
             draw(axes, drawn[drawn["space"] == space], space)
             axes.grid(axis="y", color=style.BAND, lw=0.5)
         style.title(grid[0, column], space)
-    labels = {"steps": "Shift of the mean\nat a step (sd)", "end": "Distance of\nstatistics", **METRICS}
+    labels = {"steps": "Shift of mean\nper step (sd)", "end": "Distance of\nstatistics", **METRICS}
     for axes, name in zip(grid[:, 0], panels, strict=True):
         axes.set_ylabel(labels[name])
     figure.align_ylabels(grid[:, 0])
@@ -140,7 +140,7 @@ def _figure(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, feat
 
 def _step_panel(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
     steps = drawn[drawn["kind"] == "step"]
-    axes.set(yscale="log", xlabel="training step")
+    axes.set(yscale="log", xlabel="Training step")
     for network, color in (("standalone", style.GREY), ("supernet", style.LOOKS[space].color)):
         line = steps[steps["network"] == network]
         axes.plot(line["step"], line["mean"], ".", color=color, ms=1.5, alpha=0.35, mew=0)
@@ -163,7 +163,7 @@ def _end_panel(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
 
 
 def _setting_panel(results: Results, metric: str) -> Callable[[Axes, pd.DataFrame, str], None]:
-    """Draws the settings of a space in each bn_mode that they have."""
+    """Return a function that draws the settings of a space in each batch-norm mode."""
 
     def draw(axes: Axes, drawn: pd.DataFrame, space: str) -> None:
         points, bn_modes = sweep(results.study, space, FACTOR), _bn_modes(results)
@@ -173,14 +173,14 @@ def _setting_panel(results: Results, metric: str) -> Callable[[Axes, pd.DataFram
         labels = [value_name(point.value).replace("+", "+\n") for point in points] if metric == "accuracy" else []
         axes.set_xticks(range(len(points)), labels or [""] * len(points))
         if metric == "accuracy":
-            axes.set_xlabel("batch norm in training")
+            axes.set_xlabel("Batch norm in training")
         else:
             axes.axhline(0, color=style.GREY, lw=0.6, zorder=0)
         for place, point in enumerate(points):
             if point.is_baseline:
                 axes.axvspan(place - 0.42, place + 0.42, color=style.BAND, lw=0, zorder=-1)
             for number, bn_mode in enumerate(bn_modes):
-                at = place + _BESIDE * (number - (len(bn_modes) - 1) / 2)
+                at = place + _MODE_OFFSET * (number - (len(bn_modes) - 1) / 2)
                 one = means[(means["setting"] == point.setting) & (means["bn_mode"] == bn_mode)].iloc[0]
                 _mark(axes, at, one, bn_mode, scale, look)
 
@@ -206,7 +206,7 @@ def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, features: boo
         for bn_mode in _bn_modes(results)
     }
     entries["baseline"] = Patch(color=style.BAND)
-    if (drawn["diverged"] > 0).any():
+    if ((drawn["diverged"] > 0) & drawn["mean"].isna()).any():
         entries["diverged"] = Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none")
     if features:
         entries |= {
@@ -223,7 +223,7 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, fea
     statistics = "Feature statistics in training and at its end (two upper rows), and the" if features else "The"
     return Caption.of(
         captions.paragraph(
-            f"Batch norm. {statistics} four batch-norm settings of training in each evaluation mode, for each space.",
+            f"Batch norm. {statistics} batch-norm settings of training in each evaluation mode, for each space.",
             "Markers are means over seeds with 95 % intervals; the grey band is the baseline.",
         ),
         (

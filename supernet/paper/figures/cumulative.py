@@ -1,4 +1,4 @@
-"""How the factors add up: from common practice to the baseline, one factor after another."""
+"""Figure of the cumulative effect of factors, from common practice to the baseline one factor at a time."""
 
 import math
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _REFERENCES = {"seed": ("--", "seed-to-seed ceiling"), "parameters": (":", "para
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Draw the figure; raises UserError if no measured space of the study goes from common practice to its baseline."""
+    """Draw the figure; raises UserError if no measured space of the study has `cumulative` settings."""
     spaces = [space for space in results.spaces if results.study.cumulative(space)]
     if not spaces:
         raise UserError(
@@ -43,7 +43,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _steps(results: Results, space: str) -> list[tuple[str, str]]:
-    """(setting, label) from the start to the baseline; a label says what changed since the one before."""
+    """(setting, label) from the start to the baseline; the label names the changed factor."""
     settings, found = results.study.settings(space), results.study.cumulative(space)
     changed = [factor for factor, _ in found[:-1]]
     values = [value_name(getattr(settings["baseline"], factor)) for factor in changed]
@@ -52,7 +52,7 @@ def _steps(results: Results, space: str) -> list[tuple[str, str]]:
 
 
 def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
-    """All drawn numbers of a space: kind `run`, `mean` or `reference`; accuracies are fractions."""
+    """All drawn numbers of a space, of kind `run`, `mean` or `reference`; accuracies are fractions."""
     rows: list[dict[str, Any]] = []
     for step, (setting, label) in enumerate(_steps(results, space)):
         for metric in METRICS:
@@ -120,20 +120,20 @@ def _rows(panel: pd.DataFrame, kind: str, *columns: str) -> list[Any]:
 
 
 def _legend(drawn: pd.DataFrame) -> list[Line2D]:
-    """Only signs that are drawn."""
+    """Entries for the signs that are drawn."""
     grey = style.GREY
     handles = [Line2D([], [], color=grey, marker="o", label="mean, 95 % interval")]
     complete = drawn[(drawn["kind"] == "run") & (drawn["diverged"] == 0)]
     if complete.groupby(["space", "setting", "metric"]).size().max() > 1:
         handles.append(
-            Line2D([], [], color=grey, marker="o", mfc="white", ms=3, mew=0.7, ls="none", label="one of several runs")
+            Line2D([], [], color=grey, marker="o", mfc="white", ms=3, mew=0.7, ls="none", label="single run")
         )
     lines = drawn[(drawn["kind"] == "reference") & drawn["mean"].notna()]
     for name, (look, words) in _REFERENCES.items():
         if (lines["label"] == name).any():
             handles.append(Line2D([], [], color=grey, ls=look, lw=0.9, label=words))
     if (drawn["diverged"] > 0).any():
-        handles.append(Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none", label="diverged"))
+        handles.append(Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none", label="diverged run"))
     return handles
 
 

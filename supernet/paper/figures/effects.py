@@ -1,4 +1,4 @@
-"""Which heuristics matter: the effect of every setting on S-KdT against its space's baseline, as a forest plot."""
+"""Forest plot of the effect of every setting on S-KdT against the baseline of its space."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "effects")
 
 METRIC = "s_kdt"
 _ROW = 0.145
-"""Inches of a setting."""
+"""Height of a setting in inches."""
 _REASONS = {
     "pool": "scored on another pool",
     "runs": "no run has a correlation",
@@ -30,7 +30,7 @@ _REASONS = {
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Draw the figure; settings stand once, with a column for each space."""
+    """Draw the figure, with one row per setting and one column per space."""
     drawn = results.effects[results.effects["metric"] == METRIC]
     drawn = drawn[drawn["space"].isin(results.spaces)]
     rows = _rows(results)
@@ -39,7 +39,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _rows(results: Results) -> list[tuple[str, str]]:
-    """(setting, label) of all swept settings, in the order of factors and values; the first of a factor names it."""
+    """(setting, label) of all swept settings, by factor and value; the first label of a factor contains its name."""
     rows: dict[str, str] = {}
     for factor in results.study.factors():
         values = {
@@ -64,7 +64,7 @@ def _figure(results: Results, drawn: pd.DataFrame, rows: list[tuple[str, str]]) 
     for axes, space in zip(grid, spaces, strict=True):
         _panel(axes, drawn[drawn["space"] == space], places, space)
         style.title(axes, space)
-        axes.set_xlabel("effect on S-KdT")
+        axes.set_xlabel("Effect on S-KdT")
     _separate_factors(grid, rows, places)
     grid[0].set_yticks(list(places.values()), [label for _, label in rows])
     grid[0].set_ylim(-len(rows) + 0.4, 0.6)
@@ -90,7 +90,7 @@ def _panel(axes: Axes, effects: pd.DataFrame, places: dict[str, float], space: s
 
 
 def _separate_factors(grid: Any, rows: list[tuple[str, str]], places: dict[str, float]) -> None:
-    """A hairline above the first setting of each factor but the first."""
+    """Draw a thin line above the first setting of each factor except the first."""
     for setting, label in rows[1:]:
         if ": " in label:
             for axes in grid:
@@ -101,10 +101,10 @@ def _legend(drawn: pd.DataFrame) -> list[Line2D]:
     grey = style.GREY
     handles = [
         Line2D([], [], color=grey, marker="o", mfc="white", label="effect, 95 % interval"),
-        Line2D([], [], color=grey, marker="|", ls="none", ms=5, label="smallest effect to be seen"),
+        Line2D([], [], color=grey, marker="|", ls="none", ms=5, label="smallest detectable effect"),
     ]
     if (drawn["p_holm"] < LEVEL).any():
-        handles.insert(1, Line2D([], [], color=grey, marker="o", label="the same, not by chance"))
+        handles.insert(1, Line2D([], [], color=grey, marker="o", label="significant effect"))
     if (drawn["left_out"] != "").any():
         handles.append(Line2D([], [], color=grey, marker="x", ls="none", ms=3.5, label="left out"))
     return handles

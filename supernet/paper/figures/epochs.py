@@ -1,4 +1,4 @@
-"""The number of epochs."""
+"""Figure of the number of epochs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What rounding does: ground truths too close to tell apart become ties, and KdT becomes S-KdT."""
+"""Figure of rounding: similar ground truths become ties, which turns KdT into S-KdT."""
 
 import math
 from pathlib import Path
@@ -26,7 +26,7 @@ _ARROW = "#9A9A9A"
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Draw the figure: above, one baseline run per space before and after rounding; below, all runs."""
+    """Draw the figure: one baseline run per space before and after rounding (top), and all runs (bottom)."""
     shown = {space: seed for space in results.spaces if (seed := _first_seed(results, space)) is not None}
     ranks = [row for space, seed in shown.items() for row in _ranks(results, space, seed)]
     taus = [row for space in results.spaces for row in _taus(results, space)]
@@ -42,7 +42,7 @@ def _first_seed(results: Results, space: str) -> int | None:
 
 
 def _ranks(results: Results, space: str, seed: int) -> list[dict[str, Any]]:
-    """Kind `architecture`: ranks from 1, the worst, of score and ground truth, and the mid-rank after
+    """Rows of kind `architecture`: ranks of score and ground truth, from 1 for the worst, and mid-ranks after
     rounding."""
     scores = results.scores(space, "baseline", seed)
     main = main_selection(results.study)
@@ -68,7 +68,7 @@ def _ranks(results: Results, space: str, seed: int) -> list[dict[str, Any]]:
 
 
 def _taus(results: Results, space: str) -> list[dict[str, Any]]:
-    """Kind `run`: KdT and S-KdT of every run that has both."""
+    """Rows of kind `run`: KdT and S-KdT of every run that has both."""
     sparse = {(run.setting, run.seed): run.value for run in run_values(results, space, "s_kdt")}
     rows = []
     for run in run_values(results, space, "kdt"):
@@ -88,7 +88,7 @@ def _figure(results: Results, drawn: pd.DataFrame, shown: dict[str, int]) -> Fig
         for axes, space in zip(above.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
             _draw_ranks(axes, drawn[(drawn["kind"] == "architecture") & (drawn["space"] == space)], space)
             style.title(axes, space, _change(results, space, shown[space]))
-        above.axes[0].set_ylabel("Ground truth (%), by rank")
+        above.axes[0].set_ylabel("Ground truth (%), ranked")
         above.legend(handles=_rank_handles(), loc="outside lower center", ncols=3 if wide else 1)
     below = figure.add_subfigure(grid[1])
     left, right = below.subplots(1, 2)
@@ -100,7 +100,7 @@ def _figure(results: Results, drawn: pd.DataFrame, shown: dict[str, int]) -> Fig
 
 
 def _change(results: Results, space: str, seed: int) -> str:
-    """KdT and S-KdT of a baseline run, as measured."""
+    """KdT and S-KdT of a baseline run, as printed."""
     kdt, sparse = (
         next(run.value for run in run_values(results, space, metric, "baseline") if run.seed == seed)
         for metric in ("kdt", "s_kdt")
@@ -109,7 +109,7 @@ def _change(results: Results, space: str, seed: int) -> str:
 
 
 def _draw_ranks(axes: Axes, panel: pd.DataFrame, space: str) -> None:
-    """Ranks of one run; each band holds architectures whose ground truths round to one value."""
+    """Draw the ranks of one run; each band contains architectures whose ground truths round to one value."""
     look = style.LOOKS[space]
     for position, (_, tied) in enumerate(panel.groupby("rounded_truth")):
         if position % 2 == 0:
@@ -122,7 +122,7 @@ def _draw_ranks(axes: Axes, panel: pd.DataFrame, space: str) -> None:
 
 
 def _label_by_truth(axes: Axes, panel: pd.DataFrame) -> None:
-    """Ticks at five ranks, labelled with the ground truth there."""
+    """Set ticks at five ranks, labelled with their ground truth."""
     truths = np.sort(panel["truth"].to_numpy())
     places = np.unique(np.linspace(0, len(truths) - 1, 5).round().astype(int))
     axes.set_yticks(places + 1, [number(100 * truths[place], 1) for place in places])
@@ -143,7 +143,7 @@ def _draw_taus(axes: Axes, runs: pd.DataFrame, spaces: tuple[str, ...]) -> None:
 
 
 def _draw_differences(axes: Axes, runs: pd.DataFrame, spaces: tuple[str, ...]) -> None:
-    """S-KdT less KdT, one line of markers per space, a stroke at the mean."""
+    """Draw S-KdT minus KdT, with one line of markers per space and a bar at the mean."""
     for line, space in enumerate(spaces):
         chosen = runs[runs["space"] == space]
         spread = np.linspace(-0.22, 0.22, len(chosen)) if len(chosen) > 1 else np.zeros(len(chosen))
@@ -187,9 +187,9 @@ def _rank_handles() -> list[Line2D | Patch]:
             marker="o",
             ms=3,
             ls="none",
-            label="after rounding (S-KdT): ties share a rank",
+            label="after rounding (S-KdT), ties share a rank",
         ),
-        Patch(color=style.BAND, label="band: rounds to one value"),
+        Patch(color=style.BAND, label="rounded to one value"),
     ]
 
 
@@ -200,7 +200,7 @@ def _space_handles(spaces: tuple[str, ...]) -> list[Line2D]:
     ]
     return [
         *handles,
-        Line2D([], [], color=style.GREY, marker="o", mfc="white", ms=4, ls="none", label="open: not baseline"),
+        Line2D([], [], color=style.GREY, marker="o", mfc="white", ms=4, ls="none", label="other settings (open)"),
     ]
 
 

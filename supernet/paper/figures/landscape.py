@@ -1,4 +1,4 @@
-"""Loss landscapes: a stand-alone network, the super-net with one path, and with random paths, per space."""
+"""Figure of loss landscapes: a stand-alone network, and the super-net with one path and with random paths."""
 
 import math
 from pathlib import Path
@@ -31,13 +31,13 @@ KINDS = {
 _LEVELS = 15
 _LINES = 4
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-# Ordered by lightness, so told apart with all kinds of colour blindness; without its dark end, on which black lines
-# and numbers could not be read.
+# Ordered by lightness, so readable with all kinds of colour blindness; without the dark end, on which black lines and
+# numbers would be invisible.
 _CMAP, _LIGHT_PART = "YlGnBu", 0.7
-_LEAST = 1e-3  # a loss of zero has no place on a logarithmic scale
-_SPAN = 1.02  # a surface all of one value still has levels
+_LEAST = 1e-3  # a logarithmic scale has no zero
+_SPAN = 1.02  # least ratio of the highest to the lowest level, for constant surfaces
 _ROW = 1.95  # inches
-_INNER = 0.85  # where a number has room
+_INNER = 0.85  # largest coordinate at which a number is not cut off
 _FEWEST_TICKS = 2
 
 Floats = npt.NDArray[np.float64]
@@ -64,17 +64,17 @@ def _figure(spaces: tuple[str, ...], drawn: pd.DataFrame) -> Figure:
         levels = _levels(of_space["loss"].to_numpy())
         filled = [_panel(axes, of_space[of_space["kind"] == kind], levels)
                   for axes, kind in zip(grid[row], KINDS, strict=True)]  # fmt: skip
-        grid[row, 0].set_ylabel(f"{SPACE_NAMES[space]}\ndirection y", color=style.LOOKS[space].color)
+        grid[row, 0].set_ylabel(f"{SPACE_NAMES[space]}\nDirection y", color=style.LOOKS[space].color)
         _colour_bar(figure, grid[row], [one for one in filled if one is not None])
     for axes, words in zip(grid[0], KINDS.values(), strict=True):
         axes.set_title(f"{words}\n{axes.get_title()}")
     for axes in grid[-1]:
-        axes.set_xlabel("direction x")
+        axes.set_xlabel("Direction x")
     return figure
 
 
 def _panel(axes: Axes, points: pd.DataFrame, levels: Floats) -> QuadContourSet | None:
-    """Contours of one surface; what stands above the panel is the loss and the accuracy of the network itself."""
+    """Draw the contours of one surface; the title shows the loss and accuracy of the network itself."""
     axes.set(xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
     surface = points.pivot(index="y", columns="x", values="loss")
     losses = np.clip(surface.to_numpy(), _LEAST, None)
@@ -85,12 +85,12 @@ def _panel(axes: Axes, points: pd.DataFrame, levels: Floats) -> QuadContourSet |
     filled = axes.contourf(
         surface.columns, surface.index, shown, levels, cmap=_colours(), norm=LogNorm(), extend="both"
     )
-    # Colours compare the panels of a space; lines have levels of their own, so that a flat surface shows its shape.
+    # Colours are comparable within a space; lines have their own levels in each panel, which also show a flat surface.
     own = _levels(losses, _LINES + 2)[1:-1]
     lines = axes.contour(surface.columns, surface.index, shown, own, colors="black", linewidths=0.5)
     for text in axes.clabel(lines, fmt="%.3g", fontsize=6, inline=False):
         if max(map(abs, text.get_position())) > _INNER:
-            text.remove()  # the panel's edge would cut it
+            text.remove()  # cut off by the edge of the panel
         text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
     axes.plot(0, 0, "+", color="white", ms=7, mew=1.8)
     axes.plot(0, 0, "+", color="black", ms=6, mew=0.9)
@@ -104,7 +104,7 @@ def _colours() -> ListedColormap:
 
 
 def _levels(losses: Floats, count: int = _LEVELS) -> Floats:
-    """Levels in equal ratios, from the lowest of these losses to the highest."""
+    """Levels in equal ratios from the lowest to the highest of these losses."""
     finite = np.clip(losses[np.isfinite(losses)], _LEAST, None)
     low, high = (finite.min(), finite.max()) if len(finite) else (_LEAST, 1.0)
     found: Floats = np.geomspace(low, max(high, low * _SPAN), count)
@@ -114,7 +114,7 @@ def _levels(losses: Floats, count: int = _LEVELS) -> Floats:
 def _colour_bar(figure: Figure, row: npt.NDArray[np.object_], filled: list[QuadContourSet]) -> None:
     if not filled:
         return
-    bar = figure.colorbar(filled[0], ax=list(row), label="loss", pad=0.01, aspect=14)
+    bar = figure.colorbar(filled[0], ax=list(row), label="Loss", pad=0.01, aspect=14)
     levels = np.asarray(filled[0].levels)
     low, high = levels[0], levels[-1]
     inside = [level for level in _TICKS if low <= level <= high]

@@ -1,4 +1,4 @@
-"""The learning rate, on a logarithmic axis."""
+"""Figure of the learning rate, on a logarithmic axis."""
 
 from pathlib import Path
 

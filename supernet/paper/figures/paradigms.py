@@ -1,4 +1,4 @@
-"""What is compared, and what is held fixed: three ways to benchmark weight-sharing search (paper, Fig. 1)."""
+"""Diagram of the stages that three ways to benchmark weight-sharing search hold fixed (paper, Fig. 1)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,25 +23,25 @@ STAGES = (
     "stand-alone\ntraining",
     "proxy\nmetric",
 )
-"""From the space to the number that is compared; the mapping says which weights an architecture gets."""
+"""Stages from the space to the compared metric; the mapping determines the weights of an architecture."""
 
 
 @dataclass(frozen=True)
 class Paradigm:
-    """A way to compare: its name, and the stages that it holds fixed."""
+    """A way to compare search methods: its title, and the stages that it holds fixed."""
 
     title: str
     fixed: tuple[str, ...]
 
 
 PARADIGMS = (
-    Paradigm("(a) Early works: the proxy metric alone is fixed", ("proxy\nmetric",)),
+    Paradigm("(a) Early works: only the proxy metric is fixed", ("proxy\nmetric",)),
     Paradigm(
-        "(b) NASBench: the space and stand-alone training are fixed too",
+        "(b) NASBench: the space and stand-alone training are also fixed",
         ("search\nspace", "stand-alone\ntraining", "proxy\nmetric"),
     ),
     Paradigm(
-        "(c) Here: the shared-weight mapping and its training are controlled as well",
+        "(c) This work: the shared-weight mapping and super-net training are also controlled",
         ("search\nspace", "shared-weight\nmapping", "super-net\ntraining", "stand-alone\ntraining", "proxy\nmetric"),
     ),
 )
@@ -69,7 +69,7 @@ def _figure() -> Figure:
         _panel(axes, paradigm)
     handles = [
         Patch(facecolor=_FIXED, edgecolor=style.GREY, lw=0.8, label="fixed or controlled"),
-        Patch(facecolor=_FREE, edgecolor=style.GREY, lw=0.8, ls="--", label="differs from method to method"),
+        Patch(facecolor=_FREE, edgecolor=style.GREY, lw=0.8, ls="--", label="differs between methods"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure

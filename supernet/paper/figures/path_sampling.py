@@ -1,4 +1,4 @@
-"""The law by which paths are sampled."""
+"""Figure of the distribution from which paths are sampled."""
 
 from pathlib import Path
 

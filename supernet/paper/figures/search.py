@@ -1,4 +1,4 @@
-"""Random search: where the found architectures stand in the distribution of the pool."""
+"""Figure of random search: the found architectures in the distribution of the pool."""
 
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,11 @@ INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "pools", "searches")
 
 _BINS = 16
 _TAIL = 4
-"""A pool that reaches so many times further down than its better three quarters and what was found is cut."""
+"""The axis is cut if the pool extends this many times further down than its upper three quarters and the found ones."""
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Draw the figure; raises UserError if the study has no search."""
+    """Draw the figure; raises UserError if there is no finished search."""
     spaces = tuple(space for space in results.spaces if results.searches(space))
     if not spaces:
         raise UserError(f"{results.folder}: found no random search; make it with `snakemake`, or leave this figure out")
@@ -37,7 +37,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
-    """Ground truth of the pool (kind `pool`) and of what each search found (kind `found`), as fractions."""
+    """Ground truth of the pool (kind `pool`) and of found architectures (kind `found`), as fractions."""
     pool = results.pool(space)
     rows: list[dict[str, Any]] = [
         {"space": space, "kind": "pool", "arch_id": arch, "truth": truth}
@@ -79,7 +79,7 @@ def _figure(drawn: pd.DataFrame, spaces: tuple[str, ...]) -> Figure:
 
 
 def _found(axes: Axes, panel: pd.DataFrame, space: str) -> None:
-    """One line of markers per search, the first seed on top."""
+    """Draw one line of markers per search, with the first seed on top."""
     found = panel[panel["kind"] == "found"]
     look = style.LOOKS[space]
     seeds = sorted({int(seed) for seed in found["seed"]})
@@ -131,7 +131,7 @@ def _pool(axes: Axes, panel: pd.DataFrame) -> None:
 
 
 def _start(panel: pd.DataFrame) -> float:
-    """Where the axis begins: at the pool's worst, unless a few bad ones would press all the others together."""
+    """Start of the axis: the worst of the pool, unless a few outliers would compress the rest."""
     pool, found = (panel.loc[panel["kind"] == kind, "truth"].dropna().to_numpy() for kind in ("pool", "found"))
     best = max(pool.max(), *found)
     core = min(float(np.quantile(pool, 0.25)), float(pool.mean()), *found)

@@ -1,4 +1,4 @@
-"""Search systems: ground truth of what they found against what the search cost, with quantiles on the second axis."""
+"""Figure of search systems: ground truth of found architectures against search time, with quantiles of the pool."""
 
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, tru
 INPUTS: tuple[Kind, ...] = ("pools", "systems")
 
 _QUANTILES = (0.9, 0.75, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-# Architectures that are worse than so large a share of the pool would press all others together.
+# Found architectures below this quantile of the pool are drawn at the bottom of the axis.
 _WORST = 0.05
-# Height of a label in that of the axis.
+# Height of a label as a share of the axis.
 _LABEL = 0.055
-# Okabe and Ito's colours; systems of one colour differ in the marker.
+# Okabe and Ito's colours; systems with the same colour have different markers.
 _COLORS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 _PATHWISE_MARKERS, _RELAXED_MARKERS = ("o", "s"), ("^", "D")
 
@@ -53,17 +53,17 @@ def _figure(results: Results, drawn: pd.DataFrame, spaces: tuple[str, ...]) -> F
         truths = _truths(results, space)
         _panel(axes, drawn[drawn["space"] == space], 100 * _lowest(truths))
         second = _quantiles(axes, truths)
-        axes.set_xlabel("Time of the search (minutes)")
+        axes.set_xlabel("Search time (minutes)")
         style.title(axes, space)
     figure.axes[0].set_ylabel("Stand-alone test accuracy (%)")
-    second.set_ylabel("Better than this: share of the pool")
+    second.set_ylabel("Share of the pool that is better")
     handles = [Line2D([], [], ls="none", ms=4.5, label=SYSTEM_NAMES[name], **look(name)) for name in systems]
     figure.legend(handles=handles, loc="outside lower center", ncols=4 if len(spaces) > 1 else 2)
     return figure
 
 
 def look(system: str) -> dict[str, Any]:
-    """Colour and marker of a system: triangles and diamonds for relaxed super-nets; random search is black."""
+    """Return colour and marker of a system: triangles and diamonds for relaxed super-nets; random search is black."""
     same = [name for name in SYSTEM_NAMES if is_relaxed(name) == is_relaxed(system)]
     place = same.index(system)
     markers = _RELAXED_MARKERS if is_relaxed(system) else _PATHWISE_MARKERS
@@ -72,12 +72,12 @@ def look(system: str) -> dict[str, Any]:
 
 
 def _truths(results: Results, space: str) -> npt.NDArray[np.float64]:
-    """Known ground truths of the pool of a space, (n,) fractions."""
+    """Known ground truths of the pool of a space as fractions, (n,)."""
     return results.pool(space)["truth"].dropna().to_numpy(dtype=np.float64)
 
 
 def _lowest(truths: npt.NDArray[np.float64]) -> float:
-    """The least ground truth that has its place on the axis."""
+    """The lowest ground truth that is drawn to scale."""
     return float(np.quantile(truths, _WORST))
 
 
@@ -91,20 +91,22 @@ def _panel(axes: Axes, panel: pd.DataFrame, lowest: float) -> None:
         if 100 * truth < lowest:
             axes.plot(seconds / 60, low, ls="none", ms=4.5, clip_on=False, zorder=3, **look(system))
             label = f"{100 * truth:.0f} %"
-            axes.annotate(label, (seconds / 60, low), (0, 4), textcoords="offset points", ha="center", fontsize=6)
+            axes.annotate(
+                label, (seconds / 60, low), (0, 4), textcoords="offset points", ha="center", rotation=90, fontsize=6
+            )
     axes.set_ylim(low, high)
     axes.set_xlim(left=0)
 
 
 def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> Axes:
-    """The second axis: ground truths that so large a share of the pool exceeds, and the lines that one would cross."""
+    """Add a second axis with the shares of the pool that exceed a ground truth, and horizontal lines there."""
     low, high = axes.get_ylim()
     second = axes.twinx()
     second.set_ylim(low, high)
     shown: list[tuple[float, str]] = []
     for share in _QUANTILES:
         place = 100 * float(np.quantile(truths, 1 - share))
-        # Quantiles whose labels would fall on each other are labelled once.
+        # Of quantiles with overlapping labels, only the first is labelled.
         if low <= place <= high and (not shown or place - shown[-1][0] > _LABEL * (high - low)):
             shown.append((place, f"{100 * share:g} %"))
     second.set_yticks([place for place, _ in shown], [label for _, label in shown])
@@ -128,8 +130,8 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFra
         (
             captions.images_sentence(results),
             "The pool estimates the space: the quantile of one random architecture is uniform on the second axis.",
-            f"At the bottom of the axis, with their values: {below} architectures that {1 - _WORST:.0%} of the pool "
-            "surpass."
+            f"Found architectures below the {100 * _WORST:.0f} % quantile of the pool ({below}) are drawn at the "
+            "bottom of the axis, with their accuracy."
             if below
             else "",
             "Circles and squares: systems that train paths. Triangles and diamonds: systems that train a relaxed "

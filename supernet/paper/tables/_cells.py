@@ -1,4 +1,4 @@
-"""Formatted cells that tables share."""
+"""Formats of cells that tables share."""
 
 import math
 
@@ -7,11 +7,11 @@ from supernet.paper.names import ABSENT, number
 from supernet.paper.summary import Summary
 
 PERCENT_METRICS = frozenset({"accuracy", "final_mean"})
-"""Metrics that are accuracies: fractions in artifacts, percent in print."""
+"""Metrics that are accuracies: fractions in artifacts, printed in percent."""
 
 
 def summary_cell(found: Summary, metric: str) -> str:
-    """`44.1 ± 1.2` and, on a second line, the interval; a word instead where no run has a value."""
+    """Format a summary as `44.1 ± 1.2` with the interval on a second line; a word if no run has a value."""
     if found.state != "measured":
         return ABSENT if found.state == "absent" else found.state
     scale, digits = _scale(metric)
@@ -20,14 +20,14 @@ def summary_cell(found: Summary, metric: str) -> str:
 
 
 def estimate_cell(found: Estimate, separator: str = "\n") -> str:
-    """A tau with its interval; a dash for nan."""
+    """Format a tau with its interval; a dash for nan."""
     if math.isnan(found.value):
         return ABSENT
     return number(found.value, 2) + _interval(found.low, found.high, 1, 2, separator)
 
 
 def runs_cell(found: Summary) -> str:
-    """How many runs count, and how many do not: `2`, `1 (+1 diverged)`."""
+    """Format the number of runs with a value, and of those without: `2`, `1 (+1 diverged)`."""
     lost = [f"+{n} {word}" for n, word in ((found.diverged, "diverged"), (found.undefined, "undefined")) if n]
     return f"{found.seeds} ({', '.join(lost)})" if lost else str(found.seeds)
 

@@ -1,4 +1,4 @@
-"""Several factors in one table: for each space its baseline, then every other value that is swept."""
+"""Table of several factors: for each space, the baseline and every other swept value."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ _HEADERS = ("Accuracy (%)", "KdT", "S-KdT", "P>R", "Final perf. (%)")
 
 
 def make(results: Results, name: str, opening: str, factors: tuple[str, ...], out_stem: Path) -> None:
-    """Write the table `name` of these factors, `opening` being the first sentence of its caption.
+    """Write the table `name` of these factors; `opening` is the first sentence of its caption.
 
-    A space that sweeps none of them has the row of its baseline alone.
+    A space that sweeps none of the factors has only the row of its baseline.
     """
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
@@ -41,7 +41,7 @@ def make(results: Results, name: str, opening: str, factors: tuple[str, ...], ou
 
 
 def _rows(results: Results, space: str, factors: tuple[str, ...]) -> list[tuple[str, Point]]:
-    """The baseline, under the name of no factor, and the other points of each factor."""
+    """The baseline, with an empty factor name, and the other points of each factor."""
     rows = [("", Point("", "baseline"))]
     for factor in factors:
         if factor in results.study.spaces[space].sweep:
@@ -50,7 +50,7 @@ def _rows(results: Results, space: str, factors: tuple[str, ...]) -> list[tuple[
 
 
 def _baseline(results: Results, space: str, factors: tuple[str, ...]) -> dict[str, str]:
-    """The row of the baseline: its values of the factors that the space has, a line each."""
+    """The row of the baseline, with one line for each of the factors that the space has."""
     baseline = results.study.spaces[space].baseline
     own = [name for name in factors if space in FACTORS[name].spaces]
     values = (f"{FACTORS[name].label.lower()} {value_name(getattr(baseline, name))}" for name in own)
@@ -65,13 +65,13 @@ def _text(results: Results, space: str, factor: str, point: Point) -> dict[str, 
         "Factor": FACTORS[factor].label if factor else "Baseline",
         "Value": value_name(point.value) + f" {captions.SUBSPACE_MARK}" * _own_pool(results, space, point),
         **cells,
-        # KdT is the first to be undefined: an undefined accuracy means a diverged run.
+        # KdT can be undefined in a complete run; accuracy is undefined only in a diverged run.
         "Runs": runs_cell(found["kdt"]),
     }
 
 
 def _own_pool(results: Results, space: str, point: Point) -> bool:
-    """Whether a setting is of a sub-space, and so scored on a pool of its own; the first seed tells."""
+    """Whether a setting has a sub-space, and so its own pool, according to its first seed."""
     return point_pool(results.study, space, point).own_space != results.study.main_pool(space).own_space
 
 
@@ -83,7 +83,7 @@ def _numbers(results: Results, space: str, factor: str, point: Point) -> list[di
 
 
 def _unswept_sentence(results: Results, factors: tuple[str, ...]) -> str:
-    """Which of the factors a measured space has and does not sweep; empty if all sweep all."""
+    """List the factors that a measured space has but does not sweep; empty if there are none."""
     missing = [
         f"{FACTORS[factor].label} ({', '.join(SPACE_NAMES[space] for space in spaces)})"
         for factor in factors

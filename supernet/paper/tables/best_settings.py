@@ -1,4 +1,4 @@
-"""The best value of each factor in each space, and whether it is better than the baseline beyond chance."""
+"""Table of the best value of each factor in each space, and the significance of its effect."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ METRIC = "s_kdt"
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table: a row for each space and swept factor."""
+    """Write the table, with one row per space and swept factor."""
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
     for space in results.spaces:
@@ -43,7 +43,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _best(results: Results, space: str, factor: str) -> Point | None:
-    """The point of the highest mean S-KdT on the baseline's pool, the baseline among equals; None if none has one."""
+    """Point with the highest mean S-KdT on the baseline's pool, preferring the baseline; None if none has an S-KdT."""
     main = results.study.main_pool(space).own_space
     points = [
         point
@@ -67,7 +67,7 @@ def _text(results: Results, space: str, factor: str, best: Point | None) -> dict
         return start | {"Best": ABSENT, "S-KdT": ABSENT, "Effect": ABSENT, "Significant": ABSENT}
     effect = _effect(results, space, best)
     return start | {
-        "Best": "the baseline" if best.is_baseline else value_name(best.value),
+        "Best": "baseline" if best.is_baseline else value_name(best.value),
         "S-KdT": summary_cell(summary(results, space, best.setting, METRIC), METRIC),
         "Effect": ABSENT if effect is None else estimate_cell(_estimate(effect)),
         "Significant": ABSENT if effect is None else "yes" if effect["p_holm"] < LEVEL else "no",
@@ -86,7 +86,7 @@ def _numbers(results: Results, space: str, factor: str, best: Point | None) -> d
 
 
 def _effect(results: Results, space: str, best: Point) -> "pd.Series[Any] | None":
-    """The effect of a setting; None for the baseline, and where there is none."""
+    """The effect of a setting; None for the baseline and for missing effects."""
     table = results.effects
     rows = table[(table["space"] == space) & (table["setting"] == best.setting) & (table["metric"] == METRIC)]
     rows = rows[rows["left_out"] == ""]

@@ -1,4 +1,4 @@
-"""What the correlations of a pool hang on: its better half, and the architectures that are not degenerate."""
+"""Table of correlations on subsets of the pool: its better half, and architectures that are not degenerate."""
 
 import math
 from pathlib import Path
@@ -23,7 +23,7 @@ _SUBSETS = {"": "whole pool"} | {f"_{subset}": words for subset, words in zip(SU
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table: for each space the baseline and the predictors, on the pool and on its parts."""
+    """Write the table: for each space, the baseline and the predictors on the pool and on its subsets."""
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
     for space in results.spaces:

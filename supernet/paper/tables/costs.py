@@ -1,4 +1,4 @@
-"""What the study cost, by space, stage and device, beside the paper's 700 GPU days."""
+"""Table of the costs of a study by space, stage and device, compared with the paper's 700 GPU days."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ _ALL = "All"
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table: a row for each space, stage and device, then the sum for each device."""
+    """Write the table, with one row per space, stage and device, then the sum for each device."""
     found = costs(results)
     devices = dict.fromkeys(cost.device for cost in found)
     rows = [(SPACE_NAMES[one.space], one.space, one.stage, one.device, one.jobs, one.hours) for one in found]

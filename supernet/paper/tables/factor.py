@@ -1,4 +1,4 @@
-"""One factor's table: its settings per space, and the references beside every tau."""
+"""Table of one factor: its settings for each space, and references for every tau."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
-from supernet.paper.quotes import Quotes
+from supernet.paper.published_numbers import PublishedNumbers
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import (
     Point,
@@ -38,7 +38,7 @@ _PRINTED_OF_OWN_POOLS = ("parameters", "seed")
 
 
 def references_of(results: Results) -> dict[str, str]:
-    """Names and words of the references that a study has; the ceiling stands last."""
+    """Return the names and labels of a study's references; the ceiling is last."""
     words = REFERENCES | {name: f"{PROXY_NAMES[name]}, untrained" for name in results.study.proxies.names}
     ceiling = {"seed": words.pop("seed")}
     return words | ceiling
@@ -48,17 +48,17 @@ def make(results: Results, factor: str, out_stem: Path) -> None:
     """Write the table of a factor; raises UserError if the study does not sweep it."""
     spaces = swept_spaces(results, factor)
     label = FACTORS[factor].label
-    quotes = results.quotes(factor)
+    published_numbers = results.published_numbers(factor)
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
     for space in spaces:
         for point in sweep(results.study, space, factor):
-            text.append(_setting_text(results, space, point, label) | _published(quotes, space, point))
+            text.append(_setting_text(results, space, point, label) | _published(published_numbers, space, point))
             numbers += _setting_numbers(results, space, point)
         for pool in point_pools(results.study, space, factor):
-            text += _reference_text(results, space, pool, label, quotes)
+            text += _reference_text(results, space, pool, label, published_numbers)
             numbers += _reference_numbers(results, space, pool)
-    published = quotes.notes(f"{row['space']} {row['name']} {row['metric']}" for row in numbers)
+    published = published_numbers.notes(f"{row['space']} {row['name']} {row['metric']}" for row in numbers)
     table = Table(
         frame(text),
         frame(numbers),
@@ -74,7 +74,7 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
     own = point_pool(results.study, space, point) != results.study.main_pool(space)
     mark = (" *" if point.is_baseline else "") + f" {captions.SUBSPACE_MARK}" * own
     cells = {_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
-    # KdT is the first to be undefined: an undefined accuracy means a diverged run.
+    # KdT can be undefined in a complete run; accuracy is undefined only in a diverged run.
     return {
         "Space": SPACE_NAMES[space],
         label: value_name(point.value) + mark,
@@ -83,10 +83,10 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
     }
 
 
-def _published(quotes: Quotes, space: str, point: Point) -> dict[str, str]:
-    """A column of what others published, where there is anything."""
+def _published(published_numbers: PublishedNumbers, space: str, point: Point) -> dict[str, str]:
+    """The column of published numbers, if there are any."""
     named = {METRIC_NAMES[metric]: f"{space} {point.setting} {metric}" for metric in METRICS}
-    return {"Published": quotes.cell(named) or ABSENT} if quotes.rows else {}
+    return {"Published": published_numbers.cell(named) or ABSENT} if published_numbers.rows else {}
 
 
 def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[str, Any]]:
@@ -102,7 +102,9 @@ def _setting_numbers(results: Results, space: str, point: Point) -> list[dict[st
     ]
 
 
-def _reference_text(results: Results, space: str, pool: PoolName, label: str, quotes: Quotes) -> list[dict[str, str]]:
+def _reference_text(
+    results: Results, space: str, pool: PoolName, label: str, published_numbers: PublishedNumbers
+) -> list[dict[str, str]]:
     rows = []
     own = pool != results.study.main_pool(space)
     for name, words in references_of(results).items():
@@ -111,7 +113,7 @@ def _reference_text(results: Results, space: str, pool: PoolName, label: str, qu
         cells = {_header(metric): ABSENT for metric in METRICS}
         for metric in ("kdt", "s_kdt"):
             cells[_header(metric)] = estimate_cell(results.reference(space, name, metric, str(pool)))
-        published = {"Published": ABSENT} if quotes.rows else {}
+        published = {"Published": ABSENT} if published_numbers.rows else {}
         shown = f"{words}, {pool.dynamic_channels} {captions.SUBSPACE_MARK}" if own else words
         rows.append({"Space": SPACE_NAMES[space], label: shown, **cells, "Runs": ABSENT, **published})
     return rows

@@ -1,4 +1,4 @@
-"""The factors: who has them, where the baseline is, what this study sweeps. Reads the study file alone."""
+"""Table of the factors: their spaces, baselines and swept values. It needs only the study file."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ SWEPT = "Swept here"
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table of all factors, those beyond the paper last; spaces with the same entries share a row."""
+    """Write the table of all factors, those beyond the paper last; spaces with equal entries share a row."""
     numbers = [_entry(results.study, factor, space) for factor in FACTORS.values() for space in SPACES]
     text = [row for factor in FACTORS.values() for row in _merged(results.study, factor)]
     table = Table(
@@ -35,7 +35,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _merged(study: Study, factor: Factor) -> list[dict[str, str]]:
-    """Rows of a factor, one for each distinct (baseline, swept, grid)."""
+    """Rows of a factor, one per distinct (baseline, swept, grid)."""
     spaces_of: dict[tuple[str, str, str], list[str]] = {}
     for space in factor.spaces:
         entry = _entry(study, factor, space)
@@ -52,7 +52,7 @@ def _merged(study: Study, factor: Factor) -> list[dict[str, str]]:
 
 
 def _entry(study: Study, factor: Factor, space: str) -> dict[str, Any]:
-    """One factor in one space; baseline, swept and grid are empty where there are none."""
+    """One factor in one space; missing values of baseline, swept and grid are empty."""
     entry = {
         "group": factor.group,
         "factor": factor.name,

@@ -1,4 +1,4 @@
-"""Implementation: how architectures are mapped to shared weights, factor by factor."""
+"""Table of the implementation factors, which map architectures to shared weights."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ FACTORS_SHOWN = ("ofa_kernel", "wsbn", "dropout", "op_placement", "dynamic_chann
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table of the five implementation factors together."""
+    """Write the table of the five implementation factors."""
     opening = (
-        "Implementation: kernels cropped from one another, batch norms of their own for each input configuration, "
-        "dropout, the place of operations and dynamic channels, together."
+        "Implementation factors: cropped kernels, separate batch norms for each input configuration, dropout, the "
+        "placement of operations, and dynamic channels."
     )
     _group.make(results, "implementation", opening, FACTORS_SHOWN, out_stem)

@@ -1,4 +1,4 @@
-"""Low fidelity: what makes a super-net cheaper than the networks that it ranks, factor by factor."""
+"""Table of the low-fidelity factors, which make a super-net cheaper than the networks that it ranks."""
 
 from pathlib import Path
 
@@ -12,6 +12,6 @@ FACTORS_SHOWN = ("layers", "train_portion", "batch_size", "channels")
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table of the four low-fidelity factors together."""
-    opening = "Low fidelity: layers, training portion, batch size and channels of the super-net, together."
+    """Write the table of the four low-fidelity factors."""
+    opening = "Low-fidelity factors: layers, training portion, batch size and channels of the super-net."
     _group.make(results, "low_fidelity", opening, FACTORS_SHOWN, out_stem)

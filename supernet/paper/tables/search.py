@@ -1,4 +1,4 @@
-"""Random search on the baseline super-nets: what it found, how good that is stand-alone, and what it cost."""
+"""Table of random search on the baseline super-nets: found architectures, their ground truth, and the cost."""
 
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from supernet.paper.summary import frame
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "searches", "run_timings", "search_timings")
 
 PREFIX = 8
-"""Characters of an arch_id that are printed; the CSV file has all of them."""
+"""Number of printed characters of an arch_id; the CSV file has all of them."""
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table of found architectures; raises UserError if the study has no search."""
+    """Write the table of found architectures; raises UserError if there is no finished search."""
     found = {(space, seed): one for space in results.spaces for seed, one in results.searches(space).items()}
     if not found:
         raise UserError(f"{results.folder}: found no random search; make it with `snakemake`, or leave this table out")
@@ -75,7 +75,7 @@ def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _costs(found: dict[tuple[str, int], Search]) -> list[str]:
-    """One sentence per space; seeds of a space cost the same unless a search was cut."""
+    """One sentence per space; all seeds of a space cost the same unless a search was cut short."""
     costs: dict[str, list[str]] = {}
     for (space, _), search in found.items():
         words = (

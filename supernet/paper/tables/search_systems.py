@@ -1,4 +1,4 @@
-"""Search systems side by side: what each found, how good that is stand-alone, and what it cost."""
+"""Table of search systems: found architectures, their ground truth, and the cost of the search."""
 
 import math
 from pathlib import Path
@@ -34,28 +34,31 @@ _HAS_SKIPS = ("nasbench201", "darts")
 def make(results: Results, out_stem: Path) -> None:
     """Write the table; raises UserError if the study has no search systems."""
     found = found_by_space(results)
-    quotes = results.quotes("search_systems")
+    published_numbers = results.published_numbers("search_systems")
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
     for space, rows in found.items():
         if space in _HAS_SKIPS:
             rows = rows.assign(skips=skips(space, rows))
-        text += [line | {"Published": quotes.cell({"": f"{space} random"})} for line in _floor(results, space)]
+        text += [
+            line | {"Published": published_numbers.cell({"": f"{space} random"})}
+            for line in _random_choice(results, space)
+        ]
         for system, own in rows[rows["rank"] == 1].groupby("system", sort=False):
-            text += _text(space, str(system), own, quotes.cell({"": f"{space} {system}"}))
+            text += _text(space, str(system), own, published_numbers.cell({"": f"{space} {system}"}))
         numbers += [{"space": space, **_plain(row)} for row in rows.to_dict("records")]
     table = Table(
         frame(text),
         frame(numbers),
-        _caption(results, found, quotes.notes(f"{row['space']} {row['system']}" for row in numbers)),
+        _caption(results, found, published_numbers.notes(f"{row['space']} {row['system']}" for row in numbers)),
         group="Space",
         left=frozenset({"System", "Architecture"}),
     )
     write(table, out_stem)
 
 
-def _floor(results: Results, space: str) -> list[dict[str, str]]:
-    """Stand-alone random search without weights: the expected best of one and of K architectures of the pool."""
+def _random_choice(results: Results, space: str) -> list[dict[str, str]]:
+    """Random choice without a super-net: the expected best of one and of K architectures of the pool."""
     truths = results.pool(space)["truth"].dropna().to_numpy()
     lines = []
     for draws in sorted({1, min(results.study.metrics.top, len(truths))}):

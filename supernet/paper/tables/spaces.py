@@ -1,4 +1,4 @@
-"""The spaces: how large, how noisy, how well ranked without any super-net."""
+"""Table of the spaces: their size, ground truth with its noise, and rank correlations without a super-net."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ _FACTS = (
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table of spaces: one column per space, blocks of quantities."""
+    """Write the table of spaces, with one column per space and blocks of quantities."""
     spaces = results.spaces
     text = [
         {"Block": block, "Quantity": name, **{SPACE_NAMES[space]: cell(results, space) for space in spaces}}
@@ -59,7 +59,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _taus(results: Results) -> list[tuple[str, str]]:
-    """Name and words of each reference that the study has."""
+    """Name and label of each reference of the study."""
     return [*TAUS, *((name, f"{PROXY_NAMES[name]} as the score") for name in results.study.proxies.names)]
 
 
@@ -72,7 +72,7 @@ def _rows(taus: Sequence[tuple[str, str]]) -> list[Row]:
         ("Space", "Pool: architectures scored", fact(lambda f: count(f.pool))),
         ("Networks", "Super-net, baseline: layers x channels", _super_net),
         ("Networks", "Stand-alone: layers x channels", _stand_alone),
-        ("Ground truth", "From", fact(lambda f: "trainings here" if f.quantile == "pool" else "published table")),
+        ("Ground truth", "Source", fact(lambda f: "trainings here" if f.quantile == "pool" else "published table")),
         (
             "Ground truth",
             "Mean ± sd over the pool (%)",
@@ -121,7 +121,7 @@ def _stand_alone(results: Results, space: str) -> str:
 
 
 def _found(results: Results, space: str) -> tuple[float, float, int]:
-    """Mean over searches of the found architectures' mean ground truth, its sd (n - 1), and the number of
+    """Mean over searches of the mean ground truth of found architectures, its sd (n - 1), and the number of
     searches."""
     means = frame([{"mean": search.found["truth"].mean()} for search in results.searches(space).values()])
     if means.empty:

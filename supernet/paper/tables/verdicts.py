@@ -1,4 +1,4 @@
-"""The paper's four claims, the test that decides each, and what this study says."""
+"""Table of the paper's four claims, the test of each, and the verdict of this study."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, number, percent
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
-from supernet.paper.verdicts import Said, claim_1, claim_2, claim_3, claim_4, numbers_of, verdict
+from supernet.paper.verdicts import SpaceAnswer, claim_1, claim_2, claim_3, claim_4, csv_rows, verdict
 
 INPUTS: tuple[Kind, ...] = (
     "metrics",
@@ -29,56 +29,56 @@ _CLAIMS = (
     "With a well-trained super-net, random search matches complex systems",
 )
 _TESTS = (
-    "needs stand-alone trainings with the swept settings: none here; how far means of features move (in standard "
-    "deviations) stands beside it",
-    "an effect of epochs is significant, those of path sampling are within its size, one of layers, train portion, "
-    "batch size or channels is significantly negative and none positive, in every space",
-    "Kendall's tau with final performance over runs is larger for S-KdT than for accuracy, the interval of the "
-    "difference above zero, in every space",
-    "random search's mean ground truth is not worse than any other system's by more than half a percentage point, by "
-    "tests of non-inferiority over seeds, in every space; needs search systems of two seeds or more",
+    "requires stand-alone trainings with the swept settings, which no study has; shows how far feature means move, in "
+    "standard deviations",
+    "in every space, an effect of epochs is significant, those of path sampling are within its size, and an effect of "
+    "layers, train portion, batch size or channels is significantly negative and none positive",
+    "in every space, Kendall's tau with final performance over runs is larger for S-KdT than for accuracy, with the "
+    "interval of the difference above zero",
+    "in every space, random search's mean ground truth is not worse than that of any other system by more than half a "
+    "percentage point, by tests of non-inferiority over seeds; requires search systems of two or more seeds",
 )
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table: a row for each claim and space."""
+    """Write the table, with one row per claim and space."""
     effects = results.effects[results.effects["metric"] == "s_kdt"] if results.study.factors() else None
-    said: list[list[Said]] = [
+    answers: list[list[SpaceAnswer]] = [
         [claim_1(results, space) for space in results.spaces],
-        [Said(space, "unknown") if effects is None else claim_2(effects, space) for space in results.spaces],
+        [SpaceAnswer(space, "unknown") if effects is None else claim_2(effects, space) for space in results.spaces],
         [claim_3(results, space) for space in results.spaces],
         [claim_4(results, space) for space in results.spaces],
     ]
-    text = [row for place, spaces in enumerate(said) for row in _text(place, spaces)]
+    text = [row for place, spaces in enumerate(answers) for row in _text(place, spaces)]
     numbers = [
         {"claim": place + 1, "verdict": verdict(spaces), **row}
-        for place, spaces in enumerate(said)
+        for place, spaces in enumerate(answers)
         for one in spaces
-        for row in numbers_of(one)
+        for row in csv_rows(one)
     ]
     table = Table(
         frame(text),
         frame(numbers),
         _caption(results),
         group="Claim",
-        left=frozenset({"Test", "Verdict", "Space", "Says", "Numbers"}),
+        left=frozenset({"Test", "Verdict", "Space", "Answer", "Numbers"}),
         widths={"Claim": "1.4in", "Test": "1.7in", "Numbers": "1.6in"},
     )
     write(table, out_stem)
 
 
-def _text(place: int, said: Sequence[Said]) -> list[dict[str, str]]:
+def _text(place: int, answers: Sequence[SpaceAnswer]) -> list[dict[str, str]]:
     shown: tuple[Callable[[str, float], str], ...] = (_plain, _plain, _plain, _share)
     rows = []
-    for position, one in enumerate(said):
+    for position, one in enumerate(answers):
         first = position == 0
         rows.append(
             {
                 "Claim": f"{place + 1}. {_CLAIMS[place]}",
                 "Test": _TESTS[place] if first else "",
-                "Verdict": verdict(said) if first else "",
+                "Verdict": verdict(answers) if first else "",
                 "Space": SPACE_NAMES[one.space],
-                "Says": {"yes": "yes", "no": "no", "unknown": "nothing certain"}[one.answer],
+                "Answer": {"yes": "yes", "no": "no", "unknown": "uncertain"}[one.answer],
                 "Numbers": "\n".join(f"{name}: {shown[place](name, value)}" for name, value in one.numbers.items()),
             }
         )

@@ -1,7 +1,7 @@
-// Tables become sortable, plots are drawn: both when they are first seen, since hidden ones have no width.
+// Initialises sortable tables and plots when they first become visible, because hidden elements have no width.
 "use strict";
 
-const ROWS = 50; // more rows than that get pages and a search
+const ROWS = 50; // larger tables get pages and a search box
 
 async function sortable(table) {
   if (table.dataset.ready) return;

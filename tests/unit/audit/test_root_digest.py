@@ -103,7 +103,7 @@ def test_report_and_site_have_all_of_it(study: Study, recorded: Path) -> None:
     Site(Results(study, recorded)).write(recorded / "site")
     root = root_digest(recorded)
     assert f"<code>{root}</code>" in (recorded / "site" / "index.html").read_text(encoding="utf-8")
-    assert f":Root digest: {root}, of all" in start_page(study, recorded)
+    assert f":Root digest: {root}, which covers all" in start_page(study, recorded)
 
 
 def test_results_without_a_record_say_so(study: Study, unrecorded: Path, captions_without: dict[str, str]) -> None:

@@ -86,10 +86,10 @@ def test_every_table_of_results_says_what_it_cost(results: Results, tmp_path: Pa
 
 def test_an_unknown_time_is_said_to_be_unknown(study: Study, tmp_path: Path) -> None:
     runs = table_runs(study, "learning_rate")
-    assert "not written down" in table_sentence(Results(study, tmp_path), "learning_rate")
+    assert "not recorded" in table_sentence(Results(study, tmp_path), "learning_rate")
     write_timing(Path(Artifacts(str(tmp_path)).run(*runs[0]).timing), 3600.0)
     sentence = table_sentence(Results(study, tmp_path), "learning_rate")
-    assert "1.00 hours" in sentence and f"Of {len(runs) - 1} super-nets no time is known." in sentence
+    assert "1.00 hours" in sentence and f"The time of {len(runs) - 1} super-nets is unknown." in sentence
 
 
 def test_a_damaged_timing_is_named(study: Study, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from supernet.errors import UserError
 from supernet.paper import captions, catalogue, render
 from supernet.paper.load import Results
 from supernet.paper.names import number, percent
-from supernet.paper.quotes import Quotes
+from supernet.paper.published_numbers import PublishedNumbers
 from supernet.paper.style import LOOKS
 from supernet.paper.summary import RunValue, summarise, swept_spaces
 
@@ -485,11 +485,11 @@ def test_published_numbers_stand_beside_ours_with_their_source(mini: Results, tm
     [
         ("table,row,value\n", r"published\.csv:1: found the header .*; expected table,row,value,source"),
         ("table,row,value,source\nepochs,a,0.5,\n", r"published\.csv:2: source: found ''; every line needs table"),
-        ("table,row,value,source\nepochs,a,0.5,B,C\n", r"published\.csv:2: .*a comma within one needs quotes"),
+        ("table,row,value,source\nepochs,a,0.5,B,C\n", r"published\.csv:2: .*values with commas need quotes"),
         ("table,row,value,source\nepoch,a,0.5,B\n", r"published\.csv:2: table: found 'epoch'; .*mean 'epochs'"),
         (
             "table,row,value,source\nepochs,a,0.5,B\nepochs,a,0.6,B\n",
-            r"published\.csv:3: row: found 'a'; this row of table epochs stands above",
+            r"published\.csv:3: row: found 'a'; this row of table epochs is a duplicate",
         ),
     ],
 )
@@ -497,11 +497,11 @@ def test_published_numbers_without_a_place_or_a_source_are_errors(tmp_path: Path
     path = tmp_path / "published.csv"
     path.write_text(text)
     with pytest.raises(UserError, match=message):
-        Quotes.load(path, "epochs")
+        PublishedNumbers.load(path, "epochs")
 
 
 def test_the_file_of_published_numbers_is_valid(root: Path) -> None:
-    assert Quotes.load(root / "docs" / "published.csv", "epochs") == Quotes({}, {})
+    assert PublishedNumbers.load(root / "docs" / "published.csv", "epochs") == PublishedNumbers({}, {})
 
 
 # Analyses -----------------------------------------------------------------------------------------------
@@ -631,7 +631,7 @@ def test_best_settings_are_the_highest_means_and_their_effects(mini: Results, tm
             )
     text = (tmp_path / "best.md").read_text(encoding="utf-8")
     assert len(table) == sum(len(space.sweep) for space in mini.study.spaces.values())
-    assert "the baseline" in text and "Holm's correction" in text
+    assert "| baseline |" in text and "Holm's correction" in text
 
 
 def test_best_settings_of_a_study_that_diverged(lost: Results, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from supernet.errors import UserError
 from supernet.metrics.study_effects import effect_rows
 from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.paper.verdicts import FEWEST_SETTINGS, Said, claim_2, claim_3, tau_difference_interval, verdict
+from supernet.paper.verdicts import FEWEST_SETTINGS, SpaceAnswer, claim_2, claim_3, tau_difference_interval, verdict
 
 
 def effects(**rows: list[tuple[float, float]]) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def test_claim_2(rows: dict[str, list[tuple[float, float]]], answer: str) -> Non
 
 def test_one_no_refutes_and_every_space_must_say_yes() -> None:
     def say(*answers: Any) -> str:
-        return verdict([Said("darts", answer) for answer in answers])
+        return verdict([SpaceAnswer("darts", answer) for answer in answers])
 
     assert say("yes", "yes", "yes") == "reproduced"
     assert say("yes", "no", "unknown") == "not reproduced"

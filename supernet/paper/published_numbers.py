@@ -1,4 +1,4 @@
-"""Numbers that others published, to stand beside ours in a column of their own, each with its source."""
+"""Published numbers of others, shown in a separate column of a table, each with its source."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ COLUMNS = ("table", "row", "value", "source")
 
 
 @dataclass(frozen=True)
-class Quotes:
+class PublishedNumbers:
     """Published numbers of one table, by row; `sources` are numbered from 1 in the order in which they occur.
 
-    A row is named as the table's CSV file names it: its key columns, joined by spaces (`nasbench201 baseline s_kdt`).
+    Row names are the key columns of the table's CSV file, joined by spaces (`nasbench201 baseline s_kdt`).
     """
 
     rows: Mapping[str, str]
@@ -26,7 +26,10 @@ class Quotes:
 
     @classmethod
     def load(cls, path: Path | None, table: str) -> Self:
-        """The numbers of a table in docs/published.csv; none without a file. UserError names a line that is wrong."""
+        """Read the numbers of a table from a CSV file; without a file there are none.
+
+        Raises UserError with the number of an invalid line.
+        """
         if path is None:
             return cls({}, {})
         rows: dict[str, str] = {}
@@ -35,17 +38,17 @@ class Quotes:
             if entry["table"] != table:
                 continue
             if entry["row"] in rows:
-                raise UserError(f"{path}:{line}: row: found {entry['row']!r}; this row of table {table} stands above")
+                raise UserError(f"{path}:{line}: row: found {entry['row']!r}; this row of table {table} is a duplicate")
             number = sources.setdefault(entry["source"], len(sources) + 1)
             rows[entry["row"]] = f"{entry['value']} [{number}]"
         return cls(rows, sources)
 
     def cell(self, named: Mapping[str, str]) -> str:
-        """The numbers of several rows as one cell, each after its name: `KdT 0.52 [1], S-KdT 0.46 [1]`."""
+        """Return the numbers of several rows as one cell: `KdT 0.52 [1], S-KdT 0.46 [1]`."""
         return ", ".join(f"{name} {self.rows[row]}" for name, row in named.items() if row in self.rows)
 
     def notes(self, rows: Iterable[str]) -> tuple[str, ...]:
-        """The sources, and what was published of rows that are not among those of the table."""
+        """Return the list of sources, and the published rows that are not among the rows of the table."""
         unused = sorted(set(self.rows) - set(rows))
         cited = tuple(f"[{number}] {source}" for source, number in self.sources.items())
         return (*cited, f"Published, but not in this study: {'; '.join(unused)}.") if unused else cited
@@ -55,7 +58,7 @@ def _entries(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
     try:
         text = note_input(path, "source").read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; it may be empty but for its header: {','.join(COLUMNS)}") from None
+        raise UserError(f"{path}: no such file; a file with only the header is valid: {','.join(COLUMNS)}") from None
     reader = csv.DictReader(text.splitlines())
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise UserError(f"{path}:1: found the header {reader.fieldnames}; expected {','.join(COLUMNS)}")
@@ -64,11 +67,11 @@ def _entries(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
             if not (entry[name] or "").strip() or None in entry:
                 raise UserError(
                     f"{path}:{reader.line_num}: {name}: found {entry[name]!r}; every line needs {', '.join(COLUMNS)}, "
-                    "and a comma within one needs quotes"
+                    "and values with commas need quotes"
                 )
         if entry["table"] not in FACTORS:
             raise UserError(
-                f"{path}:{reader.line_num}: table: found {entry['table']!r}; published numbers stand in the table of a "
-                f"factor; {did_you_mean(entry['table'], FACTORS)}"
+                f"{path}:{reader.line_num}: table: found {entry['table']!r}; published numbers belong to the table of "
+                f"a factor; {did_you_mean(entry['table'], FACTORS)}"
             )
         yield reader.line_num, entry
