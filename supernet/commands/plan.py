@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     if found:
         print(f"\nTimes are estimated from {rate.source}.")
     if any(one.reason in (STALE, BROKEN) for one in found):
-        print("On request: `snakemake --cores N --forcerun FILE…`, or `--forcerun train` for all.")
+        print("To train these again: `snakemake --cores N --forcerun FILE…`, or `--forcerun train` for all.")
     if counts := others(summarised):
         words = ", ".join(f"{count} of {rule}" for rule, count in sorted(counts.items()))
         print(f"Other files that would be made: {words}.")
