@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet.audit.file_status import FileStatus, State
-from supernet.audit.study_audit import Auditing, add_arguments
+from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.errors import UserError
 
 EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.BROKEN: 1}
@@ -80,9 +80,9 @@ def main(arguments: Sequence[str]) -> None:
     if options.archive is not None:
         study, root, statuses = of_archive(options)
     else:
-        auditing = Auditing.open(options)
-        statuses = auditing.statuses(options.targets)
-        study, root = auditing.plan.study.study, auditing.root_digest()
+        study_audit = StudyAudit.open(options)
+        statuses = study_audit.statuses(options.targets)
+        study, root = study_audit.plan.study.study, study_audit.root_digest()
     if options.json:
         print(as_json(study, root, statuses))
     else:
