@@ -65,12 +65,14 @@ simulate-slurm: .venv/installed  ## measure jobs per hour with 500 empty trainin
 test-deps:  ## install the Debian packages that some tests need: LaTeX, Chromium, SLURM (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium slurm-wlm munge
 
-lint: .venv/installed  ## check the code, the rules and the generated docs: ruff, mypy, snakefmt, snakemake --lint
+lint: .venv/installed  ## check the code, the rules, the language and the generated docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/codespell
+	$(BIN)/python docs/lint/prose.py
 	$(BIN)/supernet reference --check
 
 format: .venv/installed  ## format the code
