@@ -49,7 +49,7 @@ def read(options: argparse.Namespace) -> tuple[Bytes, Labels]:
         where = f"{options.sources}: datasets: {options.name}: forms"
         raise UserError(f"{where}: found {found.form!r}; {did_you_mean(found.form, READERS)}")
     if found.form == "folders" and DATASETS[options.name].official_test:
-        raise UserError(f"{options.name}: a test set of its own needs the form `arrays`, in which images have an order")
+        raise UserError(f"{options.name}: a separate test set needs the form `arrays`, in which images have an order")
     return READERS[found.form](*(file.path for file in found.files))
 
 

@@ -40,8 +40,14 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 
 def main() -> NoReturn:
     """Run the subcommand that the command line names, and exit with its code; 2 for a wrong command line."""
-    arguments = sys.argv[1:]
-    name = _parser().parse_args(arguments[:1]).command
+    arguments, parser = sys.argv[1:], _parser()
+    options = parser.parse_args(arguments[:1])
+    if options.version:
+        print(f"supernet {supernet.__version__}")
+        sys.exit(0)
+    name = options.command
+    if name is None:
+        parser.error("expected a command; supernet --help lists them")
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         question = f"did you mean {near[0]!r}? " if near else ""
@@ -51,7 +57,7 @@ def main() -> NoReturn:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The parser of the first argument; the rest of the command line is the subcommand's."""
+    """Return the parser of the first argument; the other arguments are the subcommand's."""
     lines = (f"  {name:<11}{command.help}" for name, command in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="supernet",
@@ -60,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="\n".join(["commands:", *lines, "", "supernet COMMAND --help describes the options of a command."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"supernet {supernet.__version__}")
-    parser.add_argument("command", metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("command", metavar="COMMAND", nargs="?", help=argparse.SUPPRESS)
     return parser
 
 

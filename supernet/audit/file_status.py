@@ -79,19 +79,19 @@ class Audit:
             if path in self._open:
                 return _status(path, [Discrepancy(State.BROKEN, "is made from itself")], [])
             self._open.add(path)
-            self._statuses[path] = self._judge(path)
+            self._statuses[path] = self._checked(path)
             self._open.remove(path)
         return self._statuses[path]
 
-    def _judge(self, path: str) -> FileStatus:
+    def _checked(self, path: str) -> FileStatus:
         if not self._hashes.exists(path):
             return _status(path, [Discrepancy(State.BROKEN, "missing")], [])
         try:
-            found = read_record(path)
+            record = read_record(path)
         except RecordError as error:
             return _status(path, [Discrepancy(State.BROKEN, error.problem)], [])
-        self._digests[path], made = found["digest"], found["made"]
-        discrepancies = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, found)]
+        self._digests[path], made = record["digest"], record["made"]
+        discrepancies = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, record)]
         results = [input_path(path, one) for one in made["inputs"] if one["kind"] == "result"]
         return _status(path, discrepancies, [self.status(one) for one in results])
 
@@ -139,8 +139,8 @@ class Audit:
         elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
             yield Discrepancy(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
 
-    def _changes(self, path: str, found: Mapping[str, Any]) -> Iterator[Discrepancy]:
-        made, files = found["made"], found["circumstances"]["files"]
+    def _changes(self, path: str, record: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        made, files = record["made"], record["circumstances"]["files"]
         changed = [name for name, code in made["modules"].items() if not self._same_code(name, code, files[name])]
         if changed:
             yield Discrepancy(State.STALE, f"code changed: {', '.join(changed)}")

@@ -1,6 +1,6 @@
-"""Which super-nets the next run of the workflow would train, why, and how long that takes.
+"""The super-nets that the next run of the workflow would train, with reasons and estimated times.
 
-What Snakemake would do is for Snakemake to say: its summary is read. Why is for the records to say.
+Files that would be made again come from Snakemake's summary, reasons from the provenance records.
 """
 
 import os
@@ -20,42 +20,42 @@ from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import job_seconds
 
 MISSING = "not trained yet"
-RESUMED = "begun: it goes on from its checkpoint"
+RESUMED = "begun: continues from its checkpoint"
 CONFIG = "its config changed"
-INPUT = "what it is trained on is made again, or is newer"
-STALE = "kept, though something changed since: trained again on request alone"
-BROKEN = "kept, though broken or not complete: Snakemake does not see it, or nothing that it would make needs it"
+INPUT = "its inputs are newer or will be made again"
+STALE = "kept, though stale: trained again only on request"
+BROKEN = "kept, though broken or incomplete: not seen by Snakemake, or not needed by what it would make"
 TRAINED = (MISSING, RESUMED, CONFIG, INPUT)
-"""Reasons to train; the others are reasons to know about runs that are not."""
+"""Reasons to train a run; the other reasons are of runs that are kept."""
 _COLUMNS = ("output_file", "date", "rule", "log-file(s)", "status", "plan")
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A run that would be trained, or is kept although something is the matter with it."""
+    """A run that would be trained, or that is kept although it is stale or broken."""
 
     run: RunName
     reason: str
     detail: str
     seconds: float
-    """About how long its training and scoring take."""
+    """Estimated time of training and scoring."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast super-nets are trained: seconds a multiply-add, by space, and where that is from."""
+    """Speed of training: seconds per multiply-add by space and on average, and the source of these numbers."""
 
     by_space: Mapping[str, float]
     otherwise: float
     source: str
 
     def seconds(self, space: str, macs: float) -> float:
-        """How long so many multiply-adds of a space take."""
+        """Return the seconds for `macs` multiply-adds of a space."""
         return macs * self.by_space.get(space, self.otherwise)
 
 
 def read_summary(text: str) -> dict[str, tuple[str, bool]]:
-    """The rule of each file, and whether it would be made, from `snakemake --summary`; UserError for another text."""
+    """Parse `snakemake --summary`: rule of each file, and whether it would be made. Raises UserError on failure."""
     lines = text.splitlines()
     head = "\t".join(_COLUMNS)
     if head not in lines:
@@ -65,7 +65,7 @@ def read_summary(text: str) -> dict[str, tuple[str, bool]]:
 
 
 def measured_rate(plan: Plan) -> Rate:
-    """The rate of the study's finished runs; without one, that of the GPU that config.yaml assumes."""
+    """Return the rate of the finished runs of the study; without any, that of the GPU that config.yaml assumes."""
     found: dict[str, list[tuple[float, float]]] = {}
     devices: dict[str, None] = {}
     for run in plan.runs:
@@ -85,19 +85,19 @@ def measured_rate(plan: Plan) -> Rate:
 
 
 def pending(plan: Plan, summary: Mapping[str, tuple[str, bool]], audit: Audit, rate: Rate) -> list[Pending]:
-    """Runs that would be trained, and those that are kept although they are stale or broken."""
+    """Return the runs that would be trained, and those that are kept although they are stale or broken."""
     found = []
     for run in plan.runs:
         folder = plan.artifacts.run(*run)
         waits = any(summary.get(os.path.normpath(path), ("", False))[1] for path in folder.files)
-        reason, detail = _why(plan, run, folder, summary) if waits else _why_kept(folder, audit)
+        reason, detail = _reason(plan, run, folder, summary) if waits else _reason_kept(folder, audit)
         if reason:
             found.append(Pending(run, reason, detail, rate.seconds(run.space, _macs(plan, run))))
     return found
 
 
 def others(summary: Mapping[str, tuple[str, bool]]) -> dict[str, int]:
-    """How many files of each other rule would be made; tables and figures, which have a rule each, in all."""
+    """Count the files of each other rule that would be made; the rules of tables count as one, and those of figures."""
     counts: dict[str, int] = {}
     for rule, waits in summary.values():
         if waits and rule != "train":
@@ -106,7 +106,7 @@ def others(summary: Mapping[str, tuple[str, bool]]) -> dict[str, int]:
     return counts
 
 
-def _why(plan: Plan, run: RunName, folder: RunFolder, summary: Mapping[str, tuple[str, bool]]) -> tuple[str, str]:
+def _reason(plan: Plan, run: RunName, folder: RunFolder, summary: Mapping[str, tuple[str, bool]]) -> tuple[str, str]:
     record = _record(folder.summary)
     if record is not None and (changes := differences(record["made"]["config"], run_config(plan, *run))):
         return CONFIG, "; ".join(changes)
@@ -122,14 +122,14 @@ def _why(plan: Plan, run: RunName, folder: RunFolder, summary: Mapping[str, tupl
 
 
 def _record(path: str) -> dict[str, Any] | None:
-    """The record of a result; None if there is none that can be read, which the audit reports."""
+    """Read the record of a result; None if it is missing or damaged, which the audit reports."""
     try:
         return read_record(path)
     except RecordError:
         return None
 
 
-def _why_kept(folder: RunFolder, audit: Audit) -> tuple[str, str]:
+def _reason_kept(folder: RunFolder, audit: Audit) -> tuple[str, str]:
     worst = max((audit.status(path) for path in folder.files), key=lambda status: status.state)
     reason = {State.INTACT: "", State.STALE: STALE, State.BROKEN: BROKEN}[worst.state]
     return reason, worst.cause.removeprefix(f"{worst.path}: ")

@@ -1,4 +1,4 @@
-"""What the programs that look at results share: their arguments, the study's plan, the audit."""
+"""The audit of a study: the arguments, the plan and the statuses that the commands on results share."""
 
 import argparse
 import os
@@ -18,14 +18,14 @@ from supernet.provenance.record import SUFFIX, root_digest
 from supernet.runtime.checkout import checkout
 
 KEYS = ("study", "results", "resources", "state", "mirror")
-"""Keys of config.yaml that the command line may have another value for."""
+"""Keys of config.yaml that the command line can override."""
 
 CRATE = "ro-crate"
-"""Folder of the crate in a study's results."""
+"""Folder of the crate in the results of a study."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments that say which study, and where its files are."""
+    """Add the arguments that select a study and its folders."""
     parser.add_argument("--study", metavar="NAME", help="study, or its YAML file (default: that of config.yaml)")
     for key in KEYS[1:]:
         parser.add_argument(f"--{key}", help=f"as in config.yaml: {key}")
@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @dataclass(frozen=True)
-class Auditing:
-    """A study, what it should have, and the audit of what it has."""
+class StudyAudit:
+    """A study, the results that it should have, and the audit of those that exist."""
 
     plan: Plan
     expected: tuple[Expected, ...]
@@ -43,7 +43,7 @@ class Auditing:
 
     @classmethod
     def open(cls, options: argparse.Namespace) -> Self:
-        """From the command line and config.yaml; UserError lists mistakes in them and in the study."""
+        """Open the study that the command line and config.yaml name. UserError lists mistakes in them and in it."""
         plan = load_plan(options)
         results = tuple(made(plan))
         hashes = HashCache(None if options.no_cache else Path(plan.state) / "hashes.json")
@@ -51,11 +51,13 @@ class Auditing:
 
     @property
     def metrics(self) -> str:
-        """The file whose record is the root of the study's chain: from downloads through all that is measured."""
+        """The file whose record is the root of the chain of records, which starts at the downloads."""
         return self.plan.artifacts.metrics
 
     def paths(self, targets: list[str]) -> list[str]:
-        """The targets, those in a folder among them; without any, the study's results and all others in its folder.
+        """Return the targets, with all results of a folder; without targets, the results of the study.
+
+        The latter include all other results with a record in the folder of the study.
 
         UserError for a folder without results.
         """
@@ -73,26 +75,26 @@ class Auditing:
         return found
 
     def root_digest(self) -> str | None:
-        """The digest of the chain from the downloads through metrics.parquet; None where it is broken."""
+        """Return the digest of the chain from the downloads to metrics.parquet; None if it is broken."""
         broken = self.audit.status(self.metrics).state is State.BROKEN
         return None if broken else root_digest(self.plan.results)
 
     def statuses(self, targets: list[str]) -> list[FileStatus]:
-        """The status of each of `paths`, and the hashes kept."""
+        """Return the status of each of `paths`, and save the hashes."""
         found = [self.audit.status(path) for path in self.paths(targets)]
         self.hashes.save()
         return found
 
 
 def load_plan(options: argparse.Namespace) -> Plan:
-    """The plan of the study that config.yaml and the command line name."""
+    """Load the plan of the study that config.yaml and the command line name."""
     config: dict[str, Any] = yaml.safe_load((checkout() / "config.yaml").read_text(encoding="utf-8")) or {}
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
     return Plan.load({**config, **given}, checkout())
 
 
 def resolve(name: str, results: str) -> str:
-    """The path of a file, or of table_NAME or figure_NAME in a study's results; UserError if there is no such file."""
+    """Return the path of a file, or of table_NAME or figure_NAME in the results. Raises UserError if missing."""
     path, paths = name, Artifacts(results)
     for prefix, drawn in (("table_", paths.table), ("figure_", paths.figure)):
         if name.startswith(prefix) and not os.path.exists(name):
@@ -103,9 +105,9 @@ def resolve(name: str, results: str) -> str:
 
 
 def recorded(folder: str) -> list[str]:
-    """Results below a folder that have a record, sorted."""
+    """Return the results in a folder and its subfolders that have a record, sorted."""
     names = (os.path.join(place, file) for place, _, files in os.walk(folder) for file in files)
     own = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
-    # A crate has copies, which are audited as a deposit.
+    # A crate contains copies, which are audited as a deposit.
     crate = os.path.join(folder, CRATE, "")
     return sorted(name for name in own if not name.startswith(crate))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from supernet.audit.deposit.archive import write_archive
 from supernet.audit.deposit.content import collect
-from supernet.audit.study_audit import Auditing, add_arguments
+from supernet.audit.study_audit import StudyAudit, add_arguments
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -27,10 +27,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Write the archive and print its size and root digest."""
     options = parse(arguments)
-    auditing = Auditing.open(options)
-    content = collect(auditing.plan, auditing.hashes, options.weights)
-    auditing.hashes.save()
-    path = options.output or Path(f"{auditing.plan.study.study}.tar.zst")
+    study_audit = StudyAudit.open(options)
+    content = collect(study_audit.plan, study_audit.hashes, options.weights)
+    study_audit.hashes.save()
+    path = options.output or Path(f"{study_audit.plan.study.study}.tar.zst")
     write_archive(path, content)
     megabytes = path.stat().st_size / 1e6
     print(f"{path}: {len(content.files)} files, {len(content.manifest['omitted'])} left out, {megabytes:.1f} MB")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet.audit.file_status import FileStatus, State
-from supernet.audit.study_audit import Auditing, add_arguments
+from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.errors import UserError
 
 EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.BROKEN: 1}
@@ -30,7 +30,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def lines(status: FileStatus) -> list[str]:
-    """What is printed of one file: its state, and why."""
+    """Return the printed lines of one file: its state, and the reasons."""
     own = [one.text for one in status.discrepancies]
     inherited = [] if not status.cause or status.cause.startswith(f"{status.path}: ") else [f"through {status.cause}"]
     head = f"{status.state.name.lower():7} {status.path}"
@@ -38,12 +38,12 @@ def lines(status: FileStatus) -> list[str]:
 
 
 def counts(statuses: Sequence[FileStatus]) -> dict[str, int]:
-    """How many files are in each state."""
+    """Return the number of files in each state."""
     return {state.name.lower(): sum(one.state is state for one in statuses) for state in State}
 
 
 def as_json(study: str, root: str | None, statuses: Sequence[FileStatus]) -> str:
-    """The text that --json prints."""
+    """Return the text that --json prints."""
     targets = [
         {
             "path": one.path,
@@ -58,16 +58,18 @@ def as_json(study: str, root: str | None, statuses: Sequence[FileStatus]) -> str
 
 
 def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[FileStatus]]:
-    """Study, root digest and statuses of --archive; UserError if targets are named as well."""
+    """Return study, root digest and statuses of --archive; raises UserError if targets are named as well."""
     if options.targets:
-        raise UserError(f"{options.targets[0]}: found a target beside --archive; expected none: all of it is checked")
-    # Here: the rule `audit` does without archives, and without the package that unpacks them.
+        raise UserError(
+            f"{options.targets[0]}: found a target beside --archive; expected none: the whole archive is checked"
+        )
+    # Imported here: the environment of the rule `audit` does not have the package that unpacks archives.
     from supernet.audit.deposit.verify import open_deposit
 
     with open_deposit(options.archive) as deposit:
         left_out = len(deposit.manifest["omitted"])
         if left_out and not options.json:
-            print(f"{left_out} files are left out; what the manifest and the records say of them is checked")
+            print(f"{left_out} files are left out; their entries in the manifest and in the records are checked")
         statuses = deposit.statuses()
         return deposit.manifest["study"], deposit.root_digest(statuses), statuses
 
@@ -78,9 +80,9 @@ def main(arguments: Sequence[str]) -> None:
     if options.archive is not None:
         study, root, statuses = of_archive(options)
     else:
-        auditing = Auditing.open(options)
-        statuses = auditing.statuses(options.targets)
-        study, root = auditing.plan.study.study, auditing.root_digest()
+        study_audit = StudyAudit.open(options)
+        statuses = study_audit.statuses(options.targets)
+        study, root = study_audit.plan.study.study, study_audit.root_digest()
     if options.json:
         print(as_json(study, root, statuses))
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from supernet.audit.deposit.content import collect
 from supernet.audit.deposit.crate import write_crate
-from supernet.audit.study_audit import CRATE, Auditing, add_arguments
+from supernet.audit.study_audit import CRATE, StudyAudit, add_arguments
 from supernet.io.folders import replaced
 
 _MARK = ".supernet-crate"
@@ -29,10 +29,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Write the crate and print its root digest; an older crate in its place is replaced."""
     options = parse(arguments)
-    auditing = Auditing.open(options)
-    plan = auditing.plan
-    content = collect(plan, auditing.hashes, options.weights)
-    auditing.hashes.save()
+    study_audit = StudyAudit.open(options)
+    plan = study_audit.plan
+    content = collect(plan, study_audit.hashes, options.weights)
+    study_audit.hashes.save()
     folder = options.output or Path(plan.results, CRATE)
     with replaced(folder, _MARK, "supernet crate") as temporary:
         write_crate(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from supernet.audit.explain import explanation, text
 from supernet.audit.rows import select
-from supernet.audit.study_audit import Auditing, add_arguments, resolve
+from supernet.audit.study_audit import StudyAudit, add_arguments, resolve
 from supernet.errors import UserError
 
 
@@ -37,9 +37,9 @@ def conditions(rows: Sequence[str]) -> Mapping[str, str]:
 def main(arguments: Sequence[str]) -> None:
     """Print the origin of one result, and whether it is still intact."""
     options = parse(arguments)
-    auditing = Auditing.open(options)
-    path = resolve(options.target, auditing.plan.results)
+    study_audit = StudyAudit.open(options)
+    path = resolve(options.target, study_audit.plan.results)
     selection = select(path, conditions(options.row)) if options.row else None
-    status = auditing.audit.status(path)
-    auditing.hashes.save()
+    status = study_audit.audit.status(path)
+    study_audit.hashes.save()
     print(f"{path}\n\n{text(explanation(status, selection))}")

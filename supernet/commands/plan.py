@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from supernet.audit.lineage import format_duration
 from supernet.audit.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
-from supernet.audit.study_audit import KEYS, Auditing, add_arguments
+from supernet.audit.study_audit import KEYS, StudyAudit, add_arguments
 from supernet.errors import UserError
 from supernet.runtime.checkout import checkout
 
@@ -60,22 +60,21 @@ def lines(found: Sequence[Pending], limit: int | None) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> None:
     """Print the plan."""
     options = parse(arguments)
-    auditing = Auditing.open(options)
-    summarised, rate = read_summary(summary(options)), measured_rate(auditing.plan)
-    found = pending(auditing.plan, summarised, auditing.audit, rate)
-    auditing.hashes.save()
+    study_audit = StudyAudit.open(options)
+    summarised, rate = read_summary(summary(options)), measured_rate(study_audit.plan)
+    found = pending(study_audit.plan, summarised, study_audit.audit, rate)
+    study_audit.hashes.save()
     trained = [one for one in found if one.reason in TRAINED]
     total = format_duration(sum(one.seconds for one in trained))
-    named = (
-        f"Study {auditing.plan.study.study}: {len(trained)} of {len(auditing.plan.runs)} super-nets would be trained"
-    )
+    plan = study_audit.plan
+    named = f"Study {plan.study.study}: {len(trained)} of {len(plan.runs)} super-nets would be trained"
     print(f"{named}, about {total} one after another." if trained else f"{named}.")
     for line in lines(found, None if options.all else SHOWN):
         print(line)
     if found:
         print(f"\nTimes are estimated from {rate.source}.")
     if any(one.reason in (STALE, BROKEN) for one in found):
-        print("On request: `snakemake --cores N --forcerun FILE…`, or `--forcerun train` for all.")
+        print("To train these again: `snakemake --cores N --forcerun FILE…`, or `--forcerun train` for all.")
     if counts := others(summarised):
         words = ", ".join(f"{count} of {rule}" for rule, count in sorted(counts.items()))
         print(f"Other files that would be made: {words}.")

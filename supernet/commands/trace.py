@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet.audit.lineage import lineage
-from supernet.audit.study_audit import Auditing, add_arguments, resolve
+from supernet.audit.study_audit import StudyAudit, add_arguments, resolve
 from supernet.audit.trace.boxes import graph
 from supernet.audit.trace.svg import draw
 from supernet.io.atomic import write_text
@@ -24,17 +24,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Write the image."""
     options = parse(arguments)
-    auditing = Auditing.open(options)
-    target = note_input(resolve(options.target, auditing.plan.results))
+    study_audit = StudyAudit.open(options)
+    target = note_input(resolve(options.target, study_audit.plan.results))
     note_config({"trace": options.target})
     nodes = lineage(target)
-    statuses = {node.path: auditing.audit.status(node.path) for node in nodes.values() if node.kind == "result"}
-    auditing.hashes.save()
+    statuses = {node.path: study_audit.audit.status(node.path) for node in nodes.values() if node.kind == "result"}
+    study_audit.hashes.save()
     counted = sum(node.kind == "result" for node in nodes.values())
     notes = [
         f"{target} and the {counted - 1} results that it was made from; today: {statuses[target].state.name.lower()}.",
         "Arrows go from what was read to what was made; those that follow from others are left out. "
         "Times are those of all jobs of a box, one after another.",
-        f"Root digest: {auditing.root_digest() or 'none: broken'}",
+        f"Root digest: {study_audit.root_digest() or 'none: broken'}",
     ]
     write_text(options.output, draw(graph(nodes, statuses), f"Where {options.target} comes from", notes))

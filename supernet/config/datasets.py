@@ -1,4 +1,4 @@
-"""The image data sets that a study can name, and the published tables of accuracies on them; torch-free."""
+"""Image data sets that a study can name, and the published tables of accuracies on them. Torch-free."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from supernet.spaces import KINDS
 
 @dataclass(frozen=True)
 class DataSet:
-    """What it is, the side of its square images in pixels, the images of its official test set (0: none) and in all."""
+    """Title, side of the square images in pixels, images of the official test set (0 without one), and all images."""
 
     title: str
     side: int
@@ -27,6 +27,6 @@ DATASETS = MappingProxyType(
 )
 
 PUBLISHED = MappingProxyType({space: kind.published for space, kind in KINDS.items()})
-"""Tables of CIFAR-10 accuracies that each space has, as `workflow/sources.yaml` calls them."""
+"""Tables of CIFAR-10 accuracies of each space, by their names in `workflow/sources.yaml`."""
 CIFAR10 = ("cifar10", "cifar10-jpeg")
 """Data sets on which those tables are ground truth."""

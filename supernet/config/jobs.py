@@ -1,4 +1,4 @@
-"""What each training program is told: the part of a study that its result depends on, and nothing else."""
+"""The configs of training programs: the part of a study on which their results depend, and nothing else."""
 
 from supernet import spaces
 from supernet.config.base import Model
@@ -21,11 +21,11 @@ from supernet.config.study import (
 from supernet.errors import UserError
 
 METRICS_SECTIONS = frozenset({"study", "seed", "pool", "metrics"})
-"""Sections of a study that metrics depend on, scores and ground truth apart."""
+"""Sections of a study on which metrics depend, besides scores and ground truth."""
 
 
 class TruthJob(Model):
-    """All that the stand-alone trainings of a space depend on, the architecture and the seed apart."""
+    """All that the stand-alone trainings of a space depend on, except the architecture and the seed."""
 
     space: SpaceName
     truth: Truth
@@ -36,9 +36,9 @@ class TruthJob(Model):
 
 
 class SearchJob(Model):
-    """Random search on one trained super-net, and the recipe by which its finds are trained.
+    """Random search on one trained super-net, and the recipe with which the architectures found are trained.
 
-    Without a recipe the space's published table is searched: its accuracies are what the finds are worth.
+    Without a recipe, the search is restricted to the published table of the space, which has their accuracies.
     """
 
     run: Run
@@ -47,9 +47,9 @@ class SearchJob(Model):
 
 
 class SystemsJob(Model):
-    """Some search systems of a space, each on a super-net of its own with the values of the baseline run.
+    """Some search systems of a space, each on its own super-net with the values of the baseline run.
 
-    Without a recipe the space's published table says what their finds are worth.
+    Without a recipe, accuracies of the architectures found come from the published table of the space.
     """
 
     run: Run
@@ -58,7 +58,7 @@ class SystemsJob(Model):
 
 
 class ProxiesJob(Model):
-    """All that the zero-cost proxies of a space depend on: the networks are those of the ground truth, untrained."""
+    """All that the zero-cost proxies of a space depend on; the networks are those of the ground truth, untrained."""
 
     space: SpaceName
     channels: Count
@@ -79,7 +79,7 @@ class LandscapeJob(Model):
 
 
 class FeaturesJob(Model):
-    """All that the feature statistics of a space depend on; `tracking` is a run whose norms track, if there is one."""
+    """All that the feature statistics of a space depend on; `tracking` is a run whose norms track, or None."""
 
     run: Run
     tracking: Run | None
@@ -88,7 +88,7 @@ class FeaturesJob(Model):
 
 
 def truth_job(study: Study, space: str) -> TruthJob:
-    """The stand-alone trainings of a space of a study; UserError if the study has no recipe for them."""
+    """Return the job of the stand-alone trainings of a space. Raises UserError without a recipe for them."""
     recipe = study.spaces[space].truth
     if recipe is None:
         raise UserError(f"study {study.study!r}: {space} has no `truth`: its ground truth is published, not trained")
@@ -103,13 +103,16 @@ def truth_job(study: Study, space: str) -> TruthJob:
 
 
 def search_job(study: Study, space: str, seed: int, trained: bool) -> SearchJob:
-    """Random search on the baseline super-net of a seed; `trained` says that finds are trained, not looked up."""
+    """Return the job of a random search on the baseline super-net of a seed.
+
+    `trained` is whether the architectures found are trained; otherwise they are looked up in the published table.
+    """
     truth = truth_job(study, space) if trained else None
     return SearchJob(run=study.run(space, "baseline", seed), search=study.search, truth=truth)
 
 
 def systems_job(study: Study, space: str, seed: int, part: int, trained: bool) -> SystemsJob:
-    """One part of the search systems of a space; `trained` is that of `search_job`."""
+    """Return the job of one part of the search systems of a space; `trained` as for `search_job`."""
     parts = study.systems(space)
     if study.searches is None or part >= len(parts):
         raise UserError(f"study {study.study!r}: {space} has no part {part} of search systems")
@@ -120,7 +123,7 @@ def systems_job(study: Study, space: str, seed: int, part: int, trained: bool) -
 
 
 def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:
-    """The proxies of a space; `trained` says that its ground truth is trained here, not that of a published table."""
+    """Return the job of the proxies of a space; `trained` is whether its ground truth is trained, not published."""
     benchmark, recipe = spaces.load(space), study.spaces[space].truth
     own = recipe if trained else None
     return ProxiesJob(
@@ -136,7 +139,7 @@ def proxies_job(study: Study, space: str, trained: bool) -> ProxiesJob:
 
 
 def landscape_job(study: Study, space: str) -> LandscapeJob:
-    """Loss landscapes of the baseline super-net of the first seed; UserError if the study asks for none."""
+    """Return the job of the loss landscapes of a space. Raises UserError without the section."""
     if study.landscape is None:
         raise UserError(f"study {study.study!r} has no section `landscape`")
     return LandscapeJob(
@@ -145,7 +148,7 @@ def landscape_job(study: Study, space: str) -> LandscapeJob:
 
 
 def features_job(study: Study, space: str) -> FeaturesJob:
-    """Feature statistics of the baseline super-net of the first seed; UserError if the study asks for none."""
+    """Return the job of the feature statistics of a space. Raises UserError without the section."""
     if study.features is None:
         raise UserError(f"study {study.study!r} has no section `features`")
     tracking = study.tracking(space)
@@ -158,9 +161,9 @@ def features_job(study: Study, space: str) -> FeaturesJob:
 
 
 def standalone_job(study: Study, space: str) -> TruthJob:
-    """How one network is trained stand-alone, for comparison with the super-net.
+    """Return the job of a stand-alone training for comparison with the super-net.
 
-    By the recipe of the ground truth, or, where that is published alone, with the values of the super-net's baseline.
+    It has the recipe of the ground truth or, if the ground truth is only published, the values of the baseline.
     """
     if study.spaces[space].truth is not None:
         return truth_job(study, space)

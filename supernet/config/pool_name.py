@@ -1,4 +1,4 @@
-"""Which set of architectures a file holds: the pool of a space or sub-space, of one run seed, or its landmarks."""
+"""Names of sets of architectures: the pool of a space or sub-space, of one run seed, or its landmarks."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from supernet.spaces import subspace
 
 @dataclass(frozen=True)
 class PoolName:
-    """The name of a set of architectures that have a ground truth; as text, part of file names.
+    """The name of a set of architectures that have a ground truth; its text is part of file names.
 
-    `space` is that of the study, `dynamic_channels` the value by which a super-net has a sub-space alone; `run_seed`
-    where each run seed has a pool of its own; `landmarks` are those that training may look at, and never scored.
+    `space` is that of the study. `dynamic_channels` is the value with which super-nets have only a sub-space.
+    `run_seed` is given if each run seed has its own pool. `landmarks` are used in training and never scored.
     """
 
     space: str
@@ -20,7 +20,7 @@ class PoolName:
 
     @property
     def own_space(self) -> str:
-        """The space or sub-space from which it is drawn."""
+        """The space or sub-space from which the architectures are drawn."""
         return subspace(self.space, self.dynamic_channels)
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
-"""The section `searches` of a study: which search systems run in which space, on what budget, with which values.
+"""The section `searches` of a study: the search systems of each space, their budget and their hyperparameters.
 
-Each description says where its default is from: "their code" was read; "recalled" was not looked up. Most were meant
-for budgets a thousand times as large, so studies with small ones give their own.
+Each description names the source of its default: "their code" was read, "recalled" was not looked up. Most defaults
+were chosen for budgets that are a thousand times as large, so studies with small budgets override them.
 """
 
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ Decay = Annotated[float, Field(ge=0)]
 
 
 class RandomSearch(Model):
-    """Random search has no values of its own: it scores architectures until the budget is spent."""
+    """Random search has no hyperparameters: it scores architectures until the budget is spent."""
 
 
 class RandomNASOptions(Model):
@@ -29,8 +29,8 @@ class RandomNASOptions(Model):
 
     first_round: Share = Field(
         default=0.5,
-        description="Share of the choosing that goes to glances at one mini-batch each; their code looks at 1 000 "
-        "architectures, and at the 10 best again.",
+        description="Share of the selection budget for a first round on one mini-batch per architecture; their code "
+        "scores 1 000 architectures, and the 10 best again.",
     )
 
 
@@ -38,60 +38,66 @@ class Evolution(Model):
     """Evolution of SPOS (Guo et al. 2020) and FairNAS (Chu et al. 2021)."""
 
     population: Annotated[int, Field(ge=2)] = Field(
-        default=50, description="The best that can be parents; 50 in the code of this paper's authors."
+        default=50,
+        description="Number of best architectures that can be parents; 50 in the code of this paper's authors.",
     )
     tournament: Positive = Field(
         default=10,
-        description="Members of which the best becomes a parent; 10 in the same code.",
+        description="Members of a tournament, whose best becomes a parent; 10 in the same code.",
     )
     mutation: Probability = Field(
-        default=0.1, description="Probability that a choice is drawn anew (SPOS: .1, recalled)."
+        default=0.1, description="Probability that a choice is drawn again (SPOS: .1, recalled)."
     )
-    crossover: Probability = Field(default=0.5, description="Share of children of two parents (SPOS: half, recalled).")
+    crossover: Probability = Field(
+        default=0.5, description="Share of children with two parents (SPOS: half, recalled)."
+    )
 
 
 class ENASOptions(Model):
     """ENAS (Pham et al. 2018); values of the code of this paper's authors."""
 
     hidden: Positive = Field(default=64, description="Units of the LSTM.")
-    learning_rate: Rate = Field(default=3.5e-3, description="Adam's, of the controller.")
+    learning_rate: Rate = Field(default=3.5e-3, description="Learning rate of Adam for the controller.")
     temperature: Rate = Field(default=5.0, description="Divides the logits.")
-    tanh: Rate = Field(default=1.1, description="Times the tanh of the divided logits: bounds them.")
+    tanh: Rate = Field(default=1.1, description="Factor of the tanh of the divided logits, which bounds them.")
     entropy: Decay = Field(default=1e-4, description="Weight of the entropy in the reward.")
     baseline: Probability = Field(default=0.99, description="Decay of the moving average of rewards.")
     controller_every: Positive = Field(
         default=1,
-        description="Weight steps for each controller step. This project's choice: ENAS alternates whole epochs.",
+        description="Weight steps per controller step. This project's choice: ENAS alternates whole epochs.",
     )
 
 
 class NAOOptions(Model):
-    """NAO with weight sharing (Luo et al. 2018); values of its code where no other source is named."""
+    """NAO with weight sharing (Luo et al. 2018); values of its code unless another source is named."""
 
     first: Positive = Field(
         default=100, description="Random architectures that are scored first (this paper's authors' code)."
     )
     new: Positive = Field(
         default=300,
-        description="Architectures that a round decodes from improved embeddings (this paper's authors' code).",
+        description="Architectures that each round decodes from improved embeddings (this paper's authors' code).",
     )
     best: Positive = Field(
-        default=100, description="Best architectures whose embeddings a round improves. This project's choice."
+        default=100, description="Best architectures whose embeddings each round improves. This project's choice."
     )
-    random: int = Field(default=100, ge=0, description="Random architectures that a round adds. This project's choice.")
+    random: int = Field(
+        default=100, ge=0, description="Random architectures that each round adds. This project's choice."
+    )
     epochs: Positive = Field(default=1_000, description="Passes over all scores that train encoder and decoder.")
-    learning_rate: Rate = Field(default=1e-3, description="Adam's, of encoder, predictor and decoder.")
+    learning_rate: Rate = Field(default=1e-3, description="Learning rate of Adam for encoder, predictor and decoder.")
     hidden: Positive = Field(default=32, description="Units of both LSTMs. This project's choice (NAO: 96).")
     trade_off: Share = Field(default=0.8, description="Weight of the predictor's loss; the decoder has the rest.")
     step: Rate = Field(
-        default=1.0, description="Step along the gradient of the predicted score; longer ones follow until it is new."
+        default=1.0,
+        description="Step along the gradient of the predicted score; it grows until the decoded architecture is new.",
     )
 
 
 class AdamOptions(Model):
-    """Adam on architecture parameters (Liu et al. 2019; the values of their code, as forks of it have them)."""
+    """Adam on architecture parameters (Liu et al. 2019; the values of their code, taken from its forks)."""
 
-    learning_rate: Rate = Field(default=3e-4, description="Adam's, of the architecture.")
+    learning_rate: Rate = Field(default=3e-4, description="Learning rate of Adam for the architecture parameters.")
     weight_decay: Decay = Field(default=1e-3, description="Adam's L2 penalty.")
     beta: Share = Field(default=0.5, description="Adam's first momentum.")
 
@@ -100,14 +106,14 @@ class RobustDARTSOptions(AdamOptions):
     """RobustDARTS with early stopping (Zela et al. 2020, Sec. 4.3; values of their code where they differ)."""
 
     checks: Positive = Field(
-        default=50, description="Times that the eigenvalue is measured over the budget: one an epoch of 50."
+        default=50, description="Measurements of the eigenvalue over the budget: one per epoch of 50."
     )
     window: Positive = Field(default=5, description="Measurements over which the eigenvalue is averaged.")
     apart: Positive = Field(default=4, description="Measurements between the two averages that are compared.")
     factor: Annotated[float, Field(gt=1)] = Field(
-        default=1.3, description="Growth of the average at which the search stops, and goes back to the former one."
+        default=1.3, description="Growth of the average at which the search stops and returns to the earlier state."
     )
-    first: int = Field(default=10, ge=0, description="Measurements before which it does not stop.")
+    first: int = Field(default=10, ge=0, description="Measurements before the search may stop.")
     tolerance: Rate = Field(default=0.01, description="Relative error of the eigenvalue. This project's choice.")
 
 
@@ -115,51 +121,53 @@ class SNASOptions(AdamOptions):
     """SNAS (Xie et al. 2019); temperatures are this project's choice."""
 
     first_temperature: Rate = Field(default=1.0, description="Temperature of the concrete distribution at the start.")
-    last_temperature: Rate = Field(default=0.1, description="That at the end, which it reaches geometrically.")
+    last_temperature: Rate = Field(default=0.1, description="Temperature at the end; it decays geometrically.")
 
 
 class GDASOptions(AdamOptions):
     """GDAS (Dong & Yang 2019); values of the code of this paper's authors."""
 
-    learning_rate: Rate = Field(default=6e-4, description="Adam's, of the architecture.")
+    learning_rate: Rate = Field(default=6e-4, description="Learning rate of Adam for the architecture parameters.")
     first_temperature: Rate = Field(default=10.0, description="Temperature at the start.")
-    last_temperature: Rate = Field(default=0.1, description="That at the end, which it reaches in a line.")
+    last_temperature: Rate = Field(default=0.1, description="Temperature at the end; it decays linearly.")
 
 
 class FBNetOptions(AdamOptions):
     """FBNet (Wu et al. 2019) without its latency loss; temperatures as in the code of this paper's authors."""
 
-    learning_rate: Rate = Field(default=1e-2, description="Adam's, of the architecture (NNI's FBNet).")
+    learning_rate: Rate = Field(
+        default=1e-2, description="Learning rate of Adam for the architecture parameters (NNI's FBNet)."
+    )
     weight_decay: Decay = Field(default=5e-4, description="Adam's L2 penalty (recalled).")
     first_temperature: Rate = Field(default=5.0, description="Temperature at the start.")
-    decay: Rate = Field(default=0.045, description="It is multiplied by e^-decay in each of the epochs.")
-    epochs: Positive = Field(default=90, description="Epochs that the budget stands for.")
+    decay: Rate = Field(default=0.045, description="The temperature is multiplied by e^-decay in each epoch.")
+    epochs: Positive = Field(default=90, description="Epochs into which the budget is divided.")
     floor: Rate = Field(default=0.05, description="Lowest temperature.")
     warm_up: Probability = Field(
-        default=0.11, description="Share of the budget that trains weights alone: 10 of 90 epochs (NNI's FBNet)."
+        default=0.11, description="Share of the budget that only trains weights: 10 of 90 epochs (NNI's FBNet)."
     )
 
 
 class ProxylessNASOptions(AdamOptions):
     """ProxylessNAS (Cai et al. 2019) without its latency loss; values of the authors' code."""
 
-    learning_rate: Rate = Field(default=1e-3, description="Adam's, of the architecture.")
+    learning_rate: Rate = Field(default=1e-3, description="Learning rate of Adam for the architecture parameters.")
     weight_decay: Decay = Field(default=0.0, description="Adam's L2 penalty.")
     beta: Probability = Field(default=0.0, description="Adam's first momentum.")
     warm_up: Probability = Field(
-        default=0.25, description="Share of the budget that trains weights alone: 40 of 160 epochs."
+        default=0.25, description="Share of the budget that only trains weights: 40 of 160 epochs."
     )
 
 
 class PCDARTSOptions(AdamOptions):
     """PC-DARTS (Xu et al. 2020; their code)."""
 
-    learning_rate: Rate = Field(default=6e-4, description="Adam's, of the architecture.")
+    learning_rate: Rate = Field(default=6e-4, description="Learning rate of Adam for the architecture parameters.")
     partial_channels: Annotated[int, Field(ge=2)] = Field(
-        default=4, description="K: 1/K of the channels pass through the operations; divides the channels."
+        default=4, description="K: 1/K of the channels pass through the operations. It must divide the channels."
     )
     warm_up: Probability = Field(
-        default=0.3, description="Share of the budget that trains weights alone: 15 of 50 epochs."
+        default=0.3, description="Share of the budget that only trains weights: 15 of 50 epochs."
     )
 
 
@@ -176,7 +184,7 @@ class XNASOptions(Model):
 class GAEAOptions(Model):
     """GAEA on DARTS' bilevel scheme (Li et al. 2021; their code)."""
 
-    learning_rate: Rate = Field(default=0.1, description="Of the exponentiated gradient.")
+    learning_rate: Rate = Field(default=0.1, description="Learning rate of the exponentiated gradient.")
 
 
 SystemName = Literal[
@@ -202,15 +210,15 @@ RELAXED: tuple[SystemName, ...] = (
     "darts_1st", "darts_2nd", "snas", "gdas", "fbnet", "proxylessnas", "pc_darts", "robust_darts", "xnas", "gaea"
 )  # fmt: skip
 WITHOUT_RELAXATION = tuple(space for space, kind in KINDS.items() if kind.relaxation is None)
-"""Spaces whose super-nets compute no sum of operations; each says why."""
+"""Spaces whose super-nets do not compute a sum of operations; their `unrelaxed` gives the reason."""
 
 
 class Searches(Model):
-    """Search systems, each on a super-net of its own with the values of the space's baseline, for each of its seeds."""
+    """Search systems, each on its own super-net with the values of the baseline, for each seed of the baseline."""
 
     systems: dict[str, tuple[SystemName, ...]] = Field(
         min_length=1,
-        description="For each space its systems, or `all` that are defined there.",
+        description="The systems of each space, or `all` that are defined there.",
         json_schema_extra={
             "additionalProperties": {
                 "anyOf": [
@@ -225,24 +233,24 @@ class Searches(Model):
         default=None, description="Budget of each search: images of all its forward passes. This or `seconds`."
     )
     seconds: Rate | None = Field(
-        default=None, description="Budget of each search in seconds; what it finds depends on the machine then."
+        default=None, description="Budget of each search in seconds. Results then depend on the machine."
     )
     batch_size: Annotated[int, Field(ge=2)] = Field(default=64, description="Images of a mini-batch.")
     training_share: Share = Field(
         default=0.7,
-        description="Part of the budget for shared weights, where the choice among architectures comes after them.",
+        description="Share of the budget for training weights, for systems that choose architectures afterwards.",
     )
     scored_images: Positive = Field(
         default=500, description="Images of the scoring split on which an architecture is scored, at most all of them."
     )
     finds: Positive = Field(
-        default=1, description="Best architectures of each search whose ground truth is looked up or trained."
+        default=1, description="Number of best architectures of each search whose ground truth is looked up or trained."
     )
-    jobs: Positive = Field(default=1, description="Jobs over which the systems of a space and seed are spread.")
+    jobs: Positive = Field(default=1, description="Number of jobs for the systems of a space and seed.")
     in_all: bool = Field(
         default=True,
-        description="Whether `all` makes their table and figure, and the verdict on claim 4 reads them. Else the "
-        "target `searches` makes the former.",
+        description="Whether `all` makes their table and figure, and claim 4 is judged by them. Otherwise the target "
+        "`searches` makes table and figure.",
     )
     random_nas: RandomNASOptions = RandomNASOptions()
     spos: Evolution = Evolution()
@@ -299,14 +307,14 @@ class Searches(Model):
         return self
 
     def options(self, system: str) -> Model:
-        """The values of a system."""
+        """Return the hyperparameters of a system."""
         if system == "random_search":
             return RandomSearch()
         found: Model = getattr(self, "darts" if system.startswith("darts_") else system)
         return found
 
     def part(self, space: str, systems: tuple[str, ...]) -> "Searches":
-        """This section as some systems of one space see it: values of others are the defaults."""
+        """Return this section for some systems of one space; hyperparameters of other systems have their defaults."""
         named = {"darts" if name.startswith("darts_") else name for name in systems}
         sections = [name for name in type(self).model_fields if isinstance(getattr(self, name), Model)]
         defaults = {name: type(self).model_fields[name].get_default() for name in sections if name not in named}
@@ -314,5 +322,5 @@ class Searches(Model):
 
 
 def defined_in(space: str) -> tuple[SystemName, ...]:
-    """The systems that a space admits."""
+    """Return the systems that are defined in a space."""
     return PATHWISE if space in WITHOUT_RELAXATION else PATHWISE + RELAXED

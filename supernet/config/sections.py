@@ -35,26 +35,26 @@ ProxyNames = Annotated[
 if TYPE_CHECKING:
     DataName = str
 else:
-    DataName = Literal[tuple(DATASETS)]  # a choice for pydantic, which says what is allowed
+    DataName = Literal[tuple(DATASETS)]  # a Literal, so that pydantic lists the allowed names
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 
 
 class Data(Model):
-    """The images and how they are split; the split is drawn once for a study from its seed."""
+    """The images and their splits; the seed of the study draws the splits once."""
 
     name: DataName = Field(
         description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8); `cifar10` the official "
-        "archive; `cifar10-jpeg` the same 60 000 images re-encoded with loss, which some mirrors have."
+        "archive; `cifar10-jpeg` the same 60 000 images with lossy re-encoding, which some mirrors have."
     )
     test_portion: Share | None = Field(
         default=None,
-        description="Share of all images that is the test set, .25 if not given; only where the data set has "
-        "no official test set.",
+        description="Share of all images in the test set, by default .25; only for data sets without an official "
+        "test set.",
     )
     scoring_portion: Share = Field(
         default=0.1,
-        description="Share of the training set on which architectures are scored; never trained on.",
+        description="Share of the training set on which architectures are scored. It is not trained on.",
     )
     crop_padding: int = Field(
         default=4, ge=0, description="Zero padding in pixels before a random crop of the original size."
@@ -62,13 +62,13 @@ class Data(Model):
     flip: bool = Field(default=True, description="Mirror images left to right at random.")
     resolution: Positive | None = Field(
         default=None,
-        description="Side in pixels to which images are averaged down, a divisor of the data set's; null keeps them.",
+        description="Side in pixels to which images are averaged down, a divisor of their side; null keeps their size.",
     )
 
     @field_validator("test_portion")
     @classmethod
     def _official(cls, value: float | None, info: ValidationInfo) -> float | None:
-        # The name is absent where it is wrong itself.
+        # The name is absent if it is invalid.
         known = DATASETS.get(info.data.get("name", ""))
         if known is None or known.official_test == 0:
             return 0.25 if value is None else value
@@ -89,56 +89,57 @@ class Data(Model):
 
 
 class Protocol(Model):
-    """What all trainings share: the optimiser, how FairNAS counts its budget, and the methods beyond the paper."""
+    """Hyperparameters that all trainings share: optimiser, budget of FairNAS, and methods beyond the paper."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
-    final_learning_rate: float = Field(default=0.001, ge=0, description="Learning rate at the end of the cosine.")
+    final_learning_rate: float = Field(
+        default=0.001, ge=0, description="Learning rate at the end of the cosine schedule."
+    )
     clip: float = Field(default=5.0, gt=0, description="Largest global norm of the gradient.")
     bn_momentum: Annotated[float, Field(gt=0, le=1)] | Literal["benchmark", "authors_code"] = Field(
         default="benchmark",
         description="Weight of a batch in the running statistics: a number, or `benchmark` (NASBench-101: .003, else "
-        ".1), or `authors_code` (NASBench-101: .997, TensorFlow's weight of the past taken for torch's of the batch; "
-        "else .1).",
+        ".1), or `authors_code` (NASBench-101: .997, TensorFlow's weight of the past used as torch's weight of the "
+        "batch; else .1).",
     )
     nasbench101_widths: Literal["benchmark", "doubled"] = Field(
         default="benchmark",
         description="Channels of the three stacks of NASBench-101 for a stem of C: C, 2C, 4C (`benchmark`), or 2C, 4C, "
-        "8C (`doubled`, the authors' code), of super-nets and of stand-alone networks.",
+        "8C (`doubled`, the authors' code), in super-nets and stand-alone networks.",
     )
     random_paths: Positive = Field(
         default=1,
         description="Architectures that Random-A and Random-NAS train on each mini-batch; their gradients are "
-        "averaged. The paper has one.",
+        "averaged. The paper uses one.",
     )
     fairnas_gradient: Literal["sum", "mean"] = Field(
         default="sum", description="How FairNAS combines the gradients of the models of one step."
     )
     fairnas_budget: Literal["equal_steps", "equal_passes"] = Field(
         default="equal_passes",
-        description="Whether FairNAS takes as many optimiser steps or as many forward-backward passes "
-        "as the other laws.",
+        description="Whether FairNAS has as many optimiser steps or as many forward-backward passes as the other laws.",
     )
     few_shot_shared: float = Field(
         default=0.5,
         ge=0,
         lt=1,
-        description="Beyond the paper, where `few_shot` is split: share of the steps before the super-net is copied. "
+        description="Beyond the paper, if `few_shot` is split: share of the steps before the super-net is copied. "
         "This project's choice.",
     )
     landmarks: Annotated[int, Field(ge=2)] = Field(
         default=30,
-        description="Beyond the paper, where `landmarks` is ranking: architectures whose known accuracies are used in "
-        "training; none of them is scored. 30 in Yu et al.",
+        description="Beyond the paper, if `landmarks` is ranking: architectures whose known accuracies are used in "
+        "training. They are not scored. 30 in Yu et al.",
     )
     landmark_pairs: Positive = Field(
         default=1,
-        description="Pairs of landmarks drawn for each mini-batch, two passes each. 1 in the authors' scripts.",
+        description="Pairs of landmarks per mini-batch, with two passes each. 1 in the authors' scripts.",
     )
     landmark_weight: float = Field(
         default=10.0,
         gt=0,
-        description="Coefficient of the landmarks' loss at the last step, to which it rises from 0 by half a cosine. "
-        "10 in the authors' scripts.",
+        description="Coefficient of the landmark loss at the last step; it rises from 0 along half a cosine. 10 in the "
+        "authors' scripts.",
     )
     landmark_start: float = Field(
         default=0.375,
@@ -153,15 +154,15 @@ class Protocol(Model):
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
-        description="Of forward passes in training, of super-nets and of the ground truth. `bfloat16` by torch's "
-        "autocast, for GPUs that have it in hardware; weights, updates and scores stay float32. A choice of its own, "
-        "not a matter of rounding: compare no runs of one with runs of the other.",
+        description="Precision of forward passes when super-nets and the ground truth are trained. `bfloat16` uses "
+        "torch's autocast and is for GPUs that support it; weights, updates and scores stay float32. The difference is "
+        "more than rounding: do not compare runs of different precision.",
     )
 
     @field_validator("bn_momentum", mode="wrap")
     @classmethod
     def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        # A union reports each branch as an error of its own.
+        # A union reports one error per branch.
         result = Findings().attempt(lambda: handler(value))
         if result is None:
             message = "should be `benchmark`, `authors_code`, or a number greater than 0 and at most 1"
@@ -170,32 +171,31 @@ class Protocol(Model):
 
 
 class Pool(Model):
-    """The fixed architectures of each space that every run scores."""
+    """The architectures of each space that every run scores."""
 
     size: Annotated[int, Field(ge=3)] = Field(
-        default=200, description="Architectures in the pool; intervals of accuracy where `law` is stratified."
+        default=200, description="Architectures in the pool, or intervals of accuracy if `law` is stratified."
     )
     seeds: Positive = Field(default=1, description="Stand-alone trainings of a repeated architecture.")
     repeated: int = Field(
         default=0,
         ge=0,
-        description="Architectures that are trained with all seeds (the others with the first), at most "
-        "`size`; they tell the noise of the ground truth. Above 0 if and only if `seeds` is above 1.",
+        description="Architectures that are trained with all seeds (the others with the first), at most `size`; from "
+        "them the noise of the ground truth is estimated. Above 0 if and only if `seeds` is above 1.",
     )
     shards: Positive = Field(
         default=1,
-        description="Jobs over which the stand-alone trainings of a space are spread, at most `size`.",
+        description="Number of jobs for the stand-alone trainings of a space, at most `size`.",
     )
     law: Literal["uniform", "stratified"] = Field(
         default="uniform",
         description="`uniform` over the space (the paper), or `stratified`: the best architecture of each of `size` "
-        "equal intervals of published accuracy, empty ones left out (400 in SUMNAS and DYNAS). Correlations of the two "
-        "cannot be compared.",
+        "equal intervals of published accuracy that are not empty (400 in SUMNAS and DYNAS). Correlations on pools of "
+        "different laws are not comparable.",
     )
     per_seed: bool = Field(
         default=False,
-        description="Each run seed has a pool of its own, as in the authors' code; the default is one pool for all "
-        "seeds.",
+        description="Each run seed has its own pool, as in the authors' code; by default all seeds share one pool.",
     )
 
     @model_validator(mode="after")
@@ -220,29 +220,29 @@ class Scoring(Model):
 
     bn_modes: BnModes = Field(
         default=("batch", "recalibrated"),
-        description="Statistics used at evaluation: of the scored batch, tracked in training "
-        "(skipped where tracking is off), or re-estimated for each architecture.",
+        description="Batch-norm statistics at evaluation: of the scored batch, tracked in training (skipped if "
+        "tracking is off), or re-estimated for each architecture.",
     )
     batch_size: Annotated[int, Field(ge=2)] = Field(
         default=250,
-        description="Images of a scored batch; part of the protocol, because `batch` depends on it.",
+        description="Images of a scored batch. Scores with the statistics `batch` depend on it.",
     )
     splits: Splits = Field(
         default=("scoring", "test"),
-        description="Images that are scored: `scoring`, on which architectures are ranked, and `test` beside it.",
+        description="Splits that are scored: `scoring`, on which architectures are ranked, and `test`.",
     )
     recalibration_batches: Positive = Field(
         default=4, description="Training batches from which `recalibrated` re-estimates the statistics."
     )
     dropout_at_evaluation: bool = Field(
         default=False,
-        description="Path dropout stays on when architectures are scored, as in the authors' code; its draws depend on "
-        "run seed, architecture, statistics, split and batch alone. Dropout before the classifier is off.",
+        description="Whether path dropout stays on when architectures are scored, as in the authors' code. Its draws "
+        "depend only on run seed, architecture, statistics, split and batch. Dropout before the classifier is off.",
     )
     ranked_on: Literal["scoring", "test"] = Field(
         default="scoring",
-        description="The split on which architectures are ranked by the search and in all tables and figures; `test` "
-        "is the authors' code. One of `splits`.",
+        description="Split on which the search, tables and figures rank architectures, one of `splits`. The authors' "
+        "code uses `test`.",
     )
 
     @field_validator("splits")
@@ -271,33 +271,33 @@ class Metrics(Model):
     )
     threshold: Share | Literal["auto"] = Field(
         default="auto",
-        description="Rounding of the ground truth in S-KdT, as a fraction; `auto` is .001, or the noise of "
-        "the ground truth where one image is more than that.",
+        description="Rounding of the ground truth in S-KdT, as a fraction; `auto` is .001, or the noise of the ground "
+        "truth if one image is more than that.",
     )
     s_kdt: Literal["rounded", "positional_0.1", "positional_1"] = Field(
         default="rounded",
-        description="What tables and figures print as S-KdT: Kendall's tau with ground truth `rounded` to `threshold`, "
+        description="The S-KdT of tables and figures: Kendall's tau with ground truth `rounded` to `threshold`, "
         "or the positional one of the authors' code at .1 % (their training) or 1 % (their tables). All are in "
         "metrics.parquet.",
     )
     top_order: Literal["sorted", "permuted_twice"] = Field(
         default="sorted",
-        description="How the K predicted best are taken: from the architectures `sorted` by score, or `permuted_twice` "
-        "as in the authors' result scripts, which scrambles them.",
+        description="How the K best architectures are selected: `sorted` by score, or `permuted_twice` as in the "
+        "authors' result scripts, which shuffles them.",
     )
     resamples: Annotated[int, Field(ge=100)] = Field(
-        default=10_000, description="Bootstrap resamples of the pool behind each interval."
+        default=10_000, description="Bootstrap resamples of the pool for each interval."
     )
 
     @property
     def positional_percent(self) -> str | None:
-        """The threshold, in percent, of the positional S-KdT that is printed; None where it is the rounded one."""
+        """The threshold of the printed positional S-KdT in percent; None if the rounded S-KdT is printed."""
         return None if self.s_kdt == "rounded" else self.s_kdt.removeprefix("positional_")
 
     @field_validator("threshold", mode="wrap")
     @classmethod
     def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        # A union reports each branch as an error of its own.
+        # A union reports one error per branch.
         findings = Findings()
         result = findings.attempt(lambda: handler(value))
         if result is None:
@@ -307,7 +307,7 @@ class Metrics(Model):
 
 
 class Search(Model):
-    """Random search on the baseline super-nets; what it finds is trained stand-alone."""
+    """Random search on the baseline super-nets; the best architectures are trained stand-alone."""
 
     architectures: Positive = Field(default=100, description="Architectures that random search draws and scores.")
     retrain: Positive = Field(
@@ -330,33 +330,33 @@ class Search(Model):
 
 
 class Proxies(Model):
-    """Scores of networks that were never trained, which stand beside every tau as references."""
+    """Zero-cost proxies: scores of untrained networks, as references for every tau."""
 
     names: ProxyNames = Field(
         default=("synflow", "jacov", "naswot"),
-        description="Zero-cost proxies that are measured; an empty list for none.",
+        description="Zero-cost proxies to compute; an empty list for none.",
     )
     images: Annotated[int, Field(ge=2)] = Field(
         default=64,
-        description="Images that `jacov` and `naswot` look at: the first of the training images, not augmented. "
-        "`jacov` tells little unless they are fewer than the values of one image.",
+        description="Images for `jacov` and `naswot`: the first training images, not augmented. `jacov` is informative "
+        "only if they are fewer than the values of one image.",
     )
-    seeds: Positive = Field(default=1, description="Initialisations over which a proxy is averaged.")
+    seeds: Positive = Field(default=1, description="Number of initialisations over which a proxy is averaged.")
 
 
 class Landscape(Model):
     """Loss landscapes of the baseline super-net and of a stand-alone network; without this section there are none."""
 
     grid: Annotated[int, Field(ge=3)] = Field(
-        default=21, description="Points a side of the plane, an odd number: the network itself is the middle one."
+        default=21, description="Points per side of the plane, an odd number: the network is the point in the middle."
     )
     images: Annotated[int, Field(ge=2)] = Field(
         default=512,
-        description="Training images on which each point is evaluated: the first ones, not augmented, in batches of at "
-        "most `scoring.batch_size`.",
+        description="Training images on which each point is evaluated: the first ones, not augmented, in batches of "
+        "at most `scoring.batch_size`.",
     )
     paths: Positive = Field(
-        default=8, description="Architectures over which the surface of random paths is averaged, drawn once."
+        default=8, description="Number of architectures over which the surface of random paths is averaged, drawn once."
     )
 
     @field_validator("grid")
@@ -364,22 +364,22 @@ class Landscape(Model):
     def _with_a_middle(cls, grid: int) -> int:
         findings = Findings()
         if grid % 2 == 0:
-            findings.add("should be odd: the network itself is the point in the middle", grid)
+            findings.add("should be odd: the network is the point in the middle", grid)
         findings.raise_all()
         return grid
 
 
 class Features(Model):
-    """Statistics of the inputs of batch norms where `batch_norm` is swept; without this section there are none."""
+    """Statistics of the inputs of batch norms if `batch_norm` is swept; without this section there are none."""
 
     steps: Annotated[int, Field(ge=2)] = Field(
         default=400,
-        description="Steps of the baseline super-net and of a stand-alone network that are trained once more, from the "
-        "first, to record the statistics of each (all steps where a training has fewer).",
+        description="First steps of the baseline super-net and of a stand-alone network, which are trained again to "
+        "record the statistics of each step (all steps if a training has fewer).",
     )
     architectures: Annotated[int, Field(ge=2)] = Field(
         default=16, description="Architectures whose statistics are compared at the end of training, drawn once."
     )
     batches: Annotated[int, Field(ge=2)] = Field(
-        default=8, description="Batches of training images that are compared then, as large as those of training."
+        default=8, description="Batches of training images for that comparison, with the batch size of training."
     )

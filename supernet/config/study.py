@@ -1,4 +1,4 @@
-"""The study file as validated models: what is trained, on which data, for how long, and what is measured."""
+"""The study file as validated models, and the runs, settings and pools that follow from it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from supernet.config.base import Findings, Model
-from supernet.config.factors import FACTORS, SPACES, Place, Setting
+from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
 from supernet.config.pool_name import PoolName
 from supernet.config.searches import Searches, SystemName
@@ -57,11 +57,11 @@ __all__ = [
 if TYPE_CHECKING:
     SpaceName = str
 else:
-    SpaceName = Literal[SPACES]  # a choice for pydantic, which says what is allowed
+    SpaceName = Literal[SPACES]  # a Literal, so that pydantic lists the allowed names
 
 
 class Run(Model):
-    """All that one training of a super-net depends on: the argument of `scripts/train.py`."""
+    """The config of one run: all that the training of a super-net depends on."""
 
     space: SpaceName
     setting: Setting
@@ -73,14 +73,14 @@ class Run(Model):
 
     @property
     def own_space(self) -> str:
-        """The space or sub-space whose architectures the super-net has."""
+        """The space or sub-space of the super-net."""
         return subspace(self.space, self.setting.dynamic_channels)
 
     @model_validator(mode="after")
     def _in_its_place(self) -> Self:
         findings = Findings()
-        place = _place(self.space, self.data, self.scoring)
-        findings.attempt(partial(Setting.model_validate, self.setting, context=place), "setting")
+        context = _context(self.space, self.data, self.scoring)
+        findings.attempt(partial(Setting.model_validate, self.setting, context=context), "setting")
         findings.raise_all()
         return self
 
@@ -89,15 +89,17 @@ class Study(Model):
     """Spaces x settings x seeds on one data set."""
 
     study: str = Field(
-        description="Name: that of the file, and of the folder under results/.",
+        description="Name of the study, of its file, and of its folder in results/.",
         json_schema_extra={"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"},
     )
-    title: str = Field(description="One line for captions and reports.", json_schema_extra={"pattern": r"^.*\S.*$"})
-    seed: Seed = Field(default=0, description="Study seed: draws the pool and the split.")
+    title: str = Field(
+        description="Title for captions and reports, one line.", json_schema_extra={"pattern": r"^.*\S.*$"}
+    )
+    seed: Seed = Field(default=0, description="Study seed, which draws the pools and the splits.")
     fidelity: Fidelity = Field(
         default="corrected",
-        description="`authors_code` takes the known traps of the authors' code wherever this file gives no value "
-        "itself: see docs/reference/fidelity.md.",
+        description="`authors_code` uses the known deviations of the authors' code for all keys that this file does "
+        "not set: see docs/reference/fidelity.md.",
     )
     data: Data
     protocol: Protocol = Protocol()
@@ -109,7 +111,7 @@ class Study(Model):
     landscape: Landscape | None = None
     features: Features | None = None
     searches: Searches | None = None
-    spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces and what is done in each.")
+    spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces of the study.")
 
     @model_validator(mode="before")
     @classmethod
@@ -159,8 +161,8 @@ class Study(Model):
                 findings.add(f"unknown space; {did_you_mean(str(name), SPACES)}", space, str(name))
                 continue
             authored = {"baseline": {}, **space} if isinstance(space, dict) else space
-            place = _place(name, info.data.get("data"), info.data.get("scoring"))
-            checked[name] = findings.attempt(partial(SpaceStudy.model_validate, authored, context=place), name)
+            context = _context(name, info.data.get("data"), info.data.get("scoring"))
+            checked[name] = findings.attempt(partial(SpaceStudy.model_validate, authored, context=context), name)
         findings.raise_all()
         return checked
 
@@ -178,7 +180,9 @@ class Study(Model):
     def _features_where_they_are_drawn(self) -> Self:
         findings = Findings()
         if self.features is not None and not self.feature_spaces():
-            message = "no space sweeps `batch_norm`, whose figure shows them: sweep it, or leave this section out"
+            message = (
+                "no space sweeps `batch_norm`, whose figure shows these statistics: sweep it, or leave this section out"
+            )
             findings.add(message, self.features, "features")
         findings.raise_all()
         return self
@@ -194,7 +198,7 @@ class Study(Model):
             baseline = self.spaces[space].baseline
             if baseline.few_shot == "split" or baseline.landmarks == "ranking":
                 findings.add(
-                    "the baseline has few_shot or landmarks: their super-nets are not searched", systems, *place
+                    "the baseline has few_shot or landmarks, whose super-nets are not searched", systems, *place
                 )
             partial = self.searches.pc_darts.partial_channels if self.searches is not None else 1
             if "pc_darts" in systems and baseline.channels % partial:
@@ -204,37 +208,37 @@ class Study(Model):
         return self
 
     def settings(self, space: str) -> Mapping[str, Setting]:
-        """Settings of a space by name: `baseline` first, then `{factor}={value}` in the order of the file.
+        """Return the settings of a space by name.
 
-        Then those that go from common practice to the baseline, `cumulative={step}`, less a last one that is swept.
-        Names are unique and safe as a path component; a float stands as its repr, which parses to that value.
-        UserError if the study lacks the space.
+        The order is `baseline`, then `{factor}={value}` as in the file, then the steps from common practice to the
+        baseline, `cumulative={step}`, except those that are swept already. Names are unique and safe as a path
+        component; a float has its repr. Raises UserError if the study does not have the space.
         """
         self._space(space)
         return self._named[space]
 
     @cached_property
     def _named(self) -> dict[str, Mapping[str, Setting]]:
-        """Settings of each space by name, kept: they are asked for so often that large studies would take minutes."""
+        """Settings of each space by name; cached, because large studies would otherwise take minutes."""
         return {space: _settings(study) for space, study in self.spaces.items()}
 
     def single(self, space: str) -> list[str]:
-        """Names of the settings of a space that differ from the baseline in one factor, the baseline first."""
+        """Return the baseline and the settings that differ from it in one factor."""
         return [name for name in self.settings(space) if not name.startswith("cumulative=")]
 
     def cumulative(self, space: str) -> list[tuple[str, str]]:
-        """From common practice to the baseline: the factor that goes to the baseline's value next, and the setting.
+        """Return (next factor to change, setting) pairs from common practice to the baseline.
 
-        The last one is the baseline, with no factor; empty if the study has no such settings in this space.
+        The last pair is the baseline without a factor. Empty if the space has no such settings.
         """
         names = {setting: name for name, setting in reversed(list(self.settings(space).items()))}
         steps = [(factor, names[setting]) for factor, setting in self._space(space).steps()]
         return [*steps, ("", "baseline")] if steps else []
 
     def setting_of(self, space: str, factor: str, value: Any) -> str:
-        """The name of the setting with this factor at this value: `baseline` where that is the baseline's.
+        """Return the name of the setting with this value of a factor: `baseline` for the value of the baseline.
 
-        UserError if the space has no such setting; 1 and 1.0 are the same value.
+        1 and 1.0 are the same value. Raises UserError if the space has no such setting.
         """
         study = self._space(space)
         if factor not in Setting.model_fields:
@@ -249,7 +253,7 @@ class Study(Model):
         return f"{factor}={swept[swept.index(value)]}"
 
     def seeds(self, space: str, setting: str) -> tuple[int, ...]:
-        """Run seeds of a setting; UserError if the space has no such setting."""
+        """Return the run seeds of a setting. Raises UserError if the space has no such setting."""
         study = self._space(space)
         names = self.settings(space)
         if setting not in names:
@@ -258,34 +262,34 @@ class Study(Model):
         return study.seeds if setting == "baseline" or study.sweep_seeds is None else study.sweep_seeds
 
     def pool_of(self, space: str, setting: str, seed: int) -> PoolName:
-        """The pool that a run scores; UserError if the space has no such setting."""
+        """Return the pool that a run scores. Raises UserError if the space has no such setting."""
         self.seeds(space, setting)
         channels = self.settings(space)[setting].dynamic_channels
         constant = subspace(space, channels) != space
         return PoolName(space, channels if constant else None, seed if self.pool.per_seed else None)
 
     def main_pool(self, space: str) -> PoolName:
-        """The pool that stands for a space: that of the baseline, of its first seed where each has its own."""
+        """Return the pool of the baseline of a space; of its first seed if each seed has its own."""
         return self.pool_of(space, "baseline", self.seeds(space, "baseline")[0])
 
     def pools(self) -> tuple[PoolName, ...]:
-        """All pools that runs score, each once."""
+        """Return all pools that runs score, without duplicates."""
         return tuple(dict.fromkeys(self.pool_of(*run) for run in self.runs()))
 
     def landmarks(self) -> tuple[PoolName, ...]:
-        """All sets of landmarks that runs train with, each once."""
+        """Return all landmarks with which runs train, without duplicates."""
         found = (self.landmarks_of(space, setting) for space in self.spaces for setting in self.settings(space))
         return tuple(dict.fromkeys(name for name in found if name is not None))
 
     def runs(self) -> Iterator[tuple[str, str, int]]:
-        """All runs as (space, setting name, seed)."""
+        """Yield all runs as (space, name of the setting, seed)."""
         for space in self.spaces:
             for setting in self.settings(space):
                 for seed in self.seeds(space, setting):
                     yield space, setting, seed
 
     def run(self, space: str, setting: str, seed: int) -> Run:
-        """The part of the study that one run depends on; UserError if the study has no such run."""
+        """Return the config of a run. Raises UserError if the study has no such run."""
         seeds = self.seeds(space, setting)
         if seed not in seeds:
             raise UserError(f"study {self.study!r}: {space}, {setting} has no run seed {seed}; it has {seeds}")
@@ -302,7 +306,7 @@ class Study(Model):
         )
 
     def landmarks_of(self, space: str, setting: str) -> PoolName | None:
-        """The architectures of known accuracy that a setting trains with; UserError if the space lacks the setting."""
+        """Return the landmarks with which a setting trains; None if it has none."""
         found = self.settings(space)[setting]
         if found.landmarks == "none":
             return None
@@ -310,7 +314,7 @@ class Study(Model):
         return PoolName(space, pool.dynamic_channels, landmarks=True)
 
     def systems(self, space: str) -> tuple[tuple[SystemName, ...], ...]:
-        """The search systems of a space, in as many parts as it has jobs for each seed; none without a search."""
+        """Return the search systems of a space, in one part per job; empty without search systems."""
         if self.searches is None or space not in self.searches.systems:
             return ()
         names = self.searches.systems[space]
@@ -318,22 +322,22 @@ class Study(Model):
         return tuple(tuple(names[part::parts]) for part in range(parts))
 
     def landscape_spaces(self) -> tuple[str, ...]:
-        """Spaces of which loss landscapes are measured."""
+        """Return the spaces whose loss landscapes are measured."""
         return () if self.landscape is None else tuple(self.spaces)
 
     def feature_spaces(self) -> tuple[str, ...]:
-        """Spaces of which feature statistics are measured: those that sweep `batch_norm`."""
+        """Return the spaces whose feature statistics are measured: those that sweep `batch_norm`."""
         swept = (name for name, space in self.spaces.items() if "batch_norm" in space.sweep)
         return () if self.features is None else tuple(swept)
 
     def tracking(self, space: str) -> str | None:
-        """The first setting of a space whose batch norms track statistics, of those that change nothing else."""
+        """Return the first setting that tracks batch-norm statistics and changes nothing else; None without one."""
         names = ("baseline", *(name for name in self.settings(space) if name.startswith("batch_norm=")))
         tracking = (name for name in names if "tracking" in self.settings(space)[name].batch_norm)
         return next(tracking, None)
 
     def factors(self) -> list[str]:
-        """Factors that at least one space sweeps, in the order of `FACTORS`."""
+        """Return the factors that at least one space sweeps, in the order of `FACTORS`."""
         swept = {factor for space in self.spaces.values() for factor in space.sweep}
         return [factor for factor in FACTORS if factor in swept]
 
@@ -346,7 +350,7 @@ class Study(Model):
 def load_study(path: Path | str) -> Study:
     """Read and validate a study file.
 
-    UserError with one line for each mistake: file, line, key path, the value found and what is allowed.
+    Raises UserError with one line per mistake: file, line, path of the key, the value, and the allowed values.
     """
     path = Path(path)
     return validate(Study, YamlFile.read(path), context=path)
@@ -363,9 +367,9 @@ def _settings(study: SpaceStudy) -> dict[str, Setting]:
     return found | {f"cumulative={step}": setting for step, setting in steps if setting not in swept}
 
 
-def _place(space: str, data: Data | None, scoring: Scoring | None) -> Place:
-    """The rules of a space in a file of which these sections are valid (None where they are not)."""
-    return Place(
+def _context(space: str, data: Data | None, scoring: Scoring | None) -> SpaceContext:
+    """Return the context in which settings of a space are validated; invalid sections are None."""
+    return SpaceContext(
         space=space,
         scoring_portion=None if data is None else data.scoring_portion,
         images=None if data is None else data.name,

@@ -16,7 +16,7 @@ class Display(Protocol):
     """Shows the progress of a workflow."""
 
     def show(self, workflow: Workflow, reports: Sequence[Report], now: float) -> None:
-        """Update the display; called several times a second."""
+        """Update the display; called several times per second."""
 
 
 @contextlib.contextmanager

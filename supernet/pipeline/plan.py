@@ -1,4 +1,4 @@
-"""What the workflow asks of a study: its config, its folders, the arguments of its jobs."""
+"""The plan of a study: its folders, its jobs and their arguments, as the rules of the workflow need them."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from supernet.config.artifacts import Artifacts, RunName
@@ -31,7 +31,7 @@ from supernet.pipeline.estimate import GPU_TFLOPS, estimate, report
 
 def _without_braces(value: str) -> str:
     if "{" in value or "}" in value:
-        raise PydanticCustomError("folder", "braces stand for wildcards in Snakemake's file names: use another name")
+        raise PydanticCustomError("folder", "braces mark wildcards in Snakemake's file names: use another name")
     return value
 
 
@@ -39,9 +39,14 @@ def _without_password(value: str) -> str:
     if separate(value)[1]:
         raise PydanticCustomError(
             _HIDDEN,
-            "an address with a password belongs in the environment variable SUPERNET_MIRROR, which no log shows",
+            "put an address with a password into the environment variable SUPERNET_MIRROR, which no log shows",
         )
     return value
+
+
+def _truth_value(value: Any) -> Any:
+    # `--config key=true` is text to Snakemake, which knows only Python's True.
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 _HIDDEN = "hidden"
@@ -50,10 +55,10 @@ Mirror = Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
 
 
 class WorkflowConfig(Model):
-    """`config.yaml` and `--config`: which study, where its files go, how its jobs run."""
+    """`config.yaml` and `--config`: the study, the folders of its files, and how its jobs run."""
 
     study: Folder = Field(description="Name of a file in workflow/studies, or the path of a YAML file.")
-    results: Folder = Field(default="results", description="Folder of results, one folder a study.")
+    results: Folder = Field(default="results", description="Folder of results, with one folder per study.")
     resources: Folder = Field(default="resources", description="Folder of data sets and published tables.")
     mirror: Mirror | None = Field(
         default=None,
@@ -67,7 +72,7 @@ class WorkflowConfig(Model):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
     )
-    reference_kernels: bool = Field(
+    reference_kernels: Annotated[bool, BeforeValidator(_truth_value)] = Field(
         default=False,
         description="Compute with torch's own functions instead of the fast kernels of supernet/nn/fast: slower, the "
         "same to rounding. Finished results are not made again. False leaves the choice to the environment variable "
@@ -82,7 +87,7 @@ class WorkflowConfig(Model):
 
 @dataclass(frozen=True)
 class Plan:
-    """A study in its folders; every method gives an argument or a list of files of a rule."""
+    """A study and its folders; each method returns an argument or a list of files of a rule."""
 
     config: WorkflowConfig
     study: Study
@@ -91,13 +96,13 @@ class Plan:
 
     @classmethod
     def load(cls, config: Mapping[str, Any], root: Path) -> Self:
-        """Validate Snakemake's config and the study that it names; UserError lists all mistakes."""
+        """Validate Snakemake's config and the study that it names. UserError lists all mistakes."""
         try:
             checked = WorkflowConfig.model_validate(dict(config))
         except ValidationError as error:
             raise UserError("\n".join(_finding(one) for one in error.errors())) from None
         if {"{", "}"} & set(str(root)):
-            raise UserError(f"{root}: braces stand for wildcards in Snakemake's file names: use another folder")
+            raise UserError(f"{root}: braces mark wildcards in Snakemake's file names: use another folder")
         file = _study_file(checked.study, root)
         return cls(checked, load_study(file), file, root)
 
@@ -108,7 +113,7 @@ class Plan:
 
     @property
     def resources(self) -> str:
-        """Folder of data sets."""
+        """Folder of data sets and published tables."""
         return self.config.resources
 
     @property
@@ -123,7 +128,7 @@ class Plan:
 
     @property
     def mirror(self) -> str:
-        """Folder or address of the mirror; empty if there is none."""
+        """Folder or address of the mirror; empty without a mirror."""
         return self.config.mirror or os.environ.get("SUPERNET_MIRROR", "")
 
     @cached_property
@@ -133,37 +138,37 @@ class Plan:
 
     @cached_property
     def pools(self) -> dict[str, PoolName]:
-        """All sets of architectures that have a ground truth, by name."""
+        """Pools and landmarks, all of which have a ground truth, by name."""
         return {str(pool): pool for pool in (*self.study.pools(), *self.study.landmarks())}
 
     def pool(self, space: str, setting: str, seed: str) -> str:
-        """Name of the pool that a run scores."""
+        """Return the name of the pool that a run scores."""
         return str(self.study.pool_of(space, setting, int(seed)))
 
     def landmarks(self, space: str, setting: str) -> str | None:
-        """Name of the landmarks that a run trains with, if it does."""
+        """Return the name of the landmarks with which a run trains; None if it has none."""
         name = self.study.landmarks_of(space, setting)
         return None if name is None else str(name)
 
     def trainings(self, pool: str) -> str:
-        """Arguments of scripts/truth.py: how often architectures of a pool are trained."""
+        """Return the arguments of scripts/truth.py that give the number of trainings of a pool."""
         seeds, repeated = self.training_counts(pool)
         return f"--seeds {seeds} --repeated {repeated}"
 
     def training_counts(self, pool: str) -> tuple[int, int]:
-        """Trainings of a repeated architecture of a pool, and how many are repeated. Landmarks are trained once."""
+        """Return the trainings per repeated architecture and the number of these; landmarks are trained once."""
         config = self.study.pool
         return (1, 0) if self.pools[pool].landmarks else (config.seeds, config.repeated)
 
     def others(self, pool: str) -> list[str]:
-        """Names of the pools whose architectures this one must not have: landmarks are never scored."""
+        """Return the pools with which a pool must not share architectures: for landmarks, all that runs score."""
         if not self.pools[pool].landmarks:
             return []
         space = self.pools[pool].space
         return [name for name, other in self.pools.items() if other.space == space and not other.landmarks]
 
     def pool_arguments(self, pool: str) -> str:
-        """Arguments of scripts/pool.py that say which pool it is."""
+        """Return the arguments of scripts/pool.py that select a pool."""
         choice = self.pool_choice(pool)
         arguments = ["--space", choice["space"], "--size", str(choice["size"]), "--law", choice["law"]]
         arguments += ["--study-seed", str(choice["study_seed"])]
@@ -172,7 +177,7 @@ class Plan:
         return " ".join(arguments)
 
     def pool_choice(self, pool: str) -> dict[str, Any]:
-        """What says which pool it is, by the names of the arguments of scripts/pool.py."""
+        """Return the values that select a pool, by the names of the arguments of scripts/pool.py."""
         name, config = self.pools[pool], self.study.pool
         size, law = (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size, config.law)
         return {
@@ -185,19 +190,19 @@ class Plan:
         }
 
     def run(self, space: str, setting: str, seed: str) -> str:
-        """JSON of all that a run depends on: its change, and no other, trains it again."""
+        """Return all that a run depends on as JSON; only a change of it trains the run again."""
         return self.study.run(space, setting, int(seed)).model_dump_json()
 
     def truth(self, space: str) -> str:
-        """JSON of all that the stand-alone trainings of a space depend on."""
+        """Return all that the stand-alone trainings of a space depend on as JSON."""
         return truth_job(self.study, space).model_dump_json()
 
     def search(self, space: str, seed: str) -> str:
-        """JSON of a random search."""
+        """Return all that a random search depends on as JSON."""
         return search_job(self.study, space, int(seed), trained=not self.tables(space)).model_dump_json()
 
     def systems(self, space: str, seed: str, part: str) -> str:
-        """JSON of one part of the search systems of a space."""
+        """Return all that one part of the search systems of a space depends on as JSON."""
         trained = not self.tables(space)
         return systems_job(self.study, space, int(seed), int(part), trained).model_dump_json()
 
@@ -230,56 +235,56 @@ class Plan:
         return tuple(map(str, self.study.pools())) if self.study.proxies.names else ()
 
     def proxies(self, space: str) -> str:
-        """JSON of all that the zero-cost proxies of a space depend on."""
+        """Return all that the zero-cost proxies of a space depend on as JSON."""
         return proxies_job(self.study, space, trained=not self.tables(space)).model_dump_json()
 
     def landscape(self, space: str) -> str:
-        """JSON of all that the loss landscapes of a space depend on."""
+        """Return all that the loss landscapes of a space depend on as JSON."""
         return landscape_job(self.study, space).model_dump_json()
 
     def features(self, space: str) -> str:
-        """JSON of all that the feature statistics of a space depend on."""
+        """Return all that the feature statistics of a space depend on as JSON."""
         return features_job(self.study, space).model_dump_json()
 
     def first_runs(self, space: str) -> list[RunName]:
-        """Runs of which feature statistics are taken: the first baseline run and, if any, the first run that tracks."""
+        """Return the runs whose features are measured: the first baseline run and, if any, the first that tracks."""
         settings = ["baseline"] if (found := self.study.tracking(space)) is None else ["baseline", found]
         return [RunName(space, setting, self.study.seeds(space, setting)[0]) for setting in settings]
 
     def tables(self, space: str) -> list[str]:
-        """The published table that is the ground truth of a space; an empty list where it is trained here.
+        """Return the published table that is the ground truth of a space; an empty list if it is trained here.
 
-        A table that the study can do without counts as at hand when it is made already, or when a folder that
-        is the mirror holds a form of it: the workflow asks no server before it starts.
+        If the study also has a recipe for trainings, the table is used only if it exists already, or if the downloads
+        or a mirror that is a folder have the files of one of its forms. No server is asked before the workflow starts.
         """
         study = self.study.spaces[space]
         if study.published is None:
             return []
         path = self.artifacts.published(study.published)
-        return [path] if study.truth is None or self._at_hand(study.published, Path(path)) else []
+        return [path] if study.truth is None or self._is_available(study.published, Path(path)) else []
 
     def metrics(self) -> str:
-        """JSON of the part of the study that the metrics depend on besides scores and ground truth."""
+        """Return the sections of the study on which metrics depend, besides scores and ground truth, as JSON."""
         return self.study.model_dump_json(include=set(METRICS_SECTIONS))
 
     def estimate(self) -> str:
-        """Lines about what the super-nets of the study cost, for a dry run."""
+        """Return lines about the cost of the super-nets of the study, for a dry run."""
         return report(estimate(self.study), self.config.gpu_tflops)
 
     def paper(self) -> str:
-        """JSON of what tables and figures print of the study."""
+        """Return the study as JSON, for tables and figures."""
         return self.study.model_dump_json()
 
     def seeds(self, space: str) -> tuple[int, ...]:
-        """Seeds of the baseline of a space."""
+        """Return the seeds of the baseline of a space."""
         return self.study.seeds(space, "baseline")
 
     def forms(self, table: str) -> dict[str, tuple[File, ...]]:
-        """The files of each form of a published table."""
+        """Return the files of each form of a published table."""
         sources = load_sources(self.root / "workflow" / "sources.yaml")
         return sources.forms(sources.table(table))
 
-    def _at_hand(self, table: str, path: Path) -> bool:
+    def _is_available(self, table: str, path: Path) -> bool:
         folders = [Path(self.artifacts.downloads), *([Path(self.mirror)] if self.mirror else [])]
         return path.exists() or any(
             all((folder / file.path).exists() for file in files)

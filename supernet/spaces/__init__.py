@@ -1,6 +1,6 @@
 """Search spaces by name: one folder each, with its encoding (torch-free) and its networks.
 
-`KINDS` is the one place where a space is registered; all else that is known of it stands in its class.
+A space is registered in `KINDS` only; everything else about it is in its class.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.constant import OUTPUTS, ConstantChannels
 from supernet.spaces.nasbench201 import NASBench201
 
-# Imported by name and not found by listing folders: so the records of results see what a program may run.
+# Imported by name, not found by listing folders, so that the records of results see the code that may run.
 KINDS: Mapping[str, type[Space[Any]]] = MappingProxyType(
     {kind.name: kind for kind in (NASBench101, NASBench201, Darts)}  # the order of tables and panels
 )
 
 
 def load(name: str) -> Space[Any]:
-    """The space or sub-space of that name; UserError names those that exist."""
+    """Return the space or sub-space of that name; UserError lists the existing ones."""
     constant = {subspace(NASBench101.name, f"constant-{outputs}"): outputs for outputs in OUTPUTS}
     if name in constant:
         return ConstantChannels(constant[name])
@@ -32,6 +32,6 @@ def load(name: str) -> Space[Any]:
 
 
 def subspace(space: str, dynamic_channels: str | None) -> str:
-    """The name of the space whose architectures a super-net has, for its value of `dynamic_channels`."""
+    """Return the name of the space or sub-space of a super-net with this value of `dynamic_channels`."""
     constant = dynamic_channels is not None and constant_outputs(dynamic_channels) is not None
     return f"{space}-{dynamic_channels}" if constant else space

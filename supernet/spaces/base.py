@@ -1,4 +1,4 @@
-"""What a search space offers; torch is imported only by the builders."""
+"""The interface of a search space; only the builders import torch."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Arch = TypeVar("Arch")
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Channels of the first cell, cells as the factor `layers` counts them, classes, image channels.
+    """Channels of the first cell, number of cells as in the factor `layers`, classes, image channels.
 
-    `widths` concerns NASBench-101 alone: with `doubled`, as in the authors' code, the first of its stacks doubles
-    them as well.
+    `widths` affects NASBench-101 only: with `doubled`, as in the authors' code, its first stack doubles the channels
+    too.
     """
 
     channels: int
@@ -43,12 +43,12 @@ class Space(ABC, Generic[Arch]):
 
     name: str
     title: ClassVar[str]
-    """As it is printed."""
+    """The name in tables and figures."""
     size: int
     encodings: str
     operations: ClassVar[tuple[str, ...]]
     laws: ClassVar[tuple[str, ...]]
-    """Laws by which single architectures are drawn; `path_sampling` has `fairnas` beside them."""
+    """Laws by which single architectures are drawn; `path_sampling` also has `fairnas`."""
     channels: ClassVar[int]
     layers: ClassVar[int]
     layer_multiple: ClassVar[int] = 1
@@ -60,80 +60,80 @@ class Space(ABC, Generic[Arch]):
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
     """Values of a `paper` sweep in this space, where they differ from those of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
-    """Tables of CIFAR-10 accuracies, as `workflow/sources.yaml` calls them."""
+    """Names of its tables of CIFAR-10 accuracies in `workflow/sources.yaml`."""
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
     branches: ClassVar[int]
     choices: ClassVar[tuple[int, ...]]
-    """How many values each of the choices has that make an architecture: what searches decide one by one."""
+    """Number of values of each choice that defines an architecture; searches decide these one by one."""
     relaxation: ClassVar[tuple[int, int] | None] = None
-    """Kinds of cells and positions of a relaxed super-net, which `Mixture` weighs; None where there is none."""
+    """Numbers of kinds of cells and of positions of a relaxed super-net (see `Mixture`); None without a relaxation."""
     unrelaxed: ClassVar[str] = "its super-net computes one path at a time"
-    """Why there is none."""
+    """The reason for having no relaxation."""
     targets: ClassVar[tuple[int, ...]] = ()
-    """The node into which each of these positions leads."""
+    """The node at the end of each position of the relaxation."""
 
     @abstractmethod
     def parse(self, source: Any) -> Arch:
-        """An architecture from its text, from itself or from a mapping; UserError says what is wrong."""
+        """Return the architecture of a text, a mapping or an architecture; UserError if it is invalid."""
 
     @abstractmethod
     def format(self, arch: Arch) -> str:
-        """The text of an architecture; `parse` reads it back."""
+        """Return the text of an architecture; `parse` is the inverse."""
 
     @abstractmethod
     def arch_id(self, arch: Arch) -> str:
-        """The name of the function class that an architecture stands for: equal for equivalent encodings."""
+        """Return the identifier of an architecture, equal for equivalent encodings."""
 
     def holds(self, encoding: str) -> bool:
-        """Whether the architecture of a text of the space belongs to it: a sub-space has some of them only."""
+        """Return whether an architecture of the space, by its text, is a member: a sub-space has only some of them."""
         return True
 
     @abstractmethod
     def degenerate(self, arch: Arch) -> bool:
-        """Whether no operation on a way from input to output of any of its cells is a convolution, or no way is."""
+        """Return whether no convolution is on a path from input to output of any of its cells."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Arch]:
-        """`count` independent architectures by a law of `laws`."""
+        """Draw `count` independent architectures by a law of `laws`."""
 
     @abstractmethod
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Arch, ...]]:
-        """`count` FairNAS groups: one topology each, every operation of every position exactly once."""
+        """Draw `count` FairNAS groups: one topology per group, with every operation of every position exactly once."""
 
     @abstractmethod
     def branch(self, arch: Arch) -> int:
-        """The sub-space that an architecture is in, from 0 to `branches` - 1: the operation of one position."""
+        """Return the branch of an architecture, from 0 to `branches` - 1: its operation at one position."""
 
     @abstractmethod
     def chosen(self, choices: Sequence[int]) -> Arch:
-        """The architecture of one value for each of `choices`; UserError where they make none of the space."""
+        """Return the architecture of one value per choice; UserError if they do not define one of the space."""
 
     @abstractmethod
     def choices_of(self, arch: Arch) -> tuple[int, ...]:
-        """Values that make the architecture, or one of the same `arch_id`."""
+        """Return values of `choices` that define the architecture, or one with the same `arch_id`."""
 
     def discretised(self, weights: npt.NDArray[np.float64]) -> Arch:
-        """The architecture that weights (*relaxation, |O|) stand for; UserError without a relaxation."""
+        """Return the architecture of relaxed weights (*relaxation, |O|); UserError without a relaxation."""
         raise UserError(f"{self.name}: has no relaxation: {self.unrelaxed}")
 
     @abstractmethod
     def network(self, factory: LayerFactory, own: Arch | None, size: NetworkSize) -> nn.Module:
-        """The path network `net(images, arch)` that owns all operations, or those of one architecture."""
+        """Return the path network `net(images, arch)` with all operations, or with those of `own` only."""
 
     @abstractmethod
     def count(self, arch: Arch, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
-        """The cost of the stand-alone network of a size; the arguments are those of `cost`."""
+        """Return the cost of the stand-alone network of a size; the arguments are those of `cost`."""
 
     def cost(
         self, arch: Arch, size: NetworkSize | None = None, image: int = 32, zero_in_zero_out: bool = False
     ) -> Cost:
-        """Exact parameters of `build_standalone`, and multiply-adds of one image of `image` x `image` pixels.
+        """Return exact parameters of `build_standalone`, and multiply-adds for one image of `image` x `image` pixels.
 
-        By default at the benchmark's own size, on CIFAR-10. Counted are the convolutions and linear layers that are
-        executed: edges that the network leaves out have parameters, but no multiply-adds. With `zero_in_zero_out`
-        convolutions that are fed only by zeros have none either, as in a network without affine and tracked norms.
-        Raises UserError where no network takes images of that size.
+        The default is the benchmark's size on CIFAR-10. Multiply-adds are those of executed convolutions and linear
+        layers: edges that the network skips have parameters only. With `zero_in_zero_out` this includes convolutions
+        whose input is always zero, as in a network without affine and tracked norms. Raises UserError if no network
+        takes images of that size.
         """
         if image < 1:
             raise UserError(f"{self.name}: found images of {image} pixels a side; expected 1 or more")
@@ -150,10 +150,9 @@ class Space(ABC, Generic[Arch]):
         bn_momentum: float | None = None,
         widths: str = "benchmark",
     ) -> nn.Module:
-        """The network of one architecture, called as `net(images)`; by default in the benchmark's sizes.
+        """Return the network of one architecture, called as `net(images)`; the default size is the benchmark's.
 
-        `channels` are those of the first cell; `layers` counts cells as the factor of that name does,
-        and `widths` is that of `NetworkSize`.
+        `channels` are those of the first cell, `layers` and `widths` as in `NetworkSize`.
         """
         from supernet.nn.factory import LayerFactory
         from supernet.nn.standalone import StandAlone
@@ -205,7 +204,7 @@ class Space(ABC, Generic[Arch]):
     @overload
     def sample(self, rng: np.random.Generator, law: str = ..., *, count: int) -> list[Arch]: ...
     def sample(self, rng: np.random.Generator, law: str = "random_a", count: int | None = None) -> Arch | list[Arch]:
-        """One architecture, or a list of `count`; UserError names the laws that the space has."""
+        """Draw one architecture, or a list of `count`; UserError lists the laws of the space."""
         if law not in self.laws:
             raise UserError(f"{self.name}: found sampling law {law!r}; this space has {', '.join(self.laws)}")
         drawn = self.draw(rng, law, 1 if count is None else count)
@@ -213,6 +212,6 @@ class Space(ABC, Generic[Arch]):
 
 
 def permuted_operations(rng: np.random.Generator, positions: int, operations: Sequence[str]) -> list[list[str]]:
-    """FairNAS: for each position an independent permutation; row m holds the operations of the m-th model."""
+    """Draw an independent permutation per position (FairNAS); row m has the operations of model m."""
     columns = [[operations[i] for i in rng.permutation(len(operations))] for _ in range(positions)]
     return [[column[model] for column in columns] for model in range(len(operations))]

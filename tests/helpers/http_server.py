@@ -17,13 +17,13 @@ class Server:
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.closing = threading.Event()
-        self._answers: dict[str, list[Answer]] = {}
+        self.answers: dict[str, list[Answer]] = {}
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.seen.append((self.path, dict(self.headers)))
-                answers = server._answers.get(self.path, [status(404)])
+                answers = server.answers.get(self.path, [status(404)])
                 (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -52,7 +52,7 @@ class Server:
 
     def serve(self, path: str, *answers: Answer) -> str:
         """Set the answers of a path; returns its address."""
-        self._answers[path] = list(answers)
+        self.answers[path] = list(answers)
         return self.address + path
 
     def headers(self, path: str) -> list[dict[str, str]]:

@@ -78,12 +78,12 @@ def test_no_other_text_is_a_setting(setting: str) -> None:
 
 @pytest.mark.parametrize("key", ["study", "results", "resources", "state"])
 def test_braces_in_folders_are_refused(key: str) -> None:
-    with pytest.raises(UserError, match=f"{key}: found 'a{{b}}'; braces stand for wildcards"):
+    with pytest.raises(UserError, match=f"{key}: found 'a{{b}}'; braces mark wildcards"):
         Plan.load({"study": SMOKE, key: "a{b}"}, ROOT)
 
 
 def test_braces_in_the_checkouts_own_path_are_refused() -> None:
-    with pytest.raises(UserError, match=r"/some/\{x\}: braces stand for wildcards"):
+    with pytest.raises(UserError, match=r"/some/\{x\}: braces mark wildcards"):
         Plan.load({"study": SMOKE}, Path("/some/{x}"))
 
 

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import pytest
 from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
+from supernet.config.study import load_study
 from supernet.errors import UserError
 from supernet.metrics.measures import MEASURES
+from supernet.paper.catalogue import figure_names
 from supernet.provenance.record import root_digest
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import TUNABLES
@@ -63,6 +66,18 @@ def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
         if output.startswith(("results/smoke/", "resources/")) and "/rescored/" not in output:
             found[output] = set(json.loads(path.read_text())["input"])
     return found
+
+
+@contextmanager
+def edited(module: Path) -> Iterator[None]:
+    """Inside, a module has another comment at its end."""
+    text, before = module.read_text(), module.stat()
+    module.write_text(text + "\n# an edit\n")
+    try:
+        yield
+    finally:
+        module.write_text(text)
+        os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 SMOKE = ("--config", "study=tests/studies/smoke.yaml")
@@ -211,19 +226,24 @@ class TestFinishedStudy:
         assert not list((finished / "state").rglob("*.jsonl"))
 
     def test_an_edited_plot_draws_that_plot_only(self, finished: Path) -> None:
-        module = finished / "supernet" / "paper" / "figures" / "epochs.py"
-        before = module.stat()
-        module.write_text(module.read_text() + "\n# an edit\n")
-        try:
+        with edited(finished / "supernet/paper/figures/epochs.py"):
             assert jobs(snakemake(finished, "-n", *SMOKE)) == {"figure_epochs": 1}
-        finally:
-            module.write_text(module.read_text().removesuffix("\n# an edit\n"))
-            os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    def test_edited_training_code_trains_nothing(self, finished: Path) -> None:
-        for name in ("supernet/training/trainer.py", "scripts/train.py", "scripts/truth.py"):
-            (finished / name).touch()
-        assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
+    def test_an_edited_module_makes_again_all_that_imports_it_and_nothing_else(self, finished: Path) -> None:
+        study = load_study(finished / "tests/studies/smoke.yaml")
+        with edited(finished / "supernet/paper/style.py"):
+            figures = {f"figure_{name}": 1 for name in figure_names(study)}
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == figures
+        with edited(finished / "supernet/paper/summary.py"):
+            assert "table_epochs" in (found := jobs(snakemake(finished, "-n", *SMOKE)))
+            assert all(name.startswith(("table_", "figure_")) for name in found)
+
+    @pytest.mark.parametrize(
+        "name", ["supernet/training/trainer.py", "supernet/nn/conv.py", "scripts/train.py", "scripts/truth.py"]
+    )
+    def test_edited_training_code_makes_nothing(self, finished: Path, name: str) -> None:
+        with edited(finished / name):
+            assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
 
     def test_a_deleted_table_trains_nothing(self, finished: Path) -> None:
         table = finished / "results" / "smoke" / "tables" / "epochs.csv"
@@ -336,7 +356,7 @@ class TestFinishedStudy:
         assert crates.findings(Path(copy), tmp_path / "cache") == []
         checked = program(finished, "audit", "--archive", str(crate), "--json")
         assert json.loads(checked.stdout)["summary"]["intact"] > 300
-        # A crate has copies, which are no results of the study.
+        # A crate has copies, which are not results of the study.
         own = json.loads(program(finished, "audit", "results/smoke", "--json").stdout)
         assert not any("ro-crate" in one["path"] for one in own["targets"])
 

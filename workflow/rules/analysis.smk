@@ -1,5 +1,5 @@
-# Analyses of trained networks, for the spaces that the study names. Like training code, their programs are not inputs: an
-# edit measures nothing again.
+# Analyses of trained networks, for the spaces that the study selects. As for training, programs are not inputs: an edit
+# of their code does not run them again.
 rule landscape:
     input:
         images=rules.data.output.images,
@@ -29,7 +29,7 @@ rule landscape:
         "program landscape --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --summary {input.summary:q}"
         " --output {output.surfaces:q} --timing {output.timing:q}"
-        # The state is not an output: Snakemake would delete it when the job starts again.
+        # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
         ' --state "$STATE"/landscape/{wildcards.space}'
         ' --lock "$STATE"/locks/landscape/{wildcards.space}'
         ' --progress "$STATE"/progress/landscape-{wildcards.space}.json'

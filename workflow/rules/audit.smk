@@ -1,4 +1,4 @@
-# Compares existing results with their records. There are no inputs, so that nothing is made first.
+# Compares existing results with their records. It has no inputs, because it makes nothing.
 rule audit:
     log:
         ARTIFACTS.log("audit"),
@@ -20,7 +20,7 @@ rule audit:
             )
         ),
     message:
-        "Auditing the results of study {STUDY.study}"
+        "Audit of the results of study {STUDY.study}"
     shell:
-        # Stale (3) is reported; broken (1) is a failure.
+        # Exit status 3 (stale) is reported, 1 (broken) is a failure.
         "program audit {params.folders} 2>&1 | tee {log:q} || [ $? -eq 3 ]"

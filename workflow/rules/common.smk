@@ -1,4 +1,4 @@
-# Shared by the other rule files: the validated study, the folders, the start of programs.
+# What the other rule files share: the validated study, the paths of its results, and the shell prefix of programs.
 import atexit
 import contextlib
 import os
@@ -22,7 +22,7 @@ from supernet.runtime.startup import TUNABLES
 
 
 def load_plan():
-    """The plan of this workflow; a mistake in a config ends Snakemake before any job, with a plain message."""
+    """Load the plan of this workflow; a mistake in the config ends Snakemake with its message before any job starts."""
     try:
         return Plan.load(config, Path(workflow.basedir))
     except UserError as error:
@@ -31,37 +31,29 @@ def load_plan():
 
 
 def python():
-    """The interpreter of the job: that of its conda environment, or the one that runs Snakemake."""
+    """Return the interpreter of jobs: that of their conda environment, or the one that runs Snakemake."""
     methods = {str(method) for method in workflow.deployment_settings.deployment_method}
     return "python" if "conda" in methods else shlex.quote(sys.executable)
 
 
 def source(path):
-    """A file of this checkout as an input: relative where Snakemake runs in the checkout, as it should."""
+    """Return a file of the checkout as an input: a relative path if Snakemake runs in the checkout."""
     root = Path(workflow.basedir)
     return path if Path.cwd() == root else str(root / path)
 
 
-def by_path(files):
-    """The same files as plain paths, for rules with thousands of inputs.
-
-    For a reference to another rule's output Snakemake hashes all inputs of the rule, once for each of them.
-    """
-    return [str(file) for file in files]
-
-
 def minutes(base):
-    """`runtime` of a job: more at each attempt."""
+    """Return `runtime` of a job, which grows with each attempt."""
     return lambda wildcards, attempt: base * attempt
 
 
 def megabytes(base):
-    """`mem_mb` of a job: more at each attempt."""
+    """Return `mem_mb` of a job, which grows with each attempt."""
     return lambda wildcards, attempt: base * attempt
 
 
 def print_estimate():
-    """What the study costs, after all else that a dry run prints. Whether it is one is not known while rules are read."""
+    """Print the cost of the study at the end of a dry run; rules are parsed before Snakemake knows that it is one."""
     if workflow.is_main_process and workflow.dryrun:
         try:
             print(PLAN.estimate(), flush=True)
@@ -103,7 +95,7 @@ def first_runs(wildcards):
 
 
 def shown(path, name):
-    """A table or figure that `snakemake --report` shows, with the caption that stands beside it."""
+    """Return a table or figure as an output that `snakemake --report` shows with its caption."""
     table = path.endswith(".html")
     return report(
         path,
@@ -142,8 +134,8 @@ ARTIFACTS = PLAN.artifacts
 FILES = StudyFiles(PLAN)
 
 
-# Long jobs and inputs of other jobs come before short jobs, which fill all cores at the end. Inputs of long jobs come
-# first. No job has a lower priority than a job that needs it.
+# Priorities: jobs that long jobs wait for start first, then long jobs; short jobs fill the cores at the end. No job has a
+# lower priority than a job that needs its output.
 AT_ONCE, FIRST, SOON, EARLY = 4, 3, 2, 1
 
 
@@ -156,8 +148,8 @@ wildcard_constraints:
     pool="|".join(PLAN.pools),
 
 
-# Folders and devices are not in `params`: another one must not make results again. Programs import the package from this
-# checkout, in any working directory of Snakemake.
+# Options that do not change results are not `params`, since another folder or device must not make results again.
+# Programs import the package from this checkout, whatever the working directory of Snakemake is.
 LIMIT = 'echo "--limit-minutes $1"' if workflow.remote_exec else ":"
 PREFIX = (
     "set -euo pipefail; "
@@ -167,16 +159,16 @@ PREFIX = (
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
-    # A cluster enforces `runtime`, and programs stop before it; a local job has no limit.
+    # A cluster enforces `runtime`, so programs stop before it is reached. Local jobs have no limit.
     f"limit() {{ {LIMIT}; }}; "
-    # exec replaces the shell: SLURM's signals would end a shell first, and SLURM then kills its children.
+    # The program replaces the shell: a signal of SLURM would end the shell first, and then SLURM kills its children.
     f'program() {{ exec {python()} -P -m supernet.runtime.start "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
-# Not on the command line, which Snakemake logs after a failure and `ps` shows: the address may contain a password.
+# The address of a mirror may hold a password, so it is not on the command line, which logs and `ps` show.
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 
-# Snakemake's lock covers only its working directory, and results can be elsewhere.
+# Snakemake locks its working directory, but results can be elsewhere.
 onstart:
     lock_study()

@@ -1,4 +1,4 @@
-# Image data sets and published tables. Verified downloads are kept in resources/downloads.
+# Downloads: image data sets and published tables. The verified files are kept in resources/downloads.
 FETCHING = (
     f" --sources {shlex.quote(source('workflow/sources.yaml'))}"
     f" --downloads {shlex.quote(ARTIFACTS.downloads)} --lock {shlex.quote(ARTIFACTS.sources_lock)}"
@@ -13,7 +13,7 @@ rule data:
     benchmark:
         ARTIFACTS.resource_benchmark("data", STUDY.data.name)
     priority: AT_ONCE
-    # Beside Snakemake on a cluster as well: nodes often have no network.
+    # Local on clusters too, because their nodes often have no network.
     localrule: True
     conda:
         "../../envs/analysis.yaml"

@@ -1,4 +1,4 @@
-# The pool of each space and its stand-alone accuracies: published, or trained here.
+# The pool of each space and its stand-alone accuracies, from a published table or trained here.
 rule pool:
     input:
         table=lambda wildcards: PLAN.tables(PLAN.pools[wildcards.pool].space),
@@ -22,7 +22,7 @@ rule pool:
     params:
         which=lambda wildcards: PLAN.pool_arguments(wildcards.pool),
     message:
-        "Drawing the pool {wildcards.pool}"
+        "Pool {wildcards.pool}: drawing architectures"
     shell:
         "program pool {params.which} --exclude {input.exclude:q} --table {input.table:q}"
         " --output {output.pool:q} --log {log:q}"
@@ -54,7 +54,7 @@ rule truth:
         trainings=lambda wildcards: PLAN.trainings(wildcards.pool),
         shards=STUDY.pool.shards,
     message:
-        "Ground truth of {wildcards.pool}, share {wildcards.shard}: training architectures stand-alone"
+        "Ground truth of {wildcards.pool}, shard {wildcards.shard}: stand-alone training"
     shell:
         "program truth --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " {params.trainings} --shard {wildcards.shard} --shards {params.shards}"
@@ -92,7 +92,7 @@ rule pool_truth:
     params:
         space=lambda wildcards: PLAN.pools[wildcards.pool].space,
     message:
-        "Putting the ground truth of {wildcards.pool} together"
+        "Ground truth of {wildcards.pool}: joining it with the pool"
     shell:
         "program pool_truth --space {params.space:q} --pool {input.pool:q}"
         " --table {input.table:q} --trainings {input.trainings:q}"

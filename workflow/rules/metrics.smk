@@ -1,4 +1,4 @@
-# Metrics from scores and ground truth.
+# Metrics of all runs, from scores and ground truth.
 rule metrics:
     input:
         images=ARTIFACTS.images(STUDY.data.name),
@@ -27,16 +27,16 @@ rule metrics:
         study=str(PLAN.study_file),
         results=lambda wildcards, output: str(Path(output.metrics).parent),
     message:
-        "Measuring all runs of study {STUDY.study}"
+        "Metrics of all runs of study {STUDY.study}"
     shell:
-        # One process per thread: threads of the linear algebra library would wait for each other.
+        # One process per thread: threads of the linear algebra library would compete for the same cores.
         "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
         "program metrics --study-file {params.study:q} --results {params.results:q}"
         " --tables {input.tables:q} --proxies {input.proxies:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"
 
 
-# The effect of each setting against the baseline on the same architectures.
+# The effect of each setting against the baseline, on the architectures that both have scored.
 rule effects:
     input:
         pools=FILES.all_pools,

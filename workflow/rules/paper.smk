@@ -1,5 +1,6 @@
-# Tables and figures: one rule each, named `table_NAME` and `figure_NAME`. Their programs and modules are inputs, so an
-# edit of one draws that one again.
+# Tables and figures: one rule each, named `table_NAME` and `figure_NAME`. Each module of supernet/paper/tables and
+# supernet/paper/figures declares the artifacts that it reads. That module and all that it imports are inputs too, so
+# that an edit makes again what depends on it and nothing else.
 from supernet.paper import inputs
 from supernet.paper.catalogue import (
     figure_module,

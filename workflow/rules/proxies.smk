@@ -1,4 +1,4 @@
-# Zero-cost proxies: scores of the pool's networks before any training.
+# Zero-cost proxies: scores of the networks of a pool before training.
 rule proxies:
     input:
         images=rules.data.output.images,

@@ -1,5 +1,4 @@
-# Search systems, each with a separate super-net. Programs are not inputs here: an edit of their code does not search
-# again.
+# Search systems, each on its own super-net. Programs are not inputs: an edit of their code does not run them again.
 SYSTEMS_IN_SHELL = system_path(
     "{wildcards.space}", "{wildcards.seed}", "{wildcards.part}"
 )
@@ -33,7 +32,7 @@ rule systems:
     shell:
         "program systems --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --output {output.found:q} --timing {output.timing:q}"
-        # The state is not an output: Snakemake would delete it when the job starts again.
+        # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/systems/{SYSTEMS_IN_SHELL}'
         ' --progress "$STATE"/progress/systems-{wildcards.space}-{wildcards.seed}-{wildcards.part}.json'
         f' --lock "$STATE"/locks/systems/{SYSTEMS_IN_SHELL}'

@@ -1,8 +1,8 @@
-# The static site, and the study's part of the start page of `snakemake --report`. Neither is part of `all`.
+# The static site, and the study's sections of the first page of `snakemake --report`. Neither is part of `all`.
 from supernet.site.sources import MODULE, assets
 from supernet.site.start import start_page
 
-# A function: Snakemake calls it only when it writes a report.
+# A function, so that it runs only when Snakemake writes a report.
 config["start_page"] = lambda: start_page(STUDY, Path(PLAN.results))
 
 

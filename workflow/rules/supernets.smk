@@ -1,5 +1,5 @@
-# Training of super-nets, scoring with shared weights, search on them. Programs are not inputs here: an edit of training
-# code does not train again.
+# Training of super-nets, scoring with shared weights, and random search on them. Programs are not inputs: an edit of
+# training code does not train again.
 RUN_IN_SHELL = run_path(
     "{wildcards.space}", "{wildcards.setting:q}", "{wildcards.seed}"
 )
@@ -40,7 +40,7 @@ rule train:
         " --landmarks {input.landmarks:q}"
         " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
-        # The checkpoint is not an output: Snakemake would delete it when the job starts again.
+        # The checkpoint is not an output, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/runs/{RUN_IN_SHELL}'
         ' --progress "$STATE"/progress/{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         " --task {params.task:q} --threads {threads}"
@@ -48,7 +48,7 @@ rule train:
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
 
 
-# On request only: scores of a finished run, computed again from its weights.
+# Only on request: compute the scores of a finished run again from its weights.
 rule score:
     input:
         images=rules.data.output.images,
@@ -72,7 +72,7 @@ rule score:
         ),
         task="{space} {setting} seed {seed} again",
     message:
-        "Scoring the pool of {wildcards.space} again with {wildcards.setting}, seed {wildcards.seed}"
+        "Scores of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}, again from its weights"
     shell:
         "program score --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --scores {output.scores:q}"

@@ -1,8 +1,8 @@
 """Constants of NAS-Bench-Macro that both forms share (Su et al. 2021, xiusu/NAS-Bench-Macro).
 
-An architecture is a chain of eight layers, a digit each: 0 identity, 1 MobileNetV2 block with kernel 3 and expansion 3,
-2 with kernel 5 and expansion 6. It is no space of ours: the chain's text is its encoding and its name. Chains that
-differ only in where a stage's identities stand share one training, as in the published file.
+An architecture is a chain of eight layers with one digit each: 0 identity, 1 MobileNetV2 block with kernel 3 and
+expansion 3, 2 with kernel 5 and expansion 6. The space is not implemented here: the digits are encoding and `arch_id`.
+Chains that differ only in the positions of the identities of a stage share one training, as in the published file.
 """
 
 import re

@@ -51,55 +51,55 @@ class Darts(Space[Genotype]):
     targets = tuple(node for node in range(NODES) for _ in range(2 + node))
 
     def parse(self, source: Any) -> Genotype:
-        """A genotype from its text or from a mapping with normal, reduce and their concat."""
+        """Return the genotype of a text or of a mapping with normal, reduce and their concat."""
         return encoding.parse(source)
 
     def format(self, arch: Genotype) -> str:
-        """The genotype's text."""
+        """Return the text of a genotype."""
         return encoding.format_genotype(arch)
 
     def arch_id(self, arch: Genotype) -> str:
-        """Hash of both cells; the order of a node's two edges does not count."""
+        """Return a hash of both cells; the order of a node's two edges has no effect."""
         return encoding.arch_id(arch)
 
     def degenerate(self, arch: Genotype) -> bool:
-        """In neither cell an edge on a way from an input to the output is a convolution."""
+        """Return whether neither cell has a convolution on a path from an input to the output."""
         return not any(encoding.convolves(cell) for cell in (arch.normal, arch.reduce))
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Genotype]:
-        """Uniform genotypes (`random_a`)."""
+        """Draw uniform genotypes (`random_a`)."""
         return sampling.random_a(rng, count)
 
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Genotype, ...]]:
-        """Groups of eight genotypes that together use each operation once on each edge of one topology."""
+        """Draw groups of eight genotypes that together use each operation once on each edge of one topology."""
         return sampling.fair_groups(rng, count)
 
     def branch(self, arch: Genotype) -> int:
-        """The operation of the first edge of the normal cell's first node: that of its lower input state."""
+        """Return the operation of the first edge of the normal cell's first node, from the lower input state."""
         operation, _ = arch.normal.edges[0]
         return OPERATIONS.index(operation)
 
     def chosen(self, made: Sequence[int]) -> Genotype:
-        """The genotype of an input state and an operation for each edge."""
+        """Return the genotype of an input state and an operation per edge."""
         return choices.chosen(made)
 
     def choices_of(self, arch: Genotype) -> tuple[int, ...]:
-        """The input states and operations of a genotype."""
+        """Return the input states and operations of a genotype."""
         return choices.choices_of(arch)
 
     def discretised(self, weights: npt.NDArray[np.float64]) -> Genotype:
-        """The two strongest inputs of each node, with the best operation of each but `none`: weights (2, 14, 8)."""
+        """Return the genotype of weights (2, 14, 8): the two strongest inputs per node, with their best operations."""
         return choices.discretised(weights)
 
     def network(self, factory: LayerFactory, own: Genotype | None, size: NetworkSize) -> nn.Module:
-        """`layers` cells in all; each pair of node and input state owns its operations, or each node two sets.
+        """Return a network of `layers` cells in total, without auxiliary head.
 
-        No auxiliary head.
+        Each pair of node and input state has its own operations, or each node has two sets of them.
         """
         from supernet.spaces.darts.network import Network
 
         return Network(factory, own, size)
 
     def count(self, arch: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
-        """Parameters and multiply-adds of the network of one genotype."""
+        """Return parameters and multiply-adds of the network of one genotype."""
         return cost.network(arch, size, image, zero_in_zero_out)

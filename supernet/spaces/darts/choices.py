@@ -1,4 +1,4 @@
-"""DARTS genotypes as a row of choices, and from the weights of a relaxed cell."""
+"""DARTS genotypes from and to rows of choices, and from the weights of a relaxed cell."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,26 @@ import numpy.typing as npt
 from supernet.spaces.darts.encoding import EDGES, NODES, NONE, OPERATIONS, Cell, Genotype, position
 
 SIZES = tuple(size for edge in range(EDGES) for size in (2 + edge // 2, len(OPERATIONS))) * 2
-"""An input state and an operation for each of the eight edges of the normal and of the reduction cell."""
+"""Sizes: an input state and an operation per edge, for the eight edges of the normal and the reduction cell."""
 _REAL = [number for number, operation in enumerate(OPERATIONS) if operation != NONE]
 
 
 def chosen(choices: Sequence[int]) -> Genotype:
-    """The genotype of 32 choices."""
+    """Return the genotype of 32 choices."""
     pairs = [(OPERATIONS[operation], state) for state, operation in zip(choices[::2], choices[1::2], strict=True)]
     return Genotype(Cell.build(pairs[:EDGES]), Cell.build(pairs[EDGES:]))
 
 
 def choices_of(genotype: Genotype) -> tuple[int, ...]:
-    """Choices that make a genotype."""
+    """Return choices that define a genotype."""
     edges = (*genotype.normal.edges, *genotype.reduce.edges)
     return tuple(choice for operation, state in edges for choice in (state, OPERATIONS.index(operation)))
 
 
 def discretised(weights: npt.NDArray[np.float64]) -> Genotype:
-    """The genotype of weights (2, 14, 8), normal cells first (Liu et al. 2019, Sec. 2.4).
+    """Return the genotype of weights (2, 14, 8), normal cells first (Liu et al. 2019, Sec. 2.4).
 
-    Each node keeps its two strongest inputs and the best operation of each, `none` left out; the first of equals.
+    Each node keeps its two strongest inputs and the best operation of each, excluding `none`; ties go to the first.
     """
     return Genotype(_cell(weights[0]), _cell(weights[1]))
 

@@ -1,4 +1,4 @@
-"""What DARTS networks cost, block by block as `network.py` builds them."""
+"""Cost of DARTS networks, block by block as `network.py` builds them."""
 
 from functools import lru_cache
 
@@ -8,10 +8,10 @@ from supernet.spaces.darts.encoding import CONVOLUTIONS, SKIP, Cell, Genotype, l
 
 
 def network(genotype: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
-    """Stem of 3C channels, L cells with reductions at L//3 and 2L//3, linear.
+    """Return the cost of a stem of 3C channels, L cells with reductions at L//3 and 2L//3, and a linear layer.
 
-    With `zero_in_zero_out` a convolution that is fed only by zeros is not executed: see `live_edges`. Raises UserError
-    where the resolution before a `factorized_reduce` is odd.
+    With `zero_in_zero_out` convolutions of zeros are not executed, see `live_edges`. Raises UserError if the resolution
+    before a `factorized_reduce` is odd.
     """
     total = conv_norm(size.in_channels, 3 * size.channels, 3, image)
     # (channels, resolution) of the outputs of the two cells before.
@@ -30,7 +30,7 @@ def network(genotype: Genotype, size: NetworkSize, image: int, zero_in_zero_out:
 
 
 def search_cell(cell: Cell, channels: int, side: int, reduction: bool, zero_in_zero_out: bool) -> Cost:
-    """The operations of the eight edges, without the projections of the inputs."""
+    """Return the cost of the operations of the eight edges, without the projections of the inputs."""
     live = {number for edges in live_edges(cell, zero_in_zero_out) for number, _, _ in edges}
     total = Cost(0, 0)
     for number, (operation, state) in enumerate(cell.edges):
@@ -44,7 +44,7 @@ def search_cell(cell: Cell, channels: int, side: int, reduction: bool, zero_in_z
 
 @lru_cache(maxsize=4_096)
 def edge(operation: str, channels: int, side: int, stride: int) -> Cost:
-    """The operation of one edge; nothing where it has no weights."""
+    """Return the cost of the operation of one edge; zero without weights."""
     if operation == SKIP and stride == 2:
         return factorized_reduce(channels, channels, side)
     if operation not in CONVOLUTIONS:
@@ -57,15 +57,15 @@ def edge(operation: str, channels: int, side: int, stride: int) -> Cost:
 
 
 def separable(channels: int, kernel: int, side: int, stride: int) -> Cost:
-    """Depthwise and pointwise convolution, batch norm."""
+    """Return the cost of depthwise and pointwise convolution and batch norm."""
     return depthwise(channels, kernel, side, stride) + conv_norm(channels, channels, 1, strided(side, stride))
 
 
 def factorized_reduce(c_in: int, c_out: int, side: int) -> Cost:
-    """Two 1x1 convolutions on the even and the odd pixels that share the output channels, batch norm."""
+    """Return the cost of two 1x1 convolutions, on even and odd pixels, with half the outputs each, and batch norm."""
     return conv(c_in, c_out, 1, halved(side)) + norm(c_out)
 
 
 def project(c_in: int, c_out: int, side: int) -> Cost:
-    """1x1 convolution and batch norm of a cell's input."""
+    """Return the cost of the 1x1 convolution and batch norm of a cell's input."""
     return conv_norm(c_in, c_out, 1, side)

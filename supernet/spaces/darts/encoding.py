@@ -33,10 +33,10 @@ _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Eight edges (operation, input state), two for each node, and the states that are concatenated.
+    """Eight edges (operation, input state), two per node, and the states that are concatenated.
 
-    States 0 and 1 are the outputs of the two cells before, states 2 to 5 the nodes. The two edges of a node
-    are sorted, because their order changes nothing.
+    States 0 and 1 are the outputs of the two previous cells, states 2 to 5 the nodes. The two edges of a node are
+    sorted, because their order has no effect.
     """
 
     edges: tuple[tuple[str, int], ...]
@@ -44,9 +44,9 @@ class Cell:
 
     @classmethod
     def build(cls, edges: Iterable[Any], concat: Iterable[int] | None = None) -> Self:
-        """A validated cell; without `concat` it concatenates the loose ends (nodes that feed no node).
+        """Return a validated cell; by default `concat` has the loose ends (nodes that are not the input of a node).
 
-        Raises UserError where an edge, their number or the concatenated states are wrong.
+        Raises UserError if an edge, the number of edges or the concatenated states are invalid.
         """
         found = _listed(edges, "edges")
         if len(found) != EDGES:
@@ -58,29 +58,29 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Genotype:
-    """The architecture: both cells."""
+    """An architecture: normal and reduction cell."""
 
     normal: Cell
     reduce: Cell
 
 
 def position(node: int, state: int) -> int:
-    """Number of the edge from a state to a node, of the 14 that a relaxed cell has; nodes count from 0."""
+    """Return the number of the edge from a state to a node, among the 14 of a relaxed cell; nodes count from 0."""
     return node * (node + 3) // 2 + state
 
 
 def loose_ends(edges: Iterable[tuple[str, int]]) -> tuple[int, ...]:
-    """Nodes that are the input of no other node."""
+    """Return the nodes that are not the input of another node."""
     used = {state for _, state in edges}
     return tuple(state for state in range(2, 2 + NODES) if state not in used)
 
 
 @lru_cache(maxsize=32_768)
 def live_edges(cell: Cell, zero_in_zero_out: bool) -> tuple[tuple[Edge, ...], ...]:
-    """For each node the edges that carry more than zeros.
+    """Return for each node the edges whose values are not always zero.
 
-    A convolution that is fed only by zeros is left out if `zero_in_zero_out`: not with batch norm's affine
-    parameters (its shift would reach the output) nor with tracked statistics (their mean would).
+    Convolutions whose input is zero are skipped if `zero_in_zero_out`, which does not hold with affine batch norm (its
+    shift would reach the output) or tracked statistics (their mean would).
     """
     zero: set[int] = set()
     nodes = []
@@ -98,7 +98,7 @@ def live_edges(cell: Cell, zero_in_zero_out: bool) -> tuple[tuple[Edge, ...], ..
 
 
 def convolves(cell: Cell) -> bool:
-    """Whether a convolution lies on a way from an input of the cell to its output."""
+    """Return whether a convolution is on a path from an input of the cell to its output."""
     wanted = set(cell.concat)
     found = False
     for node, edges in reversed(list(enumerate(live_edges(cell, True)))):
@@ -109,7 +109,7 @@ def convolves(cell: Cell) -> bool:
 
 
 def format_genotype(genotype: Genotype) -> str:
-    """The genotype as the DARTS code base prints it."""
+    """Return the genotype as the DARTS code base prints it."""
     normal, reduce = genotype.normal, genotype.reduce
     return (
         f"Genotype(normal={list(normal.edges)}, normal_concat={list(normal.concat)}, "
@@ -118,12 +118,12 @@ def format_genotype(genotype: Genotype) -> str:
 
 
 def arch_id(genotype: Genotype) -> str:
-    """128 bits of the SHA-256 of the text: both cells count (the authors' hash leaves out the second)."""
+    """Return 128 bits of the SHA-256 of the text, which has both cells (the authors' hash omits the second)."""
     return hashlib.sha256(format_genotype(genotype).encode()).hexdigest()[:32]
 
 
 def parse(source: Any) -> Genotype:
-    """A genotype from itself, its text, or a mapping with normal, reduce and optionally their concat."""
+    """Return the genotype of a text, of a mapping with normal, reduce and optional concats, or of a genotype."""
     if isinstance(source, Genotype):
         return source
     fields = _parse_text(source) if isinstance(source, str) else source
@@ -146,7 +146,7 @@ def _parse_text(text: str) -> dict[str, Any]:
 
 
 def _literal(node: ast.expr) -> Any:
-    # The published genotypes write `range(2, 6)` for the concatenated states.
+    # Published genotypes have `range(2, 6)` as the concatenated states.
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
         return range(*(ast.literal_eval(argument) for argument in node.args))
     return ast.literal_eval(node)
@@ -182,7 +182,7 @@ def _edge(number: int, edge: Any) -> tuple[str, int]:
 
 
 def _is_number(value: Any) -> bool:
-    # A Boolean is an int to Python, but no state.
+    # A Boolean is an int in Python, but not a state.
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -1,6 +1,6 @@
 """DARTS networks: one class for the super-net (all operations) and for one architecture (its own).
 
-Rule for pooling, here and in stand-alone networks: no batch norm after it, as in DARTS' evaluation networks.
+There is no batch norm after pooling, in super-nets and stand-alone networks, as in DARTS' evaluation networks.
 """
 
 from functools import partial
@@ -32,7 +32,7 @@ from supernet.spaces.darts.encoding import (
 class Separable(nn.Module):
     """Depthwise and pointwise convolution, batch norm, of an activated input. C·k² + C² + 2C parameters.
 
-    With `configurations`, here and below, that many norms after the one convolution: a call says which.
+    With `configurations`, here and below, the convolution has that many norms, and each call names one.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Separable(nn.Module):
         )
 
     def forward(self, images: Tensor, configuration: int | None = None) -> Tensor:
-        """(N, C, H, W) to (N, C, H/stride, W/stride)."""
+        """Map (N, C, H, W) to (N, C, H/stride, W/stride)."""
         value = self.pointwise(self.depthwise(images))
         normalised: Tensor = self.norm(value) if configuration is None else self.norm(value, configuration)
         return normalised
@@ -69,14 +69,14 @@ class SeparableTwice(nn.Module):
         self.second = Separable(factory, channels, kernel, 1, 1, configurations)
 
     def forward(self, images: Tensor, configuration: int | None = None) -> Tensor:
-        """(N, C, H, W) to (N, C, H/stride, W/stride)."""
-        # In place: nothing else reads it.
+        """Map (N, C, H, W) to (N, C, H/stride, W/stride)."""
+        # In-place: no other code reads it.
         value: Tensor = self.second(F.relu(self.first(images, configuration), inplace=True), configuration)
         return value
 
 
 class FactorizedReduce(nn.Module):
-    """Halves the resolution by two 1x1 convolutions on shifted grids; the input is already activated."""
+    """Halves the resolution by two 1x1 convolutions on shifted grids; its input is activated."""
 
     def __init__(
         self, factory: LayerFactory, blocks: int, c_block: int, c_out: int, configurations: int | None = None
@@ -88,7 +88,7 @@ class FactorizedReduce(nn.Module):
         self.norm = factory.norm(c_out) if configurations is None else factory.configured_norm(c_out, configurations)
 
     def forward(self, images: Tensor, present: tuple[int, ...] = (0,), configuration: int | None = None) -> Tensor:
-        """(N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
+        """Map (N, len(present)·c_block, H, W) to (N, c_out, H/2, W/2)."""
         even, odd = self.kernels.diagonal_grids(images)
         value = self.kernels.concatenate([self.even(even, present), self.odd(odd, present)])
         normalised: Tensor = self.norm(value) if configuration is None else self.norm(value, configuration)
@@ -96,7 +96,7 @@ class FactorizedReduce(nn.Module):
 
 
 class Project(nn.Module):
-    """1x1 convolution and batch norm over the blocks that are present; the input is already activated."""
+    """1x1 convolution and batch norm over the present blocks; its input is activated."""
 
     def __init__(self, factory: LayerFactory, blocks: int, c_block: int, c_out: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Project(nn.Module):
         self.norm = factory.norm(c_out)
 
     def forward(self, images: Tensor, present: tuple[int, ...]) -> Tensor:
-        """(N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
+        """Map (N, len(present)·c_block, H, W) to (N, c_out, H, W)."""
         normalised: Tensor = self.norm(self.conv(images, present))
         return normalised
 
@@ -112,7 +112,7 @@ class Project(nn.Module):
 def make_operation(
     factory: LayerFactory, operation: str, channels: int, stride: int, configurations: int | None = None
 ) -> nn.Module | None:
-    """The module of an operation; None where it has no weights."""
+    """Create the module of an operation; None if it has no weights."""
     if operation in CONVOLUTIONS:
         kernel = int(operation[-1])
         if operation.startswith("sep"):
@@ -126,10 +126,10 @@ def make_operation(
 def make_operations(
     factory: LayerFactory, channels: int, stride: int, configurations: int | None
 ) -> dict[str, nn.Module]:
-    """The operations of one position of a super-net that have weights.
+    """Create the operations of one position of a super-net that have weights.
 
-    Operations of one kind can share their depthwise kernels (`ofa_kernel`): those of `sep_conv` both of them.
-    Pointwise convolutions and norms stay an operation's own: the kernel is all that a smaller one can be cropped from.
+    Operations of one kind can share their depthwise kernels (`ofa_kernel`); `sep_conv` shares both of its kernels.
+    Pointwise convolutions and norms are not shared: only kernels can be cropped.
     """
     made = {operation: make_operation(factory, operation, channels, stride, configurations) for operation in OPERATIONS}
     modules = {operation: module for operation, module in made.items() if module is not None}
@@ -147,14 +147,13 @@ def _depthwise(module: nn.Module) -> list[Conv]:
 class SearchCell(nn.Module):
     """Four nodes, each the sum of two edges.
 
-    A super-net cell (`own` is None) owns all operations of each pair of node and input state; a stand-alone
-    cell owns one module for each of its eight edges, so that two equal edges of a node have weights of their
-    own, as in the benchmark.
+    A super-net cell (`own` is None) has all operations of each pair of node and input state. A stand-alone cell has one
+    module per edge, so that two equal edges of a node have separate weights, as in the benchmark.
 
-    With the operations on nodes, a super-net's node owns two sets of them: one for the outputs of the cells
-    before (states 0 and 1) and one for the nodes of this cell. One set would not do: in reduction cells the
-    first have a stride, and a skip with stride has weights. It is also how NASBench-201 divides them: the
-    cell's input and the rest. With WSBN, the operations of a set have one norm for each state it serves.
+    With operations on nodes, a node of a super-net has two sets of operations: one for the outputs of the previous
+    cells (states 0 and 1) and one for the nodes of this cell. One set is not enough: in reduction cells the former have
+    a stride, and a skip with stride has weights. NASBench-201 makes the same division, into the cell's input and the
+    rest. With WSBN, the operations of a set have one norm per state that they serve.
     """
 
     def __init__(
@@ -166,7 +165,7 @@ class SearchCell(nn.Module):
         reduction: bool,
         own: Cell | None,
     ) -> None:
-        """`sources` gives (blocks, channels of a block) of the outputs of the two cells before."""
+        """`sources` has (blocks, channels per block) of the outputs of the two previous cells."""
         super().__init__()
         self.reduction, self.standalone, self.on_nodes = reduction, own is not None, factory.op_placement == "node"
         self.wsbn = factory.wsbn == "per_input" and own is None
@@ -192,9 +191,9 @@ class SearchCell(nn.Module):
     def forward(
         self, before: Tensor, last: Tensor, cell: Cell, present: tuple[tuple[int, ...], tuple[int, ...]]
     ) -> Tensor:
-        """Activated outputs of the two cells before, of which the blocks `present`, to (N, len(concat)·C, H', W')."""
+        """Map activated outputs of the two previous cells, with the blocks `present`, to (N, len(concat)·C, H', W')."""
         states = [self.project0(before, present[0]), self.project1(last, present[1])]
-        # The convolutions that leave a state share its ReLU.
+        # The convolutions of a state share its ReLU.
         activated: dict[int, Tensor] = {}
         for edges in live_edges(cell, self.zero_in_zero_out):
             node = self.kernels.add_up((self._edge(edge, states, activated), self._makes(edge)) for edge in edges)
@@ -202,9 +201,10 @@ class SearchCell(nn.Module):
         return self.kernels.concatenate([states[state] for state in cell.concat])
 
     def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int]) -> Tensor:
-        """Activated outputs of the two cells before, of so many blocks, to (N, 4C, H', W'): a sum on each edge.
+        """Map activated outputs of the two previous cells to (N, 4C, H', W') with a weighted sum on each edge.
 
-        Each node has edges from all states before it, and all nodes are concatenated, as in DARTS' search network.
+        `blocks` are their numbers of blocks. Each node has edges from all previous states, and all nodes are
+        concatenated, as in DARTS' search network.
         """
         present = tuple(range(blocks[0])), tuple(range(blocks[1]))
         states = [self.project0(before, present[0]), self.project1(last, present[1])]
@@ -244,14 +244,14 @@ class SearchCell(nn.Module):
             return states[state]
         if state not in activated:
             activated[state] = F.relu(states[state])
-        # The states that share a module: 0 and 1, or 2 and those after it.
+        # The states that share a module are 0 and 1, or 2 and later ones.
         configuration = (state if state < 2 else state - 2) if self.wsbn else None
         module = self.operations[self._name(number, operation, state)]
         value: Tensor = module(activated[state], configuration=configuration)
         return value
 
     def _makes(self, edge: Edge) -> bool:
-        """Whether the value of an edge is nobody else's."""
+        """Return whether no other code uses the value of an edge, so that it may be overwritten."""
         _, operation, state = edge
         return operation != SKIP or self._stride(state) == 2
 
@@ -265,14 +265,14 @@ class SearchCell(nn.Module):
         return 2 if self.reduction and state < 2 else 1
 
     def _zeros(self, like: Tensor) -> Tensor:
-        """Zeros of the resolution of a node, for an input of the resolution of the cells before."""
+        """Return zeros of the resolution of a node, for an input of the resolution of the previous cells."""
         stride = self._stride(0)
         n, c, height, width = like.shape
         return like.new_zeros(n, c, (height + stride - 1) // stride, (width + stride - 1) // stride)
 
 
 def _positions(op_placement: str) -> list[tuple[int, tuple[int, ...]]]:
-    """Nodes, and the input states whose edges to them share their operations."""
+    """Return nodes with the input states whose edges to them share their operations."""
     if op_placement == "edge":
         return [(node, (state,)) for node in range(NODES) for state in range(2 + node)]
     nodes = [(node, tuple(range(2, 2 + node))) for node in range(1, NODES)]
@@ -282,9 +282,8 @@ def _positions(op_placement: str) -> list[tuple[int, tuple[int, ...]]]:
 class Network(nn.Module):
     """Stem of 3C channels, L cells with reductions at L//3 and 2L//3, pooling, linear.
 
-    A cell concatenates the loose ends of the architecture, so the next cells' projections and the classifier
-    keep one slice of their weights for each node; a stand-alone network (`own` given) has exactly the slices
-    it needs.
+    A cell concatenates the loose ends of the architecture, so that the projections of the next cells and the classifier
+    have one slice of their weights per node; a stand-alone network (`own` given) has only the slices that it needs.
     """
 
     def __init__(self, factory: LayerFactory, own: Genotype | None, size: NetworkSize) -> None:
@@ -306,7 +305,7 @@ class Network(nn.Module):
         self.classifier = nn.Linear(self.last_blocks * self.last_width, size.num_classes)
 
     def forward(self, images: Tensor, arch: Genotype) -> Tensor:
-        """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
+        """Map images (N, in_channels, H, W) and an architecture to logits (N, num_classes)."""
         expect_whole(self.partial)
         before = last = F.relu(self.stem(images), inplace=True)
         present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))

@@ -1,4 +1,4 @@
-"""Random DARTS genotypes."""
+"""Distributions of DARTS genotypes in super-net training: Random-A and FairNAS."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from supernet.spaces.darts.encoding import EDGES, NODES, OPERATIONS, Cell, Genot
 
 
 def random_a(rng: np.random.Generator, count: int) -> list[Genotype]:
-    """Uniform over different genotypes: each node draws an unordered pair of edges, equal edges included."""
+    """Draw uniformly over distinct genotypes: an unordered pair of edges per node, equal edges included."""
     return [Genotype(_uniform_cell(rng), _uniform_cell(rng)) for _ in range(count)]
 
 
 def fair_groups(rng: np.random.Generator, count: int) -> list[tuple[Genotype, ...]]:
-    """FairNAS: the inputs of one `random_a` genotype, and a permutation of the operations for each edge.
+    """Draw FairNAS groups: the inputs of one `random_a` genotype, and a permutation of the operations per edge.
 
     The concatenated states follow from the inputs, so they are the same in all genotypes of a group.
     """
@@ -33,14 +33,13 @@ def _uniform_cell(rng: np.random.Generator) -> Cell:
     edges: list[tuple[str, int]] = []
     for node in range(NODES):
         choices = len(OPERATIONS) * (2 + node)
-        # Unordered pairs (i <= j) are the cells of a triangle: draw one of a rectangle that covers it
-        # evenly.
+        # Unordered pairs (i <= j) are the cells of a triangle; draw from a rectangle that covers it evenly.
         low, high = sorted(_triangle_cell(rng, choices))
         edges += [(OPERATIONS[c % len(OPERATIONS)], c // len(OPERATIONS)) for c in (low, high)]
     return Cell.build(edges)
 
 
 def _triangle_cell(rng: np.random.Generator, choices: int) -> tuple[int, int]:
-    """A uniform pair i <= j: of the choices·(choices + 1) cells of a rectangle, two stand for each pair."""
+    """Draw a uniform pair i <= j: two of the choices·(choices + 1) cells of a rectangle map to each pair."""
     row, column = int(rng.integers(choices)), int(rng.integers(choices + 1))
     return (row, column - 1) if column > row else (choices - 1 - row, choices - 1 - column)

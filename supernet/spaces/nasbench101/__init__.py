@@ -31,7 +31,7 @@ class NASBench101(Space[Cell]):
     channels = 128
     layers = 9
     layer_multiple = 3  # the cells of the three stacks are counted together
-    lacks = MappingProxyType({"op_placement": "the space itself has its operations on vertices"})
+    lacks = MappingProxyType({"op_placement": "the space defines its operations on vertices"})
     baseline = MappingProxyType(
         {
             "epochs": 400,
@@ -48,52 +48,52 @@ class NASBench101(Space[Cell]):
     unrelaxed = "channels depend on the wiring"
     branches = len(OPERATIONS)
     choices = choices.SIZES
-    # The benchmark's .997 is TensorFlow's convention: the weight of the past, not of the batch.
+    # The benchmark's .997 follows TensorFlow's convention: the weight of the past, not of the batch.
     bn_momentum = 0.003
     authors_bn_momentum = 0.997
 
     def parse(self, source: Any) -> Cell:
-        """A cell from its text, a mapping with matrix and operations, or that pair; it is pruned."""
+        """Return the pruned cell of a text, of a mapping with matrix and operations, or of that pair."""
         return encoding.parse(source)
 
     def format(self, arch: Cell) -> str:
-        """Operation letters, colon, rows of the upper triangle: `I3MO:110/01/1`."""
+        """Return operation letters, a colon and the rows of the upper triangle: `I3MO:110/01/1`."""
         return encoding.format_cell(arch)
 
     def arch_id(self, arch: Cell) -> str:
-        """The official isomorphism-invariant MD5 hash."""
+        """Return the official isomorphism-invariant MD5 hash."""
         return encoding.module_hash(arch)
 
     def degenerate(self, arch: Cell) -> bool:
-        """No vertex is a convolution (in a pruned cell each lies on a way); projections are not counted."""
+        """Return whether no vertex of the pruned cell is a convolution; projections do not count."""
         return all(name not in (CONV1X1, CONV3X3) for name in arch.operations)
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Cell]:
-        """`random_a`: uniform over cells up to isomorphism; `random_nas`: uniform over encodings."""
+        """Draw cells uniformly up to isomorphism (`random_a`) or uniformly over encodings (`random_nas`)."""
         return {"random_a": sampling.random_a, "random_nas": sampling.random_nas}[law](rng, count)
 
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
-        """Groups of three cells of one wiring that together use each operation once at each vertex."""
+        """Draw groups of three cells of one wiring that together use each operation once at each vertex."""
         return [tuple(group) for group in sampling.fair_group(rng, count)]
 
     def branch(self, arch: Cell) -> int:
-        """The operation of the first interior vertex, as this cell numbers them; 0 for the cell without one."""
+        """Return the operation of the first interior vertex, in this cell's numbering; 0 without interior vertices."""
         return OPERATIONS.index(arch.operations[1]) if arch.vertices > 2 else 0
 
     def chosen(self, made: Sequence[int]) -> Cell:
-        """The pruned cell of 21 bits of the upper triangle and five operations."""
+        """Return the pruned cell of 21 bits of the upper triangle and five operations."""
         return choices.chosen(made)
 
     def choices_of(self, arch: Cell) -> tuple[int, ...]:
-        """The bits and operations of a cell."""
+        """Return the bits and operations of a cell."""
         return choices.choices_of(arch)
 
     def network(self, factory: LayerFactory, own: Cell | None, size: NetworkSize) -> nn.Module:
-        """`layers` cells in three stacks; every vertex owns its operations and an input projection."""
+        """Return a network of `layers` cells in three stacks; each vertex has operations and an input projection."""
         from supernet.spaces.nasbench101.network import Network
 
         return Network(factory, own, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
-        """Parameters and multiply-adds of the network of one cell, which has no vertex that zeros feed."""
+        """Return parameters and multiply-adds of the network of one cell; no vertex has an input of zeros."""
         return cost.network(arch, size, image)

@@ -1,4 +1,4 @@
-"""NASBench-101 cells as a row of choices: a bit for each possible edge, an operation for each interior vertex."""
+"""NASBench-101 cells as rows of choices: a bit per possible edge, an operation per interior vertex."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from supernet.spaces.nasbench101.encoding import INPUT, MAX_VERTICES, OPERATIONS
 
 _ROWS, _COLUMNS = np.triu_indices(MAX_VERTICES, 1)
 SIZES = (*[2] * len(_ROWS), *[len(OPERATIONS)] * (MAX_VERTICES - 2))
-"""21 bits of the upper triangle, row by row, and five operations."""
+"""Sizes: 21 bits of the upper triangle, row by row, and five operations."""
 
 
 def chosen(choices: Sequence[int]) -> Cell:
-    """The pruned cell of 26 choices; UserError where it is not connected or has too many edges."""
+    """Return the pruned cell of 26 choices; UserError if it is unconnected or has too many edges."""
     matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=int)
     matrix[_ROWS, _COLUMNS] = choices[: len(_ROWS)]
     operations = [OPERATIONS[choice] for choice in choices[len(_ROWS) :]]
@@ -20,7 +20,7 @@ def chosen(choices: Sequence[int]) -> Cell:
 
 
 def choices_of(cell: Cell) -> tuple[int, ...]:
-    """Choices that make a cell: its vertices first, the output last, the first operation where there is no vertex."""
+    """Return choices that define a cell: its vertices first, the output last, the first operation where absent."""
     places = [*range(cell.vertices - 1), MAX_VERTICES - 1]
     matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=int)
     matrix[np.ix_(places, places)] = cell.matrix

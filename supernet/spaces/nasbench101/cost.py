@@ -1,4 +1,4 @@
-"""What NASBench-101 networks cost, block by block as `network.py` builds them. Nothing in a pruned cell is dead."""
+"""Cost of NASBench-101 networks, block by block as `network.py` builds them; a pruned cell executes all of them."""
 
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.counting import Cost, conv_norm, linear, pooled
@@ -8,9 +8,10 @@ _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 
 
 def network(cell: Cell, size: NetworkSize, image: int) -> Cost:
-    """Stem, three stacks of cells with pooling between them, linear; at the benchmark's size its own counts.
+    """Return the cost of stem, three stacks of cells with pooling between them, and linear layer.
 
-    Raises UserError where `layers` is no multiple of 3, or where channels or pixels are too few for the cell.
+    At the benchmark's size these are the published parameter counts. Raises UserError if `layers` is not a multiple of
+    3, or if channels or pixels are too few for the cell.
     """
     repeated = cells_per_stack(size.layers) - 1
     total = conv_norm(size.in_channels, size.channels, 3, image)
@@ -24,9 +25,9 @@ def network(cell: Cell, size: NetworkSize, image: int) -> Cost:
 
 
 def stack_width(size: NetworkSize, stack: int) -> int:
-    """Channels of a stack, from 0; ValueError for unknown `widths`.
+    """Return the channels of a stack, from 0; ValueError for unknown `widths`.
 
-    The benchmark's first stack has the stem's channels; the authors' network doubles them in it too.
+    The benchmark's first stack has the stem's channels; that of the authors' network doubles them.
     """
     if size.widths not in ("benchmark", "doubled"):
         raise ValueError(f"widths: found {size.widths!r}; expected benchmark or doubled")
@@ -34,7 +35,7 @@ def stack_width(size: NetworkSize, stack: int) -> int:
 
 
 def search_cell(cell: Cell, c_in: int, c_out: int, side: int) -> Cost:
-    """An operation for each interior vertex, a 1x1 projection for each edge from the input."""
+    """Return the cost of the operations of interior vertices and of a 1x1 projection per edge from the input."""
     total = Cost(0, 0)
     widths = vertex_channels(c_in, c_out, cell.matrix)
     for operation, width, wired in zip(cell.operations, widths, cell.matrix[0], strict=True):

@@ -17,7 +17,7 @@ OUTPUT = "output"
 CONV3X3 = "conv3x3-bn-relu"
 CONV1X1 = "conv1x1-bn-relu"
 MAXPOOL3X3 = "maxpool3x3"
-# The order is the benchmark's: an operation enters the hash as its index in this tuple.
+# In the benchmark's order: the hash uses the index of an operation in this tuple.
 OPERATIONS = (CONV3X3, CONV1X1, MAXPOOL3X3)
 MAX_VERTICES = 7
 MAX_EDGES = 9
@@ -36,8 +36,8 @@ class Cell:
     """One pruned, valid cell: `matrix[i][j]` is 1 where an edge runs from vertex i to vertex j > i.
 
     Vertex 0 is the input, the last one the output, and every vertex lies on a path between them. Equality is
-    that of labelled graphs; `module_hash` tells whether two cells are isomorphic. The constructor raises
-    UserError on anything that is not already pruned; `Cell.build` prunes first.
+    that of labelled graphs; `module_hash` identifies isomorphic cells. The constructor raises UserError for a cell that
+    is not pruned; `Cell.build` prunes first.
     """
 
     matrix: Matrix
@@ -47,18 +47,18 @@ class Cell:
         _check_graph(self.matrix, self.operations)
         _check_limits(self.matrix)
         if not _is_pruned(self.matrix):
-            raise _invalid("a vertex lies on no path from input to output", "use Cell.build, which prunes it")
+            raise _invalid("a vertex is not on a path from input to output", "use Cell.build, which prunes it")
 
     @classmethod
     def build(cls, matrix: Sequence[Sequence[int]], operations: Sequence[str]) -> "Cell":
-        """The cell of a (v, v) upper triangular 0/1 matrix and its v operations, after pruning.
+        """Return the cell of a (v, v) upper triangular 0/1 matrix and its v operations, after pruning.
 
-        The limits of the benchmark (7 vertices, 9 edges) hold for the pruned graph, as in its own code.
-        Raises UserError where the graph is malformed, unconnected or beyond those limits.
+        The benchmark's limits (7 vertices, 9 edges) apply to the pruned graph, as in its code. Raises UserError if the
+        graph is malformed, unconnected or beyond those limits.
         """
         pruned = prune(matrix, operations)
         if pruned is None:
-            raise _invalid("no path leads from input to output", "connect them")
+            raise _invalid("there is no path from input to output", "connect them")
         return cls(*pruned)
 
     @property
@@ -73,15 +73,14 @@ class Cell:
 
 
 def prune(matrix: Sequence[Sequence[int]], operations: Sequence[str]) -> tuple[Matrix, Operations] | None:
-    """The graph without the vertices that lie on no input-to-output path; None where no such path exists.
+    """Return the graph without vertices that are not on a path from input to output; None if there is no such path.
 
-    Raises UserError on a malformed graph (shape, entries, operations); does not check the limits of the
-    space.
+    Raises UserError for a malformed graph (shape, entries, operations). Does not check the limits of the space.
     """
     try:
         rows, names = tuple(map(tuple, matrix)), tuple(operations)
     except TypeError as error:
-        raise _invalid(f"({matrix!r}, {operations!r}) is no graph", "give rows and names") from error
+        raise _invalid(f"({matrix!r}, {operations!r}) is not a graph", "give rows and names") from error
     _check_graph(rows, names)
     last = len(rows) - 1
     fed, used = {0}, {last}
@@ -98,11 +97,10 @@ def prune(matrix: Sequence[Sequence[int]], operations: Sequence[str]) -> tuple[M
 
 
 def module_hash(cell: Cell) -> str:
-    """The benchmark's isomorphism-invariant MD5 (32 hex digits), the key of its published table.
+    """Return the benchmark's isomorphism-invariant MD5 (32 hex digits), the key of its published table.
 
-    Source: `hash_module` in google-research/nasbench, `lib/graph_util.py`: as many rounds as vertices, in
-    each of which every vertex absorbs the hashes of its predecessors and of its successors
-    (Weisfeiler-Lehman).
+    Source: `hash_module` in google-research/nasbench, `lib/graph_util.py` (Weisfeiler-Lehman): in each of as many
+    rounds as vertices, every vertex hashes the hashes of its predecessors and successors.
     """
     predecessors, successors = _neighbours(cell.matrix)
     hashes = [
@@ -118,12 +116,12 @@ def module_hash(cell: Cell) -> str:
 
 
 def vertex_channels(c_in: int, c_out: int, matrix: Sequence[Sequence[int]]) -> list[int]:
-    """Channels of each vertex, input and output included, of a pruned cell that maps c_in to c_out channels.
+    """Return the channels of each vertex, with input and output, of a pruned cell from c_in to c_out channels.
 
-    The interior vertices wired to the output share c_out equally, the first ones taking one more until the
-    remainder is spent; an input-to-output edge takes no share; any other vertex is as wide as its widest
-    successor. Source: `compute_vertex_channels` in google-research/nasbench, `lib/model_builder.py`. Raises
-    UserError where c_out is less than the number of vertices that share it.
+    The interior vertices wired to the output share c_out equally; the first ones get one channel more until the
+    remainder is distributed. An edge from input to output has no share. Any other vertex is as wide as its widest
+    successor. Source: `compute_vertex_channels` in google-research/nasbench, `lib/model_builder.py`. Raises UserError
+    if c_out is less than the number of vertices that share it.
     """
     last = len(matrix) - 1
     channels = [c_in] + [0] * (last - 1) + [c_out]
@@ -143,24 +141,24 @@ def vertex_channels(c_in: int, c_out: int, matrix: Sequence[Sequence[int]]) -> l
 
 
 def output_vertices(matrix: Sequence[Sequence[int]]) -> int:
-    """Interior vertices that are wired to the output: those that share its channels."""
+    """Return the number of interior vertices wired to the output, which share its channels."""
     return sum(bool(row[-1]) for row in matrix[1:-1])
 
 
 def output_vertices_of(text: str) -> int:
-    """The same for a text of `format_cell`, unparsed: tables have hundreds of thousands."""
+    """Return the same for a text of `format_cell` without parsing it: tables have hundreds of thousands."""
     return sum(row[-1] == "1" for row in text.partition(":")[2].split("/")[1:])
 
 
 def cells_per_stack(layers: int) -> int:
-    """Cells in each of the three stacks of a network; UserError where `layers` is no positive multiple of 3."""
+    """Return the cells of each of the three stacks; UserError if `layers` is not a positive multiple of 3."""
     if layers < STACKS or layers % STACKS:
         raise UserError(f"NASBench-101: found {layers} layers; expected a multiple of {STACKS}, such as 3, 6 or 9")
     return layers // STACKS
 
 
 def format_cell(cell: Cell) -> str:
-    """Compact text such as "I3MO:110/01/1": a letter per operation, then the rows of the upper triangle.
+    """Return a compact text such as "I3MO:110/01/1": a letter per operation, then the rows of the upper triangle.
 
     Letters: I input, 3 conv3x3-bn-relu, 1 conv1x1-bn-relu, M maxpool3x3, O output. `parse` is the inverse.
     """
@@ -170,10 +168,10 @@ def format_cell(cell: Cell) -> str:
 
 
 def parse(source: Cell | str | Mapping[str, Any] | Sequence[Any]) -> Cell:
-    """The cell that `source` describes, pruned.
+    """Return the pruned cell of a source.
 
-    `source` is a Cell, text as of `format_cell`, a mapping with the keys `matrix` and `operations`, or a pair
-    (matrix, operations). Raises UserError on anything else, and where the cell is not valid.
+    `source` is a Cell, a text of `format_cell`, a mapping with the keys `matrix` and `operations`, or a pair
+    (matrix, operations). Raises UserError for anything else, and if the cell is not valid.
     """
     if isinstance(source, Cell):
         return source
@@ -200,7 +198,7 @@ def _joined(hashes: Sequence[str], vertices: Sequence[int]) -> str:
 
 
 def _md5(text: str) -> str:
-    # Without the flag, an interpreter in FIPS mode refuses MD5.
+    # An interpreter in FIPS mode refuses MD5 without this flag.
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -226,7 +224,7 @@ def _check_graph(matrix: Matrix, operations: Operations) -> None:
         lengths = [len(row) for row in matrix]
         raise _invalid(f"the rows of the matrix have lengths {lengths}", "make it square, 2x2 or larger")
     if any(bit not in (0, 1) for row in matrix for bit in row):
-        raise _invalid(f"the matrix {matrix} has other entries than 0 and 1", "use 1 for an edge, else 0")
+        raise _invalid(f"the matrix {matrix} has entries other than 0 and 1", "use 1 for an edge, else 0")
     if not _is_upper_triangular(matrix):
         raise _invalid(f"the matrix {matrix} is not upper triangular", "make every edge point forward")
     if len(operations) != size:
@@ -253,7 +251,7 @@ def _is_upper_triangular(matrix: Matrix) -> bool:
 
 
 def _is_pruned(matrix: Matrix) -> bool:
-    # Edges go forward, so a vertex is on a path as soon as an edge enters and another leaves it.
+    # Edges point forward, so a vertex is on a path if an edge enters it and another leaves it.
     columns = tuple(zip(*matrix, strict=True))
     return all(map(any, matrix[:-1])) and all(map(any, columns[1:]))
 

@@ -1,4 +1,4 @@
-"""NASBench-101 networks: one class for the super-net (full width, sliced) and for one cell (its widths)."""
+"""NASBench-101 networks: one class for the super-net (full width, sliced) and for one cell (its own widths)."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,7 +24,7 @@ _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 
 
 class Vertex(nn.Module):
-    """An interior vertex: operations (C²k² + 2C parameters) and, maybe, a projection of the cell input.
+    """An interior vertex: operations (C²k² + 2C parameters each) and an optional projection of the cell input.
 
     With `configurations`, its operations have that many norms; the projection has one input and one norm.
     """
@@ -73,10 +73,10 @@ def _block(
 
 
 class SearchCell(nn.Module):
-    """Up to five interior vertices; the wiring and the widths follow the cell that is asked for.
+    """Up to five interior vertices; wiring and widths are those of the cell in the call.
 
-    With WSBN vertex v of a super-net has 2^v - 1 norms for each operation: one for each non-empty set of vertices,
-    cell input included, that can be its inputs.
+    With WSBN vertex v of a super-net has 2^v - 1 norms per operation: one per non-empty set of vertices, including the
+    cell input, that can be its inputs.
     """
 
     def __init__(self, factory: LayerFactory, c_in: int, c_out: int, own: Cell | None) -> None:
@@ -102,7 +102,7 @@ class SearchCell(nn.Module):
         self.project = ConvNormReLU(factory, c_in, c_out, 1) if projects else None
 
     def forward(self, images: Tensor, cell: Cell) -> Tensor:
-        """(N, c_in, H, W) to (N, c_out, H, W)."""
+        """Map (N, c_in, H, W) to (N, c_out, H, W)."""
         channels = vertex_channels(self.c_in, self.c_out, cell.matrix)
         last = cell.vertices - 1
         tensors = [images]
@@ -119,14 +119,14 @@ class SearchCell(nn.Module):
 
 
 def input_configuration(cell: Cell, vertex: int) -> int:
-    """Number of the set of vertices that feed a vertex: from 0, of 2^vertex - 1 non-empty sets."""
+    """Return the number of the set of input vertices of a vertex: from 0, of 2^vertex - 1 non-empty sets."""
     return sum(1 << source for source in range(vertex) if cell.matrix[source][vertex]) - 1
 
 
 class Network(nn.Module):
     """Conv stem, three stacks of cells with max-pooling between them and doubling widths, pooling, linear.
 
-    With `size.widths` doubled the first stack doubles the stem's channels as well.
+    With `size.widths` doubled the first stack doubles the stem's channels too.
     """
 
     def __init__(self, factory: LayerFactory, own: Cell | None, size: NetworkSize) -> None:
@@ -143,9 +143,9 @@ class Network(nn.Module):
         self.classifier = nn.Linear(width, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell) -> Tensor:
-        """(N, in_channels, H, W) images and a cell to (N, num_classes) logits."""
+        """Map images (N, in_channels, H, W) and a cell to logits (N, num_classes)."""
         if self.outputs not in (None, output_vertices(arch.matrix)):
-            # A cell with more of them would be served by slices, silently.
+            # A cell with more of them would use slices without an error.
             raise ValueError(f"{arch}: expected {self.outputs} output vertices in this super-net of constant channels")
         features, number = self.stem(images), 0
         for stack, cells in enumerate(self.stacks):

@@ -1,7 +1,7 @@
-"""The laws by which super-net training draws NASBench-101 cells: Random-A, Random-NAS and FairNAS.
+"""Distributions of NASBench-101 cells in super-net training: Random-A, Random-NAS and FairNAS.
 
-All take a `numpy.random.Generator` and are deterministic given its state. Operations are handled as indices
-into `OPERATIONS`, matrices as bit codes over `np.triu_indices(vertices, 1)`, least significant bit first.
+All take a `numpy.random.Generator` and are deterministic given its state. Operations are indices into `OPERATIONS`,
+matrices are bit codes over `np.triu_indices(vertices, 1)`, least significant bit first.
 """
 
 import functools
@@ -27,20 +27,20 @@ from supernet.spaces.nasbench101.encoding import (
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 
-# A fixed size of the batches of candidates: the first cells drawn do not depend on how many are asked for.
+# Candidates per batch, fixed so that the first cells do not depend on the number of cells requested.
 _BATCH = 2048
 
 
 def random_a(
     rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES, outputs: int | None = None
 ) -> list[Cell]:
-    """`n` cells, independent and exactly uniform over the non-isomorphic cells of at most `max_vertices`.
+    """Draw `n` independent cells, exactly uniform over the non-isomorphic cells of at most `max_vertices`.
 
-    With `outputs`, here and below, over those alone that have so many interior vertices wired to the output.
+    With `outputs`, here and below, only cells with that many interior vertices wired to the output.
 
-    Draws pruned labelled cells uniformly and accepts each with probability one over its number of labellings,
-    so that no table of the space is needed. A longer call with the same generator state starts with the same
-    cells. Raises UserError where `n` or `max_vertices` is out of range.
+    Draws pruned labelled cells uniformly and accepts each with probability 1 / (number of its labellings), so that no
+    table of the space is needed. A longer call with the same generator state starts with the same cells. Raises
+    UserError if `n` or `max_vertices` is out of range.
     """
     _check_arguments(n, max_vertices)
     return list(itertools.islice(_unique_cells(rng, max_vertices, outputs), n))
@@ -49,12 +49,12 @@ def random_a(
 def random_nas(
     rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES, outputs: int | None = None
 ) -> list[Cell]:
-    """`n` cells, independent and uniform over encodings: cells with many encodings are drawn more often.
+    """Draw `n` independent cells, uniform over encodings: cells with many encodings are drawn more often.
 
-    An encoding is an independent fair bit for each possible edge between `max_vertices` vertices and an
-    independent uniform operation for each interior one; those that are invalid after pruning (input and
-    output unconnected, more than 9 edges) are rejected. A longer call with the same generator state starts
-    with the same cells. Raises UserError where `n` or `max_vertices` is out of range.
+    An encoding is an independent fair bit per possible edge between `max_vertices` vertices and an independent uniform
+    operation per interior vertex. Those that are invalid after pruning (input and output unconnected, more than 9
+    edges) are rejected. A longer call with the same generator state starts with the same cells. Raises UserError if
+    `n` or `max_vertices` is out of range.
     """
     _check_arguments(n, max_vertices)
     return list(itertools.islice(_encoded_cells(rng, max_vertices, outputs), n))
@@ -63,11 +63,11 @@ def random_nas(
 def fair_group(
     rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES, outputs: int | None = None
 ) -> list[tuple[Cell, Cell, Cell]]:
-    """`n` groups of three cells with one topology that together use each operation of each vertex once.
+    """Draw `n` groups of three cells with one topology that together use each operation of each vertex once.
 
-    The topology is that of a `random_a` cell; each interior vertex has its own uniform permutation of the
-    three operations (strict fairness: Chu et al., "FairNAS", ICCV 2021). Raises UserError where `n` or
-    `max_vertices` is out of range.
+    The topology is that of a `random_a` cell. Each interior vertex has an independent uniform permutation of the three
+    operations (strict fairness: Chu et al., "FairNAS", ICCV 2021). Raises UserError if `n` or `max_vertices` is out of
+    range.
     """
     matrices = [cell.matrix for cell in random_a(rng, n, max_vertices, outputs)]
     identity = np.tile(np.arange(len(OPERATIONS)), (n, max_vertices - 2, 1))
@@ -80,11 +80,12 @@ def fair_group(
 
 
 def number_of_cells(max_vertices: int = MAX_VERTICES, outputs: int | None = None) -> int:
-    """How many non-isomorphic cells there are, exactly; UserError where `max_vertices` is out of range.
+    """Return the exact number of non-isomorphic cells; UserError if `max_vertices` is out of range.
 
-    A cell with s symmetries has f / s labellings, f being the forward orders of its topology. So the cells are the sum
-    of s / f over labelled cells; and by Burnside's lemma, s summed over the operations of one topology is the sum over
-    its symmetries of the choices of operations that each leaves alone: one for each of its cycles.
+    A cell with s symmetries has f / s labellings, where f is the number of forward orders of its topology. The number
+    of cells is therefore the sum of s / f over labelled cells. By Burnside's lemma, s summed over the operations of one
+    topology is the sum over its symmetries of the number of choices of operations that each symmetry fixes: one
+    operation per cycle.
     """
     _check_arguments(0, max_vertices)
     total = 0.0
@@ -110,15 +111,15 @@ def _cycles(order: list[int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Topologies:
-    """The M pruned matrices of one size, and how the P orders of the interior vertices act on them."""
+    """The M pruned matrices of one size, and the action of the P orders of interior vertices on them."""
 
     matrices: NDArray[np.uint8]  # (M, vertices, vertices)
     interior_orders: Ints  # (P, vertices - 2): position among the interior vertices -> position
-    forward_orders: Ints  # (M,): how many of the orders keep the matrix upper triangular
+    forward_orders: Ints  # (M,): number of orders that keep the matrix upper triangular
     symmetries: Bools  # (M, P): which of the orders map the matrix to itself
 
     def labelled_cells(self) -> int:
-        """Number of labelled cells: each matrix with each choice of operations."""
+        """Return the number of labelled cells: each matrix with each choice of operations."""
         return len(self.matrices) * int(len(OPERATIONS) ** self.interior_orders.shape[1])
 
 
@@ -139,12 +140,12 @@ def _topologies(vertices: int, outputs: int | None = None) -> _Topologies:
 
 
 def _pruned_codes(vertices: int) -> Ints:
-    """Codes of all pruned matrices on `vertices` vertices with at most 9 edges, in ascending order."""
+    """Return codes of all pruned matrices on `vertices` vertices with at most 9 edges, in ascending order."""
     rows, columns = np.triu_indices(vertices, 1)
     weights = 1 << np.arange(len(rows))
     codes = np.arange(1 << len(rows))
     codes = codes[np.bitwise_count(codes) <= MAX_EDGES]
-    # Edges go forward, so a vertex is on a path as soon as an edge enters and another leaves it.
+    # Edges point forward, so a vertex is on a path if an edge enters it and another leaves it.
     for vertex in range(1, vertices):
         codes = codes[codes & weights[columns == vertex].sum() != 0]
         codes = codes[codes & weights[rows == vertex - 1].sum() != 0]
@@ -152,7 +153,7 @@ def _pruned_codes(vertices: int) -> Ints:
 
 
 def _moved_weights(vertices: int, interior_orders: Ints) -> Ints:
-    """(E, P) weight of each edge's bit after each reordering; 2^E where it no longer points forward."""
+    """Return (E, P) weights of each edge's bit after each reordering; 2^E if the edge no longer points forward."""
     rows, columns = np.triu_indices(vertices, 1)
     weights = np.full((vertices, vertices), 1 << len(rows))
     weights[rows, columns] = 1 << np.arange(len(rows))
@@ -178,9 +179,9 @@ def _unique_cells(rng: np.random.Generator, max_vertices: int, outputs: int | No
 
 
 def _accept(rng: np.random.Generator, table: _Topologies, draws: Ints) -> Bools:
-    """Accept each labelled cell with probability one over its number of labellings.
+    """Accept each labelled cell with probability 1 / (number of its labellings).
 
-    By orbit and stabiliser, that number is the forward orders of the topology over the symmetries of the
+    By the orbit-stabiliser theorem that number is the forward orders of the topology divided by the symmetries of the
     cell.
     """
     topologies, operations = _split(table, draws)
@@ -194,7 +195,7 @@ def _accept(rng: np.random.Generator, table: _Topologies, draws: Ints) -> Bools:
 
 
 def _split(table: _Topologies, draws: Ints) -> tuple[Ints, Ints]:
-    """Topology index (B,) and operation indices (B, vertices - 2) of labelled cells numbered from 0."""
+    """Return topology indices (B,) and operation indices (B, vertices - 2) of labelled cells numbered from 0."""
     interior = table.interior_orders.shape[1]
     base = len(OPERATIONS)
     topologies, code = np.divmod(draws, base**interior)
@@ -217,7 +218,7 @@ def _encoded_cells(rng: np.random.Generator, max_vertices: int, outputs: int | N
 
 
 def _on_path(matrices: NDArray[np.uint8]) -> Bools:
-    """(B, v) whether each vertex of (B, v, v) matrices lies on a path from the first to the last vertex."""
+    """Return (B, v) whether each vertex of (B, v, v) matrices is on a path from the first to the last vertex."""
     last = matrices.shape[1] - 1
     fed = np.zeros(matrices.shape[:2], dtype=bool)
     used = fed.copy()

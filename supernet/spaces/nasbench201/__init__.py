@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NASBench201(Space[Cell]):
-    """Every assignment of five operations to six edges; each is an architecture of its own."""
+    """All assignments of five operations to six edges; each one is a distinct architecture."""
 
     name = "nasbench201"
     title = "NASBench-201"
@@ -62,52 +62,52 @@ class NASBench201(Space[Cell]):
     targets = tuple(target for _, target in EDGES)
 
     def parse(self, source: Any) -> Cell:
-        """A cell from the official string, six operations or six operation numbers."""
+        """Return the cell of the official string, of six operations or of six operation numbers."""
         return encoding.parse(source)
 
     def format(self, arch: Cell) -> str:
-        """The official architecture string."""
+        """Return the official architecture string."""
         return encoding.format_cell(arch)
 
     def arch_id(self, arch: Cell) -> str:
-        """The official architecture string: the benchmark lists each encoding by itself."""
+        """Return the official architecture string: the benchmark lists each encoding separately."""
         return encoding.format_cell(arch)
 
     def degenerate(self, arch: Cell) -> bool:
-        """No edge on a way from input to output is a convolution, or there is no way."""
+        """Return whether no convolution is on a path from input to output."""
         plan = encoding.live_plan(arch, True)
         return all(operation not in encoding.CONVOLUTIONS for edges in plan for _, _, operation in edges)
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Cell]:
-        """Uniform cells: Random-A and Random-NAS are the same law here."""
+        """Draw uniform cells: Random-A and Random-NAS are the same distribution here."""
         numbers = rng.integers(len(OPERATIONS), size=(count, len(EDGES))).tolist()
         return [Cell(tuple(OPERATIONS[op] for op in row)) for row in numbers]
 
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
-        """Groups of five cells that together use each operation once on each edge."""
+        """Draw groups of five cells that together use each operation once on each edge."""
         groups = (permuted_operations(rng, len(EDGES), OPERATIONS) for _ in range(count))
         return [tuple(Cell(tuple(operations)) for operations in group) for group in groups]
 
     def branch(self, arch: Cell) -> int:
-        """The operation of the edge from the cell's input to its first node."""
+        """Return the operation of the edge from the cell's input to its first node."""
         return OPERATIONS.index(arch.operations[0])
 
     def chosen(self, choices: Sequence[int]) -> Cell:
-        """The cell of an operation number for each edge."""
+        """Return the cell of an operation number per edge."""
         return Cell(tuple(OPERATIONS[choice] for choice in choices))
 
     def choices_of(self, arch: Cell) -> tuple[int, ...]:
-        """The operation numbers of a cell."""
+        """Return the operation numbers of a cell."""
         return tuple(map(OPERATIONS.index, arch.operations))
 
     def discretised(self, weights: npt.NDArray[np.float64]) -> Cell:
-        """The best operation of each edge, `none` among them (the benchmark's own DARTS): weights (1, 6, 5)."""
+        """Return the cell of weights (1, 6, 5): the best operation per edge, also `none`, as in the benchmark."""
         return self.chosen(weights[0].argmax(1).tolist())
 
     def network(self, factory: LayerFactory, own: Cell | None, size: NetworkSize) -> nn.Module:
-        """N = `layers` cells in each of three stages; every edge owns its operations, or every node.
+        """Return a network of `layers` cells in each of three stages; each edge, or each node, has operations.
 
-        ValueError for a stand-alone network with operations on nodes.
+        Raises ValueError for a stand-alone network with operations on nodes.
         """
         from supernet.spaces.nasbench201.network import Network
 
@@ -117,5 +117,5 @@ class NASBench201(Space[Cell]):
         return Network(factory, candidates, size)
 
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
-        """Parameters and multiply-adds of the network of one cell."""
+        """Return parameters and multiply-adds of the network of one cell."""
         return cost.network(arch, size, image, zero_in_zero_out)

@@ -1,4 +1,4 @@
-"""What NASBench-201 networks cost, block by block as `network.py` builds them."""
+"""Cost of NASBench-201 networks, block by block as `network.py` builds them."""
 
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.counting import Cost, conv, conv_norm, halved, linear, norm
@@ -9,10 +9,10 @@ _STAGES = 3
 
 
 def network(cell: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
-    """Stem, three stages of cells with a down-block between them, batch norm, linear.
+    """Return the cost of stem, three stages of cells with a down-block between them, batch norm and linear layer.
 
-    With `zero_in_zero_out` a convolution that is fed only by zeros is not executed: see `live_plan`. Raises UserError
-    where `image` is no multiple of 4.
+    With `zero_in_zero_out` convolutions of zeros are not executed, see `live_plan`. Raises UserError if `image` is not
+    a multiple of 4.
     """
     total = conv_norm(size.in_channels, size.channels, 3, image)
     width, side = size.channels, image
@@ -25,9 +25,9 @@ def network(cell: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -
 
 
 def search_cell(cell: Cell, channels: int, side: int, zero_in_zero_out: bool) -> Cost:
-    """A convolution for each edge that has one, executed where it changes the output.
+    """Return the cost of the convolutions on edges, executed only where they affect the output.
 
-    The benchmark's own count of operations has the other convolutions as well.
+    The benchmark's count of operations includes the other convolutions.
     """
     live = {number for edges in live_plan(cell, zero_in_zero_out) for number, _, _ in edges}
     total = Cost(0, 0)
@@ -39,7 +39,7 @@ def search_cell(cell: Cell, channels: int, side: int, zero_in_zero_out: bool) ->
 
 
 def downsample(c_in: int, c_out: int, side: int) -> Cost:
-    """Two 3x3 convolutions, the first with stride 2, and a 1x1 short cut behind 2x2 pooling."""
+    """Return the cost of two 3x3 convolutions, the first with stride 2, and a 1x1 shortcut after 2x2 pooling."""
     half = halved(side)
     residual = conv_norm(c_in, c_out, 3, side, stride=2) + conv_norm(c_out, c_out, 3, half)
     return residual + conv(c_in, c_out, 1, half)

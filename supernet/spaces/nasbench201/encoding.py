@@ -34,7 +34,7 @@ class Cell:
 
 
 def format_cell(cell: Cell) -> str:
-    """The official string, for example `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|`."""
+    """Return the official string, for example `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|`."""
     nodes = []
     for target in (1, 2, 3):
         edges = [(EDGES[i][0], op) for i, op in enumerate(cell.operations) if EDGES[i][1] == target]
@@ -43,7 +43,7 @@ def format_cell(cell: Cell) -> str:
 
 
 def parse(source: Any) -> Cell:
-    """A cell from itself, the official string, or a sequence of six operations or operation numbers."""
+    """Return the cell of an official string, of six operations or operation numbers, or of a cell."""
     if isinstance(source, Cell):
         return source
     if isinstance(source, str):
@@ -54,7 +54,7 @@ def parse(source: Any) -> Cell:
 
 
 def _operation(source: Any) -> Any:
-    # A Boolean is an int to Python, but no operation number.
+    # A Boolean is an int in Python, but not an operation number.
     if not isinstance(source, int) or isinstance(source, bool):
         return source
     if not 0 <= source < len(OPERATIONS):
@@ -79,11 +79,11 @@ def _parse_text(text: str) -> Cell:
 
 @lru_cache(maxsize=32_768)
 def live_plan(cell: Cell, zero_in_zero_out: bool) -> Plan:
-    """For each of the nodes 1 to 3 the edges (number, source, operation) that the cell must compute.
+    """Return for each of the nodes 1 to 3 the edges (number, source, operation) that the cell must compute.
 
-    An edge without a way to the output changes nothing and is left out. A convolution that is fed only by
-    zeros is left out if `zero_in_zero_out`: not with batch norm's affine parameters (its shift would reach
-    the output) nor with tracked statistics (their mean would).
+    Edges without a path to the output are skipped. Convolutions whose input is zero are skipped if `zero_in_zero_out`,
+    which does not hold with affine batch norm (its shift would reach the output) or tracked statistics (their mean
+    would).
     """
     nonzero = _nonzero_nodes(cell, zero_in_zero_out)
     wanted, plan = {3}, []
@@ -93,7 +93,7 @@ def live_plan(cell: Cell, zero_in_zero_out: bool) -> Plan:
             for number, (source, end) in enumerate(EDGES)
             if end == target and target in wanted and _carries(cell, number, nonzero, zero_in_zero_out)
         ]
-        # A zero source has no value to wait for; only a convolution's shift comes from it.
+        # A zero source is not computed; only the shift of a convolution depends on this edge.
         wanted |= {source for _, source, _ in edges}
         plan.append(tuple(edges))
     return tuple(reversed(plan))

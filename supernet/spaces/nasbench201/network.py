@@ -28,15 +28,15 @@ from supernet.spaces.nasbench201.encoding import (
 
 _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 
-# Owner of the operations of each edge. On nodes, the edges that enter a node and do not leave the cell input have one
-# owner (paper, "operation on node or edge"). Only 1→3 and 2→3 are two such edges of one node.
+# The set of operations of each edge. On nodes, the edges into a node that do not come from the cell input share one set
+# (paper, "operation on node or edge"). Only 1→3 and 2→3 are two such edges of one node.
 _OWNERS = {"edge": (0, 1, 2, 3, 4, 5), "node": (0, 1, 2, 3, 4, 4)}
 
 
 class SearchCell(nn.Module):
-    """Four nodes; each edge owns the candidate operations that have weights: C²k² + 2C parameters each.
+    """Four nodes; each edge has the candidate operations with weights: C²k² + 2C parameters each.
 
-    With the operations on nodes, the last two edges share those of the first of them.
+    With operations on nodes, the last two edges share one set.
     """
 
     def __init__(self, factory: LayerFactory, channels: int, candidates: Sequence[Sequence[str]]) -> None:
@@ -49,11 +49,11 @@ class SearchCell(nn.Module):
         )
 
     def forward(self, images: Tensor, plan: Plan, keep: Keep = compute_anew) -> Tensor:
-        """(N, C, H, W) to the same shape; `keep` serves cells of which some values are known."""
+        """Map (N, C, H, W) to the same shape; `keep` returns stored values of nodes and edges."""
         nodes: list[Tensor | None] = [images]
-        # The convolutions that leave a node share its ReLU.
+        # The convolutions of a node share its ReLU.
         activated: list[Tensor | None] = [None] * 4
-        # How a node came about, for `keep`: its edges, each with how its source came about.
+        # Keys of the nodes for `keep`: their edges, each with the key of its source.
         keys: list[Hashable] = [()]
         for edges in plan:
             keys.append(tuple((number, operation, keys[source]) for number, source, operation in edges))
@@ -79,7 +79,7 @@ class SearchCell(nn.Module):
         return node
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
-        """(N, C, H, W) to the same shape, with a weighted sum of operations on each edge."""
+        """Map (N, C, H, W) to the same shape, with a weighted sum of operations on each edge."""
         nodes = [images]
         inputs: list[Tensor | None] = [first_channels(images, self.partial)]
         activated: list[Tensor | None] = [None] * 4
@@ -136,7 +136,7 @@ def _operations(factory: LayerFactory, channels: int, candidates: Sequence[str])
 
 
 class Downsample(nn.Module):
-    """Residual block that halves the resolution and doubles the channels: 2 convolutions, 1x1 short cut."""
+    """Residual block that halves the resolution and doubles the channels: two convolutions, 1x1 shortcut."""
 
     def __init__(self, factory: LayerFactory, c_in: int, c_out: int) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Downsample(nn.Module):
         self.shortcut, self.kernels = factory.conv(c_in, c_out, 1), factory.kernels
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, 2C, H/2, W/2)."""
+        """Map (N, C, H, W) to (N, 2C, H/2, W/2)."""
         residual: Tensor = self.shortcut(self.kernels.halve(images))
         value: Tensor = residual.add_(self.second(self.first(images)))
         return value
@@ -154,8 +154,7 @@ class Downsample(nn.Module):
 class Network(nn.Module):
     """Stem, three stages of N cells with a residual down-block between them, BN, ReLU, pooling, linear.
 
-    `candidates` lists, for each edge, the operations that the network owns. Drop-path counts the 3N cells; the
-    down-blocks are no cells.
+    `candidates` lists the operations of each edge. Drop-path counts the 3N cells; down-blocks are not cells.
     """
 
     def __init__(self, factory: LayerFactory, candidates: Sequence[Sequence[str]], size: NetworkSize) -> None:
@@ -178,24 +177,24 @@ class Network(nn.Module):
         self.classifier = nn.Linear(4 * channels, size.num_classes)
 
     def forward(self, images: Tensor, arch: Cell, reuse: Reuse | None = None) -> Tensor:
-        """(N, in_channels, H, W) images and an architecture to (N, num_classes) logits."""
+        """Map images (N, in_channels, H, W) and an architecture to logits (N, num_classes)."""
         expect_whole(self.partial)
         plan = live_plan(arch, self.zero_in_zero_out)
         keep = keeping(reuse, self)
 
         def compute(cell: Any, features: Tensor, number: int) -> Tensor:
-            # Cells after the first follow from all of it: paths that share one of their values share all.
+            # Later cells depend on the whole first cell: paths with one value of theirs in common have all in common.
             computed: Tensor = cell(features, plan, keep) if reuse and number == 0 else cell(features, plan)
             return computed
 
         return keep(("logits", plan), lambda: self._through(keep("stem", partial(self.stem, images)), compute))
 
     def reuse_order(self, arch: Cell) -> Plan:
-        """Architectures that are scored in this order find most of what they share in a small `Reuse`."""
+        """Return a sort key: in this order, architectures find most of their common values in a small `Reuse`."""
         return live_plan(arch, self.zero_in_zero_out)
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
-        """The same with a weighted sum of operations on each edge: weights (1, 6, 5)."""
+        """Map images to logits with a weighted sum of operations on each edge: weights (1, 6, 5)."""
         return self._through(self.stem(images), lambda cell, features, _: cell.mix(features, mixture))
 
     def _through(self, features: Tensor, compute: Callable[[Any, Tensor, int], Tensor]) -> Tensor:

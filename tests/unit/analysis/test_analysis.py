@@ -343,7 +343,16 @@ class TestFeatures:
         before = {name: value.clone() for name, value in network.state_dict().items()}
         measure(network, arch, [images])
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-        assert not any(module._forward_pre_hooks for module in network.modules())
+
+    def test_nothing_is_recorded_after_the_context(self) -> None:
+        space, recorder = tiny.SPACES["nasbench101"], Recorder()
+        network, images = tiny.supernet(space), tiny.random_images(6)
+        arch = space.sample(np.random.default_rng(0))
+        with recorder.on(network):
+            network(images, arch)
+        assert recorder.take()
+        network(images, arch)
+        assert recorder.take() == {}
 
     def test_norms_whose_channels_are_chosen_are_left_out(self) -> None:
         space = tiny.SPACES["nasbench101"]

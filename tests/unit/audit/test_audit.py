@@ -120,11 +120,11 @@ def forge(lab: Laboratory, name: str, content: str, seal: bool, **made: object) 
     lab.write(name, content)
     record = lab.record(name)
     fake = {**record["made"], "sha256": digest_of(lab.root / name), "size": len(content), **made}
-    told = {**record, "made": fake}
+    edited = {**record, "made": fake}
     if seal:
-        told["digest"] = digest(fake)
-    del told["seal"]
-    lab.write_record(name, {**told, "seal": digest(told)})
+        edited["digest"] = digest(fake)
+    del edited["seal"]
+    lab.write_record(name, {**edited, "seal": digest(edited)})
 
 
 def digest_of(path: Path) -> str:
@@ -185,9 +185,9 @@ class TestStale:
     def _with_pandas(self, lab: Laboratory, version: str) -> None:
         record = lab.record(CSV)
         record["made"]["packages"]["pandas"] = version
-        told = {**record, "digest": digest(record["made"])}
-        del told["seal"]
-        lab.write_record(CSV, {**told, "seal": digest(told)})
+        edited = {**record, "digest": digest(record["made"])}
+        del edited["seal"]
+        lab.write_record(CSV, {**edited, "seal": digest(edited)})
 
     def test_the_changed_setting_is_named(self, lab: Laboratory) -> None:
         now = {"setting": {"learning_rate": 0.1, "epochs": 3}, "seed": 0}

@@ -67,13 +67,13 @@ def train(lab: Laboratory, space: str, setting: str, seed: int, seconds: float) 
         )
 
 
-def told(lab: Laboratory, path: str, **wanted: str) -> str:
+def explained(lab: Laboratory, path: str, **wanted: str) -> str:
     selection = select(path, wanted) if wanted else None
     return text(explanation(lab.audit().status(path), selection))
 
 
 def test_all_runs_of_a_table_with_their_time_and_place(lab: Laboratory) -> None:
-    found = told(lab, EPOCHS)
+    found = explained(lab, EPOCHS)
     host = os.uname().nodename
     assert f"darts, baseline: seeds 0, 1; 100 steps, 800 images; 1.2 min on {host} (cuda:0, 1 thread)." in found
     assert f"darts, epochs=6: seed 0; 100 steps, 800 images; 1.0 h on {host} (cuda:0, 1 thread)." in found
@@ -85,7 +85,7 @@ def test_all_runs_of_a_table_with_their_time_and_place(lab: Laboratory) -> None:
 
 
 def test_one_number_has_its_own_runs_alone(lab: Laboratory) -> None:
-    found = told(lab, EPOCHS, space="darts", name="epochs=6")
+    found = explained(lab, EPOCHS, space="darts", name="epochs=6")
     assert "space darts, row setting, name epochs=6, metric kdt, mean 0.5, seeds 1" in found
     assert "darts, epochs=6: seed 0" in found
     assert "darts, baseline: seed" not in found
@@ -103,27 +103,27 @@ def test_a_reference_has_no_run_and_names_its_space(lab: Laboratory) -> None:
 
 
 def test_downloads_and_root_digest_are_named(lab: Laboratory) -> None:
-    found = told(lab, EPOCHS)
+    found = explained(lab, EPOCHS)
     assert f"{DOWNLOAD}, identified by its sha256" in found
     assert lab.pinned["digest"] in found
     assert lab.record(METRICS)["digest"] in found
 
 
-def test_it_says_how_the_result_stands_and_what_is_not_known(lab: Laboratory) -> None:
-    assert "Intact: files are as recorded" in told(lab, SEARCH)
+def test_it_names_the_status_and_what_is_unknown(lab: Laboratory) -> None:
+    assert "Intact: files are as recorded" in explained(lab, SEARCH)
     lab.replace("supernet/layers.py", "width = 8", "width = 9")
-    assert "Stale: files are as recorded, but something has changed since" in told(lab, SEARCH)
+    assert "Stale: files are as recorded, but something has changed since" in explained(lab, SEARCH)
     record_path(lab.root / POOL).unlink()
-    found = re.sub(r"\s+", " ", told(lab, SEARCH))
+    found = re.sub(r"\s+", " ", explained(lab, SEARCH))
     assert f"Broken: do not trust it. {POOL}: record missing." in found
     assert f"{POOL}: record missing; its inputs are unknown." in found
 
 
 def test_code_that_changed_between_jobs_is_named(lab: Laboratory) -> None:
-    assert "files of code, the same in all jobs" in told(lab, EPOCHS)
+    assert "files of code, the same in all jobs" in explained(lab, EPOCHS)
     lab.replace("supernet/layers.py", "width = 8", "width = 9")
     train(lab, "darts", "epochs=6", 0, 1.0)
-    assert "not the same in all jobs: supernet/layers.py" in told(lab, EPOCHS)
+    assert "not the same in all jobs: supernet/layers.py" in explained(lab, EPOCHS)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_ancestry_begins_with_the_target_and_ends_with_downloads(lab: Laboratory
 
 def test_jobs_without_a_timing_file_take_from_start_to_end(lab: Laboratory) -> None:
     (job,) = (job for job in jobs(lineage(EPOCHS)) if job.files == (EPOCHS,))
-    told = json.loads(record_path(lab.root / EPOCHS).read_text())["circumstances"]
-    seconds = (pd.Timestamp(told["ended"]) - pd.Timestamp(told["started"])).total_seconds()
+    ran = json.loads(record_path(lab.root / EPOCHS).read_text())["circumstances"]
+    seconds = (pd.Timestamp(ran["ended"]) - pd.Timestamp(ran["started"])).total_seconds()
     assert job.seconds == pytest.approx(seconds)
     assert job.timing == {}
 
@@ -180,6 +180,6 @@ def test_times_are_printed_in_a_suitable_unit(seconds: float, words: str) -> Non
 def test_timings_of_before_stopped_processes_counted_are_read(lab: Laboratory) -> None:
     folder = lab.root / STUDY / "runs" / "darts" / "epochs=6" / "seed0"
     write_json(folder / "timing.json", {"total_seconds": 90.0, "device": "cpu", "threads": 2})
-    assert "darts, epochs=6: seed 0; 100 steps, 800 images; 1.5 min on" in told(lab, EPOCHS)
+    assert "darts, epochs=6: seed 0; 100 steps, 800 images; 1.5 min on" in explained(lab, EPOCHS)
     write_json(folder / "timing.json", {"total_seconds": 90.0, "earlier_seconds": 90.0, "device": "cpu", "threads": 2})
-    assert "darts, epochs=6: seed 0; 100 steps, 800 images; 3.0 min on" in told(lab, EPOCHS)
+    assert "darts, epochs=6: seed 0; 100 steps, 800 images; 3.0 min on" in explained(lab, EPOCHS)

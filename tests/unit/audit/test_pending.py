@@ -72,8 +72,8 @@ def found(plan: Plan, *waits: str) -> dict[RunName, Pending]:
     """Return the output for the two runs; `waits` are the files that Snakemake would make."""
     known = {path: ("train", False) for run in plan.runs for path in files(plan, run)}
     summary = {**known, DRAWN: ("pool", False), **dict.fromkeys(waits, ("train", True))}
-    told = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
-    return {one.run: one for one in told if one.run in (RUN, OTHER)}
+    waiting = pending(plan, summary, Audit({}, HashCache(None), plan.root), measured_rate(plan))
+    return {one.run: one for one in waiting if one.run in (RUN, OTHER)}
 
 
 def files(plan: Plan, run: RunName) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def test_the_ceiling_counts_all_convolutions_of_a_path(plain: dict[str, Bench], 
 
 
 def test_operations_of_a_known_architecture(plain: dict[str, Bench]) -> None:
-    """Convolutions of 3 x 3 on all edges and three cells a stage: 54 of them, stem, and two down-blocks of three."""
+    """Convolutions of 3 x 3 on all edges and three cells per stage: 54 of them, stem, and two down-blocks of three."""
     bench = plain["nasbench201"]
     text = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
     found = operations(bench, bench.space.parse(text))
@@ -125,7 +125,7 @@ def test_a_convolution_that_is_missed_is_an_error(plain: dict[str, Bench], monke
 def test_the_ceiling_is_the_sum_of_the_fastest_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     ceiling = Ceiling(2, 1)
     times = iter([5.0, 3.0, 4.0, 9.0, 7.0, 1.0])
-    monkeypatch.setattr(ceiling, "_time", lambda task: next(times) if task() is not None else 0.0)
+    monkeypatch.setattr("benchmarks.references.ceiling.seconds", lambda task: next(times))
     # Each of both formats: torch's function and the layer; then a ReLU in both formats.
     dense, relu = Operation("conv", (4, 8, 8), (4, 3, 1, 1, False, True)), Operation("relu", (4, 8, 8), ())
     found = Counter({dense: 2, relu: 3})

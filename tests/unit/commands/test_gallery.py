@@ -45,7 +45,7 @@ def test_every_figure_is_there_with_its_caption_and_no_old_one(results: Results,
     for name in names:
         caption = (results.folder / "figures" / f"{name}.md").read_text().strip()
         assert f"(../images/gallery/{name}.png)" in text and caption in text
-    assert not list(tmp_path.rglob("*.prov.json"))  # a page of the documents is no result
+    assert not list(tmp_path.rglob("*.prov.json"))  # a page of the docs is not a result
 
 
 def test_pictures_are_smaller_and_show_the_same(results: Results, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_a_data_set_is_a_line_of_two_tables(
             "folders",
             "found the labels 0, 1; supernet/config/datasets.py says 0 to 2",
         ),
-        (DataSet("Mine", 6, 2, 4, 1, classes=2), "folders", "a test set of its own needs the form `arrays`"),
+        (DataSet("Mine", 6, 2, 4, 1, classes=2), "folders", "a separate test set needs the form `arrays`"),
         (
             DataSet("Mine", 6, 0, 4, 1, classes=2),
             "folder",

@@ -21,7 +21,6 @@ from supernet.config.study import Data
 from supernet.data.images import Augmenter, Images, Splits, load_splits, split
 from supernet.data.sizes import Sizes
 from supernet.errors import UserError
-from supernet.training.schedule import steps_per_epoch
 
 
 def numbered(count: int) -> Images:
@@ -230,9 +229,3 @@ def test_batch_size_does_not_change_an_epoch() -> None:
     small, large = augmenter.epoch(0, 0, 8), augmenter.epoch(0, 0, 16)
     pairs = [torch.cat(pair) for pair in zip(small.batch(2), small.batch(3), strict=True)]
     assert all(map(torch.equal, pairs, large.batch(1)))
-
-
-def test_steps_are_full_batches() -> None:
-    assert [steps_per_epoch(50, size) for size in (50, 25, 24, 16)] == [1, 2, 2, 3]
-    with pytest.raises(UserError, match="batch_size 51: there are only 50 training images; use a smaller one"):
-        steps_per_epoch(50, 51)

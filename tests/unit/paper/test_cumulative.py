@@ -62,7 +62,7 @@ def test_steps_are_no_effects_of_one_factor(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        ({"epochs": 150}, r"mini\.yaml:\d+: spaces\.nasbench101\.cumulative\.epochs: .*is the baseline's value too"),
+        ({"epochs": 150}, r"mini\.yaml:\d+: spaces\.nasbench101\.cumulative\.epochs: .*is also the value of"),
         ({"op_placement": "node"}, "nasbench101 does not have this factor"),
         ({"momentum": 0.9}, "unknown factor"),
         ({"layers": 4}, r"cumulative\.layers"),

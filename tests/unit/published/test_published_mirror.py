@@ -98,7 +98,7 @@ def test_nasbench101_cells_are_pruned(tmp_path: Path) -> None:
 
 def test_nasbench101_invalid_cell(tmp_path: Path) -> None:
     row = cell_row("IO:1")
-    with pytest.raises(UserError, match="no path leads from input to output"):
+    with pytest.raises(UserError, match="there is no path from input to output"):
         read_cells(tmp_path, {**row, "adjacency_upper_bits": np.uint32(0)})
 
 

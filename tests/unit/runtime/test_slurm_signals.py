@@ -8,7 +8,7 @@ PARENT = """
 import signal, subprocess, sys
 from supernet.runtime.slurm import forward_signal
 forward_signal(signal.SIGTERM)
-# As Snakemake does: a handler of its own, set later, that only notes the signal.
+# As in Snakemake: a handler that is set later and only notes the signal.
 noted = []
 signal.signal(signal.SIGTERM, lambda *_: noted.append(1))
 signal.signal(signal.SIGUSR1, lambda *_: None)
