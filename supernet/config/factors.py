@@ -26,7 +26,7 @@ SPACES = tuple(KINDS)
 BEYOND: Literal["beyond the paper"] = "beyond the paper"
 """The group of factors that are not among the paper's 14 heuristics."""
 
-Group = Literal["hyper-parameters", "sampling", "low fidelity", "implementation", "beyond the paper"]
+Group = Literal["hyperparameters", "sampling", "low fidelity", "implementation", "beyond the paper"]
 Scale = Literal["log", "linear", "category"]
 Consumer = Literal["layers", "recipe", "build"]
 """Which code reads the value of a factor: `LayerFactory` (`supernet.nn.factory`) or `Recipe`
@@ -152,7 +152,7 @@ class Setting(Model):
         BatchNorm,
         AfterValidator(_has_score),
         Factor(
-            "hyper-parameters",
+            "hyperparameters",
             "Batch norm",
             "learnable scale and shift (affine), running statistics (tracking)",
             "category",
@@ -161,13 +161,13 @@ class Setting(Model):
     ] = Field(description="Learnable scale and shift (affine) and running statistics (tracking).")
     learning_rate: Annotated[
         Rate,
-        Factor("hyper-parameters", "Learning rate", "initial rate of SGD, annealed by a cosine", "log", "recipe"),
+        Factor("hyperparameters", "Learning rate", "initial rate of SGD, annealed by a cosine", "log", "recipe"),
     ] = Field(description="Initial learning rate of SGD, annealed by a cosine.")
     epochs: Annotated[
         Count,
-        Factor("hyper-parameters", "Epochs", "passes over the training images", "linear", "build"),
+        Factor("hyperparameters", "Epochs", "passes over the training images", "linear", "build"),
     ] = Field(description="Passes over the training images.")
-    weight_decay: Annotated[Decay, Factor("hyper-parameters", "Weight decay", "L2 penalty in SGD", "log", "recipe")] = (
+    weight_decay: Annotated[Decay, Factor("hyperparameters", "Weight decay", "L2 penalty in SGD", "log", "recipe")] = (
         Field(description="L2 penalty in SGD.")
     )
     path_sampling: Annotated[
