@@ -26,7 +26,7 @@ SPACES = tuple(KINDS)
 BEYOND: Literal["beyond the paper"] = "beyond the paper"
 """The group of factors that are not among the paper's 14 heuristics."""
 
-Group = Literal["hyper-parameters", "sampling", "low fidelity", "implementation", "beyond the paper"]
+Group = Literal["hyperparameters", "sampling", "low fidelity", "implementation", "beyond the paper"]
 Scale = Literal["log", "linear", "category"]
 Consumer = Literal["layers", "recipe", "build"]
 """Which code reads the value of a factor: `LayerFactory` (`supernet.nn.factory`) or `Recipe`
@@ -69,7 +69,7 @@ LAYER_MULTIPLES: Mapping[str, int] = MappingProxyType({space: kind.layer_multipl
 
 
 @dataclass(frozen=True)
-class Place:
+class SpaceContext:
     """The validation context of rules that depend on the space or on other sections of the study file.
 
     `scoring_portion` is the share of the training set that is held out for scoring, `images` the name of the data set
@@ -83,43 +83,45 @@ class Place:
 
 
 def _has_score(value: str, info: ValidationInfo) -> str:
-    place = info.context
-    if isinstance(place, Place) and place.tracked_only and not value.endswith("tracking"):
+    context = info.context
+    if isinstance(context, SpaceContext) and context.tracked_only and not value.endswith("tracking"):
         _refuse("scoring.bn_modes is only `tracked`, which needs tracking: such a run would have no scores")
     return value
 
 
 def _of_space(value: str | None, info: ValidationInfo) -> str | None:
-    place = info.context
-    if not isinstance(place, Place):
+    context = info.context
+    if not isinstance(context, SpaceContext):
         return value
-    lacking = info.field_name in KINDS[place.space].lacks
+    lacking = info.field_name in KINDS[context.space].lacks
     if lacking != (value is None):
-        _refuse(f"{place.space} lacks this factor" if lacking else f"{place.space} has this factor: expected a value")
+        _refuse(
+            f"{context.space} lacks this factor" if lacking else f"{context.space} has this factor: expected a value"
+        )
     return value
 
 
 def _whole_stacks(value: int, info: ValidationInfo) -> int:
-    place = info.context
-    if isinstance(place, Place) and value % LAYER_MULTIPLES[place.space]:
-        _refuse(f"{place.space} has stacks of equal depth: expected a multiple of {LAYER_MULTIPLES[place.space]}")
+    context = info.context
+    if isinstance(context, SpaceContext) and value % LAYER_MULTIPLES[context.space]:
+        _refuse(f"{context.space} has stacks of equal depth: expected a multiple of {LAYER_MULTIPLES[context.space]}")
     return value
 
 
 def _law_of_space(value: str, info: ValidationInfo) -> str:
-    place = info.context
-    if isinstance(place, Place) and value not in PATH_LAWS[place.space]:
-        _refuse(f"{place.space} does not have this law; allowed here: {', '.join(PATH_LAWS[place.space])}")
+    context = info.context
+    if isinstance(context, SpaceContext) and value not in PATH_LAWS[context.space]:
+        _refuse(f"{context.space} does not have this law; allowed here: {', '.join(PATH_LAWS[context.space])}")
     return value
 
 
 def _apart_from_scoring(value: float, info: ValidationInfo) -> float:
-    place = info.context
-    if isinstance(place, Place) and place.scoring_portion is not None:
+    context = info.context
+    if isinstance(context, SpaceContext) and context.scoring_portion is not None:
         # Portions are decimal fractions: 1 - .1 must allow .9 whatever the rounding.
-        limit = round(1 - place.scoring_portion, 9)
+        limit = round(1 - context.scoring_portion, 9)
         if value > limit:
-            _refuse(f"data.scoring_portion keeps {place.scoring_portion} of the training set: at most {limit}")
+            _refuse(f"data.scoring_portion keeps {context.scoring_portion} of the training set: at most {limit}")
     return value
 
 
@@ -143,14 +145,14 @@ TrainPortion = Annotated[float, Field(gt=0, le=1), AfterValidator(_apart_from_sc
 class Setting(Model):
     """One value for each factor: the paper's (Sec. 3) and two methods of later work, which are off by default.
 
-    Each field is a factor. The rules of a space are checked if the validation context is a `Place`.
+    Each field is a factor. The rules of a space are checked if the validation context is a `SpaceContext`.
     """
 
     batch_norm: Annotated[
         BatchNorm,
         AfterValidator(_has_score),
         Factor(
-            "hyper-parameters",
+            "hyperparameters",
             "Batch norm",
             "learnable scale and shift (affine), running statistics (tracking)",
             "category",
@@ -159,13 +161,13 @@ class Setting(Model):
     ] = Field(description="Learnable scale and shift (affine) and running statistics (tracking).")
     learning_rate: Annotated[
         Rate,
-        Factor("hyper-parameters", "Learning rate", "initial rate of SGD, annealed by a cosine", "log", "recipe"),
+        Factor("hyperparameters", "Learning rate", "initial rate of SGD, annealed by a cosine", "log", "recipe"),
     ] = Field(description="Initial learning rate of SGD, annealed by a cosine.")
     epochs: Annotated[
         Count,
-        Factor("hyper-parameters", "Epochs", "passes over the training images", "linear", "build"),
+        Factor("hyperparameters", "Epochs", "passes over the training images", "linear", "build"),
     ] = Field(description="Passes over the training images.")
-    weight_decay: Annotated[Decay, Factor("hyper-parameters", "Weight decay", "L2 penalty in SGD", "log", "recipe")] = (
+    weight_decay: Annotated[Decay, Factor("hyperparameters", "Weight decay", "L2 penalty in SGD", "log", "recipe")] = (
         Field(description="L2 penalty in SGD.")
     )
     path_sampling: Annotated[

@@ -23,9 +23,9 @@ from supernet.config.factors import (
     Decay,
     LayerCount,
     Lists,
-    Place,
     Rate,
     Setting,
+    SpaceContext,
     TrainPortion,
     factors_of,
 )
@@ -87,16 +87,16 @@ class SpaceStudy(Model):
     @field_validator("published")
     @classmethod
     def _of_this_space(cls, name: str | None, info: ValidationInfo) -> str | None:
-        place = info.context
-        if name is None or not isinstance(place, Place):
+        context = info.context
+        if name is None or not isinstance(context, SpaceContext):
             return name
-        if name not in PUBLISHED[place.space]:
-            allowed = ", ".join(PUBLISHED[place.space])
-            raise PydanticCustomError("study", f"not a table of {place.space}; allowed here: {allowed}")
-        if place.images not in (None, *CIFAR10):
+        if name not in PUBLISHED[context.space]:
+            allowed = ", ".join(PUBLISHED[context.space])
+            raise PydanticCustomError("study", f"not a table of {context.space}; allowed here: {allowed}")
+        if context.images not in (None, *CIFAR10):
             allowed = ", ".join(CIFAR10)
             raise PydanticCustomError(
-                "study", f"accuracies on CIFAR-10, while data.name is {place.images}; allowed there: {allowed}"
+                "study", f"accuracies on CIFAR-10, while data.name is {context.images}; allowed there: {allowed}"
             )
         return name
 
@@ -111,12 +111,12 @@ class SpaceStudy(Model):
     @field_validator("baseline", mode="wrap")
     @classmethod
     def _completed(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        place = info.context
-        if not isinstance(place, Place) or not isinstance(value, dict):
+        context = info.context
+        if not isinstance(context, SpaceContext) or not isinstance(value, dict):
             return handler(value)
         findings = Findings()
-        known = _known_factors(value, place.space, findings)
-        setting = findings.attempt(partial(handler, {**BASELINES[place.space], **known}))
+        known = _known_factors(value, context.space, findings)
+        setting = findings.attempt(partial(handler, {**BASELINES[context.space], **known}))
         findings.raise_all()
         return setting
 
@@ -125,16 +125,16 @@ class SpaceStudy(Model):
     def _listed(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, dict):
             return value
-        place = info.context
+        context = info.context
         findings = Findings()
         lists: dict[str, Any] = dict(value)
-        if isinstance(place, Place):
-            lists = _known_factors(value, place.space, findings)
-            grid = SWEEPS[place.space]
+        if isinstance(context, SpaceContext):
+            lists = _known_factors(value, context.space, findings)
+            grid = SWEEPS[context.space]
             lists = {name: grid[name] if found == "paper" else found for name, found in lists.items()}
         for name in [name for name, found in lists.items() if not isinstance(found, list | tuple)]:
             findings.add("should be a list of values, or `paper`", lists.pop(name), name)
-        checked = findings.attempt(partial(Lists.model_validate, lists, context=place))
+        checked = findings.attempt(partial(Lists.model_validate, lists, context=context))
         findings.raise_all()
         return {name: getattr(checked, name) for name in lists}
 
@@ -159,11 +159,11 @@ class SpaceStudy(Model):
     @field_validator("cumulative", mode="before")
     @classmethod
     def _of_known_factors(cls, value: Any, info: ValidationInfo) -> Any:
-        place = info.context
-        if not isinstance(value, dict) or not isinstance(place, Place):
+        context = info.context
+        if not isinstance(value, dict) or not isinstance(context, SpaceContext):
             return value
         findings = Findings()
-        _known_factors(value, place.space, findings)
+        _known_factors(value, context.space, findings)
         findings.raise_all()
         return value
 

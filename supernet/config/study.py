@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from supernet.config.base import Findings, Model
-from supernet.config.factors import FACTORS, SPACES, Place, Setting
+from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
 from supernet.config.pool_name import PoolName
 from supernet.config.searches import Searches, SystemName
@@ -79,8 +79,8 @@ class Run(Model):
     @model_validator(mode="after")
     def _in_its_place(self) -> Self:
         findings = Findings()
-        place = _place(self.space, self.data, self.scoring)
-        findings.attempt(partial(Setting.model_validate, self.setting, context=place), "setting")
+        context = _context(self.space, self.data, self.scoring)
+        findings.attempt(partial(Setting.model_validate, self.setting, context=context), "setting")
         findings.raise_all()
         return self
 
@@ -161,8 +161,8 @@ class Study(Model):
                 findings.add(f"unknown space; {did_you_mean(str(name), SPACES)}", space, str(name))
                 continue
             authored = {"baseline": {}, **space} if isinstance(space, dict) else space
-            place = _place(name, info.data.get("data"), info.data.get("scoring"))
-            checked[name] = findings.attempt(partial(SpaceStudy.model_validate, authored, context=place), name)
+            context = _context(name, info.data.get("data"), info.data.get("scoring"))
+            checked[name] = findings.attempt(partial(SpaceStudy.model_validate, authored, context=context), name)
         findings.raise_all()
         return checked
 
@@ -367,9 +367,9 @@ def _settings(study: SpaceStudy) -> dict[str, Setting]:
     return found | {f"cumulative={step}": setting for step, setting in steps if setting not in swept}
 
 
-def _place(space: str, data: Data | None, scoring: Scoring | None) -> Place:
+def _context(space: str, data: Data | None, scoring: Scoring | None) -> SpaceContext:
     """Return the context in which settings of a space are validated; invalid sections are None."""
-    return Place(
+    return SpaceContext(
         space=space,
         scoring_portion=None if data is None else data.scoring_portion,
         images=None if data is None else data.name,

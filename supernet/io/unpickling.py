@@ -39,7 +39,7 @@ NATS: frozenset[Global] = frozenset(
         ("numpy._core.multiarray", "scalar"),
     }
 )
-"""Types in the files of NATS-Bench without weights, besides built-in ones: ordered dictionaries, NumPy numbers."""
+"""Types in the files of NATS-Bench without weights: ordered dictionaries and NumPy numbers, and built-in types."""
 
 
 def load(

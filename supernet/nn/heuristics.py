@@ -62,7 +62,7 @@ def conflicts(
         yield Conflict("dynamic_channels", dynamic_channels, reason)
     if dynamic_channels in ("shuffled-v2", "interpolation-v2") and batch_norm.endswith("tracking"):
         # Channels are mixed before the batch norm.
-        reason = "batch_norm tracks, but no channel has statistics of its own: use affine or none"
+        reason = "batch_norm tracks, but no channel has separate statistics: use affine or none"
         yield Conflict("dynamic_channels", dynamic_channels, reason)
 
 

@@ -38,7 +38,7 @@ QUANTILE_SETS = MappingProxyType(
 )
 """Sets in which a quantile is taken."""
 SUBSPACE_MARK = "‡"
-"""Marks settings of a sub-space, which have a pool of their own."""
+"""Marks settings of a sub-space, which have a separate pool."""
 
 
 def paragraph(*sentences: str) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from supernet.config.artifacts import Artifacts, RunName
@@ -44,6 +44,11 @@ def _without_password(value: str) -> str:
     return value
 
 
+def _truth_value(value: Any) -> Any:
+    # `--config key=true` is text to Snakemake, which knows only Python's True.
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 _HIDDEN = "hidden"
 Folder = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
 Mirror = Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
@@ -67,7 +72,7 @@ class WorkflowConfig(Model):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
     )
-    reference_kernels: bool = Field(
+    reference_kernels: Annotated[bool, BeforeValidator(_truth_value)] = Field(
         default=False,
         description="Compute with torch's own functions instead of the fast kernels of supernet/nn/fast: slower, the "
         "same to rounding. Finished results are not made again. False leaves the choice to the environment variable "

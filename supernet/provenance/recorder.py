@@ -155,7 +155,7 @@ def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | No
 
 
 def note_config(config: Any) -> None:
-    """Note the config of this process: a JSON value of all that its results depend on besides inputs and code."""
+    """Note the config of this process: a JSON value of all that its results depend on, except inputs and code."""
     if (recorder := _RECORDER.get()) is not None:
         recorder.use(config)
 

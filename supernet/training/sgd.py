@@ -11,8 +11,8 @@ from torch import Tensor
 class SGD:
     """A subset of `torch.optim.SGD(foreach=True)` with the same names and the same bits.
 
-    Every optimiser of torch imports torch's compiler when it is constructed: 1.2 s and 150 MB per job, for nothing that
-    is used here. Parameters without a gradient keep their values and their momentum.
+    Every optimiser of torch imports torch's compiler when it is constructed: 1.2 s and 150 MB per job, for code
+    that is not used here. Parameters without a gradient keep their values and their momentum.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float, weight_decay: float) -> None:

@@ -30,7 +30,7 @@ def sections() -> dict[str, str]:
 
 
 def copied() -> list[tuple[str, str]]:
-    """Files of the checkout and where they stand in the Apptainer image."""
+    """Return the files of the checkout and their paths in the Apptainer image."""
     return [(source, target) for source, target in map(str.split, sections()["files"].strip().splitlines())]
 
 

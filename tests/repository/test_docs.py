@@ -118,6 +118,18 @@ def test_project_paths_exist(page: Path) -> None:
             assert (ROOT / span).exists(), f"{page}: {span}"
 
 
+def test_pages_named_in_code_and_configs_exist() -> None:
+    folders = ("supernet", "scripts", "workflow", "slurm", "profiles", "envs", "benchmarks", "tests/studies")
+    files = [ROOT / "config.yaml", ROOT / "Makefile", *(file for name in folders for file in (ROOT / name).rglob("*"))]
+    named = {
+        page
+        for file in files
+        if file.is_file() and file.suffix in (".py", ".smk", ".yaml", ".in", "")
+        for page in re.findall(r"docs/[\w./-]+\.md", file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 5 and {page for page in named if not (ROOT / page).exists()} == set()
+
+
 def test_architecture_lists_every_package() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (?:\*\*T\*\*)? ?\|", text(Path("docs/develop/architecture.md")), re.MULTILINE)
     packages = {path.parent.name for path in (ROOT / "supernet").glob("*/__init__.py")}

@@ -117,7 +117,7 @@ def test_a_value_and_a_heuristic(reader: Reader) -> None:
         pd.read_parquet(reader.made(RUNS / name / "seed0" / "curve.parquet"))
         for name in ("baseline", "label_smoothing=0.3")
     )
-    # A smoothed target has an entropy of its own; both trainings start from the same weights.
+    # A smoothed target has a different entropy; both trainings start from the same weights.
     assert smoothed["loss"].iloc[0] > baseline["loss"].iloc[0]
     assert smoothed["learning_rate"].tolist() == baseline["learning_rate"].tolist()
     table = reader.made("results/tutorial/tables/label_smoothing.md").read_text(encoding="utf-8")

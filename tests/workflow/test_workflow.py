@@ -356,7 +356,7 @@ class TestFinishedStudy:
         assert crates.findings(Path(copy), tmp_path / "cache") == []
         checked = program(finished, "audit", "--archive", str(crate), "--json")
         assert json.loads(checked.stdout)["summary"]["intact"] > 300
-        # A crate has copies, which are no results of the study.
+        # A crate has copies, which are not results of the study.
         own = json.loads(program(finished, "audit", "results/smoke", "--json").stdout)
         assert not any("ro-crate" in one["path"] for one in own["targets"])
 

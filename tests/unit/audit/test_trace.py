@@ -52,7 +52,7 @@ def test_every_arrow_goes_right_and_overlaps_nothing(made: tuple[int, list[tuple
 
 
 def test_sorting_takes_crossings_away() -> None:
-    # Two bundles that cross where the boxes stand in the order of their numbers.
+    # Two bundles that cross if the boxes are in the order of their numbers.
     arrows = [(0, 5), (1, 4), (2, 3), (0, 4)]
     placed = layout(6, arrows)
     layers = [[number for number in column if number is not None] for column in placed.columns]

@@ -100,7 +100,7 @@ def test_the_ceiling_counts_all_convolutions_of_a_path(plain: dict[str, Bench], 
 
 
 def test_operations_of_a_known_architecture(plain: dict[str, Bench]) -> None:
-    """Convolutions of 3 x 3 on all edges and three cells a stage: 54 of them, stem, and two down-blocks of three."""
+    """Convolutions of 3 x 3 on all edges and three cells per stage: 54 of them, stem, and two down-blocks of three."""
     bench = plain["nasbench201"]
     text = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
     found = operations(bench, bench.space.parse(text))

@@ -26,7 +26,7 @@ def test_the_jpeg_study_is_the_other_one_on_other_images() -> None:
 def test_ground_truth_is_published(name: str, tmp_path: Path) -> None:
     plan = Plan.load({"study": name, "resources": str(tmp_path)}, ROOT)
     for space in plan.study.spaces:
-        # DARTS alone may be trained here, and is, as long as its table is not at hand.
+        # Only DARTS may be trained here, and it is as long as its table is missing.
         expected = [] if space == "darts" else [f"{tmp_path}/tables/{space}.parquet"]
         assert plan.tables(space) == expected
     (tmp_path / "tables").mkdir()

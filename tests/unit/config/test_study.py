@@ -180,7 +180,7 @@ CASES = {
         ).replace("baseline: {train_portion: 0.75}\n    sweep: {dyn", "baseline: {train_portion: 0.75, "
         "batch_norm: tracking}\n    sweep: {dyn"),
         "12: spaces.nasbench101.sweep.dynamic_channels.1: found 'shuffled-v2'; with the baseline's other values: "
-        "batch_norm tracks, but no channel has statistics of its own: use affine or none",
+        "batch_norm tracks, but no channel has separate statistics: use affine or none",
     ),
     "value of a factor that has names": (
         _sweep("dropout: [0.1]"),

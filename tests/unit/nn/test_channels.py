@@ -170,7 +170,7 @@ def test_the_usual_kind_is_the_plain_network() -> None:
 
 def test_what_does_not_go_together() -> None:
     for values, message in (
-        ({"dynamic_channels": "shuffled-v2", "batch_norm": "affine+tracking"}, "no channel has statistics of its own"),
+        ({"dynamic_channels": "shuffled-v2", "batch_norm": "affine+tracking"}, "no channel has separate statistics"),
         ({"dynamic_channels": "fixed-v1", "wsbn": "per_input"}, "dynamic_channels: .* with wsbn or ofa_kernel"),
         ({"dynamic_channels": "fixed-v1", "ofa_kernel": "crop"}, "dynamic_channels: .* with wsbn or ofa_kernel"),
         ({"dynamic_channels": "middle-v2"}, "dynamic_channels: found 'middle-v2'; expected"),

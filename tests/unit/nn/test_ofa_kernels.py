@@ -269,7 +269,7 @@ def test_a_copy_shares_its_own_kernels(space: Space[Any]) -> None:
 
 
 def test_a_network_of_one_architecture_shares_no_kernel(space: Space[Any]) -> None:
-    # Two equal edges or two sizes at a node have kernels of their own in a stand-alone network.
+    # Two equal edges or two sizes at a node have separate kernels in a stand-alone network.
     for arch in architectures(space, 2):
         plain, shared = (
             space.network(factory, arch, SIZES[space.name])

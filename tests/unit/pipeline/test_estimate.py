@@ -25,7 +25,7 @@ from supernet.training.build import build_supernet, supernet_trainer
 
 STUDIES = ROOT / "workflow" / "studies"
 
-# Values besides the baseline's in the paper's grids, counted by hand in the order of the table of heuristics.
+# Values of the paper's grids without the baseline's, counted by hand in the order of the table of heuristics.
 OTHER_VALUES = {
     "nasbench101": 3 + 5 + 3 + 5 + 2 + 2 + 3 + 3 + 2 + 8 + 2 + 1 + 4,
     "nasbench201": 3 + 5 + 4 + 6 + 2 + 2 + 3 + 3 + 2 + 2 + 4 + 1,

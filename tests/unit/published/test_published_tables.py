@@ -113,5 +113,5 @@ def test_macro_table(mirror: Path) -> None:
     assert len(rows) == 3**8
     means = pd.read_parquet(path).set_index("arch")["mean_acc"] / 100
     np.testing.assert_allclose(rows["test_acc"], means[rows.index], atol=1e-7)
-    # The second stage is the third to fifth layer: where its identity stands makes no difference.
+    # The second stage is the third to fifth layer: the position of its identity makes no difference.
     assert rows.loc["00102000", "test_acc"] == rows.loc["00120000", "test_acc"]

@@ -93,7 +93,7 @@ def test_nasbench201_table_has_each_cell_once(nasbench201: pd.DataFrame) -> None
     space = NASBench201()
     cells = [space.parse(text) for text in nasbench201.arch_str]
     columns = nasbench201[["op_e01", "op_e02", "op_e12", "op_e03", "op_e13", "op_e23"]].to_numpy().tolist()
-    # The table's numbers of operations are ours.
+    # The table's numbers of operations equal ours.
     assert cells == [space.parse(row) for row in columns]
     assert len(set(cells)) == space.size == len(nasbench201)
 

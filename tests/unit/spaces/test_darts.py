@@ -260,7 +260,7 @@ def test_fair_groups_use_each_operation_once_on_each_edge() -> None:
             for node in range(NODES):
                 pairs = [cell.edges[2 * node : 2 * node + 2] for cell in cells_of_group]
                 (first, second) = {tuple(state for _, state in pair) for pair in pairs}.pop()
-                # Two edges from one input are told apart by their order alone, which does not count.
+                # Two edges from one input differ only in their order, which does not count.
                 by_input = Counter((state, op) for pair in pairs for op, state in pair)
                 times = 2 if first == second else 1
                 assert by_input == Counter({(s, op): times for s in (first, second) for op in OPERATIONS})

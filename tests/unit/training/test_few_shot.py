@@ -71,7 +71,7 @@ def parsed(space: Space[Any], text: str) -> Any:
     if space.name != "darts":
         return space.parse(text)
     others = [("none", 0), ("none", 1)] * 3
-    # The edge of the higher state stands first here: the lower one counts.
+    # The edge of the higher state comes first here: the lower one counts.
     normal = [("skip_connect", 1), (text, 0), *others]
     return space.parse({"normal": normal, "reduce": [("skip_connect", 0), ("none", 1), *others]})
 
@@ -112,7 +112,7 @@ def test_off_costs_nothing_and_on_has_a_super_net_for_each_branch(space: Space[A
     assert not any(isinstance(module, FewShot) for module in plain.modules())
     count = sum(parameter.numel() for parameter in plain.parameters())
     assert sum(parameter.numel() for parameter in split.parameters()) == space.branches * count
-    # All start as the plain super-net of the same seed, in memory of their own.
+    # All start as the plain super-net of the same seed, in separate memory.
     for number in range(space.branches):
         assert same_bits(branch_state(split.state_dict(), number), plain.state_dict())
     storages = {value.data_ptr() for value in split.state_dict().values()}
