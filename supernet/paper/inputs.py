@@ -1,8 +1,8 @@
-"""What a table or figure is made from: the artifacts that its module declares, and the modules that it imports.
+"""Inputs of tables and figures: the artifacts that their modules declare, and the modules that these import.
 
 Each module of `paper/tables` and `paper/figures` declares `INPUTS`, a tuple of kinds of artifacts, or takes the tuple
 of a neighbour: `INPUTS = _sweep.INPUTS`. It is read from the source text, because the workflow needs it whenever its
-rules are parsed and an import of the modules would import matplotlib.
+rules are parsed, and importing the modules would import matplotlib.
 """
 
 import ast
@@ -24,7 +24,7 @@ _OF_SYSTEMS = frozenset({"systems", "system_timings"})
 def artifacts(files: StudyFiles, name: str, module: Path) -> list[str]:
     """Return the files from which `module` makes the table or figure `name`.
 
-    Search systems that `rule all` leaves out are inputs of what it leaves out as well, and of nothing else.
+    Search systems that `rule all` excludes are inputs only of tables and figures that it also excludes.
     """
     kinds = declared(module)
     if not files.plan.systems_in_all and name not in on_request(files.plan.study):
@@ -33,10 +33,10 @@ def artifacts(files: StudyFiles, name: str, module: Path) -> list[str]:
 
 
 def modules(closure: Closure, module: Path) -> list[str]:
-    """Return a module and all that it imports, relative to the checkout: an edit of one makes its results again.
+    """Return a module and all modules that it imports, relative to the checkout; editing one outdates its results.
 
-    Modules that import torch are left out, because programs that draw never load them, and so are modules that records
-    of provenance do not name.
+    Modules that import torch are excluded, because drawing programs do not load them, as are modules that provenance
+    records do not contain.
     """
     return [name for name in closure.files([module], torch=False) if name not in UNRECORDED]
 

@@ -237,7 +237,7 @@ class Results:
         """Return one reference tau on a pool, by default the space's main pool; nan if there is none.
 
         `name` is seed, parameters, macs, live_macs or a zero-cost proxy. `metric` is kdt or s_kdt, also on a subset;
-        `s_kdt` stands for the variant that the study prints as S-KdT.
+        `s_kdt` is read as the variant that the study prints as S-KdT.
         """
         metric = printed_metric(self.study, metric)
         table = self.references

@@ -93,13 +93,13 @@ def write(table: Table, stem: Path | str) -> None:
     The Markdown file starts with the caption (`read_caption`); reports show the HTML file.
     """
     stem = Path(stem)
-    write_csv(beside(stem, ".csv"), table.numbers)
-    write_text(beside(stem, ".md"), markdown(table))
-    write_text(beside(stem, ".tex"), latex(table, label=stem.name))
-    write_text(beside(stem, ".html"), html(table, title=stem.name))
+    write_csv(append_suffix(stem, ".csv"), table.numbers)
+    write_text(append_suffix(stem, ".md"), markdown(table))
+    write_text(append_suffix(stem, ".tex"), latex(table, label=stem.name))
+    write_text(append_suffix(stem, ".html"), html(table, title=stem.name))
 
 
-def beside(stem: Path, suffix: str) -> Path:
+def append_suffix(stem: Path, suffix: str) -> Path:
     """Return the stem with a suffix appended; unlike `with_suffix`, keeps a dot in the stem's name."""
     return stem.parent / (stem.name + suffix)
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from supernet.io.atomic import publish
 from supernet.paper.names import SPACE_NAMES
-from supernet.paper.render import Caption, beside, write_caption, write_csv
+from supernet.paper.render import Caption, append_suffix, write_caption, write_csv
 
 COLUMN = 3.25
 """Width of one text column, in inches."""
@@ -98,12 +98,12 @@ def save(figure: Figure, stem: Path | str, drawn: pd.DataFrame, caption: Caption
     assert engine is not None, "the style lays figures out"
     engine.execute(figure)
     figure.set_layout_engine("none")  # lay out once for both images
-    with publish(beside(stem, ".pdf")) as temporary:
+    with publish(append_suffix(stem, ".pdf")) as temporary:
         figure.savefig(temporary, metadata={"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None})
-    with publish(beside(stem, ".png")) as temporary:
+    with publish(append_suffix(stem, ".png")) as temporary:
         figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": None})
-    write_csv(beside(stem, ".csv"), drawn)
-    write_caption(beside(stem, ".md"), caption)
+    write_csv(append_suffix(stem, ".csv"), drawn)
+    write_caption(append_suffix(stem, ".md"), caption)
 
 
 def title(axes: Axes, space: str, detail: str = "") -> None:

@@ -95,7 +95,7 @@ def run_values(
 ) -> tuple[RunValue, ...]:
     """Return one metric of the runs of a space, or of one of its settings; by default of the main selection.
 
-    `s_kdt`, also on a subset of the pool, stands for the variant that the study prints as S-KdT. Raises UserError
+    `s_kdt`, also on a subset of the pool, is read as the variant that the study prints as S-KdT. Raises UserError
     if the study does not score in the selected batch-norm mode.
     """
     selection = selection or main_selection(results.study)

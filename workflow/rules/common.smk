@@ -1,4 +1,4 @@
-# What the other rule files share: the validated study, the paths of its results, and the shell prefix of programs.
+# The validated study, the paths of its results and the shell prefix of programs, which the other rule files share.
 import atexit
 import contextlib
 import os
@@ -16,8 +16,10 @@ from supernet.errors import UserError
 from supernet.runtime.lock import LockTiming, sole_writer
 from supernet.runtime.slurm import forward_signal
 from supernet.paper.catalogue import heading, section
+from supernet.paper.inputs import modules
 from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
+from supernet.provenance.closure import Closure
 from supernet.runtime.startup import TUNABLES
 
 
@@ -40,6 +42,11 @@ def source(path):
     """Return a file of the checkout as an input: a relative path if Snakemake runs in the checkout."""
     root = Path(workflow.basedir)
     return path if Path.cwd() == root else str(root / path)
+
+
+def modules_of(module):
+    """Return a module and all that it imports, as inputs."""
+    return [source(path) for path in modules(CLOSURE, module)]
 
 
 def minutes(base):
@@ -132,6 +139,7 @@ atexit.register(print_estimate)
 STUDY = PLAN.study
 ARTIFACTS = PLAN.artifacts
 FILES = StudyFiles(PLAN)
+CLOSURE = Closure()
 
 
 # Priorities: jobs that long jobs wait for start first, then long jobs; short jobs fill the cores at the end. No job has a

@@ -9,16 +9,9 @@ from supernet.paper.catalogue import (
     table_module,
     table_names,
 )
-from supernet.provenance.closure import Closure
 
-CLOSURE = Closure()
 TABLES = {name: ARTIFACTS.table(name) for name in table_names(STUDY)}
 FIGURES = {name: ARTIFACTS.figure(name) for name in figure_names(STUDY)}
-
-
-def modules_of(module):
-    """Return a module of the paper and all that it imports, as inputs."""
-    return [source(path) for path in inputs.modules(CLOSURE, module)]
 
 
 for name, drawn in TABLES.items():

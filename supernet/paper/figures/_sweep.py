@@ -161,7 +161,7 @@ def _letter(name: str) -> dict[str, Any]:
 def _draw_runs(axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: float, look: style.Look) -> None:
     """Draw runs next to the mean of several; diverged runs as crosses."""
     runs = _rows(panel, "run", "setting", "mean", "diverged")
-    beside = offset_copy(axes.transData, axes.get_figure(root=True), x=_RUN_OFFSET, units="points")
+    shifted = offset_copy(axes.transData, axes.get_figure(root=True), x=_RUN_OFFSET, units="points")
     for setting, value, diverged in runs:
         if diverged:
             across = axes.get_xaxis_transform()
@@ -184,7 +184,7 @@ def _draw_runs(axes: Axes, panel: pd.DataFrame, where: dict[str, float], scale: 
                 mfc="white",
                 ms=3,
                 mew=0.7,
-                transform=beside,
+                transform=shifted,
             )
 
 

@@ -33,7 +33,7 @@ VALUES: dict[str, Any] = {
 }
 WITH_WILDCARDS = ("published", "drawn_pool", "pool", "truth", "proxies", "run", "rescored", "search", "systems",
                   "landscape", "features")  # fmt: skip
-WORDS = st.text(st.characters(codec="ascii", categories=["L", "N"], include_characters="=_+-."), min_size=1)
+WORDS = st.text("abzAZ019=_+-.", min_size=1)
 
 
 def files(found: Any) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_looks_as_before(name: str, results: Results, tmp_path: Path) -> None:
     catalogue.make_figure(name, results, tmp_path / name)
-    # The comparison leaves its pictures beside what it is given.
+    # The comparison writes its pictures to the same folder.
     shutil.copy(HERE / "images" / f"{name}.png", tmp_path / "expected.png")
     found = compare_images(str(tmp_path / "expected.png"), str(tmp_path / f"{name}.png"), TOLERANCE)
     assert found is None, found
