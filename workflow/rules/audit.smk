@@ -1,4 +1,4 @@
-# Compares existing results with their records. It has no inputs, because it makes nothing.
+# The audit compares existing results with their records. The rule has no inputs, because it makes no results.
 rule audit:
     log:
         ARTIFACTS.log("audit"),

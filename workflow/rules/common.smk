@@ -45,7 +45,7 @@ def source(path):
 
 
 def modules_of(module):
-    """Return a module and all that it imports, as inputs."""
+    """Return a module and everything that it imports, as inputs."""
     return [source(path) for path in modules(CLOSURE, module)]
 
 
@@ -87,7 +87,7 @@ def landmarks_of(space, setting):
 
 
 def landmarks(wildcards):
-    """Return those of the setting of a run."""
+    """Return the landmarks of the setting of a run."""
     return landmarks_of(wildcards.space, wildcards.setting)
 
 
@@ -97,7 +97,7 @@ def first_pool(wildcards):
 
 
 def first_runs(wildcards):
-    """Return the folders of the runs of which feature statistics are taken: the baseline comes first."""
+    """Return the folders of the runs whose feature statistics are measured, the baseline first."""
     return [ARTIFACTS.run(*run) for run in PLAN.first_runs(wildcards.space)]
 
 
@@ -125,7 +125,7 @@ def lock_study():
 
 
 def in_slurm_step():
-    """Whether this Snakemake runs inside a step of a SLURM job, as the parent of the job's program."""
+    """Return whether this Snakemake runs inside a step of a SLURM job, as the parent of the job's program."""
     return workflow.remote_exec and "SLURM_STEP_ID" in os.environ
 
 
@@ -156,7 +156,7 @@ wildcard_constraints:
     pool="|".join(PLAN.pools),
 
 
-# Options that do not change results are not `params`, since another folder or device must not make results again.
+# Options that do not change results are not `params`: a new folder or device must not cause results to be made again.
 # Programs import the package from this checkout, whatever the working directory of Snakemake is.
 LIMIT = 'echo "--limit-minutes $1"' if workflow.remote_exec else ":"
 PREFIX = (
@@ -169,7 +169,8 @@ PREFIX = (
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
     # A cluster enforces `runtime`, so programs stop before it is reached. Local jobs have no limit.
     f"limit() {{ {LIMIT}; }}; "
-    # The program replaces the shell: a signal of SLURM would end the shell first, and then SLURM kills its children.
+    # The program replaces the shell. Otherwise a signal of SLURM would end the shell first, and SLURM would kill its
+    # children.
     f'program() {{ exec {python()} -P -m supernet.runtime.start "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
 )
 # The address of a mirror may hold a password, so it is not on the command line, which logs and `ps` show.

@@ -1,6 +1,6 @@
 # Tables and figures: one rule each, named `table_NAME` and `figure_NAME`. Each module of supernet/paper/tables and
-# supernet/paper/figures declares the artifacts that it reads. That module and all that it imports are inputs too, so
-# that an edit makes again what depends on it and nothing else.
+# supernet/paper/figures declares the artifacts that it reads. That module and everything that it imports are inputs
+# too, so that an edit remakes only the targets that depend on it.
 from supernet.paper import inputs
 from supernet.paper.catalogue import (
     figure_module,
