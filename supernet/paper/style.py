@@ -36,6 +36,7 @@ class Look:
 # distinguish the spaces in black and white.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# In the order of the spaces' registration (`supernet.spaces.KINDS`).
 LOOKS: Mapping[str, Look] = MappingProxyType(
     {
         space: Look(color, marker)

@@ -1,5 +1,7 @@
 """A lock that works across nodes: numbered lock files with a heartbeat in a shared folder.
 
+`_Waiter.is_free` decides that the job that holds a lock is dead: its process has ended, or its heartbeat has stopped.
+
 The file with the highest number is the lock, and its content names the process that holds it. A lock file is created
 whole, as a hard link to a name that must not exist. This is atomic on NFS too, where flock may be local to a node. No
 process removes the lock of another: once the holder has released it or has ended, the next process creates the next

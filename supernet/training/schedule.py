@@ -1,6 +1,7 @@
 """How many steps a training takes, and its learning rate at each of them.
 
-A new learning-rate schedule is written here. The module does not import torch, because the planner uses it too.
+A new learning-rate schedule is a function beside `cosine`; `Recipe.rate` (`trainer.py`) and `SharedWeights`
+(`supernet.search.weights`) call it. The module does not import torch, because the planner uses it too.
 """
 
 import math

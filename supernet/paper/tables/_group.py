@@ -12,11 +12,9 @@ from supernet.paper.names import SPACE_NAMES, value_name
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import Point, diverged_runs, frame, point_pool, summary, summary_row, sweep
 from supernet.paper.tables._cells import runs_cell, summary_cell
-from supernet.paper.tables.factor import METRICS
+from supernet.paper.tables.factor import METRICS, metric_header
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "run_timings")
-
-_HEADERS = ("Accuracy (%)", "KdT", "S-KdT", "P>R", "Final perf. (%)")
 
 
 def make(results: Results, name: str, opening: str, factors: tuple[str, ...], out_stem: Path) -> None:
@@ -59,7 +57,7 @@ def _baseline(results: Results, space: str, factors: tuple[str, ...]) -> dict[st
 
 def _text(results: Results, space: str, factor: str, point: Point) -> dict[str, str]:
     found = {metric: summary(results, space, point.setting, metric) for metric in METRICS}
-    cells = {header: summary_cell(found[metric], metric) for header, metric in zip(_HEADERS, METRICS, strict=True)}
+    cells = {metric_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
     return {
         "Space": SPACE_NAMES[space],
         "Factor": FACTORS[factor].label if factor else "Baseline",

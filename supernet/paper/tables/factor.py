@@ -28,6 +28,7 @@ from supernet.paper.tables._cells import PERCENT_METRICS, estimate_cell, runs_ce
 INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
 METRICS = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
+"""The columns of every factor table, those of several factors (`_group`) included."""
 REFERENCES = {
     "parameters": "parameters alone",
     "macs": "multiply-adds alone",
@@ -73,7 +74,7 @@ def _setting_text(results: Results, space: str, point: Point, label: str) -> dic
     found = {metric: summary(results, space, point.setting, metric) for metric in METRICS}
     own = point_pool(results.study, space, point) != results.study.main_pool(space)
     mark = (" *" if point.is_baseline else "") + f" {captions.SUBSPACE_MARK}" * own
-    cells = {_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
+    cells = {metric_header(metric): summary_cell(found[metric], metric) for metric in METRICS}
     # KdT can be undefined in a complete run; accuracy is undefined only in a diverged run.
     return {
         "Space": SPACE_NAMES[space],
@@ -110,9 +111,9 @@ def _reference_text(
     for name, words in references_of(results).items():
         if own and name not in _PRINTED_OF_OWN_POOLS:
             continue
-        cells = {_header(metric): ABSENT for metric in METRICS}
+        cells = {metric_header(metric): ABSENT for metric in METRICS}
         for metric in ("kdt", "s_kdt"):
-            cells[_header(metric)] = estimate_cell(results.reference(space, name, metric, str(pool)))
+            cells[metric_header(metric)] = estimate_cell(results.reference(space, name, metric, str(pool)))
         published = {"Published": ABSENT} if published_numbers.rows else {}
         shown = f"{words}, {pool.dynamic_channels} {captions.SUBSPACE_MARK}" if own else words
         rows.append({"Space": SPACE_NAMES[space], label: shown, **cells, "Runs": ABSENT, **published})
@@ -129,7 +130,8 @@ def _reference_numbers(results: Results, space: str, pool: PoolName) -> list[dic
     return rows
 
 
-def _header(metric: str) -> str:
+def metric_header(metric: str) -> str:
+    """Return the heading of the column of a metric, with its unit."""
     short = {"accuracy": "Accuracy", "final_mean": "Final perf."}.get(metric, METRIC_NAMES[metric])
     return f"{short} (%)" if metric in PERCENT_METRICS else short
 
