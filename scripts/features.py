@@ -71,7 +71,7 @@ def work(options: argparse.Namespace) -> None:
 
 
 def trained_runs(job: FeaturesJob, options: argparse.Namespace) -> list[tuple[Run, Path, Path]]:
-    """Return the baseline, and the run that tracks if it is another one, each with its weights and its summary."""
+    """Return the baseline and, if another run tracks, that run, each with its weights and its summary."""
     runs = [job.run, *([] if job.tracking in (None, job.run) else [job.tracking])]
     if not len(runs) == len(options.weights) == len(options.summaries):
         raise UserError(f"--weights, --summaries: expected {len(runs)} of each, the baseline's first")

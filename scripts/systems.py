@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
-    """Run all systems of the job and write their finds and costs."""
+    """Run all systems of the job, and write the architectures found and their costs."""
     job = session.read_config(options.config, SystemsJob)
     now = session.open_session(options, start_time())
     space = spaces.load(job.run.own_space)

@@ -12,7 +12,7 @@ __all__ = ["TrainedSupernet", "__version__", "spaces"]
 
 def __getattr__(name: str) -> Any:
     """Import a member of the public API at its first use (PEP 562)."""
-    # By name: an import statement here would put these modules, and torch's users among them, into every record.
+    # Modules are given by name: import statements here would add them, some with torch, to every record.
     if name == "spaces":
         return importlib.import_module("supernet.spaces")
     if name == "TrainedSupernet":
@@ -23,13 +23,13 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the public API beside what is imported already."""
+    """List the public API and the names that are already imported."""
     return sorted({*globals(), *__all__})
 
 
 def _version() -> str:
     """Return the version of the installed package, or `unknown` where the code runs without being installed."""
-    # Here, because few processes ask for the version.
+    # Imported here, because few processes ask for the version.
     from importlib import metadata
 
     try:

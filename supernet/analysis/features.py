@@ -113,10 +113,10 @@ class Recorder:
 
 
 class Steps:
-    """Rows of kind `step`: the statistics of each training step, and the distance to the previous ones of the layer.
+    """Rows of kind `step`: the statistics of each training step, and the distance to the layer's previous statistics.
 
-    In a super-net the previous statistics may be some steps old, and of another path. A step of several passes has
-    their average.
+    In a super-net the previous statistics may be some steps old, and of another path. For a step of several passes,
+    they are averaged.
     """
 
     def __init__(self, network: str, setting: str) -> None:

@@ -1,4 +1,4 @@
-"""The results that a study should have, each with the config that today's study gives the program that makes it.
+"""The results that a study should have, each with the config that the current study gives to its program.
 
 Rules take the paths, the sets of jobs and the lists of tables and figures from the same places: `config/artifacts.py`,
 `pipeline/plan.py` and `paper/catalogue.py`.

@@ -42,7 +42,7 @@ class Section:
 
 
 def explanation(status: FileStatus, selection: Selection | None) -> list[Section]:
-    """Return sections about a result: its present status and its lineage, or the lineage of selected rows."""
+    """Return sections about a result: its current status and its lineage, or the lineage of selected rows."""
     nodes = lineage(status.path)
     found = jobs(nodes)
     target = nodes[status.path]

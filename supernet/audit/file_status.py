@@ -40,7 +40,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """A difference between a file and its record, or between the record and the present code or study."""
+    """A difference between a file and its record, or between the record and the current code or study."""
 
     state: State
     text: str
@@ -63,7 +63,7 @@ class Audit:
     """Determines the status of files; each file is checked once."""
 
     def __init__(self, configs: Mapping[str, Mapping[str, Any]], hashes: HashCache, root: Path = ROOT) -> None:
-        """Compare with `configs`: by path of a file, the config that the present study gives to its program."""
+        """Compare with `configs`: by path of a file, the config that the current study gives to its program."""
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._hashes, self._root = hashes, root
         self._closure = Closure(root)
@@ -125,7 +125,7 @@ class Audit:
         if path not in self._digests:
             try:
                 self._digests[path] = record_digest(path)
-            except RecordError:  # The status of the input itself reports it.
+            except RecordError:  # The status of the input reports this.
                 self._digests[path] = None
         return self._digests[path]
 

@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 def no_controller(state: Path) -> Iterator[None]:
     """Hold the locks of all studies of a state folder, so that no other Snakemake runs them; UserError if one does.
 
-    A Snakemake on another machine is known by its heartbeat only: three minutes without one mean that it has ended.
+    Only its heartbeat shows whether a Snakemake on another machine runs: it has ended after three minutes without one.
     """
     with contextlib.ExitStack() as locks:
         for folder in sorted(state.glob("*/locks/workflow")):

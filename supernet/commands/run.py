@@ -22,7 +22,7 @@ _POLL = 0.2
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run a study; exits with Snakemake's code, or 128 + n if signal n ended it."""
+    """Run a study and exit with Snakemake's code, or 128 + n if signal n ended it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
     options = parse(arguments, checkout())

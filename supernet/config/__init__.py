@@ -1,1 +1,1 @@
-"""The study file and config.yaml as validated, immutable models. Nothing in here imports torch."""
+"""The study file and config.yaml as validated, immutable models. These modules do not import torch."""

@@ -1,6 +1,6 @@
-"""The path of each result of a study: the only module that spells one, for rules, programs, audit and explain alike.
+"""The paths of all results of a study. Rules, programs, audit and explain get them from this module only.
 
-Methods take the values that tell results of one kind apart. Each argument defaults to its Snakemake wildcard, so the
+Methods take the values that distinguish results of one kind. Each argument defaults to its Snakemake wildcard, so the
 same method gives the path of a file and the pattern in a rule:
 
     Artifacts("results/mini").run("darts", "baseline", 0).scores
@@ -275,7 +275,7 @@ class Artifacts:
         return f"{self.results}/site/index.html"
 
     def log(self, *names: str) -> str:
-        """Log file of a job: `names` are its rule, and the end of a path that tells jobs of the rule apart."""
+        """Log file of a job: `names` are its rule, and the end of a path that distinguishes jobs of the rule."""
         return f"{self.results}/logs/{'/'.join(names)}.log"
 
     def benchmark(self, *names: str) -> str:
@@ -284,22 +284,22 @@ class Artifacts:
 
 
 def run_path(space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> str:
-    """The end of a path that tells runs apart: results, logs and checkpoints use it below different folders."""
+    """The end of a path that distinguishes runs: results, logs and checkpoints use it below different folders."""
     return f"{space}/{setting}/seed{seed}"
 
 
 def search_path(space: str = "{space}", seed: int | str = "{seed}") -> str:
-    """The end of a path that tells random searches apart."""
+    """The end of a path that distinguishes random searches."""
     return f"{space}/seed{seed}"
 
 
 def system_path(space: str = "{space}", seed: int | str = "{seed}", part: int | str = "{part}") -> str:
-    """The end of a path that tells jobs of search systems apart."""
+    """The end of a path that distinguishes jobs of search systems."""
     return f"{space}/seed{seed}/part{part}"
 
 
 def truth_path(pool: str = "{pool}", shard: int | str = "{shard}") -> str:
-    """The end of a path that tells jobs of stand-alone trainings apart."""
+    """The end of a path that distinguishes jobs of stand-alone trainings."""
     return f"{pool}/shard{shard}"
 
 

@@ -1,7 +1,7 @@
 """The default of each factor in each space, and the values that it is swept with.
 
-`BASELINES[space][factor]` is the value of a study file that gives none; `SWEEPS[space][factor]` is what `paper` means
-there. Values that spaces share are here. A space's own values are the class attributes `baseline` and `grid` in
+`BASELINES[space][factor]` is used if a study file gives no value; `SWEEPS[space][factor]` has the values of `paper`.
+Values that spaces share are here. A space's own values are the class attributes `baseline` and `grid` in
 `supernet/spaces/{space}/__init__.py`: the default weight decay of NASBench-201 is `"weight_decay"` in
 `NASBench201.baseline`. Methods beyond the paper are off in every baseline; their values are at their `Factor`.
 

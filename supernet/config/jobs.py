@@ -25,7 +25,7 @@ METRICS_SECTIONS = frozenset({"study", "seed", "pool", "metrics"})
 
 
 class TruthJob(Model):
-    """All that the stand-alone trainings of a space depend on, except the architecture and the seed."""
+    """Everything that the stand-alone trainings of a space depend on, except the architecture and the seed."""
 
     space: SpaceName
     truth: Truth
@@ -58,7 +58,7 @@ class SystemsJob(Model):
 
 
 class ProxiesJob(Model):
-    """All that the zero-cost proxies of a space depend on; the networks are those of the ground truth, untrained."""
+    """Everything that the zero-cost proxies of a space depend on; their networks are those of the ground truth."""
 
     space: SpaceName
     channels: Count
@@ -71,7 +71,7 @@ class ProxiesJob(Model):
 
 
 class LandscapeJob(Model):
-    """All that the loss landscapes of a space depend on: a trained super-net, and a stand-alone training."""
+    """Everything that the loss landscapes of a space depend on: a trained super-net, and a stand-alone training."""
 
     run: Run
     standalone: TruthJob
@@ -79,7 +79,7 @@ class LandscapeJob(Model):
 
 
 class FeaturesJob(Model):
-    """All that the feature statistics of a space depend on; `tracking` is a run whose norms track, or None."""
+    """Everything that the feature statistics of a space depend on; `tracking` is a run whose norms track, or None."""
 
     run: Run
     tracking: Run | None

@@ -61,7 +61,7 @@ else:
 
 
 class Run(Model):
-    """The config of one run: all that the training of a super-net depends on."""
+    """The config of one run: everything that the training of a super-net depends on."""
 
     space: SpaceName
     setting: Setting

@@ -81,7 +81,7 @@ def _keys_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]
 
 
 def _hint(kind: str, value: Any) -> str:
-    """Return how to write the probably intended value where YAML reads another type."""
+    """Return how to write the value that was probably intended, if YAML reads another type."""
     if kind == "string_type" and value is not None and not isinstance(value, list | dict):
         return ": put it in quotes"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():

@@ -59,7 +59,7 @@ class YamlFile:
 
 
 class _Reader:
-    """Converts nodes to data and keeps the line of every key; that of a merged key is where it is written."""
+    """Converts nodes to data and keeps the line of every key; a merged key has the line on which it is written."""
 
     def __init__(self, path: Path) -> None:
         self.lines: dict[Key, int] = {}

@@ -46,7 +46,7 @@ class Images:
 class HeldOut:
     """The scoring split and the test set, which are taken from all images at the first access.
 
-    Training does not need them: a quarter of CIFAR-10 would be in memory without use.
+    Training does not need them, and they would keep a quarter of CIFAR-10 in memory.
     """
 
     def __init__(self, take: Callable[[], tuple[Images, Images]]) -> None:
@@ -85,7 +85,7 @@ class Splits:
     def training_images(self, portion: float) -> Images:
         """Return the first ⌊portion · training set⌋ images outside the scoring split, so that portions are nested.
 
-        Raises UserError as `Sizes.training_images`.
+        Raises UserError like `Sizes.training_images`.
         """
         count = self.sizes.training_images(portion)
         return Images(self.train.pixels[:count], self.train.labels[:count])

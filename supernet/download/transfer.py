@@ -1,7 +1,7 @@
 """Download of one URL to one file over HTTP: streamed, resumed, retried, and limited in size.
 
 Retry policy (`Network`): HTTP 5xx, 408 and 429, timeouts, connection errors and early ends of a response are retried,
-with pauses of 1, 2, 4, … up to 60 s. A URL is given up after 4 failures in a row without progress, that is, without
+with pauses of 1, 2, 4, … up to 60 s. A URL is abandoned after 4 consecutive failures without progress, that is, without
 more bytes than ever before. Other statuses, wrong sizes and too many redirects are not retried. An interrupted download
 is resumed by a range request, if the server identifies the version by ETag or Last-Modified.
 """
@@ -27,7 +27,7 @@ _MISSING = (404, 410)
 class Network:
     """Timeouts and retry policy of transfers; times in seconds.
 
-    `read_timeout` is the longest time without data; a slow server that keeps sending data is not given up.
+    `read_timeout` is the longest time without data; a slow server that keeps sending data is not abandoned.
     """
 
     connect_timeout: float = 10.0
@@ -116,7 +116,7 @@ class Transfer:
             raise _InterruptedError(_reason(error, network)) from error
 
     def _request(self) -> tuple[int, dict[str, str]]:
-        """Return the number of present bytes, and headers that request the others, or all if the version is unknown."""
+        """Return the number of existing bytes, and headers that request the rest, or all if the version is unknown."""
         # With content encoding, bytes and length would not be those of the file.
         asked = {**self.headers, "Accept-Encoding": "identity"}
         done = self._done()

@@ -13,7 +13,7 @@ from supernet.launcher.log import GROUP
 
 
 class Snakemake:
-    """Snakemake in its own process group; SIGINT, SIGTERM and SIGHUP go to it while the context is open.
+    """Snakemake in its own process group; it gets SIGINT, SIGTERM and SIGHUP while the context is open.
 
     A terminal sends Ctrl-C to `supernet run` only, which forwards it once to the whole group, so that jobs can save
     their state. The second signal ends the jobs, the third kills them.

@@ -44,7 +44,7 @@ def fractions(name: str, values: npt.ArrayLike) -> Floats:
 def scored_vectors(**arrays: npt.ArrayLike) -> list[Floats]:
     """Convert named arrays (n,) for a rank correlation, in the order given.
 
-    Raises ValueError as `same_length`, for fewer than three architectures, and if `accuracy` or `truth` is outside
+    Raises ValueError like `same_length`, for fewer than three architectures, and if `accuracy` or `truth` is outside
     0..1.
     """
     vectors = same_length(**arrays)

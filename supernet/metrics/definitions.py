@@ -42,7 +42,7 @@ def kendall_tau(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
 
 
 def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """Compute Spearman's rank correlation of two arrays (n,), mid-ranks for ties; nan and errors as `kendall_tau`."""
+    """Compute Spearman's rank correlation of two arrays (n,), ties by mid-ranks; nan, errors as in `kendall_tau`."""
     x, y = same_length(x=x, y=y)
     if _is_constant(x) or _is_constant(y):
         return math.nan
@@ -52,7 +52,7 @@ def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
 
 
 def sparse_kendall_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = SPARSE_THRESHOLD) -> float:
-    """Compute S-KdT: tau-b of scores (n,) against ground truth (n,) rounded to `threshold`; nan as `kendall_tau`."""
+    """Compute S-KdT: tau-b of scores (n,) against ground truth (n,) rounded to `threshold`; nan as in `kendall_tau`."""
     scores, truth = same_length(scores=scores, truth=truth)
     return kendall_tau(scores, round_truth(truth, threshold))
 
@@ -82,7 +82,7 @@ def positional_ranks(truth: npt.ArrayLike, threshold: float) -> Integers:
     """Compute dense ranks (n,) of ground truth as in the authors' code: 0 for the worst, in the order of the input.
 
     With the architectures sorted by ground truth, a new rank starts whenever ⌊accuracy / threshold⌋ grows. Unlike in
-    their code, .29 at .01 falls in bin 29, not 28 (edges and errors as `round_truth`).
+    their code, .29 at .01 falls in bin 29, not 28 (edges and errors as in `round_truth`).
     """
     ranks: Integers = np.unique(_bins(truth, threshold, offset=0.0), return_inverse=True)[1]
     return ranks
@@ -126,11 +126,11 @@ def top_k(scores: npt.ArrayLike, k: int, losses: npt.ArrayLike | None = None) ->
 def twice_permuted_top(scores: npt.ArrayLike, k: int, losses: npt.ArrayLike, truth: npt.ArrayLike) -> Integers:
     """Return the indices (k,) that the authors' result scripts take as the k best, their best first.
 
-    Their identifiers count from the worst ground truth. They sort by score, ascending, and then sort once more by the
-    scores in their first order. So position i holds the architecture that the permutation p puts there twice: p[p[i]].
-    Example: scores .3 .1 .2 of architectures 0, 1, 2 (ground truth ascending) give p = 1, 2, 0; the second pass gives
-    2, 0, 1; and k = 1 returns architecture 1, which has the worst score. Ties are broken as in `top_k`; remaining ties
-    and equal ground truth keep the order of the input. Raises ValueError unless 1 <= k <= n.
+    Their identifiers count from the worst ground truth. They sort by score, ascending, and then apply the permutation p
+    of this sort once more: position i holds architecture p[p[i]]. Example: scores .3 .1 .2 of architectures 0, 1, 2
+    (ground truth ascending) give p = 1, 2, 0; the second pass gives 2, 0, 1; and k = 1 returns architecture 1, which
+    has the worst score. Ties are broken as in `top_k`; remaining ties and equal ground truth keep the order of the
+    input. Raises ValueError unless 1 <= k <= n.
     """
     scores, losses, truth = same_length(scores=scores, losses=losses, truth=truth)
     top_k(scores, k)

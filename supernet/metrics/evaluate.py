@@ -94,7 +94,7 @@ def predictor_taus(
 ) -> dict[str, Estimate]:
     """Compute KdT and every S-KdT of a training-free predictor (n,), such as FLOPs; the keys are metric names.
 
-    Raises ValueError as `evaluate`.
+    Raises ValueError like `evaluate`.
     """
     values, truth = scored_vectors(values=values, truth=truth)
     measures = bootstrap(_correlations("values", values, GroundTruth(truth, threshold)), len(truth), rng, resamples)

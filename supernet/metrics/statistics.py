@@ -33,7 +33,7 @@ class GroundTruth:
     """Ground truth (n,) for correlations: exact, rounded to `threshold`, and in the authors' bins by percent.
 
     Correlations of several scores share one instance, so that what depends on ground truth only is computed once.
-    Raises ValueError as `round_truth`.
+    Raises ValueError like `round_truth`.
     """
 
     def __init__(self, truth: Floats, threshold: float) -> None:
@@ -42,7 +42,7 @@ class GroundTruth:
 
 
 def moments(values: Floats, mean_name: str, std_name: str | None = None) -> Family:
-    """Mean of values (n,) over the pool, and standard deviation (divided by n, as the authors') if it is named."""
+    """Mean of values (n,) over the pool, and standard deviation (over n, as in the authors' code) if it is named."""
 
     def family(resamples: Resamples) -> dict[str, Floats]:
         mean, std = _mean_and_std(resamples.counts, values, len(values))
@@ -150,7 +150,7 @@ def _places_by_score(
 def _places_permuted_twice(
     scores: Floats, losses: Floats, truth: Floats, k: int
 ) -> Callable[[Resamples], tuple[Integers, Floats]]:
-    """As `_places_by_score`, with the places of `twice_permuted_top`."""
+    """Do the same as `_places_by_score` with the places of `twice_permuted_top`."""
     ascending, ranks = Ordering(truth), score_ranks(scores, losses)
 
     def places(resamples: Resamples) -> tuple[Integers, Floats]:

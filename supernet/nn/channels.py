@@ -1,6 +1,6 @@
 """Dynamic channels: a weight of many channels serves architectures that need fewer (paper, Sec. 3).
 
-A kernel has C_in inputs and C_out outputs, an architecture needs c_in and c_out. The c of C channels are
+A kernel has C_in inputs and C_out outputs, an architecture needs c_in and c_out. The kinds choose c of C channels:
 
 - `fixed`: the first c;
 - `shuffled`: a random subset in random order. Each training pass draws a new one from `generator`; evaluation uses one

@@ -14,7 +14,7 @@ class Conv(nn.Module):
 
     Stand-alone networks use all channels, without slicing. He initialisation by fan-out. After `take_kernel`, another
     module provides the kernel. `convolve` computes it (`supernet.nn.fast.switch`). Raises ValueError for a depthwise
-    convolution whose output has other channels than its input.
+    convolution whose numbers of input and output channels differ.
     """
 
     def __init__(

@@ -17,8 +17,8 @@ class LayerFactory:
     """Creates the layers of a network.
 
     A field with the name of a factor has the factor's value (`supernet.nn.heuristics`); the defaults of all but
-    `batch_norm` change nothing. Raises ValueError for an unknown value. `Space.build_supernet` checks which values go
-    together.
+    `batch_norm` change nothing. Raises ValueError for an unknown value. `Space.build_supernet` checks that the values
+    are compatible.
     """
 
     batch_norm: str = "affine+tracking"

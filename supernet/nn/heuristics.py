@@ -35,7 +35,7 @@ SLICED = "fixed-v2"
 
 
 class Conflict(NamedTuple):
-    """A value that does not go together with the others: the heuristic, its value, the reason."""
+    """A value that is incompatible with the others: the heuristic, its value, the reason."""
 
     heuristic: str
     value: str
@@ -45,7 +45,7 @@ class Conflict(NamedTuple):
 def conflicts(
     batch_norm: str, dynamic_channels: str, ofa_kernel: str, wsbn: str, op_placement: str | None, channels: int
 ) -> Iterator[Conflict]:
-    """Yield the values that exclude each other.
+    """Yield the incompatible values.
 
     `op_placement` is None in a space without that heuristic; `channels` are those of the first cell.
     """

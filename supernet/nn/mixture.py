@@ -14,9 +14,9 @@ from torch.nn import functional as F
 class Mixture:
     """Weights of the operations at the positions of each kind of cell, from which gradients flow back.
 
-    `operations` (kinds, positions, |O|) in the order of the space's operations. `computed`, of the same shape, says
-    which of them are executed (None: all): the others count as zero and their weights get no gradient. `positions`
-    (kinds, positions) weighs a whole position, with the channels that bypass its operations (PC-DARTS).
+    `operations` (kinds, positions, |O|) in the order of the space's operations. `computed`, of the same shape, is true
+    for operations that are executed (None: all); the others count as zero, and their weights get no gradient.
+    `positions` (kinds, positions) weighs a whole position, with the channels that bypass its operations (PC-DARTS).
     """
 
     operations: Tensor

@@ -18,7 +18,7 @@ class Crop(nn.Module):
 
     def __init__(self, larger: Conv, kernel: int, transform: bool) -> None:
         super().__init__()
-        # The method, not the module, which would be registered, and its weights saved, twice.
+        # The method, because the module would be registered, and its weights saved, twice.
         self.larger: Callable[[int, int], Tensor] = larger.kernels
         self.kernel, self.margin = kernel, (larger.kernel - kernel) // 2
         self.matrix = nn.Parameter(torch.eye(kernel * kernel)) if transform else None

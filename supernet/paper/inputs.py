@@ -1,7 +1,7 @@
 """Inputs of tables and figures: the artifacts that their modules declare, and the modules that these import.
 
-Each module of `paper/tables` and `paper/figures` declares `INPUTS`, a tuple of kinds of artifacts, or takes the tuple
-of a neighbour: `INPUTS = _sweep.INPUTS`. It is read from the source text, because the workflow needs it whenever its
+Each module of `paper/tables` and `paper/figures` declares `INPUTS`, a tuple of kinds of artifacts, or uses that of
+another module: `INPUTS = _sweep.INPUTS`. It is read from the source text, because the workflow needs it whenever its
 rules are parsed, and importing the modules would import matplotlib.
 """
 
@@ -24,7 +24,7 @@ _OF_SYSTEMS = frozenset({"systems", "system_timings"})
 def artifacts(files: StudyFiles, name: str, module: Path) -> list[str]:
     """Return the files from which `module` makes the table or figure `name`.
 
-    Search systems that `rule all` excludes are inputs only of tables and figures that it also excludes.
+    If `rule all` excludes search systems, they are inputs only of tables and figures that it excludes too.
     """
     kinds = declared(module)
     if not files.plan.systems_in_all and name not in on_request(files.plan.study):

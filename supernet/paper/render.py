@@ -116,7 +116,7 @@ def write_caption(path: Path, caption: Caption) -> None:
 
 
 def read_caption(path: Path) -> Caption:
-    """Read the caption of a Markdown file of `write` or `write_caption` as plain text, without its escapes."""
+    """Read the caption of a Markdown file that `write` or `write_caption` made, as plain text without escapes."""
     lines = path.read_text(encoding="utf-8").splitlines()
     notes = lines[lines.index(_NOTES_START) + 1 : -1] if _NOTES_START in lines else []
     return Caption.of(_plain(lines[0]), map(_plain, notes))

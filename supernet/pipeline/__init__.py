@@ -1,1 +1,1 @@
-"""What the workflow asks of a study: which jobs, with which arguments, at what cost."""
+"""The jobs of a study as the workflow needs them: their files, arguments and cost."""

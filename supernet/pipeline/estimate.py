@@ -2,9 +2,9 @@
 
 A training pass of an image counts as three times the multiply-adds of its forward pass (the gradients of inputs and of
 weights cost one each), and a multiply-add as two floating-point operations. Multiply-adds are the mean over a sample of
-architectures: for training by the law of the run, for scoring uniform, as the pool. Not counted are norms, activations
-and poolings; the full widths that `dynamic_channels` computes in version 1; the matrices of `ofa_kernel`; stand-alone
-trainings; searches.
+architectures: for training by the law of the run, for scoring uniform, as the pool. The estimate omits norms,
+activations and poolings; the full widths that `dynamic_channels` computes in version 1; the matrices of `ofa_kernel`;
+stand-alone trainings; searches.
 """
 
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ class Work:
         return self.training_macs + self.scoring_macs
 
     def days(self, tflops: float) -> float:
-        """Return the days that a device needs that sustains so many teraflop/s."""
+        """Return the days that a device with this sustained speed in teraflop/s needs."""
         return self.macs * FLOPS_PER_MAC / (tflops * 1e12) / DAY
 
 

@@ -190,7 +190,7 @@ class Plan:
         }
 
     def run(self, space: str, setting: str, seed: str) -> str:
-        """Return all that a run depends on as JSON; only a change of it trains the run again."""
+        """Return everything that a run depends on as JSON; only a change of it trains the run again."""
         return self.study.run(space, setting, int(seed)).model_dump_json()
 
     def truth(self, space: str) -> str:

@@ -61,7 +61,7 @@ class Recorder:
         self._config: Any = None
 
     def read(self, path: Path | str, kind: str, pinned: Mapping[str, str] | None) -> None:
-        """Note an input with its present hash; `kind` and `pinned` are as for `note_input`."""
+        """Note an input with its current hash; `kind` and `pinned` are as for `note_input`."""
         name, status = os.path.abspath(path), os.stat(path)
         signature = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._stats.get(name) == signature:

@@ -1,1 +1,1 @@
-"""How a program runs: start, log, lock, progress, stop. Nothing in here imports torch."""
+"""How a program runs: start, log, lock, progress, stop. These modules do not import torch."""

@@ -5,7 +5,7 @@
 The file with the highest number is the lock, and its content names the process that holds it. A lock file is created
 whole, as a hard link to a name that must not exist. This is atomic on NFS too, where flock may be local to a node. No
 process removes the lock of another: once the holder has released it or has ended, the next process creates the next
-number. Hence two processes can never both believe that they removed the lock of an ended one.
+number. Hence two processes can never both believe that they removed the lock of an ended process.
 """
 
 import contextlib
@@ -105,7 +105,7 @@ class _Waiter:
         if holder != self.announced and self.timing.wait:
             self.announced = holder
             _LOGGER.warning("%s: %s writes the same outputs: waiting for it", lock.parent, holder)
-        # As long as nothing is known of the holder, only its heartbeat, or the lack of one, ends the wait.
+        # As long as nothing is known about the holder, only its heartbeat, or a missing heartbeat, ends the wait.
         if running and time.monotonic() - self.start >= self.timing.wait:
             stop = f"scancel {holder.job}" if holder.job else f"kill {holder.pid} on {holder.host}"
             still = f", and still did after {self.timing.wait:.0f} s" if self.timing.wait else ""
@@ -146,7 +146,7 @@ def _create(folder: Path, number: int, me: ProcessIdentity) -> Path | None:
             ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    # A process that listed the folder long ago may create a number whose successors exist no more, but not the latest.
+    # A process that listed the folder long ago may create a number whose successors were deleted, but not the latest.
     if _latest(folder) != lock:
         lock.unlink(missing_ok=True)  # the next writer removes lower numbers as well
         return None

@@ -63,7 +63,7 @@ class ProcessIdentity:
         """Whether the process runs, as far as `observer` can find out; None if only its heartbeat can show it."""
         if self.machine and self.machine == observer.machine:
             return bool(self.started) and _started(self.pid) == self.started
-        # A requeued job keeps its number, and squeue reports its present run.
+        # A requeued job keeps its number, and squeue reports its current run.
         if self.job and self.job != observer.job and self.cluster == observer.cluster:
             return _job_is_running(self.job)
         return None

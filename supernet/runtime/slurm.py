@@ -1,4 +1,4 @@
-"""What Snakemake leaves to us under SLURM: signals for the job's program, and jobs in the queue after it was killed."""
+"""SLURM tasks that Snakemake does not do: signals to the job's program, and jobs left in the queue after a kill."""
 
 import contextlib
 import getpass

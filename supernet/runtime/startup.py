@@ -17,10 +17,10 @@ _IMPORTED = time.time()
 
 
 def begin() -> None:
-    """Note the start time and disable the garbage collector; for `supernet.runtime.start`, ahead of all other imports.
+    """Note the start time and disable the garbage collector; for `supernet.runtime.start`, before all other imports.
 
-    Importing torch makes half a million objects, none of them garbage. Without collections until `freeze_imports` the
-    import takes a sixth of a second of processor time less.
+    Importing torch makes half a million objects, none of them garbage. Without collections until `freeze_imports`, the
+    import takes a sixth of a second less processor time.
     """
     gc.disable()
     os.environ[_VARIABLE] = f"{os.getpid()} {time.time()}"
@@ -37,7 +37,7 @@ def start_time() -> float:
 
 
 def freeze_imports() -> None:
-    """Enable the garbage collector and exclude all present objects from it; to be called once all is imported.
+    """Enable the garbage collector and exclude all existing objects from it; to be called after all imports.
 
     Imported modules stay until the process ends. Without the exclusion Python would free them object by object at exit,
     which takes a quarter of a second.

@@ -14,7 +14,7 @@ class SearchCost:
     """Totals of a search. A pass is one mini-batch through one network; `images` counts images of forward passes.
 
     `architectures` counts the architectures that were scored with shared weights; `seconds` is the time of all steps,
-    also of those before a resume.
+    including those before a resume.
     """
 
     forward_passes: int = 0

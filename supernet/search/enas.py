@@ -84,16 +84,16 @@ class ENAS(PathSystem[ENASOptions]):
         self.adam.step()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return also the state of the controller."""
+        """Return the state of the controller as well."""
         own = {f"controller.{name}": value for name, value in self.controller.state_dict().items()}
         return super().tensors() | own | state_tensors(self.adam, "adam")
 
     def note(self) -> dict[str, Any]:
-        """Return also the baseline of the rewards."""
+        """Return the baseline of the rewards as well."""
         return {**super().note(), "baseline": self.baseline}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also the controller."""
+        """Restore the controller as well."""
         super().restore(tensors, note)
         prefix = "controller."
         self.controller.load_state_dict(

@@ -10,7 +10,7 @@ from supernet.search.simplex import exponentiated
 
 
 class GAEA(RelaxedSystem[GAEAOptions]):
-    """`alpha` are the weights themselves, uniform at the start. All else is DARTS' first-order bilevel scheme."""
+    """`alpha` are the weights themselves, uniform at the start. The rest is DARTS' first-order bilevel scheme."""
 
     name = "gaea"
 

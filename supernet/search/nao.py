@@ -36,7 +36,7 @@ class NAO(PathSystem[NAOOptions]):
         return self.paths("random_a")
 
     def choose(self) -> None:
-        """Score a random architecture until there are `first` of them, then the next one of a round."""
+        """Score a random architecture until `first` are scored, then the next architecture of a round."""
         if len(self.scores.found) < self.options.first:
             self.scores.score(self.drawn(), self.weights)
             return
@@ -79,10 +79,10 @@ class NAO(PathSystem[NAOOptions]):
         return list(found.values())[: self.options.new]
 
     def note(self) -> dict[str, Any]:
-        """Return also the rest of the current round."""
+        """Return the rest of the current round as well."""
         return {**super().note(), "queue": [list(one) for one in self.queue], "rounds": self.rounds}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also the rest of the current round."""
+        """Restore the rest of the current round as well."""
         super().restore(tensors, note)
         self.queue, self.rounds = [tuple(one) for one in note["queue"]], note["rounds"]

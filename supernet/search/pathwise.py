@@ -80,10 +80,10 @@ class PathSystem(System[Options], Generic[Options]):
         return found
 
     def note(self) -> dict[str, Any]:
-        """Return also the scores."""
+        """Return the scores as well."""
         return {**super().note(), "scores": self.scores.note()}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also the scores."""
+        """Restore the scores as well."""
         super().restore(tensors, note)
         self.scores.restore(note["scores"])

@@ -46,11 +46,11 @@ class PCDARTS(AdamSystem[PCDARTSOptions]):
         return torch.softmax(self.alpha, dim=-1) * self.edges()[..., None]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return also the parameters of edges."""
+        """Return the parameters of edges as well."""
         return super().tensors() | {"beta": self.beta.detach()}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also the parameters of edges."""
+        """Restore the parameters of edges as well."""
         super().restore(tensors, note)
         with torch.no_grad():
             self.beta.copy_(tensors["beta"])

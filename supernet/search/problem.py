@@ -41,10 +41,10 @@ class Problem:
     """The argument of every system.
 
     `build(partial_channels)` makes a new super-net, with the same initial weights each time. Weights are trained on
-    batches of `training`. Architectures are chosen by batches of `held_out`, whose images train no weights, and by
-    `score`, which gives accuracy and loss on the same `scored_images` of them for every architecture. `draw` gives
-    architectures that have a ground truth, uniform over the space; `has_truth(arch_id)` says whether one has.
-    `training_share` is the share of the budget that systems with a separate search spend on shared weights.
+    batches of `training`. Architectures are chosen by batches of `held_out`, on whose images no weights are trained,
+    and by `score`, which gives accuracy and loss on the same `scored_images` of these images for every architecture.
+    `draw` gives architectures that have a ground truth, uniform over the space; `has_truth(arch_id)` says whether one
+    has. `training_share` is the share of the budget that systems with a separate search spend on shared weights.
     """
 
     space: Space[Any]

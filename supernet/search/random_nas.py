@@ -14,8 +14,8 @@ class RandomNAS(PathSystem[RandomNASOptions]):
     """Paths are uniform over encodings, in training and in search.
 
     The first round evaluates each architecture on one mini-batch, until `first_round` of the search budget is spent;
-    the second round scores the best of them in full. In a space whose laws agree, this is random search with a first
-    round.
+    the second round scores the best of them in full. In a space where both sampling laws agree, this is random search
+    with an additional first round.
     """
 
     name = "random_nas"
@@ -42,7 +42,7 @@ class RandomNAS(PathSystem[RandomNASOptions]):
             return
         best = sorted(self.glances, key=lambda arch_id: (-self.glances[arch_id][0], arch_id))
         left = [arch_id for arch_id in best if arch_id not in self.scores.found]
-        # When all of the first round are scored, the rest of the budget goes to new ones.
+        # When all architectures of the first round are scored, the rest of the budget is spent on new ones.
         self.scores.score(self.glances[left[0]][1] if left else self.drawn(self._law), self.weights)
 
     def _glance(self) -> None:
@@ -51,12 +51,12 @@ class RandomNAS(PathSystem[RandomNASOptions]):
         self.glances[self.problem.space.arch_id(arch)] = accuracy, arch
 
     def note(self) -> dict[str, Any]:
-        """Return also the accuracies of the first round."""
+        """Return the accuracies of the first round as well."""
         space = self.problem.space
         return {**super().note(), "glances": [[space.format(arch), one] for one, arch in self.glances.values()]}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also the accuracies of the first round."""
+        """Restore the accuracies of the first round as well."""
         super().restore(tensors, note)
         space = self.problem.space
         for text, accuracy in note["glances"]:

@@ -73,11 +73,11 @@ class RelaxedSystem(System[Options], Generic[Options]):
         return [Proposal(self.problem.space.discretised(found))]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return also the architecture parameters."""
+        """Return the architecture parameters as well."""
         return super().tensors() | {"alpha": self.alpha.detach()}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also the architecture parameters."""
+        """Restore the architecture parameters as well."""
         super().restore(tensors, note)
         with torch.no_grad():
             self.alpha.copy_(tensors["alpha"])
@@ -111,11 +111,11 @@ class AdamSystem(RelaxedSystem[Options], Generic[Options]):
         return torch.softmax(self.alpha, dim=-1)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return also Adam's moments."""
+        """Return Adam's moments as well."""
         return super().tensors() | state_tensors(self.adam, "adam")
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also Adam's moments."""
+        """Restore Adam's moments as well."""
         super().restore(tensors, note)
         load_state_tensors(self.adam, "adam", tensors)
 

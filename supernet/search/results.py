@@ -1,4 +1,4 @@
-"""The results of searches: one row per found architecture, or one row that says why there is none."""
+"""The results of searches: one row per found architecture, or one row with the reason if there is none."""
 
 import math
 from pathlib import Path

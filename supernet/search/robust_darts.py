@@ -28,7 +28,7 @@ class RobustDARTS(FirstOrderDARTS):
 
     @property
     def stopped_at(self) -> int | None:
-        """Index of the measurement whose architecture is kept; None if the search goes on."""
+        """Index of the measurement whose architecture is kept; None if the search continues."""
         options = self.options
         return stop(self.eigenvalues, options.window, options.apart, options.factor, options.first)
 
@@ -64,15 +64,15 @@ class RobustDARTS(FirstOrderDARTS):
         return torch.softmax(self.alpha if kept is None else self.history[kept], dim=-1)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return also the architectures at all measurements."""
+        """Return the architectures at all measurements as well."""
         return super().tensors() | {f"history.{number}": alpha for number, alpha in enumerate(self.history)}
 
     def note(self) -> dict[str, Any]:
-        """Return also the eigenvalues."""
+        """Return the eigenvalues as well."""
         return {**super().note(), "eigenvalues": self.eigenvalues}
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore also all measurements."""
+        """Restore all measurements as well."""
         super().restore(tensors, note)
         self.eigenvalues = list(note["eigenvalues"])
         self.history = [tensors[f"history.{number}"] for number in range(len(self.eigenvalues))]

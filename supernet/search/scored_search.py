@@ -29,7 +29,7 @@ COLUMNS: dict[str, Any] = {
 def best_scored(
     job: SearchJob, space: Space[Any], network: nn.Module, evaluator: Evaluator, draw: Draw, progress: Progress
 ) -> Sequence[Found]:
-    """Draw and score the job's number of architectures, and return the best by score, the best one first."""
+    """Draw and score the job's number of architectures, and return those with the best scores, best first."""
     bn_mode, split = evaluator.bn_modes(network)[0], job.run.scoring.ranked_on
     count = 0
 

@@ -1,4 +1,4 @@
-"""The architectures that a search has scored with shared weights, each one once."""
+"""The architectures that a search has scored with shared weights, without duplicates."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +59,7 @@ class ScoredArchitectures:
 
 
 def made(problem: Problem, choices: tuple[int, ...]) -> Any | None:
-    """Return the architecture of choices; None if they form none."""
+    """Return the architecture that choices define; None if they do not define one."""
     try:
         return problem.space.chosen(choices)
     except UserError:

@@ -91,7 +91,7 @@ class System(ABC, Generic[Options]):
         return self.weights.tensors()
 
     def note(self) -> dict[str, Any]:
-        """Return all else that the next step depends on, as JSON."""
+        """Return everything else that the next step depends on, as JSON."""
         return {
             "done": self.steps,
             "weight_steps": self.weights.steps,

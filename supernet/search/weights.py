@@ -32,7 +32,7 @@ class SharedWeights:
         self.network.train()
 
     def rate(self, spent: float) -> float:
-        """Return the learning rate where a share of the training is spent."""
+        """Return the learning rate after this share of the training."""
         hyperparameters = self.problem.hyperparameters
         return cosine(hyperparameters.learning_rate, hyperparameters.final_learning_rate, min(spent, 1.0), 1.0)
 

@@ -76,7 +76,7 @@ class Site:
     def write(self, folder: Path) -> None:
         """Write the site to a folder, replacing an older site.
 
-        Raises UserError if an artifact is missing or the folder contains files of something else.
+        Raises UserError if an artifact is missing or the folder contains other files.
         """
         with replaced(folder, _MARK, "scripts/site.py") as temporary:
             self._fill(temporary)

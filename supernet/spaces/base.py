@@ -75,7 +75,7 @@ class Space(ABC, Generic[Arch]):
 
     @abstractmethod
     def parse(self, source: Any) -> Arch:
-        """Return the architecture of a text, a mapping or an architecture; UserError if it is invalid."""
+        """Parse a text, a mapping or an architecture; UserError if it is invalid."""
 
     @abstractmethod
     def format(self, arch: Arch) -> str:
@@ -86,7 +86,7 @@ class Space(ABC, Generic[Arch]):
         """Return the identifier of an architecture, equal for equivalent encodings."""
 
     def holds(self, encoding: str) -> bool:
-        """Return whether an architecture of the space, by its text, is a member: a sub-space has only some of them."""
+        """Return whether an architecture, given as text, is a member; a sub-space has only some architectures."""
         return True
 
     @abstractmethod
@@ -107,14 +107,14 @@ class Space(ABC, Generic[Arch]):
 
     @abstractmethod
     def chosen(self, choices: Sequence[int]) -> Arch:
-        """Return the architecture of one value per choice; UserError if they do not define one of the space."""
+        """Return the architecture that one value per choice defines; UserError if there is none in the space."""
 
     @abstractmethod
     def choices_of(self, arch: Arch) -> tuple[int, ...]:
         """Return values of `choices` that define the architecture, or one with the same `arch_id`."""
 
     def discretised(self, weights: npt.NDArray[np.float64]) -> Arch:
-        """Return the architecture of relaxed weights (*relaxation, |O|); UserError without a relaxation."""
+        """Discretise relaxed weights (*relaxation, |O|) to an architecture; UserError without a relaxation."""
         raise UserError(f"{self.name}: has no relaxation: {self.unrelaxed}")
 
     @abstractmethod
@@ -133,7 +133,7 @@ class Space(ABC, Generic[Arch]):
         The default is the benchmark's size on CIFAR-10. Multiply-adds are those of executed convolutions and linear
         layers: edges that the network skips have parameters only. With `zero_in_zero_out` this includes convolutions
         whose input is always zero, as in a network without affine and tracked norms. Raises UserError if no network
-        takes images of that size.
+        accepts images of that size.
         """
         if image < 1:
             raise UserError(f"{self.name}: found images of {image} pixels a side; expected 1 or more")
@@ -173,11 +173,11 @@ class Space(ABC, Generic[Arch]):
     ) -> nn.Module:
         """Return the shared-weight network of the space, called as `net(images, arch)`.
 
-        The sizes are those of `build_standalone`. `heuristics` are fields of `supernet.nn.factory.LayerFactory`:
-        values of factors by name (paper, Sec. 3). In a space with a relaxation, `net.mix(images, mixture)` is the
-        weighted sum of all operations; a network with `partial_channels` above 1 computes nothing else. Raises
-        ValueError for a value that is unknown, that the space lacks, or that does not go together with another one,
-        TypeError for an unknown heuristic.
+        The sizes are those of `build_standalone`. `heuristics` are fields of `supernet.nn.factory.LayerFactory`: values
+        of factors by name (paper, Sec. 3). In a space with a relaxation, `net.mix(images, mixture)` is the weighted sum
+        of all operations; a network with `partial_channels` above 1 computes nothing else. Raises ValueError for a
+        value that is unknown, that the space lacks, or that is incompatible with another one, and TypeError for an
+        unknown heuristic.
         """
         from supernet.nn.factory import LayerFactory
 

@@ -25,7 +25,7 @@ from supernet.training.trainer import Recipe, Trainer
 def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
     """Build the super-net of a run, initialised from its seed, on the device of the images.
 
-    `partial_channels` is that of `Space.build_supernet`; it is not a factor.
+    `partial_channels` is passed to `Space.build_supernet`; it is not a factor.
     """
     setting = run.setting
     with _seeded(run.seed):
@@ -45,7 +45,7 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
 
 
 def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) -> nn.Module:
-    """Load the trained super-net of a run from its weights file. Raises UserError if the file fits another network."""
+    """Load the trained super-net of a run from its weights file. Raises UserError if the file is of another network."""
     network = build_supernet(run, space, splits)
     try:
         network.load_state_dict(load_file(note_input(weights)))
@@ -94,7 +94,7 @@ def supernet_trainer(
     """Make the trainer of a run for a network of `build_supernet`.
 
     `landmarks` are given if and only if the setting has them; their passes come on top of the budget. Raises UserError
-    if landmarks are missing, not asked for, or not as many as the protocol says.
+    if landmarks are missing, not requested, or not as many as the protocol requires.
     """
     setting, protocol = run.setting, run.protocol
     steps = supernet_steps(run, space, splits.sizes)

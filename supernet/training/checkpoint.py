@@ -2,7 +2,7 @@
 
 A checkpoint holds named tensors (weights, statistics and momentum as `network.*` and `momentum.*`, sums of the current
 epoch), a JSON note (steps done, training curve, passes), the fingerprint of the training, and the seconds spent so far.
-`Trainer` and `supernet.search.system.System` say which tensors and notes are theirs.
+`Trainer` and `supernet.search.system.System` define the tensors and notes that they save.
 """
 
 import json
@@ -76,7 +76,7 @@ class Checkpoint:
             with safe_open(self.path, "pt") as file:
                 state: dict[str, Any] = json.loads((file.metadata() or {})["state"])
         except (SafetensorError, KeyError, ValueError) as error:
-            # `save` never leaves such a file: the disk or a truncated copy did.
+            # `save` never leaves such a file; a disk error or a truncated copy can.
             raise UserError(
                 f"{self.path}: truncated or damaged checkpoint ({error}); delete the file to train from the first step"
             ) from error

@@ -50,7 +50,7 @@ class Descent:
     def step(self, number: int, rate: float, losses: Iterable[Tensor]) -> None:
         """Take step `number`, from 0, at a learning rate, along the sum of the gradients of some losses ().
 
-        A loss is asked for after the backward pass of the loss before it, so that one graph at a time is in memory.
+        Each loss is requested after the backward pass of the previous one, so that only one graph is in memory.
         """
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.zero_grad()
@@ -68,7 +68,7 @@ class Descent:
             self._draws.manual_seed(torch_seed(self._seed, "layers", number))
 
     def check(self, number: int, loss: Tensor) -> None:
-        """Note step `number` if this loss () is not finite and no earlier one was."""
+        """Note step `number` if this loss () is the first that is not finite."""
         # The number stays on the device: reading it would make every step wait for the device.
         self.first_bad = torch.minimum(self.first_bad, torch.where(torch.isfinite(loss), _NEVER, number))
 

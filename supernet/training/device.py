@@ -35,7 +35,7 @@ def configure(threads: int, device: str) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    """Make glibc, where it is the C library, keep freed memory for the next step.
+    """Make glibc, if it is the C library, keep freed memory for the next step.
 
     Every step frees and allocates the same megabytes of activations, which the system would clear each time. Keeping
     them saves up to 10 % of a step and raises the peak by 1 to 3 %.
@@ -47,8 +47,8 @@ def _keep_freed_memory() -> None:
 
 
 def fingerprint(device: torch.device) -> str:
-    """Describe all that decides the bits of a result besides the config: torch, device, threads, reference kernels."""
+    """Describe what determines the bits of a result besides the config: torch, device, threads, reference kernels."""
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     parts = [f"torch {torch.__version__}", kind, f"{torch.get_num_threads()} threads"]
-    # Named only where they are on, so that checkpoints made without the switch stay valid.
+    # Included only if they are on, so that checkpoints made without the switch stay valid.
     return ", ".join([*parts, "reference kernels"] if reference_kernels() else parts)

@@ -111,8 +111,8 @@ class Evaluator:
     ) -> list[list[tuple[float, float]]]:
         """Compute `evaluate_splits` of many architectures; values that they share are computed once.
 
-        Values are shared in networks that have a `reuse_order` and take a `Reuse`; in others the architectures are
-        scored one after the other. `tell` is called with the number of architectures that are done, rounded down.
+        Values are shared by networks that have a `reuse_order` and take a `Reuse`; other networks score the
+        architectures one after the other. `tell` is called with the number of finished architectures, rounded down.
         """
         order = getattr(network, "reuse_order", None)
         # Re-calibrated statistics and drop-path differ between architectures, which then have no values in common.

@@ -12,11 +12,11 @@ from supernet.training.sgd import SGD
 class FewShot(nn.Module):
     """A path network `net(images, arch)` made of several networks; each architecture uses the network of its branch.
 
-    Source: Zhao, Wang, Tian, Fonseca, Guo, "Few-shot Neural Architecture Search", ICML 2021. A sub-super-net serves
-    the architectures with one operation at one position, so that fewer architectures share its weights; it starts with
-    the weights of a super-net of the whole space. The paper trains that super-net and each sub-super-net in full, and
-    draws the position at random or splits several. Here the position is fixed per space, and one budget of steps is
-    divided, so that a run costs as many passes as any other. `parameters()` are those of all branches.
+    Source: Zhao, Wang, Tian, Fonseca, Guo, "Few-shot Neural Architecture Search", ICML 2021. A sub-super-net serves the
+    architectures with one operation at one position, so that fewer architectures share its weights; it starts with the
+    weights of a super-net of the whole space. The paper trains that super-net and each sub-super-net in full, and draws
+    the position at random or splits several. Here the position is fixed per space, and one budget of steps is divided,
+    so that a run costs as many passes as any other. `parameters()` returns those of all branches.
     """
 
     def __init__(self, network: nn.Module, branches: int, branch: Callable[[Any], int]) -> None:

@@ -15,8 +15,8 @@ def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int, 
     """Draw the architectures of each step of an epoch: `random_paths` independent ones, or |O| for `fairnas`.
 
     Random-A is uniform over architectures, Random-NAS over encodings. FairNAS (Chu et al. 2019) trains |O| models on
-    each mini-batch, which use every operation of every position exactly once. So each operation gets one gradient,
-    unless `none` cuts its edge off in that model.
+    each mini-batch, which use every operation of every position exactly once. Each operation therefore gets one
+    gradient, unless `none` disconnects its edge in that model.
     """
     rng = stream(seed, "paths", epoch)
     if law == "fairnas":

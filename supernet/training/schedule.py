@@ -51,7 +51,7 @@ def supernet_steps(run: Run, space: Space[Any], sizes: Sizes) -> Steps:
 
 
 def standalone_steps(truth: Truth, sizes: Sizes) -> Steps:
-    """Count the steps of the stand-alone training of one architecture. Raises UserError as `supernet_steps`."""
+    """Count the steps of the stand-alone training of one architecture. Raises UserError like `supernet_steps`."""
     per_epoch = steps_per_epoch(sizes.training_images(truth.train_portion), truth.batch_size)
     return Steps(truth.epochs * per_epoch, per_epoch)
 

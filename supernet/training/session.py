@@ -73,7 +73,7 @@ class Session:
         return load_splits(self.options.data, config, study_seed, self.device)
 
     def fingerprint(self, *parts: str) -> str:
-        """Identify all that the bits of a result depend on: configs, torch, device, threads."""
+        """Identify everything that determines the bits of a result: configs, torch, device, threads."""
         return " | ".join((*parts, fingerprint(self.device)))
 
     @contextmanager

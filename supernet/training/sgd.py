@@ -27,7 +27,7 @@ class SGD:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Set w to w - lr m, with m = momentum m + (gradient + weight_decay w); at first m is the bracket alone."""
+        """Set w to w - lr m, with m = momentum m + (gradient + weight_decay w); in the first step, m is the bracket."""
         group = self.param_groups[0]
         touched = [parameter for parameter in group["params"] if parameter.grad is not None]
         if not touched:

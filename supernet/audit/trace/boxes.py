@@ -1,4 +1,4 @@
-"""The lineage of a result as boxes and arrows; a box has all jobs of one kind, and their present status."""
+"""The lineage of a result as boxes and arrows; a box has all jobs of one kind, and their current status."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -251,7 +251,7 @@ class SearchCell(nn.Module):
         return value
 
     def _makes(self, edge: Edge) -> bool:
-        """Return whether no other code uses the value of an edge, so that it may be overwritten."""
+        """Return whether the value of an edge may be overwritten, because no other code uses it."""
         _, operation, state = edge
         return operation != SKIP or self._stride(state) == 2
 
@@ -320,7 +320,7 @@ class Network(nn.Module):
         return F.linear(pooled, weight, self.classifier.bias)
 
     def mix(self, images: Tensor, mixture: Mixture) -> Tensor:
-        """The same with a weighted sum of operations on each edge: weights (2, 14, 8), normal cells first."""
+        """Map images to logits with a weighted sum of operations per edge: weights (2, 14, 8), normal cells first."""
         before = last = F.relu(self.stem(images), inplace=True)
         blocks = (1, 1)
         for number, module in enumerate(self.cells, start=1):
@@ -333,15 +333,15 @@ class Network(nn.Module):
         return logits
 
     def _left(self, output: Tensor, number: int, states: int) -> Tensor:
-        """What cell `number`, from 1, leaves to others, a concatenation of so many states; dropout, and a ReLU.
+        """Apply drop-path and a ReLU to the output of cell `number`, from 1, a concatenation of `states` states.
 
-        Both cells after it read it activated, and share its ReLU; the last one is pooled as it is.
+        The next two cells read the activated output and share its ReLU. The output of the last cell gets no ReLU.
         """
         if self.dropout is not None:
             output = self.dropout.drop_cell(output, number)
         if number == len(self.cells):
             return output
-        # In place where the concatenation is a copy: nothing else reads that.
+        # In-place if the concatenation is a copy, which no other code reads.
         return F.relu(output, inplace=states > 1)
 
     def _blocks(self, cell: Cell) -> tuple[int, ...]:

@@ -53,7 +53,7 @@ class NASBench101(Space[Cell]):
     authors_bn_momentum = 0.997
 
     def parse(self, source: Any) -> Cell:
-        """Return the pruned cell of a text, of a mapping with matrix and operations, or of that pair."""
+        """Parse a text, a mapping with matrix and operations, or such a pair, to a pruned cell."""
         return encoding.parse(source)
 
     def format(self, arch: Cell) -> str:

@@ -146,7 +146,7 @@ def output_vertices(matrix: Sequence[Sequence[int]]) -> int:
 
 
 def output_vertices_of(text: str) -> int:
-    """Return the same for a text of `format_cell` without parsing it: tables have hundreds of thousands."""
+    """Return the same for a text of `format_cell` without parsing it, because tables have hundreds of thousands."""
     return sum(row[-1] == "1" for row in text.partition(":")[2].split("/")[1:])
 
 

@@ -183,7 +183,7 @@ class Network(nn.Module):
         keep = keeping(reuse, self)
 
         def compute(cell: Any, features: Tensor, number: int) -> Tensor:
-            # Later cells depend on the whole first cell: paths with one value of theirs in common have all in common.
+            # Later cells depend on the whole first cell: paths that share one value of them share all values.
             computed: Tensor = cell(features, plan, keep) if reuse and number == 0 else cell(features, plan)
             return computed
 
