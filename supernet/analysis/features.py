@@ -169,7 +169,8 @@ def measure(network: nn.Module, arch: Any, batches: Sequence[Tensor]) -> dict[st
 def spread(network: str, kind: str, setting: str, samples: Sequence[dict[str, Moments]]) -> Iterator[dict[str, Any]]:
     """Make rows of several measurements of one network: the distance of each to the average, layer by layer.
 
-    `kind` says what differs between them: `architectures` or `batches`. Layers that ran only once are left out.
+    `kind` is `architectures` or `batches`, which differ between the measurements. Layers that ran only once are left
+    out.
     """
     for layer in dict.fromkeys(layer for sample in samples for layer in sample):
         having = [(number, sample[layer]) for number, sample in enumerate(samples) if layer in sample]

@@ -27,7 +27,7 @@ from supernet.provenance.closure import ROOT, Closure
 from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
 
 SHOWN = 4
-"""Changed config keys that one discrepancy names; further ones are counted."""
+"""Maximum number of changed config keys that one discrepancy names; further ones are counted."""
 
 
 class State(IntEnum):

@@ -198,7 +198,7 @@ class Artifacts:
         """Zero-cost proxies of a pool."""
         return TimedTable(f"{self.results}/proxies/{pool}")
 
-    # Super-nets and what is done with them
+    # Super-nets, searches and analyses
 
     def run(self, space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> RunFolder:
         """The folder of a run."""

@@ -28,7 +28,7 @@ _BASELINE: Mapping[str, Any] = MappingProxyType(
         "op_placement": "edge",
     }
 )
-"""Defaults that spaces share; `baseline` of a space has the others and overrides these."""
+"""Defaults that spaces share; `baseline` of a space adds to these and overrides them."""
 
 _GRID: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {
@@ -40,7 +40,7 @@ _GRID: Mapping[str, tuple[Any, ...]] = MappingProxyType(
         **VALUES,
     }
 )
-"""Swept values that spaces share; `grid` of a space has the others and overrides these."""
+"""Swept values that spaces share; `grid` of a space adds to these and overrides them."""
 
 
 def _baseline(space: str, factor: Factor) -> Any:

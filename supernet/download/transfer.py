@@ -33,7 +33,7 @@ class Network:
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     attempts: int = 4
-    """Number of failures in a row without progress after which a URL is given up."""
+    """Number of failures in a row without progress after which a URL is abandoned."""
     backoff: float = 1.0
     """Pause after the first failure; it doubles with each further one."""
     longest_pause: float = 60.0

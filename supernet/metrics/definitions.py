@@ -18,8 +18,8 @@ from supernet.metrics.arrays import Floats, Integers, fractions, same_length, ve
 EDGE_TOLERANCE = 1e-7
 """An accuracy that is less than this below the edge of a bin counts as on it.
 
-A fraction that passed through float32 is off by up to 6e-8, and one image of a million is 1e-6. So the noise of the
-format never moves an architecture to another bin, and one more correct image always can."""
+A fraction that passed through float32 is off by up to 6e-8, and one image of a million is 1e-6. Rounding therefore
+never moves an architecture to another bin, but one more correct image always can."""
 SMALLEST_THRESHOLD = 1e-6
 POSITIONAL_THRESHOLDS = (("0.1", 1e-3), ("1", 1e-2))
 """Thresholds of the authors' S-KdT, named in percent: the first is in their training code, the second in their

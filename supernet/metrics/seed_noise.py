@@ -65,8 +65,8 @@ def threshold_for(truth_se: float, images: int) -> float:
 
     The threshold is the paper's 0.001 if ground truth was measured on 1000 images or more, where one image is at most
     0.1 %. On fewer images it is the larger of one image and `truth_se`, the standard error of the mean ground truth
-    over seeds (`seed_noise`); nan, for a single seed, leaves one image. Raises ValueError for images < 1 or a negative
-    or infinite `truth_se`.
+    over seeds (`seed_noise`); if it is nan (a single seed), the threshold is one image. Raises ValueError for images <
+    1 or a negative or infinite `truth_se`.
     """
     if images < 1:
         raise ValueError(f"threshold_for: images is {images}, expected the images behind ground truth, at least 1")

@@ -18,7 +18,7 @@ from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
 MODE = "batch"
-"""Statistics of the scores that are compared: those of all tables and figures."""
+"""Batch-norm statistics of the scores that are compared, as in all tables and figures."""
 COLUMNS = {
     "space": "str",
     "setting": "str",

@@ -32,7 +32,7 @@ class LayerFactory:
     partial_channels: int = 1
     """K of PC-DARTS, not a factor: operations have 1/K of the channels, the others bypass them (mixtures only)."""
     kernels: Kernels = field(default_factory=chosen_kernels)
-    """The functions by which layers compute: fast ones, or torch's own where the environment asks for them."""
+    """The functions by which layers compute: fast ones, or torch's own if the environment requests them."""
 
     def __post_init__(self) -> None:
         for factor, allowed in VALUES.items():

@@ -12,7 +12,8 @@ from supernet.spaces.base import NetworkSize, Space
 COSTS = ("parameters", "macs", "live_macs")
 """Costs of an architecture: trainable parameters, multiply-adds of one image, and live multiply-adds.
 
-Multiply-adds are not live in a convolution whose input is zero. It is executed, because its batch norm may shift zeros.
+Live multiply-adds exclude convolutions whose input is zero. These are executed, because their batch norm may shift
+zeros.
 """
 
 

@@ -39,7 +39,7 @@ ENVIRONMENT = (
 """Environment variables that records contain. Others are never written, because they may hold secrets."""
 
 UNRECORDED = frozenset(f"supernet/provenance/{name}.py" for name in ("closure", "record", "recorder"))
-"""Modules that only record: they do not affect results, so that an edit of them makes no result stale."""
+"""Modules that only record: they do not affect results, so editing them does not make results stale."""
 
 _Path = TypeVar("_Path", Path, str)
 

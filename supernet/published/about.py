@@ -37,7 +37,7 @@ class About(Model):
     size: int
     """Number of architectures of the complete published table."""
     complete: bool
-    """Whether the source file has all of them."""
+    """Whether the source file has all architectures of the published table."""
     uniform_rows: int
     """Number of rows that belong to a uniform random sample of the space."""
     merged: int

@@ -36,11 +36,11 @@ class LockTiming:
     """
 
     heartbeat: float = 10.0
-    """Between two heartbeats of the holder."""
+    """Time between two heartbeats of the holder."""
     stale: float = 180.0
-    """Without a heartbeat until the holder counts as ended."""
+    """Time without a heartbeat after which the holder counts as ended."""
     poll: float = 5.0
-    """Between two checks of a waiting process."""
+    """Time between two checks of a waiting process."""
     wait: float = 600.0
     """Until a waiting process gives up; 0 does not wait for a live holder."""
 

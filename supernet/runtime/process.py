@@ -25,7 +25,7 @@ _ENDED = {
 }
 """States in which SLURM has ended its processes; not NODE_FAIL: a node that SLURM cannot reach may still compute."""
 _SECONDS = 20
-"""Time limit of squeue; a busy controller is asked again later."""
+"""Time limit of squeue; a busy controller is queried again later."""
 
 
 @dataclass(frozen=True)

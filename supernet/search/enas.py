@@ -15,7 +15,7 @@ from supernet.search.scores import made
 from supernet.training.path_sampling import Group
 
 _ATTEMPTS = 50
-"""Samples of the controller before a random architecture is used instead."""
+"""Number of samples of the controller after which a random architecture is used instead."""
 
 
 class ENAS(PathSystem[ENASOptions]):

@@ -11,7 +11,7 @@ from supernet.search.scores import made
 
 _Options = TypeVar("_Options", bound=Evolution)
 _ATTEMPTS = 100
-"""Children that are drawn before a random architecture is used instead."""
+"""Number of drawn children after which a random architecture is used instead."""
 
 
 class EvolutionSystem(PathSystem[_Options], Generic[_Options]):

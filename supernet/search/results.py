@@ -35,8 +35,8 @@ COLUMNS: dict[str, Any] = {
 """Columns of results/STUDY/systems/SPACE/seedN/partK.parquet.
 
 `status` is complete, stopped_early (by the rule of the system), diverged (the shared weights), unlisted (the published
-table does not list the architecture) or truth_diverged (its stand-alone training); the last three have no truth.
-`source` and `kind` describe the `population` in which the quantile is taken
+table does not list the architecture) or truth_diverged (its stand-alone training); the last three statuses have no
+truth. `source` and `kind` describe the `population` in which the quantile is taken
 (`supernet.metrics.population.Population`).
 """
 

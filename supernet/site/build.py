@@ -35,7 +35,7 @@ INPUTS: tuple[Kind, ...] = (
     "system_timings",
     "analysis_timings",
 )
-"""Beside all tables, figures and summaries of runs."""
+"""Inputs in addition to all tables, figures and summaries of runs."""
 _ABOVE = Artifacts("../../..")
 """Results of the study as the page of a setting links to them."""
 _LOG = logging.getLogger(__name__)

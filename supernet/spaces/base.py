@@ -69,7 +69,7 @@ class Space(ABC, Generic[Arch]):
     relaxation: ClassVar[tuple[int, int] | None] = None
     """Numbers of kinds of cells and of positions of a relaxed super-net (see `Mixture`); None without a relaxation."""
     unrelaxed: ClassVar[str] = "its super-net computes one path at a time"
-    """The reason for having no relaxation."""
+    """The reason why the space has no relaxation."""
     targets: ClassVar[tuple[int, ...]] = ()
     """The node at the end of each position of the relaxation."""
 

@@ -63,7 +63,7 @@ class Descent:
         self.optimizer.step()
 
     def seed_draws(self, number: int) -> None:
-        """Seed the layers that draw, so that a training that is resumed draws what it would have drawn."""
+        """Seed the layers that draw, so that a resumed training draws the same values as an uninterrupted one."""
         if self._draws is not None:
             self._draws.manual_seed(torch_seed(self._seed, "layers", number))
 

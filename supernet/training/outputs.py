@@ -1,4 +1,4 @@
-"""What a training leaves: the weights of its network, and a summary of the run."""
+"""The outputs of a training: the weights of its network, and a summary of the run."""
 
 from pathlib import Path
 from typing import Any

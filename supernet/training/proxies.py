@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 JACOV_EPSILON = 1e-5
 """Added to the eigenvalues in jacov, as in the authors' code."""
 SINGULAR = -1.0
-"""naswot if two images have the same signs: below all others, which are logs of positive whole numbers."""
+"""naswot if two images have the same signs: below all other scores, which are logs of positive whole numbers."""
 _RELUS = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
 # Without batch norm the sums of a deep network can overflow a double; a power of two scales them exactly.
 _SMALL = 2.0**-300

@@ -58,5 +58,5 @@ def standalone_steps(truth: Truth, sizes: Sizes) -> Steps:
 
 def step_after(share: float, steps: int) -> int:
     """Return the step, from 0, before which this share of all steps is done; at most the last step."""
-    # A product of floats could round up to all of them.
+    # A product of floats could round up to all steps.
     return min(int(share * steps), steps - 1)

@@ -10,7 +10,7 @@ from supernet.audit.lineage import Job, Node, format_duration, jobs
 from supernet.config.artifacts import run_name, wildcards
 
 SETTINGS = 12
-"""Most settings of super-nets for which each has its own box; if there are more, there is one box per space."""
+"""Maximum number of super-net settings with one box each; if there are more, there is one box per space."""
 _WORDS = {
     "scripts/data.py": "images",
     "scripts/published.py": "published table",

@@ -54,7 +54,7 @@ REFERENCE = Kernels(
 
 
 def reference_kernels() -> bool:
-    """Return whether the environment asks for torch's own functions; UserError for a value other than 0 and 1."""
+    """Return whether the environment requests torch's own functions; UserError for a value other than 0 and 1."""
     value = os.environ.get(VARIABLE, "0")
     if value not in ("0", "1"):
         raise UserError(f"{VARIABLE}: found {value!r}; expected 0 or 1")

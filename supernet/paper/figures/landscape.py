@@ -44,7 +44,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Draw the figure; raises UserError if the study asks for no loss landscapes."""
+    """Draw the figure; raises UserError if the study has no loss landscapes."""
     found = {space: points for space in results.study.spaces if (points := results.landscape(space)) is not None}
     if not found:
         raise UserError(

@@ -35,7 +35,7 @@ Order: TypeAlias = tuple[int, ...]
 
 
 def encodings(module_hashes: Collection[str]) -> dict[str, str]:
-    """Return the encoding of the cell of each module hash; hashes of no cell are left out.
+    """Return the encoding of the cell of each module hash; hashes that belong to no cell are left out.
 
     Cells are enumerated and hashed until all are found, which takes about a minute for the complete table.
     """
