@@ -1,4 +1,4 @@
-"""Write one table of the paper: STEM.csv (numbers), STEM.md and STEM.tex."""
+"""Write one table of the paper: STEM.csv (numbers), STEM.md, STEM.tex and STEM.html."""
 
 import argparse
 from collections.abc import Sequence

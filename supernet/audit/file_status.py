@@ -25,9 +25,13 @@ from supernet.audit.hash_cache import HashCache
 from supernet.download.sources import File, load_sources
 from supernet.provenance.closure import ROOT, Closure
 from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
+from supernet.runtime.kernels import VARIABLE
 
 SHOWN = 4
 """Maximum number of changed config keys that one discrepancy names; further ones are counted."""
+
+KERNELS_MODULE = "supernet/nn/fast/switch.py"
+"""A record that has this module is of a program that builds networks."""
 
 
 class State(IntEnum):
@@ -62,8 +66,18 @@ class FileStatus:
 class Audit:
     """Determines the status of files; each file is checked once."""
 
-    def __init__(self, configs: Mapping[str, Mapping[str, Any]], hashes: HashCache, root: Path = ROOT) -> None:
-        """Compare with `configs`: by path of a file, the config that the current study gives to its program."""
+    def __init__(
+        self,
+        configs: Mapping[str, Mapping[str, Any]],
+        hashes: HashCache,
+        root: Path = ROOT,
+        kernels: bool | None = None,
+    ) -> None:
+        """Compare with `configs`: by path of a file, the config that the current study gives to its program.
+
+        `kernels` is whether jobs use reference kernels now; None does not compare them, as for the results of others.
+        """
+        self._kernels = kernels
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._hashes, self._root = hashes, root
         self._closure = Closure(root)
@@ -153,6 +167,9 @@ class Audit:
         others = [one for name, version in made["packages"].items() if (one := self._other(name, version))]
         if others:
             yield Discrepancy(State.STALE, f"environment changed: {', '.join(others)}")
+        used = record["circumstances"]["environment"].get(VARIABLE) == "1"
+        if self._kernels not in (None, used) and KERNELS_MODULE in made["modules"]:
+            yield Discrepancy(State.STALE, f"environment changed: {VARIABLE} was {used:d}, is {self._kernels:d}")
         if path in self._configs:
             changes = differences(made["config"], self._configs[path])
             if changes:

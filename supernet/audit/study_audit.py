@@ -47,7 +47,8 @@ class StudyAudit:
         plan = load_plan(options)
         results = tuple(made(plan))
         hashes = HashCache(None if options.no_cache else Path(plan.state) / "hashes.json")
-        return cls(plan, results, Audit({one.path: one.config for one in results}, hashes), hashes)
+        audit = Audit({one.path: one.config for one in results}, hashes, kernels=plan.reference_kernels)
+        return cls(plan, results, audit, hashes)
 
     @property
     def metrics(self) -> str:

@@ -33,6 +33,8 @@ def summary(options: argparse.Namespace) -> str:
         "snakemake",
         "--snakefile",
         str(checkout() / "Snakefile"),
+        "--configfile",
+        str(checkout() / "config.yaml"),
         "--summary",
         "--cores",
         "1",

@@ -33,7 +33,7 @@ Kind = Literal[
     "system_timings",
     "analysis_timings",
 ]
-"""Kinds of artifacts that a table or figure declares as its inputs; `supernet/pipeline/inputs.py` lists their files."""
+"""Kinds of artifacts that a table or figure declares as its inputs; `supernet/pipeline/files.py` lists their files."""
 
 TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")

@@ -35,8 +35,8 @@ def artifacts(files: StudyFiles, name: str, module: Path) -> list[str]:
 def modules(closure: Closure, module: Path) -> list[str]:
     """Return a module and all modules that it imports, relative to the checkout; editing one outdates its results.
 
-    Modules that import torch are excluded, because drawing programs do not load them, as are modules that provenance
-    records do not contain.
+    Modules that import torch themselves are excluded, because drawing programs do not load them, as are modules that
+    provenance records do not contain.
     """
     return [name for name in closure.files([module], torch=False) if name not in UNRECORDED]
 

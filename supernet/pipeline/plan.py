@@ -27,6 +27,7 @@ from supernet.download.credentials import separate
 from supernet.download.sources import File, load_sources
 from supernet.errors import UserError
 from supernet.pipeline.estimate import GPU_TFLOPS, estimate, report
+from supernet.runtime.kernels import reference_kernels
 
 
 def _without_braces(value: str) -> str:
@@ -74,9 +75,9 @@ class WorkflowConfig(Model):
     )
     reference_kernels: Annotated[bool, BeforeValidator(_truth_value)] = Field(
         default=False,
-        description="Compute with torch's own functions instead of the fast kernels of supernet/nn/fast: slower, the "
-        "same to rounding. Finished results are not made again. False leaves the choice to the environment variable "
-        "SUPERNET_REFERENCE_KERNELS.",
+        description="Compute with torch's own functions instead of the fast kernels of supernet/nn/fast: slower, and "
+        "equal up to rounding. Finished results are not made again; the audit reports them as stale. False leaves the "
+        "choice to the environment variable SUPERNET_REFERENCE_KERNELS.",
     )
     gpu_tflops: float = Field(
         default=GPU_TFLOPS,
@@ -103,8 +104,15 @@ class Plan:
             raise UserError("\n".join(_finding(one) for one in error.errors())) from None
         if {"{", "}"} & set(str(root)):
             raise UserError(f"{root}: braces mark wildcards in Snakemake's file names: use another folder")
+        # A wrong value would otherwise stop each job, on a cluster after it has waited in the queue.
+        reference_kernels()
         file = _study_file(checked.study, root)
         return cls(checked, load_study(file), file, root)
+
+    @property
+    def reference_kernels(self) -> bool:
+        """Whether jobs compute with torch's own functions instead of the fast kernels."""
+        return self.config.reference_kernels or reference_kernels()
 
     @property
     def results(self) -> str:

@@ -55,20 +55,29 @@ def read_record(path: Path | str) -> dict[str, Any]:
     """
     try:
         record = json.loads(record_path(path).read_text(encoding="utf-8"))
+        # Python reads forms that JSON does not have (NaN, lone surrogates); they have no digest.
+        problem = _problem(record)
     except FileNotFoundError:
         raise MissingRecordError(path, "record missing") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RecordError(path, "record damaged: it is not JSON") from None
+    if problem:
+        raise RecordError(path, problem)
+    checked: dict[str, Any] = record
+    return checked
+
+
+def _problem(record: Any) -> str:
+    """Return what is wrong with the content of a record, or an empty text."""
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise RecordError(path, f"record of another kind: expected format {FORMAT}")
+        return f"record of another kind: expected format {FORMAT}"
     if digest({key: value for key, value in record.items() if key != "seal"}) != record.get("seal"):
-        raise RecordError(path, "record edited: its seal does not match")
-    if digest(record.get("made")) != record.get("digest"):
-        raise RecordError(path, "record edited: its digest does not match")
-    missing = sorted(_MADE - set(record["made"]) if isinstance(record["made"], dict) else _MADE)
-    if missing:
-        raise RecordError(path, f"record incomplete: {', '.join(missing)} missing")
-    return record
+        return "record edited: its seal does not match"
+    made = record.get("made")
+    if digest(made) != record.get("digest"):
+        return "record edited: its digest does not match"
+    missing = sorted(_MADE - set(made) if isinstance(made, dict) else _MADE)
+    return f"record incomplete: {', '.join(missing)} missing" if missing else ""
 
 
 def record_digest(path: Path | str) -> str | None:

@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from supernet.nn.fast.switch import reference_kernels
+from supernet.runtime.kernels import reference_kernels
 
 # Parameters of glibc's mallopt, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4

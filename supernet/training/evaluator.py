@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from supernet.config.study import Scoring
 from supernet.data.images import Images, Splits
 from supernet.nn.dropout import dropping_paths
-from supernet.nn.fast.switch import reference_kernels
 from supernet.nn.norm import statistics, tracks
 from supernet.nn.reuse import Reuse
 from supernet.rng import torch_seed
+from supernet.runtime.kernels import reference_kernels
 from supernet.runtime.progress import Progress
 
 

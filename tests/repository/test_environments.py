@@ -24,7 +24,11 @@ from supernet.provenance.closure import Closure
 
 ENVS = ROOT / "envs"
 NAMES = ("analysis", "snakemake", "torch")
-SNAKEFILE = ("supernet/pipeline/plan.py", "supernet/paper/catalogue.py", "supernet/commands/run.py")
+SNAKEFILE = (
+    "supernet/pipeline/plan.py", "supernet/pipeline/files.py",
+    "supernet/paper/catalogue.py", "supernet/paper/inputs.py",
+    "supernet/runtime/lock.py", "supernet/runtime/slurm.py", "supernet/site/start.py", "supernet/commands/run.py",
+)  # fmt: skip
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "snakemake": "snakemake-minimal"}
 """Names of conda-forge that are not those of PyPI."""
 DISTRIBUTIONS = {"PIL": "pillow", "google": "protobuf", "google_crc32c": "google-crc32c", "sklearn": "scikit-learn",

@@ -53,7 +53,8 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
     """
     results = made(plan)
     targets = [os.path.normpath(one.path) for one in results]
-    _check(Audit({one.path: one.config for one in results}, hashes, plan.root), targets)
+    configs = {one.path: one.config for one in results}
+    _check(Audit(configs, hashes, plan.root, plan.reference_kernels), targets)
     nodes = _nodes(targets)
     _inside(nodes)
     kept = [path for path, node in nodes.items() if _is_kept(plan, path, node, weights)]

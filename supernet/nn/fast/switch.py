@@ -4,14 +4,12 @@
 functions. The two agree to rounding, not to the bit.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from supernet.errors import UserError
 from supernet.nn.fast import reference
 from supernet.nn.fast.batchnorm import batch_norm
 from supernet.nn.fast.convolution import convolve
@@ -19,8 +17,7 @@ from supernet.nn.fast.layout import concatenate, diagonal_grids
 from supernet.nn.fast.maxpooling import max_pool
 from supernet.nn.fast.pooling import average_pool, halve
 from supernet.nn.fast.sums import add_up
-
-VARIABLE = "SUPERNET_REFERENCE_KERNELS"
+from supernet.runtime.kernels import reference_kernels
 
 Convolve = Callable[[Tensor, Tensor, int, int, int, bool], Tensor]
 BatchNorm = Callable[[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None, bool, float, float], Tensor]
@@ -51,14 +48,6 @@ REFERENCE = Kernels(
     reference.diagonal_grids,
     reference.add_up,
 )
-
-
-def reference_kernels() -> bool:
-    """Return whether the environment requests torch's own functions; UserError for a value other than 0 and 1."""
-    value = os.environ.get(VARIABLE, "0")
-    if value not in ("0", "1"):
-        raise UserError(f"{VARIABLE}: found {value!r}; expected 0 or 1")
-    return value == "1"
 
 
 def chosen_kernels() -> Kernels:

@@ -9,9 +9,11 @@ import pandas
 import pytest
 from laboratory import CHAIN, CSV, DOWNLOAD, FOUND, METRICS, POOL, SCORES, SEARCH, SETTING, TABLE, WEIGHTS, Laboratory
 
-from supernet.audit.file_status import Audit, State, differences
+from supernet.audit.file_status import KERNELS_MODULE, Audit, State, differences
 from supernet.audit.hash_cache import HashCache
+from supernet.provenance.hashes import digests
 from supernet.provenance.record import digest, record_path
+from supernet.runtime.kernels import VARIABLE
 
 
 def states(lab: Laboratory) -> dict[str, State]:
@@ -188,6 +190,27 @@ class TestStale:
         edited = {**record, "digest": digest(record["made"])}
         del edited["seal"]
         lab.write_record(CSV, {**edited, "seal": digest(edited)})
+
+    @pytest.mark.parametrize(
+        ("used", "now", "state"), [("1", False, "stale"), (None, True, "stale"), (None, False, "intact")]
+    )
+    def test_other_kernels_are_named(self, lab: Laboratory, used: str | None, now: bool, state: str) -> None:
+        record = lab.record(CSV)
+        record["made"]["modules"][KERNELS_MODULE] = "0"
+        record["circumstances"]["files"][KERNELS_MODULE] = digests(lab.root / "supernet/layers.py", ["sha256"])[
+            "sha256"
+        ]
+        lab.write(KERNELS_MODULE, (lab.root / "supernet/layers.py").read_text())
+        if used is not None:
+            record["circumstances"]["environment"][VARIABLE] = used
+        edited = {**record, "digest": digest(record["made"])}
+        del edited["seal"]
+        lab.write_record(CSV, {**edited, "seal": digest(edited)})
+        status = Audit({}, HashCache(None), lab.root, kernels=now).status(CSV)
+        assert status.state.name.lower() == state
+        cause = f"{CSV}: environment changed: {VARIABLE} was {int(used == '1')}, is {int(now)}"
+        assert status.cause == (cause if state == "stale" else "")
+        assert Audit({}, HashCache(None), lab.root).status(CSV).state is State.INTACT
 
     def test_the_changed_setting_is_named(self, lab: Laboratory) -> None:
         now = {"setting": {"learning_rate": 0.1, "epochs": 3}, "seed": 0}

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from laboratory import DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laboratory
 
+from supernet.audit.file_status import State
 from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json, write_table, write_text
 from supernet.provenance.closure import ROOT, Closure
@@ -164,6 +165,28 @@ class TestReadRecord:
             with pytest.raises(RecordError, match=f"{METRICS}: {problem}"):
                 read(METRICS)
         assert lab.status(METRICS).cause.startswith(f"{METRICS}: {problem}")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"format": 1, "made": NaN, "seal": "x"}',
+            '{"format": 1, "made": "\\ud800", "seal": "x"}',
+            "[" * 100_000,
+            '{"format": 1, "made": ' + "[" * 100_000,
+        ],
+        ids=["NaN", "lone surrogate", "nested", "nested in made"],
+    )
+    def test_forms_that_json_does_not_have_are_named(self, lab: Laboratory, text: str) -> None:
+        record_path(METRICS).write_text(text)
+        with pytest.raises(RecordError, match=f"{METRICS}: record damaged: it is not JSON"):
+            read_record(METRICS)
+        assert lab.status(METRICS).state is State.BROKEN
+
+    def test_a_record_without_its_main_part_is_named(self, lab: Laboratory) -> None:
+        record = {"format": 1, "digest": digest(None)}
+        record_path(METRICS).write_text(json.dumps({**record, "seal": digest(record)}))
+        with pytest.raises(RecordError, match=f"{METRICS}: record incomplete"):
+            read_record(METRICS)
 
 
 class TestClosure:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from checkouts import ROOT
 
-from supernet.nn.fast.switch import VARIABLE
+from supernet.runtime.kernels import VARIABLE
 from supernet.training.device import configure, fingerprint
 
 
@@ -35,7 +35,7 @@ def test_freed_memory_is_used_again() -> None:
     """
     program = """
 import resource, sys, torch
-from supernet.nn.fast.switch import VARIABLE
+from supernet.runtime.kernels import VARIABLE
 from supernet.training.device import configure
 if sys.argv[1] == "configured":
     configure(1, "cpu")

@@ -18,7 +18,8 @@ from trainings import SPLITS, run_of, state, trainer_of
 from supernet.errors import UserError
 from supernet.nn import fast, reuse
 from supernet.nn.factory import LayerFactory
-from supernet.nn.fast.switch import FAST, REFERENCE, VARIABLE
+from supernet.nn.fast.switch import FAST, REFERENCE
+from supernet.runtime.kernels import VARIABLE
 from supernet.training.evaluator import Evaluator
 
 FOLDER = Path(fast.__path__[0])
@@ -80,7 +81,7 @@ def test_the_switch_changes_rounding_alone(space: str, monkeypatch: pytest.Monke
 
 
 def test_the_variable_decides_when_a_network_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    for value, kernels in ((None, FAST), ("0", FAST), ("1", REFERENCE)):
+    for value, kernels in ((None, FAST), ("", FAST), ("0", FAST), ("1", REFERENCE)):
         if value is None:
             monkeypatch.delenv(VARIABLE, raising=False)
         else:
