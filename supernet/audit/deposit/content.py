@@ -1,4 +1,4 @@
-"""The files of a deposit of a study, and its manifest, which describes the files that are left out."""
+"""The files of a deposit of a study, and the manifest, which describes the files that are left out."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
