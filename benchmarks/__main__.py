@@ -1,4 +1,4 @@
-"""Runs all benchmark programs one after another and says which targets are met.
+"""Runs all benchmark programs one after another and reports which targets are met.
 
 Each program is a process, so that it does not inherit memory, threads or compiled kernels of another. The results are
 written to build/benchmarks.json with machine, date and versions; `python -m benchmarks.report` makes the tables and

@@ -23,7 +23,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", required=True, help="search space, or a sub-space such as nasbench101-constant-2")
     parser.add_argument("--size", type=int, required=True, help="architectures, or intervals of a stratified pool")
-    parser.add_argument("--law", choices=("uniform", "stratified"), default="uniform", help="how they are chosen")
+    parser.add_argument(
+        "--law", choices=("uniform", "stratified"), default="uniform", help="how architectures are chosen"
+    )
     parser.add_argument("--study-seed", type=int, required=True, help="seed of the random stream")
     parser.add_argument("--landmarks", action="store_true", help="draw landmarks, from a separate random stream")
     parser.add_argument("--run-seed", type=int, nargs="?", help="run seed, if each run has a separate pool")

@@ -29,7 +29,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="seconds between two checkpoints")
     parser.add_argument("--pool", type=Path, required=True, help="pool with ground truth, for the quantiles")
-    parser.add_argument("--table", type=Path, nargs="?", help="published table to look up the finds in instead")
+    parser.add_argument(
+        "--table", type=Path, nargs="?", help="published table with the ground truth of the architectures found"
+    )
     parser.add_argument("--task", required=True, help="name of the job in progress lines")
     parser.add_argument("--output", type=Path, required=True, help="found architectures and costs to write (Parquet)")
     return parser.parse_args(arguments)

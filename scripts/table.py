@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("name", help="table of the study; an unknown name lists them")
     parser.add_argument("--study-file", type=Path, required=True, metavar="YAML", help="the study")
     parser.add_argument(
-        "--results", type=Path, required=True, metavar="FOLDER", help="its results, such as results/mini"
+        "--results", type=Path, required=True, metavar="FOLDER", help="results of the study, such as results/mini"
     )
     parser.add_argument("--published", type=Path, metavar="CSV", help="published numbers to print beside ours")
     parser.add_argument("--output-stem", type=Path, required=True, metavar="STEM", help="output path without a suffix")

@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="seconds between two checkpoints")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
     parser.add_argument(
-        "--landmarks", type=Path, nargs="?", help="pool with ground truth to rank by, where the setting says so"
+        "--landmarks", type=Path, nargs="?", help="pool with ground truth for the ranking loss, if the setting uses it"
     )
     parser.add_argument("--task", required=True, help="name of the run in progress lines")
     parser.add_argument("--curve", type=Path, required=True, help="training curve to write (Parquet)")

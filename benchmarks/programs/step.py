@@ -6,7 +6,7 @@ turn. Its time is the median over rounds, and a result is the mean over architec
 
 Shares are of the fastest float32 matrix product that this run measured, on the same number of threads. A step counts 3
 times the multiply-adds of a forward pass of the executed path, scoring counts them once; each multiply-add is two
-operations. Norms, poolings and activations count nothing. In DARTS these and depthwise convolutions take most of the
+operations. Norms, poolings and activations are not counted. In DARTS these and depthwise convolutions take most of the
 time, so a step is compared with the ceiling of its operations instead (`benchmarks/references/ceiling.py`).
 
 Finally, torch's profiler shows how the time of a step divides, on the same architectures; `--profile` does only that.

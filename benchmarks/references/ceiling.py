@@ -5,8 +5,8 @@ operations that move memory. Its ceiling is the sum, over all operations of the 
 takes alone, forward and backward, in a tight loop:
 
 - convolutions, dense and depthwise, with the map, channels, kernel, stride and dilation of the path;
-- batch norms, ReLUs and poolings, which no implementation can leave out. ReLUs count as often as they are computed:
-  once for all convolutions that read the same state.
+- batch norms, ReLUs and poolings, which no implementation can omit. ReLUs count as often as they are computed: once for
+  all convolutions that read the same state.
 
 Each operation has the best time over several repeats of torch's function, in the faster of both memory formats. The
 ceiling cannot be reached: every operation may have a different memory format than its neighbours at no cost, and finds

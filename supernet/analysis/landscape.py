@@ -43,7 +43,7 @@ class Surface:
 
 def coordinates(grid: int) -> npt.NDArray[np.float64]:
     """Return coordinates (grid,) from -1 to 1 in equal steps; `grid` is odd, so that they contain 0."""
-    # From integers, so that the middle is exactly zero.
+    # Computed from integers, so that the middle is exactly zero.
     half = grid // 2
     found: npt.NDArray[np.float64] = np.arange(-half, half + 1) / half
     return found

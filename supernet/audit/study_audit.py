@@ -58,7 +58,7 @@ class StudyAudit:
     def paths(self, targets: list[str]) -> list[str]:
         """Return the targets, with all results of a folder; without targets, the results of the study.
 
-        The latter include all other results with a record in the folder of the study.
+        The results of the study include all other results with a record in its folder.
 
         UserError for a folder without results.
         """

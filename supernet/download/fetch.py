@@ -120,7 +120,7 @@ def _all(
 
 @dataclass(frozen=True)
 class _Fetcher:
-    """The sources of a file; each method appends the reason to `tried` if it does not find the file."""
+    """The sources of a file; a method that does not find the file appends the reason to `tried`."""
 
     downloads: Path
     mirror: str | None

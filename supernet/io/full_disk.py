@@ -9,5 +9,5 @@ HINT = "free some space, or get a larger quota, then start again: finished work 
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether an error means a full disk, by its number or text; safetensors and pyarrow raise own errors."""
+    """Return whether an error means a full disk, by number or text; safetensors and pyarrow have their own errors."""
     return getattr(error, "errno", None) in _NUMBERS or any(words in str(error) for words in _WORDS)

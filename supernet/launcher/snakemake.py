@@ -32,7 +32,7 @@ class Snakemake:
 
     def __enter__(self) -> Self:
         caught = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it, and this stays so
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # keep the setting of nohup, which ignores the signal
             caught.append(signal.SIGHUP)
         self._handlers = {number: signal.signal(number, self._forward) for number in caught}
         self._process = subprocess.Popen(

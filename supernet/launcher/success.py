@@ -11,7 +11,7 @@ from supernet.runtime.progress import duration
 
 def success_message(workflow: Workflow, options: Options, seconds: float) -> str:
     """Return the duration, the table of the baseline results, and the paths of tables, figures and log."""
-    if not workflow.done and not workflow.nothing_to_do:  # a dry run, a lint, ...: Snakemake's output is the result
+    if not workflow.done and not workflow.nothing_to_do:  # as in a dry run: Snakemake's output is the result
         lines = (options.root / options.log).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(line for line in lines if not line.startswith(GROUP))
     if workflow.nothing_to_do:

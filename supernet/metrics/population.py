@@ -1,4 +1,4 @@
-"""The set of architectures in which P>R takes the rank of the best architecture found."""
+"""The set of architectures in which P>R ranks the best architecture found."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -85,7 +85,7 @@ class Ordering:
         return squares
 
     def sequence(self, resamples: Resamples) -> npt.NDArray[np.signedinteger[Any]]:
-        """Return the places in `order` of the drawn architectures, ascending, copies adjacent: (n, resamples)."""
+        """Return the places in `order` of the drawn architectures, ascending, with copies adjacent: (n, resamples)."""
         n, columns = resamples.counts.shape
         places = np.tile(np.arange(n, dtype=smallest_integer(n)), columns)
         times = resamples.counts[self.order].T.astype(np.int64).ravel()

@@ -16,11 +16,11 @@ from supernet.nn.drawing import Drawing
 class Dropout(Drawing):
     """Zeroes values with a probability p and scales the others by 1/(1 - p), which keeps expectations.
 
-    `path` is the probability P that the last of `cells` cells is dropped for a sample. It rises linearly over the
-    cells, as in stochastic depth (Huang et al. 2016): P·i/L for cell i of L, i from 1. `features` is the probability
-    of each feature of the classifier's input. No parameters. In evaluation mode (scoring, re-calibration) it is the
-    identity, except drop-path within `dropping_paths`. It draws from `generator` (see `generator_for`), which the
-    trainer seeds at each step.
+    `path` is the probability P that the last of `cells` cells is dropped for a sample. The probability rises linearly
+    over the cells, as in stochastic depth (Huang et al. 2016): P·i/L for cell i of L, i from 1. `features` is the
+    probability of each feature of the classifier's input. No parameters. In evaluation mode (scoring, re-calibration)
+    it is the identity, except drop-path within `dropping_paths`. It draws from `generator` (see `generator_for`), which
+    the trainer seeds at each step.
     """
 
     def __init__(self, path: float, features: float, cells: int) -> None:

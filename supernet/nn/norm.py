@@ -116,7 +116,7 @@ def statistics(network: nn.Module, kind: Statistics) -> Iterator[None]:
     if kind == "tracked" and not tracks(network):
         raise ValueError("the network was built without tracking: it has no tracked statistics")
     training, former = network.training, [layer.statistics for layer in layers]
-    if training:  # visiting thousands of modules costs as much as a forward pass of a small network
+    if training:  # visiting thousands of modules takes as long as a forward pass of a small network
         network.eval()
     for layer in layers:
         layer.statistics = kind

@@ -49,13 +49,12 @@ class RunValue:
 class Summary:
     """One metric over the runs (seeds) of a setting.
 
-    `mean` and `sd` (n - 1 in the denominator, nan for one seed) are over the `seeds` runs that have a value.
-    `low` and `high` bound a pooled 95 % interval: the mean minus (plus) the average distance of the runs'
-    bootstrap bounds from their estimates. For one run, it is the run's interval. All seeds score the same pool,
-    so the error from the choice of architectures is shared and does not decrease with more seeds; `sd` is the
-    separate variation between seeds. Diverged runs, and complete runs whose metric is undefined (such as tau of
-    constant scores), are excluded and counted in `diverged` and `undefined`. `n` is the number of architectures
-    behind each value.
+    `mean` and `sd` (n - 1 in the denominator, nan for one seed) are over the `seeds` runs that have a value. `low` and
+    `high` bound a pooled 95 % interval: the mean minus (plus) the average distance of the runs' bootstrap bounds from
+    their estimates. For one run, this is the run's interval. All seeds score the same pool, so the error from the
+    choice of architectures is shared and does not decrease with more seeds; `sd` is the separate variation between
+    seeds. Diverged runs, and complete runs whose metric is undefined (such as tau of constant scores), are excluded and
+    counted in `diverged` and `undefined`. `n` is the number of architectures behind each value.
     """
 
     mean: float

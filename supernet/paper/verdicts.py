@@ -5,21 +5,20 @@ otherwise. Effects are those of effects.parquet; they are significant at 5 % aft
 
 1. *Super-net training differs from stand-alone training, which changes the best batch norm and learning rate.* A
    decision would require stand-alone networks trained with the swept settings. No study trains them: undecided. The
-   table shows how far feature means move between paths of the super-net, and between batches of one path.
-2. *Epochs matter strongly, path sampling barely; low-fidelity estimates hurt.* Yes in a space: an effect of `epochs` is
+   table shows how far feature means move between paths of the super-net, and between batches of one path. 2. *Epochs
+   matter strongly, path sampling barely; low-fidelity estimates hurt.* Yes in a space: an effect of `epochs` is
    significant, the intervals of all effects of `path_sampling` lie within its size, and an effect of layers, train
    portion, batch size or channels is significantly negative and none significantly positive. No: a significant effect
    of path sampling is larger than every effect of epochs, or an effect of low fidelity is significantly positive and
-   none significantly negative.
-3. *Super-net accuracy is an unreliable measure of a super-net; S-KdT is better.* Yes in a space: over its runs,
-   Kendall's tau of S-KdT with final performance exceeds that of super-net accuracy, with the 95 % interval of the
-   difference above zero. No: the interval is below zero. Settings are resampled with all their seeds. S-KdT and final
-   performance use the same scores, which causes part of their agreement.
-4. *With a well-trained super-net, random search matches complex systems.* This requires search systems with two or more
-   seeds each. Yes in a space: random search's mean ground truth is not worse than that of any other system by more than
-   `MARGIN`, by one-sided tests of non-inferiority at 5 % (Welch's t over seeds). All tests must pass, so none is
-   corrected. No: it is worse by more than `MARGIN` than at least one system, at 5 % after Bonferroni's correction.
-   Two-sided tests of equivalence are counted in addition. Undecided without search systems.
+   none significantly negative. 3. *Super-net accuracy is an unreliable measure of a super-net; S-KdT is better.* Yes in
+   a space: over its runs, Kendall's tau of S-KdT with final performance exceeds that of super-net accuracy, with the 95
+   % interval of the difference above zero. No: the interval is below zero. Settings are resampled with all their seeds.
+   S-KdT and final performance use the same scores, which causes part of their agreement. 4. *With a well-trained
+   super-net, random search matches complex systems.* This requires search systems with two or more seeds each. Yes in a
+   space: random search's mean ground truth is not worse than that of any other system by more than `MARGIN`, by
+   one-sided tests of non-inferiority at 5 % (Welch's t over seeds). All tests must pass, so none is corrected. No: it
+   is worse by more than `MARGIN` than at least one system, at 5 % after Bonferroni's correction. Two-sided tests of
+   equivalence are counted in addition. The claim is undecided without search systems.
 """
 
 from collections.abc import Sequence

@@ -66,7 +66,7 @@ def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.D
     The pool is spread over accuracies instead of the space, as in the evaluations of SUMNAS (Ha et al., ICLR 2022) and
     DYNAS (Jeon et al., CVPR 2025), which use 400 intervals. The intervals reach from the lowest to the highest accuracy
     among the rows that are a uniform sample of the space; empty intervals give no architecture. Among equals the first
-    arch_id is taken. Nothing is random.
+    arch_id is taken. The selection is deterministic.
     """
     rows = uniform_rows(table, space)
     accuracy = table.test_acc[rows]

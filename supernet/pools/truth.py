@@ -41,7 +41,7 @@ def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """Add the ground truth to a pool: the mean test accuracy over the seeds that did not diverge.
 
     `results` has arch_id, seed, accuracy (null if diverged) and `COSTS`. Raises ValueError if an architecture was not
-    trained: a missing ground truth is never filled in.
+    trained: a missing ground truth is never replaced by another value.
     """
     missing = sorted(set(pool["arch_id"]) - set(results["arch_id"]))
     if missing:

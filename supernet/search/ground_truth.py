@@ -89,7 +89,7 @@ def ground_truth_of(
     if table is not None:
         return PublishedTruth(PublishedTable.load(table), space)
     if job is None:
-        raise UserError("--config: has no recipe of the ground truth; expected --table, a published one")
+        raise UserError("--config: has no recipe for the ground truth; give a published table with --table")
     truths = read_table(pool, "truth")["truth"].dropna().to_numpy()
     return TrainedTruth(job, space, seed, splits, evaluator, truths)
 

@@ -54,7 +54,7 @@ def linear(c_in: int, c_out: int) -> Cost:
 
 @lru_cache(maxsize=65_536)
 def conv_norm(c_in: int, c_out: int, kernel: int, side: int, stride: int = 1) -> Cost:
-    """Return the cost of convolution and batch norm, with a ReLU anywhere."""
+    """Return the cost of a convolution and a batch norm; a ReLU adds nothing."""
     return conv(c_in, c_out, kernel, side, stride) + norm(c_out)
 
 

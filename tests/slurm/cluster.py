@@ -1,7 +1,7 @@
 """A real SLURM cluster of two nodes on this machine: daemons of Debian's packages, stopped by process id.
 
 Clients must find it in /etc/slurm: Snakemake's SLURM plugin removes SLURM_CONF from the environment of its job steps.
-So a configuration that is there is put aside and comes back, and a cluster that answers is never touched.
+So an existing configuration is moved away and restored afterwards, and a cluster that answers is never touched.
 
 As a program it starts a cluster to try things on, until Ctrl-C.
 """
@@ -52,7 +52,7 @@ class Cluster:
         """Start daemons and wait until both nodes are idle."""
         for name in ("run", "state", "log", "spool/n1", "spool/n2"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        # -c: no jobs of a former life; -i: nor complaints about their files.
+        # -c: do not restore earlier jobs; -i: do not report errors in their files.
         self._daemon("slurmctld", "-c", "-i")
         for node in ("n1", "n2"):
             self.start_node(node)
@@ -239,7 +239,7 @@ def _is_daemon(pid: int, folder: Path) -> bool:
         if not (process / "exe").readlink().name.startswith(DAEMONS):
             return False
         return any(str(file.readlink()).startswith(f"{folder}/") for file in (process / "fd").iterdir())
-    except OSError:  # it has ended, or is none of ours
+    except OSError:  # it has ended, or belongs to another user
         return False
 
 
@@ -290,7 +290,7 @@ def _configured(one: Cluster) -> Iterator[Cluster]:
     """Put our files in /etc/slurm; remove those of a killed test first, and restore those of others afterwards."""
     ETC.mkdir(exist_ok=True)
     _clear_remains()
-    # A configuration of others, whose controller may run here or elsewhere.
+    # The configuration of another cluster, whose controller may run here or elsewhere.
     if (ETC / "slurm.conf").exists() and "UP" in output("scontrol", "ping"):
         raise Unavailable("this machine belongs to a SLURM cluster that answers")
     files = one.configure()
@@ -328,7 +328,7 @@ def main() -> None:
     parser.add_argument("--cpus", type=int, default=shape.cpus, help="of each node (default: %(default)s)")
     parser.add_argument("--memory", type=int, default=shape.memory_mb, help="MB of each node (default: %(default)s)")
     found = parser.parse_args()
-    # As Ctrl-C: the cluster is stopped, and /etc/slurm as it was.
+    # As with Ctrl-C: the cluster is stopped, and /etc/slurm is restored.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with (

@@ -80,7 +80,7 @@ def frozen(folder: Path) -> Iterator[None]:
 
 
 def test_a_preempted_training_saves_at_the_signal(folder: Path, expected: Path) -> None:
-    # No checkpoint by the clock: what is saved was saved at the signal, which SLURM gives to Snakemake alone.
+    # No timed checkpoints: the state was saved at the signal, which SLURM sends only to Snakemake.
     with snakemake(folder, target(BASELINE), config=("checkpoint_seconds=1000",)) as controller:
         controller.wait_trained(BASELINE)
         preempt()
@@ -96,7 +96,7 @@ def test_at_its_time_limit_a_training_goes_on_in_the_next_job(folder: Path, expe
         controller.wait_trained(BASELINE)
         first = trainings(folder)
         with frozen(folder):
-            # Of its minute it keeps a third. It began some seconds after its job.
+            # A third of its limit of one minute is reserved. The training began some seconds after its job.
             time.sleep(42)
         wait(lambda: trainings(folder) != first, "end of the training")
         controller.wait_for("Trying to restart job")
@@ -118,7 +118,7 @@ def test_out_of_memory_is_tried_again_with_more(slurm: Cluster, folder: Path, ex
         controller.finish()
         jobs = controller.submitted()
     states = [state_of(job) for job in jobs]
-    # FAILED: the training alone was killed, and Snakemake lived to see it.
+    # FAILED: only the training was killed, and Snakemake survived.
     assert len(jobs) >= 2 and states[0] in ("OUT_OF_MEMORY", "FAILED") and states[-1] == "COMPLETED", states
     assert any(f"oom-kill event(s) in StepId={jobs[0]}.0" in log.read_text() for log in slurm.logs("slurmd"))
     memory = [output("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%m") for job in jobs]
@@ -134,7 +134,7 @@ def test_when_a_node_fails_its_job_moves(slurm: Cluster, folder: Path, expected:
         try:
             slurm.kill_node(node)
             wait(lambda: not trainings(folder), "end of all that ran on the node")
-            # What a health check of the cluster does; else SLURM waits for SlurmdTimeout.
+            # A health check of the cluster does this; otherwise SLURM waits for SlurmdTimeout.
             subprocess.run(["scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test"], check=True)
             wait(lambda: trained(folder, BASELINE) > 0 and trainings(folder) != [], "training on the other node")
             other = output("squeue", "--noheader", f"--jobs={job}", "--format=%N")
@@ -173,7 +173,7 @@ class TestKilledController:
             first.kill()
             locked = locally(folder, target(BASELINE))
             assert locked.returncode == 1 and "LockException" in locked.stdout + locked.stderr
-            # The user was asked to be sure that nothing is at work any more, and was wrong.
+            # The user confirmed that no job is running, but was wrong.
             assert locally(folder, "--unlock").returncode == 0
             (orphan,) = trainings(folder)
             with frozen(folder), snakemake(folder, target(BASELINE)) as second:
@@ -228,7 +228,7 @@ class TestKilledController:
             *TESTED,
         ]
         command += ["--config", "study=tests/studies/cluster.yaml", "checkpoint_seconds=0.5"]
-        # The installation that runs the tests knows another checkout's package.
+        # The installation that runs the tests has the package of another checkout.
         variables = {**environment(), "PYTHONPATH": str(folder)}
         return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=HANG)
 

@@ -84,7 +84,7 @@ def test_images_are_those_of_the_mirror(finished: Path) -> None:
     assert images["images"].shape == (60_000, 3, 32, 32)
     assert np.bincount(images["labels"][:50_000]).tolist() == [5_000] * 10
     assert np.bincount(images["labels"][50_000:]).tolist() == [1_000] * 10
-    # Krizhevsky's means of the training set, as everyone normalises by them; JPEG moves them little.
+    # The usual means of Krizhevsky's training set; JPEG changes them little.
     means = images["images"][:50_000].mean(axis=(0, 2, 3)) / 255
     np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=2e-3)
 

@@ -212,12 +212,12 @@ def best(**truths: list[float]) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("truths", "answer"),
     [
-        # Better than one, as good as the other.
+        # Better than one system, as good as the other.
         ({"random_search": [0.9, 0.901, 0.9], "spos": [0.9, 0.899, 0.9], "gdas": [0.5, 0.6, 0.7]}, "yes"),
         ({"random_search": [0.9, 0.901, 0.9], "spos": [0.92, 0.921, 0.92], "gdas": [0.5, 0.6, 0.7]}, "no"),
         # Worse, but within the margin.
         ({"random_search": [0.9, 0.9001], "spos": [0.9 + MARGIN / 2] * 2}, "yes"),
-        # No difference is seen, and none is excluded.
+        # No difference is detected, and none is excluded.
         ({"random_search": [0.9, 0.8, 0.85], "spos": [0.86, 0.84, 0.87]}, "unknown"),
         ({"random_search": [0.9], "spos": [0.8]}, "unknown"),
         ({"random_search": [0.9, 0.901], "spos": [0.5, 0.5], "gdas": [0.6]}, "unknown"),
@@ -251,7 +251,7 @@ def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     stops = 0
     while not (tmp_path / "cut.parquet").exists():
         try:
-            # The limit is over at once: a step, a checkpoint, the end. Four times, then without a limit.
+            # The limit is reached at once: one step, one checkpoint, exit. Four times, then without a limit.
             run("cut", *(("--limit-minutes", "0.0001") if stops < 4 else ()))
         except UserError as error:
             assert "start again to resume" in str(error)

@@ -150,7 +150,7 @@ def test_percent_signs_of_credentials_are_decoded() -> None:
 
 def test_a_mirrors_password_is_kept_from_other_hosts_and_from_files(tmp_path: Path) -> None:
     with Server() as server, Server() as other:
-        # Another name of this machine is another host.
+        # Another name of this machine counts as another host.
         elsewhere = other.serve("/there", whole(b"content")).replace("127.0.0.1", "localhost")
         server.serve("/some.bin", redirect(elsewhere))
         mirror = server.address.replace("//", f"//me:{PASSWORD}@")

@@ -124,7 +124,7 @@ def test_a_value_and_a_heuristic(reader: Reader) -> None:
     assert "Label smoothing" in table and points(reader, "label_smoothing") == {"0.0", "0.3"}
     assert reader.made("results/tutorial/figures/label_smoothing.png").stat().st_size > 10_000
 
-    # What declares the factor also validates it.
+    # The declaration of the factor also validates it.
     wrong = reader.made(STUDY).read_text(encoding="utf-8").replace("[0.3]", "[1.5]")
     reader.made("wrong/tutorial.yaml").parent.mkdir()
     reader.made("wrong/tutorial.yaml").write_text(wrong, encoding="utf-8")
@@ -135,7 +135,7 @@ def test_a_value_and_a_heuristic(reader: Reader) -> None:
 def test_a_data_set(reader: Reader) -> None:
     reader.follow("3. Use your own")
     assert "intact" in reader.said
-    # Nothing but noise and the brighter half is in these images: who reads labels or pixels wrongly gets one half.
+    # The images have only noise and a brighter half: wrongly read labels or pixels give an accuracy of one half.
     scores = pd.read_parquet(reader.made("results/halves/runs/nasbench201/baseline/seed0/scores.parquet"))
     pool = pd.read_parquet(reader.made("results/halves/pools/nasbench201.parquet"))
     assert len(pool) == scores["arch_id"].nunique() == 6
@@ -164,7 +164,7 @@ def test_a_space(reader: Reader) -> None:
     assert {"random_a", "fairnas"} <= set(drawn["value"])
     assert "Toy" in reader.made("results/toy/tables/path_sampling.md").read_text(encoding="utf-8")
 
-    # What the class says of the space holds in study files.
+    # The facts in the class of the space apply to study files.
     for wrong, message in (
         ("ofa_kernel: [crop]", "toy does not have this factor"),
         ("path_sampling: [random_nas]", "law"),

@@ -70,7 +70,7 @@ def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
 
 @contextmanager
 def edited(module: Path) -> Iterator[None]:
-    """Inside, a module has another comment at its end."""
+    """Add a comment at the end of a module, within the context."""
     text, before = module.read_text(), module.stat()
     module.write_text(text + "\n# an edit\n")
     try:
@@ -288,7 +288,7 @@ class TestFinishedStudy:
         assert found.get("train", 1) == 1
 
     def test_every_output_of_the_workflow_has_a_record_and_the_audit_finds_it_intact(self, finished: Path) -> None:
-        """What Snakemake has written down is the reference of which outputs there are, and of their inputs."""
+        """Snakemake's metadata are the reference for the list of outputs and their inputs."""
         command = [
             sys.executable,
             "-m",
@@ -310,7 +310,7 @@ class TestFinishedStudy:
             read = {
                 os.path.normpath(os.path.join(os.path.dirname(output), one["path"])) for one in record["made"]["inputs"]
             }
-            # Declared, and not read, is honest: a record says what was read.
+            # Declared inputs that are not read are allowed: a record lists only files that were read.
             assert read <= declared, output
             assert read or not any(name.startswith(("results/", "resources/")) for name in declared), output
 
@@ -351,7 +351,7 @@ class TestFinishedStudy:
     def test_a_crate_is_valid_and_verified(self, finished: Path, tmp_path: Path) -> None:
         program(finished, "crate", "--author", "A. Person")
         crate = finished / "results" / "smoke" / "ro-crate"
-        # The library below the validator takes no folder whose name has a space.
+        # The library that the validator uses does not accept folder names with a space.
         copy = shutil.copytree(crate, tmp_path / "crate")
         assert crates.findings(Path(copy), tmp_path / "cache") == []
         checked = program(finished, "audit", "--archive", str(crate), "--json")
@@ -446,7 +446,7 @@ def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: P
     assert result.returncode == 1
     assert f"process {os.getpid()} on" in result.stderr and "expected one writer" in result.stderr
     assert not (folder / "resources").exists()
-    # Nobody holds the claim any more.
+    # No process holds the lock any more.
     assert snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}").returncode == 0
 
 
@@ -464,7 +464,7 @@ def test_no_job_keeps_one_of_a_higher_priority_waiting(tmp_path: Path) -> None:
     """Landmarks that were drawn late left the longest training for the end, and a core without work."""
     folder = copy_checkout(tmp_path)
     for rules in (folder / "workflow" / "rules").glob("*.smk"):
-        # Of a job without a message a dry run lists all there is.
+        # For a job without a message, a dry run lists all details.
         rules.write_text(re.sub(r"^ +message:\n.*\n", "", rules.read_text(), flags=re.MULTILINE))
     planned = snakemake(folder, "-n", *SMOKE)
     assert planned.returncode == 0, planned.stdout[-2000:] + planned.stderr[-2000:]
@@ -558,7 +558,7 @@ class TestKilledTraining:
         self, folder: Path, undisturbed: Path, number: signal.Signals
     ) -> None:
         out = folder / f"stopped-{number.name}"
-        # No checkpoint by the clock: what is resumed was saved at the signal.
+        # No timed checkpoints: the resumed state was saved at the signal.
         command = [*train_command(folder, out), "--checkpoint-seconds", "1000", "--lock", str(out / "lock")]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.wait_for(process, out, "training", 30)

@@ -1,4 +1,4 @@
-"""The files of a deposit of a study, and its manifest, which describes the files that are left out."""
+"""The files of a deposit of a study, and the manifest, which describes the files that are left out."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +83,7 @@ def _check(audit: Audit, targets: Sequence[str]) -> None:
     broken = [status for path in targets if (status := audit.status(path)).state is State.BROKEN]
     if broken:
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        raise UserError(f"{broken[0].cause}{more}; a deposit is made of results that hold: see `supernet audit`")
+        raise UserError(f"{broken[0].cause}{more}; a deposit needs intact results: see `supernet audit`")
 
 
 def _nodes(targets: Sequence[str]) -> dict[str, Node]:

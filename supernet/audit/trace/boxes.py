@@ -64,7 +64,7 @@ def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Grap
 
 
 def _key(job: Job, every: bool) -> tuple[str, ...]:
-    """Return what jobs of one box have in common; the elements after the first one are drawn."""
+    """Return the properties that the jobs of one box share; the elements after the first one are drawn."""
     if job.program == "scripts/train.py":
         return (job.program, *_setting(job)) if every else (job.program, *_setting(job)[:1])
     if job.program not in _WORDS:

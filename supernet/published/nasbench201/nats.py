@@ -1,4 +1,4 @@
-"""NASBench-201, archive of its authors `NATS-tss-v1_0-3ffb9-simple.tar`, read with their library `nats_bench`.
+"""NASBench-201: its authors' archive `NATS-tss-v1_0-3ffb9-simple.tar`, read with their library `nats_bench`.
 
 The archive has one compressed pickle per architecture, and `meta.pickle.pbz2` with the strings of all architectures.
 The library would unpickle arbitrary objects. Here the pickles are read with an allow-list, and the library gets the

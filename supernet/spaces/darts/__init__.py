@@ -51,7 +51,7 @@ class Darts(Space[Genotype]):
     targets = tuple(node for node in range(NODES) for _ in range(2 + node))
 
     def parse(self, source: Any) -> Genotype:
-        """Return the genotype of a text or of a mapping with normal, reduce and their concat."""
+        """Parse a text, or a mapping with normal, reduce and their concat, to a genotype."""
         return encoding.parse(source)
 
     def format(self, arch: Genotype) -> str:

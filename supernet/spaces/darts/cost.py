@@ -10,8 +10,8 @@ from supernet.spaces.darts.encoding import CONVOLUTIONS, SKIP, Cell, Genotype, l
 def network(genotype: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
     """Return the cost of a stem of 3C channels, L cells with reductions at L//3 and 2L//3, and a linear layer.
 
-    With `zero_in_zero_out` convolutions of zeros are not executed, see `live_edges`. Raises UserError if the resolution
-    before a `factorized_reduce` is odd.
+    With `zero_in_zero_out`, convolutions of zeros are not executed (see `live_edges`). Raises UserError if the
+    resolution before a `factorized_reduce` is odd.
     """
     total = conv_norm(size.in_channels, 3 * size.channels, 3, image)
     # (channels, resolution) of the outputs of the two cells before.
@@ -57,15 +57,15 @@ def edge(operation: str, channels: int, side: int, stride: int) -> Cost:
 
 
 def separable(channels: int, kernel: int, side: int, stride: int) -> Cost:
-    """Return the cost of depthwise and pointwise convolution and batch norm."""
+    """Return the cost of a depthwise convolution, a pointwise convolution and a batch norm."""
     return depthwise(channels, kernel, side, stride) + conv_norm(channels, channels, 1, strided(side, stride))
 
 
 def factorized_reduce(c_in: int, c_out: int, side: int) -> Cost:
-    """Return the cost of two 1x1 convolutions, on even and odd pixels, with half the outputs each, and batch norm."""
+    """Return the cost of two 1x1 convolutions, on even and odd pixels, with half the outputs each, and a batch norm."""
     return conv(c_in, c_out, 1, halved(side)) + norm(c_out)
 
 
 def project(c_in: int, c_out: int, side: int) -> Cost:
-    """Return the cost of the 1x1 convolution and batch norm of a cell's input."""
+    """Return the cost of the 1x1 convolution and the batch norm of a cell's input."""
     return conv_norm(c_in, c_out, 1, side)

@@ -118,7 +118,7 @@ def format_genotype(genotype: Genotype) -> str:
 
 
 def arch_id(genotype: Genotype) -> str:
-    """Return 128 bits of the SHA-256 of the text, which has both cells (the authors' hash omits the second)."""
+    """Return 128 bits of the SHA-256 of the text, which has both cells (the authors' hash omits the second one)."""
     return hashlib.sha256(format_genotype(genotype).encode()).hexdigest()[:32]
 
 

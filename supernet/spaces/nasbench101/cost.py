@@ -8,7 +8,7 @@ _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 
 
 def network(cell: Cell, size: NetworkSize, image: int) -> Cost:
-    """Return the cost of stem, three stacks of cells with pooling between them, and linear layer.
+    """Return the cost of the stem, three stacks of cells with pooling between them, and the linear layer.
 
     At the benchmark's size these are the published parameter counts. Raises UserError if `layers` is not a multiple of
     3, or if channels or pixels are too few for the cell.
@@ -27,7 +27,7 @@ def network(cell: Cell, size: NetworkSize, image: int) -> Cost:
 def stack_width(size: NetworkSize, stack: int) -> int:
     """Return the channels of a stack, from 0; ValueError for unknown `widths`.
 
-    The benchmark's first stack has the stem's channels; that of the authors' network doubles them.
+    The benchmark's first stack has as many channels as the stem; the authors' first stack has twice as many.
     """
     if size.widths not in ("benchmark", "doubled"):
         raise ValueError(f"widths: found {size.widths!r}; expected benchmark or doubled")

@@ -62,7 +62,7 @@ class NASBench201(Space[Cell]):
     targets = tuple(target for _, target in EDGES)
 
     def parse(self, source: Any) -> Cell:
-        """Return the cell of the official string, of six operations or of six operation numbers."""
+        """Parse the official string, six operations or six operation numbers to a cell."""
         return encoding.parse(source)
 
     def format(self, arch: Cell) -> str:

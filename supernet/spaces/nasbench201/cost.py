@@ -9,10 +9,10 @@ _STAGES = 3
 
 
 def network(cell: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
-    """Return the cost of stem, three stages of cells with a down-block between them, batch norm and linear layer.
+    """Return the cost of the stem, three stages of cells with down-blocks between them, batch norm, linear layer.
 
-    With `zero_in_zero_out` convolutions of zeros are not executed, see `live_plan`. Raises UserError if `image` is not
-    a multiple of 4.
+    With `zero_in_zero_out`, convolutions of zeros are not executed (see `live_plan`). Raises UserError if `image` is
+    not a multiple of 4.
     """
     total = conv_norm(size.in_channels, size.channels, 3, image)
     width, side = size.channels, image

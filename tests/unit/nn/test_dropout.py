@@ -26,7 +26,7 @@ from supernet.training.trainer import Trainer
 
 IMAGES = random_images(8)
 CPU = torch.device("cpu")
-# With one cell a stack or stage, of NASBench-201 three in all; DARTS has five.
+# With one cell per stack or stage, of NASBench-201 three in all; DARTS has five.
 CELLS = {"nasbench101": 3, "nasbench201": 3, "darts": 5}
 
 

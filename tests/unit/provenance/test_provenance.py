@@ -79,7 +79,7 @@ class TestRecord:
         assert "hunter2" not in record_path(METRICS).read_text()
 
     def test_the_code_is_that_of_the_start(self, lab: Laboratory) -> None:
-        """Who edits a module while a long training runs has not trained with the edit."""
+        """An edit of a module during a long training does not affect that training."""
         before = sha256("supernet/layers.py")
         with lab.program(SETTING):
             lab.replace("supernet/layers.py", "width = 8", "width = 9")

@@ -71,7 +71,7 @@ def archive(folder: Path, states: dict[int, Any], strings: tuple[str, ...] = (FI
 
 
 def cifar10_state(text: str, index: int, tests: dict[int, float]) -> dict[str, Any]:
-    """Results with one test accuracy a seed after training on everything, and two of the half."""
+    """Results with one test accuracy per seed after training on everything, and two of the half."""
     whole = {("cifar10", seed): {"ori-test": test} for seed, test in tests.items()}
     half = {("cifar10-valid", seed): {"x-valid": valid, "ori-test": 1.0} for seed, valid in ((777, 80.0), (888, 81.0))}
     other = {("cifar100", 777): {"x-valid": 40.0, "x-test": 41.0, "ori-test": 40.5}}

@@ -14,7 +14,7 @@ from supernet.spaces.nasbench201.encoding import EDGES
         ("nasbench201", [0] * len(EDGES), True),
         ("nasbench201", [1, 1, 1, 1, 1, 1], True),
         ("nasbench201", [1, 1, 1, 3, 1, 1], False),
-        # The only convolution leads to a node from which no way goes on.
+        # The only convolution leads to a node that leads nowhere.
         ("nasbench201", [3, 0, 0, 1, 0, 0], True),
         # The only convolution is fed by zeros.
         ("nasbench201", [0, 0, 0, 1, 3, 0], True),

@@ -173,7 +173,7 @@ def test_paths_are_one_architecture_a_step(law: str) -> None:
     assert groups != epoch_paths(SPACES["nasbench101"], law, seed=1, epoch=3, steps=7)
     assert groups != epoch_paths(SPACES["nasbench101"], law, seed=2, epoch=2, steps=7)
     assert passes_per_step(SPACES["nasbench101"], law) == 1
-    # The same architectures, three a step.
+    # The same architectures, three per step.
     triples = epoch_paths(SPACES["nasbench101"], law, seed=1, epoch=2, steps=2, random_paths=3)
     assert [len(triple) for triple in triples] == [passes_per_step(SPACES["nasbench101"], law, 3)] * 2
     assert [(arch,) for triple in triples for arch in triple] == groups[:6]

@@ -236,7 +236,7 @@ def test_darts_norms_for_each_input_differ_from_one_norm() -> None:
 def test_equal_norms_of_a_node_share_no_module() -> None:
     network = supernet(PLACED["darts"], op_placement="node", wsbn="per_input")
     assert len({id(norm) for norm in norms(network)}) == len(norms(network))
-    # 4 nodes: 2 states before; 1, 2 and 3 nodes. Four separable and two dilated norms a state; one for a skip.
+    # 4 nodes: 2 states before; 1, 2 and 3 nodes. Four separable and two dilated norms per state; one for a skip.
     states = 4 * 2 + 1 + 2 + 3
     per_cell = [6 * states + (8 if cell in {1, 3} else 0) for cell in range(5)]
     inside = [name for name, module in network.named_modules() if isinstance(module, Norm) and ".operations." in name]
