@@ -92,6 +92,10 @@ def truth_job(study: Study, space: str) -> TruthJob:
     recipe = study.spaces[space].truth
     if recipe is None:
         raise UserError(f"study {study.study!r}: {space} has no `truth`: its ground truth is published, not trained")
+    return _truth_job(study, space, recipe)
+
+
+def _truth_job(study: Study, space: str, recipe: Truth) -> TruthJob:
     return TruthJob(
         space=space,
         truth=recipe,
@@ -169,14 +173,7 @@ def standalone_job(study: Study, space: str) -> TruthJob:
         return truth_job(study, space)
     baseline = study.spaces[space].baseline
     recipe = Truth.model_validate({name: getattr(baseline, name) for name in Truth.model_fields})
-    return TruthJob(
-        space=space,
-        truth=recipe,
-        study_seed=study.seed,
-        data=study.data,
-        protocol=study.protocol,
-        scoring=study.scoring,
-    )
+    return _truth_job(study, space, recipe)
 
 
 def _first_run(study: Study, space: str, setting: str) -> Run:

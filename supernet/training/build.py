@@ -18,7 +18,7 @@ from supernet.spaces.base import Space
 from supernet.training.few_shot import FewShot, SplitStep
 from supernet.training.landmarks import Landmark, Ranking
 from supernet.training.path_sampling import epoch_paths
-from supernet.training.schedule import standalone_steps, step_after, supernet_steps
+from supernet.training.schedule import Steps, standalone_steps, step_after, supernet_steps
 from supernet.training.trainer import Recipe, Trainer
 
 
@@ -98,15 +98,10 @@ def supernet_trainer(
     """
     setting, protocol = run.setting, run.protocol
     steps = supernet_steps(run, space, splits.sizes)
-    recipe = Recipe(
-        steps=steps.total,
-        steps_per_epoch=steps.per_epoch,
-        final_learning_rate=protocol.final_learning_rate,
-        momentum=protocol.momentum,
-        clip=protocol.clip,
-        passes_per_step=steps.passes,
+    recipe = _recipe(
+        protocol,
+        steps,
         mean_gradient=setting.path_sampling != "fairnas" or protocol.fairnas_gradient == "mean",
-        precision=protocol.precision,
         **setting.values_for("recipe"),
     )
     return Trainer(
@@ -142,19 +137,29 @@ def standalone_trainer(job: TruthJob, network: nn.Module, arch: Any, seed: int, 
     """Make the trainer of one architecture with the recipe of the ground truth."""
     truth, protocol = job.truth, job.protocol
     steps = standalone_steps(truth, splits.sizes)
-    recipe = Recipe(
-        steps=steps.total,
-        steps_per_epoch=steps.per_epoch,
-        final_learning_rate=protocol.final_learning_rate,
-        momentum=protocol.momentum,
-        clip=protocol.clip,
-        precision=protocol.precision,
+    recipe = _recipe(
+        protocol,
+        steps,
         batch_size=truth.batch_size,
         learning_rate=truth.learning_rate,
         weight_decay=truth.weight_decay,
     )
     augmenter = _augmenter(splits.training_images(truth.train_portion), splits, job)
     return Trainer(network, recipe, augmenter, lambda _, steps: [(arch,)] * steps, seed)
+
+
+def _recipe(protocol: Protocol, steps: Steps, **values: Any) -> Recipe:
+    """Make a recipe from what all trainings of a study share, its steps, and the `values` of one training."""
+    return Recipe(
+        steps=steps.total,
+        steps_per_epoch=steps.per_epoch,
+        passes_per_step=steps.passes,
+        final_learning_rate=protocol.final_learning_rate,
+        momentum=protocol.momentum,
+        clip=protocol.clip,
+        precision=protocol.precision,
+        **values,
+    )
 
 
 def _momentum(protocol: Protocol, space: Space[Any]) -> float:
