@@ -20,6 +20,7 @@ from supernet.paper.inputs import modules
 from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import Closure
+from supernet.provenance.folders import RESOURCES_VARIABLE, RESULTS_VARIABLE
 from supernet.runtime.startup import TUNABLES
 
 
@@ -163,6 +164,9 @@ PREFIX = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
+    # Provenance records name files by these folders.
+    f"export {RESULTS_VARIABLE}={shlex.quote(PLAN.config.results)}; "
+    f"export {RESOURCES_VARIABLE}={shlex.quote(PLAN.resources)}; "
     f"STATE={shlex.quote(PLAN.state)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.

@@ -1,9 +1,12 @@
 # The static site, and the study's sections of the first page of `snakemake --report`. Neither is part of `all`.
+from supernet.audit.expected import recorded_root_digest
 from supernet.site.sources import MODULE, assets
 from supernet.site.start import start_page
 
 # A function, so that it runs only when Snakemake writes a report.
-config["start_page"] = lambda: start_page(STUDY, Path(PLAN.results))
+config["start_page"] = lambda: start_page(
+    STUDY, Path(PLAN.results), recorded_root_digest(PLAN)
+)
 
 
 rule site:
