@@ -58,7 +58,7 @@ def test_what_is_not_in_the_benchmark_is_named(benchmark: Benchmark) -> None:
         benchmark.query(15_625, "cifar10")
     with pytest.raises(UserError, match="found numbers in"):
         benchmark.query((4, 0, 3, 1, 4, 3), "cifar10")
-    with pytest.raises(UserError, match="no ground truth for .*: 1 of 1 architectures are not in the table"):
+    with pytest.raises(UserError, match=r"no ground truth for .*: 1 of 1 architectures are not in the table"):
         benchmark.query(1, "cifar10")
 
 

@@ -16,7 +16,7 @@ from supernet.spaces.nasbench201.encoding import OPERATIONS as OPERATIONS_201
 from supernet.spaces.nasbench201.encoding import Cell as Cell201
 
 NASBENCH101, NASBENCH201, DARTS = (spaces.load(name) for name in ("nasbench101", "nasbench201", "darts"))
-# Three of the architectures that the authors of NATS-Bench check (D-X-Y/AutoDL-Projects, exps/NATS-Bench/tss-collect.py).
+# Three architectures that the authors check (D-X-Y/AutoDL-Projects, exps/NATS-Bench/tss-collect.py).
 NUMBERED = {
     0: "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|",
     9: "|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_3x3~2|",
