@@ -34,4 +34,4 @@ rule all:
         rules.tables.input,
         rules.figures.input,
     message:
-        "All tables and figures of study {STUDY.study}"
+        f"All tables and figures of study {STUDY.study}"
