@@ -48,7 +48,8 @@ _HTML_STYLE = (
 )
 _NUMBER = ' class="number"'
 _LEADING_NUMBER = re.compile(r"[-\u2212]?\d[\d\u00a0]*(\.\d+)?")
-_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+# Markdown and reStructuredText, in which the report shows captions, read `javascript:…` and `a@b` as links, and `::` as the start of a block.
+_MARKDOWN = re.compile(r"([\\`*_|<>\[\]@]|:(?=\S|$))")
 _ESCAPED = re.compile(r"\\(.)")
 _NOTES_START, _NOTES_END = "<details><summary>Notes</summary>", "</details>"
 """Lines around the notes of a Markdown file; workflow/report/*.rst look for them."""
