@@ -48,7 +48,8 @@ _HTML_STYLE = (
 )
 _NUMBER = ' class="number"'
 _LEADING_NUMBER = re.compile(r"[-\u2212]?\d[\d\u00a0]*(\.\d+)?")
-# Markdown and reStructuredText, in which the report shows captions, read `javascript:…` and `a@b` as links, and `::` as the start of a block.
+# Colons and `@`, because the report shows captions as reStructuredText, where `javascript:…` and `a@b` are links and
+# `::` starts a block.
 _MARKDOWN = re.compile(r"([\\`*_|<>\[\]@]|:(?=\S|$))")
 _ESCAPED = re.compile(r"\\(.)")
 _NOTES_START, _NOTES_END = "<details><summary>Notes</summary>", "</details>"
