@@ -116,7 +116,7 @@ class _Composer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._resolver = yaml.resolver.Resolver()
+        self._resolver: Any = yaml.resolver.Resolver()
         self._root: yaml.Node | None = None
         self._open: list[tuple[yaml.CollectionNode, str | None, int]] = []
         """Collections that have not ended, each with its anchor and the count of nodes before it."""
@@ -129,12 +129,7 @@ class _Composer:
         """Return the root node; None for an empty file. Raises UserError beyond a limit, and YAMLError."""
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if isinstance(event, yaml.ScalarEvent):
-                tag = event.tag
-                if event.implicit[0] and _is_plain_integer(event.value):
-                    tag = _INTEGER
-                elif tag is None or tag == "!":
-                    tag = self._resolver.resolve(yaml.ScalarNode, event.value, event.implicit)
-                self._add(yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark), event, 1)
+                self._scalar(event)
             elif isinstance(event, yaml.AliasEvent):
                 self._alias(event)
             elif isinstance(event, yaml.CollectionStartEvent):
@@ -147,7 +142,15 @@ class _Composer:
                     raise self._refused(event, "found a second document; expected one")
         return self._root
 
-    def _start(self, event: yaml.CollectionStartEvent) -> None:
+    def _scalar(self, event: Any) -> None:
+        tag = event.tag
+        if event.implicit[0] and _is_plain_integer(event.value):
+            tag = _INTEGER
+        elif tag is None or tag == "!":
+            tag = self._resolver.resolve(yaml.ScalarNode, event.value, event.implicit)
+        self._add(yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark), event, 1)
+
+    def _start(self, event: Any) -> None:
         kind = yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode
         tag = event.tag
         if tag is None or tag == "!":
@@ -166,20 +169,20 @@ class _Composer:
         if anchor is not None:
             self._anchors[anchor] = (node, self._count - before)
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
+    def _alias(self, event: Any) -> None:
         if event.anchor not in self._anchors:
             raise self._refused(event, f"found the alias *{event.anchor}; no anchor of this name comes before it")
         node, count = self._anchors[event.anchor]
         self._put(node, event, count)
 
-    def _add(self, node: yaml.Node, event: yaml.NodeEvent, count: int) -> None:
+    def _add(self, node: yaml.Node, event: Any, count: int) -> None:
         if event.anchor is not None:
             if event.anchor in self._anchors:
                 raise self._refused(event, f"found a second anchor &{event.anchor}; expected different names")
             self._anchors[event.anchor] = (node, 1)
         self._put(node, event, count)
 
-    def _put(self, node: yaml.Node, event: yaml.NodeEvent, count: int) -> None:
+    def _put(self, node: yaml.Node, event: Any, count: int) -> None:
         self._count += count
         if self._count > _MAX_NODES:
             raise self._refused(event, f"has more than {_MAX_NODES} values, with those that aliases repeat")
@@ -188,7 +191,7 @@ class _Composer:
         else:
             self._root = node
 
-    def _refused(self, event: yaml.Event, what: str) -> UserError:
+    def _refused(self, event: Any, what: str) -> UserError:
         return UserError(f"{self._path}:{event.start_mark.line + 1}: {what}")
 
 

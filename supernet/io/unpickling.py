@@ -87,7 +87,7 @@ class _DType:
         if version not in (3, 4) or order not in ("<", ">", "|", "=") or rest[:5] != [None, None, None, -1, -1]:
             raise ValueError("found the state of a dtype that is not one of numbers")
         if order in "<>":
-            self.value = self.value.newbyteorder(order)
+            self.value = np.dtype(order + self.value.str[1:])
 
 
 class _Array:
