@@ -316,9 +316,8 @@ class _Reader:
         self._set_items(items)
 
 
-def _opcodes() -> dict[int, Callable[[_Reader], Any]]:
-    """Return what each opcode does, by its byte."""
-    names: dict[bytes, Callable[[_Reader], Any]] = {
+_ACTIONS: Mapping[bytes, Callable[[_Reader], Any]] = MappingProxyType(
+    {
         b"\x80": lambda r: r._take(1),  # PROTO
         b"\x95": lambda r: r._take(8),  # FRAME
         b"(": lambda r: r._marks.append(len(r._stack)),
@@ -377,7 +376,6 @@ def _opcodes() -> dict[int, Callable[[_Reader], Any]]:
         b"\x83": lambda r: r._outside(f"the extension {r._number(2)}"),
         b"\x84": lambda r: r._outside(f"the extension {r._number(4)}"),
     }
-    return {code[0]: act for code, act in names.items()}
-
-
-_OPCODES: Mapping[int, Callable[[_Reader], Any]] = MappingProxyType(_opcodes())
+)
+_OPCODES: Mapping[int, Callable[[_Reader], Any]] = MappingProxyType({code[0]: act for code, act in _ACTIONS.items()})
+"""What each opcode does, by its byte."""
