@@ -23,7 +23,7 @@ rule metrics:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
     params:
-        config=PLAN.metrics(),
+        config=lambda wildcards: PLAN.metrics(),
         study=str(PLAN.study_file),
         results=lambda wildcards, output: str(Path(output.metrics).parent),
     message:
@@ -58,7 +58,7 @@ rule effects:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
     params:
-        config=PLAN.metrics(),
+        config=lambda wildcards: PLAN.metrics(),
         study=str(PLAN.study_file),
         results=lambda wildcards, output: str(Path(output.effects).parent),
     message:

@@ -43,7 +43,7 @@ for name, drawn in TABLES.items():
             stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
             results=lambda wildcards, output: str(Path(output[0]).parents[1]),
             study=str(PLAN.study_file),
-            config=PLAN.paper(),
+            config=lambda wildcards: PLAN.paper(),
         message:
             "Table {params.name}"
         shell:
@@ -81,7 +81,7 @@ for name, drawn in FIGURES.items():
             stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
             results=lambda wildcards, output: str(Path(output[0]).parents[1]),
             study=str(PLAN.study_file),
-            config=PLAN.paper(),
+            config=lambda wildcards: PLAN.paper(),
         message:
             "Figure {params.name}"
         shell:

@@ -34,7 +34,7 @@ rule site:
         results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         folder=lambda wildcards, output: str(Path(output[0]).parent),
         study=str(PLAN.study_file),
-        config=PLAN.paper(),
+        config=lambda wildcards: PLAN.paper(),
     message:
         f"Static site of study {STUDY.study}"
     shell:
