@@ -49,7 +49,9 @@ _HTML_STYLE = (
 )
 _NUMBER = ' class="number"'
 _LEADING_NUMBER = re.compile(r"[-\u2212]?\d[\d\u00a0]*(\.\d+)?")
-_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+# Colons and `@`, because the report shows captions as reStructuredText, where `javascript:…` and `a@b` are links and
+# `::` starts a block.
+_MARKDOWN = re.compile(r"([\\`*_|<>\[\]@]|:(?=\S|$))")
 _ESCAPED = re.compile(r"\\(.)")
 DIGEST_LENGTH = 16
 """Characters of the digest of the inputs in notes: 64 bits make collisions negligible; records have the inputs."""
