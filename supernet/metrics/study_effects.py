@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet.config.artifacts import Artifacts, RunFolder
+from supernet.config.artifacts import Artifacts, RunName
+from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
@@ -63,8 +64,8 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
         if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):
             reasons[setting] = "pool"
             continue
-        runs = [paths.run(space, setting, seed) for seed in seeds]
-        found = [one for run in runs if (one := _scores(study, run, pool["arch_id"])) is not None]
+        runs = [RunName(space, setting, seed) for seed in seeds]
+        found = [one for run in runs if (one := _scores(study, paths, run, pool["arch_id"])) is not None]
         scores[setting] = np.array(found).reshape(-1, len(pool))
         if not found:
             reasons[setting] = "runs"
@@ -85,11 +86,12 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
                 yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, "baseline")}
 
 
-def _scores(study: Study, run: RunFolder, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
+def _scores(study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
     """Return the accuracies (n,) of a run that are compared; None if it diverged."""
-    if read_json(note_input(run.summary))["status"] != "complete":
+    files = paths.run(*run)
+    if read_summary(files.summary, study.run(*run))["status"] != "complete":
         return None
-    table = pd.read_parquet(note_input(run.scores))
+    table = pd.read_parquet(note_input(files.scores))
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
     return accuracies if np.isfinite(accuracies).all() else None
