@@ -55,7 +55,9 @@ def work(options: argparse.Namespace) -> None:
         images = len(getattr(splits, run.scoring.ranked_on)) * job.search.architectures
         drawn = job.search.architectures
         with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
-            best = best_scored(job, space, network, evaluator, truth.draw, progress)
+            best = best_scored(job, space, network, evaluator, truth, progress)
+        if not best:
+            print(f"{options.task}: a score is not finite: the super-net diverged, there is no search")
         with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
             rows = found_rows(best, truth, space, progress)
     write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))

@@ -73,6 +73,11 @@ class Space(ABC, Generic[Arch]):
     targets: ClassVar[tuple[int, ...]] = ()
     """The node at the end of each position of the relaxation."""
 
+    @property
+    def distinct(self) -> int:
+        """The number of different architectures that `draw` can return; `size` unless that counts a published table."""
+        return self.size
+
     @abstractmethod
     def parse(self, source: Any) -> Arch:
         """Parse a text, a mapping or an architecture; UserError if it is invalid."""
