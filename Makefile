@@ -10,7 +10,7 @@ LOCK := envs/requirements.lock
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark clean archive crate resume test-slurm simulate-slurm site-docs
+.PHONY: help run midi report gallery test test-deps lint plan format lock lock-conda docs benchmark attacks clean archive crate resume test-slurm simulate-slurm site-docs
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +57,9 @@ test: .venv/installed  ## run the tests
 
 test-slurm: .venv/installed  ## run the failure tests on a SLURM cluster started on this machine (15 minutes, needs root)
 	$(BIN)/python -m pytest -m slurm tests/slurm
+
+attacks: .venv/installed  ## attack records, archives, checkpoints and inputs, and compare verdicts with the threat model
+	$(BIN)/python tests/attacks
 
 simulate-slurm: .venv/installed  ## measure jobs per hour with 500 empty trainings on a SLURM cluster started on this machine (needs root)
 	$(BIN)/python tests/slurm/simulate.py --no-startups
