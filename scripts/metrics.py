@@ -13,8 +13,9 @@ from supernet import spaces
 from supernet.config.artifacts import Artifacts
 from supernet.config.jobs import METRICS_SECTIONS
 from supernet.config.pool_name import PoolName
+from supernet.config.splits import Sizes
 from supernet.config.study import Study, load_study
-from supernet.data.sizes import Sizes, file_sizes
+from supernet.data.sizes import file_sizes
 from supernet.io.atomic import write_json, write_table
 from supernet.metrics.population import population_of
 from supernet.metrics.study_metrics import REFERENCES, PoolTruth, measure_run

@@ -10,8 +10,8 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.artifacts import Artifacts
 from supernet.config.pool_name import PoolName
+from supernet.config.splits import Sizes
 from supernet.config.study import Study
-from supernet.data.sizes import Sizes
 from supernet.io.atomic import read_json
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus, without_truth
 from supernet.metrics.interval import Estimate

@@ -80,10 +80,11 @@ class SpaceFacts:
     """One pool in spaces.json: counts, and accuracies with their variation as fractions; nan where undefined.
 
     `pool` counts the architectures with ground truth, `diverged` the others: all their stand-alone trainings diverged.
-    `top` and `draws` are at most `pool`. `seed_std` is the standard deviation of one stand-alone training within an architecture, `truth_se` the
-    standard error of an architecture's mean, and `threshold` the step to which S-KdT rounds ground truth. `source`
-    names the source of ground truth. `quantile` names the set in which P>R takes its rank, `population` its size.
-    `law` is the way in which the pool was chosen; `degenerate` architectures have no convolution on any path.
+    `top` and `draws` are at most `pool`. `seed_std` is the standard deviation of one stand-alone training within an
+    architecture, `truth_se` the standard error of an architecture's mean, and `threshold` the step to which S-KdT
+    rounds ground truth. `source` names the source of ground truth. `quantile` names the set in which P>R takes its
+    rank, `population` its size. `law` is the way in which the pool was chosen; `degenerate` architectures have no
+    convolution on any path.
     """
 
     size: int

@@ -52,6 +52,8 @@ class Space(ABC, Generic[Arch]):
     """Laws by which single architectures are drawn; `path_sampling` also has `fairnas`."""
     channels: ClassVar[int]
     layers: ClassVar[int]
+    least_channels: ClassVar[int] = 1
+    """The fewest channels of the first cell with which every architecture can be built."""
     layer_multiple: ClassVar[int] = 1
     """The factor `layers` is a multiple of this."""
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})

@@ -23,9 +23,6 @@ class Programs:
     def run(self, name: str, *arguments: object) -> None:
         """Run a program with its record, as `supernet.runtime.program.run` does."""
         program = importlib.import_module(f"scripts.{name}")
-        Path(arguments[arguments.index("--output") + 1]).parent.mkdir(parents=True, exist_ok=True) if (
-            "--output" in arguments
-        ) else None
         with recording(Recorder(ROOT / "scripts" / f"{name}.py")):
             program.main([str(argument) for argument in arguments])
 
@@ -54,7 +51,8 @@ class Programs:
                 self.run(
                     "truth", *self._common(self.plan.truth(pool.space), self.paths.truth(name, shard).timing),
                     "--pool", drawn, *self.plan.trainings(name).split(), "--shard", shard, "--shards", len(shards),
-                    "--state", f"{self.plan.state}/truth/{name}/{shard}", "--output", self.paths.truth(name, shard).table,
+                    "--state", f"{self.plan.state}/truth/{name}/{shard}",
+                    "--output", self.paths.truth(name, shard).table,
                 )  # fmt: skip
             tables = [self.paths.truth(name, shard).table for shard in shards]
             self.run(

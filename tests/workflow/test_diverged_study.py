@@ -187,9 +187,10 @@ def test_k_is_limited_to_the_architectures_with_ground_truth(
         assert final["estimate"].tolist() == pytest.approx([table["truth"].mean()] * 2)
     for name in ("learning_rate", "spaces", "best_settings"):
         changed.table(name)
-    assert (f"limited to the architectures with ground truth: 0 (NASBench-101), {top}" in markdown(
-        changed, "learning_rate"
-    ).replace("\\", "")) == (left < 4)
+    assert (
+        f"limited to the architectures with ground truth: 0 (NASBench-101), {top}"
+        in markdown(changed, "learning_rate").replace("\\", "")
+    ) == (left < 4)
 
 
 def test_one_of_two_seeds_diverges(changed: Programs) -> None:

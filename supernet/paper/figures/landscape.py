@@ -150,8 +150,9 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> 
         ),
         (
             captions.study_sentence(results),
-            f"The architecture is the best of the pool by ground truth.{_without_truth(results, spaces)} Random paths are "
-            f"{config.paths} uniform architectures, the same at all points, over which loss and accuracy are averaged.",
+            f"The architecture is the best of the pool by ground truth.{_without_truth(results, spaces)} Random paths "
+            f"are {config.paths} uniform architectures, the same at all points, over which loss and accuracy are "
+            "averaged.",
             "The stand-alone network is trained with the recipe of the ground truth, or with the values of the "
             "super-net's baseline if the ground truth is published. Each space has one super-net and one stand-alone "
             "network of the baseline's first seed, so no variation between seeds is shown.",

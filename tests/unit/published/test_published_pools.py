@@ -9,8 +9,8 @@ import pytest
 from published_sample import SPACE, sixty_architectures
 
 from supernet.config.pool_name import PoolName
+from supernet.config.splits import Sizes
 from supernet.config.study import Study
-from supernet.data.sizes import Sizes
 from supernet.errors import UserError
 from supernet.metrics.population import population_of
 from supernet.metrics.seed_noise import threshold_for
