@@ -192,8 +192,9 @@ def _uses_of_images(study: Sections, sizes: Sizes) -> Iterator[Bound]:
             most=sizes.train,
         )  # fmt: skip
     for space, section in study.spaces.items():
-        recipes = [section.baseline] if section.truth is None else [section.baseline, section.truth]
-        images = min(sizes.images_of(recipe.train_portion) for recipe in recipes)
+        portions = [section.baseline.train_portion]
+        portions += [] if section.truth is None else [section.truth.train_portion]
+        images = min(map(sizes.images_of, portions))
         if study.landscape is not None:
             count = study.landscape.images
             yield Bound(

@@ -39,7 +39,7 @@ class TrainedTruth:
         self.population = Population(truths, "pool", "trained here")
         self.draw: Draw = partial(space.sample, law="random_a")
         self.available = space.distinct
-        """The number of different architectures that `draw` returns."""
+        """How many distinct architectures `draw` returns."""
 
     def has(self, arch_id: str) -> bool:
         """Return True: every architecture can be trained."""
@@ -102,5 +102,6 @@ def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
 
     nan for None, and if N is 0 because all trainings of the pool diverged.
     """
-    known = accuracy is not None and len(truths) > 0
-    return truth_rank(accuracy, truths) / len(truths) if known else float("nan")
+    if accuracy is None or not len(truths):
+        return float("nan")
+    return truth_rank(accuracy, truths) / len(truths)

@@ -80,7 +80,7 @@ class Space(ABC, Generic[Arch]):
 
     @property
     def distinct(self) -> int:
-        """The number of different architectures that `draw` can return; `size` unless that counts a published table."""
+        """How many distinct architectures `draw` can return: `size`, unless that counts a published table."""
         return self.size
 
     @abstractmethod
