@@ -278,6 +278,11 @@ class Artifacts:
         """Log file of a job: `names` are its rule, and the end of a path that distinguishes jobs of the rule."""
         return f"{self.results}/logs/{'/'.join(names)}.log"
 
+    @property
+    def locks(self) -> str:
+        """Folder of the locks of the study and its jobs: in the results, because they protect the results."""
+        return f"{self.results}/.locks"
+
     def benchmark(self, *names: str) -> str:
         """Snakemake's measurements of a job; `names` as for `log`."""
         return f"{self.results}/benchmarks/{'/'.join(names)}.tsv"

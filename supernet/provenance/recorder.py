@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from supernet.provenance.clock import wait_for_clock
 from supernet.provenance.closure import PACKAGE, ROOT, Closure, Source
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import FORMAT, LOCK, digest, record_digest
@@ -38,7 +39,7 @@ ENVIRONMENT = (
 )
 """Environment variables that records contain. Others are never written, because they may hold secrets."""
 
-UNRECORDED = frozenset(f"supernet/provenance/{name}.py" for name in ("closure", "record", "recorder"))
+UNRECORDED = frozenset(f"supernet/provenance/{name}.py" for name in ("clock", "closure", "record", "recorder"))
 """Modules that only record: they do not affect results, so editing them does not make results stale."""
 
 _Path = TypeVar("_Path", Path, str)
@@ -67,6 +68,7 @@ class Recorder:
         signature = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._stats.get(name) == signature:
             return
+        wait_for_clock([path])
         sha256 = digests(Path(path), ["sha256"])["sha256"]
         note = {"kind": kind, "sha256": sha256, "size": status.st_size}
         if kind == "result":
@@ -154,7 +156,7 @@ def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | No
 
     `kind` is `result` (a file with a record), `source` (a file of the checkout) or `download`. For a download, `pinned`
     has its `path` in the sources, and the `algorithm` and `digest` that identified it. Raises RecordError if the record
-    of a result is damaged.
+    of a result is damaged, UserError if the file is from the future (`supernet.provenance.clock`).
     """
     if (recorder := _RECORDER.get()) is not None:
         recorder.read(path, kind, pinned)

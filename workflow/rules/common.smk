@@ -13,7 +13,9 @@ sys.path.insert(0, str(workflow.basedir))
 
 from supernet.config.artifacts import run_path, search_path, system_path, truth_path
 from supernet.errors import UserError
-from supernet.runtime.lock import LockTiming, sole_writer
+from supernet.provenance.clock import wait_for_clock
+from supernet.runtime.leftovers import clear_leftovers
+from supernet.runtime.lock import LockTiming, sole_writer_of
 from supernet.runtime.slurm import forward_signal
 from supernet.paper.catalogue import heading, section
 from supernet.paper.inputs import modules
@@ -114,14 +116,31 @@ def shown(path, name):
 
 
 def lock_study():
-    """Lock the study's results against a Snakemake in another folder or on another machine, until this one ends."""
+    """Lock the study's results and state against another Snakemake in any folder, checkout or machine, until the end.
+
+    Jobs on nodes belong to this run: they are not the main process, and never lock the study.
+    """
+    folders = [Path(ARTIFACTS.locks, "workflow"), Path(PLAN.state, "locks", "workflow")]
     try:
-        STUDY_LOCK.enter_context(
-            sole_writer(Path(PLAN.state, "locks", "workflow"), LockTiming(wait=0))
-        )
+        STUDY_LOCK.enter_context(sole_writer_of(folders, LockTiming(wait=0)))
     except UserError as error:
         raise WorkflowError(str(error)) from None
     atexit.register(STUDY_LOCK.close)
+
+
+def check_clock():
+    """Stop before the first job if an input is from the future: Snakemake would delete what is made of it."""
+    try:
+        wait_for_clock(first_inputs())
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def first_inputs():
+    """Return all inputs of the jobs that will run, except those that other jobs will make."""
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {str(path) for job in jobs for path in job.output}
+    return sorted({str(path) for job in jobs for path in job.input} - made)
 
 
 def in_slurm_step():
@@ -163,7 +182,7 @@ PREFIX = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
-    f"STATE={shlex.quote(PLAN.state)}; "
+    f"STATE={shlex.quote(PLAN.state)}; LOCKS={shlex.quote(ARTIFACTS.locks)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
@@ -178,6 +197,8 @@ os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 
-# Snakemake locks its working directory, but results can be elsewhere.
+# Snakemake locks its working directory, but results can be elsewhere. With --no-hooks, only the jobs have locks.
 onstart:
     lock_study()
+    clear_leftovers(Path(PLAN.results), Path(PLAN.state), Path(PLAN.resources))
+    check_clock()

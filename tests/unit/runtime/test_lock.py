@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from supernet.errors import UserError
-from supernet.runtime.lock import LOCK_LOST, LockTiming, sole_writer
+from supernet.provenance.closure import ROOT
+from supernet.runtime.lock import LOCK_LOST, LockTiming, sole_writer, sole_writer_of
 from supernet.runtime.process import ProcessIdentity
 
+NEW = ("since", "checkout")
+"""Keys that lock files of earlier versions lack."""
 QUICK = LockTiming(heartbeat=0.05, stale=1.0, poll=0.02, wait=5.0)
 HOLD = """
 import sys, time
@@ -121,10 +124,32 @@ def test_a_running_holder_is_waited_for(tmp_path: Path, holder: subprocess.Popen
 
 
 def test_a_wait_ends_with_an_error_that_names_the_holder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    said = rf"process {holder.pid} on .* writes the same outputs.*kill {holder.pid} on"
+    who = rf"process {holder.pid} on .*, since 20\d\d-.*, of the checkout {ROOT}"
+    said = rf"{who} writes the same outputs.*kill {holder.pid} on"
     with pytest.raises(UserError, match=said), sole_writer(tmp_path, replace(QUICK, wait=0.1)):
         pass
     assert holder.poll() is None
+
+
+def test_lock_files_of_earlier_versions_are_read(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    lock = max(tmp_path.glob("[0-9]*.json"))
+    lock.write_text(json.dumps({key: one for key, one in json.loads(lock.read_text()).items() if key not in NEW}))
+    with (
+        pytest.raises(UserError, match=rf"process {holder.pid} on \S+ writes"),
+        sole_writer(tmp_path, replace(QUICK, wait=0.0)),
+    ):
+        pass
+
+
+def test_several_folders_are_locked_together_and_released_if_one_is_held(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    others = [tmp_path / "results", tmp_path / "state"]
+    with sole_writer_of(others, QUICK):
+        assert all(holder_of(folder) == ProcessIdentity.current() for folder in others)
+    with pytest.raises(UserError), sole_writer_of([*others, tmp_path], replace(QUICK, wait=0.0)):
+        pass
+    assert all(holder_of(folder) is None for folder in others)
 
 
 def test_a_stopped_process_of_this_machine_keeps_its_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
@@ -195,7 +220,7 @@ def test_the_message_about_a_slurm_job_names_it(tmp_path: Path, monkeypatch: pyt
     folder = tmp_path / "lock"
     process = start(folder)
     elsewhere(folder, job="17")
-    said = r"on other, SLURM job 17 .*scancel 17"
+    said = r"on other, SLURM job 17, since 20.*scancel 17"
     with pytest.raises(UserError, match=said), sole_writer(folder, replace(QUICK, wait=0.0)):
         pass
     process.kill()
