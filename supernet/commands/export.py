@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from supernet.audit.expected import recorded_root_digest
 from supernet.audit.study_audit import load_plan
 from supernet.paper.export.csv_folder import write_csv
 from supernet.paper.export.event_files import write_events
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     results = Results(plan.study, Path(plan.results))
     runs = f"{len(finished(results))} of {len(plan.runs)} runs"
     if options.format == "csv":
-        print(f"{options.output}: {', '.join(write_csv(results, options.output))}; {runs}")
+        print(f"{options.output}: {', '.join(write_csv(results, options.output, recorded_root_digest(plan)))}; {runs}")
     else:
         write_events(results, options.output)
         print(f"{options.output}: {runs}; tensorboard --logdir {options.output}")

@@ -18,9 +18,10 @@ _MARK = ".supernet-csv"
 DESCRIPTION = "datapackage.json"
 
 
-def write_csv(results: Results, folder: Path) -> list[str]:
+def write_csv(results: Results, folder: Path, root_digest: str | None = None) -> list[str]:
     """Write one CSV file per table that has rows, and datapackage.json; return the names of the tables.
 
+    `root_digest` is that of the study, for datapackage.json.
     Numbers have full precision, accuracies are fractions, and a value that does not exist is empty. The folder is
     replaced as a whole. Raises UserError if it has files of others, or if the study has no results.
     """
@@ -32,7 +33,7 @@ def write_csv(results: Results, folder: Path) -> list[str]:
                 resources.append(_resource(name, table, types))
         if not resources:
             raise UserError(f"{results.folder}: has no results of the study {results.study.study}; make run makes them")
-        write_json(temporary / DESCRIPTION, _package(results, resources), record=False)
+        write_json(temporary / DESCRIPTION, _package(results, resources, root_digest), record=False)
     return [str(resource["name"]) for resource in resources]
 
 
@@ -69,13 +70,11 @@ def _resource(name: str, table: Table, types: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _package(results: Results, resources: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the description of the folder, with the root digest of the study if it has been measured."""
-    measured = any(resource["name"] == "metrics" for resource in resources)
+def _package(results: Results, resources: list[dict[str, Any]], root_digest: str | None) -> dict[str, Any]:
     return {
         "name": results.study.study.lower(),
         "title": results.study.title,
         "profile": "tabular-data-package",
-        "root_digest": results.root_digest if measured else None,
+        "root_digest": root_digest,
         "resources": resources,
     }

@@ -65,7 +65,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 @pytest.fixture(scope="module")
 def folder(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("csv") / "out"
-    write_csv(results, folder)
+    write_csv(results, folder, "ab12")
     return folder
 
 
@@ -109,6 +109,7 @@ def test_csv_files_have_all_rows_and_all_digits(results: Results, folder: Path) 
 
 def test_every_column_is_described(results: Results, folder: Path) -> None:
     package = json.loads((folder / "datapackage.json").read_text())
+    assert (package["name"], package["root_digest"]) == ("small", "ab12")
     resources = {resource["path"]: resource for resource in package["resources"]}
     assert set(resources) == {path.name for path in folder.glob("*.csv")}
     for name, resource in resources.items():
@@ -138,7 +139,6 @@ def test_an_unfinished_study_exports_what_it_has(tmp_path: Path) -> None:
     assert "metrics" not in names and {"runs", "curves", "scores", "pools"} <= set(names)
     rows = pd.read_csv(tmp_path / "out" / "runs.csv")
     assert rows[["space", "setting", "seed"]].to_numpy().tolist() == [list(first)]
-    assert json.loads((tmp_path / "out" / "datapackage.json").read_text())["root_digest"] is None
 
 
 def test_a_study_without_results_is_an_error(results: Results, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_study_without_results_is_an_error(results: Results, tmp_path: Path) -
 
 def test_only_a_folder_of_the_export_is_replaced(results: Results, folder: Path, tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write_csv(results, folder)
+    write_csv(results, folder, "ab12")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="holds files that supernet export csv did not make"):
