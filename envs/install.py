@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import html
 import json
 import os
 import platform
@@ -18,7 +19,10 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
+from typing import NoReturn
+from urllib.parse import unquote
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 """Versions of Python for which the lock file has been solved, and for which every package has wheels."""
@@ -31,7 +35,7 @@ TORCH = ("torch", "torchvision")
 OF_CUDA = re.compile(r"(nvidia|cuda)-.*|triton")
 """Packages of the lock file that only PyTorch's CUDA build needs."""
 
-LOCK, CPU_LOCK, TOOLS_LOCK = (Path("envs") / name for name in ("requirements.lock", "torch-cpu.lock", "tools.lock"))
+LOCK, CPU_LOCK = Path("envs") / "requirements.lock", Path("envs") / "torch-cpu.lock"
 STAMP = Path(".venv") / "installed"
 PYTHON = Path(".venv") / "bin" / "python"
 
@@ -82,8 +86,8 @@ def _check_interpreter() -> None:
         found = next(filter(_starts, names), None)
         advice = f"{found} is installed: add PYTHON={found}" if found else "install one and add PYTHON=its-path"
         _fail(
-            f"{sys.executable} is Python {platform.python_version()}, which is too {'old' if version < OLDEST else 'new'};"
-            f" expected {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}. {advice}"
+            f"{sys.executable} is Python {platform.python_version()}, too {'old' if version < OLDEST else 'new'} for "
+            f"{LOCK}; expected {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}. {advice}"
         )
     if here not in PLATFORMS:
         names = [f"{system} {machine}" for system, machine in sorted(PLATFORMS)]
@@ -96,7 +100,7 @@ def _starts(name: str) -> bool:
 
 
 def _install(variant: str, index: str) -> None:
-    """Make .venv anew, with the packages of the lock file and the PyTorch that is asked for."""
+    """Make .venv again, with the packages of the lock file and the PyTorch that is asked for."""
     system_torch = _system_torch() if variant == "system" else None
     if variant == "cpu" and not CPU_LOCK.exists():
         lock_torch(index)
@@ -158,23 +162,33 @@ def _release(version: str) -> tuple[int, ...]:
 
 def lock_torch(index: str) -> None:
     """Write envs/torch-cpu.lock: the CPU builds of the locked PyTorch, with the hashes that the index states."""
-    print(f"Writing {CPU_LOCK} with the hashes that {index} states; keep it, and later installations are held to it")
-    entries = lock_entries(LOCK.read_text(encoding="utf-8"))
-    wanted = "".join(entries[name].split(" ")[0] + "\n" for name in TORCH)
-    tools = Path(".venv-lock")
-    _run([sys.executable, "-m", "venv", "--clear", str(tools)])
+    locked = lock_entries(LOCK.read_text(encoding="utf-8"))
+    lines = []
+    for name in TORCH:
+        version = locked[name].split()[0].partition("==")[2]
+        hashes = _stated_hashes(f"{index.rstrip('/')}/{name}/", name, version)
+        lines.append(" \\\n".join([f"{name}=={version}", *(f"    --hash=sha256:{one}" for one in hashes)]) + "\n")
+    CPU_LOCK.write_text("".join(lines), encoding="utf-8")
+    print(f"Wrote {CPU_LOCK} with the hashes that {index} states; keep the file: later installations are held to it")
+
+
+def _stated_hashes(page: str, name: str, version: str) -> list[str]:
+    """Return the hashes of all wheels of one version that a page of a package index lists (PEP 503)."""
+    expected = "expected a package index with PyTorch's CPU builds: set TORCH_INDEX to its address"
+    if not page.startswith(("https://", "http://")):
+        _fail(f"{page}: not a web address; {expected}")
     try:
-        _run([str(tools / "bin/pip"), "install", *_QUIET, "--require-hashes", "--requirement", str(TOOLS_LOCK)])
-        _run(
-            [
-                *[str(tools / "bin/uv"), "pip", "compile", "--quiet", "--no-config", "--generate-hashes"],
-                *["--no-deps", "--no-annotate", "--no-header", "--default-index", index],
-                *["--python-version", ".".join(map(str, OLDEST)), "--output-file", str(CPU_LOCK), "-"],
-            ],
-            wanted,
-        )
-    finally:
-        shutil.rmtree(tools)
+        with urllib.request.build_opener().open(page, timeout=60) as answer:
+            text = answer.read().decode()
+    except (OSError, ValueError) as error:
+        _fail(f"{page}: {error}; {expected}")
+    links = [unquote(html.unescape(link)) for link in re.findall(r"""href=["']([^"']+)["']""", text)]
+    # `+cpu` is the name of the build.
+    wheel = re.compile(rf"(?:.*/)?{name}-{re.escape(version)}(?:\+cpu)?-[^/]+\.whl(?:#sha256=([0-9a-f]{{64}}))?.*")
+    found = [match[1] for match in map(wheel.fullmatch, links) if match]
+    if not found or None in found:
+        _fail(f"{page}: {'a wheel without a SHA-256' if found else 'no wheel'} of {name} {version}; expected both")
+    return sorted(set(found))
 
 
 _QUIET = ("--quiet", "--disable-pip-version-check")
@@ -191,9 +205,9 @@ def _pip(*arguments: str) -> None:
     _run([str(PYTHON), "-m", "pip", "install", *_QUIET, *arguments])
 
 
-def _run(command: list[str], given: str | None = None) -> None:
+def _run(command: list[str]) -> None:
     """Run a command; exit with its code if it fails, after what it printed."""
-    ran = subprocess.run(command, input=given, text=True)
+    ran = subprocess.run(command)
     if ran.returncode:
         _fail(f"{' '.join(command)} failed; .venv is incomplete, and the same make command starts again")
 
@@ -217,7 +231,7 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     sys.exit(f"error: {message}")
 
 
