@@ -20,7 +20,7 @@ from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import job_seconds
 
 MISSING = "not trained yet"
-RESUMED = "begun: continues from its checkpoint"
+RESUMED = "begun: continues from its checkpoint if code and inputs are the same"
 CONFIG = "its config changed"
 INPUT = "its inputs are newer or will be made again"
 STALE = "kept, though stale: trained again only on request"

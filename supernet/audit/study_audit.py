@@ -4,14 +4,13 @@ import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import yaml
+from typing import Self
 
 from supernet.audit.expected import Expected, made
 from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.config.artifacts import Artifacts
+from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.record import SUFFIX, root_digest
@@ -89,7 +88,7 @@ class StudyAudit:
 
 def load_plan(options: argparse.Namespace) -> Plan:
     """Load the plan of the study that config.yaml and the command line name."""
-    config: dict[str, Any] = yaml.safe_load((checkout() / "config.yaml").read_text(encoding="utf-8")) or {}
+    config = YamlFile.read(checkout() / "config.yaml").data
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
     return Plan.load({**config, **given}, checkout())
 

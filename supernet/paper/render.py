@@ -48,7 +48,9 @@ _HTML_STYLE = (
 )
 _NUMBER = ' class="number"'
 _LEADING_NUMBER = re.compile(r"[-\u2212]?\d[\d\u00a0]*(\.\d+)?")
-_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+# Colons and `@`, because the report shows captions as reStructuredText, where `javascript:…` and `a@b` are links and
+# `::` starts a block.
+_MARKDOWN = re.compile(r"([\\`*_|<>\[\]@]|:(?=\S|$))")
 _ESCAPED = re.compile(r"\\(.)")
 _NOTES_START, _NOTES_END = "<details><summary>Notes</summary>", "</details>"
 """Lines around the notes of a Markdown file; workflow/report/*.rst look for them."""

@@ -59,6 +59,7 @@ class Recorder:
         self._inputs: dict[str, dict[str, Any]] = {}
         self._stats: dict[str, tuple[int, int, int]] = {}
         self._config: Any = None
+        self._resumed: list[dict[str, Any]] = []
 
     def read(self, path: Path | str, kind: str, pinned: Mapping[str, str] | None) -> None:
         """Note an input with its current hash; `kind` and `pinned` are as for `note_input`."""
@@ -74,13 +75,21 @@ class Recorder:
             note["pinned"] = dict(pinned)
         self._inputs[name], self._stats[name] = note, signature
 
+    def resume(self, entry: dict[str, Any]) -> None:
+        """Note that the process continues from a saved state."""
+        self._resumed.append(entry)
+
+    def sha256(self, path: Path | str) -> str:
+        """Return the hash of an input that `read` has noted."""
+        return str(self._inputs[os.path.abspath(path)]["sha256"])
+
     def use(self, config: Any) -> None:
         """Note the config, a JSON value; it replaces an earlier one."""
         self._config = config
 
     def record(self, path: Path | str, content: Path) -> dict[str, Any]:
         """Return the record of the result at `path`; its content is in the (temporary) file `content`."""
-        sources = self._all_sources()
+        sources = self.sources()
         folder = os.path.dirname(os.path.abspath(path))
         inputs = [{"path": os.path.relpath(name, folder), **note} for name, note in self._inputs.items()]
         made = {
@@ -91,7 +100,7 @@ class Recorder:
             "config": self._config,
             "inputs": sorted(inputs, key=lambda one: str(one["path"])),
             "python": platform.python_version(),
-            "packages": _packages(),
+            "packages": package_versions(),
             "lock": self._lock,
         }
         record = {
@@ -105,17 +114,15 @@ class Recorder:
                 "system": platform.platform(),
                 "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
                 "files": {name: one.sha256 for name, one in sources.items()},
+                **({"resumed": self._resumed} if self._resumed else {}),
                 **self._commit,
             },
         }
         return {**record, "seal": digest(record)}
 
-    def _all_sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, Source]:
         """Return the files of the program, including modules that were loaded by a name computed at run time."""
-        loaded = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
-        files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
-        files = [file for file in files if file.is_relative_to(self._root)]
-        for name, source in self._closure.files(files).items():
+        for name, source in self._closure.files(_loaded(self._root)).items():
             self._sources.setdefault(name, source)
         return {name: self._sources[name] for name in sorted(self._sources) if name not in UNRECORDED}
 
@@ -160,6 +167,30 @@ def note_config(config: Any) -> None:
         recorder.use(config)
 
 
+def note_resumption(entry: dict[str, Any]) -> None:
+    """Note that this process continues from a saved state; the records of its results have the entry, a JSON object.
+
+    It is among the circumstances, which no digest covers: a result is the same whether or not its job was interrupted.
+    """
+    if (recorder := _RECORDER.get()) is not None:
+        recorder.resume(entry)
+
+
+def code_of_process() -> dict[str, Source]:
+    """Return the files of the checkout that this process runs, as its records name them, by path in the checkout."""
+    if (recorder := _RECORDER.get()) is not None:
+        return recorder.sources()
+    files = Closure().files(_loaded(ROOT))
+    return {name: source for name, source in files.items() if name not in UNRECORDED}
+
+
+def input_sha256(path: Path) -> str:
+    """Note that the program reads the result at `path` (`note_input`), and return its SHA-256."""
+    note_input(path)
+    recorder = _RECORDER.get()
+    return digests(path, ["sha256"])["sha256"] if recorder is None else recorder.sha256(path)
+
+
 def record_text(path: Path | str, content: Path) -> str | None:
     """Return the text of the record of `path`, whose content is in the file `content`; None without a recorder."""
     recorder = _RECORDER.get()
@@ -185,7 +216,14 @@ def commit(root: Path) -> dict[str, Any]:
     return {"commit": name, "dirty": any(not line.startswith("#") for line in lines)}
 
 
-def _packages() -> dict[str, str]:
+def _loaded(root: Path) -> list[Path]:
+    """Return the files in the checkout of all loaded modules of the package."""
+    loaded = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
+    files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
+    return [file for file in files if file.is_relative_to(root)]
+
+
+def package_versions() -> dict[str, str]:
     """Return the versions of loaded third-party packages, by import name."""
     found = {}
     for name, module in list(sys.modules.items()):

@@ -34,5 +34,5 @@ def start_page(study: Study, folder: Path) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escape the characters that are special in reStructuredText."""
-    return "".join(f"\\{character}" if character in "\\*`|_" else character for character in text)
+    """Escape the characters that are special in reStructuredText, which makes links of `javascript:…` and `a@b`."""
+    return "".join(f"\\{character}" if character in "\\*`|_<>:@" else character for character in text)

@@ -123,6 +123,23 @@ def test_the_report_folds_them(
         assert folded.rstrip().endswith("</details>")
 
 
+HOSTILE = (
+    "Study x: </script><img src=x onerror=alert(1)> {{7*7}} |a|_ :sup:`b` `c <javascript:alert(2)>`_ "
+    "javascript:alert(3) data:text/html,d http://e.f g@h.ij "
+    "<details><summary>Notes</summary> [k](javascript:alert(4)) l::"
+)
+
+
+def test_texts_of_a_study_are_text_in_the_report(tmp_path: Path) -> None:
+    path, caption = tmp_path / "c.md", Caption.of(HOSTILE, [HOSTILE, "Second."])
+    write_caption(path, caption)
+    assert read_caption(path) == caption
+    template = Template((ROOT / "workflow" / "report" / "figure.rst").read_text(encoding="utf-8"))
+    body = publish_parts(template.render(snakemake={"output": ["", "", str(path)]}), writer="html")["body"]
+    assert set(re.findall(r"<(\w+)", body)) == {"p", "details", "summary"}
+    assert [text_of(part) for part in body.split("</p>")[:2]] == [plain(HOSTILE), f"Notes{plain(HOSTILE)}"]
+
+
 def test_the_site_folds_them(results: Results, written: dict[str, Caption], tmp_path: Path) -> None:
     Site(results).write(tmp_path / "site")
     for kind in ("tables", "figures"):

@@ -239,6 +239,19 @@ class TestClosure:
         after = Closure(tmp_path).files([program])
         assert {name for name in before if before[name] != after[name]} == {"supernet/layers.py"}
 
+    def test_an_edit_of_the_same_size_and_time_is_seen_through_the_cache(self, tmp_path: Path) -> None:
+        lab = Laboratory(tmp_path)
+        program, layers = tmp_path / "scripts/program.py", tmp_path / "supernet/layers.py"
+        before, status = Closure(tmp_path).files([program]), layers.stat()
+        with layers.open("r+") as file:
+            text = file.read()
+            file.seek(0)
+            file.write(text.replace("8", "9"))
+        os.utime(layers, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert (status.st_size, status.st_ino) == (layers.stat().st_size, layers.stat().st_ino)
+        after = Closure(lab.root).files([program])
+        assert {name for name in before if before[name] != after[name]} == {"supernet/layers.py"}
+
     def test_a_damaged_cache_is_written_again(self, tmp_path: Path) -> None:
         lab = Laboratory(tmp_path)
         lab.write("supernet/__pycache__/closure.json", "{half")

@@ -1,0 +1,122 @@
+"""The finished study that is attacked: every expected file with its record, made without training."""
+
+import json
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from attacks.attack import Outcome, Target, Verdict
+from attacks.execution import CommandResult, command
+from supernet.audit.expected import Expected, expected
+from supernet.commands import audit
+from supernet.io.atomic import publish
+from supernet.pipeline.files import StudyFiles
+from supernet.pipeline.plan import Plan
+from supernet.provenance.closure import ROOT
+from supernet.provenance.recorder import Recorder, note_config, note_input, recording
+
+STUDY = """\
+study: one
+title: One space
+data: {name: digits, scoring_portion: 0.25}
+pool: {size: 12}
+proxies: {names: []}
+scoring: {bn_modes: [batch]}
+search: {architectures: 10, retrain: 2}
+spaces:
+  nasbench201:
+    truth: {channels: 8, layers: 1, epochs: 2, train_portion: 0.75}
+    baseline: {channels: 8, layers: 1, epochs: 4, train_portion: 0.75}
+    seeds: [0]
+    sweep: {learning_rate: [0.1]}
+"""
+STUDY_FILE = "one.yaml"
+RESULTS = "results/one"
+IMAGES = "resources/data/digits.safetensors"
+PUBLISHED = "published-digest.txt"
+"""Root digest of the study before the attack, as a reader finds it in a paper."""
+_CODES = {Verdict.INTACT: 0, Verdict.BROKEN: 1, Verdict.REFUSED: 2, Verdict.STALE: 3}
+"""Exit codes of `supernet audit`."""
+
+
+def load_plan() -> Plan:
+    """Return the plan of the study in the current folder."""
+    return Plan.load({"study": STUDY_FILE}, ROOT)
+
+
+def make_study() -> None:
+    """Make the finished study in the current folder: contents are made up, the chain of records is as in a real one."""
+    Path(STUDY_FILE).write_text(STUDY, encoding="utf-8")
+    plan = load_plan()
+    key = partial(_key, plan)
+    for (job, _), files in groupby(sorted(expected(plan), key=key), key):
+        made = list(files)
+        with recording(Recorder(ROOT / "scripts" / job.program, ROOT)):
+            note_config(made[0].config)
+            for path in job.inputs:
+                note_input(path)
+            for one in made:
+                with publish(one.path) as temporary:
+                    temporary.write_text(f"content of {one.path}")
+    Path(PUBLISHED).write_text(str(json.loads(run_audit().text)["root_digest"]), encoding="utf-8")
+
+
+def judge_study() -> Outcome:
+    """Audit the study as its owner does; an intact one is compared with the published root digest."""
+    return judged(run_audit())
+
+
+def judged(result: CommandResult) -> Outcome:
+    """Return the verdict of an audit with `--json`, and its findings as `path: text`."""
+    verdict = next(verdict for verdict, code in _CODES.items() if code == result.code)
+    if verdict is Verdict.REFUSED:
+        return Outcome(verdict, result.text)
+    report = json.loads(result.text)
+    if verdict is Verdict.INTACT and report["root_digest"] != Path(PUBLISHED).read_text(encoding="utf-8"):
+        verdict = Verdict.OTHER_DIGEST
+    found = [f"{one['path']}: {finding['text']}" for one in report["targets"] for finding in one["findings"]]
+    return Outcome(verdict, "\n".join(found))
+
+
+def run_audit(*arguments: str) -> CommandResult:
+    """Run `supernet audit --json` on the study in the current folder, or with other arguments."""
+    return command(audit.main, "--json", *(arguments or ("--study", STUDY_FILE)))
+
+
+STUDY_TARGET = Target("study", make_study, judge_study)
+
+
+class _Job(NamedTuple):
+    """The job that makes a result. Jobs are sorted by stage: inputs first."""
+
+    stage: int
+    program: str
+    inputs: tuple[str, ...]
+
+
+def _job(plan: Plan, path: str) -> _Job:
+    paths, files = plan.artifacts, StudyFiles(plan)
+    drawn, pools = list(map(paths.drawn_pool, plan.pools)), list(map(paths.pool, plan.pools))
+    truth = [paths.truth(*shard).table for shard in plan.truth_shards]
+    runs = [paths.run(*run) for run in plan.runs]
+    shown = [*paths.measured, *files.searches]
+    jobs = {
+        "data": _Job(0, "data.py", ()),
+        "drawn": _Job(1, "pool.py", ()),
+        "truth": _Job(2, "truth.py", (IMAGES, *drawn)),
+        "pools": _Job(3, "pool_truth.py", (*drawn, *truth)),
+        "runs": _Job(4, "train.py", (IMAGES, *pools)),
+        "search": _Job(5, "search.py", (IMAGES, *(run.weights for run in runs))),
+        "effects.parquet": _Job(7, "effects.py", (paths.metrics,)),
+        "tables": _Job(8, "table.py", tuple(shown)),
+        "figures": _Job(8, "figure.py", tuple(shown)),
+    }
+    folder = paths.resources if path.startswith(paths.resources) else paths.results
+    return jobs.get(
+        Path(path).relative_to(folder).parts[0], _Job(6, "metrics.py", (*pools, *(run.scores for run in runs)))
+    )
+
+
+def _key(plan: Plan, one: Expected) -> tuple[_Job, str]:
+    return _job(plan, one.path), json.dumps(one.config)
