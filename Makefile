@@ -56,14 +56,10 @@ test: install  ## run the tests
 test-slurm: install  ## run the failure tests on a SLURM cluster started on this machine (15 minutes, needs root)
 	$(BIN)/python -m pytest -m slurm tests/slurm
 
-@@<<<<<<< HEAD
-simulate-slurm: install  ## measure jobs per hour with 500 empty trainings on a SLURM cluster started on this machine (needs root)
-=======
 attacks: install  ## attack records, archives, checkpoints and inputs, and compare verdicts with the threat model
 	$(BIN)/python tests/attacks
 
 simulate-slurm: install  ## measure jobs per hour with 500 empty trainings on a SLURM cluster started on this machine (needs root)
->>>>>>> main
 	$(BIN)/python tests/slurm/simulate.py --no-startups
 	$(BIN)/python tests/slurm/simulate.py
 

@@ -160,9 +160,9 @@ def test_without_proc_ps_shows_whether_a_process_runs() -> None:
     assert replace(me, started="Mon Jan  1 00:00:00 2024").is_running(me) is False
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with child:
-        other = replace(me, pid=child.pid, started=subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(child.pid)], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
-        ).stdout.strip())  # fmt: skip
+        shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(child.pid)], capture_output=True, text=True,
+                               env={**os.environ, "LC_ALL": "C"})  # fmt: skip
+        other = replace(me, pid=child.pid, started=shown.stdout.strip())
         assert other.is_running(me) is True
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
