@@ -1,4 +1,4 @@
-"""Identifies a process on any node, and finds out whether it still runs: on this machine by /proc or ps, else by SLURM."""
+"""Identifies a process on any node, and finds out whether it still runs: here by /proc or ps, elsewhere by SLURM."""
 
 import os
 import shutil
