@@ -19,6 +19,7 @@ from supernet.paper.inputs import modules
 from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import Closure
+from supernet.provenance.folders import RESOURCES_VARIABLE, RESULTS_VARIABLE
 from supernet.runtime.startup import TUNABLES
 
 
@@ -173,6 +174,9 @@ START = (
     "set -euo pipefail; "
     f"export PYTHONPATH={shlex.quote(str(ROOT))}; "
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
+    # Provenance records name files by these folders.
+    f"export {RESULTS_VARIABLE}={shlex.quote(located(PLAN.config.results))}; "
+    f"export {RESOURCES_VARIABLE}={shlex.quote(located(PLAN.resources))}; "
     f"STATE={shlex.quote(STATE)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
