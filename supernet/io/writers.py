@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,7 +14,9 @@ from pathlib import Path
 _PROC = Path("/proc")
 _RANDOM = r"[a-z0-9_]{8}"
 """The end of a name of `tempfile`."""
-_NAME = re.compile(rf"\.(?P<target>.+)-(?P<machine>[0-9a-f]{{8}})\+(?P<pid>\d+)\+(?P<started>\d*)-{_RANDOM}(\.\w+)?")
+_NAME = re.compile(
+    rf"\.(?P<target>.+)-(?P<machine>[0-9a-f]{{8}})\+(?P<pid>\d+)\+(?P<started>[0-9a-f]{{8}})-{_RANDOM}(\.\w+)?"
+)
 _UNMARKED = re.compile(rf"\.(?P<target>.+)-{_RANDOM}(\.\w+)?|\.[0-9a-f]{{32}}")
 """Temporary files of earlier versions, and lock files that are not linked yet."""
 _LONGEST = 86_400.0
@@ -20,16 +24,22 @@ _LONGEST = 86_400.0
 
 
 def machine() -> str:
-    """Return the kernel's boot id and the number of the pid namespace, in which a pid is unique; empty if unknown."""
+    """Return the id of the boot and the number of the pid namespace, in which a pid is unique; empty if unknown."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"
     except OSError:  # not Linux
-        return ""
+        return _answer("sysctl", "-n", "kern.bootsessionuuid")
 
 
 def start_of(pid: int) -> str:
-    """Return the start of a process of this machine in clock ticks since boot; empty if it has ended or is a zombie."""
+    """Return the start of a process of this machine, in clock ticks since boot or as a date; empty if it has ended.
+
+    A zombie has ended.
+    """
+    if not (_PROC / "self/stat").exists():  # not Linux
+        state, _, started = _answer("ps", "-o", "stat=,lstart=", "-p", str(pid)).partition(" ")
+        return "" if state.startswith("Z") else started.strip()
     try:
         # The name, in parentheses, may contain spaces: fields are counted from the last parenthesis.
         fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
@@ -42,7 +52,7 @@ def start_of(pid: int) -> str:
 def temporary_prefix(name: str) -> str:
     """Return the start of the name of a temporary file for the file `name`, in the form that `leftovers` reads."""
     pid = os.getpid()
-    return f".{name}-{_short(machine())}+{pid}+{start_of(pid)}-"
+    return f".{name}-{_short(machine())}+{pid}+{_short(start_of(pid))}-"
 
 
 def temporary_file(path: Path) -> Path:
@@ -56,7 +66,7 @@ def temporary_file(path: Path) -> Path:
 def leftovers(folder: Path) -> Iterator[Path]:
     """Yield the temporary files and folders below a folder whose processes have ended.
 
-    A process of this machine has ended if /proc does not show it. What another machine, or an unknown process, has
+    A process of this machine has ended if the system does not show it. What another machine, or an unknown process, has
     begun is left over once it is a day old, because each of these files exists only while one result is written.
     """
     for parent, folders, files in os.walk(folder):
@@ -83,11 +93,19 @@ def _is_left(path: Path) -> bool:
         return False
     if found is not None and machine() and found["machine"] == _short(machine()):
         started = start_of(int(found["pid"]))
-        return not started or started != found["started"]
+        return not started or _short(started) != found["started"]
     try:
         return time.time() - path.lstat().st_mtime > _LONGEST
     except FileNotFoundError:  # its process has just finished it
         return False
+
+
+def _answer(*command: str) -> str:
+    """Return what a program prints, in English; empty if it does not exist or fails: then a process is not known."""
+    if shutil.which(command[0]) is None:
+        return ""
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
 @cache

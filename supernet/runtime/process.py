@@ -1,4 +1,4 @@
-"""Identifies a process on any node, and finds out whether it still runs: by /proc on this machine, else by SLURM."""
+"""Identifies a process on any node, and finds out whether it still runs: here by /proc or ps, elsewhere by SLURM."""
 
 import os
 import shutil
@@ -36,10 +36,10 @@ class ProcessIdentity:
 
     host: str
     machine: str
-    """Boot id of the kernel and number of the pid namespace, within which a pid is unique. Empty: unknown."""
+    """Id of the boot and number of the pid namespace, within which a pid is unique. Empty: unknown."""
     pid: int
     started: str
-    """Start of the process in clock ticks since boot: a reused pid has a later one. Empty: unknown."""
+    """Start of the process, in clock ticks since boot or as a date: a reused pid has a later one. Empty: unknown."""
     job: str
     """SLURM job id; empty outside SLURM."""
     cluster: str

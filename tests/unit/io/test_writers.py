@@ -65,7 +65,9 @@ def test_this_process_keeps_its_own(tmp_path: Path) -> None:
         temporary.write_text("{}")
 
 
-@pytest.mark.parametrize("name", [".training-0123abcd+17+99-abcdefgh.safetensors", ".tables-abcdefgh", f".{'0f' * 16}"])
+@pytest.mark.parametrize(
+    "name", [".training-0123abcd+17+99887766-abcdefgh.safetensors", ".tables-abcdefgh", f".{'0f' * 16}"]
+)
 def test_of_other_machines_and_earlier_versions_only_old_files_are_removed(tmp_path: Path, name: str) -> None:
     aged(tmp_path / "state" / name, 0.5)
     aged(tmp_path / "state" / "old" / name, 1.5)
@@ -87,12 +89,12 @@ def test_state_loses_records_and_old_progress_and_nothing_else(tmp_path: Path) -
 
 
 def test_a_job_that_has_the_lock_removes_all_that_was_begun_for_its_outputs(tmp_path: Path) -> None:
-    mine = [".shard1-0123abcd+17+99-abcdefgh.parquet", ".shard1.parquet.prov-0123abcd+17+99-abcdefgh.json"]
+    mine = [".shard1-0123abcd+17+99887766-abcdefgh.parquet", ".shard1.parquet.prov-0123abcd+17+99887766-abcdefgh.json"]
     mine += [".shard1-abcdefgh.parquet"]
-    others = [".shard10-0123abcd+17+99-abcdefgh.parquet", ".shard1.txt", "shard1.parquet"]
+    others = [".shard10-0123abcd+17+99887766-abcdefgh.parquet", ".shard1.txt", "shard1.parquet"]
     for name in (*mine, *others):
         aged(tmp_path / name, 0)
-    aged(tmp_path / "state" / ".training-0123abcd+17+99-abcdefgh.safetensors", 0)
+    aged(tmp_path / "state" / ".training-0123abcd+17+99887766-abcdefgh.safetensors", 0)
     aged(tmp_path / "state" / "training.safetensors", 0)
     assert {path.name for path in left_for(tmp_path / "shard1.parquet")} == set(mine)
     clear_for([tmp_path / "shard1.parquet", tmp_path / "state", tmp_path / "none" / "x"])
