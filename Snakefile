@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
+include: "workflow/rules/checkout.smk"
 include: "workflow/rules/config.smk"
 
 
@@ -37,4 +38,4 @@ rule all:
         rules.tables.input,
         rules.figures.input,
     message:
-        "All tables and figures of study {STUDY.study}"
+        f"All tables and figures of study {STUDY.study}"

@@ -1,7 +1,7 @@
 """The plan of a study: its folders, its jobs and their arguments, as the rules of the workflow need them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from supernet.download.credentials import separate
 from supernet.download.sources import File, load_sources
 from supernet.errors import UserError
 from supernet.pipeline.estimate import GPU_TFLOPS, estimate, report
+from supernet.provenance.folders import Folders
 from supernet.runtime.kernels import reference_kernels
 
 
@@ -113,9 +114,11 @@ class Plan:
     study: Study
     study_file: Path
     root: Path
+    located: Callable[[str], str] = str
+    """Returns the path of a file as Snakemake uses it: as a module the workflow can have a prefix for all paths."""
 
     @classmethod
-    def load(cls, config: Mapping[str, Any], root: Path) -> Self:
+    def load(cls, config: Mapping[str, Any], root: Path, located: Callable[[str], str] = str) -> Self:
         """Validate Snakemake's config and the study that it names. UserError lists all mistakes."""
         try:
             checked = WorkflowConfig.model_validate(dict(config))
@@ -126,7 +129,7 @@ class Plan:
         # A wrong value would otherwise stop each job, on a cluster after it has waited in the queue.
         reference_kernels()
         file = _study_file(checked.study, root)
-        return cls(checked, load_study(file), file, root)
+        return cls(checked, load_study(file), file, root, located)
 
     @property
     def reference_kernels(self) -> bool:
@@ -142,6 +145,11 @@ class Plan:
     def resources(self) -> str:
         """Folder of data sets and published tables."""
         return self.config.resources
+
+    @property
+    def folders(self) -> Folders:
+        """The folders that provenance records name."""
+        return Folders(self.config.results, self.config.resources, os.path.relpath(self.root))
 
     @property
     def artifacts(self) -> Artifacts:
@@ -288,7 +296,7 @@ class Plan:
         if study.published is None:
             return []
         path = self.artifacts.published(study.published)
-        return [path] if study.truth is None or self._is_available(study.published, Path(path)) else []
+        return [path] if study.truth is None or self._is_available(study.published, Path(self.located(path))) else []
 
     def metrics(self) -> str:
         """Return the sections of the study on which metrics depend, besides scores and ground truth, as JSON."""
@@ -312,7 +320,7 @@ class Plan:
         return sources.forms(sources.table(table))
 
     def _is_available(self, table: str, path: Path) -> bool:
-        folders = [Path(self.artifacts.downloads), *([Path(self.mirror)] if self.mirror else [])]
+        folders = [Path(self.located(self.artifacts.downloads)), *([Path(self.mirror)] if self.mirror else [])]
         return path.exists() or any(
             all((folder / file.path).exists() for file in files)
             for folder in folders

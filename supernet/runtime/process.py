@@ -1,4 +1,4 @@
-"""Identifies a process on any node, and finds out whether it still runs: by /proc on this machine, else by SLURM."""
+"""Identifies a process on any node, and finds out whether it still runs: here by /proc or ps, elsewhere by SLURM."""
 
 import os
 import shutil
@@ -34,10 +34,10 @@ class ProcessIdentity:
 
     host: str
     machine: str
-    """Boot id of the kernel and number of the pid namespace, within which a pid is unique. Empty: unknown."""
+    """Id of the boot and number of the pid namespace, within which a pid is unique. Empty: unknown."""
     pid: int
     started: str
-    """Start of the process in clock ticks since boot: a reused pid has a later one. Empty: unknown."""
+    """Start of the process, in clock ticks since boot or as a date: a reused pid has a later one. Empty: unknown."""
     job: str
     """SLURM job id; empty outside SLURM."""
     cluster: str
@@ -73,12 +73,15 @@ def _machine() -> str:
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"
-    except OSError:  # not Linux: only heartbeats show whether a process runs
-        return ""
+    except OSError:  # not Linux
+        return _answer("sysctl", "-n", "kern.bootsessionuuid")
 
 
 def _started(pid: int) -> str:
     """Start time of a process; empty if it does not exist or is a zombie."""
+    if not (_PROC / "self/stat").exists():  # not Linux
+        state, _, started = _answer("ps", "-o", "stat=,lstart=", "-p", str(pid)).partition(" ")
+        return "" if state.startswith("Z") else started.strip()
     try:
         # The name, in parentheses, may contain spaces: fields are counted from the last parenthesis.
         fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
@@ -86,6 +89,14 @@ def _started(pid: int) -> str:
         return ""
     state, started = fields[0], fields[19]
     return "" if state in "ZX" else started
+
+
+def _answer(*command: str) -> str:
+    """Return what a program prints, in English; empty if it does not exist or fails: only heartbeats count then."""
+    if shutil.which(command[0]) is None:
+        return ""
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
 def _job_is_running(job: str) -> bool | None:

@@ -142,10 +142,45 @@ def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path: Path, hold
         assert lock_files(tmp_path) == ["000002.json"]
 
 
+@pytest.fixture
+def macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without /proc, whose sysctl knows the boot."""
+    monkeypatch.setattr("supernet.runtime.process._PROC", tmp_path / "proc")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "sysctl").write_text("#!/bin/sh\n[ \"$*\" = '-n kern.bootsessionuuid' ] && echo 1B2C\n")
+    (programs / "sysctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("macos")
+def test_without_proc_ps_shows_whether_a_process_runs() -> None:
+    me = ProcessIdentity.current()
+    assert me.machine == "1B2C" and me.is_running(me) is True
+    assert replace(me, started="Mon Jan  1 00:00:00 2024").is_running(me) is False
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with child:
+        shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(child.pid)], capture_output=True, text=True,
+                               env={**os.environ, "LC_ALL": "C"})  # fmt: skip
+        other = replace(me, pid=child.pid, started=shown.stdout.strip())
+        assert other.is_running(me) is True
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert other.is_running(me) is False, "a zombie counts as ended"
+    assert other.is_running(me) is False
+
+
+def test_without_proc_and_sysctl_only_heartbeats_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supernet.runtime.process._PROC", tmp_path / "proc")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    me = ProcessIdentity.current()
+    assert (me.machine, me.started, me.is_running(me)) == ("", "", None)
+
+
 def test_a_reused_pid_is_another_process() -> None:
     me = ProcessIdentity.current()
     assert me.is_running(me) is True
-    assert replace(me, started=str(int(me.started) + 1)).is_running(me) is False
+    assert replace(me, started=f"{me.started}1").is_running(me) is False
 
 
 def test_of_another_machine_a_heartbeat_keeps_the_lock_and_a_stale_one_does_not(
