@@ -10,7 +10,6 @@ import pandas as pd
 
 from supernet.config.artifacts import Artifacts, RunFolder
 from supernet.config.study import Study
-from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.effects import METRICS, effects
 from supernet.metrics.measures import FEWEST
@@ -44,11 +43,6 @@ COLUMNS = {
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
     """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs."""
-    if MODE not in study.scoring.bn_modes:
-        raise UserError(
-            f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
-            f"{MODE} statistics: add it and run the study again"
-        )
     thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(paths.spaces)).items()}
     for space in study.spaces:
         yield from _of_space(study, paths, space, thresholds[str(study.main_pool(space))])

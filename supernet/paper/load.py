@@ -7,19 +7,18 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
 from supernet.config.artifacts import Artifacts, SearchFiles, TimedTable
 from supernet.config.factors import SPACES
-from supernet.config.study import Study
+from supernet.config.study import Study, load_study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
 from supernet.paper.published_numbers import PublishedNumbers
 from supernet.pools.file import read_table
-from supernet.provenance.record import root_digest
 from supernet.provenance.recorder import note_input
 
 METRIC_COLUMNS = (
@@ -49,6 +48,7 @@ EFFECT_COLUMNS = (
     "left_out",
 )
 REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
+CURVE_COLUMNS = ("epoch", "step", "learning_rate", "loss", "accuracy")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
 LANDSCAPE_COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
@@ -136,6 +136,14 @@ class Results:
     published: Path | None = None
     """CSV file with published numbers of others, such as docs/published.csv."""
 
+    @classmethod
+    def open(cls, study: Path | str, folder: Path | str) -> Self:
+        """Return the results in a folder, such as results/mini, of the study in a YAML file.
+
+        Raises UserError if the study file is invalid.
+        """
+        return cls(load_study(study), Path(folder))
+
     @property
     def artifacts(self) -> Artifacts:
         """Paths of the study's results."""
@@ -151,12 +159,6 @@ class Results:
         """Rows of metrics.parquet by (space, metric, bn_mode, split, score), for many look-ups."""
         keys = ["space", "metric", "bn_mode", "split", "score"]
         return {tuple(map(str, key)): rows for key, rows in self.metrics.groupby(keys, sort=False)}
-
-    @cached_property
-    def root_digest(self) -> str | None:
-        """The study's root digest, from the record of metrics.parquet; None without a record."""
-        note_input(_existing(self.artifacts.metrics))
-        return root_digest(self.folder)
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -198,6 +200,10 @@ class Results:
     def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
         """Return the scores of one run: one row per architecture x batch-norm mode x split."""
         return _table(self.artifacts.run(space, setting, seed).scores, SCORE_COLUMNS)
+
+    def curve(self, space: str, setting: str, seed: int) -> pd.DataFrame:
+        """Return the training curve of one run: one row per epoch; loss and accuracy are those of training."""
+        return _table(self.artifacts.run(space, setting, seed).curve, CURVE_COLUMNS)
 
     def searches(self, space: str) -> dict[int, Search]:
         """Return the random searches of a space by seed, without seeds whose super-net diverged."""

@@ -27,6 +27,7 @@ from supernet.download.credentials import separate
 from supernet.download.sources import File, load_sources
 from supernet.errors import UserError
 from supernet.pipeline.estimate import GPU_TFLOPS, estimate, report
+from supernet.provenance.folders import Folders
 from supernet.runtime.kernels import reference_kernels
 
 
@@ -144,6 +145,11 @@ class Plan:
     def resources(self) -> str:
         """Folder of data sets and published tables."""
         return self.config.resources
+
+    @property
+    def folders(self) -> Folders:
+        """The folders that provenance records name."""
+        return Folders(self.config.results, self.config.resources, os.path.relpath(self.root))
 
     @property
     def artifacts(self) -> Artifacts:

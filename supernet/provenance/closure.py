@@ -40,11 +40,14 @@ class Closure:
     Every file is read and hashed; the analysis of a file whose SHA-256 is known is taken from a cache.
     """
 
-    def __init__(self, root: Path = ROOT, cache: Path | None = None) -> None:
-        """Read the cache file `cache`; by default it is in `__pycache__`, beside Python's compiled files."""
-        self._root = root
+    def __init__(self, root: Path = ROOT, cache: Path | None = None, *, cached: bool = True) -> None:
+        """Read the cache file `cache`; by default it is in `__pycache__`, beside Python's compiled files.
+
+        With `cached=False`, all code is parsed, and no cache is read or written.
+        """
+        self._root, self._cached = root, cached
         self._cache = root / PACKAGE / "__pycache__" / "closure.json" if cache is None else cache
-        self._known = _load(self._cache)
+        self._known = _load(self._cache) if cached else {}
         self._changed = False
         self._resolved: dict[str, list[str]] = {}
         self._sources: dict[str, Source] = {}
@@ -92,7 +95,7 @@ class Closure:
             yield from self._resolved[stem]
 
     def _save(self) -> None:
-        if not self._changed:
+        if not (self._changed and self._cached):
             return
         # As with Python's compiled files, each process parses the code again if the checkout is read-only.
         with contextlib.suppress(OSError):

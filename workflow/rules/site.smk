@@ -1,11 +1,14 @@
 # The static site, and the study's sections of the first page of `snakemake --report`. Neither is part of `all`.
+from supernet.audit.expected import recorded_root_digest
 from supernet.site.sources import MODULE, assets
 from supernet.site.start import start_page
 
 # A function, so that it runs only when Snakemake writes a report. Not for a module: the config may be that of a workflow
 # whose scripts get it, pickled, and there the report is about more than this study.
 if workflow.modifier.is_main_snakefile():
-    config["start_page"] = lambda: start_page(STUDY, Path(PLAN.results))
+    config["start_page"] = lambda: start_page(
+        STUDY, Path(PLAN.results), recorded_root_digest(PLAN)
+    )
 
 
 rule site:

@@ -10,13 +10,15 @@ from supernet.audit.expected import made
 from supernet.audit.file_status import Audit, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.lineage import Node, lineage
+from supernet.config.artifacts import DEPOSIT
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
+from supernet.provenance.folders import Folders
 from supernet.provenance.record import LOCK, SUFFIX, read_record, record_path, root_digest
 from supernet.provenance.recorder import commit
 
 FORMAT = 1
-FOLDER = "deposit"
+FOLDER = DEPOSIT
 """Folder in the results of the study for files that are not results: the manifest, the study and the workflow."""
 MANIFEST = "manifest.json"
 WEIGHTS = ".safetensors"
@@ -54,8 +56,9 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
     results = made(plan)
     targets = [os.path.normpath(one.path) for one in results]
     configs = {one.path: one.config for one in results}
-    _check(Audit(configs, hashes, plan.root, plan.reference_kernels), targets)
-    nodes = _nodes(targets)
+    audit = Audit(configs, hashes, plan.root, plan.reference_kernels, folders=plan.folders)
+    _check(audit, targets)
+    nodes = _nodes(targets, plan.folders)
     _inside(nodes)
     kept = [path for path, node in nodes.items() if _is_kept(plan, path, node, weights)]
     recorded = [path for path, node in nodes.items() if node.kind == "result"]
@@ -71,7 +74,7 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
         "results_folder": os.path.dirname(folder),
         "resources_folder": os.path.normpath(plan.resources),
         "results": sorted(recorded),
-        "root_digest": root_digest(plan.results),
+        "root_digest": root_digest(map(audit.record, targets)),
         "code": commit(plan.root),
         "lock": hashes.digest(str(plan.root / LOCK)),
         "omitted": omitted,
@@ -86,11 +89,11 @@ def _check(audit: Audit, targets: Sequence[str]) -> None:
         raise UserError(f"{broken[0].cause}{more}; a deposit needs intact results: see `supernet audit`")
 
 
-def _nodes(targets: Sequence[str]) -> dict[str, Node]:
+def _nodes(targets: Sequence[str], folders: Folders) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for target in targets:
         if target not in found:
-            found |= lineage(target)
+            found |= lineage(target, folders)
     return found
 
 

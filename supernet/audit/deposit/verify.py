@@ -16,7 +16,8 @@ from supernet.audit.hash_cache import HashCache
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
-from supernet.provenance.record import ROOT_FILE, root_digest
+from supernet.provenance.folders import Folders
+from supernet.provenance.record import read_record, root_digest
 
 
 class DepositedFiles(HashCache):
@@ -47,11 +48,10 @@ class Deposit:
     manifest: Mapping[str, Any]
 
     def root_digest(self, statuses: Sequence[FileStatus]) -> str | None:
-        """Return the root digest in the record of metrics.parquet; None if that file is broken."""
-        results = f"{self.manifest['results_folder']}/{self.manifest['study']}"
-        metrics = os.path.normpath(f"{results}/{ROOT_FILE}")
-        sound = any(one.path == metrics and one.state is not State.BROKEN for one in statuses)
-        return root_digest(self._path(results)) if sound else None
+        """Return the root digest of these results; None if one is broken."""
+        if any(one.state is State.BROKEN for one in statuses):
+            return None
+        return root_digest(read_record(self._path(one.path)) for one in statuses)
 
     def statuses(self) -> list[FileStatus]:
         """Return the status of all results of the manifest, with paths in the deposit.
@@ -62,7 +62,9 @@ class Deposit:
         config = {"study": self._path(manifest["study_file"]), "results": self._path(manifest["results_folder"])}
         plan = Plan.load({**config, "resources": self._path(manifest["resources_folder"])}, ROOT)
         configs = {one.path: one.config for one in (*expected(plan), *requested(plan))}
-        audit = Audit(configs, DepositedFiles(self.folder, manifest["omitted"]))
+        # Files of the checkout that results were made from, such as published numbers, are described by the manifest.
+        folders = Folders(config["results"], self._path(manifest["resources_folder"]), self.folder)
+        audit = Audit(configs, DepositedFiles(self.folder, manifest["omitted"]), folders=folders)
         return [self._named(audit.status(self._path(path))) for path in manifest["results"]]
 
     def _named(self, status: FileStatus) -> FileStatus:

@@ -159,7 +159,7 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[
             "weights.",
         ),
         (
-            captions.images_sentence(results),
+            captions.study_sentence(results),
             captions.paragraph(
                 truth_and_quantile_sentences(found), captions.lost_truth_sentence(pools_of(results, found))
             ),

@@ -17,13 +17,13 @@ from checkouts import copy_checkout
 from supernet.audit.deposit.archive import unpack, write_archive
 from supernet.audit.deposit.content import Content, collect
 from supernet.audit.deposit.verify import open_deposit
-from supernet.audit.expected import expected, requested
+from supernet.audit.expected import expected, recorded_root_digest, requested
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
-from supernet.provenance.record import record_path, root_digest
+from supernet.provenance.record import read_record, record_path, root_digest
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
 STUDY = """
@@ -129,7 +129,8 @@ class TestWhatItHas:
             assert (one.path in found) == (not one.path.endswith(".safetensors")), one.path
             assert str(record_path(one.path)) in found
         manifest = json.loads(found["results/one/deposit/manifest.json"])
-        assert manifest["root_digest"] == root_digest("results/one")
+        records = [read_record(one.path) for one in expected(plan)]
+        assert manifest["root_digest"] == root_digest(records) == recorded_root_digest(plan)
         # The images and two runs' weights.
         assert [Path(path).name for path in manifest["omitted"]] == ["digits.safetensors"] + ["weights.safetensors"] * 2
         assert found["results/one/deposit/one.yaml"].decode() == STUDY
@@ -195,13 +196,13 @@ class TestWhatItHas:
 
 class TestVerified:
     def test_an_untouched_archive_is_intact(self, plan: Plan, tmp_path: Path) -> None:
-        path = archive(plan, tmp_path / "a.tar.zst")
+        path, root = archive(plan, tmp_path / "a.tar.zst"), recorded_root_digest(plan)
         os.rename("results", "gone")
         found = statuses(path)
         assert {status.state for status in found.values()} == {State.INTACT}
         assert set(found) == {one.path for one in expected(plan)}
         with open_deposit(path) as deposit:
-            assert deposit.root_digest(deposit.statuses()) == root_digest("gone/one")
+            assert deposit.root_digest(deposit.statuses()) == root is not None
 
     @pytest.mark.parametrize("name", [SCORES, METRICS, "results/one/tables/spaces.csv"])
     def test_a_tampered_file_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
@@ -212,7 +213,7 @@ class TestVerified:
             assert next(one for one, status in found.items() if status.state is State.BROKEN) == name
         with open_deposit(path) as deposit:
             root = deposit.root_digest(deposit.statuses())
-        assert (root is None) == (name in (SCORES, METRICS))
+        assert root is None
 
     @pytest.mark.parametrize("name", [SCORES, str(record_path(SCORES)), str(record_path(WEIGHTS))])
     def test_a_removed_file_or_record_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:

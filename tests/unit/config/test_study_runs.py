@@ -28,9 +28,9 @@ FACTOR_VALUES = {
     "ofa_kernel": st.sampled_from(["none", "crop", "transform"]),
     "dropout": st.sampled_from(["none", "path-0.1", "global-0.2"]),
 }
-PORTION = {"train_portion": FACTOR_VALUES["train_portion"]}
+PORTION = {name: FACTOR_VALUES[name] for name in ("train_portion", "batch_size")}
 OTHERS = {name: value for name, value in FACTOR_VALUES.items() if name not in PORTION}
-# The baseline of a space may not fit the scoring split of the study: the portion is always given.
+# The baseline of a space may not fit the images of the study: portion and batch size are always given.
 BASELINE = st.fixed_dictionaries(PORTION, optional=OTHERS)
 SWEEP = st.fixed_dictionaries(
     {},
