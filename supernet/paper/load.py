@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
 from supernet.config.artifacts import Artifacts, SearchFiles, TimedTable
 from supernet.config.factors import SPACES
-from supernet.config.study import Study
+from supernet.config.study import Study, load_study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
@@ -48,6 +48,7 @@ EFFECT_COLUMNS = (
     "left_out",
 )
 REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
+CURVE_COLUMNS = ("epoch", "step", "learning_rate", "loss", "accuracy")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
 LANDSCAPE_COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
@@ -133,6 +134,14 @@ class Results:
     published: Path | None = None
     """CSV file with published numbers of others, such as docs/published.csv."""
 
+    @classmethod
+    def open(cls, study: Path | str, folder: Path | str) -> Self:
+        """Return the results in a folder, such as results/mini, of the study in a YAML file.
+
+        Raises UserError if the study file is invalid.
+        """
+        return cls(load_study(study), Path(folder))
+
     @property
     def artifacts(self) -> Artifacts:
         """Paths of the study's results."""
@@ -189,6 +198,10 @@ class Results:
     def scores(self, space: str, setting: str, seed: int) -> pd.DataFrame:
         """Return the scores of one run: one row per architecture x batch-norm mode x split."""
         return _table(self.artifacts.run(space, setting, seed).scores, SCORE_COLUMNS)
+
+    def curve(self, space: str, setting: str, seed: int) -> pd.DataFrame:
+        """Return the training curve of one run: one row per epoch; loss and accuracy are those of training."""
+        return _table(self.artifacts.run(space, setting, seed).curve, CURVE_COLUMNS)
 
     def searches(self, space: str) -> dict[int, Search]:
         """Return the random searches of a space by seed, without seeds whose baseline diverged."""
