@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "archive": Command("supernet.commands.archive", "pack a finished study into one file"),
         "unpack": Command("supernet.commands.unpack", "unpack such a file into the current folder"),
         "crate": Command("supernet.commands.crate", "write a finished study as an RO-Crate"),
+        "export": Command("supernet.commands.export", "write results as CSV or as event files of TensorBoard"),
         "gallery": Command("supernet.commands.gallery", "copy the figures of a finished study into the docs"),
         "reference": Command("supernet.commands.reference", "write or check the generated pages of docs/reference"),
         "download": Command("supernet.commands.download", "fetch and check published tables and data sets"),

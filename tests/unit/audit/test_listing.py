@@ -1,4 +1,4 @@
-"""Files in the results of a study that the study does not list are unexpected; places of logs and the site are not results."""
+"""Files in the results of a study that the study does not list are unexpected; logs and the site are not results."""
 
 import json
 import os
@@ -87,10 +87,10 @@ def test_linked_folders_of_results_are_followed(lab: Laboratory, tmp_path: Path)
 
 
 def test_names_cannot_imitate_lines_of_the_audit(lab: Laboratory) -> None:
-    name = "results/s/x\nintact     results/s/y\x1b[2K\udcff"
+    name = "results/s/x\nintact     y\x1b[2K\udcff"
     Path(name).write_text("x")
     status = audited(lab)[name]
-    assert lines(status)[0] == r"unexpected results/s/x\nintact     results/s/y\x1b[2K\udcff"
+    assert lines(status)[0] == r"unexpected results/s/x\nintact     y\x1b[2K\udcff"
     assert json.loads(as_json("s", None, [status]))["targets"][0]["path"] == name
     as_json("s", None, [status]).encode()
 
