@@ -19,6 +19,7 @@ from supernet.config.study import Run
 from supernet.errors import UserError
 from supernet.io.atomic import write_table
 from supernet.pools.file import best_of, read_truths
+from supernet.provenance.recorder import note_input
 from supernet.runtime import program
 from supernet.runtime.startup import start_time
 from supernet.training import session
