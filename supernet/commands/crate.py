@@ -7,10 +7,9 @@ from pathlib import Path
 
 from supernet.audit.deposit.content import collect
 from supernet.audit.deposit.crate import write_crate
+from supernet.audit.deposit.verify import MARK
 from supernet.audit.study_audit import CRATE, StudyAudit, add_arguments
 from supernet.io.folders import replaced
-
-_MARK = ".supernet-crate"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     content = collect(plan, study_audit.hashes, options.weights)
     study_audit.hashes.save()
     folder = options.output or Path(plan.results, CRATE)
-    with replaced(folder, _MARK, "supernet crate") as temporary:
+    with replaced(folder, MARK, "supernet crate") as temporary:
         write_crate(
             content,
             plan.study,
@@ -43,4 +42,4 @@ def main(arguments: Sequence[str]) -> None:
             licence=options.licence,
             authors=options.author,
         )
-    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest['root_digest']}")
+    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest.root_digest}")

@@ -94,9 +94,11 @@ class Plan:
     study: Study
     study_file: Path
     root: Path
+    available: frozenset[str] | None = None
+    """Paths of the published tables that count as available; None: those that exist, or whose files are there."""
 
     @classmethod
-    def load(cls, config: Mapping[str, Any], root: Path) -> Self:
+    def load(cls, config: Mapping[str, Any], root: Path, available: frozenset[str] | None = None) -> Self:
         """Validate Snakemake's config and the study that it names. UserError lists all mistakes."""
         try:
             checked = WorkflowConfig.model_validate(dict(config))
@@ -107,7 +109,7 @@ class Plan:
         # A wrong value would otherwise stop each job, on a cluster after it has waited in the queue.
         reference_kernels()
         file = _study_file(checked.study, root)
-        return cls(checked, load_study(file), file, root)
+        return cls(checked, load_study(file), file, root, available)
 
     @property
     def reference_kernels(self) -> bool:
@@ -293,6 +295,8 @@ class Plan:
         return sources.forms(sources.table(table))
 
     def _is_available(self, table: str, path: Path) -> bool:
+        if self.available is not None:
+            return str(path) in self.available
         folders = [Path(self.artifacts.downloads), *([Path(self.mirror)] if self.mirror else [])]
         return path.exists() or any(
             all((folder / file.path).exists() for file in files)

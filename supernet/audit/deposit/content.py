@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from supernet.audit.deposit.manifest import CONFIG, FORMAT, LOCK_FILE, SNAKEFILE, SOURCES, Manifest
 from supernet.audit.expected import made
 from supernet.audit.file_status import Audit, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.lineage import Node, lineage
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
+from supernet.provenance.hashes import digests
 from supernet.provenance.record import LOCK, SUFFIX, read_record, record_path, root_digest
 from supernet.provenance.recorder import commit
 
-FORMAT = 1
-FOLDER = "deposit"
-"""Folder in the results of the study for files that are not results: the manifest, the study and the workflow."""
-MANIFEST = "manifest.json"
 WEIGHTS = ".safetensors"
 """Suffix of weights, which are large and left out by default: no table or figure reads them."""
 
@@ -28,20 +28,13 @@ class Content:
     """Content of a deposit: the file to copy for each path in it, and the manifest."""
 
     files: Mapping[str, Path]
-    manifest: Mapping[str, Any]
-    folder: str
-    """Folder of the results of the study; paths in the deposit are relative to the working folder."""
+    manifest: Manifest
 
     def circumstances(self) -> Iterator[Mapping[str, Any]]:
         """Yield the circumstances in each record of the deposit: when, where and in which environment a job ran."""
         for file in self.files.values():
             if file.name.endswith(SUFFIX):
                 yield read_record(str(file).removesuffix(SUFFIX))["circumstances"]
-
-    @property
-    def manifest_path(self) -> str:
-        """Path of the manifest in the deposit."""
-        return f"{self.folder}/{FOLDER}/{MANIFEST}"
 
 
 def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
@@ -57,26 +50,38 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
     _check(Audit(configs, hashes, plan.root, plan.reference_kernels), targets)
     nodes = _nodes(targets)
     _inside(nodes)
-    kept = [path for path, node in nodes.items() if _is_kept(plan, path, node, weights)]
     recorded = [path for path, node in nodes.items() if node.kind == "result"]
-    files = {path: Path(path) for path in kept}
+    files = {path: Path(path) for path, node in nodes.items() if _is_kept(plan, path, node, weights)}
     files |= {str(record_path(path)): record_path(path) for path in recorded}
-    folder = os.path.normpath(plan.results)
-    files |= {f"{folder}/{FOLDER}/{name}": path for name, path in _workflow(plan)}
     omitted = {path: _omitted(path, node, hashes) for path, node in sorted(nodes.items()) if path not in files}
-    manifest = {
-        "format": FORMAT,
-        "study": plan.study.study,
-        "study_file": f"{folder}/{FOLDER}/{plan.study_file.name}",
-        "results_folder": os.path.dirname(folder),
-        "resources_folder": os.path.normpath(plan.resources),
-        "results": sorted(recorded),
-        "root_digest": root_digest(plan.results),
-        "code": commit(plan.root),
-        "lock": hashes.digest(str(plan.root / LOCK)),
-        "omitted": omitted,
-    }
-    return Content(dict(sorted(files.items())), manifest, folder)
+    folder = os.path.normpath(plan.results)
+    own = dict(_workflow(plan))
+    manifest = _manifest(
+        {
+            "format": FORMAT,
+            "study": plan.study.study,
+            "results_folder": os.path.dirname(folder),
+            "resources_folder": os.path.normpath(plan.resources),
+            "results": tuple(sorted(recorded)),
+            "root_digest": root_digest(plan.results),
+            "code": commit(plan.root),
+            "files": {name: digests(path, ["sha256"])["sha256"] for name, path in own.items()},
+            "omitted": omitted,
+        }
+    )
+    files |= {manifest.own(name): path for name, path in own.items()}
+    return Content(dict(sorted(files.items())), manifest)
+
+
+def _manifest(values: Mapping[str, Any]) -> Manifest:
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{where}: found {str(first['input'])[:80]!r}, which a deposit cannot have: {first['msg']}"
+        ) from None
 
 
 def _check(audit: Audit, targets: Sequence[str]) -> None:
@@ -108,15 +113,17 @@ def _is_kept(plan: Plan, path: str, node: Node, weights: bool) -> bool:
 def _omitted(path: str, node: Node, hashes: HashCache) -> dict[str, Any]:
     """Return the manifest entry of a file that is left out: kind, size and digests, as needed by an audit."""
     algorithms = {"sha256", *([node.pinned["algorithm"]] if node.pinned else [])}
-    digests = {algorithm: hashes.digest(path, algorithm) for algorithm in sorted(algorithms)}
-    return {"kind": node.kind, "size": os.path.getsize(path), "digests": digests}
+    found = {algorithm: hashes.digest(path, algorithm) for algorithm in sorted(algorithms)}
+    return {"kind": node.kind, "size": os.path.getsize(path), "digests": found}
 
 
 def _workflow(plan: Plan) -> Iterator[tuple[str, Path]]:
     """Yield name and path of the files that define the workflow: study, rules, config, lock file and sources."""
     root = plan.root
-    yield plan.study_file.name, plan.study_file
-    for name in ("Snakefile", "config.yaml", LOCK, "workflow/sources.yaml"):
-        yield Path(name).name, root / name
+    yield f"study/{plan.study_file.name}", plan.study_file
+    yield SNAKEFILE, root / "Snakefile"
+    yield CONFIG, root / "config.yaml"
+    yield LOCK_FILE, root / LOCK
+    yield SOURCES, root / "workflow" / "sources.yaml"
     for path in sorted((root / "workflow" / "rules").glob("*.smk")):
         yield f"rules/{path.name}", path

@@ -1,69 +1,135 @@
 """The audit of a deposit. For files that are left out, the manifest has sizes and hashes."""
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Self
 
-from supernet.audit.deposit.archive import read_manifest, unpack
-from supernet.audit.deposit.content import FOLDER, MANIFEST
-from supernet.audit.expected import expected, requested
-from supernet.audit.file_status import Audit, FileStatus, State
+from supernet.audit.deposit.limits import MAX_MANIFEST_BYTES
+from supernet.audit.deposit.manifest import FOLDER, MANIFEST, Manifest, Omitted
+from supernet.audit.expected import Expected, expected, requested
+from supernet.audit.file_status import Audit, Discrepancy, FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
-from supernet.provenance.record import ROOT_FILE, root_digest
+from supernet.provenance.hashes import digests
+from supernet.provenance.record import ROOT_FILE, RecordError, root_digest
+
+METADATA, MARK = "ro-crate-metadata.json", ".supernet-crate"
+"""Files of a crate besides those of the deposit: its description, and the mark of the program that wrote it."""
 
 
 class DepositedFiles(HashCache):
-    """Hashes of the files of a deposit; those of files that were left out are read from the manifest."""
+    """Hashes of the files of a deposit.
 
-    def __init__(self, folder: str, omitted: Mapping[str, Mapping[str, Any]]) -> None:
+    A file that is in the deposit is always hashed. For those that were left out, the manifest has the hashes, except
+    that sources are files of this checkout, like code. Other files do not exist, wherever a record leads.
+    """
+
+    def __init__(self, folder: str, present: Sequence[str], omitted: Mapping[str, Omitted], checkout: Path) -> None:
         super().__init__(None)
+        self._present = {os.path.normpath(os.path.join(folder, path)) for path in present}
         self._omitted = {os.path.normpath(os.path.join(folder, path)): entry for path, entry in omitted.items()}
+        sources = {path for path, entry in omitted.items() if entry.kind == "source" and (checkout / path).is_file()}
+        self._sources = {os.path.normpath(os.path.join(folder, path)): str(checkout / path) for path in sources}
 
     def exists(self, path: str) -> bool:
-        return path in self._omitted or super().exists(path)
+        return path in self._omitted or (path in self._present and os.path.isfile(path))
 
     def size(self, path: str) -> int:
         entry = self._omitted.get(path)
-        return super().size(path) if entry is None else int(entry["size"])
+        return super().size(path) if entry is None else entry.size
 
     def digest(self, path: str, algorithm: str = "sha256") -> str:
+        if path in self._sources:
+            return super().digest(self._sources[path], algorithm)
         entry = self._omitted.get(path)
         # "unknown" equals no digest.
-        return super().digest(path, algorithm) if entry is None else str(entry["digests"].get(algorithm, "unknown"))
+        return super().digest(path, algorithm) if entry is None else entry.digests.get(algorithm, "unknown")
 
 
 @dataclass(frozen=True)
 class Deposit:
-    """An unpacked deposit."""
+    """A deposit whose manifest lists what its study expects; files and records are checked by `statuses`."""
 
-    folder: str
-    manifest: Mapping[str, Any]
+    folder: Path
+    manifest: Manifest
+    expected: tuple[Expected, ...]
+    """The results that the deposited study expects."""
+    requested: tuple[Expected, ...]
+    """The results that a deposit of this study may have besides."""
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest, where: str) -> Self:
+        """Read the study of a deposit and compare the lists of the manifest with it.
+
+        Raises UserError, which names `where`, if the study is invalid or another one, if the manifest lists a result
+        that it does not have, or leaves out a result that is neither weights nor a resource.
+        """
+        plan = _plan(folder, manifest, where)
+        found = [Expected(os.path.normpath(one.path), one.config) for one in expected(plan)]
+        more = [Expected(os.path.normpath(one.path), one.config) for one in requested(plan)]
+        known = {one.path for one in (*found, *more)}
+        weights = {os.path.normpath(plan.artifacts.run(*run).weights) for run in plan.runs}
+        may_be_left_out = weights | {path for path in known if not path.startswith(f"{manifest.folder}/")}
+        for path in manifest.results:
+            if path not in known:
+                raise UserError(f"{where}: the manifest lists {path!r}, which is not a result of the deposited study")
+        for path, entry in manifest.omitted.items():
+            if path in known and path not in may_be_left_out:
+                raise UserError(
+                    f"{where}: the manifest leaves out {path!r}; only weights and resources may be left out"
+                )
+            if entry.kind == "result" and path not in known:
+                raise UserError(f"{where}: the manifest leaves out {path!r}, which is not a result of the study")
+        return cls(folder, manifest, tuple(found), tuple(more))
 
     def root_digest(self, statuses: Sequence[FileStatus]) -> str | None:
-        """Return the root digest in the record of metrics.parquet; None if that file is broken."""
-        results = f"{self.manifest['results_folder']}/{self.manifest['study']}"
-        metrics = os.path.normpath(f"{results}/{ROOT_FILE}")
+        """Return the root digest of the records; None if metrics.parquet is broken."""
+        metrics = os.path.normpath(f"{self.manifest.folder}/{ROOT_FILE}")
         sound = any(one.path == metrics and one.state is not State.BROKEN for one in statuses)
-        return root_digest(self._path(results)) if sound else None
+        return self._root_digest() if sound else None
 
     def statuses(self) -> list[FileStatus]:
-        """Return the status of all results of the manifest, with paths in the deposit.
+        """Return the status of the manifest, of all results that it lists, and of those that the study expects.
 
-        Code, environment and sources are compared with those of this checkout, configs with the deposited study.
+        Paths are those in the deposit. Code, environment and sources are compared with those of this checkout, configs
+        with the deposited study.
         """
         manifest = self.manifest
-        config = {"study": self._path(manifest["study_file"]), "results": self._path(manifest["results_folder"])}
-        plan = Plan.load({**config, "resources": self._path(manifest["resources_folder"])}, ROOT)
-        configs = {one.path: one.config for one in (*expected(plan), *requested(plan))}
-        audit = Audit(configs, DepositedFiles(self.folder, manifest["omitted"]))
-        return [self._named(audit.status(self._path(path))) for path in manifest["results"]]
+        configs = {self._path(one.path): one.config for one in (*self.expected, *self.requested)}
+        present = [path for path in manifest.results if path not in manifest.omitted]
+        audit = Audit(configs, DepositedFiles(str(self.folder), present, manifest.omitted, ROOT))
+        paths = dict.fromkeys([*(one.path for one in self.expected), *manifest.results])
+        return [self._own_status(), *(self._named(audit.status(self._path(path))) for path in paths)]
+
+    def _own_status(self) -> FileStatus:
+        """Return the status of the manifest: compared with the records, and with the deposit's own files."""
+        manifest = self.manifest
+        found = [*self._own_files()]
+        if (digest := self._root_digest()) not in (None, manifest.root_digest):
+            found.append(f"names the root digest {manifest.root_digest}, but that of the records is {digest}")
+        discrepancies = tuple(Discrepancy(State.BROKEN, text) for text in found)
+        state = State.BROKEN if found else State.INTACT
+        cause = f"{manifest.path}: {found[0]}" if found else ""
+        return FileStatus(manifest.path, state, discrepancies, cause, ())
+
+    def _own_files(self) -> Iterator[str]:
+        for name, sha256 in self.manifest.files.items():
+            path = self.folder / self.manifest.own(name)
+            if not path.is_file():
+                yield f"lists {name}, which is missing"
+            elif digests(path, ["sha256"])["sha256"] != sha256:
+                yield f"{name} does not have the hash that the manifest names"
+
+    def _root_digest(self) -> str | None:
+        try:
+            return root_digest(self._path(self.manifest.folder))
+        except RecordError:  # The status of the file reports this.
+            return None
 
     def _named(self, status: FileStatus) -> FileStatus:
         """Return the status with paths in the deposit, whose folder may be temporary."""
@@ -82,19 +148,57 @@ class Deposit:
         return os.path.normpath(os.path.join(self.folder, path))
 
 
-@contextmanager
-def open_deposit(path: Path) -> Iterator[Deposit]:
-    """Yield the deposit of an archive, unpacked into a temporary folder, or of the folder of a crate.
+def open_folder(folder: Path) -> Deposit:
+    """Return the deposit in the folder of a crate, which may have no other files than those of `supernet crate`.
 
-    Raises UserError if `path` does not exist or is neither.
+    Raises UserError if it has a link, a device or a file that the manifest does not list, and as `Deposit.open`.
     """
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder; expected an archive or a crate")
-    if path.is_dir():
-        manifests = sorted(path.glob(f"*/*/{FOLDER}/{MANIFEST}"))
-        if len(manifests) != 1:
-            raise UserError(f"{path}: found {len(manifests)} manifests; expected a crate of `supernet crate`")
-        yield Deposit(str(path), read_manifest(manifests[0]))
-    else:
-        with TemporaryDirectory(prefix="supernet-") as folder:
-            yield Deposit(folder, unpack(path, Path(folder)))
+    names = list(_files(folder))
+    manifests = [name for name in names if name.endswith(f"/{FOLDER}/{MANIFEST}")]
+    if len(manifests) != 1:
+        raise UserError(f"{folder}: found {len(manifests)} manifests; expected a crate of `supernet crate`")
+    path = folder / manifests[0]
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise UserError(f"{path}: has more than {MAX_MANIFEST_BYTES} bytes; expected a manifest")
+    manifest = Manifest.read(path.read_bytes(), str(path))
+    if manifest.path != manifests[0]:
+        raise UserError(f"{path}: expected this manifest at {manifest.path}")
+    for name in manifest.members:
+        if (folder / name).is_dir():
+            raise UserError(f"{folder / name}: is a folder; expected the file that the manifest lists")
+    unlisted = sorted(set(names) - manifest.members - {METADATA, MARK})
+    if unlisted:
+        raise UserError(
+            f"{folder / unlisted[0]}: is not listed in the manifest ({len(unlisted)} such files); remove it"
+        )
+    return Deposit.open(folder, manifest, str(folder))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the files below a folder, as relative paths; UserError at a link or a device, which may lead anywhere."""
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *files)):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise UserError(f"{path}: is a link or a device; a crate has files and folders only")
+        yield from (Path(place, name).relative_to(folder).as_posix() for name in files)
+
+
+def _plan(folder: Path, manifest: Manifest, where: str) -> Plan:
+    """Return the plan of the deposited study, with paths in the deposit."""
+    config = {
+        "study": str(folder / manifest.study_file),
+        "results": manifest.results_folder or ".",
+        "resources": manifest.resources_folder or ".",
+    }
+    try:
+        plan = Plan.load(config, ROOT, available=frozenset(manifest.results))
+    except UserError as error:
+        raise UserError(f"{where}: {str(error).replace(f'{folder}{os.sep}', '')}") from None
+    if plan.study.study != manifest.study:
+        raise UserError(f"{where}: the manifest is of study {manifest.study!r}, but has {plan.study.study!r}")
+    # A study of a few bytes can expect any number of results; listing them would take as long.
+    most = len(manifest.results)
+    runs = sum(1 for _ in itertools.islice(plan.study.runs(), most + 1))
+    if runs > most or len(plan.pools) * plan.study.pool.shards > most:
+        raise UserError(f"{where}: the manifest lists {most} results, fewer than the deposited study has runs")
+    return plan

@@ -14,9 +14,10 @@ import pytest
 import zstandard
 from checkouts import copy_checkout
 
-from supernet.audit.deposit.archive import unpack, write_archive
+from supernet.audit.deposit.archive import write_archive
 from supernet.audit.deposit.content import Content, collect
-from supernet.audit.deposit.verify import open_deposit
+from supernet.audit.deposit.limits import Limits
+from supernet.audit.deposit.unpack import open_deposit, unpack
 from supernet.audit.expected import expected, requested
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.hash_cache import HashCache
@@ -45,6 +46,8 @@ IMAGES = "resources/data/digits.safetensors"
 WEIGHTS = "results/one/runs/nasbench201/baseline/seed0/weights.safetensors"
 SCORES = "results/one/runs/nasbench201/learning_rate=0.1/seed0/scores.parquet"
 METRICS = "results/one/metrics.parquet"
+MANIFEST = "results/one/deposit/manifest.json"
+LIMITS = Limits()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,7 @@ def packed(
 
 
 def statuses(path: Path) -> dict[str, FileStatus]:
-    with open_deposit(path) as deposit:
+    with open_deposit(path, LIMITS) as deposit:
         return {status.path: status for status in deposit.statuses()}
 
 
@@ -132,7 +135,7 @@ class TestWhatItHas:
         assert manifest["root_digest"] == root_digest("results/one")
         # The images and two runs' weights.
         assert [Path(path).name for path in manifest["omitted"]] == ["digits.safetensors"] + ["weights.safetensors"] * 2
-        assert found["results/one/deposit/one.yaml"].decode() == STUDY
+        assert found["results/one/deposit/study/one.yaml"].decode() == STUDY
         lock = (plan.root / "envs" / "requirements.lock").read_bytes()
         assert found["results/one/deposit/requirements.lock"] == lock
         assert {"Snakefile", "config.yaml", "sources.yaml"} <= {Path(name).name for name in found}
@@ -156,7 +159,7 @@ class TestWhatItHas:
         assert statuses(path)[again.path].state is State.INTACT
 
         # Its config is compared with the study as well.
-        study = "results/one/deposit/one.yaml"
+        study = "results/one/deposit/study/one.yaml"
         edited = changed(
             path,
             tmp_path / "b.tar.zst",
@@ -200,7 +203,7 @@ class TestVerified:
         found = statuses(path)
         assert {status.state for status in found.values()} == {State.INTACT}
         assert set(found) == {one.path for one in expected(plan)}
-        with open_deposit(path) as deposit:
+        with open_deposit(path, LIMITS) as deposit:
             assert deposit.root_digest(deposit.statuses()) == root_digest("gone/one")
 
     @pytest.mark.parametrize("name", [SCORES, METRICS, "results/one/tables/spaces.csv"])
@@ -210,7 +213,7 @@ class TestVerified:
         assert found[name].cause == f"{name}: its content differs from its record: it was changed after it was made"
         if name != SCORES:
             assert next(one for one, status in found.items() if status.state is State.BROKEN) == name
-        with open_deposit(path) as deposit:
+        with open_deposit(path, LIMITS) as deposit:
             root = deposit.root_digest(deposit.statuses())
         assert (root is None) == (name in (SCORES, METRICS))
 
@@ -228,25 +231,25 @@ class TestVerified:
 
     def test_another_study_makes_it_stale(self, whole: Path, tmp_path: Path) -> None:
         other = STUDY.replace("epochs: 4", "epochs: 5").encode()
-        path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/one.yaml", other)
+        path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/study/one.yaml", other)
         assert "setting.epochs: was 4, is 5" in statuses(path)[WEIGHTS].cause
 
 
 class TestUnpacked:
     def test_all_files_get_one_time_and_the_same_content(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
-        assert unpack(whole, target)["study"] == "one"
+        assert unpack(whole, target, LIMITS).study == "one"
         files = {file.relative_to(target).as_posix(): file for file in target.rglob("*") if file.is_file()}
         assert {name: file.read_bytes() for name, file in files.items()} == members(whole)
         assert len({file.stat().st_mtime_ns for file in files.values()}) == 1
-        assert unpack(whole, target)["study"] == "one"
+        assert unpack(whole, target, LIMITS).study == "one"
 
     def test_other_files_are_not_overwritten_and_nothing_is_written(self, whole: Path, tmp_path: Path) -> None:
         mine = tmp_path / "fresh" / METRICS
         mine.parent.mkdir(parents=True)
         mine.write_text("mine")
         with pytest.raises(UserError, match="exists with a different content"):
-            unpack(whole, tmp_path / "fresh")
+            unpack(whole, tmp_path / "fresh", LIMITS)
         assert [file for file in (tmp_path / "fresh").rglob("*") if file.is_file()] == [mine]
 
     @pytest.mark.parametrize(
@@ -269,7 +272,7 @@ class TestUnpacked:
         files = members(whole)
         path = packed(tmp_path / "b.tar.zst", {**files, name: b"{}"})
         with pytest.raises(UserError, match="is not a result of a study; nothing was unpacked"):
-            unpack(path, tmp_path / "fresh")
+            unpack(path, tmp_path / "fresh", LIMITS)
         assert not (tmp_path / "fresh").exists()
         assert not (tmp_path / "escaped.json").exists()
 
@@ -283,7 +286,7 @@ class TestUnpacked:
 
         path = packed(tmp_path / "b.tar.zst", files, link)
         with pytest.raises(UserError, match="is not a regular file; nothing was unpacked"):
-            unpack(path, tmp_path / "fresh")
+            unpack(path, tmp_path / "fresh", LIMITS)
         assert not (tmp_path / "fresh").exists()
 
     @pytest.mark.parametrize("size", [0, 100, -1])
@@ -291,15 +294,15 @@ class TestUnpacked:
         path = tmp_path / "a.tar.zst"
         path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2] if size < 0 else b"x" * size)
         with pytest.raises(UserError, match=r"a\.tar\.zst: no archive of `supernet archive`, or a damaged one"):
-            unpack(path, tmp_path / "fresh")
+            unpack(path, tmp_path / "fresh", LIMITS)
 
     def test_an_archive_of_something_else_is_named(self, tmp_path: Path) -> None:
         path = packed(tmp_path / "a.tar.zst", {"results/one/metrics.parquet": b""})
         with pytest.raises(UserError, match=r"begins with 'results/one/metrics\.parquet'; expected an archive of"):
-            unpack(path, tmp_path / "fresh")
+            unpack(path, tmp_path / "fresh", LIMITS)
 
     def test_a_manifest_of_another_format_is_named(self, tmp_path: Path) -> None:
         manifest: dict[str, Any] = {"format": 99}
         path = packed(tmp_path / "a.tar.zst", {"results/one/deposit/manifest.json": json.dumps(manifest).encode()})
         with pytest.raises(UserError, match="expected a manifest of format 1"):
-            unpack(path, tmp_path / "fresh")
+            unpack(path, tmp_path / "fresh", LIMITS)
