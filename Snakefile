@@ -9,6 +9,9 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
+include: "workflow/rules/config.smk"
+
+
 configfile: "config.yaml"
 
 
@@ -34,4 +37,4 @@ rule all:
         rules.tables.input,
         rules.figures.input,
     message:
-        "All tables and figures of study {STUDY.study}"
+        f"All tables and figures of study {STUDY.study}"

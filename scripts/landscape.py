@@ -21,6 +21,7 @@ from supernet.runtime.startup import start_time
 from supernet.training import session
 from supernet.training.build import load_supernet
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.fingerprint import Fingerprint
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -43,7 +44,8 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     space, splits = spaces.load(job.run.own_space), now.splits(job.run.data, job.run.study_seed)
     arch = best_of(options.pool, space)
-    fingerprint = now.fingerprint(job.model_dump_json(), space.format(arch))
+    inputs = {"pool": options.pool, "weights": options.weights, "summary": options.summary}
+    fingerprint = now.fingerprint(job.model_dump_json(), **inputs)
     training = _checkpoint(options, fingerprint, "standalone")
     landscape = Landscape(job, space, splits, arch)
     with now.phase("train"):
@@ -69,7 +71,7 @@ def work(options: argparse.Namespace) -> None:
         checkpoint.discard()
 
 
-def _checkpoint(options: argparse.Namespace, fingerprint: str, name: str) -> Checkpoint:
+def _checkpoint(options: argparse.Namespace, fingerprint: Fingerprint, name: str) -> Checkpoint:
     return Checkpoint(options.state / f"{name}.safetensors", fingerprint, options.checkpoint_seconds)
 
 

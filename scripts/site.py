@@ -4,8 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet.config.study import load_study
+from supernet.audit.expected import recorded_root_digest
 from supernet.paper.load import Results
+from supernet.pipeline.plan import Plan
+from supernet.provenance.closure import ROOT
+from supernet.provenance.folders import Folders
 from supernet.runtime.program import open_log, run
 from supernet.site.build import Site
 
@@ -30,7 +33,10 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--log", type=Path, metavar="FILE", help="log file; without it, messages go to stdout")
     options = parser.parse_args(arguments)
     with open_log(options.log):
-        Site(Results(load_study(options.study_file), options.results)).write(options.output)
+        # Of the study in its usual place: a study elsewhere has no root digest.
+        folders = {"results": str(options.results.parent), "resources": Folders.of_environment().resources}
+        plan = Plan.load({"study": str(options.study_file), **folders}, ROOT)
+        Site(Results(plan.study, options.results), recorded_root_digest(plan)).write(options.output)
 
 
 if __name__ == "__main__":

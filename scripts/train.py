@@ -19,7 +19,6 @@ from supernet.training import session
 from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.evaluator import Evaluator
-from supernet.training.landmarks import digest
 from supernet.training.outputs import summary, write_weights
 
 
@@ -52,7 +51,7 @@ def work(options: argparse.Namespace) -> None:
     network = build_supernet(run, space, splits)
     checkpoint = Checkpoint(
         options.state / CHECKPOINT,
-        now.fingerprint(run.model_dump_json(exclude={"scoring"}), *digest(landmarks, space)),
+        now.fingerprint(run.model_dump_json(exclude={"scoring"}), pool=options.pool, landmarks=options.landmarks),
         options.checkpoint_seconds,
     )
     with now.phase("train"):

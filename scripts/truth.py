@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopped
 from supernet.training import session
 from supernet.training.evaluator import Evaluator
-from supernet.training.standalone import TruthLog, train_standalone
+from supernet.training.standalone import TruthLog, result_problem, train_standalone
 
 COUNTS = ("seeds", "repeated", "shard", "shards")
 
@@ -49,7 +50,9 @@ def work(options: argparse.Namespace) -> None:
     evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
     every = trainings(read_table(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
     todo = every.iloc[options.shard :: options.shards]
-    log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json()))
+    log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json(), pool=options.pool))
+    for arch_id, encoding, seed in todo.itertuples(index=False):
+        log.check(arch_id, seed, partial(result_problem, job, space, encoding, splits))
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"
     rows, longest, deadline = [], 0.0, Deadline.of(start_time(), options.limit_minutes)
     with now.phase("train"), Progress(task, "stand-alone trainings", len(todo), options.progress) as progress:

@@ -161,8 +161,16 @@ def rows(surfaces: Sequence[Surface], found: npt.NDArray[np.float64]) -> Iterato
 
 
 def _restored(checkpoint: Checkpoint | None, shape: tuple[int, ...]) -> tuple[Tensor, int]:
+    """Return what is measured, and the number of rows that are done. UserError if the two do not agree."""
     loaded = None if checkpoint is None else checkpoint.load()
-    if loaded is None:
+    if checkpoint is None or loaded is None:
         return torch.full(shape, torch.nan, dtype=torch.float64), 0
     tensors, note = loaded
-    return tensors["found"], int(note["done"])
+    done, found = int(note["done"]), tensors.get("found", torch.zeros(0))
+    if set(tensors) != {"found"} or (found.shape, found.dtype) != (torch.Size(shape), torch.float64):
+        raise checkpoint.damaged(f"its points are not {' x '.join(map(str, shape))}")
+    # Losses can be infinite or NaN; accuracies are fractions where something was measured, and NaN elsewhere.
+    accuracy = found[..., 1].flatten(0, 1)
+    if not (bool(((accuracy[:done] >= 0) & (accuracy[:done] <= 1)).all()) and bool(accuracy[done:].isnan().all())):
+        raise checkpoint.damaged(f"{done} rows are done, but other rows have values, or accuracies are out of range")
+    return found, done

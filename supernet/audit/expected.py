@@ -13,6 +13,7 @@ from typing import Any
 from supernet.config.jobs import METRICS_SECTIONS
 from supernet.paper.catalogue import figure_names, on_request, table_names
 from supernet.pipeline.plan import Plan
+from supernet.provenance.record import RecordError, read_record, root_digest
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,17 @@ def requested(plan: Plan) -> list[Expected]:
 def made(plan: Plan) -> list[Expected]:
     """Return the expected results, and the existing ones of those that are made on request."""
     return [*expected(plan), *(one for one in requested(plan) if os.path.lexists(one.path))]
+
+
+def recorded_root_digest(plan: Plan) -> str | None:
+    """Return the root digest of a study from the records of its results; None if one is missing or damaged.
+
+    That the files have the recorded contents is checked by an audit only.
+    """
+    try:
+        return root_digest(read_record(one.path) for one in made(plan))
+    except RecordError:
+        return None
 
 
 def run_config(plan: Plan, space: str, setting: str, seed: int) -> dict[str, Any]:

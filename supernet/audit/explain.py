@@ -4,7 +4,6 @@ import os
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,8 @@ from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage
 from supernet.audit.rows import Selection, cell
 from supernet.config.artifacts import RunFolder, run_name
 from supernet.io.atomic import read_json
-from supernet.provenance.record import ROOT_FILE
+from supernet.provenance.folders import Folders
+from supernet.provenance.record import inputs_digest
 
 ROWS = 5
 """Number of rows and of inputs that are printed; further ones are counted."""
@@ -41,9 +41,9 @@ class Section:
     lines: tuple[str, ...]
 
 
-def explanation(status: FileStatus, selection: Selection | None) -> list[Section]:
+def explanation(status: FileStatus, folders: Folders, selection: Selection | None) -> list[Section]:
     """Return sections about a result: its current status and its lineage, or the lineage of selected rows."""
-    nodes = lineage(status.path)
+    nodes = lineage(status.path, folders)
     found = jobs(nodes)
     target = nodes[status.path]
     trained = [job for job in found if job.program == "scripts/train.py"]
@@ -59,7 +59,7 @@ def explanation(status: FileStatus, selection: Selection | None) -> list[Section
         Section("Code and packages", tuple(_code(found))),
         Section("Downloads", tuple(_downloads(nodes))),
         Section("Unknown", tuple(_gaps(nodes))),
-        Section("Root digest", tuple(_root(nodes))),
+        Section("Digests", tuple(_digests(target))),
     ]
     return [section for section in sections if section.lines]
 
@@ -212,10 +212,12 @@ def _gapped(nodes: Mapping[str, Node]) -> list[Node]:
     return [node for node in nodes.values() if node.problem]
 
 
-def _root(nodes: Mapping[str, Node]) -> Iterable[str]:
-    for node in nodes.values():
-        if Path(node.path).name == ROOT_FILE and node.record is not None:
-            yield f"{node.record['digest']}, of {node.path}."
+def _digests(target: Node) -> Iterable[str]:
+    if target.record is None:
+        return
+    yield f"{target.record['digest']}, of its record."
+    if inputs := target.record["made"]["inputs"]:
+        yield f"{inputs_digest(inputs)}, of its inputs; captions have the first characters."
 
 
 def _run(job: Job) -> tuple[str, str, str]:

@@ -1,10 +1,12 @@
-"""Status of results: intact, stale or broken, compared with their records back to the pinned downloads.
+"""Status of results: intact, stale, unexpected or broken, compared with their records back to the pinned downloads.
 
-- *Broken*: the content of the file or of an input differs from the record, or a file or record is missing.
+- *Broken*: the content of the file or of an input differs from the record, a file or record is missing, or the record
+  is that of another file.
+- *Unexpected*: the file is in the results of the study, but the study does not list it.
 - *Stale*: contents are as recorded, but something that the result depends on has changed since: the code of a module
   that its program imports, the Python version, a package or the lock file, the config that the study gives its program,
   the sources of a download, or the record of an input.
-- *Intact*: neither.
+- *Intact*: none of these.
 
 A file is at least as bad as its worst input. Records are chained by hash. Rewriting a file and all records that are
 derived from it goes undetected, unless the root digest was kept elsewhere.
@@ -12,26 +14,24 @@ derived from it goes undetected, unless the root digest was kept elsewhere.
 
 import json
 import os
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from supernet.audit.current import Current
 from supernet.audit.hash_cache import HashCache
+from supernet.audit.listing import Listing
 from supernet.download.sources import File, load_sources
-from supernet.provenance.closure import ROOT, Closure
-from supernet.provenance.record import LOCK, RecordError, input_path, read_record, record_digest
-from supernet.runtime.kernels import VARIABLE
+from supernet.provenance.closure import ROOT
+from supernet.provenance.folders import Folders
+from supernet.provenance.record import MissingRecordError, OlderRecordError, RecordError, digest, read_record
 
 SHOWN = 4
 """Maximum number of changed config keys that one discrepancy names; further ones are counted."""
-
-KERNELS_MODULE = "supernet/nn/fast/switch.py"
-"""A record that has this module is of a program that builds networks."""
+UNLISTED = "the study does not list it"
 
 
 class State(IntEnum):
@@ -39,7 +39,8 @@ class State(IntEnum):
 
     INTACT = 0
     STALE = 1
-    BROKEN = 2
+    UNEXPECTED = 2
+    BROKEN = 3
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ class FileStatus:
     inputs: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Own:
+    """What is found in a file and its record, without the status of its inputs."""
+
+    discrepancies: tuple[Discrepancy, ...]
+    inputs: tuple[str, ...] = ()
+
+
 class Audit:
     """Determines the status of files; each file is checked once."""
 
@@ -72,76 +81,123 @@ class Audit:
         hashes: HashCache,
         root: Path = ROOT,
         kernels: bool | None = None,
+        *,
+        folders: Folders | None = None,
+        listing: Listing | None = None,
     ) -> None:
         """Compare with `configs`: by path of a file, the config that the current study gives to its program.
 
         `kernels` is whether jobs use reference kernels now; None does not compare them, as for the results of others.
+        `folders` are those that records name, by default `results` and `resources` of the current folder. Files that
+        `listing` does not list are unexpected.
         """
-        self._kernels = kernels
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._hashes, self._root = hashes, root
-        self._closure = Closure(root)
+        self._folders = folders or Folders(checkout=str(root))
+        self._listing = listing
+        self._current = Current(root, hashes, kernels)
         self._statuses: dict[str, FileStatus] = {}
-        self._codes: dict[str, tuple[str, str] | None] = {}
-        self._open: set[str] = set()
-        self._digests: dict[str, str | None] = {}
+        self._found: dict[str, _Own] = {}
+        self._records: dict[str, dict[str, Any] | RecordError] = {}
 
     def status(self, path: str) -> FileStatus:
         """Return the status of a result."""
         path = os.path.normpath(path)
-        if path not in self._statuses:
-            if path in self._open:
-                return _status(path, [Discrepancy(State.BROKEN, "is made from itself")], [])
-            self._open.add(path)
-            self._statuses[path] = self._checked(path)
-            self._open.remove(path)
+        # Without recursion, because a forged chain of records can be longer than Python's stack.
+        todo = [path]
+        while todo:
+            one = todo[-1]
+            if one in self._statuses:
+                todo.pop()
+            elif one not in self._found:
+                self._found[one] = self._own(one)
+                todo += [name for name in reversed(self._found[one].inputs) if name not in self._found]
+            else:
+                own = self._found[one]
+                self._statuses[todo.pop()] = _status(one, own, [self._finished(name) for name in own.inputs])
         return self._statuses[path]
 
-    def _checked(self, path: str) -> FileStatus:
+    def record(self, path: str) -> dict[str, Any]:
+        """Return the record of a result, which is read once. Raises RecordError."""
+        path = os.path.normpath(path)
+        if path not in self._records:
+            try:
+                self._records[path] = read_record(path)
+            except RecordError as error:
+                self._records[path] = error
+        found = self._records[path]
+        if isinstance(found, RecordError):
+            raise found
+        return found
+
+    def _finished(self, path: str) -> FileStatus:
+        """Return the status of an input; one that is not finished is in a circle of records."""
+        circle = _Own((Discrepancy(State.BROKEN, "is made from itself"),))
+        return self._statuses.get(path) or _status(path, circle, [])
+
+    def _own(self, path: str) -> _Own:
+        is_unlisted = self._listing is not None and self._listing.is_unlisted(path)
+        unlisted = (Discrepancy(State.UNEXPECTED, UNLISTED),) if is_unlisted else ()
+        worse = State.UNEXPECTED if is_unlisted else State.BROKEN
         if not self._hashes.exists(path):
-            return _status(path, [Discrepancy(State.BROKEN, "missing")], [])
+            return _Own((*unlisted, Discrepancy(worse, "missing")))
         try:
-            record = read_record(path)
+            record = self.record(path)
+        except (MissingRecordError, OlderRecordError) as error:
+            return _Own((*unlisted, Discrepancy(worse, error.problem)))
         except RecordError as error:
-            return _status(path, [Discrepancy(State.BROKEN, error.problem)], [])
-        self._digests[path], made = record["digest"], record["made"]
-        discrepancies = [*self._content(path, made), *self._inputs(path, made), *self._changes(path, record)]
-        results = [input_path(path, one) for one in made["inputs"] if one["kind"] == "result"]
-        return _status(path, discrepancies, [self.status(one) for one in results])
+            return _Own((*unlisted, Discrepancy(State.BROKEN, error.problem)))
+        made = record["made"]
+        discrepancies = [*unlisted, *self._identity(path, made), *self._content(path, made), *self._inputs(made)]
+        discrepancies += [Discrepancy(State.STALE, text) for text in self._current.changes(record)]
+        results = [self._folders.path(one["file"]) for one in made["inputs"] if one["kind"] == "result"]
+        return _Own((*discrepancies, *self._config(path, made)), tuple(name for name in results if name is not None))
+
+    def _identity(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        if made["file"] != self._folders.name(path):
+            yield Discrepancy(State.BROKEN, f"its record is of {made['file']}: the file was moved or exchanged")
 
     def _content(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
-        if self._hashes.size(path) != made["size"] or self._hashes.digest(path) != made["sha256"]:
-            yield Discrepancy(State.BROKEN, "its content differs from its record: it was changed after it was made")
+        if problem := self._differs(path, made):
+            changed = "its content differs from its record: it was changed after it was made"
+            yield Discrepancy(State.BROKEN, f"it {problem}" if problem != _OTHER else changed)
 
-    def _inputs(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
+    def _differs(self, path: str, entry: Mapping[str, Any]) -> str:
+        """Return how a file differs from its entry in a record, or an empty text."""
+        try:
+            # A file of another size is not read.
+            same = self._hashes.size(path) == entry["size"] and self._hashes.digest(path) == entry["sha256"]
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
+        return "" if same else _OTHER
+
+    def _inputs(self, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         for one in made["inputs"]:
-            name = input_path(path, one)
-            if not self._hashes.exists(name):
+            name = self._folders.path(one["file"])
+            if name is None:
+                yield Discrepancy(State.BROKEN, f"input {one['file']} is outside the folders of the workflow")
+            elif not self._hashes.exists(name):
                 yield Discrepancy(State.BROKEN, f"input {name} is missing")
-            elif self._hashes.digest(name) != one["sha256"]:
+            elif problem := self._differs(name, one):
                 # A file of the checkout may be edited, like code.
-                state = State.STALE if one["kind"] == "source" else State.BROKEN
-                yield Discrepancy(state, f"the content of input {name} differs from what was read")
+                state = State.STALE if one["kind"] == "source" and problem == _OTHER else State.BROKEN
+                found = f"the content of input {name} differs from what was read"
+                yield Discrepancy(state, found if problem == _OTHER else f"input {name} {problem}")
             elif one["kind"] == "result":
                 yield from self._chain(name, one)
             elif one["kind"] == "download":
                 yield from self._pin(name, one["pinned"])
 
     def _chain(self, name: str, one: Mapping[str, Any]) -> Iterator[Discrepancy]:
-        if self._digest(name) not in (None, one["record"]):
+        try:
+            now = self.record(name)["digest"]
+        except RecordError:  # The status of the input reports this.
+            return
+        if now != one["record"]:
             yield Discrepancy(
                 State.STALE,
                 f"input {name} has the same content but a different record: it was made again or edited",
             )
-
-    def _digest(self, path: str) -> str | None:
-        """Return the digest of the record of a result; None without a valid record. It is read once."""
-        if path not in self._digests:
-            try:
-                self._digests[path] = record_digest(path)
-            except RecordError:  # The status of the input reports this.
-                self._digests[path] = None
-        return self._digests[path]
 
     def _pin(self, name: str, pinned: Mapping[str, str]) -> Iterator[Discrepancy]:
         algorithm = pinned["algorithm"]
@@ -153,78 +209,29 @@ class Audit:
         elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
             yield Discrepancy(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
 
-    def _changes(self, path: str, record: Mapping[str, Any]) -> Iterator[Discrepancy]:
-        made, files = record["made"], record["circumstances"]["files"]
-        changed = [name for name, code in made["modules"].items() if not self._same_code(name, code, files[name])]
-        if changed:
-            yield Discrepancy(State.STALE, f"code changed: {', '.join(changed)}")
-        if made["lock"] != self._lock:
-            yield Discrepancy(State.STALE, f"environment changed: {LOCK}")
-        if made["python"] != platform.python_version():
-            yield Discrepancy(
-                State.STALE, f"environment changed: Python {made['python']}, now {platform.python_version()}"
-            )
-        others = [one for name, version in made["packages"].items() if (one := self._other(name, version))]
-        if others:
-            yield Discrepancy(State.STALE, f"environment changed: {', '.join(others)}")
-        used = record["circumstances"]["environment"].get(VARIABLE) == "1"
-        if self._kernels not in (None, used) and KERNELS_MODULE in made["modules"]:
-            yield Discrepancy(State.STALE, f"environment changed: {VARIABLE} was {used:d}, is {self._kernels:d}")
-        if path in self._configs:
-            changes = differences(made["config"], self._configs[path])
-            if changes:
-                more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
-                yield Discrepancy(State.STALE, f"config changed: {', '.join(changes[:SHOWN])}{more}")
-
-    def _same_code(self, name: str, code: str, sha256: str) -> bool:
-        if name not in self._codes:
-            try:
-                source = self._closure.source(name)
-                self._codes[name] = source.sha256, source.code
-            except (FileNotFoundError, SyntaxError):
-                self._codes[name] = None
-        now = self._codes[name]
-        # Hashes of syntax trees can differ between versions of Python; those of identical bytes do not.
-        return now is not None and (now[0] == sha256 or now[1] == code)
+    def _config(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        """Compare the recorded config with that of the study; that of another result is a sign of an exchange."""
+        if path not in self._configs or not (changes := differences(made["config"], self._configs[path])):
+            return
+        other = self._owners.get((os.path.basename(path), digest(made["config"])))
+        if other is None:
+            more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+            yield Discrepancy(State.STALE, f"config changed: {', '.join(changes[:SHOWN])}{more}")
+        else:
+            yield Discrepancy(State.BROKEN, f"it was made with the config of {other}: {', '.join(changes[:SHOWN])}")
 
     @cached_property
-    def _lock(self) -> str | None:
-        lock = self._root / LOCK
-        return self._hashes.digest(str(lock)) if lock.exists() else None
+    def _owners(self) -> Mapping[tuple[str, str], str]:
+        """The results of the study by file name and digest of their config."""
+        return {(os.path.basename(path), digest(config)): path for path, config in self._configs.items()}
 
     @cached_property
     def _sources(self) -> dict[str, File]:
         sources = load_sources(self._root / "workflow" / "sources.yaml")
         return {file.path: file for file in sources.files.values()}
 
-    def _other(self, name: str, version: str) -> str:
-        """Return how a package differs from the installed one; empty if it does not differ or is not installed."""
-        now = self._installed(name)
-        # The version of a module may have a local part (2.6.0+cpu) that its distribution lacks. The distribution may be
-        # a post-release (2026.10.19.post1), which has the code of the release.
-        same = now is None or now in (version, version.partition("+")[0]) or now.partition(".post")[0] == version
-        return "" if same else f"{name} {version}, now {now}"
 
-    def _installed(self, name: str) -> str | None:
-        if name not in self._versions:
-            self._versions[name] = self._version(name)
-        return self._versions[name]
-
-    @cached_property
-    def _versions(self) -> dict[str, str | None]:
-        return {}
-
-    def _version(self, name: str) -> str | None:
-        for distribution in (name, *self._distributions.get(name, ())):
-            try:
-                return metadata.version(distribution)
-            except metadata.PackageNotFoundError:
-                continue
-        return None
-
-    @cached_property
-    def _distributions(self) -> Mapping[str, list[str]]:
-        return metadata.packages_distributions()
+_OTHER = "has another content"
 
 
 def differences(old: Any, new: Any, key: str = "") -> list[str]:
@@ -244,10 +251,10 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _status(path: str, discrepancies: list[Discrepancy], inputs: list[FileStatus]) -> FileStatus:
-    states = [*(one.state for one in discrepancies), *(one.state for one in inputs)]
+def _status(path: str, own: _Own, inputs: list[FileStatus]) -> FileStatus:
+    states = [*(one.state for one in own.discrepancies), *(one.state for one in inputs)]
     state = max(states, default=State.INTACT)
-    own = [f"{path}: {one.text}" for one in discrepancies if one.state == state]
-    causes = [*own, *(one.cause for one in inputs if one.state == state)]
+    found = [f"{path}: {one.text}" for one in own.discrepancies if one.state == state]
+    causes = [*found, *(one.cause for one in inputs if one.state == state)]
     cause = causes[0] if state else ""
-    return FileStatus(path, state, tuple(discrepancies), cause, tuple(one.path for one in inputs))
+    return FileStatus(path, state, own.discrepancies, cause, tuple(one.path for one in inputs))

@@ -8,7 +8,8 @@ from typing import Any
 
 from supernet.config.artifacts import timings_of
 from supernet.io.atomic import read_json
-from supernet.provenance.record import RecordError, input_path, read_record
+from supernet.provenance.folders import Folders
+from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import job_seconds
 
 
@@ -54,16 +55,17 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
-def lineage(target: str) -> dict[str, Node]:
+def lineage(target: str, folders: Folders) -> dict[str, Node]:
     """Return all files that a result was made from, by path, in breadth-first order starting with the result.
 
-    A file that is missing or has no valid record is a node with a `problem`; its own inputs are unknown.
+    A file that is missing or has no valid record is a node with a `problem`; its own inputs are unknown. A file outside
+    `folders` has its name in the record as its path.
     """
     found: dict[str, Node] = {}
     todo = [Node(os.path.normpath(target), "result", None)]
     for one in todo:
         if one.path not in found:
-            found[one.path] = node = _filled(one)
+            found[one.path] = node = _filled(one, folders)
             todo += _inputs(node)
     return found
 
@@ -81,7 +83,7 @@ def jobs(nodes: Mapping[str, Node]) -> list[Job]:
     return sorted(found, key=lambda job: (job.circumstances["ended"], job.files))
 
 
-def _filled(node: Node) -> Node:
+def _filled(node: Node, folders: Folders) -> Node:
     if node.kind != "result":
         return node
     if not os.path.exists(node.path):
@@ -90,7 +92,7 @@ def _filled(node: Node) -> Node:
         record = read_record(node.path)
     except RecordError as error:
         return Node(node.path, node.kind, None, error.problem)
-    inputs = tuple(input_path(node.path, one) for one in record["made"]["inputs"])
+    inputs = tuple(folders.path(one["file"]) or one["file"] for one in record["made"]["inputs"])
     return Node(node.path, node.kind, record, inputs=inputs)
 
 

@@ -20,7 +20,7 @@ from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import job_seconds
 
 MISSING = "not trained yet"
-RESUMED = "begun: continues from its checkpoint"
+RESUMED = "begun: continues from its checkpoint if code and inputs are the same"
 CONFIG = "its config changed"
 INPUT = "its inputs are newer or will be made again"
 STALE = "kept, though stale: trained again only on request"
@@ -117,8 +117,8 @@ def _reason(plan: Plan, run: RunName, folder: RunFolder, summary: Mapping[str, t
         return MISSING, "" if len(lacking) == len(folder.files) else f"it lacks {', '.join(lacking)}"
     if record is None:
         return INPUT, ""
-    inputs = [os.path.normpath(f"{folder.path}/{one['path']}") for one in record["made"]["inputs"]]
-    return INPUT, ", ".join(path for path in inputs if summary.get(path, ("", False))[1])
+    inputs = [plan.folders.path(one["file"]) for one in record["made"]["inputs"]]
+    return INPUT, ", ".join(path for path in inputs if path and summary.get(path, ("", False))[1])
 
 
 def _record(path: str) -> dict[str, Any] | None:
@@ -131,7 +131,7 @@ def _record(path: str) -> dict[str, Any] | None:
 
 def _reason_kept(folder: RunFolder, audit: Audit) -> tuple[str, str]:
     worst = max((audit.status(path) for path in folder.files), key=lambda status: status.state)
-    reason = {State.INTACT: "", State.STALE: STALE, State.BROKEN: BROKEN}[worst.state]
+    reason = {State.INTACT: "", State.STALE: STALE}.get(worst.state, BROKEN)
     return reason, worst.cause.removeprefix(f"{worst.path}: ")
 
 

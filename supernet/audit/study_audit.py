@@ -4,14 +4,14 @@ import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import yaml
+from typing import Self
 
 from supernet.audit.expected import Expected, made
 from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
-from supernet.config.artifacts import Artifacts
+from supernet.audit.listing import Listing
+from supernet.config.artifacts import CRATE, Artifacts
+from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.record import SUFFIX, root_digest
@@ -19,9 +19,6 @@ from supernet.runtime.checkout import checkout
 
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line can override."""
-
-CRATE = "ro-crate"
-"""Folder of the crate in the results of a study."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +37,7 @@ class StudyAudit:
     expected: tuple[Expected, ...]
     audit: Audit
     hashes: HashCache
+    listing: Listing
 
     @classmethod
     def open(cls, options: argparse.Namespace) -> Self:
@@ -47,24 +45,21 @@ class StudyAudit:
         plan = load_plan(options)
         results = tuple(made(plan))
         hashes = HashCache(None if options.no_cache else Path(plan.state) / "hashes.json")
-        audit = Audit({one.path: one.config for one in results}, hashes, kernels=plan.reference_kernels)
-        return cls(plan, results, audit, hashes)
-
-    @property
-    def metrics(self) -> str:
-        """The file whose record is the root of the chain of records, which starts at the downloads."""
-        return self.plan.artifacts.metrics
+        listing = Listing(plan.results, [one.path for one in results])
+        configs = {one.path: one.config for one in results}
+        audit = Audit(configs, hashes, plan.root, plan.reference_kernels, folders=plan.folders, listing=listing)
+        return cls(plan, results, audit, hashes, listing)
 
     def paths(self, targets: list[str]) -> list[str]:
         """Return the targets, with all results of a folder; without targets, the results of the study.
 
-        The results of the study include all other results with a record in its folder.
+        The results of the study include all other files in its folder, and the pages of its site.
 
         UserError for a folder without results.
         """
         if not targets:
-            known = [one.path for one in self.expected]
-            return list(dict.fromkeys([*known, *recorded(self.plan.results)]))
+            known = [os.path.normpath(one.path) for one in self.expected]
+            return list(dict.fromkeys([*known, *recorded(self.plan.results), *self.listing.unexpected()]))
         found = []
         for target in targets:
             within = recorded(target) if os.path.isdir(target) else [target]
@@ -76,9 +71,10 @@ class StudyAudit:
         return found
 
     def root_digest(self) -> str | None:
-        """Return the digest of the chain from the downloads to metrics.parquet; None if it is broken."""
-        broken = self.audit.status(self.metrics).state is State.BROKEN
-        return None if broken else root_digest(self.plan.results)
+        """Return the root digest of all results of the study; None if one is missing or broken."""
+        paths = [one.path for one in self.expected]
+        broken = any(self.audit.status(path).state is State.BROKEN for path in paths)
+        return None if broken else root_digest(map(self.audit.record, paths))
 
     def statuses(self, targets: list[str]) -> list[FileStatus]:
         """Return the status of each of `paths`, and save the hashes."""
@@ -89,7 +85,7 @@ class StudyAudit:
 
 def load_plan(options: argparse.Namespace) -> Plan:
     """Load the plan of the study that config.yaml and the command line name."""
-    config: dict[str, Any] = yaml.safe_load((checkout() / "config.yaml").read_text(encoding="utf-8")) or {}
+    config = YamlFile.read(checkout() / "config.yaml").data
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
     return Plan.load({**config, **given}, checkout())
 

@@ -1,7 +1,8 @@
 """Check results against their records, back to the pinned downloads: each is intact, stale or broken.
 
 With --archive, check a file of `supernet archive` or a folder of `supernet crate`, on any machine with this code.
-Exit code: 0 all intact, 3 some stale, 1 some broken, 2 a mistake in the command line or the study.
+A file that the study does not list is unexpected. Exit code: 0 all intact, 1 some broken, 2 a mistake in the command
+line or the study, 3 some stale, 4 some unexpected. The worst one counts: broken, then unexpected, then stale.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from supernet.audit.file_status import FileStatus, State
 from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.errors import UserError
 
-EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.BROKEN: 1}
+EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.UNEXPECTED: 4, State.BROKEN: 1}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -35,8 +36,13 @@ def lines(status: FileStatus) -> list[str]:
     """Return the printed lines of one file: its state, and the reasons."""
     own = [one.text for one in status.discrepancies]
     inherited = [] if not status.cause or status.cause.startswith(f"{status.path}: ") else [f"through {status.cause}"]
-    head = f"{status.state.name.lower():7} {status.path}"
-    return [head, *(f"{'':10}{one}" for one in (*own, *inherited))]
+    head = f"{status.state.name.lower():10} {status.path}"
+    return [printable(one) for one in (head, *(f"{'':13}{one}" for one in (*own, *inherited)))]
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes in place of control characters and invalid UTF-8, which a file name may have."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def counts(statuses: Sequence[FileStatus]) -> dict[str, int]:
@@ -56,7 +62,7 @@ def as_json(study: str, root: str | None, statuses: Sequence[FileStatus]) -> str
         for one in statuses
     ]
     whole = {"study": study, "root_digest": root, "summary": counts(statuses), "targets": targets}
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return json.dumps(whole, indent=2)
 
 
 def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[FileStatus]]:
@@ -72,8 +78,8 @@ def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[FileS
         left_out = len(deposit.manifest.omitted)
         if left_out and not options.json:
             print(f"{left_out} files are left out; their entries in the manifest and in the records are checked")
-        statuses = deposit.statuses()
-        return deposit.manifest.study, deposit.root_digest(statuses), statuses
+        found = deposit.findings()
+        return deposit.manifest.study, found.root_digest, list(found.statuses)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -91,5 +97,5 @@ def main(arguments: Sequence[str]) -> None:
         for status in statuses:
             print("\n".join(lines(status)))
         print(", ".join(f"{count} {state}" for state, count in counts(statuses).items()))
-        print(f"root digest of study {study}, downloads through metrics: {root or 'none: broken'}")
+        print(f"root digest of study {study}, of all its results: {root or 'none: broken'}")
     sys.exit(EXIT_CODES[max((one.state for one in statuses), default=State.INTACT)])

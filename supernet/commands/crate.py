@@ -8,7 +8,8 @@ from pathlib import Path
 from supernet.audit.deposit.content import collect
 from supernet.audit.deposit.crate import write_crate
 from supernet.audit.deposit.verify import MARK
-from supernet.audit.study_audit import CRATE, StudyAudit, add_arguments
+from supernet.audit.study_audit import StudyAudit, add_arguments
+from supernet.config.artifacts import CRATE
 from supernet.io.folders import replaced
 
 

@@ -1,4 +1,4 @@
-"""Unpack a file of `supernet archive` into the current folder, after it was verified: all of it or nothing.
+"""Unpack a file of `supernet archive` into the folder of results, after it was verified: all of it or nothing.
 
 No file that exists there is overwritten. Broken archives are not unpacked: `supernet audit --archive` lists what is
 broken.
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from supernet.audit.deposit.limits import Limits, add_limits
 from supernet.audit.deposit.unpack import unpack
+from supernet.provenance.folders import RESOURCES, RESULTS, Folders
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -20,6 +21,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         prog="supernet unpack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("archive", type=Path, metavar="FILE", help="archive of a study, such as mini.tar.zst")
+    parser.add_argument("--results", default=RESULTS, metavar="FOLDER", help="folder of results (default: %(default)s)")
+    parser.add_argument(
+        "--resources", default=RESOURCES, metavar="FOLDER", help="folder of data sets and tables (default: %(default)s)"
+    )
     add_limits(parser)
     return parser.parse_args(arguments)
 
@@ -29,5 +34,5 @@ def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     # By default, this signal ends a process without deleting its temporary folder.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    manifest = unpack(options.archive, Path(), Limits(options.max_gigabytes))
+    manifest = unpack(options.archive, Folders(options.results, options.resources), Limits(options.max_gigabytes))
     print(f"study {manifest.study}: {len(set(manifest.results) - set(manifest.omitted))} results unpacked")

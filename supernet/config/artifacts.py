@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
 
-from supernet.provenance.record import ROOT_FILE
-
 Kind = Literal[
     "metrics",
     "references",
@@ -37,6 +35,10 @@ Kind = Literal[
 
 TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
+CRATE, DEPOSIT = "ro-crate", "deposit"
+"""Folders in the results of a study: the crate, and what an archive has besides results."""
+OTHERS = frozenset({"logs", "benchmarks", "site", "report.html", CRATE, DEPOSIT})
+"""Files and folders in the results of a study that are not results: they may have any content."""
 CHECKPOINT = "training.safetensors"
 """Name of the file from which an interrupted training continues."""
 _TIMING = "timing.json"
@@ -228,8 +230,8 @@ class Artifacts:
 
     @property
     def metrics(self) -> str:
-        """Metrics of all runs (Parquet); its record is the root of the chain of records."""
-        return f"{self.results}/{ROOT_FILE}"
+        """Metrics of all runs (Parquet)."""
+        return f"{self.results}/metrics.parquet"
 
     @property
     def references(self) -> str:

@@ -55,9 +55,11 @@ class Findings:
 def distinct(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
     """Return the values; ValidationError at each repeated one (1 and 1.0 are equal)."""
     findings = Findings()
+    seen: set[_Item] = set()
     for position, value in enumerate(values):
-        if value in values[:position]:
+        if value in seen:
             findings.add("duplicate value in the list", value, position)
+        seen.add(value)
     findings.raise_all()
     return values
 

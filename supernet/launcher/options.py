@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-import yaml
-
+from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 
 
@@ -97,10 +96,10 @@ def _available_cores() -> int:
 
 
 def _config(path: Path) -> dict[str, object]:
-    """Return the top level of config.yaml, empty if it cannot be read: the Snakefile reports its errors."""
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, yaml.YAMLError):
+    """Return the top level of config.yaml; empty if it is missing, which Snakemake reports.
+
+    Raises UserError if it is not valid YAML.
+    """
+    if not path.exists():
         return {}
-    found = found if isinstance(found, dict) else {}
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in YamlFile.read(path).data.items() if value is not None}

@@ -27,8 +27,6 @@ _PROXIES = MappingProxyType(
 )
 
 SPLITS = MappingProxyType({"scoring": "the scoring split (held out of training)", "test": "the test set"})
-DIGEST_LENGTH = 16
-"""Characters of the root digest in notes: 64 bits make collisions negligible; provenance records have all 64."""
 QUANTILE_SETS = MappingProxyType(
     {
         "pool": "the pool (N = {})",
@@ -47,26 +45,13 @@ def paragraph(*sentences: str) -> str:
 
 
 def study_sentence(results: Results) -> str:
-    """Name the study, its images and its root digest."""
-    return paragraph(images_sentence(results), root_sentence(results))
-
-
-def images_sentence(results: Results) -> str:
-    """Name the study and its images, without the root digest that requires metrics."""
+    """Name the study and its images."""
     study, data = results.study, results.study.data
     side = f", averaged down to {data.resolution} x {data.resolution}" if data.resolution else ""
     return paragraph(
         f"Study {study.study}: {study.title.rstrip('.')}. Images: {DATASETS[data.name].title} ({data.name}){side}.",
         fidelity_sentence(study),
     )
-
-
-def root_sentence(results: Results) -> str:
-    """Give the start of the root digest, which identifies the results that are described."""
-    found = results.root_digest
-    if found is None:
-        return "Root digest: none, because metrics.parquet has no provenance record."
-    return f"Root digest {found[:DIGEST_LENGTH]}."
 
 
 def fidelity_sentence(study: Study) -> str:

@@ -19,7 +19,6 @@ from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
 from supernet.paper.published_numbers import PublishedNumbers
 from supernet.pools.file import read_table
-from supernet.provenance.record import root_digest
 from supernet.provenance.recorder import note_input
 
 METRIC_COLUMNS = (
@@ -149,12 +148,6 @@ class Results:
         """Rows of metrics.parquet by (space, metric, bn_mode, split, score), for many look-ups."""
         keys = ["space", "metric", "bn_mode", "split", "score"]
         return {tuple(map(str, key)): rows for key, rows in self.metrics.groupby(keys, sort=False)}
-
-    @cached_property
-    def root_digest(self) -> str | None:
-        """The study's root digest, from the record of metrics.parquet; None without a record."""
-        note_input(_existing(self.artifacts.metrics))
-        return root_digest(self.folder)
 
     @cached_property
     def effects(self) -> pd.DataFrame:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
 from supernet.io.atomic import publish, write_text
+from supernet.provenance.recorder import announce_inputs
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -48,8 +49,12 @@ _HTML_STYLE = (
 )
 _NUMBER = ' class="number"'
 _LEADING_NUMBER = re.compile(r"[-\u2212]?\d[\d\u00a0]*(\.\d+)?")
-_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+# Colons and `@`, because the report shows captions as reStructuredText, where `javascript:…` and `a@b` are links and
+# `::` starts a block.
+_MARKDOWN = re.compile(r"([\\`*_|<>\[\]@]|:(?=\S|$))")
 _ESCAPED = re.compile(r"\\(.)")
+DIGEST_LENGTH = 16
+"""Characters of the digest of the inputs in notes: 64 bits make collisions negligible; records have the inputs."""
 _NOTES_START, _NOTES_END = "<details><summary>Notes</summary>", "</details>"
 """Lines around the notes of a Markdown file; workflow/report/*.rst look for them."""
 
@@ -92,7 +97,7 @@ def write(table: Table, stem: Path | str) -> None:
 
     The Markdown file starts with the caption (`read_caption`); reports show the HTML file.
     """
-    stem = Path(stem)
+    stem, table = Path(stem), replace(table, caption=with_digest(table.caption))
     write_csv(append_suffix(stem, ".csv"), table.numbers)
     write_text(append_suffix(stem, ".md"), markdown(table))
     write_text(append_suffix(stem, ".tex"), latex(table, label=stem.name))
@@ -120,6 +125,19 @@ def read_caption(path: Path) -> Caption:
     lines = path.read_text(encoding="utf-8").splitlines()
     notes = lines[lines.index(_NOTES_START) + 1 : -1] if _NOTES_START in lines else []
     return Caption.of(_plain(lines[0]), map(_plain, notes))
+
+
+def with_digest(caption: Caption) -> Caption:
+    """Return the caption with a note that identifies all files that the program has read to make its results.
+
+    Everything must have been read before.
+    """
+    found = announce_inputs()
+    if found is None:
+        return caption
+    digest, without = found
+    lacking = f", {without} of which have no provenance record" if without else ""
+    return Caption(caption.text, (*caption.notes, f"Digest of the inputs{lacking}: {digest[:DIGEST_LENGTH]}."))
 
 
 def escape_latex(text: str) -> str:

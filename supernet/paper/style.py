@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from supernet.io.atomic import publish
 from supernet.paper.names import SPACE_NAMES
-from supernet.paper.render import Caption, append_suffix, write_caption, write_csv
+from supernet.paper.render import Caption, append_suffix, with_digest, write_caption, write_csv
 
 COLUMN = 3.25
 """Width of one text column, in inches."""
@@ -94,7 +94,7 @@ def save(figure: Figure, stem: Path | str, drawn: pd.DataFrame, caption: Caption
 
     Both images omit dates and versions, so that the same numbers give the same bytes.
     """
-    stem = Path(stem)
+    stem, caption = Path(stem), with_digest(caption)
     engine = figure.get_layout_engine()
     assert engine is not None, "the style lays figures out"
     engine.execute(figure)

@@ -1,7 +1,7 @@
 """The plan of a study: its folders, its jobs and their arguments, as the rules of the workflow need them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,13 +27,33 @@ from supernet.download.credentials import separate
 from supernet.download.sources import File, load_sources
 from supernet.errors import UserError
 from supernet.pipeline.estimate import GPU_TFLOPS, estimate, report
+from supernet.provenance.folders import Folders
 from supernet.runtime.kernels import reference_kernels
 
 
-def _without_braces(value: str) -> str:
-    if "{" in value or "}" in value:
-        raise PydanticCustomError("folder", "braces mark wildcards in Snakemake's file names: use another name")
+def _safe_in_rules(value: str) -> str:
+    # The report's captions are read by a directive, which ends with the line.
+    control = "control characters do not fit into Snakemake's report" if not value.isprintable() else ""
+    if reason := control or _unsafe_in_rules(value):
+        raise PydanticCustomError("folder", "{reason}: use another name", {"reason": reason})
     return value
+
+
+def _unsafe_in_rules(path: str) -> str:
+    """Return why Snakemake's file names and report cannot hold a path; empty if they can."""
+    if "{" in path or "}" in path:
+        return "braces mark wildcards in Snakemake's file names"
+    # Snakemake's report writes paths and params into a script element without escaping.
+    return "`<` starts an element in the pages of Snakemake's report" if "<" in path else ""
+
+
+def _parameter(model: Model, include: set[str] | None = None) -> str:
+    """Return a model as JSON for `params` of a rule.
+
+    Snakemake's report writes params into a script element without escaping, where the text `</script>` of a title would
+    start elements. The escape is part of JSON: programs read the same values.
+    """
+    return model.model_dump_json(include=include).replace("<", "\\u003c")
 
 
 def _without_password(value: str) -> str:
@@ -51,7 +71,7 @@ def _truth_value(value: Any) -> Any:
 
 
 _HIDDEN = "hidden"
-Folder = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_safe_in_rules)]
 Mirror = Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
 
 
@@ -94,22 +114,24 @@ class Plan:
     study: Study
     study_file: Path
     root: Path
+    located: Callable[[str], str] = str
+    """Returns the path of a file as Snakemake uses it: as a module the workflow can have a prefix for all paths."""
     available: frozenset[str] | None = None
     """Paths of the published tables that count as available; None: those that exist, or whose files are there."""
 
     @classmethod
-    def load(cls, config: Mapping[str, Any], root: Path, available: frozenset[str] | None = None) -> Self:
+    def load(cls, config: Mapping[str, Any], root: Path, located: Callable[[str], str] = str) -> Self:
         """Validate Snakemake's config and the study that it names. UserError lists all mistakes."""
         try:
             checked = WorkflowConfig.model_validate(dict(config))
         except ValidationError as error:
             raise UserError("\n".join(_finding(one) for one in error.errors())) from None
-        if {"{", "}"} & set(str(root)):
-            raise UserError(f"{root}: braces mark wildcards in Snakemake's file names: use another folder")
+        if reason := _unsafe_in_rules(str(root)):
+            raise UserError(f"{root}: {reason}: use another folder")
         # A wrong value would otherwise stop each job, on a cluster after it has waited in the queue.
         reference_kernels()
         file = _study_file(checked.study, root)
-        return cls(checked, load_study(file), file, root, available)
+        return cls(checked, load_study(file), file, root, located)
 
     @property
     def reference_kernels(self) -> bool:
@@ -125,6 +147,11 @@ class Plan:
     def resources(self) -> str:
         """Folder of data sets and published tables."""
         return self.config.resources
+
+    @property
+    def folders(self) -> Folders:
+        """The folders that provenance records name."""
+        return Folders(self.config.results, self.config.resources, os.path.relpath(self.root))
 
     @property
     def artifacts(self) -> Artifacts:
@@ -201,20 +228,20 @@ class Plan:
 
     def run(self, space: str, setting: str, seed: str) -> str:
         """Return everything that a run depends on as JSON; only a change of it trains the run again."""
-        return self.study.run(space, setting, int(seed)).model_dump_json()
+        return _parameter(self.study.run(space, setting, int(seed)))
 
     def truth(self, space: str) -> str:
         """Return all that the stand-alone trainings of a space depend on as JSON."""
-        return truth_job(self.study, space).model_dump_json()
+        return _parameter(truth_job(self.study, space))
 
     def search(self, space: str, seed: str) -> str:
         """Return all that a random search depends on as JSON."""
-        return search_job(self.study, space, int(seed), trained=not self.tables(space)).model_dump_json()
+        return _parameter(search_job(self.study, space, int(seed), trained=not self.tables(space)))
 
     def systems(self, space: str, seed: str, part: str) -> str:
         """Return all that one part of the search systems of a space depends on as JSON."""
         trained = not self.tables(space)
-        return systems_job(self.study, space, int(seed), int(part), trained).model_dump_json()
+        return _parameter(systems_job(self.study, space, int(seed), int(part), trained))
 
     @cached_property
     def searches(self) -> tuple[tuple[str, int], ...]:
@@ -246,15 +273,15 @@ class Plan:
 
     def proxies(self, space: str) -> str:
         """Return all that the zero-cost proxies of a space depend on as JSON."""
-        return proxies_job(self.study, space, trained=not self.tables(space)).model_dump_json()
+        return _parameter(proxies_job(self.study, space, trained=not self.tables(space)))
 
     def landscape(self, space: str) -> str:
         """Return all that the loss landscapes of a space depend on as JSON."""
-        return landscape_job(self.study, space).model_dump_json()
+        return _parameter(landscape_job(self.study, space))
 
     def features(self, space: str) -> str:
         """Return all that the feature statistics of a space depend on as JSON."""
-        return features_job(self.study, space).model_dump_json()
+        return _parameter(features_job(self.study, space))
 
     def first_runs(self, space: str) -> list[RunName]:
         """Return the runs whose features are measured: the first baseline run and, if any, the first that tracks."""
@@ -271,11 +298,11 @@ class Plan:
         if study.published is None:
             return []
         path = self.artifacts.published(study.published)
-        return [path] if study.truth is None or self._is_available(study.published, Path(path)) else []
+        return [path] if study.truth is None or self._is_available(study.published, Path(self.located(path))) else []
 
     def metrics(self) -> str:
         """Return the sections of the study on which metrics depend, besides scores and ground truth, as JSON."""
-        return self.study.model_dump_json(include=set(METRICS_SECTIONS))
+        return _parameter(self.study, set(METRICS_SECTIONS))
 
     def estimate(self) -> str:
         """Return lines about the cost of the super-nets of the study, for a dry run."""
@@ -283,7 +310,7 @@ class Plan:
 
     def paper(self) -> str:
         """Return the study as JSON, for tables and figures."""
-        return self.study.model_dump_json()
+        return _parameter(self.study)
 
     def seeds(self, space: str) -> tuple[int, ...]:
         """Return the seeds of the baseline of a space."""
@@ -297,7 +324,7 @@ class Plan:
     def _is_available(self, table: str, path: Path) -> bool:
         if self.available is not None:
             return str(path) in self.available
-        folders = [Path(self.artifacts.downloads), *([Path(self.mirror)] if self.mirror else [])]
+        folders = [Path(self.located(self.artifacts.downloads)), *([Path(self.mirror)] if self.mirror else [])]
         return path.exists() or any(
             all((folder / file.path).exists() for file in files)
             for folder in folders

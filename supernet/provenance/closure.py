@@ -18,7 +18,7 @@ from typing import Any
 PACKAGE = "supernet"
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the folder with the package and the programs."""
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,22 @@ class Source:
 
 
 class Closure:
-    """Finds the imports of programs by static analysis of one checkout; unchanged files are read from a cache."""
+    """Finds the imports of programs by static analysis of one checkout.
 
-    def __init__(self, root: Path = ROOT, cache: Path | None = None) -> None:
-        """Read the cache file `cache`; by default it is in `__pycache__`, beside Python's compiled files."""
-        self._root = root
+    Every file is read and hashed; the analysis of a file whose SHA-256 is known is taken from a cache.
+    """
+
+    def __init__(self, root: Path = ROOT, cache: Path | None = None, *, cached: bool = True) -> None:
+        """Read the cache file `cache`; by default it is in `__pycache__`, beside Python's compiled files.
+
+        With `cached=False`, all code is parsed, and no cache is read or written.
+        """
+        self._root, self._cached = root, cached
         self._cache = root / PACKAGE / "__pycache__" / "closure.json" if cache is None else cache
-        self._known = _load(self._cache)
+        self._known = _load(self._cache) if cached else {}
         self._changed = False
         self._resolved: dict[str, list[str]] = {}
+        self._sources: dict[str, Source] = {}
 
     def files(self, roots: Iterable[Path], torch: bool = True) -> dict[str, Source]:
         """Return the Python files `roots` and all project modules that they import, by path in the checkout.
@@ -64,14 +71,14 @@ class Closure:
 
     def source(self, name: str, path: Path | None = None) -> Source:
         """Return hashes and imports of the file `name` of the checkout; SyntaxError if it is not valid Python."""
-        path = self._root / name if path is None else path
-        status = path.stat()
-        signature = [status.st_size, status.st_mtime_ns, status.st_ino]
-        entry = self._known.get(name)
-        if entry is None or entry["signature"] != signature:
-            entry = {"signature": signature, **asdict(_read(path, _package_of(name)))}
-            self._known[name], self._changed = entry, True
-        return Source(entry["sha256"], entry["code"], tuple(entry["imports"]), entry["torch"])
+        if name not in self._sources:
+            content = (self._root / name if path is None else path).read_bytes()
+            entry = self._known.get(name)
+            if entry is None or entry["sha256"] != hashlib.sha256(content).hexdigest():
+                entry = asdict(analyse(content, name))
+                self._known[name], self._changed = entry, True
+            self._sources[name] = Source(entry["sha256"], entry["code"], tuple(entry["imports"]), entry["torch"])
+        return self._sources[name]
 
     def name(self, path: Path) -> str:
         """Return the path relative to the checkout, or the name of a file outside the checkout."""
@@ -88,7 +95,7 @@ class Closure:
             yield from self._resolved[stem]
 
     def _save(self) -> None:
-        if not self._changed:
+        if not (self._changed and self._cached):
             return
         # As with Python's compiled files, each process parses the code again if the checkout is read-only.
         with contextlib.suppress(OSError):
@@ -119,10 +126,13 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _read(path: Path, package: str) -> Source:
-    content = path.read_bytes()
-    tree = ast.parse(content, filename=str(path))
-    imports = tuple(sorted(set(_imports(tree, package))))
+def analyse(content: bytes, name: str) -> Source:
+    """Return hashes and imports of the content of the file `name` of a checkout, without a cache.
+
+    Raises SyntaxError if it is not valid Python.
+    """
+    tree = ast.parse(content, filename=name)
+    imports = tuple(sorted(set(_imports(tree, _package_of(name)))))
     return Source(hashlib.sha256(content).hexdigest(), _digest(tree), imports, _loads_torch(tree))
 
 

@@ -18,7 +18,9 @@ def digests(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         running = {algorithm: _start(algorithm, size) for algorithm in algorithms}
-        while block := stream.read(_BLOCK):
+        # Files of the kernel, such as those of /proc, have no size and may have no end.
+        while size > 0 and (block := stream.read(min(size, _BLOCK))):
+            size -= len(block)
             for one in running.values():
                 one.update(block)
     return {algorithm: one.hexdigest() for algorithm, one in running.items()}

@@ -1,10 +1,10 @@
 """Provenance records: the file `X.prov.json` beside each result X, its path, its format and the checks of a reader.
 
-A record is a JSON object with these keys:
+A record is a JSON object with these keys, whose types are in `supernet.provenance.schema`:
 
 - `format`: `FORMAT`.
-- `made`: what the result depends on (program, hashes of modules, config, inputs, versions of packages) and the SHA-256
-  of the result itself.
+- `made`: the name of the result (`supernet.provenance.folders`), its SHA-256, and what it depends on: program, hashes
+  of modules, config, inputs, versions of packages.
 - `digest`: SHA-256 of `made`. A record names the digests of the records of its inputs, so that records are chained.
 - `circumstances`: when, where and in which environment the program ran; they do not affect the result.
 - `seal`: SHA-256 of all of the above.
@@ -12,22 +12,23 @@ A record is a JSON object with these keys:
 Records are written by `supernet.provenance.recorder`.
 """
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from supernet.errors import UserError
 
 SUFFIX = ".prov.json"
-FORMAT = 1
+FORMAT = 2
 LOCK = "envs/requirements.lock"
 """The lock file of the environment, in the checkout; records have its SHA-256."""
-ROOT_FILE = "metrics.parquet"
-"""The file of a study whose record is the root of the chain; tables and figures are made from it."""
-_MADE = frozenset({"sha256", "size", "program", "modules", "config", "inputs", "python", "packages", "lock"})
+MAX_BYTES = 16 << 20
+"""Larger files are not read as records; a record of a study with 1 000 runs has less than 1 MB."""
 
 
 class RecordError(UserError):
@@ -42,6 +43,10 @@ class MissingRecordError(RecordError):
     """A result has no record."""
 
 
+class OlderRecordError(RecordError):
+    """The record of a result was made by an older version, with another format."""
+
+
 def record_path(path: Path | str) -> Path:
     """Return the path of the record of a result."""
     return Path(f"{path}{SUFFIX}")
@@ -51,14 +56,18 @@ def read_record(path: Path | str) -> dict[str, Any]:
     """Read and check the record of the result at `path`.
 
     Raises RecordError if the record is missing, damaged, edited, incomplete or of another format. Whether the result
-    has the content that its record names is checked by `supernet.audit`.
+    has the content and the name that its record names is checked by `supernet.audit`.
     """
     try:
-        record = json.loads(record_path(path).read_text(encoding="utf-8"))
-        # Python reads forms that JSON does not have (NaN, lone surrogates); they have no digest.
-        problem = _problem(record)
+        record = json.loads(
+            _content(path).decode("utf-8"), parse_constant=_refused, object_pairs_hook=_without_duplicates
+        )
+        # Python reads forms that JSON does not have (lone surrogates, numbers beyond all floats); they have no digest.
+        problem = _problem(path, record)
     except FileNotFoundError:
         raise MissingRecordError(path, "record missing") from None
+    except OSError as error:
+        raise RecordError(path, f"record damaged: it cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise RecordError(path, "record damaged: it is not JSON") from None
     if problem:
@@ -67,42 +76,73 @@ def read_record(path: Path | str) -> dict[str, Any]:
     return checked
 
 
-def _problem(record: Any) -> str:
-    """Return what is wrong with the content of a record, or an empty text."""
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+def _content(path: Path | str) -> bytes:
+    """Return the content of a record; OSError if it is not a regular file or is too large to be one."""
+    # Opening a FIFO without O_NONBLOCK waits for a writer.
+    descriptor = os.open(record_path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, "File too large")
+    return content
+
+
+def _problem(path: Path | str, record: Any) -> str:
+    """Return what is wrong with the content of a record, or an empty text. Raises OlderRecordError."""
+    # Imported here: it takes longer than all other imports of the programs that read no record.
+    from supernet.provenance import schema
+
+    found = record.get("format") if isinstance(record, dict) else None
+    if type(found) is int and 0 < found < FORMAT:
+        raise OlderRecordError(path, f"record of format {found}, made by an older version: make the result again")
+    if type(found) is not int or found != FORMAT:
         return f"record of another kind: expected format {FORMAT}"
     if digest({key: value for key, value in record.items() if key != "seal"}) != record.get("seal"):
         return "record edited: its seal does not match"
-    made = record.get("made")
-    if digest(made) != record.get("digest"):
+    if digest(record.get("made")) != record.get("digest"):
         return "record edited: its digest does not match"
-    missing = sorted(_MADE - set(made) if isinstance(made, dict) else _MADE)
-    return f"record incomplete: {', '.join(missing)} missing" if missing else ""
+    problem = schema.check(record)
+    return f"record damaged: {problem}" if problem else ""
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"found {constant}, which JSON does not have")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a record; ValueError if a key occurs twice, because readers differ in which they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
 
 
 def record_digest(path: Path | str) -> str | None:
-    """Return the digest of the record of a result; None without a record, RecordError if it is damaged."""
+    """Return the digest of the record of a result; None if it has none, or one of an older version.
+
+    RecordError if the record is damaged.
+    """
     try:
         return str(read_record(path)["digest"])
-    except MissingRecordError:
+    except (MissingRecordError, OlderRecordError):
         return None
 
 
-def root_digest(folder: Path | str) -> str | None:
-    """Return the root digest of the study in a results folder: the digest of the record of `ROOT_FILE`.
+def root_digest(records: Iterable[Mapping[str, Any]]) -> str:
+    """Return the root digest of results: SHA-256 of the digests of their records, by name of the file.
 
-    Digests are chained: the root digest depends on everything that was measured, back to the downloads. The chain
-    itself is checked by `supernet.audit`. None without a record, RecordError if the record is damaged.
+    A record's digest covers the file's name, content, config, code and inputs. The root digest therefore covers all
+    files of which it is given the records, and everything that they were made from.
     """
-    return record_digest(Path(folder) / ROOT_FILE)
+    return digest({record["made"]["file"]: record["digest"] for record in records})
 
 
-def input_path(path: str, entry: Mapping[str, Any]) -> str:
-    """Return the path of an input, relative to the current folder like `path`, the result.
-
-    `entry` is an element of `made.inputs` of the result's record; paths in it are relative to the folder of the result.
-    """
-    return os.path.normpath(os.path.join(os.path.dirname(path), entry["path"]))
+def inputs_digest(inputs: Iterable[Mapping[str, Any]]) -> str:
+    """Return the digest of `made.inputs` of a record: it covers what the file was made from, back to the downloads."""
+    return digest(list(inputs))
 
 
 def digest(value: Any) -> str:

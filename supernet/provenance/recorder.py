@@ -20,8 +20,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from supernet.provenance.closure import PACKAGE, ROOT, Closure, Source
+from supernet.provenance.folders import Folders, is_at
 from supernet.provenance.hashes import digests
-from supernet.provenance.record import FORMAT, LOCK, digest, record_digest
+from supernet.provenance.record import (
+    FORMAT,
+    LOCK,
+    MissingRecordError,
+    OlderRecordError,
+    RecordError,
+    digest,
+    inputs_digest,
+    read_record,
+)
 
 ENVIRONMENT = (
     "CONDA_DEFAULT_ENV",
@@ -34,11 +44,15 @@ ENVIRONMENT = (
     "SLURM_JOB_ID",
     "SLURM_JOB_PARTITION",
     "SLURM_RESTART_COUNT",
-    "SUPERNET_REFERENCE_KERNELS",
 )
 """Environment variables that records contain. Others are never written, because they may hold secrets."""
 
-UNRECORDED = frozenset(f"supernet/provenance/{name}.py" for name in ("closure", "record", "recorder"))
+VARIABLES = ("SUPERNET_REFERENCE_KERNELS",)
+"""Environment variables on which results depend; they are part of `made`."""
+
+UNRECORDED = frozenset(
+    f"supernet/provenance/{name}.py" for name in ("closure", "folders", "record", "recorder", "schema")
+)
 """Modules that only record: they do not affect results, so editing them does not make results stale."""
 
 _Path = TypeVar("_Path", Path, str)
@@ -47,18 +61,21 @@ _Path = TypeVar("_Path", Path, str)
 class Recorder:
     """Collects the inputs and the config of one process, and makes the record of each file that it writes."""
 
-    def __init__(self, program: Path, root: Path = ROOT) -> None:
-        """Hash the code of `program`, a script in the checkout `root`.
+    def __init__(self, program: Path, root: Path = ROOT, folders: Folders | None = None) -> None:
+        """Hash the code of `program`, a script in the checkout `root`; `folders` are by default those of its workflow.
 
         The code is hashed at the start, because edits during a long training do not affect that training.
         """
         self._root, self._started = root, _now()
+        self._folders = folders or Folders.of_environment(root)
         self._closure = Closure(root)
         self._name = self._closure.name(program)
         self._sources = self._closure.files([program])
         self._inputs: dict[str, dict[str, Any]] = {}
         self._stats: dict[str, tuple[int, int, int]] = {}
         self._config: Any = None
+        self._announced: str | None = None
+        self._resumed: list[dict[str, Any]] = []
 
     def read(self, path: Path | str, kind: str, pinned: Mapping[str, str] | None) -> None:
         """Note an input with its current hash; `kind` and `pinned` are as for `note_input`."""
@@ -67,12 +84,34 @@ class Recorder:
         if self._stats.get(name) == signature:
             return
         sha256 = digests(Path(path), ["sha256"])["sha256"]
-        note = {"kind": kind, "sha256": sha256, "size": status.st_size}
+        note = {"file": self._folders.name(path, kind), "kind": kind, "sha256": sha256, "size": status.st_size}
         if kind == "result":
-            note["record"] = record_digest(path)
+            note |= _recorded(path)
         if pinned is not None:
             note["pinned"] = dict(pinned)
         self._inputs[name], self._stats[name] = note, signature
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """The inputs that have been read, as records list them."""
+        return sorted(self._inputs.values(), key=lambda one: str(one["file"]))
+
+    def announce(self) -> tuple[str, int] | None:
+        """Return the digest of the inputs for a caption, and the number of results without a record among them.
+
+        None without inputs. All inputs must have been read before.
+        """
+        self._announced = inputs_digest(self.inputs)
+        without = sum(one["kind"] == "result" and one["record"] is None for one in self.inputs)
+        return (self._announced, without) if self.inputs else None
+
+    def resume(self, entry: dict[str, Any]) -> None:
+        """Note that the process continues from a saved state."""
+        self._resumed.append(entry)
+
+    def sha256(self, path: Path | str) -> str:
+        """Return the hash of an input that `read` has noted."""
+        return str(self._inputs[os.path.abspath(path)]["sha256"])
 
     def use(self, config: Any) -> None:
         """Note the config, a JSON value; it replaces an earlier one."""
@@ -80,19 +119,21 @@ class Recorder:
 
     def record(self, path: Path | str, content: Path) -> dict[str, Any]:
         """Return the record of the result at `path`; its content is in the (temporary) file `content`."""
-        sources = self._all_sources()
-        folder = os.path.dirname(os.path.abspath(path))
-        inputs = [{"path": os.path.relpath(name, folder), **note} for name, note in self._inputs.items()]
+        sources, inputs = self.sources(), self.inputs
+        if self._announced not in (None, inputs_digest(inputs)):
+            raise RuntimeError(f"{path}: more inputs were read after a caption had named the digest of all inputs")
         made = {
+            "file": self._folders.name(path),
             "sha256": digests(content, ["sha256"])["sha256"],
             "size": content.stat().st_size,
             "program": self._name,
             "modules": {name: one.code for name, one in sources.items()},
             "config": self._config,
-            "inputs": sorted(inputs, key=lambda one: str(one["path"])),
+            "inputs": inputs,
             "python": platform.python_version(),
-            "packages": _packages(),
+            "packages": package_versions(),
             "lock": self._lock,
+            "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         }
         record = {
             "format": FORMAT,
@@ -105,17 +146,15 @@ class Recorder:
                 "system": platform.platform(),
                 "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
                 "files": {name: one.sha256 for name, one in sources.items()},
+                **({"resumed": self._resumed} if self._resumed else {}),
                 **self._commit,
             },
         }
         return {**record, "seal": digest(record)}
 
-    def _all_sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, Source]:
         """Return the files of the program, including modules that were loaded by a name computed at run time."""
-        loaded = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
-        files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
-        files = [file for file in files if file.is_relative_to(self._root)]
-        for name, source in self._closure.files(files).items():
+        for name, source in self._closure.files(_loaded(self._root)).items():
             self._sources.setdefault(name, source)
         return {name: self._sources[name] for name in sorted(self._sources) if name not in UNRECORDED}
 
@@ -147,7 +186,7 @@ def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | No
 
     `kind` is `result` (a file with a record), `source` (a file of the checkout) or `download`. For a download, `pinned`
     has its `path` in the sources, and the `algorithm` and `digest` that identified it. Raises RecordError if the record
-    of a result is damaged.
+    of a result is damaged or is that of another file.
     """
     if (recorder := _RECORDER.get()) is not None:
         recorder.read(path, kind, pinned)
@@ -158,6 +197,39 @@ def note_config(config: Any) -> None:
     """Note the config of this process: a JSON value of all that its results depend on, except inputs and code."""
     if (recorder := _RECORDER.get()) is not None:
         recorder.use(config)
+
+
+def announce_inputs() -> tuple[str, int] | None:
+    """Return the digest of all inputs, for a caption, and how many of them are results without a record.
+
+    None without inputs or without a recorder. Reading another input before the caption is written raises RuntimeError.
+    """
+    recorder = _RECORDER.get()
+    return None if recorder is None else recorder.announce()
+
+
+def note_resumption(entry: dict[str, Any]) -> None:
+    """Note that this process continues from a saved state; the records of its results have the entry, a JSON object.
+
+    It is among the circumstances, which no digest covers: a result is the same whether or not its job was interrupted.
+    """
+    if (recorder := _RECORDER.get()) is not None:
+        recorder.resume(entry)
+
+
+def code_of_process() -> dict[str, Source]:
+    """Return the files of the checkout that this process runs, as its records name them, by path in the checkout."""
+    if (recorder := _RECORDER.get()) is not None:
+        return recorder.sources()
+    files = Closure().files(_loaded(ROOT))
+    return {name: source for name, source in files.items() if name not in UNRECORDED}
+
+
+def input_sha256(path: Path) -> str:
+    """Note that the program reads the result at `path` (`note_input`), and return its SHA-256."""
+    note_input(path)
+    recorder = _RECORDER.get()
+    return digests(path, ["sha256"])["sha256"] if recorder is None else recorder.sha256(path)
 
 
 def record_text(path: Path | str, content: Path) -> str | None:
@@ -185,7 +257,32 @@ def commit(root: Path) -> dict[str, Any]:
     return {"commit": name, "dirty": any(not line.startswith("#") for line in lines)}
 
 
-def _packages() -> dict[str, str]:
+def _recorded(path: Path | str) -> dict[str, Any]:
+    """Return `record`, and `file` as in the record, of a result that is read.
+
+    Its results may be anywhere, as for a figure that is drawn by hand. Raises RecordError if its record is damaged or
+    is that of another file.
+    """
+    try:
+        record = read_record(path)
+    except (MissingRecordError, OlderRecordError):
+        return {"record": None}
+    name = record["made"]["file"]
+    if not is_at(name, path):
+        raise RecordError(
+            path, f"its record is of {name}: the file was moved or exchanged; put it back or make it again"
+        )
+    return {"file": name, "record": record["digest"]}
+
+
+def _loaded(root: Path) -> list[Path]:
+    """Return the files in the checkout of all loaded modules of the package."""
+    loaded = [module for name, module in list(sys.modules.items()) if name.split(".")[0] == PACKAGE]
+    files = [Path(file) for module in loaded if (file := getattr(module, "__file__", None))]
+    return [file for file in files if file.is_relative_to(root)]
+
+
+def package_versions() -> dict[str, str]:
     """Return the versions of loaded third-party packages, by import name."""
     found = {}
     for name, module in list(sys.modules.items()):

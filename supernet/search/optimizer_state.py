@@ -17,7 +17,7 @@ def state_tensors(optimizer: torch.optim.Optimizer | SGD, name: str) -> dict[str
 
 
 def load_state_tensors(optimizer: torch.optim.Optimizer | SGD, name: str, tensors: dict[str, Tensor]) -> None:
-    """Load the result of `state_tensors` into an optimiser without a state."""
+    """Load the result of `state_tensors` into an optimiser without a state. Raises ValueError for another shape."""
     parameters = _parameters(optimizer)
     prefix = f"{name}."
     for full, value in tensors.items():
@@ -25,6 +25,8 @@ def load_state_tensors(optimizer: torch.optim.Optimizer | SGD, name: str, tensor
             continue
         number, key = full.removeprefix(prefix).split(".")
         parameter = parameters[int(number)]
+        if value.dim() and value.shape != parameter.shape:
+            raise ValueError(f"tensor {full} has another shape than its parameter")
         # A buffer keeps the parameter's memory format: with other strides torch could choose other kernels.
         kept = torch.empty_like(parameter).copy_(value).detach() if value.shape == parameter.shape else value
         optimizer.state[parameter][key] = kept

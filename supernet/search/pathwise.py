@@ -83,6 +83,17 @@ class PathSystem(System[Options], Generic[Options]):
         """Return the scores as well."""
         return {**super().note(), "scores": self.scores.note()}
 
+    def check(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """Check as well that steps are of the training or of the search, and that scores are counted."""
+        super().check(tensors, note)
+        scored, searched = len(note["scores"]), note["done"] - note["weight_steps"]
+        if scored != note["cost"]["architectures"] or not scored <= searched or (searched and not self._began(note)):
+            raise ValueError(f"{searched} steps of the search do not agree with {scored} scored architectures")
+
+    def _began(self, note: dict[str, Any]) -> bool:
+        """Return whether a note has an architecture that the search has measured."""
+        return bool(note["scores"])
+
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
         """Restore the scores as well."""
         super().restore(tensors, note)

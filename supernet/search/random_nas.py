@@ -7,6 +7,7 @@ from torch import Tensor
 from supernet.config.searches import RandomNASOptions
 from supernet.search.pathwise import PathSystem
 from supernet.search.problem import Problem
+from supernet.search.scores import check_accuracy
 from supernet.training.path_sampling import Group
 
 
@@ -55,10 +56,14 @@ class RandomNAS(PathSystem[RandomNASOptions]):
         space = self.problem.space
         return {**super().note(), "glances": [[space.format(arch), one] for one, arch in self.glances.values()]}
 
+    def _began(self, note: dict[str, Any]) -> bool:
+        return bool(note["scores"] or note["glances"])
+
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
         """Restore the accuracies of the first round as well."""
         super().restore(tensors, note)
         space = self.problem.space
         for text, accuracy in note["glances"]:
             arch = space.parse(text)
+            check_accuracy(text, accuracy)
             self.glances[space.arch_id(arch)] = accuracy, arch

@@ -76,6 +76,12 @@ class RelaxedSystem(System[Options], Generic[Options]):
         """Return the architecture parameters as well."""
         return super().tensors() | {"alpha": self.alpha.detach()}
 
+    def check(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """Check as well that every step has trained the weights once."""
+        super().check(tensors, note)
+        if note["done"] != note["weight_steps"]:
+            raise ValueError(f"{note['done']} steps have {note['weight_steps']} steps of the weights")
+
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
         """Restore the architecture parameters as well."""
         super().restore(tensors, note)

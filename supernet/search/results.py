@@ -1,15 +1,26 @@
 """The results of searches: one row per found architecture, or one row with the reason if there is none."""
 
+import logging
 import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
+from pydantic import Field
 
-from supernet.io.atomic import read_json, write_json
+from supernet.config.base import Model
+from supernet.errors import UserError
+from supernet.io.atomic import write_text
+from supernet.io.sealed import sealed_line, unsealed_line
+from supernet.provenance.recorder import note_resumption
 from supernet.search.ground_truth import GroundTruth, quantile
 from supernet.search.system import Outcome
 from supernet.spaces.base import Space
+from supernet.training.fingerprint import Fingerprint
+
+_LOGGER = logging.getLogger(__name__)
 
 COLUMNS: dict[str, Any] = {
     "system": "str",
@@ -68,7 +79,10 @@ def rows(
         if result is not None:
             measured |= {
                 "truth": result.accuracy,
-                "truth_quantile": quantile(result.accuracy, ground_truth.population.truth),
+                # JSON does not have nan.
+                "truth_quantile": None
+                if result.accuracy is None
+                else quantile(result.accuracy, ground_truth.population.truth),
             }
         diverged = result is not None and result.accuracy is None
         found.append(
@@ -79,7 +93,6 @@ def rows(
                 "rank": rank,
                 "arch_id": space.arch_id(proposal.arch),
                 "encoding": space.format(proposal.arch),
-                # JSON does not have nan.
                 "score": None if math.isnan(proposal.accuracy) else proposal.accuracy,
             }
         )
@@ -94,20 +107,35 @@ def table(found: list[dict[str, Any]]) -> pd.DataFrame:
 class FinishedSearches:
     """Finished searches of a job, in one file each, so that a restarted job does not repeat them."""
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: Fingerprint) -> None:
         self._folder, self._fingerprint = folder, fingerprint
 
     def load(self, system: str) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
-        """Load rows and timing of a system; None if it has not finished, or if the file belongs to another search."""
+        """Load rows and timing of a system; None if it has not finished, or if the file belongs to another search.
+
+        The records of this process will name the resumption. Raises UserError if the file is damaged.
+        """
         path = self._path(system)
-        saved = read_json(path) if path.exists() else None
-        if saved is None or saved["fingerprint"] != self._fingerprint:
+        if not path.exists():
             return None
-        return saved["rows"], saved["timing"]
+        try:
+            saved = unsealed_line(path.read_bytes())
+            if difference := self._fingerprint.difference(saved.get("fingerprint")):
+                _LOGGER.warning("%s: this result is %s; the search is repeated", path, difference)
+                return None
+            found = _Saved.model_validate(saved)
+            if problem := _problem(system, found.rows):
+                raise ValueError(problem)
+        except ValueError as error:
+            raise UserError(f"{path}: damaged result of a search ({error}); delete the file to repeat it") from error
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        note_resumption({"state": path.name, "done": len(found.rows), "time": now})
+        return [row.model_dump(exclude_unset=True) for row in found.rows], found.timing.model_dump()
 
     def save(self, system: str, found: list[dict[str, Any]], timing: dict[str, Any]) -> None:
         """Save the rows and the timing of a finished system."""
-        write_json(self._path(system), {"fingerprint": self._fingerprint, "rows": found, "timing": timing})
+        content = {"fingerprint": self._fingerprint.note(), "rows": found, "timing": timing}
+        write_text(self._path(system), sealed_line(content), record=False)
 
     def discard(self, system: str) -> None:
         """Delete the file, once the results are written."""
@@ -115,3 +143,47 @@ class FinishedSearches:
 
     def _path(self, system: str) -> Path:
         return self._folder / f"{system}.json"
+
+
+class _Row(Model):
+    """A row of `COLUMNS`."""
+
+    system: str
+    status: Literal["complete", "stopped_early", "diverged", "unlisted", "truth_diverged"]
+    rank: int = Field(ge=1)
+    arch_id: str | None
+    encoding: str | None
+    score: float | None = Field(default=None, ge=0, le=1)
+    truth: float | None = Field(default=None, ge=0, le=1)
+    truth_quantile: float | None = Field(default=None, ge=0, le=1)
+    parameters: int | None = Field(default=None, gt=0)
+    macs: int | None = Field(default=None, ge=0)
+    forward_passes: int = Field(ge=0)
+    backward_passes: int = Field(ge=0)
+    images: int = Field(ge=0)
+    architectures: int = Field(ge=0)
+    invalid: int = Field(ge=0)
+    passed_over: int = Field(ge=0)
+    source: str
+    kind: str
+    population: int = Field(ge=0)
+
+
+class _Timing(Model):
+    seconds: float = Field(ge=0)
+    peak_bytes: int | None = Field(ge=0)
+
+
+class _Saved(Model):
+    fingerprint: dict[str, Any]
+    rows: list[_Row] = Field(min_length=1)
+    timing: _Timing
+
+
+def _problem(system: str, found: Sequence[_Row]) -> str:
+    """Return why rows cannot be those of a system; an empty text if they can be."""
+    if [row.rank for row in found] != list(range(1, len(found) + 1)):
+        return "its ranks are not 1, 2, …"
+    if {row.system for row in found} != {system}:
+        return f"it is not of {system}"
+    return ""

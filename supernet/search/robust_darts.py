@@ -10,6 +10,7 @@ from supernet.config.searches import RobustDARTSOptions
 from supernet.search.curvature import dominant_eigenvalue
 from supernet.search.darts import FirstOrderDARTS
 from supernet.search.problem import Problem
+from supernet.training.saved_state import shape_problem
 
 
 class RobustDARTS(FirstOrderDARTS):
@@ -70,6 +71,14 @@ class RobustDARTS(FirstOrderDARTS):
     def note(self) -> dict[str, Any]:
         """Return the eigenvalues as well."""
         return {**super().note(), "eigenvalues": self.eigenvalues}
+
+    def check(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """Check as well that each eigenvalue has its architecture."""
+        super().check(tensors, note)
+        kept = {name: value for name, value in tensors.items() if name.startswith("history.")}
+        expected = {f"history.{number}": self.alpha for number in range(len(note["eigenvalues"]))}
+        if problem := shape_problem(kept, expected, {}):
+            raise ValueError(problem)
 
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
         """Restore all measurements as well."""

@@ -50,12 +50,19 @@ class ScoredArchitectures:
         return [[self.problem.space.format(one.arch), one.accuracy, one.loss] for one in self.found.values()]
 
     def restore(self, note: list[list[Any]]) -> None:
-        """Restore the scores of `note`."""
+        """Restore the scores of `note`. Raises ValueError for an accuracy out of range, UserError for other texts."""
         space = self.problem.space
         for text, accuracy, loss in note:
             arch = space.parse(text)
+            check_accuracy(text, accuracy)
             arch_id = space.arch_id(arch)
             self.found[arch_id] = Found(arch_id, arch, accuracy, loss)
+
+
+def check_accuracy(text: str, accuracy: float) -> None:
+    """Raise ValueError unless the accuracy of an architecture is a fraction."""
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"{text}: found the accuracy {accuracy}; expected a fraction")
 
 
 def made(problem: Problem, choices: tuple[int, ...]) -> Any | None:

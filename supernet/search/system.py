@@ -7,17 +7,42 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor
 
 from supernet.config.base import Model
+from supernet.errors import UserError
 from supernet.rng import stream
 from supernet.runtime.stopping import Stopped, Stopping
 from supernet.search.budget import PeakMemory, SearchCost
 from supernet.search.problem import Problem
 from supernet.search.weights import Diverged, SharedWeights
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.saved_state import shape_problem
 
 Options = TypeVar("Options", bound=Model)
+
+
+class _Cost(Model):
+    forward_passes: int = Field(ge=0)
+    backward_passes: int = Field(ge=0)
+    images: int = Field(ge=0)
+    architectures: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+
+
+class _Counts(Model):
+    """The part of a note that all systems have."""
+
+    done: int = Field(ge=1)
+    weight_steps: int = Field(ge=0)
+    cost: _Cost
+    invalid: int = Field(ge=0)
+    peak_bytes: int = Field(ge=0)
+
+
+_GROWING = ("momentum.", "adam.", "history.")
+"""First parts of the names of tensors that a search has only after some steps."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +124,24 @@ class System(ABC, Generic[Options]):
             "invalid": self.invalid,
         }
 
+    def check(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+        """Raise ValueError, a ValidationError included, unless tensors and note are those of one state of this search.
+
+        Subclasses check what they add.
+        """
+        counts = _Counts.model_validate({name: note.get(name) for name in _Counts.model_fields})
+        if set(note) != {*self.note(), "peak_bytes"}:
+            raise ValueError("its note is not that of this system")
+        own = self.tensors()
+        optional = {name: value for name, value in tensors.items() if name.startswith(_GROWING)}
+        if problem := shape_problem(tensors, own, optional):
+            raise ValueError(problem)
+        images = counts.weight_steps * self.problem.training.size
+        if not counts.weight_steps <= counts.done or counts.cost.images < images:
+            raise ValueError(f"{counts.done} steps do not agree with {counts.weight_steps} steps of the weights")
+
     def restore(self, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
-        """Restore the state of `tensors` and `note`."""
+        """Restore the state of `tensors` and `note`, which `check` has checked."""
         self.steps, self.invalid = note["done"], note["invalid"]
         self.cost.__dict__.update(note["cost"])
         self.weights.restore(tensors, note["weight_steps"])
@@ -121,8 +162,12 @@ def run_search(
     peak = PeakMemory(system.weights.parameters[0].device)
     peak.start()
     before = 0
-    if saved is not None:
-        system.restore(*saved)
+    if checkpoint is not None and saved is not None:
+        try:
+            system.check(*saved)
+            system.restore(*saved)
+        except (KeyError, RuntimeError, TypeError, ValueError, IndexError, UserError) as error:
+            raise checkpoint.damaged(str(error)) from error
         before = saved[1]["peak_bytes"]
     status = None
     while not system.finished:

@@ -15,24 +15,31 @@ from supernet.search.system import Outcome, run_search
 from supernet.search.systems import make_system
 from supernet.spaces.base import Space
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.fingerprint import Fingerprint
 from supernet.training.session import Session
 
 
 @dataclass(frozen=True)
 class StateFiles:
-    """The files of a job in its state folder: a checkpoint per system, and the results of finished systems."""
+    """The files of a job: in its state folder, a checkpoint per system and the results of finished systems.
+
+    States belong to the inputs `pool` and `table`.
+    """
 
     folder: Path
     checkpoint_seconds: float
+    pool: Path
+    table: Path | None
 
-    def checkpoint(self, system: str, fingerprint: str) -> Checkpoint:
+    def checkpoint(self, system: str, fingerprint: Fingerprint) -> Checkpoint:
         """Return the checkpoint of a system."""
         return Checkpoint(self.folder / f"{system}.safetensors", fingerprint, self.checkpoint_seconds)
 
     def discard(self, system: str) -> None:
         """Delete the files of a system, once the job's results are written."""
-        self.checkpoint(system, "").discard()
-        FinishedSearches(self.folder, "").discard(system)
+        nobody = Fingerprint("")
+        self.checkpoint(system, nobody).discard()
+        FinishedSearches(self.folder, nobody).discard(system)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,8 @@ class SystemsRunner:
         """
         job = self.job
         config = job.model_copy(update={"searches": job.searches.part(str(job.run.space), (name,))})
-        fingerprint = self.session.fingerprint(config.model_dump_json())
+        inputs = {"pool": self.files.pool, "table": self.files.table}
+        fingerprint = self.session.fingerprint(config.model_dump_json(), **inputs)
         finished = FinishedSearches(self.files.folder, fingerprint)
         saved = finished.load(name)
         if saved is not None:

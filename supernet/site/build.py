@@ -62,6 +62,8 @@ class Site:
     """The site of a study; its tables and figures must exist."""
 
     results: Results
+    root_digest: str | None = None
+    """Root digest of the results; None if a result or its record is missing."""
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -116,7 +118,7 @@ class Site:
             "finished": len(self.runs),
             "diverged": sum(run.summary["status"] == "diverged" for run in self.runs),
             "study_text": captions.study_sentence(self.results),
-            "root": self.results.root_digest,
+            "root": self.root_digest,
             "config": json.dumps(study.model_dump(mode="json"), indent=2),
         }
 

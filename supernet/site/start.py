@@ -8,13 +8,11 @@ from supernet.config.study import Study
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import listed
-from supernet.provenance.record import root_digest
 
 
-def start_page(study: Study, folder: Path) -> str:
-    """Return the sections `Study` and `Costs`; `folder` contains the results of the study."""
+def start_page(study: Study, folder: Path, root: str | None) -> str:
+    """Return the sections `Study` and `Costs`; `folder` contains the results of the study, `root` is their digest."""
     factors = ", ".join(FACTORS[name].label for name in study.factors()) or "none"
-    root = root_digest(folder)
     facts = {
         "Study": f"{study.study}: {study.title.rstrip('.')}.",
         "Images": f"{DATASETS[study.data.name].title}.",
@@ -22,9 +20,9 @@ def start_page(study: Study, folder: Path) -> str:
         "Factors": f"{factors}.",
         "Super-nets": f"{sum(1 for _ in study.runs())}, one per space, setting and seed.",
         "Pool": f"{study.pool.size} architectures per space, scored with every super-net of the space.",
-        "Root digest": f"{root}, which covers all measurements and their inputs back to the downloads."
+        "Root digest": f"{root}, which covers all results and their inputs back to the downloads."
         if root
-        else "none, because metrics.parquet has no provenance record.",
+        else "none, because a result or its provenance record is missing.",
     }
     lines = ["Study", "-----", ""]
     lines += [f":{name}: {_escape(text)}" for name, text in facts.items()]
@@ -34,5 +32,5 @@ def start_page(study: Study, folder: Path) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escape the characters that are special in reStructuredText."""
-    return "".join(f"\\{character}" if character in "\\*`|_" else character for character in text)
+    """Escape the characters that are special in reStructuredText, which makes links of `javascript:…` and `a@b`."""
+    return "".join(f"\\{character}" if character in "\\*`|_<>:@" else character for character in text)

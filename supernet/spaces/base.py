@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from supernet.errors import UserError
 from supernet.nn.heuristics import VALUES, conflicts
+from supernet.spaces.conventions import Convention
 from supernet.spaces.counting import Cost
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Space(ABC, Generic[Arch]):
     """The reason why the space has no relaxation."""
     targets: ClassVar[tuple[int, ...]] = ()
     """The node at the end of each position of the relaxation."""
+    conventions: ClassVar[Mapping[str, Convention[Any]]] = MappingProxyType({})
+    """Encodings of other projects, by the names that `encode` and `decode` accept."""
 
     @abstractmethod
     def parse(self, source: Any) -> Arch:
@@ -80,6 +83,39 @@ class Space(ABC, Generic[Arch]):
     @abstractmethod
     def format(self, arch: Arch) -> str:
         """Return the text of an architecture; `parse` is the inverse."""
+
+    def encode(self, arch: Arch, convention: str) -> Any:
+        """Return an architecture in the encoding of another project, one of `conventions`; `decode` is the inverse.
+
+        Raises UserError if the space has no such convention, or the convention no such architecture.
+        """
+        return self._convention(convention).encode(arch)
+
+    def decode(self, source: Any, convention: str) -> Arch:
+        """Return the architecture of an encoding of another project, one of `conventions`.
+
+        Raises UserError if the space has no such convention or the encoding is invalid.
+        """
+        arch: Arch = self._convention(convention).decode(source)
+        return arch
+
+    def index(self, arch: Arch) -> int:
+        """Return the number of an architecture in its benchmark; UserError if the benchmark has no numbers."""
+        raise self._unnumbered()
+
+    def architecture(self, index: int) -> Arch:
+        """Return the architecture of a number; UserError if there is none, or if the benchmark has no numbers."""
+        raise self._unnumbered()
+
+    def _convention(self, name: str) -> Convention[Any]:
+        if name not in self.conventions:
+            raise UserError(
+                f"{self.name}: found the convention {name!r}; expected one of {', '.join(self.conventions)}"
+            )
+        return self.conventions[name]
+
+    def _unnumbered(self) -> UserError:
+        return UserError(f"{self.name}: its benchmark does not number the architectures; use arch_id")
 
     @abstractmethod
     def arch_id(self, arch: Arch) -> str:

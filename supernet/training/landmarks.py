@@ -1,6 +1,5 @@
 """Landmark regularisation: architectures of known accuracy whose ranking the super-net is trained to keep."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 
 from supernet.errors import UserError
 from supernet.rng import stream
-from supernet.spaces.base import Space
 
 Landmark = tuple[Any, float]
 """An architecture and its stand-alone accuracy; nan if it has none."""
@@ -49,14 +47,6 @@ class Ranking:
         if step < self.start:
             return 0.0
         return self.weight * (1 - math.cos(math.pi * (step + 1 - self.start) / (self.steps - self.start))) / 2
-
-
-def digest(landmarks: Sequence[Landmark] | None, space: Space[Any]) -> list[str]:
-    """Return the part of a fingerprint that identifies landmarks, their order and accuracies; empty if None."""
-    if landmarks is None:
-        return []
-    text = "\n".join(f"{space.format(arch)} {truth!r}" for arch, truth in landmarks)
-    return [f"landmarks {hashlib.sha256(text.encode()).hexdigest()}"]
 
 
 def _ordered(truths: Sequence[float]) -> NDArray[np.int64]:

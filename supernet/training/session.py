@@ -20,6 +20,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json, write_json
 from supernet.provenance.recorder import note_config
 from supernet.training.device import configure, fingerprint
+from supernet.training.fingerprint import Fingerprint
 
 _Model = TypeVar("_Model", bound=Model)
 
@@ -72,9 +73,14 @@ class Session:
         """Load the data set of --data, split by the study seed, on the device."""
         return load_splits(self.options.data, config, study_seed, self.device)
 
-    def fingerprint(self, *parts: str) -> str:
-        """Identify everything that determines the bits of a result: configs, torch, device, threads."""
-        return " | ".join((*parts, fingerprint(self.device)))
+    def fingerprint(self, config: str, **inputs: Path | None) -> Fingerprint:
+        """Identify everything that determines the bits of a result: config, inputs by name, code, environment.
+
+        The images are always an input. None stands for an input that the job does not have. The inputs are hashed, and
+        noted for the records; call this method before anything is trained.
+        """
+        files = {"images": self.options.data, **{name: path for name, path in inputs.items() if path is not None}}
+        return Fingerprint.of_process(config, fingerprint(self.device), files)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

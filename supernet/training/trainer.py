@@ -16,6 +16,7 @@ from supernet.training.checkpoint import Checkpoint
 from supernet.training.descent import Descent, Hyperparameters
 from supernet.training.landmarks import Pair, Ranking
 from supernet.training.path_sampling import Group
+from supernet.training.saved_state import TrainingNote, network_tensors, read_note, shape_problem, sums_problem
 from supernet.training.schedule import cosine
 from supernet.training.sgd import SGD
 
@@ -188,7 +189,7 @@ class Trainer:
         self.epoch_passes = 0
 
     def _state(self, done: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors = network_tensors(self.network)
         for name, parameter in self.parameters.items():
             momentum = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
             if momentum is not None:
@@ -198,10 +199,15 @@ class Trainer:
         return tensors, note
 
     def _restore(self, checkpoint: Checkpoint | None) -> int:
+        """Load the state, and return the steps that are done. Raises UserError if the state does not agree."""
         loaded = None if checkpoint is None else checkpoint.load()
-        if loaded is None:
+        if checkpoint is None or loaded is None:
             return 0
         tensors, note = loaded
+        try:
+            self._check(tensors, saved := read_note(note))
+        except ValueError as error:
+            raise checkpoint.damaged(str(error)) from None
         prefix = "network."
         self.network.load_state_dict(
             {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -214,6 +220,37 @@ class Trainer:
         self.loss_sum = tensors["loss_sum"].to(self.device)
         self.correct_sum = tensors["correct_sum"].to(self.device)
         self.descent.first_bad = tensors["first_bad"].to(self.device)
-        # JSON writes and reads NaN, so the rows are the same after a restart.
-        self.curve, self.passes, self.epoch_passes = note["curve"], note["passes"], note["epoch_passes"]
-        return int(note["done"])
+        self.curve, self.passes, self.epoch_passes = note["curve"], saved.passes, saved.epoch_passes
+        return saved.done
+
+    def _check(self, tensors: dict[str, Tensor], note: TrainingNote) -> None:
+        """Raise ValueError unless steps, curve, passes and tensors are those of this training after `note.done`."""
+        recipe, done = self.recipe, note.done
+        momenta = {f"momentum.{name}": parameter for name, parameter in self.parameters.items()}
+        sums = {"loss_sum": self.loss_sum, "correct_sum": self.correct_sum, "first_bad": self.descent.first_bad}
+        if problem := shape_problem(tensors, {**network_tensors(self.network), **sums}, momenta):
+            raise ValueError(problem)
+        ends = [*range(recipe.steps_per_epoch, done + 1, recipe.steps_per_epoch)]
+        if done == recipe.steps and done % recipe.steps_per_epoch:
+            ends.append(done)
+        rows = [(row.epoch, row.step, row.learning_rate) for row in note.curve]
+        if done > recipe.steps or rows != [
+            (number, step, recipe.rate(step - 1)) for number, step in enumerate(ends, start=1)
+        ]:
+            raise ValueError(f"{done} of {recipe.steps} steps are done, but its curve of {len(rows)} epochs is another")
+        since = ends[-1] if ends else 0
+        passes = done * recipe.passes_per_step + self._ranking_passes(done)
+        if (note.passes, note.epoch_passes) != (passes, (done - since) * recipe.passes_per_step):
+            raise ValueError(f"found {note.passes} passes after {done} steps, which have {passes}")
+        first_bad = int(tensors["first_bad"])
+        if problem := sums_problem(
+            tensors["loss_sum"], tensors["correct_sum"], note.epoch_passes, first_bad, since, done
+        ):
+            raise ValueError(problem)
+
+    def _ranking_passes(self, done: int) -> int:
+        """Count the passes of landmarks in the first `done` steps."""
+        if self.ranking is None:
+            return 0
+        weighted = sum(self.ranking.weight_at(step) != 0 for step in range(done))
+        return 2 * self.ranking.per_step * weighted

@@ -337,23 +337,29 @@ def _typed(kind: bytes) -> None:
 
 
 def _places() -> Iterator[Attack]:
-    for folder in ("../results", "/tmp/results", "docs", "supernet", ".git", "a/../..", "a\\b", "~", "docs/x", ""):
-        yield Attack(f"results in {folder!r}", "A7", ARCHIVE_TARGET, partial(_moved, folder), Verdict.REFUSED)
-    for key in ("results_folder", "resources_folder"):
-        apply = partial(edit_json, MANIFEST, lambda found, key=key: replaced(found, [key], "../x"))
-        yield Attack(f"{key} leads out", "A7", ARCHIVE_TARGET, apply, Verdict.REFUSED, key)
+    for study in ("..", ".", ".git", "a/b", "a\\b", "~", "", "x" * 5000, "one\x00", "two"):
+        yield Attack(
+            f"the study is called {study[:20]!r}", "A7", ARCHIVE_TARGET, partial(_moved, study), Verdict.REFUSED
+        )
+    for folder in ("docs", "supernet", "..", "/tmp", "out/results"):
+        apply = partial(_renamed, f"{folder}/")
+        yield Attack(f"all members are in {folder}", "A7", ARCHIVE_TARGET, apply, Verdict.REFUSED)
     apply = partial(_renamed_manifest, "deposit/manifest.json")
     yield Attack("the manifest is at deposit/manifest.json", "A7", ARCHIVE_TARGET, apply, Verdict.REFUSED)
 
 
-def _moved(folder: str) -> None:
-    """Move all results to another folder, with a manifest that says so."""
+def _moved(study: str) -> None:
+    """Move all results to the folder of another study, with a manifest that says so."""
     members = read()
-    manifest = json.loads(members.pop(MANIFEST))
-    text = json.dumps(manifest).replace('"results/', json.dumps(f"{folder}/")[:-1])
-    manifest = json.loads(text) | {"results_folder": folder}
-    moved = {name.replace("results/", f"{folder}/", 1): content for name, content in members.items()}
-    pack({MANIFEST.replace("results/", f"{folder}/", 1): json.dumps(manifest).encode(), **moved})
+    text = members.pop(MANIFEST).decode().replace(RESULTS, json.dumps(f"results/{study}")[1:-1])
+    manifest = json.loads(text) | {"study": study}
+    moved = {name.replace(RESULTS, f"results/{study}"): content for name, content in members.items()}
+    pack({f"results/{study}/deposit/manifest.json": json.dumps(manifest).encode(), **moved})
+
+
+def _renamed(folder: str) -> None:
+    """Move all members to another folder than that of results."""
+    pack({name.replace("results/", folder): content for name, content in read().items()})
 
 
 def _renamed_manifest(name: str) -> None:
@@ -487,8 +493,6 @@ def _manifests() -> Iterator[Attack]:
     sample = {
         "format": 2,
         "study": "one",
-        "results_folder": "results",
-        "resources_folder": "resources",
         "root_digest": "",
         "files": {"Snakefile": ""},
     }

@@ -11,6 +11,7 @@ class Verdict(StrEnum):
 
     INTACT = "intact"
     STALE = "stale"
+    UNEXPECTED = "unexpected"
     BROKEN = "broken"
     OTHER_DIGEST = "other digest"
     """Intact by itself, but the root digest differs from the published one."""
@@ -31,6 +32,7 @@ class Verdict(StrEnum):
 PROMISABLE = (
     Verdict.INTACT,
     Verdict.STALE,
+    Verdict.UNEXPECTED,
     Verdict.BROKEN,
     Verdict.OTHER_DIGEST,
     Verdict.REFUSED,

@@ -36,7 +36,7 @@ RESULTS = "results/one"
 IMAGES = "resources/data/digits.safetensors"
 PUBLISHED = "published-digest.txt"
 """Root digest of the study before the attack, as a reader finds it in a paper."""
-_CODES = {Verdict.INTACT: 0, Verdict.BROKEN: 1, Verdict.REFUSED: 2, Verdict.STALE: 3}
+_CODES = {Verdict.INTACT: 0, Verdict.BROKEN: 1, Verdict.REFUSED: 2, Verdict.STALE: 3, Verdict.UNEXPECTED: 4}
 """Exit codes of `supernet audit`."""
 
 

@@ -14,6 +14,7 @@ from supernet.config.baselines import BASELINES
 from supernet.config.study import Run
 from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.fingerprint import Fingerprint
 from supernet.training.trainer import Recipe, Trainer, TrainingResult
 
 SPLITS = small_splits()
@@ -110,8 +111,8 @@ def assert_resumes_after_any_step(make_trainer: Callable[[], Trainer], folder: P
     for step in watcher.seen:
         file = folder / f"{step}.safetensors"
         with pytest.raises(KilledError):
-            make_trainer().run(Checkpoint(file, "this run", seconds=0), Watcher(step))  # type: ignore[arg-type]
-        resumed, checkpoint = make_trainer(), Checkpoint(file, "this run", seconds=1e9)
+            make_trainer().run(Checkpoint(file, Fingerprint("this run"), seconds=0), Watcher(step))  # type: ignore[arg-type]
+        resumed, checkpoint = make_trainer(), Checkpoint(file, Fingerprint("this run"), seconds=1e9)
         assert checkpoint.done in (step - 1, step)
         assert_same(resumed.run(checkpoint), expected)
         assert same_bits(state(resumed), state(whole))

@@ -40,7 +40,6 @@ SPELLED = re.compile(
     )
 )
 ELSEWHERE = {
-    "supernet/provenance/record.py": {"metrics.parquet"},  # Lower than `config`, which takes the name from here.
     "supernet/config/pool_name.py": {"seed"},  # The name of a pool.
     "supernet/site/build.py": {"runs/"},  # Pages of the site.
     "supernet/site/grid.py": {"runs/"},

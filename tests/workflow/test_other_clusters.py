@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_the_profile_plans_the_study_paper(tmp_path: Path) -> None:
 def test_the_profile_submits_asks_and_finishes(tmp_path: Path) -> None:
     folder, pbs = copy_checkout(tmp_path / "clone"), tmp_path / "pbs"
     pbs.mkdir()
-    for name, text in (("qsub", QSUB), ("qstat", QSTAT)):
+    for name, text in (("qsub", QSUB), ("qstat", QSTAT), ("qdel", "#!/bin/sh\n")):
         (pbs / name).write_text(text)
         (pbs / name).chmod(0o755)
     target = "results/smoke/proxies/nasbench201.parquet"
@@ -62,6 +63,27 @@ def test_the_profile_submits_asks_and_finishes(tmp_path: Path) -> None:
     (asked,) = pbs.glob("*.script")
     words = asked.read_text()
     assert "-l select=1:ncpus=1:ngpus=1:mem=3000mb -l walltime=7200 " in words
+
+
+@pytest.mark.parametrize(
+    ("profile", "missing"),
+    [("profiles/pbs", "cluster-generic: qsub, qdel"), ("slurm", "slurm: sbatch, squeue, scancel, sacct")],
+)
+def test_without_a_scheduler_one_line_says_what_is_missing(profile: str, missing: str, tmp_path: Path) -> None:
+    folder, programs = copy_checkout(tmp_path / "clone"), tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bash", "sh", "git", "python3", "which"):
+        if found := shutil.which(name):
+            (programs / name).symlink_to(found)
+    target = ("--profile", profile, "results/mini/drawn/darts.parquet", "--config", "study=mini")
+    result = snakemake(folder, *target, PATH=str(programs))
+    assert result.returncode == 1
+    said = (result.stdout + result.stderr).splitlines()
+    assert said[-1].startswith(f"executor {missing} not found in PATH; ")
+    assert not [line for line in said[:-1] if "sacct" in line or "rror" in line]
+    assert not (folder / "results").exists()
+    # Planning for a cluster needs no scheduler.
+    assert snakemake(folder, "-n", *target, PATH=str(programs)).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -40,20 +42,57 @@ def intruders(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.name.startswith("pwned")]
 
 
-def test_a_workflow_in_hostile_folders_runs_and_runs_nothing_else(tmp_path: Path) -> None:
+NAME = "".join(character for character in HOSTILE if character.isprintable())
+"""The same for folders that config.yaml names, in which line breaks are refused."""
+TITLE = (
+    "</script><!-- <img src=x onerror=alert(1)> {id} {{7*7}} {wildcards.space} `x <javascript:alert(2)>`_ "
+    "javascript:alert(3) |a|_ a@b.cd"
+)
+"""A title that becomes elements, links or wildcards wherever it is not escaped."""
+
+
+class Elements(HTMLParser):
+    """Collects the elements of a page that `TITLE` would start."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("img", "a") and any("javascript" in str(value) or name == "onerror" for name, value in attrs):
+            self.found.append(self.get_starttag_text() or tag)
+
+
+def embedded(report: str, name: str) -> Any:
+    """Return the value of a JavaScript variable of Snakemake's report."""
+    (value,) = re.findall(rf'^ *var {name} = ([{{"].+);$', report, re.MULTILINE)
+    return json.loads(value)
+
+
+def test_a_workflow_with_hostile_folders_and_title_runs_and_runs_nothing_else(tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path / HOSTILE)
-    study = checkout / f"my {HOSTILE}" / "smoke.yaml"
+    study = checkout / f"my {NAME}" / "smoke.yaml"
     study.parent.mkdir()
-    study.write_bytes((checkout / SMOKE).read_bytes())
-    folders = {key: f"{key} {HOSTILE}" for key in ("results", "resources", "state", "mirror")}
+    text = (checkout / SMOKE).read_text(encoding="utf-8")
+    study.write_text(re.sub("title: .*", f"title: {json.dumps(TITLE)}", text), encoding="utf-8")
+    folders = {key: f"{key} {NAME}" for key in ("results", "resources", "state", "mirror")}
     (checkout / folders["mirror"]).mkdir()
-    config = {"study": str(study), **folders, "checkpoint_seconds": 30, "device": "cpu"}
+    config = {"study": str(study.relative_to(checkout)), **folders, "checkpoint_seconds": 30, "device": "cpu"}
     (checkout / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     result = f"{folders['results']}/smoke/runs/nasbench201/baseline/seed0/scores.parquet"
     ran = snakemake(checkout, result, "table_factors")
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     for name in (result, f"{result}.prov.json", f"{folders['results']}/smoke/tables/factors.csv"):
         assert (checkout / name).exists()
+    reported = snakemake(checkout, "--report", "report.html", "table_factors")
+    assert reported.returncode == 0, reported.stderr[-3000:]
+    report = (checkout / "report.html").read_text(encoding="utf-8")
+    results = embedded(report, "results")
+    captions = [result["caption"] for result in results.values()]
+    assert results and "alert(3)" in json.dumps(results), "the title is in the params"
+    pages = [report, embedded(report, "workflow_desc"), *captions]
+    assert [found for page in pages for found in Elements(page).found] == []
     audited = snakemake(checkout, "audit")
     assert "broken" in audited.stdout + audited.stderr, "most of the study is missing"
     assert intruders(tmp_path) == []
@@ -76,15 +115,33 @@ def test_no_other_text_is_a_setting(setting: str) -> None:
         plan.run("nasbench201", setting, "0")
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a{b}", "braces mark wildcards"),
+        ("a</script>", "`<` starts an element"),
+        ("a\n.. raw:: html", "control characters do not fit"),
+    ],
+)
 @pytest.mark.parametrize("key", ["study", "results", "resources", "state"])
-def test_braces_in_folders_are_refused(key: str) -> None:
-    with pytest.raises(UserError, match=f"{key}: found 'a{{b}}'; braces mark wildcards"):
-        Plan.load({"study": SMOKE, key: "a{b}"}, ROOT)
+def test_folders_that_rules_or_reports_cannot_hold_are_refused(key: str, name: str, reason: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"{key}: found {name!r}; {reason}")):
+        Plan.load({"study": SMOKE, key: name}, ROOT)
 
 
-def test_braces_in_the_checkouts_own_path_are_refused() -> None:
-    with pytest.raises(UserError, match=r"/some/\{x\}: braces mark wildcards"):
-        Plan.load({"study": SMOKE}, Path("/some/{x}"))
+@pytest.mark.parametrize("name", ["/some/{x}", "/some/<x>"])
+def test_a_checkout_below_such_a_folder_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"^{name}: "):
+        Plan.load({"study": SMOKE}, Path(name))
+
+
+def test_a_config_with_a_duplicate_key_is_refused_before_snakemake_reads_it(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path)
+    with (checkout / "config.yaml").open("a", encoding="utf-8") as stream:
+        stream.write("device: cpu\n")
+    ran = snakemake(checkout, "-n", "all")
+    assert ran.returncode == 2 and "Traceback" not in ran.stderr
+    assert re.search(r"^config\.yaml:\d+: device: duplicate key \(first in line \d+\)$", ran.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("device", ["cpu; touch pwned", "cuda:0\n", "$(touch pwned)", "cuda:0 x"])

@@ -1,6 +1,7 @@
 """The workflow as a user runs it: complete, repeated, after edits, with bad input, killed."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -20,11 +21,13 @@ import pytest
 from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
+from supernet.audit.expected import recorded_root_digest
 from supernet.config.study import load_study
 from supernet.errors import UserError
 from supernet.metrics.measures import MEASURES
 from supernet.paper.catalogue import figure_names
-from supernet.provenance.record import root_digest
+from supernet.pipeline.plan import Plan
+from supernet.provenance.record import read_record
 from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import TUNABLES
 from supernet.training.trained import TrainedSupernet
@@ -33,6 +36,12 @@ from supernet.training.trained import TrainedSupernet
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def study_digest(folder: Path) -> str | None:
+    """Return the root digest of the smoke study in a checkout, from the records alone."""
+    with contextlib.chdir(folder):
+        return recorded_root_digest(Plan.load({"study": SMOKE[1].partition("=")[2]}, folder))
 
 
 def program(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -307,9 +316,7 @@ class TestFinishedStudy:
         assert len(made) > 200 and set(made) <= audited
         for output, declared in made.items():
             record = json.loads((finished / f"{output}.prov.json").read_text())
-            read = {
-                os.path.normpath(os.path.join(os.path.dirname(output), one["path"])) for one in record["made"]["inputs"]
-            }
+            read = {one["file"].removeprefix("checkout/") for one in record["made"]["inputs"]}
             # Declared inputs that are not read are allowed: a record lists only files that were read.
             assert read <= declared, output
             assert read or not any(name.startswith(("results/", "resources/")) for name in declared), output
@@ -317,10 +324,11 @@ class TestFinishedStudy:
     def test_a_number_is_explained_and_traced(self, finished: Path) -> None:
         result = program(finished, "explain", "table_epochs", "--row", "space=darts", "--row", "name=epochs=2")
         run = finished / "results" / "smoke" / "runs" / "darts" / "epochs=2" / "seed0"
-        summary, root = json.loads((run / "run.json").read_text()), root_digest(finished / "results" / "smoke")
+        summary, root = json.loads((run / "run.json").read_text()), study_digest(finished)
         assert f"darts, epochs=2: seed 0; {summary['steps']} steps, {summary['images']} images" in result.stdout
         assert "Intact: files are as recorded" in result.stdout and "darts, baseline: seed" not in result.stdout
-        assert f"{root}, of results/smoke/metrics.parquet." in result.stdout
+        table = read_record(finished / "results" / "smoke" / "tables" / "epochs.csv")
+        assert f"{table['digest']}, of its record." in result.stdout
         program(finished, "trace", "figure_search", "--output", "search.svg")
         picture = (finished / "search.svg").read_text(encoding="utf-8")
         assert "results/smoke/runs/darts/baseline/seed0/weights.safetensors" in picture and f"{root}" in picture
@@ -337,7 +345,7 @@ class TestFinishedStudy:
         checked = program(clone, "audit", "--archive", str(archive), "--json")
         assert set(json.loads(checked.stdout)["summary"].values()) > {0}
         assert json.loads(checked.stdout)["summary"]["stale"] == json.loads(checked.stdout)["summary"]["broken"] == 0
-        assert json.loads(checked.stdout)["root_digest"] == root_digest(finished / "results" / "smoke")
+        assert json.loads(checked.stdout)["root_digest"] == study_digest(finished)
         unpacked = [sys.executable, "-m", "supernet", "unpack", str(archive)]
         assert subprocess.run(unpacked, cwd=clone, env={**os.environ, "PYTHONPATH": str(clone)}).returncode == 0
         assert not list(clone.rglob("*.safetensors"))

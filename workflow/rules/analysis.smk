@@ -26,7 +26,8 @@ rule landscape:
     message:
         "Loss landscapes of {wildcards.space}"
     shell:
-        "program landscape --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        f"{START} landscape"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --summary {input.summary:q}"
         " --output {output.surfaces:q} --timing {output.timing:q}"
         # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
@@ -64,7 +65,8 @@ rule features:
     message:
         "Feature statistics of {wildcards.space}"
     shell:
-        "program features --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        f"{START} features"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --landmarks {input.landmarks:q} --weights {input.weights:q} --summaries {input.summaries:q}"
         " --output {output.statistics:q} --timing {output.timing:q}"
         ' --lock "$STATE"/locks/features/{wildcards.space}'

@@ -10,17 +10,17 @@ rule audit:
         mem_mb=megabytes(1000),
         runtime=minutes(30),
     params:
-        folders=lambda wildcards: " ".join(
+        folders=" ".join(
             f"--{key} {shlex.quote(str(value))}"
             for key, value in (
                 ("study", PLAN.study_file),
-                ("results", PLAN.config.results),
-                ("resources", PLAN.resources),
-                ("state", PLAN.config.state),
+                ("results", located(PLAN.config.results)),
+                ("resources", located(PLAN.resources)),
+                ("state", located(PLAN.config.state)),
             )
         ),
     message:
-        "Audit of the results of study {STUDY.study}"
+        f"Audit of the results of study {STUDY.study}"
     shell:
-        # Exit status 3 (stale) is reported, 1 (broken) is a failure.
-        "program audit {params.folders} 2>&1 | tee {log:q} || [ $? -eq 3 ]"
+        # Fails if a result is not intact: see the exit codes in supernet/commands/audit.py.
+        f"{START} audit" " {params.folders} 2>&1 | tee {log:q}"

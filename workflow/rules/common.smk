@@ -1,18 +1,50 @@
-# The validated study, the paths of its results and the shell prefix of programs, which the other rule files share.
+# The validated study, the paths of its results and the start of each program, which the other rule files share.
 import atexit
 import contextlib
 import os
 import shlex
 import signal
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-sys.path.insert(0, str(workflow.basedir))
+
+def cloned(source):
+    """Return a checkout of the commit of a file on a git host: a clone of Snakemake's own clone, beside that."""
+    repository = source.hosted_repo
+    commit = repository.repo.commit(source.ref).hexsha
+    folder = repository.repo_clone.with_name(
+        f"{repository.repo_clone.name}-{commit[:12]}"
+    )
+    if folder.exists():
+        return folder
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        clone = Path(temporary, "clone")
+        get = ("git", "clone", "--quiet", "--no-checkout", repository.repo_clone, clone)
+        subprocess.run(get, check=True)
+        checkout = ("git", "-C", clone, "checkout", "--quiet", "--detach", commit)
+        subprocess.run(checkout, check=True)
+        # Another Snakemake may have made the same clone in the meantime.
+        with contextlib.suppress(OSError):
+            clone.rename(folder)
+    return folder
+
+
+def checkout():
+    """Return the checkout with this file. The workflow that uses it as a module can be in another folder."""
+    rules = workflow.current_basedir
+    return cloned(rules) if hasattr(rules, "hosted_repo") else Path(rules).parents[1]
+
+
+ROOT = checkout()
+sys.path.insert(0, str(ROOT))
 
 from supernet.config.artifacts import run_path, search_path, system_path, truth_path
 from supernet.errors import UserError
+from supernet.runtime.executors import check_executor
 from supernet.runtime.lock import LockTiming, sole_writer
 from supernet.runtime.slurm import forward_signal
 from supernet.paper.catalogue import heading, section
@@ -20,13 +52,14 @@ from supernet.paper.inputs import modules
 from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import Closure
+from supernet.provenance.folders import RESOURCES_VARIABLE, RESULTS_VARIABLE
 from supernet.runtime.startup import TUNABLES
 
 
 def load_plan():
     """Load the plan of this workflow; a mistake in the config ends Snakemake with its message before any job starts."""
     try:
-        return Plan.load(config, Path(workflow.basedir))
+        return Plan.load(config, ROOT, located)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
@@ -39,9 +72,13 @@ def python():
 
 
 def source(path):
-    """Return a file of the checkout as an input: a relative path if Snakemake runs in the checkout."""
-    root = Path(workflow.basedir)
-    return path if Path.cwd() == root else str(root / path)
+    """Return a file of the checkout as an input: a relative path if Snakemake runs this workflow in the checkout."""
+    return path if Path.cwd() == ROOT == Path(workflow.basedir) else str(ROOT / path)
+
+
+def located(path):
+    """Return the path of a result as Snakemake uses it: with the prefix of the module, if this is a module."""
+    return str(workflow.modifier.modify_path(path))
 
 
 def modules_of(module):
@@ -115,13 +152,18 @@ def shown(path, name):
 
 def lock_study():
     """Lock the study's results against a Snakemake in another folder or on another machine, until this one ends."""
-    try:
-        STUDY_LOCK.enter_context(
-            sole_writer(Path(PLAN.state, "locks", "workflow"), LockTiming(wait=0))
-        )
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
+    STUDY_LOCK.enter_context(
+        sole_writer(Path(STATE, "locks", "workflow"), LockTiming(wait=0))
+    )
     atexit.register(STUDY_LOCK.close)
+
+
+def check_programs():
+    """Stop before the first job if the programs are missing that its executor calls."""
+    settings = workflow.executor_settings
+    keys = ("submit_cmd", "status_cmd", "cancel_cmd")
+    commands = [command for key in keys if (command := getattr(settings, key, None))]
+    check_executor(workflow.executor_plugin.name, commands)
 
 
 def in_slurm_step():
@@ -137,6 +179,7 @@ STUDY_LOCK = contextlib.ExitStack()
 PLAN = load_plan()
 atexit.register(print_estimate)
 STUDY = PLAN.study
+STATE = located(PLAN.state)
 ARTIFACTS = PLAN.artifacts
 FILES = StudyFiles(PLAN)
 CLOSURE = Closure()
@@ -156,14 +199,18 @@ wildcard_constraints:
     pool="|".join(PLAN.pools),
 
 
-# Options that do not change results are not `params`: a new folder or device must not cause results to be made again.
-# Programs import the package from this checkout, whatever the working directory of Snakemake is.
+# The start of each program's command line. It is not `shell.prefix`, which would apply to the rules of a workflow that uses
+# this one as a module. Options that do not change results are not `params`: a new folder or device must not cause
+# results to be made again. Programs import the package from this checkout, whatever Snakemake's working directory is.
 LIMIT = 'echo "--limit-minutes $1"' if workflow.remote_exec else ":"
-PREFIX = (
+START = (
     "set -euo pipefail; "
-    f"export PYTHONPATH={shlex.quote(str(workflow.basedir))}; "
+    f"export PYTHONPATH={shlex.quote(str(ROOT))}; "
     f"export GLIBC_TUNABLES=${{GLIBC_TUNABLES:+$GLIBC_TUNABLES:}}{TUNABLES}; "
-    f"STATE={shlex.quote(PLAN.state)}; "
+    # Provenance records name files by these folders.
+    f"export {RESULTS_VARIABLE}={shlex.quote(located(PLAN.config.results))}; "
+    f"export {RESOURCES_VARIABLE}={shlex.quote(located(PLAN.resources))}; "
+    f"STATE={shlex.quote(STATE)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
@@ -172,12 +219,20 @@ PREFIX = (
     # The program replaces the shell. Otherwise a signal of SLURM would end the shell first, and SLURM would kill its
     # children.
     f'program() {{ exec {python()} -P -m supernet.runtime.start "$PYTHONPATH/scripts/$1.py" "${{@:2}}"; }}; '
+    "program"
 )
+# Snakemake formats the command, so braces of the shell are doubled.
+START = START.replace("{", "{{").replace("}", "}}")
 # The address of a mirror may hold a password, so it is not on the command line, which logs and `ps` show.
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
-shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 
-# Snakemake locks its working directory, but results can be elsewhere.
+# Snakemake locks its working directory, but results can be elsewhere. Snakemake does not run this for a module: the
+# workflow that uses it can call `supernet.onstart()` (docs/use/module.md).
 onstart:
-    lock_study()
+    try:
+        check_programs()
+        lock_study()
+    except UserError as error:
+        logger.error(str(error))
+        raise SystemExit(1) from None

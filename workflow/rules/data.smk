@@ -1,7 +1,7 @@
 # Downloads: image data sets and published tables. The verified files are kept in resources/downloads.
 FETCHING = (
     f" --sources {shlex.quote(source('workflow/sources.yaml'))}"
-    f" --downloads {shlex.quote(ARTIFACTS.downloads)} --lock {shlex.quote(ARTIFACTS.sources_lock)}"
+    f" --downloads {shlex.quote(located(ARTIFACTS.downloads))} --lock {shlex.quote(located(ARTIFACTS.sources_lock))}"
 )
 
 
@@ -26,7 +26,8 @@ rule data:
     message:
         "Images of {params.name}"
     shell:
-        "program data --name {params.name:q} --output {output.images:q}"
+        f"{START} data"
+        " --name {params.name:q} --output {output.images:q}"
         + FETCHING
         + " --log {log:q}"
 
@@ -49,6 +50,7 @@ rule published:
     message:
         "Published table {wildcards.table}"
     shell:
-        "program published --table {wildcards.table:q} --output {output.table:q}"
+        f"{START} published"
+        " --table {wildcards.table:q} --output {output.table:q}"
         + FETCHING
         + " --log {log:q}"

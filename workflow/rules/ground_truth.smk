@@ -24,7 +24,8 @@ rule pool:
     message:
         "Pool {wildcards.pool}: drawing architectures"
     shell:
-        "program pool {params.which} --exclude {input.exclude:q} --table {input.table:q}"
+        f"{START} pool"
+        " {params.which} --exclude {input.exclude:q} --table {input.table:q}"
         " --output {output.pool:q} --log {log:q}"
 
 
@@ -56,7 +57,8 @@ rule truth:
     message:
         "Ground truth of {wildcards.pool}, shard {wildcards.shard}: stand-alone training"
     shell:
-        "program truth --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        f"{START} truth"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " {params.trainings} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
         f' --state "$STATE"/truth/{TRUTH_IN_SHELL}'
@@ -94,6 +96,7 @@ rule pool_truth:
     message:
         "Ground truth of {wildcards.pool}: joining it with the pool"
     shell:
-        "program pool_truth --space {params.space:q} --pool {input.pool:q}"
+        f"{START} pool_truth"
+        " --space {params.space:q} --pool {input.pool:q}"
         " --table {input.table:q} --trainings {input.trainings:q}"
         " --output {output.pool:q} --log {log:q}"

@@ -23,15 +23,16 @@ rule metrics:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
     params:
-        config=PLAN.metrics(),
+        config=lambda wildcards: PLAN.metrics(),
         study=str(PLAN.study_file),
         results=lambda wildcards, output: str(Path(output.metrics).parent),
     message:
-        "Metrics of all runs of study {STUDY.study}"
+        f"Metrics of all runs of study {STUDY.study}"
     shell:
         # One process per thread: threads of the linear algebra library would compete for the same cores.
-        "OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "
-        "program metrics --study-file {params.study:q} --results {params.results:q}"
+        "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1; "
+        f"{START} metrics"
+        " --study-file {params.study:q} --results {params.results:q}"
         " --tables {input.tables:q} --proxies {input.proxies:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"
 
@@ -57,11 +58,12 @@ rule effects:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
     params:
-        config=PLAN.metrics(),
+        config=lambda wildcards: PLAN.metrics(),
         study=str(PLAN.study_file),
         results=lambda wildcards, output: str(Path(output.effects).parent),
     message:
-        "Effects of all settings of study {STUDY.study}"
+        f"Effects of all settings of study {STUDY.study}"
     shell:
-        "program effects --study-file {params.study:q} --results {params.results:q}"
+        f"{START} effects"
+        " --study-file {params.study:q} --results {params.results:q}"
         " --output {output.effects:q} --log {log:q}"

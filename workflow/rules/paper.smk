@@ -43,11 +43,12 @@ for name, drawn in TABLES.items():
             stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
             results=lambda wildcards, output: str(Path(output[0]).parents[1]),
             study=str(PLAN.study_file),
-            config=PLAN.paper(),
+            config=lambda wildcards: PLAN.paper(),
         message:
             "Table {params.name}"
         shell:
-            "program table {params.name:q} --study-file {params.study:q}"
+            f"{START} table"
+            " {params.name:q} --study-file {params.study:q}"
             " --results {params.results:q} --published {input.published:q}"
             " --output-stem {params.stem:q} --log {log:q}"
 
@@ -80,11 +81,12 @@ for name, drawn in FIGURES.items():
             stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
             results=lambda wildcards, output: str(Path(output[0]).parents[1]),
             study=str(PLAN.study_file),
-            config=PLAN.paper(),
+            config=lambda wildcards: PLAN.paper(),
         message:
             "Figure {params.name}"
         shell:
-            "program figure {params.name:q} --study-file {params.study:q}"
+            f"{START} figure"
+            " {params.name:q} --study-file {params.study:q}"
             " --results {params.results:q} --output-stem {params.stem:q} --log {log:q}"
 
 
@@ -97,7 +99,7 @@ rule tables:
             if name not in on_request(STUDY)
         ],
     message:
-        "All tables of study {STUDY.study}"
+        f"All tables of study {STUDY.study}"
 
 
 rule figures:
@@ -109,7 +111,7 @@ rule figures:
             if name not in on_request(STUDY)
         ],
     message:
-        "All figures of study {STUDY.study}"
+        f"All figures of study {STUDY.study}"
 
 
 if STUDY.searches is not None:
@@ -119,4 +121,4 @@ if STUDY.searches is not None:
             TABLES["search_systems"].files,
             FIGURES["search_systems"].files,
         message:
-            "Table and figure of the search systems of study {STUDY.study}"
+            f"Table and figure of the search systems of study {STUDY.study}"

@@ -21,7 +21,8 @@ rule proxies:
     message:
         "Zero-cost proxies of the pool {wildcards.pool}"
     shell:
-        "program proxies --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        f"{START} proxies"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --output {output.proxies:q} --timing {output.timing:q}"
         ' --progress "$STATE"/progress/proxies-{wildcards.pool}.json'
         ' --lock "$STATE"/locks/proxies/{wildcards.pool}'

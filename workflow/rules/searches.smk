@@ -30,7 +30,8 @@ rule systems:
     message:
         "Search systems in {wildcards.space}, seed {wildcards.seed}, part {wildcards.part}"
     shell:
-        "program systems --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
+        f"{START} systems"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --output {output.found:q} --timing {output.timing:q}"
         # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/systems/{SYSTEMS_IN_SHELL}'

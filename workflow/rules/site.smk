@@ -1,9 +1,14 @@
 # The static site, and the study's sections of the first page of `snakemake --report`. Neither is part of `all`.
+from supernet.audit.expected import recorded_root_digest
 from supernet.site.sources import MODULE, assets
 from supernet.site.start import start_page
 
-# A function, so that it runs only when Snakemake writes a report.
-config["start_page"] = lambda: start_page(STUDY, Path(PLAN.results))
+# A function, so that it runs only when Snakemake writes a report. Not for a module: the config may be that of a workflow
+# whose scripts get it, pickled, and there the report is about more than this study.
+if workflow.modifier.is_main_snakefile():
+    config["start_page"] = lambda: start_page(
+        STUDY, Path(PLAN.results), recorded_root_digest(PLAN)
+    )
 
 
 rule site:
@@ -32,9 +37,10 @@ rule site:
         results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         folder=lambda wildcards, output: str(Path(output[0]).parent),
         study=str(PLAN.study_file),
-        config=PLAN.paper(),
+        config=lambda wildcards: PLAN.paper(),
     message:
-        "Static site of study {STUDY.study}"
+        f"Static site of study {STUDY.study}"
     shell:
-        "program site --study-file {params.study:q} --results {params.results:q}"
+        f"{START} site"
+        " --study-file {params.study:q} --results {params.results:q}"
         " --output {params.folder:q} --log {log:q}"

@@ -36,7 +36,8 @@ rule train:
     message:
         "Super-net of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}: training and scoring"
     shell:
-        "program train --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        f"{START} train"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --landmarks {input.landmarks:q}"
         " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
@@ -74,7 +75,8 @@ rule score:
     message:
         "Scores of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}, again from its weights"
     shell:
-        "program score --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        f"{START} score"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --scores {output.scores:q}"
         ' --progress "$STATE"/progress/score-{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         f' --lock "$STATE"/locks/score/{RUN_IN_SHELL}'
@@ -108,7 +110,8 @@ rule search:
     message:
         "Random search in {wildcards.space} on the baseline super-net of seed {wildcards.seed}"
     shell:
-        "program search --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
+        f"{START} search"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
         " --timing {output.timing:q}"
         ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'

@@ -24,8 +24,9 @@ from supernet.audit.deposit.limits import (
     MAX_RATIO,
     Limits,
 )
-from supernet.audit.deposit.manifest import FOLDER, MANIFEST, Manifest
+from supernet.audit.deposit.manifest import MANIFEST, Manifest
 from supernet.audit.deposit.verify import Deposit
+from supernet.config.artifacts import DEPOSIT
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.io.full_disk import is_full
@@ -134,7 +135,7 @@ class _Reader:
     def first(self) -> bytes:
         """Return the content of the first member, the manifest."""
         member = self.next()
-        if member is None or not member.name.endswith(f"/{FOLDER}/{MANIFEST}"):
+        if member is None or not member.name.endswith(f"/{DEPOSIT}/{MANIFEST}"):
             raise self.refused(f"begins with {self._last!r}; expected an archive of `supernet archive`")
         return self.content(member, MAX_MANIFEST_BYTES)
 

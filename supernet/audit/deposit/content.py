@@ -15,6 +15,7 @@ from supernet.audit.hash_cache import HashCache
 from supernet.audit.lineage import Node, lineage
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
+from supernet.provenance.folders import RESULTS, Folders
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import LOCK, SUFFIX, read_record, record_path, root_digest
 from supernet.provenance.recorder import commit
@@ -41,32 +42,29 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
     """Collect the results of a study with their records; the manifest describes inputs that are not in the deposit.
 
     Data sets, published tables and downloads are left out, because they can be downloaded again by their pinned hashes.
-    Weights are left out unless `weights` is true. Raises UserError if a result is broken, missing or outside the
-    working folder.
+    Weights are left out unless `weights` is true. Paths in a deposit are the names in records, wherever the folders
+    are. Raises UserError if a result is broken or missing.
     """
     results = made(plan)
     targets = [os.path.normpath(one.path) for one in results]
     configs = {one.path: one.config for one in results}
-    _check(Audit(configs, hashes, plan.root, plan.reference_kernels), targets)
-    nodes = _nodes(targets)
-    _inside(nodes)
-    recorded = [path for path, node in nodes.items() if node.kind == "result"]
-    files = {path: Path(path) for path, node in nodes.items() if _is_kept(plan, path, node, weights)}
-    files |= {str(record_path(path)): record_path(path) for path in recorded}
-    omitted = {path: _omitted(path, node, hashes) for path, node in sorted(nodes.items()) if path not in files}
-    folder = os.path.normpath(plan.results)
+    audit = Audit(configs, hashes, plan.root, plan.reference_kernels, folders=plan.folders)
+    _check(audit, targets)
+    nodes = _nodes(targets, plan.folders)
+    recorded = {name: node for name, node in nodes.items() if node.kind == "result"}
+    files = {name: Path(node.path) for name, node in recorded.items() if _is_kept(plan, name, weights)}
+    omitted = {name: node for name, node in nodes.items() if name not in files and node.kind != "source"}
+    files |= {str(record_path(name)): record_path(node.path) for name, node in recorded.items()}
     own = dict(_workflow(plan))
     manifest = _manifest(
         {
             "format": FORMAT,
             "study": plan.study.study,
-            "results_folder": os.path.dirname(folder),
-            "resources_folder": os.path.normpath(plan.resources),
             "results": tuple(sorted(recorded)),
-            "root_digest": root_digest(plan.results),
+            "root_digest": root_digest(map(audit.record, targets)),
             "code": commit(plan.root),
             "files": {name: digests(path, ["sha256"])["sha256"] for name, path in own.items()},
-            "omitted": omitted,
+            "omitted": {name: _omitted(node, hashes) for name, node in sorted(omitted.items())},
         }
     )
     files |= {manifest.own(name): path for name, path in own.items()}
@@ -91,30 +89,24 @@ def _check(audit: Audit, targets: Sequence[str]) -> None:
         raise UserError(f"{broken[0].cause}{more}; a deposit needs intact results: see `supernet audit`")
 
 
-def _nodes(targets: Sequence[str]) -> dict[str, Node]:
+def _nodes(targets: Sequence[str], folders: Folders) -> dict[str, Node]:
+    """Return all files that results were made from, by the names that records have for them."""
     found: dict[str, Node] = {}
     for target in targets:
         if target not in found:
-            found |= lineage(target)
-    return found
+            found |= lineage(target, folders)
+    return {folders.name(path, node.kind): node for path, node in found.items()}
 
 
-def _inside(nodes: Mapping[str, Node]) -> None:
-    outside = next((path for path in nodes if os.path.isabs(path) or path.startswith("..")), None)
-    if outside is not None:
-        raise UserError(f"{outside}: is outside {os.getcwd()}; start in the folder of results and resources")
+def _is_kept(plan: Plan, name: str, weights: bool) -> bool:
+    return name.startswith(f"{RESULTS}/{plan.study.study}/") and (weights or not name.endswith(WEIGHTS))
 
 
-def _is_kept(plan: Plan, path: str, node: Node, weights: bool) -> bool:
-    inside = path.startswith(f"{os.path.normpath(plan.results)}/")
-    return node.kind == "result" and inside and (weights or not path.endswith(WEIGHTS))
-
-
-def _omitted(path: str, node: Node, hashes: HashCache) -> dict[str, Any]:
+def _omitted(node: Node, hashes: HashCache) -> dict[str, Any]:
     """Return the manifest entry of a file that is left out: kind, size and digests, as needed by an audit."""
     algorithms = {"sha256", *([node.pinned["algorithm"]] if node.pinned else [])}
-    found = {algorithm: hashes.digest(path, algorithm) for algorithm in sorted(algorithms)}
-    return {"kind": node.kind, "size": os.path.getsize(path), "digests": found}
+    found = {algorithm: hashes.digest(node.path, algorithm) for algorithm in sorted(algorithms)}
+    return {"kind": node.kind, "size": os.path.getsize(node.path), "digests": found}
 
 
 def _workflow(plan: Plan) -> Iterator[tuple[str, Path]]:

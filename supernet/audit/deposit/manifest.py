@@ -4,55 +4,41 @@ The manifest vouches for nothing by itself. `supernet.audit.deposit.verify` comp
 the records and with the files.
 """
 
-import os
 import re
-from pathlib import PurePosixPath
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from supernet.audit.deposit.limits import MAX_OWN_FILES, MAX_RESULTS
+from supernet.config.artifacts import DEPOSIT
 from supernet.config.base import Model
 from supernet.errors import UserError
+from supernet.provenance.folders import RESULTS
 from supernet.provenance.record import record_path
 
 FORMAT = 2
-FOLDER = "deposit"
-"""Folder in the results of the study for files that are not results: the manifest, the study and the workflow."""
 MANIFEST = "manifest.json"
 SNAKEFILE, CONFIG, LOCK_FILE, SOURCES = "Snakefile", "config.yaml", "requirements.lock", "sources.yaml"
 _STUDY = re.compile(r"study/[^/]+\.ya?ml")
 _RULES = re.compile(r"rules/[^/]+\.smk")
-CHECKOUT = MappingProxyType(
-    dict.fromkeys(
-        ["benchmarks", "docs", "envs", "profiles", "scripts", "slurm", "supernet", "tests", "workflow"],
-        "is a folder of the project's own files, where no result may be",
-    )
-)
-"""Folders of a checkout in which no deposit may put a file."""
 
 
-def _inside(value: str) -> str:
-    """Refuse a path that is not a plain relative one: `..`, hidden parts, other systems' separators, odd characters."""
-    parts = PurePosixPath(value).parts
-    plain = value in ("", "/".join(parts)) and value.isprintable() and not set(value) & set('\\:*?"<>|{}~')
-    if not plain or value.startswith("/") or any(part.startswith(".") for part in parts):
-        raise PydanticCustomError("path", "expected a plain path relative to the deposit")
-    if parts and parts[0] in CHECKOUT:
-        raise PydanticCustomError("path", "{what}", {"what": f"{parts[0]} {CHECKOUT[parts[0]]}"})
+def _one_name(value: str) -> str:
+    """Refuse a name that is not one plain part of a path."""
+    if value.startswith((".", "~")) or not value.isprintable() or set(value) & set('/\\:*?"<>|{}'):
+        raise PydanticCustomError("name", "expected a plain name of a file or folder")
     return value
 
 
-RelativePath = Annotated[str, Field(max_length=200), AfterValidator(_inside)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_name)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{32,128}$")]
 
 
 class Omitted(Model):
     """A file that is left out: an audit compares these values with the records that name the file as an input."""
 
-    kind: Literal["result", "source", "download"]
+    kind: Literal["result", "download"]
     size: Annotated[int, Field(ge=0)]
     digests: dict[str, Digest]
 
@@ -65,12 +51,10 @@ class Code(Model):
 
 
 class Manifest(Model):
-    """The manifest of a deposit. Paths are relative to the folder of the deposit."""
+    """The manifest of a deposit. Paths in it are the names that records have: `results/STUDY/...`, `resources/...`."""
 
     format: Literal[2]
-    study: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/]+$"), AfterValidator(_inside)]
-    results_folder: RelativePath
-    resources_folder: RelativePath
+    study: Name
     results: Annotated[tuple[str, ...], Field(max_length=MAX_RESULTS)]
     """All results with a record in the deposit, including those that are left out."""
     root_digest: Digest
@@ -91,7 +75,7 @@ class Manifest(Model):
         if len(studies) != 1 or not needed <= set(self.files):
             raise PydanticCustomError("files", "files: expected one study, a Snakefile, config.yaml, lock and sources")
         for name in self.files:
-            _inside(name)
+            _one_name(name.rpartition("/")[2])
         return self
 
     @classmethod
@@ -108,7 +92,7 @@ class Manifest(Model):
     @property
     def folder(self) -> str:
         """Folder of the study's results."""
-        return os.path.normpath(os.path.join(self.results_folder, self.study))
+        return f"{RESULTS}/{self.study}"
 
     @property
     def path(self) -> str:
@@ -129,7 +113,7 @@ class Manifest(Model):
 
     def own(self, name: str) -> str:
         """Return the path of a file of the deposit's own folder."""
-        return f"{self.folder}/{FOLDER}/{name}"
+        return f"{self.folder}/{DEPOSIT}/{name}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the value that is written as JSON."""

@@ -3,8 +3,9 @@
 import contextlib
 import filecmp
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,10 +17,11 @@ from supernet.audit.file_status import State
 from supernet.errors import UserError
 from supernet.io.atomic import publish, sync
 from supernet.io.folders import temporary_folder
+from supernet.provenance.folders import Folders
 
 
-def unpack(path: Path, folder: Path, limits: Limits) -> Manifest:
-    """Unpack an archive into a folder and return its manifest.
+def unpack(path: Path, folders: Folders, limits: Limits) -> Manifest:
+    """Unpack an archive into the folders of results and resources, and return its manifest.
 
     The archive is unpacked beside the folder of the study's results, verified, and renamed: an interruption leaves no
     results. All files get the same modification time, because a workflow remakes files that are older than their
@@ -27,15 +29,14 @@ def unpack(path: Path, folder: Path, limits: Limits) -> Manifest:
     the same content, they are kept. Raises UserError, before anything is written, in the cases of `extract`, if a file
     is broken, or if a file exists with a different content.
     """
-    manifest = read_manifest(path)
-    results = folder / manifest.folder
+    results = _target(folders, read_manifest(path).folder)
     with temporary_folder(_existing(results.parent), ".unpacking-") as temporary:
         deposit = extract(path, temporary, limits)
-        broken = [one for one in deposit.statuses() if one.state is State.BROKEN]
+        broken = [one for one in deposit.findings().statuses if one.state is State.BROKEN]
         if broken:
             raise UserError(f"{path}: {broken[0].cause} ({len(broken)} files are broken); nothing was unpacked")
-        _publish(path, temporary, folder, manifest)
-    return manifest
+        _publish(path, temporary, folders, deposit.manifest)
+    return deposit.manifest
 
 
 @contextlib.contextmanager
@@ -53,45 +54,52 @@ def open_deposit(path: Path, limits: Limits) -> Iterator[Deposit]:
             yield extract(path, Path(folder), limits)
 
 
-def _publish(path: Path, temporary: Path, folder: Path, manifest: Manifest) -> None:
+def _publish(path: Path, temporary: Path, folders: Folders, manifest: Manifest) -> None:
     """Move verified files to their places: those beside the results first, the results as one folder last."""
-    names = sorted(manifest.members)
-    own = [name for name in names if name.startswith(f"{manifest.folder}/")]
-    others = [name for name in names if name not in set(own)]
-    results = folder / manifest.folder
-    for name in own if results.exists() else ():
-        _check(path, temporary / name, folder / name, missing=False)
-    for name in others:
-        _check(path, temporary / name, folder / name, missing=True)
+    results = _target(folders, manifest.folder)
+    others = sorted(name for name in manifest.members if not name.startswith(f"{manifest.folder}/"))
+    compared = sorted(manifest.members) if results.exists() else others
+    for name in compared:
+        _check(path, temporary / name, _target(folders, name))
+    if gone := [name for name in compared if name not in others and not _target(folders, name).exists()]:
+        raise UserError(f"{results}: exists without {gone[0]}, which {path} has; move it away, or unpack elsewhere")
     now = time.time_ns()
-    for name in names:
+    for name in manifest.members:
         os.utime(temporary / name, ns=(now, now))
         sync(temporary / name)
-    added: list[Path] = []
-    try:
-        for name in others:
-            if not (folder / name).exists():
-                added.append(folder / name)
-                with publish(folder / name, record=False) as copy:
-                    copy.write_bytes((temporary / name).read_bytes())
-                os.utime(folder / name, ns=(now, now))
+    with _added(temporary, {name: _target(folders, name) for name in others}):
         if not results.exists():
             results.parent.mkdir(parents=True, exist_ok=True)
             (temporary / manifest.folder).rename(results)
             sync(results.parent)
+
+
+@contextlib.contextmanager
+def _added(temporary: Path, targets: Mapping[str, Path]) -> Iterator[None]:
+    """Copy files that do not exist yet to their places, and delete them again if the context ends with an error."""
+    added: list[Path] = []
+    try:
+        for name, target in targets.items():
+            if not target.exists():
+                added.append(target)
+                with publish(target, record=False) as copy:
+                    shutil.copy2(temporary / name, copy)
+        yield
     except BaseException:
         for one in added:
             one.unlink(missing_ok=True)
         raise
 
 
-def _check(path: Path, new: Path, old: Path, *, missing: bool) -> None:
-    """Raise UserError if a file exists with another content, or is missing although it may not be."""
-    if not os.path.lexists(old):
-        if missing:
-            return
-        raise UserError(f"{old}: is missing, although its study has results here; move them away, or unpack elsewhere")
-    if not old.is_file() or not filecmp.cmp(new, old, shallow=False):
+def _target(folders: Folders, name: str) -> Path:
+    path = folders.path(name)
+    assert path is not None, "names of members are those of results and resources"
+    return Path(path)
+
+
+def _check(path: Path, new: Path, old: Path) -> None:
+    """Raise UserError if a file exists with another content."""
+    if os.path.lexists(old) and not (old.is_file() and filecmp.cmp(new, old, shallow=False)):
         raise UserError(f"{old}: exists with a different content than in {path}; unpack into another folder")
 
 

@@ -2,58 +2,68 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from supernet.audit.deposit.limits import MAX_MANIFEST_BYTES
-from supernet.audit.deposit.manifest import FOLDER, MANIFEST, Manifest, Omitted
+from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
 from supernet.audit.expected import Expected, expected, requested
 from supernet.audit.file_status import Audit, Discrepancy, FileStatus, State
 from supernet.audit.hash_cache import HashCache
+from supernet.config.artifacts import DEPOSIT
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
+from supernet.provenance.folders import RESOURCES, RESULTS, Folders
 from supernet.provenance.hashes import digests
-from supernet.provenance.record import ROOT_FILE, RecordError, root_digest
+from supernet.provenance.record import RecordError, root_digest
 
 METADATA, MARK = "ro-crate-metadata.json", ".supernet-crate"
 """Files of a crate besides those of the deposit: its description, and the mark of the program that wrote it."""
 
 
 class DepositedFiles(HashCache):
-    """Hashes of the files of a deposit.
+    """Hashes of the files of a deposit in `folder`, and of files of this checkout.
 
-    A file that is in the deposit is always hashed. For those that were left out, the manifest has the hashes, except
-    that sources are files of this checkout, like code. Other files do not exist, wherever a record leads.
+    A file that is in the deposit is always hashed. For those that were left out, the manifest has the hashes. In
+    `folder`, other files do not exist, wherever a record leads.
     """
 
-    def __init__(self, folder: str, present: Sequence[str], omitted: Mapping[str, Omitted], checkout: Path) -> None:
+    def __init__(self, folder: str, present: Iterable[str], omitted: Mapping[str, Omitted]) -> None:
         super().__init__(None)
-        self._present = {os.path.normpath(os.path.join(folder, path)) for path in present}
-        self._omitted = {os.path.normpath(os.path.join(folder, path)): entry for path, entry in omitted.items()}
-        sources = {path for path, entry in omitted.items() if entry.kind == "source" and (checkout / path).is_file()}
-        self._sources = {os.path.normpath(os.path.join(folder, path)): str(checkout / path) for path in sources}
+        self._folder = os.path.join(folder, "")
+        self._present = {os.path.join(folder, name) for name in present}
+        self._omitted = {os.path.join(folder, name): entry for name, entry in omitted.items()}
 
     def exists(self, path: str) -> bool:
-        return path in self._omitted or (path in self._present and os.path.isfile(path))
+        known = path in self._present if path.startswith(self._folder) else True
+        return path in self._omitted or (known and os.path.isfile(path))
 
     def size(self, path: str) -> int:
         entry = self._omitted.get(path)
         return super().size(path) if entry is None else entry.size
 
     def digest(self, path: str, algorithm: str = "sha256") -> str:
-        if path in self._sources:
-            return super().digest(self._sources[path], algorithm)
         entry = self._omitted.get(path)
         # "unknown" equals no digest.
         return super().digest(path, algorithm) if entry is None else entry.digests.get(algorithm, "unknown")
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What an audit of a deposit found."""
+
+    statuses: tuple[FileStatus, ...]
+    """Those of the manifest and of all results, with paths in the deposit."""
+    root_digest: str | None
+    """Root digest of the results; None if one is broken."""
+
+
+@dataclass(frozen=True)
 class Deposit:
-    """A deposit whose manifest lists what its study expects; files and records are checked by `statuses`."""
+    """A deposit whose manifest lists what its study expects; files and records are checked by `findings`."""
 
     folder: Path
     manifest: Manifest
@@ -69,53 +79,52 @@ class Deposit:
         Raises UserError, which names `where`, if the study is invalid or another one, if the manifest lists a result
         that it does not have, or leaves out a result that is neither weights nor a resource.
         """
+        folder = folder.absolute()
         plan = _plan(folder, manifest, where)
-        found = [Expected(os.path.normpath(one.path), one.config) for one in expected(plan)]
-        more = [Expected(os.path.normpath(one.path), one.config) for one in requested(plan)]
+        found, more = tuple(expected(plan)), tuple(requested(plan))
         known = {one.path for one in (*found, *more)}
-        weights = {os.path.normpath(plan.artifacts.run(*run).weights) for run in plan.runs}
+        weights = {plan.artifacts.run(*run).weights for run in plan.runs}
         may_be_left_out = weights | {path for path in known if not path.startswith(f"{manifest.folder}/")}
         for path in manifest.results:
             if path not in known:
                 raise UserError(f"{where}: the manifest lists {path!r}, which is not a result of the deposited study")
         for path, entry in manifest.omitted.items():
-            if path in known and path not in may_be_left_out:
-                raise UserError(
-                    f"{where}: the manifest leaves out {path!r}; only weights and resources may be left out"
-                )
-            if entry.kind == "result" and path not in known:
-                raise UserError(f"{where}: the manifest leaves out {path!r}, which is not a result of the study")
-        return cls(folder, manifest, tuple(found), tuple(more))
+            if path not in may_be_left_out and (path in known or entry.kind == "result"):
+                raise UserError(f"{where}: the manifest leaves out {path!r}, which is neither weights nor a resource")
+        return cls(folder, manifest, found, more)
 
-    def root_digest(self, statuses: Sequence[FileStatus]) -> str | None:
-        """Return the root digest of the records; None if metrics.parquet is broken."""
-        metrics = os.path.normpath(f"{self.manifest.folder}/{ROOT_FILE}")
-        sound = any(one.path == metrics and one.state is not State.BROKEN for one in statuses)
-        return self._root_digest() if sound else None
+    def findings(self) -> Findings:
+        """Audit the manifest, all results that it lists, and those that the study expects.
 
-    def statuses(self) -> list[FileStatus]:
-        """Return the status of the manifest, of all results that it lists, and of those that the study expects.
-
-        Paths are those in the deposit. Code, environment and sources are compared with those of this checkout, configs
-        with the deposited study.
+        Code, environment and sources are compared with those of this checkout, configs with the deposited study.
         """
-        manifest = self.manifest
+        folder, manifest = str(self.folder), self.manifest
         configs = {self._path(one.path): one.config for one in (*self.expected, *self.requested)}
-        present = [path for path in manifest.results if path not in manifest.omitted]
-        audit = Audit(configs, DepositedFiles(str(self.folder), present, manifest.omitted, ROOT))
-        paths = dict.fromkeys([*(one.path for one in self.expected), *manifest.results])
-        return [self._own_status(), *(self._named(audit.status(self._path(path))) for path in paths)]
+        present = set(manifest.results) - set(manifest.omitted)
+        folders = Folders(self._path(RESULTS), self._path(RESOURCES), str(ROOT))
+        audit = Audit(configs, DepositedFiles(folder, present, manifest.omitted), folders=folders)
+        paths = list(dict.fromkeys([*(one.path for one in self.expected), *manifest.results]))
+        statuses = [audit.status(self._path(path)) for path in paths]
+        root = self._root_digest(audit, paths)
+        own = self._own_status(root)
+        broken = any(one.state is State.BROKEN for one in (own, *statuses))
+        return Findings((own, *map(self._named, statuses)), None if broken else root)
 
-    def _own_status(self) -> FileStatus:
-        """Return the status of the manifest: compared with the records, and with the deposit's own files."""
-        manifest = self.manifest
-        found = [*self._own_files()]
-        if (digest := self._root_digest()) not in (None, manifest.root_digest):
-            found.append(f"names the root digest {manifest.root_digest}, but that of the records is {digest}")
+    def _root_digest(self, audit: Audit, paths: Iterable[str]) -> str | None:
+        try:
+            return root_digest(audit.record(self._path(path)) for path in paths)
+        except RecordError:  # The status of the file reports this.
+            return None
+
+    def _own_status(self, root: str | None) -> FileStatus:
+        """Return the status of the manifest, compared with the root digest and with the deposit's own files."""
+        path, named = self.manifest.path, self.manifest.root_digest
+        found = list(self._own_files())
+        if root not in (None, named):
+            found.append(f"names the root digest {named}, but that of the records is {root}")
         discrepancies = tuple(Discrepancy(State.BROKEN, text) for text in found)
         state = State.BROKEN if found else State.INTACT
-        cause = f"{manifest.path}: {found[0]}" if found else ""
-        return FileStatus(manifest.path, state, discrepancies, cause, ())
+        return FileStatus(path, state, discrepancies, f"{path}: {found[0]}" if found else "", ())
 
     def _own_files(self) -> Iterator[str]:
         for name, sha256 in self.manifest.files.items():
@@ -124,12 +133,6 @@ class Deposit:
                 yield f"lists {name}, which is missing"
             elif digests(path, ["sha256"])["sha256"] != sha256:
                 yield f"{name} does not have the hash that the manifest names"
-
-    def _root_digest(self) -> str | None:
-        try:
-            return root_digest(self._path(self.manifest.folder))
-        except RecordError:  # The status of the file reports this.
-            return None
 
     def _named(self, status: FileStatus) -> FileStatus:
         """Return the status with paths in the deposit, whose folder may be temporary."""
@@ -154,7 +157,7 @@ def open_folder(folder: Path) -> Deposit:
     Raises UserError if it has a link, a device or a file that the manifest does not list, and as `Deposit.open`.
     """
     names = list(_files(folder))
-    manifests = [name for name in names if name.endswith(f"/{FOLDER}/{MANIFEST}")]
+    manifests = [name for name in names if name.endswith(f"/{DEPOSIT}/{MANIFEST}")]
     if len(manifests) != 1:
         raise UserError(f"{folder}: found {len(manifests)} manifests; expected a crate of `supernet crate`")
     path = folder / manifests[0]
@@ -185,13 +188,9 @@ def _files(folder: Path) -> Iterator[str]:
 
 def _plan(folder: Path, manifest: Manifest, where: str) -> Plan:
     """Return the plan of the deposited study, with paths in the deposit."""
-    config = {
-        "study": str(folder / manifest.study_file),
-        "results": manifest.results_folder or ".",
-        "resources": manifest.resources_folder or ".",
-    }
+    config = {"study": str(folder / manifest.study_file), "results": RESULTS, "resources": RESOURCES}
     try:
-        plan = Plan.load(config, ROOT, available=frozenset(manifest.results))
+        plan = replace(Plan.load(config, ROOT), available=frozenset(manifest.results))
     except UserError as error:
         raise UserError(f"{where}: {str(error).replace(f'{folder}{os.sep}', '')}") from None
     if plan.study.study != manifest.study:

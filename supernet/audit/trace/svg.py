@@ -22,6 +22,7 @@ _LOOKS: Mapping[State | None, tuple[str, str, str]] = MappingProxyType(
         None: ("#6e6e6e", "#f3f3f3", ""),
         State.INTACT: ("#0072b2", "#eaf3fa", ""),
         State.STALE: ("#b36b00", "#fff4df", "6 3"),
+        State.UNEXPECTED: ("#a50026", "#fde3e3", "2 2"),
         State.BROKEN: ("#a50026", "#fde3e3", "2 2"),
     }
 )

@@ -128,7 +128,7 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFra
             "The second axis gives the share of the pool that is better.",
         ),
         (
-            captions.images_sentence(results),
+            captions.study_sentence(results),
             "The pool estimates the space: the quantile of one random architecture is uniform on the second axis.",
             f"Found architectures below the {100 * _WORST:.0f} % quantile of the pool ({below}) are drawn at the "
             "bottom of the axis, with their accuracy."

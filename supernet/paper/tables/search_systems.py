@@ -154,7 +154,7 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[
             "weights.",
         ),
         (
-            captions.images_sentence(results),
+            captions.study_sentence(results),
             truth_and_quantile_sentences(found),
             relaxed_sentence(tuple(found)),
             "Minutes and peak memory are those of the search alone.",

@@ -21,7 +21,7 @@ def read(path: Path, dataset_name: str) -> ParsedTable:
     facts, space = dataset(dataset_name), spaces.load("nasbench201")
     edges = [f"op_e{source}{target}" for source, target in EDGES]
     table = read_parquet(path, [*edges, facts.mirror_test, facts.mirror_valid])
-    texts = [space.format(space.parse(operations)) for operations in table[edges].to_numpy().tolist()]
+    texts = [space.format(space.decode(operations, "nats")) for operations in table[edges].to_numpy().tolist()]
     rows = tabulate(
         path,
         texts,

@@ -29,7 +29,7 @@ _SEEDS = (777, 888, 999)
 _HP = str(EPOCHS)
 _ARCHIVE = "NATS-tss-v1_0-3ffb9-simple.tar"
 _META = "meta.pickle.pbz2"
-MAX_BYTES = 100 * 10**6
+MAX_BYTES = 50 * 10**6
 """Largest accepted size of one pickle in bytes, packed or unpacked; one of 200 epochs has less than ten million."""
 _BATCH = 100
 """Number of architectures per object of the library, whose constructor copies the list of all strings."""
@@ -139,7 +139,10 @@ def _kept(infos: Mapping[str, Any], path: Path, index: int, facts: Dataset) -> d
         state = infos[_HP]
         seeds = {name: seeds for name, seeds in state["dataset_seed"].items() if name in names}
         results = {key: result for key, result in state["all_results"].items() if key[0] in names}
-    except (KeyError, TypeError, AttributeError) as error:
+        # The library reads a text in place of a result as the name of a file, which it would unpickle.
+        if not all(isinstance(result, dict) for result in results.values()):
+            raise TypeError("found a result that is not a dictionary")
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{path}: architecture {index} has no results of {EPOCHS} epochs ({error!r}); fetch the archive again"
         ) from error

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost
-from supernet.spaces.darts import choices, cost, encoding, sampling
+from supernet.spaces.darts import choices, conventions, cost, encoding, sampling
 from supernet.spaces.darts.encoding import NODES, OPERATIONS, POSITIONS, Genotype
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Darts(Space[Genotype]):
     published = ("darts", "darts-varied")
     branches = len(OPERATIONS)
     choices = choices.SIZES
+    conventions = conventions.CONVENTIONS
     relaxation = (2, POSITIONS)
     targets = tuple(node for node in range(NODES) for _ in range(2 + node))
 

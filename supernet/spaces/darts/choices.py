@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from supernet.spaces.conventions import numbers
 from supernet.spaces.darts.encoding import EDGES, NODES, NONE, OPERATIONS, Cell, Genotype, position
 
 SIZES = tuple(size for edge in range(EDGES) for size in (2 + edge // 2, len(OPERATIONS))) * 2
@@ -13,8 +14,9 @@ _REAL = [number for number, operation in enumerate(OPERATIONS) if operation != N
 
 
 def chosen(choices: Sequence[int]) -> Genotype:
-    """Return the genotype of 32 choices."""
-    pairs = [(OPERATIONS[operation], state) for state, operation in zip(choices[::2], choices[1::2], strict=True)]
+    """Return the genotype of 32 choices; UserError if one is not an integer below its size."""
+    made = numbers(choices, "DARTS, choices", SIZES)
+    pairs = [(OPERATIONS[operation], state) for state, operation in zip(made[::2], made[1::2], strict=True)]
     return Genotype(Cell.build(pairs[:EDGES]), Cell.build(pairs[EDGES:]))
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 from supernet.errors import UserError
+from supernet.spaces.conventions import is_integer
 
 NONE, SKIP = "none", "skip_connect"
 MAXPOOL3X3, AVGPOOL3X3 = "max_pool_3x3", "avg_pool_3x3"
@@ -128,7 +129,10 @@ def parse(source: Any) -> Genotype:
         return source
     fields = _parse_text(source) if isinstance(source, str) else source
     if not isinstance(fields, Mapping) or not {"normal", "reduce"} <= set(fields) <= set(_FIELDS):
-        raise UserError(f"DARTS: found {source!r}; expected Genotype(normal=[…], normal_concat=[…], reduce=[…], …)")
+        raise UserError(
+            f"DARTS: found {source!r}; expected Genotype(normal=[…], normal_concat=[…], reduce=[…], …), "
+            "or decode(value, convention) of the space for numbers"
+        )
     return Genotype(
         Cell.build(fields["normal"], fields.get("normal_concat")),
         Cell.build(fields["reduce"], fields.get("reduce_concat")),
@@ -163,11 +167,11 @@ def _concat(states: Any) -> tuple[int, ...]:
     allowed = range(2, 2 + NODES)
     if (
         not 0 < len(found) <= NODES
-        or not all(_is_number(state) and state in allowed for state in found)
+        or not all(is_integer(state) and state in allowed for state in found)
         or len(set(found)) < len(found)
     ):
         raise UserError(f"DARTS: found concat {states!r}; expected distinct states from 2 to {NODES + 1}")
-    return tuple(sorted(found))
+    return tuple(sorted(map(int, found)))
 
 
 def _edge(number: int, edge: Any) -> tuple[str, int]:
@@ -176,14 +180,9 @@ def _edge(number: int, edge: Any) -> tuple[str, int]:
     operation, state = edge
     if operation not in OPERATIONS:
         raise UserError(f"DARTS: edge {number}: found {operation!r}; expected one of {', '.join(OPERATIONS)}")
-    if not _is_number(state) or not 0 <= state < 2 + number // 2:
+    if not is_integer(state) or not 0 <= state < 2 + number // 2:
         raise UserError(f"DARTS: edge {number}: found input {state!r}; expected 0 to {1 + number // 2}")
-    return operation, state
-
-
-def _is_number(value: Any) -> bool:
-    # A Boolean is an int in Python, but not a state.
-    return isinstance(value, int) and not isinstance(value, bool)
+    return operation, int(state)
 
 
 def _by_input(edge: tuple[str, int]) -> tuple[int, int]:

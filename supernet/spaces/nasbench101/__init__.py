@@ -10,7 +10,7 @@ import numpy as np
 
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost
-from supernet.spaces.nasbench101 import choices, cost, encoding, sampling
+from supernet.spaces.nasbench101 import choices, conventions, cost, encoding, sampling
 from supernet.spaces.nasbench101.encoding import CONV1X1, CONV3X3, OPERATIONS, Cell
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class NASBench101(Space[Cell]):
     unrelaxed = "channels depend on the wiring"
     branches = len(OPERATIONS)
     choices = choices.SIZES
+    conventions = conventions.CONVENTIONS
     # The benchmark's .997 follows TensorFlow's convention: the weight of the past, not of the batch.
     bn_momentum = 0.003
     authors_bn_momentum = 0.997

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from supernet.spaces.conventions import numbers
 from supernet.spaces.nasbench101.encoding import INPUT, MAX_VERTICES, OPERATIONS, OUTPUT, Cell
 
 _ROWS, _COLUMNS = np.triu_indices(MAX_VERTICES, 1)
@@ -12,10 +13,14 @@ SIZES = (*[2] * len(_ROWS), *[len(OPERATIONS)] * (MAX_VERTICES - 2))
 
 
 def chosen(choices: Sequence[int]) -> Cell:
-    """Return the pruned cell of 26 choices; UserError if it is unconnected or has too many edges."""
+    """Return the pruned cell of 26 choices.
+
+    Raises UserError if a choice is not an integer below its size, and if the cell is unconnected or has too many edges.
+    """
+    made = numbers(choices, "NASBench-101, choices", SIZES)
     matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=int)
-    matrix[_ROWS, _COLUMNS] = choices[: len(_ROWS)]
-    operations = [OPERATIONS[choice] for choice in choices[len(_ROWS) :]]
+    matrix[_ROWS, _COLUMNS] = made[: len(_ROWS)]
+    operations = [OPERATIONS[choice] for choice in made[len(_ROWS) :]]
     return Cell.build(matrix.tolist(), [INPUT, *operations, OUTPUT])
 
 

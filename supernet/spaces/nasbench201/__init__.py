@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from supernet.spaces.base import NetworkSize, Space, permuted_operations
 from supernet.spaces.counting import Cost
-from supernet.spaces.nasbench201 import cost, encoding
+from supernet.spaces.nasbench201 import conventions, cost, encoding
 from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ class NASBench201(Space[Cell]):
     choices = (len(OPERATIONS),) * len(EDGES)
     relaxation = (1, len(EDGES))
     targets = tuple(target for _, target in EDGES)
+    conventions = conventions.CONVENTIONS
 
     def parse(self, source: Any) -> Cell:
-        """Parse the official string, six operations or six operation numbers to a cell."""
+        """Parse the official string, or six operations in its order, to a cell; for numbers, see `decode`."""
         return encoding.parse(source)
 
     def format(self, arch: Cell) -> str:
@@ -72,6 +73,14 @@ class NASBench201(Space[Cell]):
     def arch_id(self, arch: Cell) -> str:
         """Return the official architecture string: the benchmark lists each encoding separately."""
         return encoding.format_cell(arch)
+
+    def index(self, arch: Cell) -> int:
+        """Return the number of a cell in NATS-Bench, from 0 to 15 624."""
+        return conventions.index(arch)
+
+    def architecture(self, index: int) -> Cell:
+        """Return the cell of a number in NATS-Bench; UserError unless it is an integer from 0 to 15 624."""
+        return conventions.architecture(index)
 
     def degenerate(self, arch: Cell) -> bool:
         """Return whether no convolution is on a path from input to output."""
@@ -94,7 +103,7 @@ class NASBench201(Space[Cell]):
 
     def chosen(self, choices: Sequence[int]) -> Cell:
         """Return the cell of an operation number per edge."""
-        return Cell(tuple(OPERATIONS[choice] for choice in choices))
+        return self.decode(choices, "nats")
 
     def choices_of(self, arch: Cell) -> tuple[int, ...]:
         """Return the operation numbers of a cell."""

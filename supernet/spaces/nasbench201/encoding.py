@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from supernet.errors import UserError
+from supernet.spaces.conventions import is_integer, plain
 
 NONE, SKIP, CONV1X1 = "none", "skip_connect", "nor_conv_1x1"
 CONV3X3, AVGPOOL3X3 = "nor_conv_3x3", "avg_pool_3x3"
@@ -43,23 +44,23 @@ def format_cell(cell: Cell) -> str:
 
 
 def parse(source: Any) -> Cell:
-    """Return the cell of an official string, of six operations or operation numbers, or of a cell."""
+    """Return the cell of an official string, of six operations in the order of `EDGES`, or of a cell.
+
+    Operation numbers are refused, because their meaning depends on the project that they come from.
+    """
     if isinstance(source, Cell):
         return source
     if isinstance(source, str):
         return _parse_text(source)
-    if isinstance(source, Sequence):
-        return Cell(tuple(map(_operation, source)))
-    raise UserError(f"NASBench-201: found {source!r}; expected an architecture string or six operations")
-
-
-def _operation(source: Any) -> Any:
-    # A Boolean is an int in Python, but not an operation number.
-    if not isinstance(source, int) or isinstance(source, bool):
-        return source
-    if not 0 <= source < len(OPERATIONS):
-        raise UserError(f"NASBench-201: found operation number {source}; expected 0 to {len(OPERATIONS) - 1}")
-    return OPERATIONS[source]
+    found = plain(source)
+    if not isinstance(found, Sequence):
+        raise UserError(f"NASBench-201: found {source!r}; expected an architecture string or six operations")
+    if any(map(is_integer, found)):
+        raise UserError(
+            f"NASBench-201: found numbers in {source!r}, whose meaning depends on their convention; "
+            "use decode(numbers, 'nats') or decode(numbers, 'naslib') of the space"
+        )
+    return Cell(tuple(found))
 
 
 def _parse_text(text: str) -> Cell:

@@ -51,12 +51,13 @@ from supernet.nn.norm import Norm
 from supernet.pools.file import best_of
 from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.fingerprint import Fingerprint
 
 SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"
 
 
 class Quadratic(nn.Module):
-    """Loss: sum of squares of the weights; accuracy: their sum."""
+    """Loss: sum of squares of the weights; accuracy: a hundredth of their sum, from 0.5."""
 
     def __init__(self, values: Sequence[Sequence[float]]) -> None:
         super().__init__()
@@ -65,7 +66,7 @@ class Quadratic(nn.Module):
 
     def measure(self) -> tuple[float, float]:
         weight = self.weight.detach()
-        return float((weight**2).sum()), float(weight.sum())
+        return float((weight**2).sum()), 0.5 + float(weight.sum()) / 100
 
 
 def quadratic(seed: int = 0) -> Surface:
@@ -93,7 +94,7 @@ class TestLandscape:
                     + 2 * (a * (start * x).sum() + b * (start * y).sum() + a * b * (x * y).sum())
                 )  # fmt: skip
                 assert found[row, column, 0] == pytest.approx(expected, rel=1e-12)
-                assert found[row, column, 1] == pytest.approx((start + a * x + b * y).sum(), rel=1e-12)
+                assert found[row, column, 1] == pytest.approx(0.5 + (start + a * x + b * y).sum() / 100, rel=1e-12)
 
     def test_weights_are_what_they_were_afterwards(self) -> None:
         surface = quadratic()
@@ -203,7 +204,7 @@ class TestLandscape:
 
     def test_a_killed_scan_measures_no_row_twice_and_gives_the_same(self, tmp_path: Path) -> None:
         whole = scan([quadratic(0), quadratic(1)], 5)
-        state = Checkpoint(tmp_path / "surfaces.safetensors", "one", 0.0)
+        state = Checkpoint(tmp_path / "surfaces.safetensors", Fingerprint("one"), 0.0)
         with pytest.raises(KeyboardInterrupt):
             scan([quadratic(0), Surface("", *_killed(quadratic(1), after=12))], 5, state)
         assert state.done == 5 + 2
@@ -212,6 +213,23 @@ class TestLandscape:
         done: list[int] = []
         np.testing.assert_array_equal(scan([quadratic(0), rest], 5, state, done.append), whole)
         assert sum(counted) == 3 * 5 and done == [8, 9, 10]
+
+    @pytest.mark.parametrize(
+        ("point", "value", "done"),
+        [((0, 2, 0, 1), 17.0, 7), ((0, 2, 0, 1), np.nan, 7), ((1, 3, 0, 1), 0.5, 7), ((), 0, 9)],
+    )
+    def test_a_state_whose_rows_do_not_agree_is_refused(
+        self, tmp_path: Path, point: tuple[int, ...], value: float, done: int
+    ) -> None:
+        surfaces = [quadratic(0), quadratic(1)]
+        found = torch.from_numpy(scan(surfaces, 5))
+        found.flatten(0, 1)[7:] = torch.nan
+        if point:
+            found[point] = value
+        state = Checkpoint(tmp_path / "surfaces.safetensors", Fingerprint("one"), 0.0)
+        state.save({"found": found}, {"done": done})
+        with pytest.raises(UserError, match=r"surfaces\.safetensors: .* rows are done, but"):
+            scan(surfaces, 5, state)
 
     def test_rows_name_their_points(self) -> None:
         surface = quadratic()

@@ -1,7 +1,9 @@
 """The audit finds changes that Snakemake does not notice, and names the first broken link."""
 
 import hashlib
+import json
 import os
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import pandas
 import pytest
 from laboratory import CHAIN, CSV, DOWNLOAD, FOUND, METRICS, POOL, SCORES, SEARCH, SETTING, TABLE, WEIGHTS, Laboratory
 
-from supernet.audit.file_status import KERNELS_MODULE, Audit, State, differences
+from supernet.audit.current import KERNELS_MODULE
+from supernet.audit.file_status import Audit, State, differences
 from supernet.audit.hash_cache import HashCache
-from supernet.provenance.hashes import digests
+from supernet.provenance.folders import Folders
 from supernet.provenance.record import digest, record_path
 from supernet.runtime.kernels import VARIABLE
 
@@ -43,14 +46,14 @@ def test_swapped_weights_break_what_was_made_from_them_alone(lab: Laboratory) ->
 
 
 def test_weights_of_another_run_with_their_own_record_are_found(lab: Laboratory) -> None:
-    """Both files are replaced by a consistent pair: only the consumer's record differs."""
+    """Both files are replaced by a consistent pair: its record names the other file."""
     other = "results/s/runs/other/weights.safetensors"
     with lab.program(SETTING):
         lab.publish(other, "others")
     os.replace(other, WEIGHTS)
     os.replace(record_path(other), record_path(WEIGHTS))
-    assert lab.status(WEIGHTS).state is State.INTACT
-    assert broken(lab) == {SEARCH, FOUND}
+    assert lab.status(WEIGHTS).cause == f"{WEIGHTS}: its record is of {other}: the file was moved or exchanged"
+    assert broken(lab) == {WEIGHTS, SEARCH, FOUND}
 
 
 def test_a_download_with_another_content_breaks_all_that_follows(lab: Laboratory) -> None:
@@ -176,7 +179,7 @@ class TestStale:
     ) -> None:
         released, installed = pandas.__version__, metadata.version
         monkeypatch.setattr(
-            "supernet.audit.file_status.metadata.version",
+            "supernet.audit.current.metadata.version",
             lambda name: installed(name) + (".post1" if name == "pandas" else ""),
         )
         self._with_pandas(lab, released)
@@ -196,13 +199,11 @@ class TestStale:
     )
     def test_other_kernels_are_named(self, lab: Laboratory, used: str | None, now: bool, state: str) -> None:
         record = lab.record(CSV)
-        record["made"]["modules"][KERNELS_MODULE] = "0"
-        record["circumstances"]["files"][KERNELS_MODULE] = digests(lab.root / "supernet/layers.py", ["sha256"])[
-            "sha256"
-        ]
+        for part in (record["made"]["modules"], record["circumstances"]["files"]):
+            part[KERNELS_MODULE] = part["supernet/layers.py"]
         lab.write(KERNELS_MODULE, (lab.root / "supernet/layers.py").read_text())
         if used is not None:
-            record["circumstances"]["environment"][VARIABLE] = used
+            record["made"]["variables"][VARIABLE] = used
         edited = {**record, "digest": digest(record["made"])}
         del edited["seal"]
         lab.write_record(CSV, {**edited, "seal": digest(edited)})
@@ -236,19 +237,35 @@ def test_unchanged_files_are_not_hashed_again(lab: Laboratory, tmp_path: Path) -
     hashes = HashCache(cache)
     assert Audit({WEIGHTS: SETTING}, hashes, lab.root).status(CSV).state is State.INTACT
     hashes.save()
+    # A file that was not hashed, since its entry has a false hash.
+    content = json.loads(cache.read_text())
+    content["files"][f"sha256:{os.path.abspath(CSV)}"][-1] = "0" * 64
+    cache.write_text(json.dumps(content))
+    assert lab.status(CSV, cache=cache).state is State.BROKEN
+    assert lab.status(CSV).state is State.INTACT
+
+
+def test_an_edit_that_keeps_size_and_times_is_found(lab: Laboratory, tmp_path: Path) -> None:
+    cache = tmp_path / "state" / "hashes.json"
+    hashes = HashCache(cache)
+    Audit({}, hashes, lab.root).status(CSV)
+    hashes.save()
     status = os.stat(CSV)
+    time.sleep(0.02)  # The clock of the file system may have a resolution of 10 ms.
     lab.replace(CSV, "numbers", "numberz")
     os.utime(CSV, ns=(status.st_atime_ns, status.st_mtime_ns))
-    # The documented price of a cache: size, time and inode are the same. Without it the edit is found.
-    assert lab.status(CSV, cache=cache).state is State.INTACT
-    assert lab.status(CSV).state is State.BROKEN
+    assert lab.status(CSV, cache=cache).state is State.BROKEN
 
 
-def test_a_moved_folder_is_audited_as_before(lab: Laboratory, tmp_path: Path) -> None:
+def test_moved_folders_are_audited_as_before_if_they_are_named(lab: Laboratory) -> None:
     os.mkdir("elsewhere")
     for name in ("results", "resources"):
         os.rename(name, f"elsewhere/{name}")
-    assert lab.status(f"elsewhere/{CSV}").state is State.INTACT
+    folders = Folders("elsewhere/results", "elsewhere/resources", str(lab.root))
+    assert Audit({}, HashCache(None), lab.root, folders=folders).status(f"elsewhere/{CSV}").state is State.INTACT
+    assert lab.status(f"elsewhere/{CSV}").cause.startswith(
+        f"elsewhere/{CSV}: its record is of {CSV}: the file was moved"
+    )
 
 
 def test_differences_name_each_value_by_its_keys() -> None:

@@ -15,7 +15,8 @@ from supernet.audit.lineage import format_duration, jobs, lineage
 from supernet.audit.rows import select
 from supernet.errors import UserError
 from supernet.io.atomic import write_json, write_table
-from supernet.provenance.record import record_path
+from supernet.provenance.folders import Folders
+from supernet.provenance.record import digest, record_path
 from supernet.provenance.recorder import note_input
 
 STUDY = "results/s"
@@ -69,7 +70,7 @@ def train(lab: Laboratory, space: str, setting: str, seed: int, seconds: float) 
 
 def explained(lab: Laboratory, path: str, **wanted: str) -> str:
     selection = select(path, wanted) if wanted else None
-    return text(explanation(lab.audit().status(path), selection))
+    return text(explanation(lab.audit().status(path), Folders(), selection))
 
 
 def test_all_runs_of_a_table_with_their_time_and_place(lab: Laboratory) -> None:
@@ -102,11 +103,13 @@ def test_a_reference_has_no_run_and_names_its_space(lab: Laboratory) -> None:
     assert not selection.may_use("nasbench201", "baseline", "0")
 
 
-def test_downloads_and_root_digest_are_named(lab: Laboratory) -> None:
+def test_downloads_and_digests_are_named(lab: Laboratory) -> None:
     found = explained(lab, EPOCHS)
     assert f"{DOWNLOAD}, identified by its sha256" in found
     assert lab.pinned["digest"] in found
-    assert lab.record(METRICS)["digest"] in found
+    assert f"{lab.record(EPOCHS)['digest']}, of its record." in found
+    inputs = digest(lab.record(EPOCHS)["made"]["inputs"])
+    assert f"{inputs}, of its inputs; captions have the first" in found
 
 
 def test_it_names_the_status_and_what_is_unknown(lab: Laboratory) -> None:
@@ -147,7 +150,7 @@ def test_rows_are_compared_as_they_are_typed(lab: Laboratory) -> None:
 
 
 def test_ancestry_begins_with_the_target_and_ends_with_downloads(lab: Laboratory) -> None:
-    nodes = lineage(f"{STUDY}/tables/../tables/epochs.csv")
+    nodes = lineage(f"{STUDY}/tables/../tables/epochs.csv", Folders())
     assert next(iter(nodes)) == EPOCHS
     assert {node.kind for node in nodes.values()} == {"result", "download"}
     assert nodes[DOWNLOAD].pinned == lab.pinned
@@ -156,7 +159,7 @@ def test_ancestry_begins_with_the_target_and_ends_with_downloads(lab: Laboratory
 
 
 def test_jobs_without_a_timing_file_take_from_start_to_end(lab: Laboratory) -> None:
-    (job,) = (job for job in jobs(lineage(EPOCHS)) if job.files == (EPOCHS,))
+    (job,) = (job for job in jobs(lineage(EPOCHS, Folders())) if job.files == (EPOCHS,))
     ran = json.loads(record_path(lab.root / EPOCHS).read_text())["circumstances"]
     seconds = (pd.Timestamp(ran["ended"]) - pd.Timestamp(ran["started"])).total_seconds()
     assert job.seconds == pytest.approx(seconds)
@@ -166,7 +169,7 @@ def test_jobs_without_a_timing_file_take_from_start_to_end(lab: Laboratory) -> N
 def test_a_missing_target_is_broken_and_nothing_else_is_printed(lab: Laboratory) -> None:
     os.remove(EPOCHS)
     assert lab.status(EPOCHS).state is State.BROKEN
-    sections = explanation(lab.status(EPOCHS), None)
+    sections = explanation(lab.status(EPOCHS), Folders(), None)
     assert [section.title for section in sections] == ["Status", "Unknown"]
 
 

@@ -14,12 +14,13 @@ from supernet.audit.lineage import lineage
 from supernet.audit.trace.boxes import Graph, graph
 from supernet.audit.trace.layout import crossings, layout
 from supernet.audit.trace.svg import draw
+from supernet.provenance.folders import Folders
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def traced(lab: Laboratory, target: str) -> Graph:
-    nodes, audit = lineage(target), lab.audit()
+    nodes, audit = lineage(target, Folders()), lab.audit()
     return graph(nodes, {path: audit.status(path) for path, node in nodes.items() if node.kind == "result"})
 
 
@@ -68,10 +69,10 @@ def test_a_cycle_is_refused() -> None:
 def test_each_file_is_in_one_box_and_arrows_that_follow_are_left_out(lab: Laboratory) -> None:
     found = traced(lab, FOUND)
     files = [path for box in found.boxes for path in box.files]
-    assert sorted(files) == sorted(lineage(FOUND))
+    assert sorted(files) == sorted(lineage(FOUND, Folders()))
     place = {path: number for number, box in enumerate(found.boxes) for path in box.files}
     # metrics.parquet read the pool, which the scores that it read were made from as well.
-    assert POOL in lineage(FOUND)[METRICS].inputs
+    assert POOL in lineage(FOUND, Folders())[METRICS].inputs
     assert (place[POOL], place[METRICS]) not in found.arrows
     assert (place[METRICS], place[FOUND]) in found.arrows
 
@@ -104,5 +105,5 @@ def test_the_picture_is_whole(lab: Laboratory) -> None:
         assert apart, (a, b)
     # The tooltips have every path in full.
     tips = "\n".join(element.text or "" for element in root.iter(f"{SVG}title"))
-    assert all(path in tips for path in lineage(FOUND))
+    assert all(path in tips for path in lineage(FOUND, Folders()))
     assert not re.search(r"(href|url\()", picture)

@@ -1,5 +1,6 @@
 """The study file: accepted values, names, and error messages."""
 
+import time
 from pathlib import Path
 from typing import Any, get_args
 
@@ -431,7 +432,7 @@ CASES = {
         f"15: {S201}.sweep.<<.b: this anchor contains an alias of itself",
     ),
     "tag": (_swap("size: 10", "size: !!set {a, b}"), "7: pool.size: found the tag tag:yaml.org,2002:set; "),
-    "not YAML": (_swap("size: 10", "size: [1, 2"), "8: not valid YAML: expected ',' or ']', but got ':'"),
+    "not YAML": (_swap("size: 10", "size: [1, 2"), "8: not valid YAML: did not find expected ',' or ']'"),
     "impossible date": (
         _swap("size: 10", "size: 2024-13-45"),
         "7: pool.size: cannot be read: month must be in 1..12",
@@ -464,6 +465,48 @@ def test_unsafe_study_names(tmp_path: Path, name: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.yaml: no such file"):
         load_study(tmp_path / "nowhere.yaml")
+
+
+def _nested(opened: str, closed: str, depth: int) -> str:
+    return f"study: {opened * depth}{closed * depth}\n"
+
+
+BOMB = "a0: &a0 [x, x]\n" + "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10))
+MERGES = "a0: &a0 {x: 1}\n" + "\n".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40))
+HOSTILE = {
+    "alias bomb": (BOMB, "6: has more than 300000 values, with those that aliases repeat"),
+    "merges": (MERGES, "16: has more than 300000 values"),
+    "deep lists": (_nested("[", "]", 2000), "1: nested more than 50 levels deep"),
+    "very deep lists": (_nested("[", "]", 100_000), "1: nested more than 50 levels deep"),
+    "deep mappings": (_nested("{a: ", "}", 2000), "1: nested more than 50 levels deep"),
+    "long file": ("x" * 10_000_001, " has more than 10000000 bytes"),
+    "second document": ("study: a\n---\nstudy: b\n", "2: found a second document; expected one"),
+    "second anchor": ("a: &x 1\nb: &x 2\n", "2: found a second anchor &x"),
+    "alias without anchor": ("a: *x\n", "1: found the alias *x; no anchor of this name comes before it"),
+    "tag without value": ('a: !!int ""\n', "1: a: cannot be read"),
+    "tag of another type": ("a: !!bool x\n", "1: a: cannot be read"),
+    "long integer": (f"a: 0x{'f' * 5000}\n", "1: a: cannot be read: the integer has more than 64 bits"),
+    "terminal": ('a: "x\\e[2J"\n', "1: a: found the character U+001B"),
+    "direction of writing": ('a: "\\u202e"\n', "1: a: found the character U+202E (RIGHT-TO-LEFT OVERRIDE)"),
+    "control character in a key": ('"a\\0": 1\n', "1: found the character U+0000"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_files_are_one_error(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "case.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"{path}:{expected}")
+
+
+def test_a_hundred_thousand_seeds_are_read_within_a_second(tmp_path: Path) -> None:
+    seeds = ", ".join(map(str, range(100_000)))
+    start = time.process_time()
+    study = _load(tmp_path, _swap("    sweep:\n", f"    seeds: [{seeds}]\n    sweep:\n"))
+    assert time.process_time() - start < 1
+    assert study.seeds("nasbench201", "baseline") == tuple(range(100_000))
 
 
 def test_folder_in_place_of_a_file(tmp_path: Path) -> None:

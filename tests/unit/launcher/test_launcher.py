@@ -141,6 +141,21 @@ def test_conclusion_has_the_table_and_the_paths(tmp_path: Path) -> None:
     }
 
 
+CONFIGS = {
+    b"study: mini\nresults:\n\tresults\n": ":3: not valid YAML: found character that cannot start any token",
+    b"- study\n": ":1: found a list; expected a mapping of keys to values",
+    b"study: caf\xe9\n": ":1: found the byte 0xe9; expected UTF-8 text",
+    b"study: mini\nstudy: midi\n": r":2: study: duplicate key \(first in line 1\)",
+}
+
+
+@pytest.mark.parametrize(("content", "message"), CONFIGS.items())
+def test_a_config_that_cannot_be_read_is_an_error(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=f"config.yaml{message}"):
+        parse([], tmp_path)
+
+
 def test_command_line(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("study: midi\nresults: elsewhere\n")
     options = parse(["--cores", "3", "a.pdf", "--", "--forcerun", "plot"], tmp_path)

@@ -54,7 +54,7 @@ def test_subsets_of_a_pool_have_their_own_correlations() -> None:
 
 def test_a_subset_that_is_too_small_has_no_correlation() -> None:
     space = spaces.load("nasbench201")
-    texts = [space.format(space.parse([1, 1, 1, 1, 4, number])) for number in range(5)]
+    texts = [space.format(space.decode([1, 1, 1, 1, 4, number], "nats")) for number in range(5)]
     pool = pd.DataFrame({"arch_id": texts, "encoding": texts, "truth": np.linspace(0.5, 0.9, 5)}).sort_values("arch_id")
     pool = pool.assign(**dict.fromkeys(COSTS, range(5)))
     truth = PoolTruth(plain_study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))

@@ -21,6 +21,7 @@ from supernet.spaces.darts.network import SearchCell as DartsCell
 from supernet.spaces.nasbench101.network import SearchCell as NASBench101Cell
 from supernet.spaces.nasbench201.network import SearchCell as NASBench201Cell
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.fingerprint import Fingerprint
 from supernet.training.path_sampling import epoch_paths, passes_per_step
 from supernet.training.trainer import Trainer
 
@@ -280,9 +281,9 @@ def test_killed_at_any_step_training_goes_on_to_the_same_bits(
     for step in watcher.seen:
         file = tmp_path / f"{step}.safetensors"
         with pytest.raises(KilledError):
-            trainer_with(name, dropout, law).run(Checkpoint(file, "this run", seconds=0), Watcher(step))  # type: ignore[arg-type]
+            trainer_with(name, dropout, law).run(Checkpoint(file, Fingerprint("this run"), seconds=0), Watcher(step))  # type: ignore[arg-type]
         resumed = trainer_with(name, dropout, law)
-        checkpoint = Checkpoint(file, "this run", seconds=1e9)
+        checkpoint = Checkpoint(file, Fingerprint("this run"), seconds=1e9)
         assert checkpoint.done in (step - 1, step)
         assert resumed.run(checkpoint) == expected
         assert same_bits(state(resumed), state(whole))

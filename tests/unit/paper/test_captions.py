@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 from pathlib import Path
 
 import fake_results
@@ -14,16 +15,18 @@ from jinja2 import Template
 
 from supernet.config.study import load_study
 from supernet.io.atomic import write_table
-from supernet.paper import captions, catalogue
+from supernet.paper import catalogue
 from supernet.paper.load import Results
-from supernet.paper.render import Caption, read_caption, write_caption
+from supernet.paper.render import DIGEST_LENGTH, Caption, read_caption, write_caption
+from supernet.provenance.record import inputs_digest, read_record
 from supernet.provenance.recorder import Recorder, note_config, recording
 from supernet.site.build import Site
 
 MOST_SENTENCES = 3
 MOST_CHARACTERS = 420
 SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
-WITHOUT_RESULTS = frozenset({"factors", "paradigms"})
+WITHOUT_INPUTS = frozenset({"factors", "paradigms"})
+"""Tables and figures that show no results."""
 COMMON_PRACTICE = {"batch_norm": "none", "epochs": 50}
 SYSTEMS = ["random_search", "spos", "gdas"]
 
@@ -68,20 +71,51 @@ def test_every_table_and_figure_has_a_short_caption(results: Results, written: d
         assert caption.text.endswith(".") and "  " not in caption.text, name
 
 
-def test_notes_hold_digest_definitions_and_costs(results: Results, written: dict[str, Caption]) -> None:
-    root = results.root_digest
-    assert root is not None
+def test_notes_hold_definitions_and_costs(written: dict[str, Caption]) -> None:
     for path, caption in written.items():
-        notes, name = "\n".join(caption.notes), path.partition("/")[2]
-        needs_digest = name not in WITHOUT_RESULTS | {"search_systems"}
-        assert (f"Root digest {root[: captions.DIGEST_LENGTH]}." in notes) == needs_digest, path
-        assert "Root digest" not in caption.text, path
         assert all(note.strip() == note and note for note in caption.notes), path
     for name in ("tables/epochs", "figures/epochs", "figures/kdt_vs_skdt", "tables/spaces"):
         assert "S-KdT is Kendall's tau-b with ground truth rounded to" in "\n".join(written[name].notes), name
     assert "P>R = (1 - r/N)^n" in "\n".join(written["tables/epochs"].notes)
     assert "2 runs diverged and are excluded" in "\n".join(written["tables/learning_rate"].notes)
     assert "hours on cpu" in "\n".join(written["tables/epochs"].notes)
+
+
+def test_notes_have_the_digest_of_what_the_program_has_read(results: Results, written: dict[str, Caption]) -> None:
+    digests = set()
+    for path, caption in written.items():
+        made = read_record(results.folder / f"{path}.md")["made"]
+        (note,) = (note for note in caption.notes if note.startswith("Digest of the inputs"))
+        # In the fixture, only metrics.parquet has a record.
+        without = sum(one["kind"] == "result" for one in made["inputs"]) - 1
+        lacking = f", {without} of which have no provenance record" if without else ""
+        assert note == f"Digest of the inputs{lacking}: {inputs_digest(made['inputs'])[:DIGEST_LENGTH]}.", path
+        digests.add(note)
+    assert len(digests) > 5
+
+
+def test_a_caption_without_inputs_has_no_digest(results: Results, tmp_path: Path) -> None:
+    with recording(Recorder(ROOT / "scripts" / "table.py")):
+        for name in WITHOUT_INPUTS & set(catalogue.table_names(results.study)):
+            catalogue.make_table(name, results, tmp_path / name)
+    pages = list(tmp_path.glob("*.md"))
+    assert pages and not any("Digest of the inputs" in page.read_text(encoding="utf-8") for page in pages)
+
+
+def test_another_reference_gives_another_digest(results: Results, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(results.folder, tmp_path / results.folder.name))
+    before = _digest_note(Results(results.study, folder), tmp_path / "before")
+    assert _digest_note(Results(results.study, folder), tmp_path / "again") == before
+    table = pd.read_parquet(folder / "references.parquet")
+    table.assign(estimate=0.99).to_parquet(folder / "references.parquet")
+    assert _digest_note(Results(results.study, folder), tmp_path / "after") != before
+
+
+def _digest_note(results: Results, stem: Path) -> str:
+    with recording(Recorder(ROOT / "scripts" / "table.py")):
+        catalogue.make_table("epochs", results, stem)
+    (note,) = (one for one in read_caption(Path(f"{stem}.md")).notes if one.startswith("Digest of the inputs"))
+    return note
 
 
 def test_a_caption_survives_its_file(tmp_path: Path) -> None:
@@ -121,6 +155,23 @@ def test_the_report_folds_them(
         assert text_of(shown) == plain(caption.text), path
         assert [text_of(note) for note in folded.split("</p>")[:-1]] == [plain(note) for note in caption.notes], path
         assert folded.rstrip().endswith("</details>")
+
+
+HOSTILE = (
+    "Study x: </script><img src=x onerror=alert(1)> {{7*7}} |a|_ :sup:`b` `c <javascript:alert(2)>`_ "
+    "javascript:alert(3) data:text/html,d http://e.f g@h.ij "
+    "<details><summary>Notes</summary> [k](javascript:alert(4)) l::"
+)
+
+
+def test_texts_of_a_study_are_text_in_the_report(tmp_path: Path) -> None:
+    path, caption = tmp_path / "c.md", Caption.of(HOSTILE, [HOSTILE, "Second."])
+    write_caption(path, caption)
+    assert read_caption(path) == caption
+    template = Template((ROOT / "workflow" / "report" / "figure.rst").read_text(encoding="utf-8"))
+    body = publish_parts(template.render(snakemake={"output": ["", "", str(path)]}), writer="html")["body"]
+    assert set(re.findall(r"<(\w+)", body)) == {"p", "details", "summary"}
+    assert [text_of(part) for part in body.split("</p>")[:2]] == [plain(HOSTILE), f"Notes{plain(HOSTILE)}"]
 
 
 def test_the_site_folds_them(results: Results, written: dict[str, Caption], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from laboratory import DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laboratory
+from laboratory import CSV, DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, Laboratory
 
 from supernet.audit.file_status import State
 from supernet.errors import UserError
@@ -22,7 +22,6 @@ from supernet.provenance.record import (
     read_record,
     record_digest,
     record_path,
-    root_digest,
 )
 from supernet.provenance.recorder import Recorder, commit, note_input, recording
 
@@ -35,13 +34,13 @@ class TestRecord:
     def test_it_says_what_was_made_from_what(self, lab: Laboratory) -> None:
         made = lab.record(METRICS)["made"]
         assert (made["sha256"], made["size"]) == (sha256(METRICS), os.path.getsize(METRICS))
-        pool = next(one for one in made["inputs"] if one["path"] == "pools/bench.parquet")
+        pool = next(one for one in made["inputs"] if one["file"] == POOL)
         assert pool["sha256"] == sha256(POOL)
         assert pool["record"] == lab.record(POOL)["digest"]
         assert lab.record(WEIGHTS)["made"]["config"] == SETTING
         assert lab.record(TABLE)["made"]["inputs"] == [
             {
-                "path": os.path.relpath(DOWNLOAD, "resources/tables"),
+                "file": DOWNLOAD,
                 "kind": "download",
                 "sha256": sha256(DOWNLOAD),
                 "size": os.path.getsize(DOWNLOAD),
@@ -135,7 +134,7 @@ class TestRecord:
 class TestReadRecord:
     def test_a_sound_record_is_returned_whole(self, lab: Laboratory) -> None:
         assert read_record(METRICS) == lab.record(METRICS)
-        assert record_digest(METRICS) == root_digest(Path(METRICS).parent) == lab.record(METRICS)["digest"]
+        assert record_digest(METRICS) == lab.record(METRICS)["digest"]
 
     def test_a_missing_record_is_a_separate_error_without_a_digest(self, tmp_path: Path) -> None:
         with pytest.raises(MissingRecordError) as caught:
@@ -146,11 +145,11 @@ class TestReadRecord:
     @pytest.mark.parametrize(
         ("changes", "problem"),
         [
-            ({"format": 2}, "record of another kind: expected format 1"),
+            ({"format": 3}, "record of another kind: expected format 2"),
             ({"circumstances": {}}, "record edited: its seal does not match"),
             ({"made": {"sha256": "a"}}, "record edited: its digest does not match"),
-            ({"made": {"sha256": "a"}, "digest": digest({"sha256": "a"})}, "record incomplete: config, inputs, lock, "),
-            ({"made": "text", "digest": digest("text")}, "record incomplete: config, inputs, lock, "),
+            ({"made": {"sha256": "a"}, "digest": digest({"sha256": "a"})}, "record damaged: made.file: Field required"),
+            ({"made": "text", "digest": digest("text")}, "record damaged: made: Input should be a valid dictionary"),
         ],
     )
     def test_the_problem_of_a_damaged_record_is_named(
@@ -169,10 +168,10 @@ class TestReadRecord:
     @pytest.mark.parametrize(
         "text",
         [
-            '{"format": 1, "made": NaN, "seal": "x"}',
-            '{"format": 1, "made": "\\ud800", "seal": "x"}',
+            '{"format": 2, "made": NaN, "seal": "x"}',
+            '{"format": 2, "made": "\\ud800", "seal": "x"}',
             "[" * 100_000,
-            '{"format": 1, "made": ' + "[" * 100_000,
+            '{"format": 2, "made": ' + "[" * 100_000,
         ],
         ids=["NaN", "lone surrogate", "nested", "nested in made"],
     )
@@ -183,10 +182,23 @@ class TestReadRecord:
         assert lab.status(METRICS).state is State.BROKEN
 
     def test_a_record_without_its_main_part_is_named(self, lab: Laboratory) -> None:
-        record = {"format": 1, "digest": digest(None)}
+        record = {"format": 2, "digest": digest(None)}
         record_path(METRICS).write_text(json.dumps({**record, "seal": digest(record)}))
-        with pytest.raises(RecordError, match=f"{METRICS}: record incomplete"):
+        with pytest.raises(RecordError, match=f"{METRICS}: record damaged: made: Field required"):
             read_record(METRICS)
+
+    def test_a_record_of_an_older_version_is_no_error_for_programs(self, lab: Laboratory) -> None:
+        """Results of an older version can be used; the audit says that they have no record that it can check."""
+        record_path(POOL).write_text('{"format": 1}')
+        lab.make(METRICS, [POOL])
+        assert lab.record(METRICS)["made"]["inputs"][0]["record"] is None
+        problem = "record of format 1, made by an older version: make the result again"
+        assert lab.status(METRICS).cause == f"{POOL}: {problem}"
+
+    def test_a_result_with_the_record_of_another_is_refused(self, lab: Laboratory) -> None:
+        os.replace(record_path(POOL), record_path(METRICS))
+        with pytest.raises(RecordError, match=f"{METRICS}: its record is of {POOL}: the file was moved or exchanged"):
+            lab.make(CSV, [METRICS])
 
 
 class TestClosure:
@@ -237,6 +249,19 @@ class TestClosure:
         assert (tmp_path / "supernet/__pycache__/closure.json").exists()
         lab.replace("supernet/layers.py", "8", "9")
         after = Closure(tmp_path).files([program])
+        assert {name for name in before if before[name] != after[name]} == {"supernet/layers.py"}
+
+    def test_an_edit_of_the_same_size_and_time_is_seen_through_the_cache(self, tmp_path: Path) -> None:
+        lab = Laboratory(tmp_path)
+        program, layers = tmp_path / "scripts/program.py", tmp_path / "supernet/layers.py"
+        before, status = Closure(tmp_path).files([program]), layers.stat()
+        with layers.open("r+") as file:
+            text = file.read()
+            file.seek(0)
+            file.write(text.replace("8", "9"))
+        os.utime(layers, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert (status.st_size, status.st_ino) == (layers.stat().st_size, layers.stat().st_ino)
+        after = Closure(lab.root).files([program])
         assert {name for name in before if before[name] != after[name]} == {"supernet/layers.py"}
 
     def test_a_damaged_cache_is_written_again(self, tmp_path: Path) -> None:

@@ -146,6 +146,14 @@ class TestArchive:
         with pytest.raises(UserError, match=r"000001\.pickle\.pbz2 is cut, or unpacks to more than"):
             nats.read(path, "cifar10")
 
+    def test_a_result_is_not_the_name_of_a_file(self, tmp_path: Path) -> None:
+        """The library unpickles the file that a text in place of a result names."""
+        (tmp_path / "run").write_bytes(bz2.compress(b"cos\nsystem\n(S'touch pwned'\ntR."))
+        state = both()[1]
+        state["all_results"]["cifar10", 777] = str(tmp_path / "run")
+        with pytest.raises(UserError, match=r"architecture 1 has no results .*a result that is not a dictionary"):
+            nats.read(archive(tmp_path, {**both(), 1: state}), "cifar10")
+
     def test_pickle_that_runs_code_is_refused(self, tmp_path: Path) -> None:
         class Attack:
             def __reduce__(self) -> tuple[Any, ...]:

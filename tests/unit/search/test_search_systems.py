@@ -18,6 +18,7 @@ from supernet.search.system import Outcome, run_search
 from supernet.search.systems import SYSTEMS, make_system
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.descent import Hyperparameters
+from supernet.training.fingerprint import Fingerprint
 
 # The defaults are made for budgets that are a thousand times larger.
 SMALL: dict[str, Any] = {
@@ -141,7 +142,7 @@ def test_a_search_that_goes_on_is_the_same(name: str, tmp_path: Path) -> None:
     make = lambda: make_system(name, real_problem("nasbench201", 700), options)  # noqa: E731
     whole = make()
     expected = run_search(whole)
-    checkpoint = partial(Checkpoint, tmp_path / "state.safetensors", "same", 1e9)
+    checkpoint = partial(Checkpoint, tmp_path / "state.safetensors", Fingerprint("same"), 1e9)
     interrupted = make()
     steps = 0
     while True:

@@ -113,7 +113,7 @@ def test_a_printed_table_sorts_by_leading_numbers() -> None:
 
 
 def test_the_start_page_says_which_study_and_what_it_cost(results: Results) -> None:
-    text = start_page(results.study, results.folder)
+    text = start_page(results.study, results.folder, None)
     runs = len(list(results.study.runs()))
     assert f":Super-nets: {runs}, one per space" in text
     assert f"The jobs of this study took {runs * 90 / 3600 + 3 * results.study.pool.shards:.2f} hours" in text

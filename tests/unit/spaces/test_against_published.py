@@ -94,7 +94,10 @@ def test_nasbench201_table_has_each_cell_once(nasbench201: pd.DataFrame) -> None
     cells = [space.parse(text) for text in nasbench201.arch_str]
     columns = nasbench201[["op_e01", "op_e02", "op_e12", "op_e03", "op_e13", "op_e23"]].to_numpy().tolist()
     # The table's numbers of operations equal ours.
-    assert cells == [space.parse(row) for row in columns]
+    assert cells == [space.decode(row, "nats") for row in columns]
+    # The table is in the order of the benchmark.
+    assert [space.index(cell) for cell in cells] == list(range(space.size))
+    assert [space.architecture(number) for number in range(space.size)] == cells
     assert len(set(cells)) == space.size == len(nasbench201)
 
 

@@ -27,7 +27,7 @@ from supernet.config.study import Run, Study
 from supernet.errors import UserError
 from supernet.pools.file import read_truths
 from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.landmarks import Landmark, Ranking, digest
+from supernet.training.landmarks import Landmark, Ranking
 from supernet.training.trainer import Recipe, Trainer
 
 SPACE = SPACES["nasbench201"]
@@ -242,15 +242,6 @@ def test_landmarks_change_the_training_and_their_accuracies_do() -> None:
     assert same_bits(trained[0], trained[1])
     assert not same_bits(trained[0], trained[2])
     assert not same_bits(trained[0], state(plain))
-
-
-def test_fingerprint_tells_landmarks_apart() -> None:
-    assert digest(None, SPACE) == []
-    swapped = [LANDMARKS[1], LANDMARKS[0], *LANDMARKS[2:]]
-    other_truth = [(LANDMARKS[0][0], 0.5 + 1e-12), *LANDMARKS[1:]]
-    others = [LANDMARKS, swapped, other_truth, LANDMARKS[:3]]
-    assert len({tuple(digest(landmarks, SPACE)) for landmarks in others}) == 4
-    assert digest(LANDMARKS, SPACE) == digest(list(LANDMARKS), SPACE)
 
 
 def test_landmarks_are_read_from_a_pool_with_ground_truth(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from supernet.errors import UserError
 from supernet.nn.factory import LayerFactory
 from supernet.training.build import build_supernet, load_supernet
 from supernet.training.checkpoint import Checkpoint
+from supernet.training.fingerprint import Fingerprint
 from supernet.training.path_sampling import epoch_paths
 from supernet.training.trainer import Recipe, Trainer
 
@@ -186,11 +187,11 @@ def test_killed_at_any_step_training_goes_on_to_the_same_bits(name: str, tmp_pat
     if expected.diverged_at is not None:
         assert expected.diverged_at + 1 < max(watcher.seen) - 1  # it is killed after that, too
     for step in watcher.seen:
-        checkpoint = Checkpoint(tmp_path / f"{step}.safetensors", "this run", seconds=0)
+        checkpoint = Checkpoint(tmp_path / f"{step}.safetensors", Fingerprint("this run"), seconds=0)
         with pytest.raises(KilledError):
             trainer_of(run).run(checkpoint, Watcher(step))  # type: ignore[arg-type]
         # Another process finds the file.
-        checkpoint = Checkpoint(tmp_path / f"{step}.safetensors", "this run", seconds=1e9)
+        checkpoint = Checkpoint(tmp_path / f"{step}.safetensors", Fingerprint("this run"), seconds=1e9)
         resumed, seen = trainer_of(run), Watcher()
         done = checkpoint.done
         assert done in (step - 1, step)
@@ -204,9 +205,9 @@ def test_killed_at_any_step_training_goes_on_to_the_same_bits(name: str, tmp_pat
 def test_training_that_is_complete_is_not_repeated(tmp_path: Path) -> None:
     run, file = run_of(), tmp_path / "training.safetensors"
     first = trainer_of(run)
-    expected = first.run(Checkpoint(file, "this run", seconds=1e9))
+    expected = first.run(Checkpoint(file, Fingerprint("this run"), seconds=1e9))
     again, watcher = trainer_of(run), Watcher()
-    found = again.run(Checkpoint(file, "this run", seconds=1e9), watcher)  # type: ignore[arg-type]
+    found = again.run(Checkpoint(file, Fingerprint("this run"), seconds=1e9), watcher)  # type: ignore[arg-type]
     assert_same(found, expected)
     assert watcher.seen == []
     assert same_bits(state(again), state(first))
@@ -214,8 +215,8 @@ def test_training_that_is_complete_is_not_repeated(tmp_path: Path) -> None:
 
 def test_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     file = tmp_path / "training.safetensors"
-    trainer_of(run_of(seed=1)).run(Checkpoint(file, "seed 1", seconds=0))
-    checkpoint = Checkpoint(file, "seed 0", seconds=0)
+    trainer_of(run_of(seed=1)).run(Checkpoint(file, Fingerprint("seed 1"), seconds=0))
+    checkpoint = Checkpoint(file, Fingerprint("seed 0"), seconds=0)
     assert checkpoint.load() is None and checkpoint.done == 0
     resumed, fresh = trainer_of(run_of(seed=0)), trainer_of(run_of(seed=0))
     assert_same(resumed.run(checkpoint), fresh.run())
@@ -225,7 +226,7 @@ def test_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["empty", "truncated head", "truncated tensors", "another file"])
 def test_damaged_checkpoint_is_an_error_that_names_the_file(damage: str, tmp_path: Path) -> None:
     file = tmp_path / "training.safetensors"
-    checkpoint = Checkpoint(file, "this run", seconds=0)
+    checkpoint = Checkpoint(file, Fingerprint("this run"), seconds=0)
     trainer_of(run_of(epochs=1)).run(checkpoint)
     content = file.read_bytes()
     kept = {"empty": 0, "truncated head": 100, "truncated tensors": len(content) - 10}
@@ -246,7 +247,7 @@ def test_damaged_checkpoint_is_an_error_that_names_the_file(damage: str, tmp_pat
 
 
 def test_checkpoints_are_as_far_apart_as_asked(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "x", "", seconds=3600)
+    checkpoint = Checkpoint(tmp_path / "x", Fingerprint(""), seconds=3600)
     assert not checkpoint.due()
     checkpoint.seconds = 0
     assert checkpoint.due()
@@ -355,6 +356,6 @@ def test_a_killed_training_in_bfloat16_goes_on_with_the_same_bits(tmp_path: Path
     whole.run(until=6)
     file = tmp_path / "checkpoint"
     with pytest.raises(KilledError):
-        killed.run(Checkpoint(file, "same", 0.0), Watcher(kill_at=3))  # type: ignore[arg-type]
-    resumed.run(Checkpoint(file, "same", 0.0), until=6)
+        killed.run(Checkpoint(file, Fingerprint("same"), 0.0), Watcher(kill_at=3))  # type: ignore[arg-type]
+    resumed.run(Checkpoint(file, Fingerprint("same"), 0.0), until=6)
     assert same_bits(state(whole), state(resumed))
