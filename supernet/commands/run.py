@@ -9,7 +9,7 @@ from supernet.launcher.display import Display, open_display
 from supernet.launcher.failure import failure_message
 from supernet.launcher.log import locked_log
 from supernet.launcher.log_reader import LogReader
-from supernet.launcher.messages import RERUN_HINT
+from supernet.launcher.messages import RERUN_HINT, Caption
 from supernet.launcher.options import Options, parse
 from supernet.launcher.snakemake import Snakemake
 from supernet.launcher.success import success_message
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     start = time.monotonic()
     workflow = Workflow()
     with locked_log(options.root / options.log) as log, Snakemake(options.command(), options.root, log) as snakemake:
-        with open_display(options) as display:
+        with open_display(Caption.of(options), sys.stdout) as display:
             _watch(snakemake, workflow, display, options)
         seconds = time.monotonic() - start
     if not snakemake.code:
