@@ -9,6 +9,7 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
+include: "workflow/rules/checkout.smk"
 include: "workflow/rules/config.smk"
 
 

@@ -1,22 +1,29 @@
 """Super-net training heuristics, measured: spaces, networks, training, metrics, figures.
 
-The public API is `__version__`, the package `spaces` and the class `TrainedSupernet`. Each is imported at its first
-use: `import supernet` itself imports neither torch nor pandas. `__init__.pyi` has the types.
+The public API is `__version__`, the package `spaces`, and the classes `Benchmark` (published tables), `Results` (of a
+study) and `TrainedSupernet`. Each is imported at its first use: `import supernet` itself imports neither torch nor
+pandas. `__init__.pyi` has the types.
 """
 
 import importlib
 from typing import Any
 
-__all__ = ["TrainedSupernet", "__version__", "spaces"]
+__all__ = ["Benchmark", "Results", "TrainedSupernet", "__version__", "spaces"]
+# Modules are given by name: import statements here would add them, some with torch, to every record.
+_CLASSES = (
+    ("Benchmark", "supernet.published.benchmark"),
+    ("Results", "supernet.paper.load"),
+    ("TrainedSupernet", "supernet.training.trained"),
+)
 
 
 def __getattr__(name: str) -> Any:
     """Import a member of the public API at its first use (PEP 562)."""
-    # Modules are given by name: import statements here would add them, some with torch, to every record.
     if name == "spaces":
         return importlib.import_module("supernet.spaces")
-    if name == "TrainedSupernet":
-        return importlib.import_module("supernet.training.trained").TrainedSupernet
+    for known, module in _CLASSES:
+        if name == known:
+            return getattr(importlib.import_module(module), name)
     if name == "__version__":
         return _version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,7 @@
 from supernet import spaces as spaces
+from supernet.paper.load import Results as Results
+from supernet.published.benchmark import Benchmark as Benchmark
 from supernet.training.trained import TrainedSupernet as TrainedSupernet
 
-__all__ = ["TrainedSupernet", "__version__", "spaces"]
+__all__ = ["Benchmark", "Results", "TrainedSupernet", "__version__", "spaces"]
 __version__: str

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
 import supernet
+from supernet.errors import UserError
 from supernet.runtime import program
+from supernet.runtime.checkout import start_unpacked
 
 
 class Command(NamedTuple):
@@ -30,6 +32,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "archive": Command("supernet.commands.archive", "pack a finished study into one file"),
         "unpack": Command("supernet.commands.unpack", "unpack such a file into the current folder"),
         "crate": Command("supernet.commands.crate", "write a finished study as an RO-Crate"),
+        "export": Command("supernet.commands.export", "write results as CSV or as event files of TensorBoard"),
         "gallery": Command("supernet.commands.gallery", "copy the figures of a finished study into the docs"),
         "reference": Command("supernet.commands.reference", "write or check the generated pages of docs/reference"),
         "download": Command("supernet.commands.download", "fetch and check published tables and data sets"),
@@ -52,6 +55,11 @@ def main() -> NoReturn:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         question = f"did you mean {near[0]!r}? " if near else ""
         sys.stderr.write(f"error: no command {name!r}; {question}expected one of {', '.join(COMMANDS)}\n")
+        sys.exit(program.USER_ERROR)
+    try:
+        start_unpacked(arguments)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(program.USER_ERROR)
     program.run(importlib.import_module(COMMANDS[name].module).main, arguments[1:])
 

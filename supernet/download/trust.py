@@ -18,6 +18,10 @@ class WrongHashError(UserError):
     """A file does not have the expected hash."""
 
 
+class UnreadableError(WrongHashError):
+    """A file without a known hash is not what its reader expects."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """The hash that identified a file, and whether this was its first use."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
 from supernet.config.artifacts import Artifacts, SearchFiles, TimedTable
 from supernet.config.factors import SPACES
-from supernet.config.study import Study
+from supernet.config.study import Study, load_study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.metrics.interval import Estimate
@@ -48,6 +48,7 @@ EFFECT_COLUMNS = (
     "left_out",
 )
 REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
+CURVE_COLUMNS = ("epoch", "step", "learning_rate", "loss", "accuracy")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
 LANDSCAPE_COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
@@ -71,17 +72,19 @@ SYSTEM_COLUMNS = (
     "kind",
     "population",
 )
-SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
+SEARCH_COLUMNS = ("rank", "arch_id", "encoding", "score", "truth", "truth_quantile", "parameters", "macs")
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceFacts:
     """One pool in spaces.json: counts, and accuracies with their variation as fractions; nan where undefined.
 
-    `seed_std` is the standard deviation of one stand-alone training within an architecture, `truth_se` the
-    standard error of an architecture's mean, and `threshold` the step to which S-KdT rounds ground truth. `source`
-    names the source of ground truth. `quantile` names the set in which P>R takes its rank, `population` its size.
-    `law` is the way in which the pool was chosen; `degenerate` architectures have no convolution on any path.
+    `pool` counts the architectures with ground truth, `diverged` the others: all their stand-alone trainings diverged.
+    `top` and `draws` are at most `pool`. `seed_std` is the standard deviation of one stand-alone training within an
+    architecture, `truth_se` the standard error of an architecture's mean, and `threshold` the step to which S-KdT
+    rounds ground truth. `source` names the source of ground truth. `quantile` names the set in which P>R takes its
+    rank, `population` its size. `law` is the way in which the pool was chosen; `degenerate` architectures have no
+    convolution on any path.
     """
 
     size: int
@@ -132,6 +135,14 @@ class Results:
     folder: Path
     published: Path | None = None
     """CSV file with published numbers of others, such as docs/published.csv."""
+
+    @classmethod
+    def open(cls, study: Path | str, folder: Path | str) -> Self:
+        """Return the results in a folder, such as results/mini, of the study in a YAML file.
+
+        Raises UserError if the study file is invalid.
+        """
+        return cls(load_study(study), Path(folder))
 
     @property
     def artifacts(self) -> Artifacts:
@@ -190,8 +201,19 @@ class Results:
         """Return the scores of one run: one row per architecture x batch-norm mode x split."""
         return _table(self.artifacts.run(space, setting, seed).scores, SCORE_COLUMNS)
 
+    def curve(self, space: str, setting: str, seed: int) -> pd.DataFrame:
+        """Return the training curve of one run: one row per epoch; loss and accuracy are those of training."""
+        return _table(self.artifacts.run(space, setting, seed).curve, CURVE_COLUMNS)
+
     def searches(self, space: str) -> dict[int, Search]:
-        """Return the random searches of a space by seed, without seeds whose baseline diverged."""
+        """Return the random searches of a space by seed, without seeds whose super-net diverged."""
+        return {seed: one for seed, one in self._searches(space).items() if len(one.found)}
+
+    def lost_searches(self, space: str) -> tuple[int, ...]:
+        """Return the seeds whose search found nothing, because the super-net diverged."""
+        return tuple(seed for seed, one in self._searches(space).items() if not len(one.found))
+
+    def _searches(self, space: str) -> dict[int, Search]:
         files = {seed: self.artifacts.search(space, seed) for seed in self.study.seeds(space, "baseline")}
         return {seed: _search(one) for seed, one in files.items() if os.path.exists(one.table)}
 

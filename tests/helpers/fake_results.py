@@ -200,8 +200,24 @@ def _run(
     where = folder / "runs" / space / setting / f"seed{seed}"
     write_table(where / "scores.parquet", pd.concat(scores, ignore_index=True))
     status = {"status": "diverged" if lost else "complete", "diverged_at": 77 if lost else None}
-    write_json(where / "run.json", status | {"run": json.loads(study.run(space, setting, seed).model_dump_json())})
+    curve = _curve(lost)
+    write_table(where / "curve.parquet", curve)
+    counts = {"steps": int(curve["step"].max()), "passes": 150, "images": 4_800, "parameters": 12_345}
+    config = {"run": json.loads(study.run(space, setting, seed).model_dump_json())}
+    write_json(where / "run.json", status | counts | config)
     return rows
+
+
+def _curve(lost: bool) -> pd.DataFrame:
+    """Return a curve of three epochs; that of a diverged run ends in the second one."""
+    curve = {
+        "epoch": [1, 2, 3],
+        "step": [50, 100, 150],
+        "learning_rate": [0.025, 0.0125, 0.001],
+        "loss": [2.0, 1.5, 1.25],
+        "accuracy": [0.25, 0.5, 0.625],
+    }
+    return pd.DataFrame(curve).assign(loss=[2.0, np.nan, 0.0])[:2] if lost else pd.DataFrame(curve)
 
 
 def stats_of(values: np.ndarray) -> np.ndarray:
@@ -260,10 +276,12 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     k, truth = study.search.retrain, pool["truth"].to_numpy()
     found = np.quantile(truth, rng.uniform(0.6, 1, size=k)) + rng.normal(scale=0.004, size=k)
     ranks = np.array([truth_rank(one, truth) for one in found])
+    known = spaces.load(space)
+    drawn = known.sample(stream(seed, "fake", "found", space), count=k)
     table = {
         "rank": np.arange(1, k + 1),
         "arch_id": [hashlib.md5(f"{space}{seed}{i}found".encode()).hexdigest() for i in range(k)],
-        "encoding": [f"found {i}" for i in range(k)],
+        "encoding": [known.format(arch) for arch in drawn],
         "score": np.sort(rng.uniform(0.6, 0.7, size=k))[::-1],
         "truth": found,
         "truth_quantile": ranks / len(truth),
@@ -272,10 +290,10 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     }
     stem = folder / "search" / space / f"seed{seed}"
     write_table(stem.with_suffix(".parquet"), pd.DataFrame(table))
-    drawn = study.search.architectures
+    scored = study.search.architectures
     write_json(
         stem.with_suffix(".json"),
-        {"architectures": drawn, "images": drawn * 337, "forward_passes": drawn * 2},
+        {"architectures": scored, "images": scored * 337, "forward_passes": scored * 2},
     )
 
 

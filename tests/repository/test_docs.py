@@ -140,10 +140,10 @@ def test_architecture_lists_every_package() -> None:
 def test_make_targets_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
-    variables = set(re.findall(r"^([A-Z]+) \?=", makefile, re.MULTILINE))
-    for target, arguments in re.findall(r"\bmake ([a-z][a-z-]*)((?: [A-Z]+=\S+)*)", code(page)):
+    variables = set(re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE))
+    for target, arguments in re.findall(r"\bmake ([a-z][a-z-]*)((?: [A-Z_]+=\S+)*)", code(page)):
         assert target in targets, f"{page}: make {target}"
-        assert set(re.findall(r"([A-Z]+)=", arguments)) <= variables, f"{page}: make {target}{arguments}"
+        assert set(re.findall(r"([A-Z_]+)=", arguments)) <= variables, f"{page}: make {target}{arguments}"
 
 
 @pytest.mark.parametrize("command", snakemake_commands())

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from checkouts import ROOT, copy_checkout
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -62,8 +63,14 @@ def _locked(name: str) -> dict[str, str]:
 
 
 def _pip_lock() -> dict[str, str]:
+    """What the lock file has for any Python version and system: package, version."""
+    return {name: version for name, version, _ in _pip_entries()}
+
+
+def _pip_entries() -> list[tuple[str, str, str]]:
+    """The entries of the lock file: package, version, marker."""
     text = (ENVS / "requirements.lock").read_text(encoding="utf-8")
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+) \\$", text, re.MULTILINE))
+    return re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)(?: ; (.+))? \\$", text, re.MULTILINE)
 
 
 def _lower_bounds() -> dict[str, SpecifierSet]:
@@ -168,15 +175,34 @@ def test_the_pip_lock_has_hashes_and_no_index() -> None:
 
 
 def test_this_interpreter_has_what_the_pip_lock_says() -> None:
+    locked = {name: version for name, version, marker in _pip_entries() if not marker or Marker(marker).evaluate()}
+    if torch_variant() != "pinned":
+        locked = {name: version for name, version in locked.items() if not re.match(r"(nvidia|cuda)-|triton$", name)}
+    if torch_variant() == "system":
+        locked = {name: version for name, version in locked.items() if name not in ("torch", "torchvision")}
     # The name of a build (`+cpu`) is not another version.
-    installed = {name: version(name).partition("+")[0] for name in _pip_lock()}
-    assert installed == _pip_lock()
+    assert {name: version(name).partition("+")[0] for name in locked} == locked
 
 
-def test_every_requirement_is_in_the_pip_lock() -> None:
+def torch_variant() -> str:
+    """Which PyTorch `make` installed for this interpreter."""
+    stamp = Path(sys.prefix) / "installed"
+    try:
+        return str(json.loads(stamp.read_text(encoding="utf-8"))["torch"])
+    except (OSError, ValueError):
+        return "pinned"
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize(("system", "machine"), [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")])
+def test_every_requirement_is_in_the_pip_lock(python: str, system: str, machine: str) -> None:
+    here = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": system,
+            "platform_machine": machine}  # fmt: skip
+    locked = {name: version for name, version, marker in _pip_entries() if not marker or Marker(marker).evaluate(here)}
     lines = (ENVS / "requirements.in").read_text(encoding="utf-8").splitlines()
     for requirement in (Requirement(line) for line in lines if line and not line.startswith("#")):
-        assert _pip_lock()[canonicalize_name(requirement.name)] in requirement.specifier
+        assert locked[canonicalize_name(requirement.name)] in requirement.specifier
+    assert ("nvidia-cudnn-cu13" in locked) == (system == "linux")
 
 
 def _imported(paths: list[Path]) -> set[str]:

@@ -105,3 +105,14 @@ def test_a_deployment_runs_the_version_that_it_names(tmp_path: Path) -> None:
     snakemake(deployed, pool, XDG_CACHE_HOME=str(cache))
     record = json.loads((deployed / f"{pool}.prov.json").read_text())
     assert (record["circumstances"]["commit"], record["circumstances"]["dirty"]) == (commit, False)
+
+
+def test_modules_of_two_checkouts_are_refused(example: Path) -> None:
+    second = f'module second:\n    snakefile: "{ROOT}/Snakefile"\n    config: config["supernet"]\n'
+    with (example / "Snakefile").open("a") as file:
+        file.write(f"\n\n{second}\n\nuse rule * from second as second_*\n")
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", "skips.csv"]
+    result = subprocess.run(command, cwd=example, capture_output=True, text=True)
+    assert result.returncode == 2
+    loaded = f"has already loaded the package supernet from {example.parents[2]}/supernet; expected one version"
+    assert f"{ROOT}: this workflow {loaded}" in result.stderr

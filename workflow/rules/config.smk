@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(workflow.basedir))
-
 from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 

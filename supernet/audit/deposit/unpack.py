@@ -30,7 +30,7 @@ def unpack(path: Path, folders: Folders, limits: Limits) -> Manifest:
     is broken, or if a file exists with a different content.
     """
     results = _target(folders, read_manifest(path).folder)
-    with temporary_folder(_existing(results.parent), ".unpacking-") as temporary:
+    with temporary_folder(_existing(results.parent) / results.name) as temporary:
         deposit = extract(path, temporary, limits)
         broken = [one for one in deposit.findings().statuses if one.state is State.BROKEN]
         if broken:

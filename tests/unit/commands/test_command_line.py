@@ -108,7 +108,8 @@ def test_a_package_without_its_checkout_says_so(tmp_path: Path) -> None:
 def test_the_api_is_imported_at_its_first_use() -> None:
     code = (
         "import sys, supernet; print(sorted({'torch', 'pandas', 'numpy'} & set(sys.modules)))\n"
-        "supernet.__version__, supernet.spaces.load; print('torch' in sys.modules)\n"
+        "supernet.__version__, supernet.spaces.load, supernet.Results, supernet.Benchmark; "
+        "print('torch' in sys.modules)\n"
         "from supernet import TrainedSupernet; print(TrainedSupernet.__module__, 'torch' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
