@@ -32,7 +32,7 @@ def replaced(folder: Path, mark: str, program: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def temporary_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside `folder`; it is deleted in the end, unless it was renamed.
+    """Yield a new folder beside `folder`; it is deleted at the end, unless it was renamed.
 
     The temporary folders that killed processes have left for `folder` are deleted first.
     """

@@ -18,7 +18,7 @@ import zstandard
 from attacks.attack import Attack, Outcome, Target, Verdict
 from attacks.execution import command
 from attacks.mutations import CONTENTS, changed, of_file, of_json, replaced
-from attacks.study import IMAGES, RESULTS, STUDY, STUDY_FILE, judged, make_study, run_audit
+from attacks.study import IMAGES, PUBLISHED, RESULTS, STUDY, STUDY_FILE, judged, make_study, run_audit
 from supernet.commands import archive, crate, unpack
 from supernet.provenance.record import digest
 
@@ -169,7 +169,22 @@ def attacks() -> list[Attack]:
         *_manifests(),
         *_studies(),
         *_crates(),
+        Attack("all results made up", "L1", ARCHIVE_TARGET, _make_up, Verdict.OTHER_DIGEST),
+        Attack("all results made up before publication", "L2", ARCHIVE_TARGET, _make_up_first, Verdict.INTACT),
     ]
+
+
+def _make_up() -> None:
+    """Make an archive of other results with true records; the published root digest stays."""
+    published = Path(PUBLISHED).read_bytes()
+    _make_up_first()
+    Path(PUBLISHED).write_bytes(published)
+
+
+def _make_up_first() -> None:
+    make_study("made up")
+    _finished(command(archive.main, "--study", STUDY_FILE))
+    _keep(ARCHIVE)
 
 
 def _contents() -> Iterator[Attack]:

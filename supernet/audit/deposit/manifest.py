@@ -1,6 +1,6 @@
 """The manifest of a deposit: what it holds, what it leaves out, and where its files may be.
 
-The manifest vouches for nothing by itself. `supernet.audit.deposit.verify` compares it with the deposited study, with
+The manifest is not believed. `supernet.audit.deposit.verify` compares it with the deposited study, with
 the records and with the files.
 """
 
