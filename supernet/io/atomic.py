@@ -60,8 +60,15 @@ def write_json(path: Path | str, value: Any, *, record: bool = True) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file. Raises UserError if it does not exist or is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected a JSON file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; expected a JSON file") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a JSON file, or a damaged one ({error}); make it again") from error
 
 
 def write_table(path: Path | str, table: "pd.DataFrame") -> None:

@@ -19,6 +19,7 @@ from supernet.data.images import Splits, load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json, write_json
 from supernet.provenance.recorder import note_config
+from supernet.runtime.arguments import positive, positive_number
 from supernet.training.device import configure, fingerprint
 from supernet.training.fingerprint import Fingerprint
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="JSON of the config that the result depends on, or @FILE")
     parser.add_argument("--data", type=Path, required=True, help="images: safetensors file of scripts/data.py")
     parser.add_argument("--progress", type=Path, help="file for the progress of the job")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--threads", type=positive, default=1, help="threads of torch")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--timing", type=Path, help="JSON file for the seconds of each phase")
     parser.add_argument("--log", type=Path, help="log file; a resumed job appends to it")
@@ -43,7 +44,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
     """Add the argument of the programs that can stop early and resume."""
     parser.add_argument(
         "--limit-minutes",
-        type=float,
+        type=positive_number,
         help="time limit of the job, from its start: it saves and stops before it",
     )
 
