@@ -11,8 +11,9 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional as F
 
+from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data
-from supernet.data.sizes import Sizes, official_test, split_sizes
+from supernet.data.sizes import official_test
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 

@@ -42,15 +42,14 @@ def read_truths(path: Path, space: Space[Arch]) -> list[tuple[Arch, float]]:
 def best_of(path: Path, space: Space[Arch]) -> Arch:
     """Read the architecture of the highest ground truth, the first arch_id among equals.
 
-    Raises UserError if none has one, because all trainings diverged.
+    If no architecture has a ground truth, because all trainings diverged, it is the first arch_id.
     """
     rows = zip(*read_columns(path, "arch_id", "encoding", "truth"), strict=True)
-    known = [
-        (-truth, arch_id, encoding) for arch_id, encoding, truth in rows if not (truth is None or math.isnan(truth))
+    # Accuracies are at least 0: architectures without one come last.
+    ranked = [
+        (1.0 if truth is None or math.isnan(truth) else -truth, arch_id, encoding) for arch_id, encoding, truth in rows
     ]
-    if not known:
-        raise UserError(f"{path}: no architecture has a ground truth: all trainings diverged; change `truth`")
-    return space.parse(min(known)[2])
+    return space.parse(min(ranked)[2])
 
 
 def read_table(path: Path | str, *required: str) -> "pd.DataFrame":
