@@ -4,33 +4,22 @@ The file's metadata contain the size of the official test set, which comes last.
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from safetensors.numpy import save_file
 from sklearn.datasets import load_digits
 
 from supernet.config.datasets import DATASETS, DataSet
-from supernet.config.validation import did_you_mean
-from supernet.data import cifar10, image_files
+from supernet.data import readers
 from supernet.data.cifar10 import Bytes, Labels
 from supernet.download import command_line
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.provenance.recorder import note_config
 from supernet.runtime import program
-
-READERS: Mapping[str, Callable[..., tuple[Bytes, Labels]]] = MappingProxyType(
-    {
-        "archive": cifar10.read_archive,
-        "jpeg": cifar10.read_jpegs,
-        "arrays": image_files.read_arrays,
-        "folders": image_files.read_folders,
-    }
-)
-"""Readers of pixels and labels, by the name of the form in the sources file."""
 
 
 def digits() -> tuple[Bytes, Labels]:
@@ -44,13 +33,10 @@ def read(options: argparse.Namespace) -> tuple[Bytes, Labels]:
     """Read pixels and labels of the data set, the official test set last; raises UserError for an unknown form."""
     if options.name == "digits":
         return digits()
-    found = command_line.fetch_dataset(options.name, options)
-    if found.form not in READERS:
-        where = f"{options.sources}: datasets: {options.name}: forms"
-        raise UserError(f"{where}: found {found.form!r}; {did_you_mean(found.form, READERS)}")
+    found = command_line.fetch_dataset(options.name, options, partial(readers.read, options.name))
     if found.form == "folders" and DATASETS[options.name].official_test:
         raise UserError(f"{options.name}: a separate test set needs the form `arrays`, in which images have an order")
-    return READERS[found.form](*(file.path for file in found.files))
+    return readers.read(options.name, found.form, *(file.path for file in found.files))
 
 
 def check(name: str, known: DataSet, pixels: Bytes, labels: Labels) -> None:

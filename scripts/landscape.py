@@ -11,12 +11,11 @@ from supernet import spaces
 from supernet.analysis.landscape import scan
 from supernet.analysis.surfaces import Landscape
 from supernet.config.jobs import LandscapeJob
-from supernet.io.atomic import read_json, write_table
+from supernet.config.run_summary import read_summary
+from supernet.io.atomic import write_table
 from supernet.pools.file import best_of
-from supernet.provenance.recorder import note_input
 from supernet.runtime import program
 from supernet.runtime.arguments import positive_number
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.training import session
@@ -56,7 +55,7 @@ def work(options: argparse.Namespace) -> None:
     if network is None:
         print(f"{options.task}: the stand-alone training diverged: it has no surface")
     surfaces = [] if network is None else landscape.standalone_surfaces(network)
-    if read_json(note_input(options.summary))["status"] == "diverged":
+    if read_summary(options.summary, job.run)["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: it has no surfaces")
     else:
         surfaces += landscape.supernet_surfaces(load_supernet(job.run, space, splits, options.weights))
@@ -81,7 +80,7 @@ def _checkpoint(options: argparse.Namespace, fingerprint: Fingerprint, name: str
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log, append=True), sole_writer(options.lock):
+    with session.sole_job(options, "output"):
         work(options)
 
 

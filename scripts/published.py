@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from supernet.download import command_line
 from supernet.download.sources import load_sources
 from supernet.provenance.recorder import note_config
 from supernet.published.convert import convert
+from supernet.published.readers import read
 from supernet.published.schema import write
 from supernet.runtime import program
 
@@ -22,8 +24,10 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
         note_config({"table": options.table})
-        fetched = command_line.fetch_table(options.table, options)
-        rows, about = convert(options.table, load_sources(options.sources).table(options.table), fetched)
+        table = load_sources(options.sources).table(options.table)
+        opens = partial(read, options.table, table.space, table.dataset)
+        fetched = command_line.fetch_table(options.table, options, opens)
+        rows, about = convert(options.table, table, fetched)
         write(options.output, rows, about)
         print(f"{options.output}: {about.table}, form {about.form}: {about.extent()}; {about.truth}")
 

@@ -12,10 +12,9 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.config.jobs import SearchJob
-from supernet.io.atomic import read_json, write_json, write_table
-from supernet.provenance.recorder import note_input
+from supernet.config.run_summary import read_summary
+from supernet.io.atomic import write_json, write_table
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.search.ground_truth import ground_truth_of
@@ -44,7 +43,7 @@ def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, SearchJob)
     now = session.open_session(options, start_time())
     rows, images = [], 0
-    if read_json(note_input(options.summary))["status"] == "diverged":
+    if read_summary(options.summary, job.run)["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: there is no search")
     else:
         run, space = job.run, spaces.load(job.run.own_space)
@@ -55,7 +54,9 @@ def work(options: argparse.Namespace) -> None:
         images = len(getattr(splits, run.scoring.ranked_on)) * job.search.architectures
         drawn = job.search.architectures
         with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
-            best = best_scored(job, space, network, evaluator, truth.draw, progress)
+            best = best_scored(job, space, network, evaluator, truth, progress)
+        if not best:
+            print(f"{options.task}: a score is not finite: the super-net diverged, there is no search")
         with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
             rows = found_rows(best, truth, space, progress)
     write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
@@ -67,7 +68,7 @@ def work(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log), sole_writer(options.lock):
+    with session.sole_job(options, "output", "cost", append=False):
         work(options)
 
 

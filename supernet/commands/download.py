@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from supernet.data.readers import read as read_images
 from supernet.download import command_line
 from supernet.download.fetch import Fetched, FetchedForm, fetch
-from supernet.download.sources import load_sources
+from supernet.download.sources import Sources, load_sources
 from supernet.errors import UserError
+from supernet.published.readers import read as read_table
 from supernet.runtime import program
 
 
@@ -38,15 +40,35 @@ def _parser() -> argparse.ArgumentParser:
 def _jobs(options: argparse.Namespace) -> list[Callable[[], Fetched | FetchedForm]]:
     """Return one callable per requested file, table or data set, which fetches it."""
     sources = load_sources(options.sources)
-    place = (options.downloads, options.mirror or None, options.lock, print)
-    files = [sources.file(name) for name in options.file or ()]
+    place = (options.downloads, options.mirror or None, options.lock)
+    files = options.file or ()
     tables = sources.tables if options.all else options.table or ()
     datasets = sources.datasets if options.all else options.dataset or ()
     return [
-        *(partial(fetch, file, *place) for file in files),
-        *(partial(command_line.fetch_table, name, options) for name in tables),
-        *(partial(command_line.fetch_dataset, name, options) for name in datasets),
+        *(partial(fetch, sources.file(name), *place, partial(_open, sources, name), print) for name in files),
+        *(partial(command_line.fetch_table, name, options, _table(sources, name)) for name in tables),
+        *(partial(command_line.fetch_dataset, name, options, partial(read_images, name)) for name in datasets),
     ]
+
+
+def _table(sources: Sources, name: str) -> Callable[[str, Path], object]:
+    """Return the reader of a table, called with the form and its file."""
+    return partial(read_table, name, sources.tables[name].space, sources.tables[name].dataset)
+
+
+def _open(sources: Sources, file: str, path: Path) -> None:
+    """Read a file with the reader of its form; UserError if that fails, or if no form consists of this file."""
+    for name, table in sources.tables.items():
+        for form in table.forms:
+            if form.files == (file,):
+                _table(sources, name)(form.form, path)
+                return
+    for name, dataset in sources.datasets.items():
+        for form in dataset.forms:
+            if form.files == (file,):
+                read_images(name, form.form, path)
+                return
+    raise UserError(f"{path}: no table or data set of the sources consists of {file}; give the file a hash")
 
 
 def _failure(job: Callable[[], Fetched | FetchedForm]) -> str:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data
-from supernet.data.sizes import MAKER, Sizes, official_test, split_sizes
+from supernet.data.sizes import MAKER, official_test
 from supernet.errors import UserError
 from supernet.io.tensors import open_tensors
 from supernet.rng import stream

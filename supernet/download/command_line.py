@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from supernet.download.fetch import FetchedForm, fetch_first
@@ -26,18 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def fetch_dataset(name: str, options: argparse.Namespace) -> FetchedForm:
-    """Fetch the files of an image data set. Errors are those of `fetch_first`."""
+def fetch_dataset(name: str, options: argparse.Namespace, opens: Callable[[str, Path], object]) -> FetchedForm:
+    """Fetch the files of an image data set. Arguments and errors are those of `fetch_first`."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.dataset(name))
-    return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print))
+    return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, opens, print))
 
 
-def fetch_table(name: str, options: argparse.Namespace) -> FetchedForm:
-    """Fetch the files of a published table. Errors are those of `fetch_first`."""
+def fetch_table(name: str, options: argparse.Namespace, opens: Callable[[str, Path], object]) -> FetchedForm:
+    """Fetch the files of a published table. Arguments and errors are those of `fetch_first`."""
     sources = load_sources(options.sources)
     forms = sources.forms(sources.table(name))
-    return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, print))
+    return _noted(fetch_first(name, forms, options.downloads, options.mirror or None, options.lock, opens, print))
 
 
 def _noted(form: FetchedForm) -> FetchedForm:

@@ -141,6 +141,10 @@ class Sources(Model):
                     for file in set(form.files) - set(self.files):
                         message = f"no such file under `files`; {did_you_mean(file, self.files)}"
                         findings.add(message, file, section, name, "forms", form.form)
+                    for file in () if len(form.files) == 1 else set(form.files) & set(self.files):
+                        if not self.files[file].hash.given:
+                            message = "should have a `hash`, because the form has several files"
+                            findings.add(message, file, section, name, "forms", form.form)
         findings.raise_all()
         return self
 

@@ -2,25 +2,44 @@
 
 Retry policy (`Network`): HTTP 5xx, 408 and 429, timeouts, connection errors and early ends of a response are retried,
 with pauses of 1, 2, 4, … up to 60 s. A URL is abandoned after 4 consecutive failures without progress, that is, without
-more bytes than ever before. Other statuses, wrong sizes and too many redirects are not retried. An interrupted download
-is resumed by a range request, if the server identifies the version by ETag or Last-Modified.
+more bytes than ever before. A longer pause that the server asks for (Retry-After) is kept; a URL that asks for more
+than five minutes is abandoned. Other statuses, wrong sizes, invalid addresses and too many redirects are not retried.
+An interrupted download is resumed by a range request, if the server identifies the version by ETag or Last-Modified.
+
+Redirects are followed here, because headers for one host must not reach another, and because a server can redirect to
+an address that is not valid.
 """
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
+from supernet.download.credentials import separate
 from supernet.download.meter import Meter
 from supernet.io.atomic import read_json, write_json
 
 _BLOCK = 1 << 16
 _TRY_AGAIN = (408, 429)
 _MISSING = (404, 410)
+_REDIRECTS = (301, 302, 303, 307, 308)
+_NUMBER = "[0-9]{1,15}"
+_INVALID = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+    urllib3.exceptions.LocationValueError,
+    UnicodeError,
+)
+"""Errors of requests, urllib3 and idna for an address or a header that is not valid."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +56,12 @@ class Network:
     backoff: float = 1.0
     """Pause after the first failure; it doubles with each further one."""
     longest_pause: float = 60.0
+    longest_retry_after: float = 300.0
+    """Longest pause that a server can ask for; a URL that asks for more is abandoned."""
     redirects: int = 10
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+    """The time of day in seconds since 1970, to which a Retry-After that is a date is compared."""
 
 
 DEFAULT = Network()
@@ -49,7 +72,18 @@ class TransferError(Exception):
 
 
 class _InterruptedError(Exception):
-    """An attempt failed, and a retry may succeed."""
+    """An attempt failed, and a retry after at least `pause` seconds may succeed."""
+
+    def __init__(self, message: str, pause: float = 0.0) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
+class _Session(requests.Session):
+    """A session that leaves redirects to its caller; `allow_redirects=False` would still parse their addresses."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: there is no redirection to follow."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +120,7 @@ class Transfer:
                 reached = max(reached, self._done())
                 if failures >= network.attempts:
                     raise TransferError(f"{error}; tried {failures} times") from error
-                pause = min(network.backoff * 2 ** (failures - 1), network.longest_pause)
+                pause = max(min(network.backoff * 2 ** (failures - 1), network.longest_pause), error.pause)
                 report(f"{self.url}: {error}; retrying in {pause:g} s")
                 network.sleep(pause)
 
@@ -104,30 +138,51 @@ class Transfer:
 
     def _try(self, meter: Meter, network: Network) -> None:
         offset, asked = self._request()
-        timeout = (network.connect_timeout, network.read_timeout)
         try:
-            with requests.Session() as session:
-                session.max_redirects = network.redirects
-                with session.get(self.url, headers=asked, stream=True, timeout=timeout) as response:
-                    self._receive(response, offset, meter)
-        except requests.TooManyRedirects as error:
-            raise TransferError(f"redirected more than {network.redirects} times") from error
+            with self._response(asked, network) as response:
+                self._receive(response, offset, meter, network)
+        except _INVALID as error:
+            raise TransferError(f"not a valid address ({error})") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _InterruptedError(_reason(error, network)) from error
 
     def _request(self) -> tuple[int, dict[str, str]]:
         """Return the number of existing bytes, and headers that request the rest, or all if the version is unknown."""
         # With content encoding, bytes and length would not be those of the file.
-        asked = {**self.headers, "Accept-Encoding": "identity"}
+        asked = {"Accept-Encoding": "identity"}
         done = self._done()
         if not done or not self._version.exists():
             return 0, asked
-        version = read_json(self._version)
-        if version["url"] != self.url:
+        try:
+            version = read_json(self._version)
+            same, validator = version["url"] == self.url, str(version["validator"])
+        except (ValueError, KeyError, TypeError):  # not written by this module: the download starts again
             return 0, asked
-        return done, {**asked, "Range": f"bytes={done}-", "If-Range": version["validator"]}
+        return (done, {**asked, "Range": f"bytes={done}-", "If-Range": validator}) if same else (0, asked)
 
-    def _receive(self, response: requests.Response, offset: int, meter: Meter) -> None:
+    @contextmanager
+    def _response(self, asked: Mapping[str, str], network: Network) -> Iterator[requests.Response]:
+        """Yield the first response that is not a redirection; the headers for this host go to its origin only."""
+        timeout = (network.connect_timeout, network.read_timeout)
+        try:
+            address, home = self.url, _origin(self.url)
+        except ValueError as error:
+            raise TransferError(f"not a valid address ({error})") from error
+        with _Session() as session:
+            for _ in range(network.redirects + 1):
+                own = self.headers if _origin(address) == home else {}
+                headers = {**own, **asked}
+                with session.get(address, headers=headers, stream=True, timeout=timeout) as found:
+                    location = found.headers.get("Location", "")
+                    if found.status_code not in _REDIRECTS or not location:
+                        yield found
+                        return
+                address = _redirected(address, location)
+                # A cookie is for its host, but a file needs none.
+                session.cookies.clear()
+        raise TransferError(f"redirected more than {network.redirects} times")
+
+    def _receive(self, response: requests.Response, offset: int, meter: Meter, network: Network) -> None:
         status = response.status_code
         if status == 416:
             self._unsatisfiable(response, offset)
@@ -141,7 +196,7 @@ class Transfer:
             self._begin(response)
             self._save(response, 0, _content_length(response), meter)
         elif status in _TRY_AGAIN or status >= 500:
-            raise _InterruptedError(f"HTTP {status}")
+            raise _InterruptedError(f"HTTP {status}", _retry_after(response, network))
         else:
             raise TransferError(
                 f"not found (HTTP {status})" if status in _MISSING else f"HTTP {status} {response.reason}"
@@ -189,15 +244,54 @@ class Transfer:
 
 def _content_length(response: requests.Response) -> int | None:
     length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
+    return int(length) if re.fullmatch(_NUMBER, length) else None
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
     """Return the first byte of a partial response and the size of the file; None if unknown."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    found = re.fullmatch(rf"bytes ({_NUMBER})-{_NUMBER}/({_NUMBER}|\*)", response.headers.get("Content-Range", ""))
     if found is None:
         return None, None
     return int(found[1]), None if found[2] == "*" else int(found[2])
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port; ValueError if the address is not valid."""
+    parts = urlsplit(address)
+    port = {"http": 80, "https": 443}.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, parts.hostname, port
+
+
+def _redirected(address: str, location: str) -> str:
+    """Return the address of a redirection without credentials; TransferError if it is not one to follow."""
+    try:
+        target, _ = separate(urljoin(address, location))
+        scheme, host, _ = _origin(target)
+    except ValueError as error:
+        raise TransferError(f"redirects to {location!r}, which is not a valid address ({error})") from error
+    if scheme not in ("http", "https") or not host:
+        raise TransferError(f"redirects to {location!r}; expected an http or https address")
+    if scheme == "http" and urlsplit(address).scheme == "https":
+        raise TransferError(f"redirects to {location!r}, from https to http, where anybody can change the file")
+    return target
+
+
+def _retry_after(response: requests.Response, network: Network) -> float:
+    """Return the seconds that Retry-After asks to wait (RFC 9110, 10.2.3); 0 without one that can be read.
+
+    Raises TransferError if it asks for more than `network.longest_retry_after`.
+    """
+    asked = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(_NUMBER, asked):
+        seconds = float(asked)
+    else:
+        try:
+            seconds = parsedate_to_datetime(asked).timestamp() - network.clock()
+        except (ValueError, TypeError, OverflowError):
+            return 0.0
+    if seconds > network.longest_retry_after:
+        raise TransferError(f"HTTP {response.status_code}: the server asks to wait for {seconds:.0f} s; try again then")
+    return max(0.0, seconds)
 
 
 def _reason(error: Exception, network: Network) -> str:

@@ -18,6 +18,10 @@ class WrongHashError(UserError):
     """A file does not have the expected hash."""
 
 
+class UnreadableError(WrongHashError):
+    """A file without a known hash is not what its reader expects."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """The hash that identified a file, and whether this was its first use."""
@@ -79,7 +83,7 @@ def _read(lock: Path) -> dict[str, dict[str, Any]]:
     try:
         entries = read_json(lock)
         valid = all(len(entry[_FIRST_USE]) == 64 for entry in entries.values())
-    except (UserError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{lock}: not a lock file of downloads ({error}); restore it, or delete it") from error
     if not valid:
         raise UserError(f"{lock}: a hash in it does not have 64 digits; restore it, or delete it")

@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supernet.errors import UserError
 from supernet.io.full_disk import HINT, is_full
+from supernet.io.writers import temporary_file
 from supernet.provenance.record import record_path
 from supernet.provenance.recorder import record_text
 
@@ -27,10 +27,7 @@ def publish(path: Path | str, *, record: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept, because writers such as matplotlib choose the format by it.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = temporary_file(path)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
@@ -60,15 +57,8 @@ def write_json(path: Path | str, value: Any, *, record: bool = True) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file. Raises UserError if it does not exist or is not JSON."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; expected a JSON file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}; expected a JSON file") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file, or a damaged one ({error}); make it again") from error
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def write_table(path: Path | str, table: "pd.DataFrame") -> None:

@@ -26,9 +26,9 @@ def draw_pool(
     space is too small, or `size` is not positive.
     """
     _expect_positive(size)
-    if size > space.size - len(exclude):
+    if size > (most := space.distinct - len(exclude)):
         raise UserError(
-            f"pool.size {size}: {space.name} has only {space.size - len(exclude)} architectures"
+            f"pool.size {size}: {space.name} has only {most} architectures"
             f"{' that no other pool has' if exclude else ''}; use a smaller one"
         )
     found: dict[str, str] = {}

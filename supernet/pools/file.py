@@ -40,15 +40,17 @@ def read_truths(path: Path, space: Space[Arch]) -> list[tuple[Arch, float]]:
 def best_of(path: Path, space: Space[Arch]) -> Arch:
     """Read the architecture of the highest ground truth, the first arch_id among equals.
 
-    Raises UserError as `read_pool`, and if none has a ground truth, because all trainings diverged.
+    If no architecture has a ground truth, because all trainings diverged, it is the first arch_id. Raises UserError as
+    `read_pool`.
     """
     ids, encodings, truths = read_columns(path, "arch_id", "encoding", "truth")
     archs = dict(_checked(path, space, ids, encodings))
-    pairs = zip(ids, truths, strict=True)
-    known = [(-truth, arch_id) for arch_id, truth in pairs if truth is not None and not math.isnan(truth)]
-    if not known:
-        raise UserError(f"{path}: no architecture has a ground truth: all trainings diverged; change `truth`")
-    return archs[min(known)[1]]
+    # Accuracies are at least 0: architectures without one come last.
+    ranked = [
+        (1.0 if truth is None or math.isnan(truth) else -truth, arch_id)
+        for arch_id, truth in zip(ids, truths, strict=True)
+    ]
+    return archs[min(ranked)[1]]
 
 
 def _checked(path: Path, space: Space[Arch], ids: list[Any], encodings: list[Any]) -> list[tuple[str, Arch]]:

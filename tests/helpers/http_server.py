@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -89,9 +89,10 @@ def part(body: bytes, start: int, total: int | str) -> Answer:
     return lambda handler: (_head(handler, 206, contents), handler.wfile.write(body))[0]
 
 
-def status(code: int) -> Answer:
-    """Answer with an error, or any status without a body."""
-    return lambda handler: _head(handler, code, {"Content-Length": "0"})
+def status(code: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
+    """Answer with an error, or any status and headers."""
+    sent = {"Content-Length": str(len(body)), **(headers or {})}
+    return lambda handler: (_head(handler, code, sent), handler.wfile.write(body))[0]
 
 
 def redirect(location: str) -> Answer:
@@ -127,7 +128,7 @@ def stalled(body: bytes, after: int, release: threading.Event, etag: str = '"v1"
     return answer
 
 
-def _head(handler: BaseHTTPRequestHandler, code: int, headers: dict[str, str]) -> None:
+def _head(handler: BaseHTTPRequestHandler, code: int, headers: Mapping[str, str]) -> None:
     handler.send_response(code)
     for name, value in headers.items():
         handler.send_header(name, value)

@@ -222,13 +222,13 @@ def test_a_mirrors_password_is_kept_from_other_hosts_and_from_files(tmp_path: Pa
                 "max_size": 100,
             }
         )
-        found = fetch(file, tmp_path / "downloads", mirror, tmp_path / "lock.json", lines.append)
+        found = fetch(file, tmp_path / "downloads", mirror, tmp_path / "lock.json", bytes, lines.append)
         assert found.path.read_bytes() == b"content"
         assert server.headers("/some.bin")[0]["Authorization"] == basic("me", PASSWORD)
         assert all("Authorization" not in headers for headers in other.headers("/there"))
         with pytest.raises(UnavailableError) as caught:
             fetch(file.model_copy(update={"path": "not.bin"}), tmp_path / "downloads", mirror, tmp_path / "lock.json",
-                  lines.append)  # fmt: skip
+                  bytes, lines.append)  # fmt: skip
     texts = [
         found.origin,
         str(caught.value),

@@ -1,5 +1,6 @@
 """Downloads from a real server that closes connections, changes files, stalls, redirects in loops and lies."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from supernet.download.fetch import UnavailableError, fetch, fetch_first
 from supernet.download.meter import Meter
 from supernet.download.sources import File
 from supernet.download.transfer import Network
-from supernet.download.trust import WrongHashError
+from supernet.download.trust import UnreadableError, WrongHashError
 from supernet.errors import UserError
 
 BODY = np.random.default_rng(0).bytes(300_000)
@@ -57,13 +58,21 @@ class Place:
         self.downloads, self.lock, self.path = folder / "downloads", folder / "lock.json", folder / "downloads" / PATH
         self.lines: list[str] = []
         self.pauses: list[float] = []
+        self.opened: list[str] = []
         self.network = Network(connect_timeout=5, read_timeout=5, attempts=3, sleep=self.pauses.append)
 
+    def opens(self, path: Path) -> None:
+        """Stand for a reader, which expects anything but a page."""
+        self.opened.append(path.name)
+        if path.read_bytes().startswith(b"<html>"):
+            raise UserError(f"{path}: not a table")
+
     def fetch(self, file: File, mirror: str | None = None) -> Any:
-        return fetch(file, self.downloads, mirror, self.lock, self.lines.append, self.network)
+        return fetch(file, self.downloads, mirror, self.lock, self.opens, self.lines.append, self.network)
 
     def first(self, forms: dict[str, list[File]], mirror: str | None = None) -> Any:
-        return fetch_first("a table", forms, self.downloads, mirror, self.lock, self.lines.append, self.network)
+        opens = lambda form, path: self.opens(path)  # noqa: E731
+        return fetch_first("a table", forms, self.downloads, mirror, self.lock, opens, self.lines.append, self.network)
 
     def put(self, body: bytes) -> None:
         """Write the file by hand."""
@@ -199,7 +208,7 @@ from pathlib import Path
 from supernet.download.fetch import fetch
 from supernet.download.sources import File
 folder = Path(sys.argv[1])
-fetch(File.model_validate_json(sys.argv[2]), folder / "downloads", None, folder / "lock.json")
+fetch(File.model_validate_json(sys.argv[2]), folder / "downloads", None, folder / "lock.json", lambda path: None)
 """
 
 
@@ -229,7 +238,7 @@ def test_two_at_once_download_once(server: Server, place: Place) -> None:
             release.set()
 
     with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(fetch, file, place.downloads, None, place.lock, report) for _ in range(2)]
+        jobs = [pool.submit(fetch, file, place.downloads, None, place.lock, place.opens, report) for _ in range(2)]
         waited = release.wait(30)
         release.set()
         assert jobs[0].result() == jobs[1].result()
@@ -244,7 +253,8 @@ def test_what_another_process_fetched_meanwhile_is_used(server: Server, place: P
         if "HTTP 404" in line:
             (place.downloads / "late.bin").write_bytes(BODY)
 
-    found = fetch_first("a table", forms, place.downloads, None, place.lock, report, place.network)
+    opened: Callable[[str, Path], None] = lambda form, path: None  # noqa: E731
+    found = fetch_first("a table", forms, place.downloads, None, place.lock, opened, report, place.network)
     assert found.form == "late" and server.headers("/b") == []
 
 
@@ -319,6 +329,110 @@ def test_a_redirection_is_followed(server: Server, place: Place) -> None:
     server.serve("/b", whole(BODY))
     url = server.serve("/a", redirect("/b"))
     assert place.fetch(described(url)).origin == url
+
+
+def elsewhere(url: str) -> str:
+    """Return another name of this machine, which counts as another host."""
+    return url.replace("127.0.0.1", "localhost")
+
+
+def test_headers_stay_with_their_host(server: Server, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    file = described(
+        server.serve("/a", redirect("/b")), headers={"127.0.0.1": {"X-Secret": "s", "Authorization": "Bearer s"}}
+    )
+    server.serve("/b", redirect(elsewhere(server.address) + "/c"))
+    server.serve("/c", redirect(server.address + "/d"))
+    server.serve("/d", whole(BODY))
+    place.fetch(file)
+    sent = {path: "X-Secret" in headers and "Authorization" in headers for path, headers in server.seen}
+    assert sent == {"/a": True, "/b": True, "/c": False, "/d": True}
+
+
+def test_headers_do_not_reach_another_port(server: Server, place: Place) -> None:
+    with Server() as other:
+        file = described(
+            server.serve("/a", redirect(other.serve("/b", whole(BODY)))), headers={"127.0.0.1": {"X-Secret": "s"}}
+        )
+        place.fetch(file)
+        assert "X-Secret" not in other.headers("/b")[0]
+
+
+INVALID = {
+    "http://[::1": "not a valid address",
+    "http://a:99999/": "not a valid address",
+    f"http://{'a' * 70}.invalid/": "not a valid address|no connection",
+    "file:///etc/passwd": "expected an http or https address",
+    "javascript:alert(1)": "expected an http or https address",
+}
+
+
+@pytest.mark.parametrize(("location", "message"), INVALID.items())
+def test_a_redirection_to_no_address_is_an_error(server: Server, place: Place, location: str, message: str) -> None:
+    with pytest.raises(UnavailableError, match=message):
+        place.fetch(described(server.serve("/a", redirect(location))))
+
+
+@pytest.mark.parametrize("url", ["http://a:99999/", "http://.invalid/"])
+def test_an_address_that_is_none_is_an_error(place: Place, url: str) -> None:
+    with pytest.raises(UnavailableError, match=r"not a valid address|no connection"):
+        place.fetch(described(url))
+
+
+def test_a_mirror_that_is_no_address_is_an_error(place: Place) -> None:
+    with pytest.raises(UserError, match="mirror: not a valid address"):
+        place.fetch(described(manual="ask"), "http://[::1")
+
+
+NOW = 1_000_000_000  # Sun, 09 Sep 2001 01:46:40 GMT
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [
+        ("20", 20),
+        ("0", 1),
+        ("300", 300),
+        ("Sun, 09 Sep 2001 01:47:10 GMT", 30),
+        ("Sunday, 09-Sep-01 01:47:10 GMT", 30),
+        ("Sun, 09 Sep 2001 01:00:00 GMT", 1),
+        ("soon", 1),
+        ("-5", 1),
+        ("9" * 400, 1),
+    ],
+)
+@pytest.mark.parametrize("code", [429, 503])
+def test_the_pause_that_a_server_asks_for_is_kept(
+    server: Server, place: Place, asked: str, pause: float, code: int
+) -> None:
+    place.network = replace(place.network, clock=lambda: NOW)
+    place.fetch(described(server.serve("/a", status(code, {"Retry-After": asked}), whole(BODY))))
+    assert place.pauses == [pause]
+
+
+@pytest.mark.parametrize("asked", ["301", "Sun, 09 Sep 2001 02:46:40 GMT"])
+def test_a_server_that_asks_for_a_long_pause_is_not_waited_for(server: Server, place: Place, asked: str) -> None:
+    place.network = replace(place.network, clock=lambda: NOW)
+    with pytest.raises(UnavailableError, match=r"HTTP 503: the server asks to wait for \d+ s; try again then"):
+        place.fetch(described(server.serve("/a", status(503, {"Retry-After": asked}))))
+    assert place.pauses == []
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1", "1e3"])
+def test_a_length_that_is_no_number_is_not_used(server: Server, place: Place, length: str) -> None:
+    server.serve("/a", status(200, {"Content-Length": length}, BODY))
+    with contextlib.suppress(UnavailableError):
+        place.fetch(described(server.address + "/a"))
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"url": 1}', "\0"])
+def test_the_note_of_a_part_can_be_damaged(server: Server, place: Place, note: str) -> None:
+    url = server.serve("/a", whole(BODY))
+    place.leave(BODY[:1000], url)
+    place.path.with_name("a.bin.part.json").write_text(note)
+    place.fetch(described(url))
+    place.path.with_name("a.bin.origin.json").write_text(note)
+    assert place.fetch(described(url)).origin == "put there by hand"
 
 
 def test_a_redirection_in_a_circle_is_not(server: Server, place: Place) -> None:
@@ -458,10 +572,47 @@ def test_a_first_use_can_be_one_by_hand(place: Place) -> None:
         place.fetch(described(manual="ask", hash={}))
 
 
+PAGE = b"<html>sign in to this network</html>"
+
+
+def test_a_page_in_place_of_the_first_content_is_not_trusted(server: Server, place: Place) -> None:
+    file = described(server.serve("/a", whole(PAGE), whole(BODY)), hash={})
+    message = f"^{PATH} from {file.urls[0]}: not the expected file: {file.urls[0]}: not a table"
+    with pytest.raises(WrongHashError, match=message):
+        place.fetch(file)
+    assert place.names() == [] and not place.lock.exists()
+    assert place.fetch(file).digest == sha256(BODY)
+    assert json.loads(place.lock.read_text())[PATH]["sha256"] == sha256(BODY)
+
+
+def test_after_a_page_the_next_address_is_asked(server: Server, place: Place) -> None:
+    good = server.serve("/b", whole(BODY))
+    assert place.fetch(described(server.serve("/a", whole(PAGE)), good, hash={})).origin == good
+
+
+def test_a_page_put_there_by_hand_or_in_a_mirror_is_not_trusted(server: Server, place: Place, tmp_path: Path) -> None:
+    place.put(PAGE)
+    good = server.serve("/b", whole(BODY))
+    assert place.fetch(described(good, hash={})).origin == good
+    (tmp_path / "mirror" / PATH).parent.mkdir(parents=True)
+    (tmp_path / "mirror" / PATH).write_bytes(PAGE)
+    place.path.unlink()
+    place.lock.unlink()
+    with pytest.raises(UnreadableError, match="not a table"):
+        place.fetch(described(good, hash={}), str(tmp_path / "mirror"))
+    assert not place.path.exists() and not place.lock.exists()
+
+
+def test_a_known_file_is_not_read(server: Server, place: Place) -> None:
+    file = described(server.serve("/a", whole(BODY)))
+    place.fetch(file)
+    assert place.opened == []
+
+
 def test_first_uses_at_once_are_all_recorded(server: Server, place: Place) -> None:
     files = [described(server.serve(f"/{n}", whole(BODY)), path=f"{n}.bin", hash={}) for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda file: fetch(file, place.downloads, None, place.lock), files))
+        list(pool.map(lambda file: fetch(file, place.downloads, None, place.lock, place.opens), files))
     assert set(json.loads(place.lock.read_text())) == {file.path for file in files}
 
 

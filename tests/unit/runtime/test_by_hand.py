@@ -178,7 +178,7 @@ def test_a_summary_that_is_not_json_is_named(folder: Path, capsys: pytest.Captur
         *["--data", "images.safetensors", "--pool", "pool.parquet", "--task", "t"],
     ]
     words += ["--weights", "w", "--summary", "text.txt", "--output", "out/o", "--cost", "out/c"]
-    assert "text.txt: not a JSON file, or a damaged one" in stopped("search", words, capsys)
+    assert "text.txt: expected JSON with the keys run, status" in stopped("search", words, capsys)
 
 
 @pytest.mark.parametrize(
