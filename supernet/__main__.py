@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "run": Command("supernet.commands.run", "run a study, show progress, print the outcome"),
         "plan": Command("supernet.commands.plan", "list the super-nets that a run would train, and the time it takes"),
         "resume": Command("supernet.commands.resume", "on a cluster: continue after Snakemake was killed"),
+        "doctor": Command("supernet.commands.doctor", "say what this machine has, and what each missing thing costs"),
         "audit": Command("supernet.commands.audit", "check results against their provenance records"),
         "explain": Command("supernet.commands.explain", "print which runs, code and data a result comes from"),
         "trace": Command("supernet.commands.trace", "draw which jobs and files a result comes from (SVG)"),
