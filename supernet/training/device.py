@@ -5,6 +5,7 @@ import os
 
 import torch
 
+from supernet.errors import UserError
 from supernet.runtime.kernels import reference_kernels
 
 # Parameters of glibc's mallopt, from its malloc.h.
@@ -16,6 +17,7 @@ def configure(threads: int, device: str) -> torch.device:
     """Set the number of threads, require deterministic algorithms, and choose the device (`auto`: CUDA if available).
 
     The same lock file, machine, device and threads give the same bits. TF32 stays off, because it is not float32.
+    Raises UserError if there is no such GPU.
     """
     # cuBLAS is deterministic only with a fixed workspace, whose size it reads when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -31,7 +33,18 @@ def configure(threads: int, device: str) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    _expect_gpu(torch.device(device))
     return torch.device(device)
+
+
+def _expect_gpu(device: torch.device) -> None:
+    count = torch.cuda.device_count() if device.type == "cuda" else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        found = "no GPU" if count == 0 else f"{count} GPU{'s' * (count > 1)}"
+        raise UserError(
+            f"device {device}: this process sees {found}; set `device: auto` or `device: cpu` in config.yaml, or run "
+            "the job where the GPU is"
+        )
 
 
 def _keep_freed_memory() -> None:
