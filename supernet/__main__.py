@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
 import supernet
+from supernet.errors import UserError
 from supernet.runtime import program
+from supernet.runtime.checkout import start_unpacked
 
 
 class Command(NamedTuple):
@@ -24,6 +26,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "run": Command("supernet.commands.run", "run a study, show progress, print the outcome"),
         "plan": Command("supernet.commands.plan", "list the super-nets that a run would train, and the time it takes"),
         "resume": Command("supernet.commands.resume", "on a cluster: continue after Snakemake was killed"),
+        "doctor": Command("supernet.commands.doctor", "say what this machine has, and what each missing thing costs"),
         "audit": Command("supernet.commands.audit", "check results against their provenance records"),
         "explain": Command("supernet.commands.explain", "print which runs, code and data a result comes from"),
         "trace": Command("supernet.commands.trace", "draw which jobs and files a result comes from (SVG)"),
@@ -59,6 +62,11 @@ def _main(arguments: Sequence[str]) -> None:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         question = f"did you mean {near[0]!r}? " if near else ""
         sys.stderr.write(f"error: no command {name!r}; {question}expected one of {', '.join(COMMANDS)}\n")
+        sys.exit(program.USER_ERROR)
+    try:
+        start_unpacked(arguments)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(program.USER_ERROR)
     program.run(importlib.import_module(COMMANDS[name].module).main, arguments[1:])
 

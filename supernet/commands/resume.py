@@ -14,7 +14,7 @@ from supernet.errors import UserError
 from supernet.launcher.options import split_config
 from supernet.pipeline.workflow_config import WorkflowConfig
 from supernet.runtime import program, slurm
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import checkout, clone, config_file
 from supernet.runtime.lock import LockTiming, sole_writer
 
 _FOLDERS = ("state", "results")
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     options, theirs = parser.parse_args(ours), list(arguments[len(ours) + 1 :])
     config, _ = split_config(theirs)
     given = config | {name: str(path) for name in _FOLDERS if (path := getattr(options, name))}
-    workflow = WorkflowConfig.read(checkout(), {name: given[name] for name in _FOLDERS if name in given})
+    workflow = WorkflowConfig.read(config_file(), {name: given[name] for name in _FOLDERS if name in given})
     options.state, options.results = Path(workflow.state), Path(workflow.results)
     return options, theirs
 
@@ -83,7 +83,7 @@ def unlock(arguments: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Settle the orphaned jobs, then replace this process by Snakemake."""
     options, theirs = parse(arguments)
-    os.chdir(checkout())
+    os.chdir(clone())
     with program.open_log(None), no_controller(options.state, options.results):
         settle(options)
         unlock(theirs)

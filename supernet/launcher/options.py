@@ -10,7 +10,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from supernet.errors import UserError
-from supernet.pipeline.workflow_config import WorkflowConfig, expect_writable
+from supernet.pipeline.workflow_config import WorkflowConfig, expect_writable, study_file
+
+_FOLDERS: tuple[str, ...] = ("study", "results", "state")
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,10 @@ class Options:
     """Parsed options of `supernet run`."""
 
     root: Path
-    """The checkout; Snakemake runs there."""
+    """The folder in which Snakemake runs."""
+    project: Path
+    """The folder with the Snakefile."""
+    config_file: Path
     workflow: WorkflowConfig
     """The study and its folders, from config.yaml and the command line."""
     cores: int
@@ -47,35 +52,44 @@ class Options:
         """Folder of the study's results, relative to `root`."""
         return Path(self.workflow.results_of(self.study))
 
+    @property
+    def study_file(self) -> Path:
+        """The study's file."""
+        return self.root / study_file(self.workflow.study, self.project)
+
     def command(self) -> list[str]:
         """Return Snakemake's command line; options with several values come after the targets."""
         triggers = ["--rerun-triggers", "mtime", "params", "input"]
         snakemake = [sys.executable, "-m", "snakemake", *self.targets, "--cores", str(self.cores)]
         config = ["--config", *self.config]
+        if self.root != self.project:
+            config = ["--snakefile", str(self.project / "Snakefile"), "--configfile", str(self.config_file), *config]
         return [*snakemake, *triggers, "--rerun-incomplete", *config, "--nocolor", *self.extra]
 
 
-def parse(arguments: Sequence[str], root: Path) -> Options:
+def parse(
+    arguments: Sequence[str], root: Path, project: Path | None = None, config_file: Path | None = None
+) -> Options:
     """Parse the command line, with defaults from config.yaml.
 
-    Raises UserError for a mistake in config.yaml, an invalid name of a study, two different values of one key, and a
-    folder in which nothing can be written.
+    Snakemake runs in `root`; the Snakefile is in `project`, which is `root` unless it is given. Raises UserError for a
+    mistake in config.yaml, an invalid name of a study, two different values of one key, and a folder in which nothing
+    can be written.
     """
+    project = project or root
+    config_file = config_file or project / "config.yaml"
     ours = list(takewhile(lambda argument: argument != "--", arguments))
     found = _parser().parse_args(ours)
-    own = {key: value for key in ("study", "results") if (value := getattr(found, key))}
-    pairs, extra = split_config(arguments[len(ours) + 1 :])
-    for key in own.keys() & pairs.keys():
-        if own[key] != pairs[key]:
-            raise UserError(f"{key}: found --{key} {own[key]} and, after --, --config {key}={pairs[key]}; give one")
-    given = {**own, **pairs}
-    workflow = WorkflowConfig.read(root, {key: given[key] for key in ("study", "results", "state") if key in given})
+    given, extra = _values(found, arguments[len(ours) + 1 :])
+    workflow = WorkflowConfig.read(config_file, {key: given[key] for key in _FOLDERS if key in given})
     if not re.fullmatch(r"[\w.-]*\w[\w.-]*", workflow.study_name):
         raise UserError(f"study {workflow.study!r}: expected the name of a file in workflow/studies, without .yaml")
     # The study is always named: a profile could name another one, which the display would not know.
     config = {"study": workflow.study, **given}
     options = Options(
         root=root,
+        project=project,
+        config_file=config_file,
         workflow=workflow,
         cores=found.cores,
         config=tuple(f"{key}={value}" for key, value in config.items()),
@@ -85,6 +99,16 @@ def parse(arguments: Sequence[str], root: Path) -> Options:
     for folder in (options.folder, options.state):
         expect_writable(root / folder)
     return options
+
+
+def _values(found: argparse.Namespace, theirs: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return all values of `--config`, those of our options included, and Snakemake's other arguments."""
+    own = {key: value for key in ("study", "results") if (value := getattr(found, key))}
+    pairs, extra = split_config(theirs)
+    for key in own.keys() & pairs.keys():
+        if own[key] != pairs[key]:
+            raise UserError(f"{key}: found --{key} {own[key]} and, after --, --config {key}={pairs[key]}; give one")
+    return {**own, **pairs}, extra
 
 
 def split_config(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:

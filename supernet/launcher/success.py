@@ -5,7 +5,6 @@ from supernet.launcher.log import GROUP
 from supernet.launcher.messages import many
 from supernet.launcher.options import Options
 from supernet.launcher.workflow import Workflow
-from supernet.pipeline.workflow_config import study_file
 from supernet.provenance.record import SUFFIX
 from supernet.runtime.progress import duration
 
@@ -36,5 +35,4 @@ def _results(options: Options) -> list[str]:
     # Imported here, because it takes a second, which failures and dry runs do not need.
     from supernet.launcher.results_table import results_table
 
-    study = study_file(options.workflow.study, options.root)
-    return results_table(options.root / study, options.root / options.folder)
+    return results_table(options.study_file, options.root / options.folder)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet.config.artifacts import Artifacts, RunFolder
+from supernet.config.artifacts import Artifacts, RunName
+from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
 from supernet.io.atomic import read_json
 from supernet.metrics.effects import METRICS, effects
@@ -84,8 +85,8 @@ def _usable(
         if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):
             reasons[setting] = "pool"
             continue
-        runs = [paths.run(space, setting, seed) for seed in seeds]
-        found = [one for run in runs if (one := _scores(study, run, pool["arch_id"])) is not None]
+        runs = [RunName(space, setting, seed) for seed in seeds]
+        found = [one for run in runs if (one := _scores(study, paths, run, pool["arch_id"])) is not None]
         if found or setting == "baseline":
             scores[setting] = np.array(found).reshape(-1, len(pool))
         else:
@@ -93,11 +94,12 @@ def _usable(
     return scores, reasons
 
 
-def _scores(study: Study, run: RunFolder, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
+def _scores(study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
     """Return the accuracies (n,) of a run that are compared; None if it diverged, in training or when scored."""
-    if read_json(note_input(run.summary))["status"] != "complete":
+    files = paths.run(*run)
+    if read_summary(files.summary, study.run(*run))["status"] != "complete":
         return None
-    table = pd.read_parquet(note_input(run.scores))
+    table = pd.read_parquet(note_input(files.scores))
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
         return None

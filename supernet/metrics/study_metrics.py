@@ -10,9 +10,9 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.artifacts import Artifacts
 from supernet.config.pool_name import PoolName
+from supernet.config.run_summary import read_summary
 from supernet.config.splits import Sizes
 from supernet.config.study import Study
-from supernet.io.atomic import read_json
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus, without_truth
 from supernet.metrics.interval import Estimate
 from supernet.metrics.measures import FEWEST, MEASURES, SUBSETS, WITHOUT_TRUTH
@@ -235,7 +235,7 @@ def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFram
 def measure_run(truth: PoolTruth, paths: Artifacts, space: str, setting: str, seed: int) -> list[dict[str, Any]]:
     """Return the rows of metrics.parquet of one run, measured on its pool."""
     files = paths.run(space, setting, seed)
-    summary = read_json(files.summary)
+    summary = read_summary(files.summary, truth.study.run(space, setting, seed))
     factor, _, value = setting.partition("=")
     run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}

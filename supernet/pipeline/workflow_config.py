@@ -122,9 +122,8 @@ class WorkflowConfig(Model):
             raise UserError("\n".join(_finding(one) for one in error.errors())) from None
 
     @classmethod
-    def read(cls, root: Path, given: Mapping[str, Any]) -> Self:
-        """Read the config.yaml of a checkout, with values of the command line. UserError lists all mistakes."""
-        file = root / "config.yaml"
+    def read(cls, file: Path, given: Mapping[str, Any]) -> Self:
+        """Read config.yaml, which may be missing, with values of the command line. UserError lists all mistakes."""
         authored = YamlFile.read(file).data if file.exists() else {}
         return cls.check({"study": DEFAULT_STUDY, **authored, **given})
 

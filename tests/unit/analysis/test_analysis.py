@@ -501,7 +501,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     splits = split(load(folder / "digits.safetensors"), job.run.data, job.run.study_seed)
     weights = build_supernet(job.run, space, splits).state_dict()
     save_file({name: value.contiguous() for name, value in weights.items()}, folder / "weights.safetensors")
-    (folder / "run.json").write_text('{"status": "complete"}')
+    summary = {"status": "complete", "diverged_at": None, "run": job.run.model_dump(mode="json")}
+    (folder / "run.json").write_text(json.dumps(summary))
     return folder
 
 
