@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 
 import torch
 
@@ -17,8 +18,9 @@ def configure(threads: int, device: str) -> torch.device:
     """Set the number of threads, require deterministic algorithms, and choose the device (`auto`: CUDA if available).
 
     The same lock file, machine, device and threads give the same bits. TF32 stays off, because it is not float32.
-    Raises UserError if there is no such GPU.
+    Raises UserError for a device that is unknown or that this machine does not have.
     """
+    chosen = _device(device)
     # cuBLAS is deterministic only with a fixed workspace, whose size it reads when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
@@ -31,20 +33,19 @@ def configure(threads: int, device: str) -> torch.device:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    _expect_gpu(torch.device(device))
-    return torch.device(device)
+    return chosen
 
 
-def _expect_gpu(device: torch.device) -> None:
-    count = torch.cuda.device_count() if device.type == "cuda" else 0
-    if device.type == "cuda" and (device.index or 0) >= count:
-        found = "no GPU" if count == 0 else f"{count} GPU{'s' * (count > 1)}"
-        raise UserError(
-            f"device {device}: this process sees {found}; set `device: auto` or `device: cpu` in config.yaml, or run "
-            "the job where the GPU is"
-        )
+def _device(name: str) -> torch.device:
+    found = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
+    if found is None:
+        raise UserError(f"--device: found {name!r}; expected auto, cpu, cuda or cuda:N")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if gpus else "cpu")
+    if name != "cpu" and int(found[1] or 0) >= gpus:
+        raise UserError(f"--device: found {name!r}; this machine has {gpus} usable GPUs: use auto or cpu")
+    return torch.device(name)
 
 
 def _keep_freed_memory() -> None:
