@@ -4,7 +4,7 @@ import argparse
 import difflib
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
@@ -44,11 +44,17 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 
 def main() -> NoReturn:
     """Run the subcommand that the command line names, and exit with its code; 2 for a wrong command line."""
-    arguments, parser = sys.argv[1:], _parser()
+    with program.plain_output():
+        _main(sys.argv[1:])
+    sys.exit(0)
+
+
+def _main(arguments: Sequence[str]) -> None:
+    parser = _parser()
     options = parser.parse_args(arguments[:1])
     if options.version:
         print(f"supernet {supernet.__version__}")
-        sys.exit(0)
+        return
     name = options.command
     if name is None:
         parser.error("expected a command; supernet --help lists them")
