@@ -6,12 +6,11 @@ from importlib import metadata
 from pathlib import Path
 
 from supernet.audit.deposit.content import collect
-from supernet.audit.deposit.crate import write_crate
+from supernet.audit.deposit.crate import LICENCES, write_crate
+from supernet.audit.deposit.verify import MARK
 from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.config.artifacts import CRATE
 from supernet.io.folders import replaced
-
-_MARK = ".supernet-crate"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -21,9 +20,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"(default: {CRATE} in the study's results)")
     parser.add_argument("--weights", action="store_true", help="include the weights of all super-nets")
     parser.add_argument(
-        "--author", action="append", default=[], metavar="NAME", help="person who ran the study; may be repeated"
+        "--author",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="person who ran the study, such as 'A. Person <a@example.org>'; may be repeated",
     )
-    parser.add_argument("--licence", default="MIT", help="licence of the results: a URL, or MIT (default)")
+    known = ", ".join(LICENCES)
+    parser.add_argument(
+        "--licence", default="MIT", help=f"licence of the results: a URL, or one of {known} (default: MIT)"
+    )
     return parser.parse_args(arguments)
 
 
@@ -35,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     content = collect(plan, study_audit.hashes, options.weights)
     study_audit.hashes.save()
     folder = options.output or Path(plan.results, CRATE)
-    with replaced(folder, _MARK, "supernet crate") as temporary:
+    with replaced(folder, MARK, "supernet crate") as temporary:
         write_crate(
             content,
             plan.study,
@@ -44,4 +50,4 @@ def main(arguments: Sequence[str]) -> None:
             licence=options.licence,
             authors=options.author,
         )
-    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest['root_digest']}")
+    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest.root_digest}")

@@ -5,21 +5,25 @@ The crate follows RO-Crate 1.1 with the profiles Process Run Crate 0.5, Workflow
 beside the results list inputs and outputs of each job.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from rocrate.model import ComputationalWorkflow, ContextEntity, File
 from rocrate.model.computerlanguage import get_lang
 from rocrate.rocrate import ROCrate
 
-from supernet.audit.deposit.content import FOLDER, MANIFEST, Content
+from supernet.audit.deposit.content import Content
+from supernet.audit.deposit.manifest import CONFIG, LOCK_FILE, MANIFEST, SNAKEFILE, SOURCES
 from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
+from supernet.errors import UserError
 from supernet.io.atomic import write_json
 from supernet.provenance.hashes import digests
-from supernet.provenance.record import LOCK, SUFFIX
+from supernet.provenance.record import SUFFIX
 
 VERSION = "1.1"
 _WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
@@ -46,9 +50,21 @@ _FORMATS = MappingProxyType(
         ".smk": "text/plain",
         ".tex": "text/x-tex",
         ".yaml": "application/yaml",
+        ".yml": "application/yaml",
     }
 )
-_LICENCES = MappingProxyType({"MIT": "https://spdx.org/licenses/MIT"})
+_SPDX = "https://spdx.org/licenses/"
+LICENCES = (
+    "Apache-2.0",
+    "BSD-3-Clause",
+    "CC-BY-4.0",
+    "CC-BY-NC-4.0",
+    "CC-BY-SA-4.0",
+    "CC0-1.0",
+    "GPL-3.0-or-later",
+    "MIT",
+)
+"""Licences that may be named; their identifiers are those of SPDX, with or without hyphens."""
 
 
 def write_crate(
@@ -56,28 +72,54 @@ def write_crate(
 ) -> None:
     """Write a deposit into an empty folder: its files, its manifest, and `ro-crate-metadata.json`.
 
-    `snakemake` is its version, `licence` a URL or a name, and `authors` are names; without authors there is no agent.
+    `snakemake` is its version, `licence` a URL or one of `LICENCES`, and `authors` are names, with or without
+    `<address>`; without authors there is no agent. Raises UserError, before anything is written, for another licence
+    or an author without a name.
     """
-    write_json(folder / content.manifest_path, content.manifest, record=False)
+    licence_url, persons = licence_address(licence), list(map(person, dict.fromkeys(authors)))
+    write_json(folder / content.manifest.path, content.manifest.as_json(), record=False)
     crate = ROCrate(version=VERSION)
     crate.metadata.extra_terms.update(_TERMS)
     crate.metadata["conformsTo"] = [{"@id": crate.metadata.profile}, {"@id": _WORKFLOW_CRATE}]
     files = {name: _file(crate, name, path, content.files) for name, path in content.files.items()}
-    own = folder / content.manifest_path
-    files[content.manifest_path] = _file(crate, content.manifest_path, own, {})
+    own = folder / content.manifest.path
+    files[content.manifest.path] = _file(crate, content.manifest.path, own, {})
     workflow = _workflow(crate, content, snakemake)
     times = sorted(time for one in content.circumstances() for time in (one["started"], one["ended"]))
-    _describe(crate, study, content, times[-1], licence)
+    _describe(crate, study, content, times[-1], licence_url)
     action = _action(crate, study, content, workflow, files, times)
-    if people := [_named(crate, f"#{name.replace(' ', '-')}", "Person", name) for name in authors]:
+    people = [_named(crate, f"#author-{quote(one['name'], safe='')}", "Person", **one) for one in persons]
+    if people:
         # RO-Crate 1.1 has no lists of one value.
         crate.root_dataset["author"] = action["agent"] = people if len(people) > 1 else people[0]
     crate.write(folder)
 
 
+def licence_address(licence: str) -> str:
+    """Return the URL of a licence, which is a URL or one of `LICENCES`. Raises UserError otherwise."""
+    known = {name.replace("-", " ").casefold(): name for name in LICENCES}
+    if name := known.get(" ".join(licence.replace("-", " ").split()).casefold()):
+        return f"{_SPDX}{name}"
+    if not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w.~%!$&'()*+,;=:@/-]*)?", licence, re.ASCII):
+        raise UserError(f"licence: found {licence!r}; expected an http(s) address, or one of {', '.join(LICENCES)}")
+    return licence
+
+
+def person(author: str) -> dict[str, str]:
+    """Return the name and, if it is given, the mail address of an author: `A. Person <a@example.org>`.
+
+    Raises UserError if there is no name, or an address in another form.
+    """
+    found = re.fullmatch(r"\s*([^<>]*[^<>\s])\s*(?:<([^<>\s@]+@[^<>\s@]+)>)?\s*", author)
+    if found is None or not author.isprintable():
+        raise UserError(f"author: found {author!r}; expected a name, or `A. Person <a@example.org>`")
+    name, address = found.groups()
+    return {"name": name, **({"email": address} if address else {})}
+
+
 def _describe(crate: ROCrate, study: Study, content: Content, published: str, licence: str) -> None:
     crate.name = f"Super-net study {study.study}: {study.title.rstrip('.')}"
-    root = content.manifest["root_digest"]
+    root = content.manifest.root_digest
     crate.description = (
         "Which training heuristics make a super-net rank architectures as stand-alone training does: results of one "
         "study, each with the record of what it was made from. Root digest of what was measured, back to the "
@@ -85,7 +127,7 @@ def _describe(crate: ROCrate, study: Study, content: Content, published: str, li
     )
     # The date of the results, not of this crate, so that the same results give the same crate.
     crate.datePublished = published
-    crate.license = _named(crate, _LICENCES.get(licence, licence), "CreativeWork", licence)
+    crate.license = _named(crate, licence, "CreativeWork", licence.removeprefix(_SPDX))
     crate.root_dataset["conformsTo"] = [
         _named(crate, address, "CreativeWork", name, version=address.rpartition("/")[2])
         for address, name in _PROFILES.items()
@@ -99,14 +141,14 @@ def _named(crate: ROCrate, identifier: str, kind: str, name: str, **more: str) -
 
 def _workflow(crate: ROCrate, content: Content, snakemake: str) -> Any:
     """Add the main entity: the Snakefile."""
-    name = f"{content.folder}/{FOLDER}/Snakefile"
-    code = content.manifest["code"]
+    name = content.manifest.own(SNAKEFILE)
+    code = content.manifest.code
     properties = {
         "name": "Super-net training heuristics",
         "contentSize": str(content.files[name].stat().st_size),
         "encodingFormat": "text/plain",
         "sha256": digests(content.files[name], ["sha256"])["sha256"],
-        "version": f"{code['commit'] or 'unknown commit'}{', edited' if code['dirty'] else ''}",
+        "version": f"{code.commit or 'unknown commit'}{', edited' if code.dirty else ''}",
         "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
     }
     workflow = crate.add(ComputationalWorkflow(crate, content.files[name], name, properties=properties))
@@ -118,9 +160,9 @@ def _workflow(crate: ROCrate, content: Content, snakemake: str) -> Any:
 def _action(
     crate: ROCrate, study: Study, content: Content, workflow: Any, files: Mapping[str, Any], times: Sequence[str]
 ) -> Any:
-    own = f"{content.folder}/{FOLDER}"
-    read = [content.manifest["study_file"], f"{own}/config.yaml", f"{own}/{Path(LOCK).name}", f"{own}/sources.yaml"]
-    made = [name for name in files if _is_result(name, content.folder)]
+    manifest = content.manifest
+    read = [manifest.study_file, *map(manifest.own, (CONFIG, LOCK_FILE, SOURCES))]
+    made = [name for name in files if _is_result(name, manifest.folder)]
     properties = {
         "@type": "CreateAction",
         "name": f"Run of study {study.study}",
@@ -132,7 +174,7 @@ def _action(
         "object": [files[name] for name in read],
         "result": [files[name] for name in made],
     }
-    action = crate.add(ContextEntity(crate, f"#run-{content.manifest['root_digest'][:16]}", properties))
+    action = crate.add(ContextEntity(crate, f"#run-{content.manifest.root_digest[:16]}", properties))
     crate.root_dataset["mentions"] = action
     return action
 
