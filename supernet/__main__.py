@@ -4,12 +4,14 @@ import argparse
 import difflib
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
 import supernet
+from supernet.errors import UserError
 from supernet.runtime import program
+from supernet.runtime.checkout import start_unpacked
 
 
 class Command(NamedTuple):
@@ -24,6 +26,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "run": Command("supernet.commands.run", "run a study, show progress, print the outcome"),
         "plan": Command("supernet.commands.plan", "list the super-nets that a run would train, and the time it takes"),
         "resume": Command("supernet.commands.resume", "on a cluster: continue after Snakemake was killed"),
+        "doctor": Command("supernet.commands.doctor", "say what this machine has, and what each missing thing costs"),
         "audit": Command("supernet.commands.audit", "check results against their provenance records"),
         "explain": Command("supernet.commands.explain", "print which runs, code and data a result comes from"),
         "trace": Command("supernet.commands.trace", "draw which jobs and files a result comes from (SVG)"),
@@ -41,11 +44,17 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 
 def main() -> NoReturn:
     """Run the subcommand that the command line names, and exit with its code; 2 for a wrong command line."""
-    arguments, parser = sys.argv[1:], _parser()
+    with program.plain_output():
+        _main(sys.argv[1:])
+    sys.exit(0)
+
+
+def _main(arguments: Sequence[str]) -> None:
+    parser = _parser()
     options = parser.parse_args(arguments[:1])
     if options.version:
         print(f"supernet {supernet.__version__}")
-        sys.exit(0)
+        return
     name = options.command
     if name is None:
         parser.error("expected a command; supernet --help lists them")
@@ -53,6 +62,11 @@ def main() -> NoReturn:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         question = f"did you mean {near[0]!r}? " if near else ""
         sys.stderr.write(f"error: no command {name!r}; {question}expected one of {', '.join(COMMANDS)}\n")
+        sys.exit(program.USER_ERROR)
+    try:
+        start_unpacked(arguments)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(program.USER_ERROR)
     program.run(importlib.import_module(COMMANDS[name].module).main, arguments[1:])
 

@@ -14,7 +14,7 @@ from supernet.launcher.options import Options, parse
 from supernet.launcher.snakemake import Snakemake
 from supernet.launcher.success import success_message
 from supernet.launcher.workflow import Workflow
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import checkout, config_file, working_folder
 from supernet.runtime.progress import duration, read_reports
 
 _POLL = 0.2
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run a study and exit with Snakemake's code, or 128 + n if signal n ended it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
-    options = parse(arguments, checkout())
+    options = parse(arguments, working_folder(), checkout(), config_file())
     start = time.monotonic()
     workflow = Workflow()
     with locked_log(options.root / options.log) as log, Snakemake(options.command(), options.root, log) as snakemake:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional as F
 
 from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data
-from supernet.data.sizes import official_test
-from supernet.provenance.recorder import note_input
+from supernet.data.sizes import MAKER, official_test
+from supernet.errors import UserError
+from supernet.io.tensors import open_tensors
 from supernet.rng import stream
 
 
@@ -115,9 +115,19 @@ def memory_format(channels_last: bool) -> torch.memory_format:
 
 
 def load(path: Path) -> Images:
-    """Load images and labels of a safetensors file of `scripts/data.py`, memory-mapped."""
-    with safe_open(note_input(path), "pt") as file:
-        return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
+    """Load images and labels of a safetensors file of `scripts/data.py`, memory-mapped.
+
+    Raises UserError if the file does not exist or is not such a file.
+    """
+    with open_tensors(path, "pt", MAKER) as file:
+        pixels, labels = file.get_tensor("images"), file.get_tensor("labels")
+        if pixels.dtype != torch.uint8 or pixels.ndim != 4 or labels.dtype != torch.int64 or labels.ndim != 1:
+            found = f"images {pixels.dtype} {tuple(pixels.shape)} and labels {labels.dtype} {tuple(labels.shape)}"
+            raise UserError(f"{path}: found {found}; expected bytes (N, C, H, W) and int64 (N,): {MAKER} makes them")
+        if len(pixels) != len(labels):
+            found = f"{len(pixels)} images and {len(labels)} labels"
+            raise UserError(f"{path}: found {found}; expected one label per image: make the file again")
+        return Images(pixels, labels, official_test(path, file))
 
 
 def load_splits(path: Path, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:

@@ -3,19 +3,27 @@
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-
 from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data
-from supernet.provenance.recorder import note_input
+from supernet.errors import UserError
+from supernet.io.tensors import open_tensors
+
+MAKER = "scripts/data.py"
+"""The program that makes files of images."""
 
 
 def file_sizes(path: Path, config: Data) -> Sizes:
     """Compute the sizes for a file of scripts/data.py, of which only the header is read."""
-    with safe_open(note_input(path), "numpy") as file:
-        return split_sizes(file.get_slice("labels").get_shape()[0], official_test(file), config)
+    with open_tensors(path, "numpy", MAKER) as file:
+        return split_sizes(file.get_slice("labels").get_shape()[0], official_test(path, file), config)
 
 
-def official_test(file: Any) -> int:
-    """Read how many images at the end of an open file of scripts/data.py are the official test set."""
-    return int(file.metadata()["official_test"])
+def official_test(path: Path, file: Any) -> int:
+    """Read how many images at the end of an open file of scripts/data.py are the official test set.
+
+    Raises UserError if the metadata of the file do not say it.
+    """
+    found = (file.metadata() or {}).get("official_test", "")
+    if not found.isdecimal():
+        raise UserError(f"{path}: its metadata lack the size of the official test set; {MAKER} makes such a file")
+    return int(found)

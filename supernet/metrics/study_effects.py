@@ -12,9 +12,9 @@ from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
 from supernet.io.atomic import read_json
+from supernet.io.parquet import read_table
 from supernet.metrics.effects import METRICS, effects
 from supernet.metrics.measures import FEWEST
-from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -99,7 +99,7 @@ def _scores(study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[s
     files = paths.run(*run)
     if read_summary(files.summary, study.run(*run))["status"] != "complete":
         return None
-    table = pd.read_parquet(note_input(files.scores))
+    table = read_table(files.scores)
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
         return None

@@ -334,9 +334,9 @@ def _lost() -> Iterator[Attack]:
 
 
 def _forgery() -> Iterator[Attack]:
-    """L1: a state that agrees with itself is not recognised as forged."""
+    """L3: a state that agrees with itself is not recognised as forged."""
     change = _rewrite(TRAINING, lambda tensors, _: tensors["network.stem.conv.weight"].mul_(2))
-    yield Attack("other weights with a right checksum", "L1", TARGETS[TRAINING], change, Verdict.INTACT)
+    yield Attack("other weights with a right checksum", "L3", TARGETS[TRAINING], change, Verdict.INTACT)
 
 
 def _rewrite(path: str, change: Callable[[dict[str, Tensor], dict[str, Any]], Any]) -> Callable[[], None]:

@@ -42,12 +42,13 @@ def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
 def test_a_pool_in_its_order_and_its_best(tmp_path: Path) -> None:
     space = spaces.load("nasbench201")
     file = tmp_path / "pool.parquet"
-    pool = pd.DataFrame({"arch_id": ["c", "b", "a"], "encoding": CELLS, "truth": [0.9, 0.9, None]})
+    pool = pd.DataFrame({"arch_id": CELLS, "encoding": CELLS, "truth": [0.9, 0.9, None]})
     pool.to_parquet(file)
-    assert read_pool(file, space) == [(name, space.parse(cell)) for name, cell in zip("cba", CELLS, strict=True)]
-    assert best_of(file, space) == space.parse(CELLS[1]), "of equals the first arch_id"
-    write_rows(file, [dict(row, truth=math.nan) if row["arch_id"] == "b" else row for row in pool.to_dict("records")])
-    assert best_of(file, space) == space.parse(CELLS[0])
+    assert read_pool(file, space) == [(cell, space.parse(cell)) for cell in CELLS]
+    assert best_of(file, space) == space.parse(min(CELLS[:2])), "of equals the first arch_id"
+    first = min(CELLS[:2])
+    write_rows(file, [dict(row, truth=math.nan) if row["arch_id"] == first else row for row in pool.to_dict("records")])
+    assert best_of(file, space) == space.parse(max(CELLS[:2]))
     pool.assign(truth=[None, None, None]).astype({"truth": float}).to_parquet(file)
     assert best_of(file, space) == space.parse(CELLS[2]), "without any ground truth the first arch_id"
 
