@@ -61,7 +61,7 @@ test-slurm: install  ## run the failure tests on a SLURM cluster started on this
 	$(BIN)/python -m pytest -m slurm tests/slurm
 
 kills: install  ## kill a small study at 40 random points, resume it, and compare its results
-	$(BIN)/python tests/workflow/kills.py
+	$(BIN)/python tests/kills
 
 attacks: install  ## attack records, archives, checkpoints and inputs, and compare verdicts with the threat model
 	$(BIN)/python tests/attacks

@@ -1,6 +1,6 @@
 """Kill a small study at random points, resume it, and compare its results with those of an undisturbed run.
 
-    python tests/workflow/kills.py --kills 40 --seed 0
+    python tests/kills --kills 40 --seed 0
 
 Each kill is drawn before: a job, one of its phases, and the share of the phase that is done, or the start of the job.
 SIGKILL goes to the program of the job, to Snakemake and all its programs, or to Snakemake alone, whose programs then
@@ -24,15 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from checkouts import copy_checkout
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[0:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
-
-from checkouts import copy_checkout  # noqa: E402
-
-from supernet.config.artifacts import OTHERS, Artifacts  # noqa: E402
-from supernet.io.writers import leftovers  # noqa: E402
-from supernet.provenance.record import SUFFIX, read_record, record_path  # noqa: E402
+from supernet.config.artifacts import OTHERS, Artifacts
+from supernet.io.writers import leftovers
+from supernet.provenance.record import SUFFIX, read_record, record_path
 
 STUDY = "kills"
 PATHS = Artifacts(f"results/{STUDY}")
@@ -45,6 +41,8 @@ TARGETS = (
 TARGETS_OF = ("program", "all", "Snakemake")
 """What a kill hits, and how often."""
 WEIGHTS = (6, 2, 1)
+PROGRAMS = 30
+"""Programs that start, at least: a start that is killed is one more."""
 STARTS = 0.2
 """Share of the kills that hit a job before it reports progress."""
 
@@ -55,10 +53,22 @@ Phase = tuple[str, str]
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a run: a phase of a job, and the share that is done; for a start the seconds since."""
+    """A point of a run: a phase of a job, and the share that is done.
+
+    For a start, the phase has the number of the program among all that start, and the share is in seconds.
+    """
 
     phase: Phase
     share: float
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running program: its script, its number among all programs that have started, and the seconds since."""
+
+    script: str
+    number: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -170,8 +180,9 @@ def phases_of(study: Study) -> list[Phase]:
 
 
 def draw(phases: list[Phase], count: int, rng: random.Random) -> list[Point]:
-    """Draw points, all phases being equally likely."""
-    starts = [Point(("", ""), rng.uniform(0.0, 5.0)) for _ in range(count) if rng.random() < STARTS]
+    """Draw points, all phases and programs being equally likely."""
+    number = sum(rng.random() < STARTS for _ in range(count))
+    starts = [Point(("", str(rng.randrange(PROGRAMS))), rng.uniform(0.0, 5.0)) for _ in range(number)]
     return [*starts, *(Point(rng.choice(phases), rng.random()) for _ in range(count - len(starts)))]
 
 
@@ -182,8 +193,14 @@ def run(study: Study, points: list[Point], rng: random.Random) -> Iterator[Kill]
     left = list(points)
     while study.code is None:
         now, reports, programs = time.monotonic(), study.reports(), study.programs()
-        since = {pid: since.get(pid, now) for pid in programs}
-        found = _met(left, reports, programs, {pid: now - start for pid, start in since.items()})
+        for pid in programs:
+            since.setdefault(pid, now)
+        running = {
+            pid: Running(programs[pid], str(number), now - start)
+            for number, (pid, start) in enumerate(since.items())
+            if pid in programs
+        }
+        found = _met(left, reports, running)
         if found is None:
             time.sleep(0.02)
             continue
@@ -198,18 +215,17 @@ def run(study: Study, points: list[Point], rng: random.Random) -> Iterator[Kill]
 
 
 def _met(
-    points: list[Point], reports: dict[str, dict[str, Any]], programs: dict[int, str], ages: dict[int, float]
+    points: list[Point], reports: dict[str, dict[str, Any]], running: dict[int, Running]
 ) -> tuple[Point, int, tuple[str, str]] | None:
     """Return a point that a job has reached, the job's process, and its name and phase; None if there is none."""
     reported = {report["pid"] for report in reports.values()}
     for point in points:
         job, phase = point.phase
-        if not job:
-            for pid, age in ages.items():
-                if age >= point.share and pid not in reported:
-                    return point, pid, (programs[pid], f"start, {age:.1f} s")
+        for pid, one in running.items():
+            if not job and one.number == phase and one.seconds >= point.share and pid not in reported:
+                return point, pid, (one.script, f"start, {one.seconds:.1f} s")
         report = reports.get(job)
-        there = report is not None and report["phase"] == phase and report["pid"] in programs
+        there = report is not None and report["phase"] == phase and report["pid"] in running
         if report is not None and there and report["done"] >= point.share * report["total"]:
             return point, report["pid"], (job, f"{phase} {report['done']}/{report['total']}")
     return None
