@@ -1,5 +1,6 @@
 """Effects of a study's settings from the scores of its runs: one row per setting and metric."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
+from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.parquet import read_table
 from supernet.metrics.effects import METRICS, effects
@@ -43,7 +45,12 @@ COLUMNS = {
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
-    """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs."""
+    """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs.
+
+    Raises UserError if one of them does not exist.
+    """
+    if not os.path.exists(paths.spaces):
+        raise UserError(f"{paths.spaces}: no such file; scripts/metrics.py makes it")
     thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(paths.spaces)).items()}
     for space in study.spaces:
         yield from _of_space(study, paths, space, thresholds[str(study.main_pool(space))])
