@@ -52,6 +52,12 @@ class TrainingResult:
     passes: int
 
 
+def untrained() -> TrainingResult:
+    """Return the result of a run that has nothing to train with, because its landmarks diverged: none at step 0."""
+    nothing = dict.fromkeys(("learning_rate", "loss", "accuracy"), float("nan"))
+    return TrainingResult([{"epoch": 0, "step": 0, **nothing}], diverged_at=0, steps=0, passes=0)
+
+
 class Trainer:
     """Trains a path network `net(images, arch)`. A training that is killed at any step resumes with the same bits.
 
