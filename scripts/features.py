@@ -20,7 +20,6 @@ from supernet.io.atomic import read_json, write_table
 from supernet.pools.file import best_of, read_truths
 from supernet.provenance.recorder import note_input
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import start_time
 from supernet.training import session
 from supernet.training.build import load_supernet
@@ -50,6 +49,9 @@ def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, FeaturesJob)
     now = session.open_session(options, start_time())
     space, splits = spaces.load(job.run.own_space), now.splits(job.run.data, job.run.study_seed)
+    # Read before the training, so that a wrong file does not cost it.
+    for path in (*options.weights, *options.summaries):
+        note_input(path)
     landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
     features = FeatureRows(job, space, splits, best_of(options.pool, space), options.task, options.progress)
     with now.phase("train"):
@@ -81,7 +83,7 @@ def trained_runs(job: FeaturesJob, options: argparse.Namespace) -> list[tuple[Ru
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log, append=True), sole_writer(options.lock):
+    with session.sole_job(options, "output"):
         work(options)
 
 

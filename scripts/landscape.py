@@ -15,7 +15,6 @@ from supernet.io.atomic import read_json, write_table
 from supernet.pools.file import best_of
 from supernet.provenance.recorder import note_input
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.training import session
@@ -78,7 +77,7 @@ def _checkpoint(options: argparse.Namespace, fingerprint: Fingerprint, name: str
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log, append=True), sole_writer(options.lock):
+    with session.sole_job(options, "output"):
         work(options)
 
 

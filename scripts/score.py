@@ -9,7 +9,6 @@ from supernet.config.study import Run
 from supernet.io.parquet import write_rows
 from supernet.pools.file import read_pool
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.training import session
@@ -44,7 +43,7 @@ def work(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log), sole_writer(options.lock):
+    with session.sole_job(options, "scores", append=False):
         work(options)
 
 

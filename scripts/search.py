@@ -15,7 +15,6 @@ from supernet.config.jobs import SearchJob
 from supernet.io.atomic import read_json, write_json, write_table
 from supernet.provenance.recorder import note_input
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.search.ground_truth import ground_truth_of
@@ -67,7 +66,7 @@ def work(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log), sole_writer(options.lock):
+    with session.sole_job(options, "output", "cost", append=False):
         work(options)
 
 

@@ -11,7 +11,6 @@ from supernet import spaces
 from supernet.config.jobs import SystemsJob
 from supernet.io.atomic import write_table
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopping
 from supernet.search.ground_truth import ground_truth_of
@@ -62,7 +61,7 @@ def work(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log, append=True), sole_writer(options.lock):
+    with session.sole_job(options, "output"):
         work(options)
 
 

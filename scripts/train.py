@@ -11,7 +11,6 @@ from supernet.io.atomic import write_json
 from supernet.io.parquet import write_rows
 from supernet.pools.file import read_pool, read_truths
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopping
@@ -87,7 +86,7 @@ def work(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log, append=True), sole_writer(options.lock):
+    with session.sole_job(options, "curve", "weights", "scores", "summary"):
         work(options)
 
 

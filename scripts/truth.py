@@ -15,7 +15,6 @@ from supernet.pools.file import read_table
 from supernet.pools.truth import trainings
 from supernet.provenance.recorder import note_config
 from supernet.runtime import program
-from supernet.runtime.lock import sole_writer
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopped
@@ -77,7 +76,7 @@ def work(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the program with command-line arguments."""
     options = parse(arguments)
-    with program.open_log(options.log, append=True), sole_writer(options.lock):
+    with session.sole_job(options, "output"):
         work(options)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 
+from supernet.config.artifacts import Artifacts
 from supernet.errors import UserError
 from supernet.runtime import program, slurm
 from supernet.runtime.checkout import checkout
@@ -28,18 +29,21 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--wait", action="store_true", help="wait until the jobs have finished: no work is lost")
     what.add_argument("--cancel", action="store_true", help="cancel the jobs; trainings resume from their checkpoints")
-    parser.add_argument("--state", type=Path, default=Path("state"), help="as in config.yaml (default: %(default)s)")
+    for name in ("state", "results"):
+        parser.add_argument(f"--{name}", type=Path, default=Path(name), help="as in config.yaml (default: %(default)s)")
     return parser.parse_args(ours), list(arguments[len(ours) + 1 :])
 
 
 @contextlib.contextmanager
-def no_controller(state: Path) -> Iterator[None]:
-    """Hold the locks of all studies of a state folder, so that no other Snakemake runs them; UserError if one does.
+def no_controller(state: Path, results: Path) -> Iterator[None]:
+    """Hold the locks of all studies, beside states and results, so that no other Snakemake runs them.
 
-    Only its heartbeat shows whether a Snakemake on another machine runs: it has ended after three minutes without one.
+    Raises UserError if one does. Only its heartbeat shows whether a Snakemake on another machine runs: it has ended
+    after three minutes without one.
     """
+    folders = [*state.glob("*/locks/workflow"), *results.glob(f"{Artifacts('*').locks}/workflow")]
     with contextlib.ExitStack() as locks:
-        for folder in sorted(state.glob("*/locks/workflow")):
+        for folder in sorted(folders):
             locks.enter_context(sole_writer(folder, LockTiming(wait=0)))
         yield
 
@@ -72,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
     """Settle the orphaned jobs, then replace this process by Snakemake."""
     options, theirs = parse(arguments)
     os.chdir(checkout())
-    with program.open_log(None), no_controller(options.state):
+    with program.open_log(None), no_controller(options.state, options.results):
         settle(options)
         unlock(theirs)
     print("Starting: snakemake", *theirs, flush=True)

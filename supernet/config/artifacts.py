@@ -37,7 +37,9 @@ TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
 CRATE, DEPOSIT = "ro-crate", "deposit"
 """Folders in the results of a study: the crate, and what an archive has besides results."""
-OTHERS = frozenset({"logs", "benchmarks", "site", "report.html", CRATE, DEPOSIT})
+LOCKS = ".locks"
+"""Folder in the results of a study with the locks of the study and its jobs."""
+OTHERS = frozenset({"logs", "benchmarks", "site", "report.html", LOCKS, CRATE, DEPOSIT})
 """Files and folders in the results of a study that are not results: they may have any content."""
 CHECKPOINT = "training.safetensors"
 """Name of the file from which an interrupted training continues."""
@@ -279,6 +281,11 @@ class Artifacts:
     def log(self, *names: str) -> str:
         """Log file of a job: `names` are its rule, and the end of a path that distinguishes jobs of the rule."""
         return f"{self.results}/logs/{'/'.join(names)}.log"
+
+    @property
+    def locks(self) -> str:
+        """Folder of the locks of the study and its jobs: in the results, because they protect the results."""
+        return f"{self.results}/{LOCKS}"
 
     def benchmark(self, *names: str) -> str:
         """Snakemake's measurements of a job; `names` as for `log`."""

@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supernet.errors import UserError
 from supernet.io.full_disk import HINT, is_full
+from supernet.io.writers import temporary_file
 from supernet.provenance.record import record_path
 from supernet.provenance.recorder import record_text
 
@@ -27,10 +27,7 @@ def publish(path: Path | str, *, record: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept, because writers such as matplotlib choose the format by it.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = temporary_file(path)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())

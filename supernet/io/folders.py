@@ -8,6 +8,7 @@ from pathlib import Path
 
 from supernet.errors import UserError
 from supernet.io.atomic import write_text
+from supernet.io.writers import temporary_prefix
 
 
 @contextlib.contextmanager
@@ -20,7 +21,7 @@ def replaced(folder: Path, mark: str, program: str) -> Iterator[Path]:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).exists():
         raise UserError(f"{folder}: holds files that {program} did not make; choose another folder with --output")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=temporary_prefix(folder.name)))
     try:
         yield temporary
         write_text(temporary / mark, f"Made by {program}; it replaces this folder as a whole.\n", record=False)

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from supernet.provenance.clock import wait_for_clock
 from supernet.provenance.closure import PACKAGE, ROOT, Closure, Source
 from supernet.provenance.folders import Folders, is_at
 from supernet.provenance.hashes import digests
@@ -51,7 +52,7 @@ VARIABLES = ("SUPERNET_REFERENCE_KERNELS",)
 """Environment variables on which results depend; they are part of `made`."""
 
 UNRECORDED = frozenset(
-    f"supernet/provenance/{name}.py" for name in ("closure", "folders", "record", "recorder", "schema")
+    f"supernet/provenance/{name}.py" for name in ("clock", "closure", "folders", "record", "recorder", "schema")
 )
 """Modules that only record: they do not affect results, so editing them does not make results stale."""
 
@@ -83,6 +84,7 @@ class Recorder:
         signature = (status.st_size, status.st_mtime_ns, status.st_ino)
         if self._stats.get(name) == signature:
             return
+        wait_for_clock([path])
         sha256 = digests(Path(path), ["sha256"])["sha256"]
         note = {"file": self._folders.name(path, kind), "kind": kind, "sha256": sha256, "size": status.st_size}
         if kind == "result":
@@ -186,7 +188,8 @@ def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | No
 
     `kind` is `result` (a file with a record), `source` (a file of the checkout) or `download`. For a download, `pinned`
     has its `path` in the sources, and the `algorithm` and `digest` that identified it. Raises RecordError if the record
-    of a result is damaged or is that of another file.
+    of a result is damaged or is that of another file, UserError if the file is from the future
+    (`supernet.provenance.clock`).
     """
     if (recorder := _RECORDER.get()) is not None:
         recorder.read(path, kind, pinned)

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,6 +65,18 @@ def sole_writer(folder: Path | None, timing: LockTiming | None = None) -> Iterat
             _release(lock)
 
 
+@contextlib.contextmanager
+def sole_writer_of(folders: Iterable[Path], timing: LockTiming | None = None) -> Iterator[None]:
+    """Hold the locks of several folders, one after the other: `sole_writer`.
+
+    A job has one lock beside its results and one beside its state, because checkouts can share either.
+    """
+    with contextlib.ExitStack() as locks:
+        for folder in folders:
+            locks.enter_context(sole_writer(folder, timing))
+        yield
+
+
 def _acquire(folder: Path, timing: LockTiming) -> Path:
     me, waiter = ProcessIdentity.current(), _Waiter(timing)
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +123,9 @@ class _Waiter:
             still = f", and still did after {self.timing.wait:.0f} s" if self.timing.wait else ""
             raise UserError(
                 f"{lock.parent}: {holder} writes the same outputs{still}; "
-                f"expected one writer. Let it finish, or stop it ({stop}), then start again"
+                f"expected one writer. Let it finish, or stop it ({stop}), then start again. If it has ended, start "
+                "again as well: its lock is taken over, at once on its machine and under SLURM, elsewhere after "
+                f"{self.timing.stale:.0f} s without a sign of life"
             )
         return False
 
@@ -141,8 +155,8 @@ def _create(folder: Path, number: int, me: ProcessIdentity) -> Path | None:
                 return None
         except OSError as error:
             raise UserError(
-                f"{folder}: a hard link cannot be made here: {error.strerror}; put `state` of config.yaml on a file "
-                "system with hard links, such as NFS, Lustre or any local Linux one"
+                f"{folder}: a hard link cannot be made here: {error.strerror}; put `state` and `results` of "
+                "config.yaml on a file system with hard links, such as NFS, Lustre or any local Linux one"
             ) from error
     finally:
         temporary.unlink(missing_ok=True)

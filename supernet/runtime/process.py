@@ -5,11 +5,13 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Self
 
-_PROC = Path("/proc")
+from supernet.io.writers import machine, start_of
+from supernet.provenance.closure import ROOT
+
 _ALIVE = {"RUNNING", "SUSPENDED", "COMPLETING", "CONFIGURING", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
 """States of a SLURM job (`man squeue`) in which its processes may exist. A job in state PENDING was requeued."""
 _ENDED = {
@@ -41,6 +43,10 @@ class ProcessIdentity:
     job: str
     """SLURM job id; empty outside SLURM."""
     cluster: str
+    since: str = field(default="", compare=False)
+    """Time at which this identity was made, such as that of a lock."""
+    checkout: str = field(default="", compare=False)
+    """The checkout whose code the process runs."""
 
     @classmethod
     def current(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -48,55 +54,29 @@ class ProcessIdentity:
         pid = os.getpid()
         return cls(
             host=socket.gethostname(),
-            machine=_machine(),
+            machine=machine(),
             pid=pid,
-            started=_started(pid),
+            started=start_of(pid),
             job=environment.get("SLURM_JOB_ID", ""),
             cluster=environment.get("SLURM_CLUSTER_NAME", ""),
+            since=datetime.now(UTC).isoformat(" ", "seconds"),
+            checkout=str(ROOT),
         )
 
     def __str__(self) -> str:
-        job = f", SLURM job {self.job}" if self.job else ""
-        return f"process {self.pid} on {self.host}{job}"
+        parts = [f"process {self.pid} on {self.host}"]
+        parts += [f"SLURM job {self.job}"] if self.job else []
+        parts += [f"since {self.since}"] if self.since else []
+        return ", ".join([*parts, f"of the checkout {self.checkout}"] if self.checkout else parts)
 
     def is_running(self, observer: "ProcessIdentity") -> bool | None:
         """Whether the process runs, as far as `observer` can find out; None if only its heartbeat can show it."""
         if self.machine and self.machine == observer.machine:
-            return bool(self.started) and _started(self.pid) == self.started
+            return bool(self.started) and start_of(self.pid) == self.started
         # A requeued job keeps its number, and squeue reports its current run.
         if self.job and self.job != observer.job and self.cluster == observer.cluster:
             return _job_is_running(self.job)
         return None
-
-
-def _machine() -> str:
-    try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"
-    except OSError:  # not Linux
-        return _answer("sysctl", "-n", "kern.bootsessionuuid")
-
-
-def _started(pid: int) -> str:
-    """Start time of a process; empty if it does not exist or is a zombie."""
-    if not (_PROC / "self/stat").exists():  # not Linux
-        state, _, started = _answer("ps", "-o", "stat=,lstart=", "-p", str(pid)).partition(" ")
-        return "" if state.startswith("Z") else started.strip()
-    try:
-        # The name, in parentheses, may contain spaces: fields are counted from the last parenthesis.
-        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    state, started = fields[0], fields[19]
-    return "" if state in "ZX" else started
-
-
-def _answer(*command: str) -> str:
-    """Return what a program prints, in English; empty if it does not exist or fails: only heartbeats count then."""
-    if shutil.which(command[0]) is None:
-        return ""
-    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
-    return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
 def _job_is_running(job: str) -> bool | None:

@@ -19,6 +19,9 @@ from supernet.data.images import Splits, load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json, write_json
 from supernet.provenance.recorder import note_config
+from supernet.runtime import program
+from supernet.runtime.leftovers import clear_for
+from supernet.runtime.lock import sole_writer_of
 from supernet.training.device import configure, fingerprint
 from supernet.training.fingerprint import Fingerprint
 
@@ -35,8 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timing", type=Path, help="JSON file for the seconds of each phase")
     parser.add_argument("--log", type=Path, help="log file; a resumed job appends to it")
     parser.add_argument(
-        "--lock", type=Path, help="folder of the lock on these outputs; the program waits for the process that holds it"
+        "--lock",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of the locks on these outputs; the program waits for the process that holds one",
     )
+
+
+@contextmanager
+def sole_job(options: argparse.Namespace, *outputs: str, append: bool = True) -> Iterator[None]:
+    """Open the log, wait for the locks, and remove what killed processes have left of the outputs and in the state.
+
+    `outputs` are names of options; `append` keeps the log of earlier runs. Without --lock nothing is removed.
+    """
+    with program.open_log(options.log, append=append), sole_writer_of(options.lock):
+        if options.lock:
+            paths = (getattr(options, name, None) for name in (*outputs, "timing", "state"))
+            clear_for(path for path in paths if path is not None)
+        yield
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:

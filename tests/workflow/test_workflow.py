@@ -447,15 +447,33 @@ def test_bad_config_is_an_error(setting: str, message: str, tmp_path: Path) -> N
     assert not (tmp_path / "results").exists()
 
 
-def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shared", "lock"), [("state", "state/smoke/locks/workflow"), ("results", "results/smoke/.locks/workflow")]
+)
+def test_a_second_snakemake_on_the_study_is_refused_wherever_it_runs(tmp_path: Path, shared: str, lock: str) -> None:
     folder = copy_checkout(tmp_path / "clone")
-    with sole_writer(tmp_path / "state" / "smoke" / "locks" / "workflow"):
-        result = snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}")
-    assert result.returncode == 1
+    command = ("resources/data/digits.safetensors", *SMOKE, f"{shared}={tmp_path / shared}")
+    with sole_writer(tmp_path / lock):
+        result = snakemake(folder, *command)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
     assert f"process {os.getpid()} on" in result.stderr and "expected one writer" in result.stderr
+    assert f"of the checkout {ROOT}" in result.stderr
     assert not (folder / "resources").exists()
     # No process holds the lock any more.
-    assert snakemake(folder, "resources/data/digits.safetensors", *SMOKE, f"state={tmp_path / 'state'}").returncode == 0
+    assert snakemake(folder, *command).returncode == 0
+
+
+def test_images_from_the_future_stop_the_study_before_the_first_job(tmp_path: Path) -> None:
+    folder = copy_checkout(tmp_path)
+    images = folder / "resources" / "data" / "digits.safetensors"
+    assert snakemake(folder, "resources/data/digits.safetensors", *SMOKE).returncode == 0
+    future = time.time() + 3 * 3600
+    os.utime(images, (future, future))
+    result = snakemake(folder, *SMOKE)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "resources/data/digits.safetensors: from the future" in result.stderr
+    assert "touch resources/data/digits.safetensors" in result.stderr
+    assert not list((folder / "results").rglob("*.parquet"))
 
 
 def test_jobs_have_the_measured_memory_allocator_and_import_without_garbage_collection(tmp_path: Path) -> None:

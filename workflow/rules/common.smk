@@ -11,8 +11,10 @@ from snakemake.logging import logger
 
 from supernet.config.artifacts import run_path, search_path, system_path, truth_path
 from supernet.errors import UserError
+from supernet.provenance.clock import wait_for_clock
 from supernet.runtime.executors import check_executor
-from supernet.runtime.lock import LockTiming, sole_writer
+from supernet.runtime.leftovers import clear_leftovers
+from supernet.runtime.lock import LockTiming, sole_writer_of
 from supernet.runtime.slurm import forward_signal
 from supernet.paper.catalogue import heading, section
 from supernet.paper.inputs import modules
@@ -118,10 +120,12 @@ def shown(path, name):
 
 
 def lock_study():
-    """Lock the study's results against a Snakemake in another folder or on another machine, until this one ends."""
-    STUDY_LOCK.enter_context(
-        sole_writer(Path(STATE, "locks", "workflow"), LockTiming(wait=0))
-    )
+    """Lock the study's results and state against another Snakemake in any folder, checkout or machine, until the end.
+
+    Jobs on nodes belong to this run: they are not the main process, and never lock the study.
+    """
+    folders = [Path(LOCKS, "workflow"), Path(STATE, "locks", "workflow")]
+    STUDY_LOCK.enter_context(sole_writer_of(folders, LockTiming(wait=0)))
     atexit.register(STUDY_LOCK.close)
 
 
@@ -131,6 +135,13 @@ def check_programs():
     keys = ("submit_cmd", "status_cmd", "cancel_cmd")
     commands = [command for key in keys if (command := getattr(settings, key, None))]
     check_executor(workflow.executor_plugin.name, commands)
+
+
+def first_inputs():
+    """Return all inputs of the jobs that will run, except those that other jobs will make."""
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {str(path) for job in jobs for path in job.output}
+    return sorted({str(path) for job in jobs for path in job.input} - made)
 
 
 def in_slurm_step():
@@ -146,8 +157,9 @@ STUDY_LOCK = contextlib.ExitStack()
 PLAN = load_plan()
 atexit.register(print_estimate)
 STUDY = PLAN.study
-STATE = located(PLAN.state)
 ARTIFACTS = PLAN.artifacts
+STATE = located(PLAN.state)
+LOCKS = located(ARTIFACTS.locks)
 FILES = StudyFiles(PLAN)
 CLOSURE = Closure()
 
@@ -177,7 +189,7 @@ START = (
     # Provenance records name files by these folders.
     f"export {RESULTS_VARIABLE}={shlex.quote(located(PLAN.config.results))}; "
     f"export {RESOURCES_VARIABLE}={shlex.quote(located(PLAN.resources))}; "
-    f"STATE={shlex.quote(STATE)}; "
+    f"STATE={shlex.quote(STATE)}; LOCKS={shlex.quote(LOCKS)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
@@ -194,12 +206,17 @@ START = START.replace("{", "{{").replace("}", "}}")
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 
 
-# Snakemake locks its working directory, but results can be elsewhere. Snakemake does not run this for a module: the
+# Snakemake locks its working directory, but results can be elsewhere. With --no-hooks, only the jobs have locks.
+# Snakemake does not run this for a module: the
 # workflow that uses it can call `supernet.onstart()` (docs/use/module.md).
 onstart:
     try:
         check_programs()
         lock_study()
+        folders = (PLAN.results, PLAN.state, PLAN.resources)
+        clear_leftovers(*(Path(located(folder)) for folder in folders))
+        # Snakemake would delete what is made of an input from the future.
+        wait_for_clock(first_inputs())
     except UserError as error:
         logger.error(str(error))
         raise SystemExit(1) from None

@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from supernet.errors import UserError
-from supernet.runtime.lock import LOCK_LOST, LockTiming, sole_writer
+from supernet.provenance.closure import ROOT
+from supernet.runtime.lock import LOCK_LOST, LockTiming, sole_writer, sole_writer_of
 from supernet.runtime.process import ProcessIdentity
 
+NEW = ("since", "checkout")
+"""Keys that lock files of earlier versions lack."""
 QUICK = LockTiming(heartbeat=0.05, stale=1.0, poll=0.02, wait=5.0)
 HOLD = """
 import sys, time
@@ -121,10 +124,32 @@ def test_a_running_holder_is_waited_for(tmp_path: Path, holder: subprocess.Popen
 
 
 def test_a_wait_ends_with_an_error_that_names_the_holder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    said = rf"process {holder.pid} on .* writes the same outputs.*kill {holder.pid} on"
+    who = rf"process {holder.pid} on .*, since 20\d\d-.*, of the checkout {ROOT}"
+    said = rf"{who} writes the same outputs.*kill {holder.pid} on"
     with pytest.raises(UserError, match=said), sole_writer(tmp_path, replace(QUICK, wait=0.1)):
         pass
     assert holder.poll() is None
+
+
+def test_lock_files_of_earlier_versions_are_read(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    lock = max(tmp_path.glob("[0-9]*.json"))
+    lock.write_text(json.dumps({key: one for key, one in json.loads(lock.read_text()).items() if key not in NEW}))
+    with (
+        pytest.raises(UserError, match=rf"process {holder.pid} on \S+ writes"),
+        sole_writer(tmp_path, replace(QUICK, wait=0.0)),
+    ):
+        pass
+
+
+def test_several_folders_are_locked_together_and_released_if_one_is_held(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    others = [tmp_path / "results", tmp_path / "state"]
+    with sole_writer_of(others, QUICK):
+        assert all(holder_of(folder) == ProcessIdentity.current() for folder in others)
+    with pytest.raises(UserError), sole_writer_of([*others, tmp_path], replace(QUICK, wait=0.0)):
+        pass
+    assert all(holder_of(folder) is None for folder in others)
 
 
 def test_a_stopped_process_of_this_machine_keeps_its_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
@@ -145,7 +170,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path: Path, hold
 @pytest.fixture
 def macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without /proc, whose sysctl knows the boot."""
-    monkeypatch.setattr("supernet.runtime.process._PROC", tmp_path / "proc")
+    monkeypatch.setattr("supernet.io.writers._PROC", tmp_path / "proc")
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "sysctl").write_text("#!/bin/sh\n[ \"$*\" = '-n kern.bootsessionuuid' ] && echo 1B2C\n")
@@ -171,7 +196,7 @@ def test_without_proc_ps_shows_whether_a_process_runs() -> None:
 
 
 def test_without_proc_and_sysctl_only_heartbeats_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supernet.runtime.process._PROC", tmp_path / "proc")
+    monkeypatch.setattr("supernet.io.writers._PROC", tmp_path / "proc")
     monkeypatch.setenv("PATH", str(tmp_path))
     me = ProcessIdentity.current()
     assert (me.machine, me.started, me.is_running(me)) == ("", "", None)
@@ -230,7 +255,7 @@ def test_the_message_about_a_slurm_job_names_it(tmp_path: Path, monkeypatch: pyt
     folder = tmp_path / "lock"
     process = start(folder)
     elsewhere(folder, job="17")
-    said = r"on other, SLURM job 17 .*scancel 17"
+    said = r"on other, SLURM job 17, since 20.*scancel 17"
     with pytest.raises(UserError, match=said), sole_writer(folder, replace(QUICK, wait=0.0)):
         pass
     process.kill()
