@@ -16,6 +16,7 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study, load_study
 from supernet.data.sizes import Sizes, file_sizes
 from supernet.io.atomic import write_json, write_table
+from supernet.io.parquet import read_frame
 from supernet.metrics.population import population_of
 from supernet.metrics.study_metrics import PoolTruth, measure_run
 from supernet.pools.file import read_table
@@ -47,7 +48,7 @@ def work(options: argparse.Namespace) -> None:
     sizes = file_sizes(options.data, study.data)
     tables = [PublishedTable.load(path, ["encoding", "test_acc", "uniform"]) for path in options.tables]
     published = {table.about.space: table for table in tables}
-    proxies = {path.stem: pd.read_parquet(note_input(path)) for path in options.proxies}
+    proxies = {path.stem: read_frame(note_input(path)) for path in options.proxies}
     truths = {
         str(name): pool_truth(study, name, paths, sizes, published, proxies.get(str(name))) for name in study.pools()
     }

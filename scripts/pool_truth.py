@@ -8,6 +8,7 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.io.atomic import write_table
+from supernet.io.parquet import read_frame
 from supernet.pools.file import read_table
 from supernet.pools.truth import with_published, with_truth
 from supernet.provenance.recorder import note_config, note_input
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> None:
             table = with_published(pool, PublishedTable.load(options.table), spaces.load(options.space))
             source = f"ground truth of {options.table}"
         else:
-            results = pd.concat([pd.read_parquet(note_input(path)) for path in options.trainings], ignore_index=True)
+            results = pd.concat([read_frame(note_input(path)) for path in options.trainings], ignore_index=True)
             table = with_truth(pool, results)
             source = f"{int(results['accuracy'].isna().sum())} diverged"
         write_table(options.output, table)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional as F
 
 from supernet.config.study import Data
 from supernet.data.sizes import Sizes, official_test, split_sizes
+from supernet.io.tensors import opened
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -114,9 +114,17 @@ def memory_format(channels_last: bool) -> torch.memory_format:
 
 
 def load(path: Path) -> Images:
-    """Load images and labels of a safetensors file of `scripts/data.py`, memory-mapped."""
-    with safe_open(note_input(path), "pt") as file:
-        return Images(file.get_tensor("images"), file.get_tensor("labels"), official_test(file))
+    """Load images and labels of a safetensors file of `scripts/data.py`, memory-mapped.
+
+    Raises UserError if the file is missing, damaged, or of another program.
+    """
+    with opened(note_input(path), "pt") as file:
+        pixels, labels = file.get_tensor("images"), file.get_tensor("labels")
+        if pixels.dtype != torch.uint8 or pixels.ndim != 4 or labels.dtype != torch.int64:
+            raise ValueError("images are bytes (N, C, H, W), and labels integers")
+        if labels.shape != pixels.shape[:1] or not len(labels) or labels.min() < 0:
+            raise ValueError("there is one label from 0 for each image")
+        return Images(pixels, labels, official_test(file))
 
 
 def load_splits(path: Path, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:

@@ -12,6 +12,7 @@ from supernet.config.artifacts import Artifacts, RunFolder
 from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
+from supernet.io.parquet import read_frame
 from supernet.metrics.effects import METRICS, effects
 from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
@@ -89,7 +90,7 @@ def _scores(study: Study, run: RunFolder, arch_ids: "pd.Series[str]") -> npt.NDA
     """Return the accuracies (n,) of a run that are compared; None if it diverged."""
     if read_json(note_input(run.summary))["status"] != "complete":
         return None
-    table = pd.read_parquet(note_input(run.scores))
+    table = read_frame(note_input(run.scores))
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
     return accuracies if np.isfinite(accuracies).all() else None

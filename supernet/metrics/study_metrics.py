@@ -13,6 +13,7 @@ from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.data.sizes import Sizes
 from supernet.io.atomic import read_json
+from supernet.io.parquet import read_frame
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus
 from supernet.metrics.interval import Estimate
 from supernet.metrics.measures import MEASURES, SUBSETS
@@ -217,7 +218,7 @@ def measure_run(truth: PoolTruth, paths: Artifacts, space: str, setting: str, se
     run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}
     tail = {"diverged_at": summary["diverged_at"]}
-    scores = pd.read_parquet(files.scores)
+    scores = read_frame(files.scores)
     return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]
 
 

@@ -16,6 +16,7 @@ from supernet.config.factors import SPACES
 from supernet.config.study import Study, load_study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
+from supernet.io.parquet import read_frame
 from supernet.metrics.interval import Estimate
 from supernet.paper.published_numbers import PublishedNumbers
 from supernet.pools.file import read_table
@@ -273,7 +274,7 @@ def _existing(path: str) -> str:
 
 
 def _table(path: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = pd.read_parquet(note_input(_existing(path)))
+    table = read_frame(note_input(_existing(path)))
     lacking = [column for column in columns if column not in table.columns]
     if lacking:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")

@@ -321,8 +321,8 @@ class Plan:
 
     def _is_available(self, table: str, path: Path) -> bool:
         folders = [Path(self.located(self.artifacts.downloads)), *([Path(self.mirror)] if self.mirror else [])]
-        return path.exists() or any(
-            all((folder / file.path).exists() for file in files)
+        return os.path.exists(path) or any(
+            all(os.path.exists(folder / file.path) for file in files)
             for folder in folders
             for files in self.forms(table).values()
         )
@@ -333,7 +333,8 @@ def _study_file(name: str, root: Path) -> Path:
         return Path(name)
     folder = root / "workflow" / "studies"
     file = folder / f"{name}.yaml"
-    if not file.exists():
+    # Not file.exists(), which raises an error for a name that is too long.
+    if not os.path.exists(file):
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
         raise UserError(f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file")
     return file

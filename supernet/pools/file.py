@@ -5,27 +5,32 @@ imports it.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from supernet.errors import UserError
-from supernet.io.parquet import read_columns
+from supernet.io.parquet import read_columns, read_frame
 from supernet.provenance.recorder import note_input
 from supernet.spaces.base import Arch, Space
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_KINDS: Mapping[str, str] = MappingProxyType({"arch_id": "text", "encoding": "text"})
+"""Kinds of the columns of a pool that are not numbers."""
+
 
 def read_pool(path: Path, space: Space[Arch]) -> list[tuple[str, Arch]]:
     """Read (arch_id, architecture) of each row, in the order of the file. Raises UserError without the columns."""
-    ids, encodings = read_columns(path, "arch_id", "encoding")
+    ids, encodings = read_columns(path, arch_id="text", encoding="text")
     return [(arch_id, space.parse(encoding)) for arch_id, encoding in zip(ids, encodings, strict=True)]
 
 
 def read_arch_ids(path: Path) -> list[str]:
     """Read the arch_id of each row. Raises UserError without the column."""
-    (ids,) = read_columns(path, "arch_id")
+    (ids,) = read_columns(path, arch_id="text")
     return ids
 
 
@@ -34,7 +39,7 @@ def read_truths(path: Path, space: Space[Arch]) -> list[tuple[Arch, float]]:
 
     Raises UserError without the columns.
     """
-    encodings, truths = read_columns(path, "encoding", "truth")
+    encodings, truths = read_columns(path, encoding="text", truth="numbers")
     known = (math.nan if truth is None else float(truth) for truth in truths)
     return list(zip(map(space.parse, encodings), known, strict=True))
 
@@ -44,7 +49,7 @@ def best_of(path: Path, space: Space[Arch]) -> Arch:
 
     Raises UserError if none has one, because all trainings diverged.
     """
-    rows = zip(*read_columns(path, "arch_id", "encoding", "truth"), strict=True)
+    rows = zip(*read_columns(path, arch_id="text", encoding="text", truth="numbers"), strict=True)
     known = [
         (-truth, arch_id, encoding) for arch_id, encoding, truth in rows if not (truth is None or math.isnan(truth))
     ]
@@ -55,10 +60,4 @@ def best_of(path: Path, space: Space[Arch]) -> Arch:
 
 def read_table(path: Path | str, *required: str) -> "pd.DataFrame":
     """Read all columns as a table. Raises UserError if a required column is missing."""
-    import pandas as pd
-
-    table = pd.read_parquet(note_input(Path(path)))
-    lacking = [column for column in required if column not in table.columns]
-    if lacking:
-        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")
-    return table
+    return read_frame(note_input(Path(path)), **{name: _KINDS.get(name, "numbers") for name in required})

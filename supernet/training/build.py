@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from supernet.config.jobs import ProxiesJob, TruthJob
 from supernet.config.study import Protocol, Run
 from supernet.data.images import Augmenter, Images, Splits, memory_format
 from supernet.errors import UserError
+from supernet.io.tensors import opened
 from supernet.provenance.recorder import note_input
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
@@ -48,7 +48,9 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
     """Load the trained super-net of a run from its weights file. Raises UserError if the file is of another network."""
     network = build_supernet(run, space, splits)
     try:
-        network.load_state_dict(load_file(note_input(weights)))
+        with opened(note_input(weights), "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         raise UserError(f"{weights}: not the weights of this run: {error}") from error
     return network

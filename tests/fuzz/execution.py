@@ -116,7 +116,7 @@ def _worker(target: Target, numbers: range, seed: int, place: Path) -> None:
             for number in range(first, min(first + step, numbers.stop)):
                 run(target, range(number, number + 1), seed, Path(name), report)
                 (place / "done").write_text(str(number + 1 - numbers.start), encoding="utf-8")
-            (place / "report.part").write_text(json.dumps({**vars(report), "outcomes": dict(report.outcomes)}), encoding="utf-8")
+            (place / "report.part").write_text(json.dumps(vars(report)), encoding="utf-8")
             (place / "report.part").replace(place / "report")
 
 
@@ -162,8 +162,8 @@ def _outcome(target: Target, path: Path) -> str:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
-        with contextlib.redirect_stderr(nowhere):
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: SIM117
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             yield
 
 

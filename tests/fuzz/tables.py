@@ -46,7 +46,8 @@ def _reader(table: str, space: str, form: str, draw: Draw) -> Target:
 def _published() -> list[Target]:
     csv = "file id,arch str,cfg name,C,N,train accuracy,validation accuracy,test accuracy\n"
     csv += "".join(f"{n},{text},infer.tiny,16,5,88.9,81.9,81.5\n" for n, text in enumerate(TEXTS))
-    macro = {"02012100": {"test_acc": [89.0, 88.0, 89.5], "params": 890_666}, "00000000": {"test_acc": [1, 2, 3.0], "params": 1}}
+    macro = {chain: {"test_acc": [89.0, 88.0, 89.5], "params": 9} for chain in ("02012100", "00000000")}
+    macro_file = either(mutated([_dumped(macro)]), _json(macro))
     tokens = (b"nan", b"inf", b"-1", b"101", b"1e999", b",", b'"', b"\n", b"9" * 5000)
     return [
         _reader("nasbench201", "nasbench201", "nasgraph_csv", mutated([csv.encode()], tokens)),
@@ -55,7 +56,7 @@ def _published() -> list[Target]:
         _reader("nasbench101", "nasbench101", "mirror", _parquet(_cells)),
         _reader("nasbench101", "nasbench101", "tfrecord", either(mutated([tfrecord(_records())]), _tfrecords)),
         _reader("darts", "darts", "nds_json", either(mutated([_nds(json.dumps([_training()] * 2))]), _trainings)),
-        _reader("nasbench_macro", "nasbench_macro", "macro_json", either(mutated([json.dumps(macro).encode()], tokens), _json(macro))),
+        _reader("nasbench_macro", "nasbench_macro", "macro_json", macro_file),
         _reader("nasbench_macro", "nasbench_macro", "mirror", _parquet(_chains)),
     ]
 
@@ -140,6 +141,7 @@ def _file(columns: Mapping[str, Any], metadata: Mapping[Any, Any] | None = None)
     for name, values in columns.items():
         try:
             arrays[name] = pa.array(values)
+            pq.write_table(pa.table({name: arrays[name]}), io.BytesIO())
         except (pa.ArrowException, OverflowError, ValueError, TypeError):
             arrays[name] = pa.array([repr(value)[:100] for value in values])
     stream = io.BytesIO()
@@ -211,12 +213,17 @@ def _nds(text: str) -> bytes:
 def _trainings(rng: random.Random) -> bytes:
     text = json.dumps(tree([_training()] * 2, rng, [["sep_conv_3x3", 9], [6]]))
     if rng.random() < 0.3:
-        text = mutated([text.encode()], (b"[" * 5000, b'{"a":' * 5000, b"1e999", b"9" * 5000))(rng).decode("utf-8", "replace")
+        tokens = (b"[" * 5000, b'{"a":' * 5000, b"1e999", b"9" * 5000)
+        text = mutated([text.encode()], tokens)(rng).decode("utf-8", "replace")
     return _nds(text)
 
 
 def _json(value: Any) -> Draw:
-    return lambda rng: json.dumps(tree(value, rng)).encode()
+    return lambda rng: _dumped(tree(value, rng))
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 # Own tables
@@ -226,15 +233,16 @@ def _own_table(rng: random.Random) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.parquet")
         ids = [SPACE.arch_id(SPACE.parse(text)) for text in TEXTS]
-        write(path, tabulate(path, ids, TEXTS, [0.9] * len(ids)), about(space="nasbench201", rows=len(ids), uniform_rows=len(ids)))
+        note = about(space="nasbench201", rows=len(ids), uniform_rows=len(ids))
+        write(path, tabulate(path, ids, TEXTS, [0.9] * len(ids)), note)
         content = path.read_bytes()
         if rng.random() < 0.5:
             return mutated([content])(rng)
         table = pq.read_table(path)
-    note = table.schema.metadata
+    metadata = table.schema.metadata
     if rng.random() < 0.3:
-        note = {**note, b"supernet": json.dumps(tree(json.loads(note[b"supernet"]), rng)).encode()}
-    return _file(_changed_columns(table.to_pydict(), rng), note)
+        metadata = {**metadata, b"supernet": _dumped(tree(json.loads(metadata[b"supernet"]), rng))}
+    return _file(_changed_columns(table.to_pydict(), rng), metadata)
 
 
 def _use_table(path: Path) -> None:

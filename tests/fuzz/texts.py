@@ -22,7 +22,8 @@ CONFIG = ROOT / "config.yaml"
 SOURCES = ROOT / "workflow" / "sources.yaml"
 YAML = tuple(
     b"[ ] { } : - , # & * ! | > ' \" % @ ` << <<: &a *a !!int !!float !!binary !!python/object:os.system --- ... ? ~ "
-    b"null true 0x10 010 1:30 1e30 .nan .inf 2024-01-01 \\ \\u0000 \\ud800 \t \r\n \xc2\x85 \xe2\x80\xa8 \xef\xbb\xbf".split(b" ")
+    b"null true 0x10 010 1:30 1e30 .nan .inf 2024-01-01 \\ \\u0000 \\ud800 \t \r\n "
+    b"\xc2\x85 \xe2\x80\xa8 \xef\xbb\xbf".split(b" ")
 )
 
 

@@ -33,10 +33,10 @@ def test_rows_are_those_of_pandas(tmp_path: Path) -> None:
 
 def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
     pd.DataFrame(ROWS).to_parquet(tmp_path / "table.parquet")
-    accuracies, ids = read_columns(tmp_path / "table.parquet", "accuracy", "arch_id")
+    accuracies, ids = read_columns(tmp_path / "table.parquet", accuracy="numbers", arch_id="text")
     assert accuracies == [0.25, None, 1] and ids == ["b", "a", "ä→"]
     with pytest.raises(UserError, match=r"table\.parquet: found no column truth, encoding among arch_id, split"):
-        read_columns(tmp_path / "table.parquet", "truth", "encoding")
+        read_columns(tmp_path / "table.parquet", truth="numbers", encoding="text")
 
 
 def test_a_pool_in_its_order_and_its_best(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_programs_that_train_do_not_import_pandas(tmp_path: Path) -> None:
     program = (
         "import sys, scripts.train, scripts.score, scripts.proxies; from supernet.io import parquet; "
         f"parquet.write_rows({str(tmp_path / 'rows.parquet')!r}, {[ROWS[0]]}); "
-        f"parquet.read_columns({str(tmp_path / 'rows.parquet')!r}, 'step'); print('pandas' in sys.modules)"
+        f"parquet.read_columns({str(tmp_path / 'rows.parquet')!r}, step='integers'); print('pandas' in sys.modules)"
     )
     root = ROOT
     ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
