@@ -14,7 +14,7 @@ BIN := .venv/bin
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help install run midi report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks clean archive crate resume test-slurm simulate-slurm site-docs
+.PHONY: help install build run midi report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks clean archive crate resume test-slurm simulate-slurm site-docs
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ simulate-slurm: install  ## measure jobs per hour with 500 empty trainings on a 
 
 test-deps:  ## install the Debian packages that some tests need: LaTeX, Chromium, SLURM (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended chromium slurm-wlm munge
+
+build: install  ## build the source distribution and the wheel, in build/dist/
+	$(BIN)/python -m build --no-isolation --outdir build/dist
 
 lint: install  ## check the code, the rules, the language and the generated docs
 	$(BIN)/ruff check

@@ -14,9 +14,10 @@ from supernet import spaces
 from supernet.analysis.feature_rows import FeatureRows
 from supernet.analysis.features import COLUMNS
 from supernet.config.jobs import FeaturesJob
+from supernet.config.run_summary import read_summary
 from supernet.config.study import Run
 from supernet.errors import UserError
-from supernet.io.atomic import read_json, write_table
+from supernet.io.atomic import write_table
 from supernet.pools.file import best_of, read_truths
 from supernet.provenance.recorder import note_input
 from supernet.runtime import program
@@ -64,7 +65,7 @@ def work(options: argparse.Namespace) -> None:
         else:
             rows += features.trained_standalone(network)
         for run, weights, summary in trained_runs(job, options):
-            if read_json(note_input(summary))["status"] == "diverged":
+            if read_summary(summary, run)["status"] == "diverged":
                 print(f"{options.task}: {weights.parent} diverged: its trained network is not measured")
             else:
                 rows += features.trained_supernet(run, load_supernet(run, space, splits, weights))

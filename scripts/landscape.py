@@ -11,9 +11,9 @@ from supernet import spaces
 from supernet.analysis.landscape import scan
 from supernet.analysis.surfaces import Landscape
 from supernet.config.jobs import LandscapeJob
-from supernet.io.atomic import read_json, write_table
+from supernet.config.run_summary import read_summary
+from supernet.io.atomic import write_table
 from supernet.pools.file import best_of
-from supernet.provenance.recorder import note_input
 from supernet.runtime import program
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
@@ -52,7 +52,7 @@ def work(options: argparse.Namespace) -> None:
     if network is None:
         print(f"{options.task}: the stand-alone training diverged: it has no surface")
     surfaces = [] if network is None else landscape.standalone_surfaces(network)
-    if read_json(note_input(options.summary))["status"] == "diverged":
+    if read_summary(options.summary, job.run)["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: it has no surfaces")
     else:
         surfaces += landscape.supernet_surfaces(load_supernet(job.run, space, splits, options.weights))

@@ -13,12 +13,13 @@ from supernet import spaces
 from supernet.config.artifacts import Artifacts
 from supernet.config.jobs import METRICS_SECTIONS
 from supernet.config.pool_name import PoolName
+from supernet.config.splits import Sizes
 from supernet.config.study import Study, load_study
-from supernet.data.sizes import Sizes, file_sizes
+from supernet.data.sizes import file_sizes
 from supernet.io.atomic import write_json, write_table
 from supernet.io.parquet import read_frame
 from supernet.metrics.population import population_of
-from supernet.metrics.study_metrics import PoolTruth, measure_run
+from supernet.metrics.study_metrics import REFERENCES, PoolTruth, measure_run
 from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
@@ -63,7 +64,7 @@ def work(options: argparse.Namespace) -> None:
         rows, references = ([row for part in found for row in part] for found in (of_runs, of_pools))
     table = pd.DataFrame(rows).astype({"diverged_at": "Int64"})
     write_table(options.metrics, table)
-    write_table(options.references, pd.DataFrame(references))
+    write_table(options.references, pd.DataFrame(references, columns=list(REFERENCES)).astype(REFERENCES))
     write_json(options.spaces, {name: truth.facts() for name, truth in truths.items()})
     diverged = table.loc[table["status"] == "diverged", ["space", "setting", "seed"]].drop_duplicates()
     print(f"{options.metrics}: {len(list(study.runs()))} runs, {len(diverged)} diverged")

@@ -12,8 +12,8 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.config.jobs import SearchJob
-from supernet.io.atomic import read_json, write_json, write_table
-from supernet.provenance.recorder import note_input
+from supernet.config.run_summary import read_summary
+from supernet.io.atomic import write_json, write_table
 from supernet.runtime import program
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
@@ -43,7 +43,7 @@ def work(options: argparse.Namespace) -> None:
     job = session.read_config(options.config, SearchJob)
     now = session.open_session(options, start_time())
     rows, images = [], 0
-    if read_json(note_input(options.summary))["status"] == "diverged":
+    if read_summary(options.summary, job.run)["status"] == "diverged":
         print(f"{options.task}: the super-net diverged: there is no search")
     else:
         run, space = job.run, spaces.load(job.run.own_space)
@@ -54,7 +54,9 @@ def work(options: argparse.Namespace) -> None:
         images = len(getattr(splits, run.scoring.ranked_on)) * job.search.architectures
         drawn = job.search.architectures
         with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
-            best = best_scored(job, space, network, evaluator, truth.draw, progress)
+            best = best_scored(job, space, network, evaluator, truth, progress)
+        if not best:
+            print(f"{options.task}: a score is not finite: the super-net diverged, there is no search")
         with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
             rows = found_rows(best, truth, space, progress)
     write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
 import supernet
+from supernet.errors import UserError
 from supernet.runtime import program
+from supernet.runtime.checkout import start_unpacked
 
 
 class Command(NamedTuple):
@@ -53,6 +55,11 @@ def main() -> NoReturn:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         question = f"did you mean {near[0]!r}? " if near else ""
         sys.stderr.write(f"error: no command {name!r}; {question}expected one of {', '.join(COMMANDS)}\n")
+        sys.exit(program.USER_ERROR)
+    try:
+        start_unpacked(arguments)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(program.USER_ERROR)
     program.run(importlib.import_module(COMMANDS[name].module).main, arguments[1:])
 

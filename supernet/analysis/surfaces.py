@@ -21,8 +21,15 @@ from supernet.spaces.base import Space
 from supernet.training.build import build_standalone, standalone_trainer
 from supernet.training.checkpoint import Checkpoint
 
-COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
-"""Columns of landscape/{space}.parquet."""
+COLUMNS = {
+    "kind": "str",
+    "arch_id": "str",
+    "x": "float64",
+    "y": "float64",
+    "loss": "float64",
+    "accuracy": "float64",
+}
+"""Columns of landscape/{space}.parquet, which has no rows if all trainings diverged."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Landscape:
         table = pd.DataFrame(rows(surfaces, found), columns=[name for name in COLUMNS if name != "arch_id"])
         arch_id = self.space.arch_id(self.arch)
         named = table["kind"].map(lambda kind: "" if kind == "supernet_random" else arch_id).astype(str)
-        return table.assign(arch_id=named)[list(COLUMNS)].astype({"kind": str})
+        return table.assign(arch_id=named)[list(COLUMNS)].astype(COLUMNS)
 
     def _images(self, portion: float) -> list[tuple[Tensor, Tensor]]:
         """Images that the network was trained on; a smaller portion is a part of a larger one."""

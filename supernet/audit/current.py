@@ -80,13 +80,17 @@ class Current:
         return self._versions[name]
 
     def _version(self, name: str) -> str | None:
-        for distribution in (name, *self._distributions.get(name, ())):
-            try:
-                return metadata.version(distribution)
-            except (metadata.PackageNotFoundError, ValueError):
-                continue
-        return None
+        try:
+            return metadata.version(name)
+        except (metadata.PackageNotFoundError, ValueError):
+            return self._distributions[name].version if name in self._distributions else None
 
     @cached_property
-    def _distributions(self) -> Mapping[str, list[str]]:
-        return metadata.packages_distributions()
+    def _distributions(self) -> Mapping[str, metadata.Distribution]:
+        """The distribution of each top-level module; `metadata.packages_distributions` takes ten times as long."""
+        found: dict[str, metadata.Distribution] = {}
+        for one in metadata.distributions():
+            lines = (one.read_text("top_level.txt") or one.read_text("RECORD") or "").splitlines()
+            for name in {line.partition(",")[0].partition("/")[0].removesuffix(".py") for line in lines}:
+                found.setdefault(name, one)
+        return found

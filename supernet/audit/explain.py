@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from supernet.audit.file_status import FileStatus, State
-from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage
+from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage, read_object
+from supernet.audit.printable import printable
 from supernet.audit.rows import Selection, cell
 from supernet.config.artifacts import RunFolder, run_name
-from supernet.io.atomic import read_json
 from supernet.provenance.folders import Folders
 from supernet.provenance.record import inputs_digest
 
@@ -46,7 +46,7 @@ def explanation(status: FileStatus, folders: Folders, selection: Selection | Non
     nodes = lineage(status.path, folders)
     found = jobs(nodes)
     target = nodes[status.path]
-    trained = [job for job in found if job.program == "scripts/train.py"]
+    trained = [job for job in found if _is_training(job)]
     if selection is not None:
         trained = [job for job in trained if selection.may_use(*_run(job))]
     sections = [
@@ -72,7 +72,12 @@ def text(sections: Iterable[Section]) -> str:
 def _wrapped(line: str) -> str:
     # Paths are not broken, so that they can be copied to a command line.
     return textwrap.fill(
-        line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        printable(line),
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -103,7 +108,9 @@ def _made(target: Node, found: Sequence[Job]) -> Iterable[str]:
     when, how_long = _time(ran["ended"]), format_duration(job.seconds)
     yield f"{job.program} wrote it at {when} on {ran['host']}, in {how_long}, from {_commit(ran)}."
     if isinstance(job.config, dict) and (choice := job.config.get("table") or job.config.get("figure")):
-        yield f"It made {choice!r} of study {job.config.get('study', {}).get('study')!r}."
+        study = job.config.get("study")
+        name = study.get("study") if isinstance(study, dict) else study
+        yield f"It made {choice!r} of study {name!r}."
     direct = ", ".join(sorted(target.inputs)[:ROWS])
     more = f" and {len(target.inputs) - ROWS} more" if len(target.inputs) > ROWS else ""
     yield f"It read {direct}{more}." if target.inputs else "It read no files."
@@ -125,7 +132,7 @@ def _outcome(job: Job) -> str:
     summary = next((path for path in job.files if path == RunFolder(os.path.dirname(path)).summary), None)
     if summary is None:
         return f"{job.config['setting']['epochs']} epochs"
-    run = read_json(summary)
+    run = read_object(summary, "status", "diverged_at", "steps", "images")
     end = "" if run["status"] == "complete" else f", diverged at step {run['diverged_at']}"
     return f"{run['steps']} steps, {run['images']} images{end}"
 
@@ -218,6 +225,14 @@ def _digests(target: Node) -> Iterable[str]:
     yield f"{target.record['digest']}, of its record."
     if inputs := target.record["made"]["inputs"]:
         yield f"{inputs_digest(inputs)}, of its inputs; captions have the first characters."
+
+
+def _is_training(job: Job) -> bool:
+    """Return whether a job trained a super-net; the config in a forged record may be that of something else."""
+    config = job.config if isinstance(job.config, dict) else {}
+    setting, seed = config.get("setting"), config.get("seed")
+    known = isinstance(config.get("space"), str) and isinstance(seed, int)
+    return job.program == "scripts/train.py" and known and isinstance(setting, dict) and "epochs" in setting
 
 
 def _run(job: Job) -> tuple[str, str, str]:

@@ -24,6 +24,7 @@ from typing import Any
 from supernet.audit.current import Current
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.listing import Listing
+from supernet.config.artifacts import RunFolder, run_name
 from supernet.download.sources import File, load_sources
 from supernet.provenance.closure import ROOT
 from supernet.provenance.folders import Folders
@@ -148,7 +149,13 @@ class Audit:
         except RecordError as error:
             return _Own((*unlisted, Discrepancy(State.BROKEN, error.problem)))
         made = record["made"]
-        discrepancies = [*unlisted, *self._identity(path, made), *self._content(path, made), *self._inputs(made)]
+        discrepancies = [
+            *unlisted,
+            *self._identity(path, made),
+            *self._content(path, made),
+            *self._repeated(path, made),
+        ]
+        discrepancies += self._inputs(made)
         discrepancies += [Discrepancy(State.STALE, text) for text in self._current.changes(record)]
         results = [self._folders.path(one["file"]) for one in made["inputs"] if one["kind"] == "result"]
         return _Own((*discrepancies, *self._config(path, made)), tuple(name for name in results if name is not None))
@@ -208,6 +215,17 @@ class Audit:
             yield Discrepancy(State.STALE, f"download {name}: the sources no longer list {pinned['path']}")
         elif (now := file.hash.given.get(algorithm)) is not None and now != pinned["digest"]:
             yield Discrepancy(State.STALE, f"download {name}: the sources now pin {algorithm} {now}")
+
+    def _repeated(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        """Compare the config in the summary of a run with the recorded one."""
+        if run_name(path) is None or path != RunFolder(os.path.dirname(path)).summary or self._differs(path, made):
+            return
+        try:
+            content = json.loads(Path(path).read_bytes())
+        except (OSError, ValueError, RecursionError):  # Left out of a deposit, or not written by this project.
+            return
+        if isinstance(content, dict) and "run" in content and content["run"] != made["config"]:
+            yield Discrepancy(State.BROKEN, "it has the config of another run than its record")
 
     def _config(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         """Compare the recorded config with that of the study; that of another result is a sign of an exchange."""

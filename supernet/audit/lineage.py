@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from supernet.config.artifacts import timings_of
+from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.provenance.folders import Folders
 from supernet.provenance.record import RecordError, read_record
@@ -111,7 +112,24 @@ def _job(nodes: list[Node]) -> Job:
 
 def _timing(path: str) -> Mapping[str, Any]:
     found = next((timing for timing in timings_of(path) if os.path.exists(timing)), None)
-    return {} if found is None else dict(read_json(found))
+    if found is None:
+        return {}
+    timing = read_object(found, "total_seconds")
+    if not all(isinstance(timing.get(key, 0), int | float) for key in ("total_seconds", "earlier_seconds")):
+        raise UserError(f"{found}: total_seconds, earlier_seconds: expected numbers; see `supernet audit {found}`")
+    return timing
+
+
+def read_object(path: str, *keys: str) -> Mapping[str, Any]:
+    """Read a JSON object. UserError if the file is damaged or lacks one of `keys`."""
+    try:
+        found = read_json(path)
+        lacking = [key for key in keys if key not in found]
+    except (OSError, ValueError, TypeError, RecursionError):
+        found, lacking = None, []
+    if not isinstance(found, dict) or lacking:
+        raise UserError(f"{path}: expected a JSON object with {', '.join(keys)}; see `supernet audit {path}`")
+    return found
 
 
 def _between(circumstances: Mapping[str, Any]) -> float:

@@ -15,7 +15,7 @@ from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.record import SUFFIX, root_digest
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import checkout, config_file
 
 KEYS = ("study", "results", "resources", "state", "mirror")
 """Keys of config.yaml that the command line can override."""
@@ -85,7 +85,7 @@ class StudyAudit:
 
 def load_plan(options: argparse.Namespace) -> Plan:
     """Load the plan of the study that config.yaml and the command line name."""
-    config = YamlFile.read(checkout() / "config.yaml").data
+    config = YamlFile.read(config_file()).data
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
     return Plan.load({**config, **given}, checkout())
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet.audit.file_status import FileStatus, State
+from supernet.audit.printable import printable
 from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.errors import UserError
 
@@ -36,11 +37,6 @@ def lines(status: FileStatus) -> list[str]:
     inherited = [] if not status.cause or status.cause.startswith(f"{status.path}: ") else [f"through {status.cause}"]
     head = f"{status.state.name.lower():10} {status.path}"
     return [printable(one) for one in (head, *(f"{'':13}{one}" for one in (*own, *inherited)))]
-
-
-def printable(text: str) -> str:
-    """Return a text with escapes in place of control characters and invalid UTF-8, which a file name may have."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def counts(statuses: Sequence[FileStatus]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import publish, write_text
 from supernet.paper.catalogue import figure_names, heading, on_request
 from supernet.paper.load import Results
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import clone
 
 WIDTH = 900
 """Largest width of an image in pixels; narrower images keep their size."""
@@ -67,7 +67,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Write the page and its images; raises UserError if a figure is missing or the images are too large."""
     options = parse(arguments)
-    docs = options.docs or checkout() / "docs"
+    docs = options.docs or clone() / "docs"
     results = Results(load_study(options.study_file), options.results)
     names = [name for name in figure_names(results.study) if name not in on_request(results.study)]
     images = {name: Path(f"{results.artifacts.figure(name).stem}.png") for name in names}

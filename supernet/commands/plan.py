@@ -9,7 +9,7 @@ from supernet.audit.lineage import format_duration
 from supernet.audit.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
 from supernet.audit.study_audit import KEYS, StudyAudit, add_arguments
 from supernet.errors import UserError
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import checkout, config_file
 
 SHOWN = 12
 """Runs listed per reason without --all."""
@@ -34,7 +34,7 @@ def summary(options: argparse.Namespace) -> str:
         "--snakefile",
         str(checkout() / "Snakefile"),
         "--configfile",
-        str(checkout() / "config.yaml"),
+        str(config_file()),
         "--summary",
         "--cores",
         "1",

@@ -9,7 +9,7 @@ from supernet.config import fidelity
 from supernet.config.coverage import coverage_text
 from supernet.config.reference import page_text, schema_text
 from supernet.io.atomic import write_text
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import checkout, clone
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -34,7 +34,7 @@ def texts(directory: Path) -> dict[Path, str]:
 def main(arguments: Sequence[str]) -> None:
     """Write the files; with --check, exit with 1 if a file is missing or out of date."""
     options = parse(arguments)
-    expected = texts(options.directory or checkout() / "docs" / "reference")
+    expected = texts(options.directory or clone() / "docs" / "reference")
     if not options.check:
         for path, text in expected.items():
             write_text(path, text, record=False)

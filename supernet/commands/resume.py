@@ -12,7 +12,7 @@ from pathlib import Path
 from supernet.config.artifacts import Artifacts
 from supernet.errors import UserError
 from supernet.runtime import program, slurm
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import checkout, clone
 from supernet.runtime.lock import LockTiming, sole_writer
 
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
@@ -75,7 +75,7 @@ def unlock(arguments: Sequence[str]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Settle the orphaned jobs, then replace this process by Snakemake."""
     options, theirs = parse(arguments)
-    os.chdir(checkout())
+    os.chdir(clone())
     with program.open_log(None), no_controller(options.state, options.results):
         settle(options)
         unlock(theirs)

@@ -9,12 +9,12 @@ from supernet.launcher.display import Display, open_display
 from supernet.launcher.failure import failure_message
 from supernet.launcher.log import locked_log
 from supernet.launcher.log_reader import LogReader
-from supernet.launcher.messages import RERUN_HINT
+from supernet.launcher.messages import RERUN_HINT, Caption
 from supernet.launcher.options import Options, parse
 from supernet.launcher.snakemake import Snakemake
 from supernet.launcher.success import success_message
 from supernet.launcher.workflow import Workflow
-from supernet.runtime.checkout import checkout
+from supernet.runtime.checkout import checkout, config_file, working_folder
 from supernet.runtime.progress import duration, read_reports
 
 _POLL = 0.2
@@ -25,11 +25,11 @@ def main(arguments: Sequence[str]) -> None:
     """Run a study and exit with Snakemake's code, or 128 + n if signal n ended it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
-    options = parse(arguments, checkout())
+    options = parse(arguments, working_folder(), checkout(), config_file())
     start = time.monotonic()
     workflow = Workflow()
     with locked_log(options.root / options.log) as log, Snakemake(options.command(), options.root, log) as snakemake:
-        with open_display(options) as display:
+        with open_display(Caption.of(options), sys.stdout) as display:
             _watch(snakemake, workflow, display, options)
         seconds = time.monotonic() - start
     if not snakemake.code:

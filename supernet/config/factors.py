@@ -73,20 +73,12 @@ class SpaceContext:
     """The validation context of rules that depend on the space or on other sections of the study file.
 
     `scoring_portion` is the share of the training set that is held out for scoring, `images` the name of the data set
-    (None if the file's is invalid). With `tracked_only`, architectures are scored with tracked statistics only.
+    (None if the file's is invalid).
     """
 
     space: str
     scoring_portion: float | None = None
     images: str | None = None
-    tracked_only: bool = False
-
-
-def _has_score(value: str, info: ValidationInfo) -> str:
-    context = info.context
-    if isinstance(context, SpaceContext) and context.tracked_only and not value.endswith("tracking"):
-        _refuse("scoring.bn_modes is only `tracked`, which needs tracking: such a run would have no scores")
-    return value
 
 
 def _of_space(value: str | None, info: ValidationInfo) -> str | None:
@@ -150,7 +142,6 @@ class Setting(Model):
 
     batch_norm: Annotated[
         BatchNorm,
-        AfterValidator(_has_score),
         Factor(
             "hyperparameters",
             "Batch norm",

@@ -220,8 +220,8 @@ class Scoring(Model):
 
     bn_modes: BnModes = Field(
         default=("batch", "recalibrated"),
-        description="Batch-norm statistics at evaluation: of the scored batch, tracked in training (skipped if "
-        "tracking is off), or re-estimated for each architecture.",
+        description="Batch-norm statistics at evaluation: of the scored batch (required), tracked in training (skipped "
+        "if tracking is off), or re-estimated for each architecture.",
     )
     batch_size: Annotated[int, Field(ge=2)] = Field(
         default=250,

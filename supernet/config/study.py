@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 from supernet.config.base import Findings, Model
 from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
+from supernet.config.limits import bounds
 from supernet.config.pool_name import PoolName
 from supernet.config.searches import Searches, SystemName
 from supernet.config.sections import (
@@ -79,7 +80,7 @@ class Run(Model):
     @model_validator(mode="after")
     def _in_its_place(self) -> Self:
         findings = Findings()
-        context = _context(self.space, self.data, self.scoring)
+        context = _context(self.space, self.data)
         findings.attempt(partial(Setting.model_validate, self.setting, context=context), "setting")
         findings.raise_all()
         return self
@@ -161,7 +162,7 @@ class Study(Model):
                 findings.add(f"unknown space; {did_you_mean(str(name), SPACES)}", space, str(name))
                 continue
             authored = {"baseline": {}, **space} if isinstance(space, dict) else space
-            context = _context(name, info.data.get("data"), info.data.get("scoring"))
+            context = _context(name, info.data.get("data"))
             checked[name] = findings.attempt(partial(SpaceStudy.model_validate, authored, context=context), name)
         findings.raise_all()
         return checked
@@ -204,6 +205,18 @@ class Study(Model):
             if "pc_darts" in systems and baseline.channels % partial:
                 message = f"does not divide the {baseline.channels} channels of the baseline of {space}"
                 findings.add(message, partial, "searches", "pc_darts", "partial_channels")
+        findings.raise_all()
+        return self
+
+    @model_validator(mode="after")
+    def _can_run_to_its_end(self) -> Self:
+        findings = Findings()
+        for bound in bounds(self):
+            if not bound.kept:
+                findings.add(bound.message, bound.value, *bound.key)
+        if "batch" not in self.scoring.bn_modes:
+            message = "effects, tables and figures read scores with the statistics `batch`: add it to the list"
+            findings.add(message, self.scoring.bn_modes, "scoring", "bn_modes")
         findings.raise_all()
         return self
 
@@ -367,11 +380,10 @@ def _settings(study: SpaceStudy) -> dict[str, Setting]:
     return found | {f"cumulative={step}": setting for step, setting in steps if setting not in swept}
 
 
-def _context(space: str, data: Data | None, scoring: Scoring | None) -> SpaceContext:
+def _context(space: str, data: Data | None) -> SpaceContext:
     """Return the context in which settings of a space are validated; invalid sections are None."""
     return SpaceContext(
         space=space,
         scoring_portion=None if data is None else data.scoring_portion,
         images=None if data is None else data.name,
-        tracked_only=scoring is not None and scoring.bn_modes == ("tracked",),
     )

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data
-from supernet.data.sizes import Sizes, official_test, split_sizes
+from supernet.data.sizes import official_test
 from supernet.io.tensors import opened
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream

@@ -15,15 +15,26 @@ _TAIL = 20
 
 def failure_message(workflow: Workflow, code: int, options: Options) -> str:
     """Return the reason and a remedy: from the failed jobs, else the messages of the Snakefile and of Snakemake."""
-    if not workflow.failures:
+    text = failed_jobs(workflow, options.root)
+    if not text:
         return "\n".join(_without_a_job(workflow, code, options))
-    first, *others = workflow.failures
+    return "\n".join([*text, f"Snakemake's full log: {options.log}"])
+
+
+def failed_jobs(workflow: Workflow, root: Path) -> list[str]:
+    """Return lines about the jobs that failed, with the end of the first one's logs; empty if none failed.
+
+    Paths of logs are relative to `root`.
+    """
+    failures = [failure for failure in workflow.failures if not failure.restarted]
+    if not failures:
+        return []
+    first, *others = failures
     text = [f"FAILED: {first}", *(f"  {line}" for line in first.output)]
     for log in first.logs:
-        text += _tail(options.root, log)
+        text += _tail(root, log)
     text += [f"also failed: {other}" for other in others]
-    text += ["", f"To do: correct the cause, then {RERUN_HINT}", f"Snakemake's full log: {options.log}"]
-    return "\n".join(text)
+    return [*text, "", f"To do: correct the cause, then {RERUN_HINT}"]
 
 
 def _without_a_job(workflow: Workflow, code: int, options: Options) -> list[str]:

@@ -12,12 +12,14 @@ _START = re.compile(r"Job (\d+): (.*)")
 _RULE = re.compile(r"(?:local)?(?:rule|checkpoint) (\w+):")
 _FINISH = re.compile(r"Finished jobid: (\d+) \(Rule: (\w+)\)")
 _ERROR = re.compile(r"Error in (?:rule|group) (\S+):")
+_RESTART = re.compile(r"Trying to restart job (\d+)\.")
 _FIELD = re.compile(r" {4}(jobid|log): (.*)")
 _COUNT = re.compile(r"(\w+) +(\d+)")
 _STATUS = re.compile(r"(?:exit status \d+|died with <Signals\.\w+)")
 _CHATTER = re.compile(
     r"Assuming unrestricted|SNAKEMAKE$|=+$| {2}[A-Z][\w() ]*: |Building DAG|Using shell|Provided |"
     r"Rules claiming|Select jobs|Execute \d|Reason: |Shutting down|Exiting because|Complete log|Elapsed time|"
+    r"Conda environments: ignored|"
     rf"{GROUP}"
 )
 
@@ -51,6 +53,8 @@ class LogReader:
             self._loose.clear()
         elif match := _ERROR.fullmatch(line):
             self._fail(match[1])
+        elif match := _RESTART.fullmatch(line):
+            self._restart(match[1])
         elif line == "Job stats:":
             self._block, self._workflow.counts = "stats", {}
         elif line.startswith("Nothing to be done"):
@@ -76,10 +80,15 @@ class LogReader:
             return
         failure = self._workflow.failures[-1]
         if match[1] == "jobid":
+            failure.job = match[2]
             job = self._workflow.running.pop(match[2], None)
             failure.message = job.message if job else ""
         else:
             failure.logs = tuple(match[2].removesuffix(" (check log file(s) for error details)").split(", "))
+
+    def _restart(self, job: str) -> None:
+        for failure in self._workflow.failures:
+            failure.restarted |= failure.job == job
 
     def _start(self, job: str, message: str, now: float) -> None:
         self._workflow.start(job, message, now)

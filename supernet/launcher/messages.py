@@ -1,6 +1,8 @@
 """Texts that the displays and the final messages share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from supernet.launcher.options import Options
 from supernet.launcher.workflow import Workflow
@@ -10,9 +12,18 @@ RERUN_HINT = "run the same command again: finished results are kept, trainings r
 STOPPING = "stopping: running jobs save their state; a second Ctrl-C ends them at once"
 
 
-def headline(options: Options) -> str:
-    """Return the study, the number of cores and the folder of the results in one line."""
-    return f"study {options.study} on {many(options.cores, 'core')} -> {options.folder}"
+@dataclass(frozen=True)
+class Caption:
+    """Texts about a run that do not change with its progress."""
+
+    headline: str
+    log: str
+    """Path of the log, or of the folder with the logs."""
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """Return the study, the number of cores and the folder of the results, with the log of `supernet run`."""
+        return cls(f"study {options.study} on {many(options.cores, 'core')} -> {options.folder}", str(options.log))
 
 
 def time_left(workflow: Workflow, reports: Sequence[Report], now: float) -> str:

@@ -18,7 +18,10 @@ class Options:
     """Parsed options of `supernet run`."""
 
     root: Path
-    """The checkout; Snakemake runs there."""
+    """The folder in which Snakemake runs."""
+    project: Path
+    """The folder with the Snakefile."""
+    config_file: Path
     study: str
     cores: int
     results: str
@@ -41,25 +44,41 @@ class Options:
         """Folder of the study's results, relative to `root`."""
         return Path(self.results, self.study)
 
+    @property
+    def study_file(self) -> Path:
+        """The study's file."""
+        return self.project / "workflow" / "studies" / f"{self.study}.yaml"
+
     def command(self) -> list[str]:
         """Return Snakemake's command line; options with several values come after the targets."""
         config = ["--config", *self.config] if self.config else []
+        if self.root != self.project:
+            config = ["--snakefile", str(self.project / "Snakefile"), "--configfile", str(self.config_file), *config]
         triggers = ["--rerun-triggers", "mtime", "params", "input"]
         snakemake = [sys.executable, "-m", "snakemake", *self.targets, "--cores", str(self.cores)]
         return [*snakemake, *triggers, "--rerun-incomplete", "--nocolor", *config, *self.extra]
 
 
-def parse(arguments: Sequence[str], root: Path) -> Options:
-    """Parse the command line, with defaults from config.yaml; raises UserError for an invalid name of a study."""
+def parse(
+    arguments: Sequence[str], root: Path, project: Path | None = None, config_file: Path | None = None
+) -> Options:
+    """Parse the command line, with defaults from config.yaml; raises UserError for an invalid name of a study.
+
+    Snakemake runs in `root`; the Snakefile is in `project`, which is `root` unless it is given.
+    """
+    project = project or root
+    config_file = config_file or project / "config.yaml"
     ours = list(takewhile(lambda argument: argument != "--", arguments))
     found = _parser().parse_args(ours)
     given = {"study": found.study, "results": found.results}
-    defaults = {"study": "mini", "results": "results", **_config(root / "config.yaml")}
+    defaults = {"study": "mini", "results": "results", **_config(config_file)}
     study = found.study or str(defaults["study"])
     if not re.fullmatch(r"[\w.-]*\w[\w.-]*", study):
         raise UserError(f"study {study!r}: expected the name of a file in workflow/studies, without .yaml")
     return Options(
         root=root,
+        project=project,
+        config_file=config_file,
         study=study,
         cores=found.cores,
         results=found.results or str(defaults["results"]),

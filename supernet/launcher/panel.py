@@ -9,8 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from supernet.launcher.messages import STOPPING, headline, time_left
-from supernet.launcher.options import Options
+from supernet.launcher.messages import STOPPING, Caption, time_left
 from supernet.launcher.workflow import Workflow
 from supernet.runtime.progress import Report, duration
 
@@ -21,23 +20,29 @@ _WIDE = 100
 class Panel:
     """A live panel: a bar for all jobs, one bar per long job, failures, the path of the log."""
 
-    def __init__(self, options: Options, live: Live) -> None:
-        self._options = options
+    def __init__(self, caption: Caption, live: Live) -> None:
+        self._caption = caption
         self._live = live
         self._start = time.monotonic()
 
     def show(self, workflow: Workflow, reports: Sequence[Report], now: float) -> None:
         """Draw the panel again."""
-        head = f"{headline(self._options)}, {duration(now - self._start)}"
-        foot = f"log: {self._options.log}   Ctrl-C stops; the next run resumes"
+        head = f"{self._caption.headline}, {duration(now - self._start)}"
+        foot = f"log: {self._caption.log}   Ctrl-C stops; the next run resumes"
         if workflow.stopping:
             foot = STOPPING
         parts: list[RenderableType] = [Text(head, style="bold"), self._bars(workflow, reports, now)]
         if not workflow.stopping:
-            parts += [Text(f"FAILED: {failure}", style="bold red") for failure in workflow.failures]
+            parts += [
+                Text(failure.headline, style="bold red") for failure in workflow.failures if not failure.restarted
+            ]
         if workflow.last_started:
             parts.append(Text(f"last started: {workflow.last_started}", style="dim", overflow="ellipsis", no_wrap=True))
         self._live.update(Group(*parts, Text(foot, style="dim")), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Print a text above the panel."""
+        self._live.console.print(text, markup=False, highlight=False)
 
     def _bars(self, workflow: Workflow, reports: Sequence[Report], now: float) -> RenderableType:
         if not workflow.total:

@@ -1,5 +1,6 @@
 """The table that `supernet run` prints: metrics of the baseline super-nets beside their references."""
 
+import math
 from pathlib import Path
 
 from supernet.config.study import load_study
@@ -54,7 +55,7 @@ def _column(results: Results, space: str) -> list[str]:
         *(_tau(found.low, found.value, found.high) for found in references),
         f"{surpass.mean:.3f} (rank in {facts.quantile})" if surpass.seeds else surpass.state,
         _percent(final),
-        f"{100 * facts.truth_mean:.1f} %, {100 * facts.truth_max:.1f} %",
+        f"{100 * facts.truth_mean:.1f} %, {100 * facts.truth_max:.1f} %" if facts.pool else "none: all diverged",
     ]
 
 
@@ -63,4 +64,6 @@ def _percent(found: Summary) -> str:
 
 
 def _tau(low: float, mean: float, high: float) -> str:
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]" if mean == mean else "undefined"
+    if math.isnan(mean):
+        return "undefined"
+    return f"{mean:.2f}" if math.isnan(low) or math.isnan(high) else f"{mean:.2f} [{low:.2f}, {high:.2f}]"

@@ -35,5 +35,4 @@ def _results(options: Options) -> list[str]:
     # Imported here, because it takes a second, which failures and dry runs do not need.
     from supernet.launcher.results_table import results_table
 
-    study = options.root / "workflow" / "studies" / f"{options.study}.yaml"
-    return results_table(study, options.root / options.folder)
+    return results_table(options.study_file, options.root / options.folder)

@@ -17,6 +17,15 @@ class Failure:
     logs: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     status: str = ""
+    job: str = ""
+    """Snakemake's job id."""
+    restarted: bool = False
+    """Whether Snakemake has started the job again."""
+
+    @property
+    def headline(self) -> str:
+        """One line: what happened to which job."""
+        return f"{'RESTARTED' if self.restarted else 'FAILED'}: {self}"
 
     def __str__(self) -> str:
         """Return one line: the job's message, its rule, its exit status."""

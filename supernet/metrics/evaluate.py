@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from supernet.metrics.arrays import Floats, fractions, scored_vectors
+from supernet.metrics.arrays import Floats, fractions, scored_vectors, vector
 from supernet.metrics.bootstrap import RESAMPLES, Measure, bootstrap
 from supernet.metrics.definitions import POSITIONAL_THRESHOLDS
 from supernet.metrics.interval import Estimate
@@ -57,7 +57,7 @@ def evaluate(
         )
 
     def families(accuracy: Floats, loss: Floats, truth: Floats, known: GroundTruth) -> list[tuple[str, Family]]:
-        found = [("accuracy", moments(accuracy, "accuracy", "accuracy_std")), ("loss", moments(loss, "loss"))]
+        found = _moments(accuracy, loss)
         for name, scores in (("accuracy", accuracy), ("loss", -loss)):
             found += _correlations(name, scores, known)
             search = search_performance(
@@ -67,6 +67,20 @@ def evaluate(
         return found
 
     return _bootstrap_each(scored, truth, threshold, families, rng, resamples)
+
+
+def without_truth(
+    scored: Sequence[Scores], *, rng: np.random.Generator, resamples: int = RESAMPLES
+) -> list[list[Measure]]:
+    """Compute the metrics of `evaluate` that need no ground truth: accuracy, accuracy_std and loss.
+
+    Raises ValueError for values that are not finite or accuracies outside 0..1.
+    """
+    checked = [(fractions("accuracy", accuracy), vector("loss", loss)) for accuracy, loss in scored]
+    if not checked:
+        return []
+    every = [family for accuracy, loss in checked for family in _moments(accuracy, loss)]
+    return _each(bootstrap(every, len(checked[0][0]), rng, resamples), len(checked))
 
 
 def correlations(
@@ -116,9 +130,17 @@ def _bootstrap_each(
     common = checked[0][2]
     known = GroundTruth(common, threshold)
     every = [family for accuracy, loss, _ in checked for family in families(accuracy, loss, common, known)]
-    measures = bootstrap(every, len(common), rng, resamples)
-    size = len(measures) // len(checked)
-    return [measures[start : start + size] for start in range(0, len(measures), size)]
+    return _each(bootstrap(every, len(common), rng, resamples), len(checked))
+
+
+def _each(measures: Sequence[Measure], count: int) -> list[list[Measure]]:
+    """Split the measures of `count` equally measured tables of scores into one list for each."""
+    size = len(measures) // count
+    return [list(measures[start : start + size]) for start in range(0, len(measures), size)]
+
+
+def _moments(accuracy: Floats, loss: Floats) -> list[tuple[str, Family]]:
+    return [("accuracy", moments(accuracy, "accuracy", "accuracy_std")), ("loss", moments(loss, "loss"))]
 
 
 def _correlations(name: str, values: Floats, truth: GroundTruth) -> list[tuple[str, Family]]:

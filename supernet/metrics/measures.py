@@ -4,8 +4,12 @@ SCORED_TWICE = (
     "kdt", "s_kdt", "s_kdt_positional_0.1", "s_kdt_positional_1", "spearman",
     "p_surpass", "p_surpass_complement", "final_mean", "final_std", "final_best",
 )  # fmt: skip
+FEWEST = 3
+"""Minimum number of architectures, of a pool or of a subset, for correlations and final performance."""
 SUBSETS = ("top_half", "regular")
 """Subsets of a pool: the better half by ground truth, and the architectures that are not degenerate."""
+WITHOUT_TRUTH = ("accuracy", "accuracy_std", "loss")
+"""Metrics that need no ground truth."""
 MEASURES = (
     ("accuracy", "accuracy"),
     ("accuracy_std", "accuracy"),

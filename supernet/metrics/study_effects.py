@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet.config.artifacts import Artifacts, RunFolder
+from supernet.config.artifacts import Artifacts, RunName
+from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
-from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.parquet import read_frame
 from supernet.metrics.effects import METRICS, effects
+from supernet.metrics.measures import FEWEST
 from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
@@ -38,16 +39,12 @@ COLUMNS = {
     "n": "int64",
     "left_out": "str",
 }
-"""Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs or baseline."""
+"""Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs, baseline, or truth if fewer than
+`FEWEST` architectures have a ground truth."""
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
     """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs."""
-    if MODE not in study.scoring.bn_modes:
-        raise UserError(
-            f"study {study.study}: scoring.bn_modes is {', '.join(study.scoring.bn_modes)}; effects are of scores with "
-            f"{MODE} statistics: add it and run the study again"
-        )
     thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(paths.spaces)).items()}
     for space in study.spaces:
         yield from _of_space(study, paths, space, thresholds[str(study.main_pool(space))])
@@ -56,24 +53,13 @@ def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
 def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> Iterator[dict[str, Any]]:
     pool = read_table(paths.pool(str(study.main_pool(space))))
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
-    reasons: dict[str, str] = {}
-    scores: dict[str, npt.NDArray[np.float64]] = {}
-    for setting in study.single(space):
-        seeds = study.seeds(space, setting)
-        # Only architectures that both have scored can be resampled for both.
-        if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):
-            reasons[setting] = "pool"
-            continue
-        runs = [paths.run(space, setting, seed) for seed in seeds]
-        found = [one for run in runs if (one := _scores(study, run, pool["arch_id"])) is not None]
-        scores[setting] = np.array(found).reshape(-1, len(pool))
-        if not found:
-            reasons[setting] = "runs"
+    enough = len(pool) >= FEWEST
+    scores, reasons = _usable(study, paths, space, pool) if enough else ({}, {})
     baseline = scores.pop("baseline", np.empty((0, len(pool))))
     rng = stream(study.seed, "effects", space)
-    usable = {setting: one for setting, one in scores.items() if setting not in reasons}
-    estimates = effects(baseline, usable, pool["truth"].to_numpy(), threshold, rng)
+    estimates = effects(baseline, scores, pool["truth"].to_numpy(), threshold, rng) if enough else []
     known = {(one.setting, one.metric): one for one in estimates}
+    measured = {one.metric for one in estimates}
     for setting in study.single(space):
         if setting == "baseline":
             continue
@@ -83,17 +69,43 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
             if (setting, metric) in known:
                 yield {**start, **asdict(known[setting, metric]), "n": len(pool), "left_out": ""}
             else:
-                yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, "baseline")}
+                # If another setting has an effect, the baseline has the metric.
+                other = "truth" if not enough else "runs" if metric in measured else "baseline"
+                yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, other)}
 
 
-def _scores(study: Study, run: RunFolder, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
-    """Return the accuracies (n,) of a run that are compared; None if it diverged."""
-    if read_json(note_input(run.summary))["status"] != "complete":
+def _usable(
+    study: Study, paths: Artifacts, space: str, pool: pd.DataFrame
+) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, str]]:
+    """Return the scores (seeds, n) of the settings that can be compared on a pool, and why others cannot."""
+    reasons: dict[str, str] = {}
+    scores: dict[str, npt.NDArray[np.float64]] = {}
+    for setting in study.single(space):
+        seeds = study.seeds(space, setting)
+        # Only architectures that both have scored can be resampled for both.
+        if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):
+            reasons[setting] = "pool"
+            continue
+        runs = [RunName(space, setting, seed) for seed in seeds]
+        found = [one for run in runs if (one := _scores(study, paths, run, pool["arch_id"])) is not None]
+        if found or setting == "baseline":
+            scores[setting] = np.array(found).reshape(-1, len(pool))
+        else:
+            reasons[setting] = "runs"
+    return scores, reasons
+
+
+def _scores(study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
+    """Return the accuracies (n,) of a run that are compared; None if it diverged, in training or when scored."""
+    files = paths.run(*run)
+    if read_summary(files.summary, study.run(*run))["status"] != "complete":
         return None
-    table = read_frame(note_input(run.scores))
+    table = read_frame(note_input(files.scores))
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
-    accuracies = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
-    return accuracies if np.isfinite(accuracies).all() else None
+    if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
+        return None
+    accuracies: npt.NDArray[np.float64] = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
+    return accuracies
 
 
 def _nothing() -> dict[str, Any]:

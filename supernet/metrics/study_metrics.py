@@ -10,20 +10,29 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.artifacts import Artifacts
 from supernet.config.pool_name import PoolName
+from supernet.config.run_summary import read_summary
+from supernet.config.splits import Sizes
 from supernet.config.study import Study
-from supernet.data.sizes import Sizes
-from supernet.io.atomic import read_json
 from supernet.io.parquet import read_frame
-from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus
+from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus, without_truth
 from supernet.metrics.interval import Estimate
-from supernet.metrics.measures import MEASURES, SUBSETS
+from supernet.metrics.measures import FEWEST, MEASURES, SUBSETS, WITHOUT_TRUTH
 from supernet.metrics.population import Population
 from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
 from supernet.pools.truth import COSTS
 from supernet.rng import stream
 
-FEWEST = 3
-"""Minimum number of architectures of a subset for correlations."""
+REFERENCES = {
+    "space": "str",
+    "pool": "str",
+    "name": "str",
+    "metric": "str",
+    "estimate": "float64",
+    "low": "float64",
+    "high": "float64",
+    "n": "int64",
+}
+"""Columns of references.parquet, which can have no rows."""
 NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("nan"), pairs=0)
 """For a published table that has only means."""
 _NOTHING = dict.fromkeys(("estimate", "low", "high"), float("nan"))
@@ -34,8 +43,10 @@ _Row = tuple[str, str, dict[str, float]]
 class PoolTruth:
     """A pool with its ground truth, and everything that follows from them without scores.
 
-    Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out. Without
-    a published population, the population of P>R is the pool. `proxies` has arch_id and one column per zero-cost proxy.
+    Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out. The K of
+    P>R and final performance is at most the number of the others. With fewer than `FEWEST` of them, all metrics that
+    need ground truth are nan; accuracy and loss are then those of all architectures. Without a published population,
+    the population of P>R is the pool. `proxies` has arch_id and one column per zero-cost proxy.
     """
 
     def __init__(
@@ -54,7 +65,8 @@ class PoolTruth:
         if proxies is not None:
             pool = _joined(pool, proxies, str(name))
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
-        self.truth = self.pool["truth"].to_numpy()
+        self.truth = self.pool["truth"].to_numpy(dtype=float)
+        self.top = min(study.metrics.top, len(self.pool))
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
         self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
@@ -100,11 +112,12 @@ class PoolTruth:
     def facts(self) -> dict[str, Any]:
         """Return the entry of the pool in spaces.json; null where a number is undefined."""
         space, study = self.space, self.study
+        known = self.truth if len(self.truth) else np.array([np.nan])
         numbers = {
-            "truth_mean": self.truth.mean(),
-            "truth_std": self.truth.std(ddof=1),
-            "truth_min": self.truth.min(),
-            "truth_max": self.truth.max(),
+            "truth_mean": known.mean(),
+            "truth_std": known.std(ddof=1) if len(known) > 1 else np.nan,
+            "truth_min": known.min(),
+            "truth_max": known.max(),
             "seed_std": self.noise.std,
             "truth_se": self.noise.standard_error,
             "threshold": self.threshold,
@@ -123,20 +136,22 @@ class PoolTruth:
             "source": self.population.source,
             "quantile": self.population.kind,
             "population": len(self.population.truth),
-            "top": study.metrics.top,
-            "draws": study.metrics.top,
+            "top": self.top,
+            "draws": self.top,
         }
 
     def _measures(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
         """For each table of finite scores of the pool: the metrics of the pool, then those of its subsets."""
+        if len(self.pool) < FEWEST:
+            return self._measures_without_truth(scored)
         aligned = [scores.set_index("arch_id").loc[self.pool["arch_id"]] for scores in scored]
         config = self.study.metrics
         whole = evaluate(
             [_pair(scores) for scores in aligned],
             self.truth,
             threshold=self.threshold,
-            k=config.top,
-            draws=config.top,
+            k=self.top,
+            draws=self.top,
             population=len(self.population.truth),
             population_truth=self.population.truth,
             rng=self._rng("bootstrap"),
@@ -148,6 +163,12 @@ class PoolTruth:
             of_subset = self._measures_of_subset(subset, [scores[members] for scores in aligned], self.truth[members])
             found = [[*rows, *more] for rows, more in zip(found, of_subset, strict=True)]
         return found
+
+    def _measures_without_truth(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
+        resamples = self.study.metrics.resamples
+        found = without_truth([_pair(scores) for scores in scored], rng=self._rng("bootstrap"), resamples=resamples)
+        empty = [(metric, score, _NOTHING) for metric, score in MEASURES if metric not in WITHOUT_TRUTH]
+        return [[*((one.metric, one.score, _numbers(one.estimate)) for one in own), *empty] for own in found]
 
     def _measures_of_subset(
         self, subset: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
@@ -190,9 +211,11 @@ class PoolTruth:
         top[np.argsort(-self.truth, kind="stable")[: -(-count // 2)]] = True
         space = self.space
         regular = [not space.degenerate(space.parse(encoding)) for encoding in self.pool["encoding"]]
-        return dict(zip(SUBSETS, (top, np.array(regular)), strict=True))
+        return dict(zip(SUBSETS, (top, np.array(regular, dtype=bool)), strict=True))
 
     def _count(self, metric: str) -> int:
+        if metric in WITHOUT_TRUTH and len(self.pool) < FEWEST:
+            return len(self.all)
         subset = next((subset for subset in SUBSETS if metric.endswith(f"_{subset}")), None)
         return len(self.pool) if subset is None else int(self.subsets[subset].sum())
 
@@ -213,7 +236,7 @@ def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFram
 def measure_run(truth: PoolTruth, paths: Artifacts, space: str, setting: str, seed: int) -> list[dict[str, Any]]:
     """Return the rows of metrics.parquet of one run, measured on its pool."""
     files = paths.run(space, setting, seed)
-    summary = read_json(files.summary)
+    summary = read_summary(files.summary, truth.study.run(space, setting, seed))
     factor, _, value = setting.partition("=")
     run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}

@@ -1,11 +1,12 @@
 """Sentences that captions and notes share; every number is read from the artifacts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from supernet.config.datasets import DATASETS
 from supernet.config.fidelity import theirs
 from supernet.config.study import Study
+from supernet.metrics.measures import FEWEST
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import ScoreSelection, main_selection, point_pools
@@ -62,8 +63,27 @@ def fidelity_sentence(study: Study) -> str:
 
 
 def truth_sentence(results: Results, spaces: Iterable[str]) -> str:
-    """State the source of the ground truth of each space."""
-    return f"Ground truth: {merged({space: results.facts[space].source for space in spaces})}."
+    """State the source of the ground truth of each space, and how many architectures have none."""
+    facts = {space: results.facts[space] for space in spaces}
+    return paragraph(
+        f"Ground truth: {merged({space: one.source for space, one in facts.items()})}.",
+        lost_truth_sentence({space: (one.diverged, one.diverged + one.pool) for space, one in facts.items()}),
+    )
+
+
+def lost_truth_sentence(pools: Mapping[str, tuple[int, int]]) -> str:
+    """State how many architectures of each pool have no ground truth, of (without one, all); empty if all have one."""
+    lost = {space: (without, size) for space, (without, size) in pools.items() if without}
+    if not lost:
+        return ""
+    counts = merged_names({space: f"{count(without)} of {count(size)}" for space, (without, size) in lost.items()})
+    few = [space for space, (without, size) in lost.items() if size - without < FEWEST]
+    unmeasured = (
+        f" In {listed(few)} fewer than three are left: what compares with ground truth is empty." if few else ""
+    )
+    return (
+        f"Without a ground truth, because all their stand-alone trainings diverged, and left out: {counts}.{unmeasured}"
+    )
 
 
 def scores_sentence(results: Results, selection: ScoreSelection | None = None) -> str:
@@ -136,7 +156,7 @@ def surpass_sentence(results: Results, spaces: Iterable[str]) -> str:
         f"P>R = (1 - r/N)^n is the probability that none of n = {draws} uniform random draws is as good as the best "
         f"of the K = {top} predicted best architectures; r is its rank from the top by ground truth, r/N its quantile "
         f"in {_quantile_set(results, facts)}. The interval of P>R is descriptive only, because the bootstrap of a "
-        "maximum is not consistent."
+        f"maximum is not consistent.{_limited(results, facts)}"
     )
 
 
@@ -161,8 +181,17 @@ def final_sentence(results: Results, spaces: Iterable[str]) -> str:
     top = merged({space: str(results.facts[space].top) for space in spaces})
     return (
         f"Final performance: mean ground truth (stand-alone test accuracy) of the K = {top} architectures "
-        f"predicted best{TOP_ORDERS[results.study.metrics.top_order]}."
+        f"predicted best{TOP_ORDERS[results.study.metrics.top_order]}.{_limited(results, spaces)}"
     )
+
+
+def _limited(results: Results, spaces: Iterable[str]) -> str:
+    """State that K is smaller than the study's where fewer architectures have a ground truth; else empty."""
+    asked = results.study.metrics.top
+    limited = {space: str(top) for space in spaces if (top := results.facts[space].top) < asked}
+    if not limited:
+        return ""
+    return f" The study's K is {asked}; it is limited to the architectures with ground truth: {merged_names(limited)}."
 
 
 def diverged_sentence(number: int) -> str:
@@ -204,8 +233,13 @@ def _by_space(results: Results, spaces: Iterable[str], name: str) -> str:
     return merged({space: shown(space) for space in spaces})
 
 
+def merged_names(values: Mapping[str, str]) -> str:
+    """Return `3 (NASBench-101), 4 (NASBench-201)`."""
+    return ", ".join(f"{value} ({SPACE_NAMES[space]})" for space, value in values.items())
+
+
 def merged(values: dict[str, str]) -> str:
     """Return `5` if all spaces agree, else `5 (NASBench-101), 10 (NASBench-201)`."""
     if len(set(values.values())) == 1:
         return next(iter(values.values()))
-    return ", ".join(f"{value} ({SPACE_NAMES[space]})" for space, value in values.items())
+    return merged_names(values)

@@ -73,17 +73,19 @@ SYSTEM_COLUMNS = (
     "kind",
     "population",
 )
-SEARCH_COLUMNS = ("rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs")
+SEARCH_COLUMNS = ("rank", "arch_id", "encoding", "score", "truth", "truth_quantile", "parameters", "macs")
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceFacts:
     """One pool in spaces.json: counts, and accuracies with their variation as fractions; nan where undefined.
 
-    `seed_std` is the standard deviation of one stand-alone training within an architecture, `truth_se` the
-    standard error of an architecture's mean, and `threshold` the step to which S-KdT rounds ground truth. `source`
-    names the source of ground truth. `quantile` names the set in which P>R takes its rank, `population` its size.
-    `law` is the way in which the pool was chosen; `degenerate` architectures have no convolution on any path.
+    `pool` counts the architectures with ground truth, `diverged` the others: all their stand-alone trainings diverged.
+    `top` and `draws` are at most `pool`. `seed_std` is the standard deviation of one stand-alone training within an
+    architecture, `truth_se` the standard error of an architecture's mean, and `threshold` the step to which S-KdT
+    rounds ground truth. `source` names the source of ground truth. `quantile` names the set in which P>R takes its
+    rank, `population` its size. `law` is the way in which the pool was chosen; `degenerate` architectures have no
+    convolution on any path.
     """
 
     size: int
@@ -205,7 +207,14 @@ class Results:
         return _table(self.artifacts.run(space, setting, seed).curve, CURVE_COLUMNS)
 
     def searches(self, space: str) -> dict[int, Search]:
-        """Return the random searches of a space by seed, without seeds whose baseline diverged."""
+        """Return the random searches of a space by seed, without seeds whose super-net diverged."""
+        return {seed: one for seed, one in self._searches(space).items() if len(one.found)}
+
+    def lost_searches(self, space: str) -> tuple[int, ...]:
+        """Return the seeds whose search found nothing, because the super-net diverged."""
+        return tuple(seed for seed, one in self._searches(space).items() if not len(one.found))
+
+    def _searches(self, space: str) -> dict[int, Search]:
         files = {seed: self.artifacts.search(space, seed) for seed in self.study.seeds(space, "baseline")}
         return {seed: _search(one) for seed, one in files.items() if os.path.exists(one.table)}
 

@@ -1,11 +1,12 @@
 """Printed names of spaces and metrics, and formats of values and numbers, shared by tables, figures and captions."""
 
+import itertools
 import math
 from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
-from supernet.spaces import KINDS
+from supernet.spaces import KINDS, load
 
 SPACE_NAMES = MappingProxyType({space: kind.title for space, kind in KINDS.items()})
 METRIC_NAMES = MappingProxyType(
@@ -26,6 +27,7 @@ BN_MODE_NAMES = MappingProxyType(
     }
 )
 PROXY_NAMES = MappingProxyType({"synflow": "synflow", "jacov": "jacov", "naswot": "NASWOT"})
+_PREFIX = 8
 ABSENT = "\u2013"
 """A dash in place of a missing number."""
 
@@ -55,6 +57,25 @@ def number(value: float, digits: int) -> str:
 def count(value: int) -> str:
     """Format an integer with non-breaking spaces between thousands: `423 624`."""
     return f"{value:,}".replace(",", "\u00a0")
+
+
+def architecture_names(space: str, encodings: Iterable[object]) -> dict[str, str]:
+    """Return a short and unambiguous name of each architecture by its encoding; null encodings are left out.
+
+    In NASBench-201 the name is the operation numbers of the six edges. Elsewhere it is the start of the arch_id: eight
+    characters, or as many more as distinguish these architectures.
+    """
+    known = load(space)
+    archs = {text: known.parse(text) for text in encodings if isinstance(text, str)}
+    if space == "nasbench201":
+        return {text: "".join(map(str, known.choices_of(arch))) for text, arch in archs.items()}
+    ids = {text: known.arch_id(arch) for text, arch in archs.items()}
+    length = next(
+        length
+        for length in itertools.count(_PREFIX)
+        if len({one[:length] for one in ids.values()}) == len({*ids.values()})
+    )
+    return {text: one[:length] for text, one in ids.items()}
 
 
 def listed(spaces: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from supernet.config.factors import FACTORS, SPACES
 from supernet.config.pool_name import PoolName
 from supernet.config.study import Study
 from supernet.errors import UserError
+from supernet.metrics.measures import FEWEST
 from supernet.paper.load import Results, printed_metric
 
 _COUNTS = ("seed", "rank", "seeds", "diverged", "undefined", "n")
@@ -68,11 +69,15 @@ class Summary:
 
     @property
     def state(self) -> str:
-        """`measured`, or the reason for a missing mean: `diverged`, `undefined` or `absent`."""
+        """`measured`, or the reason for a missing mean: `diverged`, `too few`, `undefined` or `absent`.
+
+        `too few` architectures have a ground truth, or are in the subset of the pool; `undefined` are correlations of
+        constant scores.
+        """
         if self.seeds:
             return "measured"
         if self.undefined:
-            return "undefined"
+            return "too few" if self.n < FEWEST else "undefined"
         return "diverged" if self.diverged else "absent"
 
 
@@ -207,10 +212,11 @@ def summary_row(found: Summary) -> dict[str, Any]:
 def frame(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
     """Return rows as a table: first the given columns, even if no row has them, then others in order of appearance.
 
-    Columns of counts are integers.
+    Columns of counts are integers, unless they are formatted text.
     """
     names = list(dict.fromkeys((*columns, *(key for row in rows for key in row))))
-    whole = {name: "Int64" for name in _COUNTS if name in names}
+    text = {name for row in rows for name, value in row.items() if isinstance(value, str)}
+    whole = {name: "Int64" for name in _COUNTS if name in names and name not in text}
     return pd.DataFrame(rows, columns=names).astype(whole)
 
 

@@ -1,6 +1,7 @@
 """Names and groups of search systems, and their comparison with random choice."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -43,16 +44,6 @@ STATUS_NAMES = MappingProxyType(
     }
 )
 """Printed instead of a missing ground truth."""
-_PREFIX = 8
-
-
-def short_architecture(space: str, encoding: object) -> str:
-    """Return the operation numbers of a NASBench-201 architecture by edge; else the first characters of the arch_id."""
-    if not isinstance(encoding, str):
-        return ""
-    known = load(space)
-    arch = known.parse(encoding)
-    return "".join(map(str, known.choices_of(arch))) if space == "nasbench201" else known.arch_id(arch)[:_PREFIX]
 
 
 def at_random(truths: npt.NDArray[np.float64], draws: int) -> float:
@@ -110,16 +101,22 @@ def found_by_space(results: Results) -> dict[str, pd.DataFrame]:
     return found
 
 
+def pools_of(results: Results, spaces: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Count the architectures of each pool without a ground truth, and all: the argument of `lost_truth_sentence`."""
+    truths = {space: results.pool(space)["truth"] for space in spaces}
+    return {space: (int(one.isna().sum()), len(one)) for space, one in truths.items()}
+
+
 def is_relaxed(system: str) -> bool:
     """Return whether a system trains a relaxed super-net."""
     return system in RELAXED
 
 
 def skips(space: str, found: pd.DataFrame) -> pd.Series:
-    """Count the skip connections of each found architecture; in DARTS, over both cells."""
+    """Count the skip connections of each found architecture, nan without one; in DARTS, over both cells."""
     known = load(space)
     number = known.operations.index("skip_connect")
     places = slice(None) if space == "nasbench201" else slice(1, None, 2)
     return found["encoding"].map(
-        lambda text: known.choices_of(known.parse(text))[places].count(number) if isinstance(text, str) else None
+        lambda text: known.choices_of(known.parse(text))[places].count(number) if isinstance(text, str) else math.nan
     )

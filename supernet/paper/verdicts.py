@@ -21,6 +21,7 @@ otherwise. Effects are those of effects.parquet; they are significant at 5 % aft
    equivalence are counted in addition. The claim is undecided without search systems.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -123,14 +124,18 @@ def claim_4(results: Results, space: str) -> SpaceAnswer:
     searches = results.study.searches
     systems = results.systems(space) if searches is not None and searches.in_all else None
     if systems is None:
-        found = [search.found["truth"].mean() for search in results.searches(space).values()]
+        means = [search.found["truth"].mean() for search in results.searches(space).values()]
+        found = [mean for mean in means if math.isfinite(mean)]
         return SpaceAnswer(space, "unknown", {**({"found": float(np.mean(found))} if found else {}), **numbers})
-    return compare_systems(space, systems[systems["rank"] == 1].dropna(subset="truth"), numbers)
+    return compare_systems(space, systems[systems["rank"] == 1], numbers)
 
 
 def compare_systems(space: str, best: pd.DataFrame, numbers: dict[str, float]) -> SpaceAnswer:
-    """Compare random search with each other system; `best` has columns system and truth, one row per seed."""
-    truths = {str(name): rows["truth"].to_numpy() for name, rows in best.groupby("system", sort=False)}
+    """Compare random search with each other system; `best` has columns system and truth, one row per seed.
+
+    A search without a ground truth is left out. The answer is `unknown` if fewer than two are left of any system.
+    """
+    truths = {str(name): rows["truth"].dropna().to_numpy() for name, rows in best.groupby("system", sort=False)}
     own = truths.pop("random_search", np.empty(0))
     others = {name: values for name, values in truths.items() if min(len(values), len(own)) > 1}
     if own.size:

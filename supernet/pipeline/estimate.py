@@ -14,8 +14,8 @@ from typing import Self
 
 from supernet import spaces
 from supernet.config.datasets import DATASETS
+from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data, Run, Study
-from supernet.data.sizes import Sizes, split_sizes
 from supernet.spaces.base import NetworkSize
 from supernet.training.path_sampling import epoch_paths, passes_per_step
 from supernet.training.schedule import step_after, supernet_steps

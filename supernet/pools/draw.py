@@ -25,9 +25,9 @@ def draw_pool(
     sample without replacement. A larger pool of the same generator contains the smaller one. Raises UserError if the
     space is too small.
     """
-    if size > space.size - len(exclude):
+    if size > (most := space.distinct - len(exclude)):
         raise UserError(
-            f"pool.size {size}: {space.name} has only {space.size - len(exclude)} architectures"
+            f"pool.size {size}: {space.name} has only {most} architectures"
             f"{' that no other pool has' if exclude else ''}; use a smaller one"
         )
     found: dict[str, str] = {}

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 PACKAGE = "supernet"
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,11 +72,11 @@ class Closure:
         """Return hashes and imports of the file `name` of the checkout; SyntaxError if it is not valid Python."""
         if name not in self._sources:
             content = (self._root / name if path is None else path).read_bytes()
-            entry = self._known.get(name)
-            if entry is None or entry["sha256"] != hashlib.sha256(content).hexdigest():
-                entry = asdict(analyse(content, name))
-                self._known[name], self._changed = entry, True
-            self._sources[name] = Source(entry["sha256"], entry["code"], tuple(entry["imports"]), entry["torch"])
+            source = self._known.get(name)
+            if source is None or source.sha256 != hashlib.sha256(content).hexdigest():
+                source = analyse(content, name)
+                self._known[name], self._changed = source, True
+            self._sources[name] = source
         return self._sources[name]
 
     def name(self, path: Path) -> str:
@@ -102,7 +101,8 @@ class Closure:
             self._cache.parent.mkdir(exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._cache.parent, prefix=".closure-")
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump({"format": _FORMAT, "files": self._known}, stream)
+                files = {name: asdict(source) for name, source in self._known.items()}
+                json.dump({"format": _FORMAT, "files": files}, stream)
             os.replace(name, self._cache)
             self._changed = False
 
@@ -166,10 +166,11 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*above, *([node.module] if node.module else [])])
 
 
-def _load(cache: Path) -> dict[str, Any]:
+def _load(cache: Path) -> dict[str, Source]:
+    """Return the content of a cache file; nothing if it is damaged, since all of it can be computed again."""
     try:
         content = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        # The cache has nothing that cannot be computed again.
+        files = content["files"] if content["format"] == _FORMAT else {}
+        return {name: Source(**{**entry, "imports": tuple(entry["imports"])}) for name, entry in files.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
-    return dict(content["files"]) if isinstance(content, dict) and content.get("format") == _FORMAT else {}

@@ -30,6 +30,9 @@ LOCK = "envs/requirements.lock"
 MAX_BYTES = 16 << 20
 """Larger files are not read as records; a record of a study with 1 000 runs has less than 1 MB."""
 
+MAX_DEPTH = 100
+"""Deepest nesting of a record; that of the project's records is below 10."""
+
 
 class RecordError(UserError):
     """A result has no record, or one that is damaged; `problem` is the message without the path of the result."""
@@ -95,6 +98,8 @@ def _problem(path: Path | str, record: Any) -> str:
     # Imported here: it takes longer than all other imports of the programs that read no record.
     from supernet.provenance import schema
 
+    if _depth(record) > MAX_DEPTH:
+        return f"record damaged: nested more than {MAX_DEPTH} times"
     found = record.get("format") if isinstance(record, dict) else None
     if type(found) is int and 0 < found < FORMAT:
         raise OlderRecordError(path, f"record of format {found}, made by an older version: make the result again")
@@ -106,6 +111,18 @@ def _problem(path: Path | str, record: Any) -> str:
         return "record edited: its digest does not match"
     problem = schema.check(record)
     return f"record damaged: {problem}" if problem else ""
+
+
+def _depth(value: Any) -> int:
+    """Return how often objects and lists are nested in a JSON value."""
+    depth, level = 0, [value]
+    while level := [one for item in level if isinstance(item, dict | list) for one in _items(item)]:
+        depth += 1
+    return depth
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _refused(constant: str) -> NoReturn:

@@ -12,7 +12,7 @@ from supernet.data.images import Splits
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
 from supernet.metrics.population import Population, population_of
-from supernet.pools.draw import published_draw
+from supernet.pools.draw import published_draw, uniform_rows
 from supernet.pools.file import read_table
 from supernet.pools.truth import cost_columns
 from supernet.published.table import PublishedTable
@@ -38,6 +38,8 @@ class TrainedTruth:
         self._job, self._space, self._seed, self._splits, self._evaluator = job, space, seed, splits, evaluator
         self.population = Population(truths, "pool", "trained here")
         self.draw: Draw = partial(space.sample, law="random_a")
+        self.available = space.distinct
+        """How many distinct architectures `draw` returns."""
 
     def has(self, arch_id: str) -> bool:
         """Return True: every architecture can be trained."""
@@ -55,6 +57,7 @@ class PublishedTruth:
         self._table, self._space = table, space
         self.population = population_of(table, space)
         self.draw: Draw = published_draw(table, space)
+        self.available = len(uniform_rows(table, space))
         self._known = frozenset(table.data.column("arch_id").to_pylist())
 
     def has(self, arch_id: str) -> bool:
@@ -95,5 +98,10 @@ def ground_truth_of(
 
 
 def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:
-    """Compute r/N, with r the rank from the top that an accuracy would have among truths (N,); nan for None."""
-    return float("nan") if accuracy is None else truth_rank(accuracy, truths) / len(truths)
+    """Compute r/N, with r the rank from the top that an accuracy would have among truths (N,).
+
+    nan for None, and if N is 0 because all trainings of the pool diverged.
+    """
+    if accuracy is None or not len(truths):
+        return float("nan")
+    return truth_rank(accuracy, truths) / len(truths)

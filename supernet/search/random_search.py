@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from supernet.errors import UserError
 from supernet.spaces.base import Space
 
 
@@ -31,11 +32,18 @@ def random_search(
     architectures: int,
     rng: np.random.Generator,
     draw: Draw,
+    available: int,
 ) -> list[Found]:
     """Score `architectures` different architectures and rank them: best accuracy first, then lowest loss.
 
-    `score` gives (accuracy, loss) of one architecture; `draw` gives independent architectures.
+    `score` gives (accuracy, loss) of one architecture; `draw` gives independent architectures, of which `available`
+    are different. Raises UserError if `architectures` is more than that.
     """
+    if architectures > available:
+        raise UserError(
+            f"search.architectures {architectures}: only {available} architectures of {space.name} can be drawn; use "
+            "a smaller number"
+        )
     found: dict[str, Found] = {}
     while len(found) < architectures:
         for arch in draw(rng, count=architectures):

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,8 +69,10 @@ class RelaxedSystem(System[Options], Generic[Options]):
         return torch.autograd.grad(loss, by, allow_unused=True, materialize_grads=True)
 
     def proposals(self) -> list[Proposal]:
-        """Return the architecture that the strengths discretise to."""
+        """Return the architecture that the strengths discretise to; nothing if they are not finite."""
         found = self.strengths().detach().double().cpu().numpy()
+        if not np.isfinite(found).all():
+            return []
         return [Proposal(self.problem.space.discretised(found))]
 
     def tensors(self) -> dict[str, Tensor]:

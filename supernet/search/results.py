@@ -77,13 +77,8 @@ def rows(
         result = ground_truth.result(proposal.arch)
         measured: dict[str, Any] = nothing if result is None else {"parameters": result.parameters, "macs": result.macs}
         if result is not None:
-            measured |= {
-                "truth": result.accuracy,
-                # JSON does not have nan.
-                "truth_quantile": None
-                if result.accuracy is None
-                else quantile(result.accuracy, ground_truth.population.truth),
-            }
+            place = quantile(result.accuracy, ground_truth.population.truth)
+            measured |= {"truth": result.accuracy, "truth_quantile": _json(place)}
         diverged = result is not None and result.accuracy is None
         found.append(
             {
@@ -93,10 +88,15 @@ def rows(
                 "rank": rank,
                 "arch_id": space.arch_id(proposal.arch),
                 "encoding": space.format(proposal.arch),
-                "score": None if math.isnan(proposal.accuracy) else proposal.accuracy,
+                "score": _json(proposal.accuracy),
             }
         )
     return found
+
+
+def _json(number: float) -> float | None:
+    """Return a number, or None for nan, which JSON does not have."""
+    return None if math.isnan(number) else number
 
 
 def table(found: list[dict[str, Any]]) -> pd.DataFrame:

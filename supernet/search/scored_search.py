@@ -1,5 +1,6 @@
 """Random search with the scores of one trained super-net, and the ground truth of the best architectures."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from supernet.config.jobs import SearchJob
 from supernet.rng import stream
 from supernet.runtime.progress import Progress
 from supernet.search.ground_truth import GroundTruth, quantile
-from supernet.search.random_search import Draw, Found, random_search
+from supernet.search.random_search import Found, random_search
 from supernet.spaces.base import Space
 from supernet.training.evaluator import Evaluator
 
@@ -27,9 +28,13 @@ COLUMNS: dict[str, Any] = {
 
 
 def best_scored(
-    job: SearchJob, space: Space[Any], network: nn.Module, evaluator: Evaluator, draw: Draw, progress: Progress
+    job: SearchJob, space: Space[Any], network: nn.Module, evaluator: Evaluator, truth: GroundTruth, progress: Progress
 ) -> Sequence[Found]:
-    """Draw and score the job's number of architectures, and return those with the best scores, best first."""
+    """Draw and score the job's number of architectures, and return those with the best scores, best first.
+
+    The ground truth gives the architectures. As in the metrics of a run, a single score that is not finite means that
+    the super-net diverged: nothing is returned. Raises UserError if there are fewer architectures.
+    """
     bn_mode, split = evaluator.bn_modes(network)[0], job.run.scoring.ranked_on
     count = 0
 
@@ -40,7 +45,9 @@ def best_scored(
         return evaluator.evaluate(network, arch, bn_mode, split)
 
     rng = stream(job.run.seed, "search")
-    return random_search(space, score, job.search.architectures, rng, draw=draw)[: job.search.retrain]
+    drawn = job.search.architectures
+    found = random_search(space, score, drawn, rng, truth.draw, truth.available)
+    return found[: job.search.retrain] if all(math.isfinite(one.loss) for one in found) else ()
 
 
 def found_rows(

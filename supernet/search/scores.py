@@ -1,5 +1,6 @@
 """The architectures that a search has scored with shared weights, without duplicates."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,7 @@ from supernet.errors import UserError
 from supernet.search.problem import Problem
 from supernet.search.random_search import Found
 from supernet.search.system import Proposal
-from supernet.search.weights import SharedWeights
+from supernet.search.weights import Diverged, SharedWeights
 
 
 @dataclass
@@ -22,10 +23,15 @@ class ScoredArchitectures:
         return self.problem.space.arch_id(arch) in self.found
 
     def score(self, arch: Any, weights: SharedWeights) -> Found:
-        """Return the score of an architecture; a new architecture is measured and counted."""
+        """Return the score of an architecture; a new architecture is measured and counted.
+
+        Raises Diverged if the score is not finite.
+        """
         arch_id = self.problem.space.arch_id(arch)
         if arch_id not in self.found:
             accuracy, loss = self.problem.score(weights.network, arch)
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss of {arch_id} with the shared weights is not finite")
             self.found[arch_id] = Found(arch_id, arch, accuracy, loss)
             weights.cost.add(self.problem.scored_images)
             weights.cost.architectures += 1

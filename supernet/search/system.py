@@ -187,11 +187,12 @@ def run_search(
         if reason and not system.finished:
             raise Stopped(f"{system.name}: stopped after step {system.steps}, because {reason}; start again to resume")
     proposals = [] if status == "diverged" else system.proposals()
+    status = status or (system.status if proposals else "diverged")
     most = peak.bytes()
     return Outcome(
         proposals,
         system.cost,
-        status or system.status,
+        status,
         system.invalid,
         system.passed_over,
         None if most is None else max(most, before),

@@ -52,6 +52,8 @@ class Space(ABC, Generic[Arch]):
     """Laws by which single architectures are drawn; `path_sampling` also has `fairnas`."""
     channels: ClassVar[int]
     layers: ClassVar[int]
+    least_channels: ClassVar[int] = 1
+    """The fewest channels of the first cell with which every architecture can be built."""
     layer_multiple: ClassVar[int] = 1
     """The factor `layers` is a multiple of this."""
     lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -75,6 +77,11 @@ class Space(ABC, Generic[Arch]):
     """The node at the end of each position of the relaxation."""
     conventions: ClassVar[Mapping[str, Convention[Any]]] = MappingProxyType({})
     """Encodings of other projects, by the names that `encode` and `decode` accept."""
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct architectures `draw` can return: `size`, unless that counts a published table."""
+        return self.size
 
     @abstractmethod
     def parse(self, source: Any) -> Arch:

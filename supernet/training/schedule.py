@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from supernet.config.splits import Sizes
 from supernet.config.study import Run, Truth
-from supernet.data.sizes import Sizes
 from supernet.errors import UserError
 from supernet.spaces.base import Space
 from supernet.training.path_sampling import passes_per_step

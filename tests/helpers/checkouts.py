@@ -11,6 +11,7 @@ CODE = (
     "profiles",
     "scripts",
     "supernet",
+    "snakemake_logger_plugin_supernet",
     "envs",
     "slurm",
     "tests/studies",

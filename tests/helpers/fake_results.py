@@ -276,10 +276,12 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     k, truth = study.search.retrain, pool["truth"].to_numpy()
     found = np.quantile(truth, rng.uniform(0.6, 1, size=k)) + rng.normal(scale=0.004, size=k)
     ranks = np.array([truth_rank(one, truth) for one in found])
+    known = spaces.load(space)
+    drawn = known.sample(stream(seed, "fake", "found", space), count=k)
     table = {
         "rank": np.arange(1, k + 1),
         "arch_id": [hashlib.md5(f"{space}{seed}{i}found".encode()).hexdigest() for i in range(k)],
-        "encoding": [f"found {i}" for i in range(k)],
+        "encoding": [known.format(arch) for arch in drawn],
         "score": np.sort(rng.uniform(0.6, 0.7, size=k))[::-1],
         "truth": found,
         "truth_quantile": ranks / len(truth),
@@ -288,10 +290,10 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
     }
     stem = folder / "search" / space / f"seed{seed}"
     write_table(stem.with_suffix(".parquet"), pd.DataFrame(table))
-    drawn = study.search.architectures
+    scored = study.search.architectures
     write_json(
         stem.with_suffix(".json"),
-        {"architectures": drawn, "images": drawn * 337, "forward_passes": drawn * 2},
+        {"architectures": scored, "images": scored * 337, "forward_passes": scored * 2},
     )
 
 

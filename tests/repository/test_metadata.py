@@ -1,5 +1,7 @@
 """Metadata of the repository for catalogues and citations."""
 
+import json
+import re
 import tomllib
 
 import pytest
@@ -32,6 +34,27 @@ def test_the_citation_agrees_with_the_package_and_the_readme(citation: dict[str,
     (reference,) = citation["references"]  # type: ignore[misc]
     assert reference["title"].partition(":")[0] in readme and "Kaicheng" in readme
     assert f"Version {PROJECT['version']}" in readme
+
+
+def test_the_deposit_agrees_with_the_citation_and_the_package(citation: dict[str, object]) -> None:
+    """Zenodo reads this file when a release is made."""
+    deposit = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    assert deposit["upload_type"] == "software" and deposit["access_right"] == "open"
+    for key in ("title", "version", "license", "keywords"):
+        assert deposit[key] == citation[key], key
+    assert deposit["description"] == citation["abstract"]
+    assert [one["name"] for one in deposit["creators"]] == [one["name"] for one in PROJECT["authors"]]
+    assert deposit["creators"] == citation["authors"]
+    (reference,) = citation["references"]  # type: ignore[misc]
+    assert [one["identifier"].partition(":")[2] in reference["url"] for one in deposit["related_identifiers"]] == [True]
+
+
+def test_a_released_version_has_its_date_everywhere(citation: dict[str, object]) -> None:
+    """The change log's heading of a version and `date-released` of the citation come with the release."""
+    log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = dict(re.findall(r"^## \[([\d.]+)\] - (\d{4}-\d\d-\d\d)$", log, re.MULTILINE))
+    assert "## [Unreleased]" in log
+    assert released.get(PROJECT["version"]) == (str(citation["date-released"]) if "date-released" in citation else None)
 
 
 def test_the_workflow_catalogue_can_list_it() -> None:

@@ -164,6 +164,19 @@ FILES = StudyFiles(PLAN)
 CLOSURE = Closure()
 
 
+# What `--logger supernet` shows; without that option the record prints nothing.
+logger.info(
+    "",
+    extra={
+        "supernet": {
+            "study": STUDY.study,
+            "results": located(PLAN.results),
+            "state": STATE,
+        }
+    },
+)
+
+
 # Priorities: jobs that long jobs wait for start first, then long jobs; short jobs fill the cores at the end. No job has a
 # lower priority than a job that needs its output.
 AT_ONCE, FIRST, SOON, EARLY = 4, 3, 2, 1

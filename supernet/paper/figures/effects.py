@@ -26,6 +26,7 @@ _REASONS = {
     "pool": "scored on another pool",
     "runs": "no run has a correlation",
     "baseline": "the baseline has no correlation",
+    "truth": "fewer than three architectures have a ground truth",
 }
 
 

@@ -18,10 +18,10 @@ from supernet.config.artifacts import Kind
 from supernet.errors import UserError
 from supernet.paper import captions, style
 from supernet.paper.load import Results
-from supernet.paper.names import SPACE_NAMES, number, percent
+from supernet.paper.names import SPACE_NAMES, listed, number, percent
 from supernet.paper.render import Caption
 
-INPUTS: tuple[Kind, ...] = ("metrics", "landscapes")
+INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "landscapes")
 
 KINDS = {
     "standalone": "Stand-alone",
@@ -125,6 +125,12 @@ def _colour_bar(figure: Figure, row: npt.NDArray[np.object_], filled: list[QuadC
     bar.ax.minorticks_off()
 
 
+def _without_truth(results: Results, spaces: tuple[str, ...]) -> str:
+    """Name the spaces in which no architecture has a ground truth; empty if there are none."""
+    lost = [space for space in spaces if not results.facts[space].pool]
+    return f" In {listed(lost)} none has a ground truth: it is the first of the pool by arch_id." if lost else ""
+
+
 def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> Caption:
     config = results.study.landscape
     assert config is not None  # `make` raises an error otherwise
@@ -144,8 +150,9 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame) -> 
         ),
         (
             captions.study_sentence(results),
-            "The architecture is the best of the pool by ground truth. Random paths are "
-            f"{config.paths} uniform architectures, the same at all points, over which loss and accuracy are averaged.",
+            f"The architecture is the best of the pool by ground truth.{_without_truth(results, spaces)} Random paths "
+            f"are {config.paths} uniform architectures, the same at all points, over which loss and accuracy are "
+            "averaged.",
             "The stand-alone network is trained with the recipe of the ground truth, or with the values of the "
             "super-net's baseline if the ground truth is published. Each space has one super-net and one stand-alone "
             "network of the baseline's first seed, so no variation between seeds is shown.",

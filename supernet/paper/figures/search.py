@@ -21,17 +21,18 @@ from supernet.paper.summary import frame
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "pools", "searches")
 
+_COLUMNS = ("space", "kind", "arch_id", "truth", "seed", "rank")
 _BINS = 16
 _TAIL = 4
 """The axis is cut if the pool extends this many times further down than its upper three quarters and the found ones."""
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Draw the figure; raises UserError if there is no finished search."""
-    spaces = tuple(space for space in results.spaces if results.searches(space))
+    """Draw the figure; raises UserError if no search has run."""
+    spaces = tuple(space for space in results.spaces if results.searches(space) or results.lost_searches(space))
     if not spaces:
         raise UserError(f"{results.folder}: found no random search; make it with `snakemake`, or leave this figure out")
-    drawn = frame([row for space in spaces for row in _numbers(results, space)])
+    drawn = frame([row for space in spaces for row in _numbers(results, space)], _COLUMNS)
     with style.paper():
         style.save(_figure(drawn, spaces), out_stem, drawn, _caption(results, spaces))
 
@@ -83,6 +84,8 @@ def _found(axes: Axes, panel: pd.DataFrame, space: str) -> None:
     found = panel[panel["kind"] == "found"]
     look = style.LOOKS[space]
     seeds = sorted({int(seed) for seed in found["seed"]})
+    if not seeds:
+        axes.text(0.5, 0.5, "super-net diverged", ha="center", va="center", transform=axes.transAxes, color=style.GREY)
     for line, seed in enumerate(seeds):
         for rank, truth in found.loc[found["seed"] == seed, ["rank", "truth"]].itertuples(index=False):
             best = rank == found["rank"].min()
@@ -118,6 +121,11 @@ def _found(axes: Axes, panel: pd.DataFrame, space: str) -> None:
 
 def _pool(axes: Axes, panel: pd.DataFrame) -> None:
     truths = panel.loc[panel["kind"] == "pool", "truth"].dropna().to_numpy()
+    if not len(truths):
+        axes.text(0.5, 0.5, "no ground truth", ha="center", va="center", transform=axes.transAxes, color=style.GREY)
+        axes.set_yticks([])
+        axes.set_xlabel("Stand-alone test accuracy (%)")
+        return
     start, end = _start(panel), float(np.max(truths))
     axes.hist(
         100 * truths, bins=_BINS, range=(100 * start, 100 * end), color="#BDBDBD", edgecolor="white", linewidth=0.4
@@ -133,14 +141,16 @@ def _pool(axes: Axes, panel: pd.DataFrame) -> None:
 def _start(panel: pd.DataFrame) -> float:
     """Start of the axis: the worst of the pool, unless a few outliers would compress the rest."""
     pool, found = (panel.loc[panel["kind"] == kind, "truth"].dropna().to_numpy() for kind in ("pool", "found"))
-    best = max(pool.max(), *found)
-    core = min(float(np.quantile(pool, 0.25)), float(pool.mean()), *found)
+    best = max([pool.max(), *found])
+    core = min([float(np.quantile(pool, 0.25)), float(pool.mean()), *found])
     worst = float(pool.min())
     return worst if best - worst <= _TAIL * (best - core) else core - 0.5 * (best - core)
 
 
 def _pool_lines(axes: Axes, panel: pd.DataFrame) -> None:
     truths = panel.loc[panel["kind"] == "pool", "truth"].dropna().to_numpy()
+    if not len(truths):
+        return
     axes.axvline(100 * float(np.mean(truths)), color=style.GREY, ls="-.", lw=0.8, zorder=1)
     axes.axvline(100 * float(np.max(truths)), color="black", lw=0.8, zorder=1)
 

@@ -15,7 +15,7 @@ from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.render import Caption
 from supernet.paper.summary import frame
-from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, truth_and_quantile_sentences
+from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, pools_of, truth_and_quantile_sentences
 
 INPUTS: tuple[Kind, ...] = ("pools", "systems")
 
@@ -77,8 +77,8 @@ def _truths(results: Results, space: str) -> npt.NDArray[np.float64]:
 
 
 def _lowest(truths: npt.NDArray[np.float64]) -> float:
-    """The lowest ground truth that is drawn to scale."""
-    return float(np.quantile(truths, _WORST))
+    """The lowest ground truth that is drawn to scale; all are if the pool has no ground truth."""
+    return float(np.quantile(truths, _WORST)) if len(truths) else 0.0
 
 
 def _panel(axes: Axes, panel: pd.DataFrame, lowest: float) -> None:
@@ -104,7 +104,7 @@ def _quantiles(axes: Axes, truths: npt.NDArray[np.float64]) -> Axes:
     second = axes.twinx()
     second.set_ylim(low, high)
     shown: list[tuple[float, str]] = []
-    for share in _QUANTILES:
+    for share in _QUANTILES if len(truths) else ():
         place = 100 * float(np.quantile(truths, 1 - share))
         # Of quantiles with overlapping labels, only the first is labelled.
         if low <= place <= high and (not shown or place - shown[-1][0] > _LABEL * (high - low)):
@@ -136,7 +136,9 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFra
             else "",
             "Circles and squares: systems that train paths. Triangles and diamonds: systems that train a relaxed "
             "super-net.",
-            truth_and_quantile_sentences(found),
+            captions.paragraph(
+                truth_and_quantile_sentences(found), captions.lost_truth_sentence(pools_of(results, found))
+            ),
             f"{lost} without a ground truth are not drawn." if lost else "",
         ),
     )

@@ -9,28 +9,36 @@ from supernet.config.artifacts import Kind
 from supernet.errors import UserError
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
-from supernet.paper.load import Results, Search
-from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
+from supernet.paper.load import SEARCH_COLUMNS, Results, Search
+from supernet.paper.names import ABSENT, SPACE_NAMES, architecture_names, count, number, percent
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 
 INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "searches", "run_timings", "search_timings")
-
-PREFIX = 8
-"""Number of printed characters of an arch_id; the CSV file has all of them."""
+_COLUMNS = (
+    "Space",
+    "Seed",
+    "Rank",
+    "Architecture",
+    "Score (%)",
+    "Ground truth (%)",
+    "Quantile",
+    "Parameters (k)",
+    "Multiply-adds (k)",
+)
 
 
 def make(results: Results, out_stem: Path) -> None:
-    """Write the table of found architectures; raises UserError if there is no finished search."""
+    """Write the table of found architectures; raises UserError if no search has run."""
     found = {(space, seed): one for space in results.spaces for seed, one in results.searches(space).items()}
-    if not found:
+    drawn = tuple(space for space in results.spaces if results.searches(space) or results.lost_searches(space))
+    if not drawn:
         raise UserError(f"{results.folder}: found no random search; make it with `snakemake`, or leave this table out")
-    drawn = tuple(dict.fromkeys(space for space, _ in found))
-    text = [row for (space, seed), search in found.items() for row in _text(space, seed, search)]
+    text = [row for space in drawn for row in _space_text(results, space)]
     numbers = [row for (space, seed), search in found.items() for row in _numbers(space, seed, search)]
     table = Table(
         frame(text),
-        frame(numbers),
+        frame(numbers, ["space", "seed"]),
         _caption(results, drawn, found),
         group="Space",
         left=frozenset({"Architecture"}),
@@ -38,7 +46,19 @@ def make(results: Results, out_stem: Path) -> None:
     write(table, out_stem)
 
 
-def _text(space: str, seed: int, search: Search) -> list[dict[str, str]]:
+def _space_text(results: Results, space: str) -> list[dict[str, str]]:
+    """The rows of the searches of a space, then one row for each search on a super-net that diverged."""
+    searches = results.searches(space)
+    names = architecture_names(space, (text for one in searches.values() for text in one.found["encoding"]))
+    rows = [row for seed, search in searches.items() for row in _text(space, seed, search, names)]
+    empty = dict.fromkeys(_COLUMNS, "")
+    return rows + [
+        {**empty, "Space": SPACE_NAMES[space], "Seed": str(seed), "Architecture": "super-net diverged"}
+        for seed in results.lost_searches(space)
+    ]
+
+
+def _text(space: str, seed: int, search: Search, names: dict[str, str]) -> list[dict[str, str]]:
     rows = []
     for row in _records(search.found):
         truth = row["truth"]
@@ -47,7 +67,7 @@ def _text(space: str, seed: int, search: Search) -> list[dict[str, str]]:
                 "Space": SPACE_NAMES[space],
                 "Seed": str(seed),
                 "Rank": str(row["rank"]),
-                "Architecture": str(row["arch_id"])[:PREFIX],
+                "Architecture": names[row["encoding"]],
                 "Score (%)": percent(row["score"]),
                 "Ground truth (%)": "diverged" if pd.isna(truth) else percent(truth),
                 "Quantile": ABSENT if pd.isna(truth) else number(row["truth_quantile"], 3),
@@ -66,11 +86,12 @@ def _numbers(space: str, seed: int, search: Search) -> list[dict[str, Any]]:
         "images": search.images,
         "forward_passes": search.forward_passes,
     }
-    return [{"space": space, "seed": seed, **row, **cost} for row in _records(search.found)]
+    rows = _records(search.found.drop(columns="encoding"))
+    return [{"space": space, "seed": seed, **row, **cost} for row in rows]
 
 
 def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = ["rank", "arch_id", "score", "truth", "truth_quantile", "parameters", "macs"]
+    columns = [name for name in SEARCH_COLUMNS if name in found]
     return [dict(zip(columns, row, strict=True)) for row in found[columns].itertuples(index=False)]
 
 
@@ -91,6 +112,8 @@ def _pools(results: Results, spaces: tuple[str, ...]) -> list[str]:
     sentences = []
     for space in spaces:
         facts = results.facts[space]
+        if not facts.pool:
+            continue
         sentences.append(
             f"Pool of {SPACE_NAMES[space]}: mean {percent(facts.truth_mean)} %, best "
             f"{percent(facts.truth_max)} % of {count(facts.pool)} architectures."

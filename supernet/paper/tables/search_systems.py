@@ -12,7 +12,7 @@ from supernet.metrics.definitions import truth_rank
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, SPACE_NAMES, count, number, percent
+from supernet.paper.names import ABSENT, SPACE_NAMES, architecture_names, count, number, percent
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.paper.systems import (
@@ -20,8 +20,8 @@ from supernet.paper.systems import (
     SYSTEM_NAMES,
     at_random,
     found_by_space,
+    pools_of,
     relaxed_sentence,
-    short_architecture,
     skips,
     truth_and_quantile_sentences,
 )
@@ -44,9 +44,11 @@ def make(results: Results, out_stem: Path) -> None:
             line | {"Published": published_numbers.cell({"": f"{space} random"})}
             for line in _random_choice(results, space)
         ]
+        names = architecture_names(space, rows["encoding"])
+        rows = rows.assign(name=[names.get(text, "") for text in rows["encoding"]])
         for system, own in rows[rows["rank"] == 1].groupby("system", sort=False):
             text += _text(space, str(system), own, published_numbers.cell({"": f"{space} {system}"}))
-        numbers += [{"space": space, **_plain(row)} for row in rows.to_dict("records")]
+        numbers += [{"space": space, **_plain(row)} for row in rows.drop(columns="name").to_dict("records")]
     table = Table(
         frame(text),
         frame(numbers),
@@ -58,10 +60,13 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _random_choice(results: Results, space: str) -> list[dict[str, str]]:
-    """Random choice without a super-net: the expected best of one and of K architectures of the pool."""
+    """Random choice without a super-net: the expected best of one and of K architectures of the pool.
+
+    Nothing if no architecture of the pool has a ground truth.
+    """
     truths = results.pool(space)["truth"].dropna().to_numpy()
     lines = []
-    for draws in sorted({1, min(results.study.metrics.top, len(truths))}):
+    for draws in sorted({min(1, len(truths)), min(results.study.metrics.top, len(truths))} - {0}):
         truth = at_random(truths, draws)
         words = "one at random" if draws == 1 else f"best of {draws} at random"
         lines.append(
@@ -102,7 +107,7 @@ def _line(space: str, row: dict[Any, Any]) -> dict[str, str]:
         "Space": SPACE_NAMES[space],
         "System": SYSTEM_NAMES[row["system"]],
         "Seed": str(row["seed"]),
-        "Architecture": short_architecture(space, row["encoding"]),
+        "Architecture": row["name"],
         "Ground truth (%)": STATUS_NAMES.get(row["status"], percent(row["truth"])),
         "Quantile": number(row["truth_quantile"], 3),
         "Skips": str(int(row["skips"])) if has_skips else ABSENT,
@@ -155,7 +160,9 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[
         ),
         (
             captions.study_sentence(results),
-            truth_and_quantile_sentences(found),
+            captions.paragraph(
+                truth_and_quantile_sentences(found), captions.lost_truth_sentence(pools_of(results, found))
+            ),
             relaxed_sentence(tuple(found)),
             "Minutes and peak memory are those of the search alone.",
             "Rows without a super-net: the expected best of that many random architectures of the pool, whose only "

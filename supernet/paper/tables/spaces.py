@@ -123,7 +123,8 @@ def _stand_alone(results: Results, space: str) -> str:
 def _found(results: Results, space: str) -> tuple[float, float, int]:
     """Mean over searches of the mean ground truth of found architectures, its sd (n - 1), and the number of
     searches."""
-    means = frame([{"mean": search.found["truth"].mean()} for search in results.searches(space).values()])
+    means = frame([{"mean": search.found["truth"].mean()} for search in results.searches(space).values()], ["mean"])
+    means = means.dropna()
     if means.empty:
         return math.nan, math.nan, 0
     return float(means["mean"].mean()), float(means["mean"].std()), len(means)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import comb, prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,12 @@ class Darts(Space[Genotype]):
     conventions = conventions.CONVENTIONS
     relaxation = (2, POSITIONS)
     targets = tuple(node for node in range(NODES) for _ in range(2 + node))
+
+    @property
+    def distinct(self) -> int:
+        """The number of genotypes: two of the lower states and two operations per node, in both cells."""
+        pairs = prod(comb(2 + node, 2) * len(OPERATIONS) ** 2 for node in range(NODES))
+        return pairs**2
 
     def parse(self, source: Any) -> Genotype:
         """Parse a text, or a mapping with normal, reduce and their concat, to a genotype."""

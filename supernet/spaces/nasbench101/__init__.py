@@ -30,6 +30,7 @@ class NASBench101(Space[Cell]):
     laws = ("random_a", "random_nas")
     channels = 128
     layers = 9
+    least_channels = 4  # a cell's output is shared by up to four vertices
     layer_multiple = 3  # the cells of the three stacks are counted together
     lacks = MappingProxyType({"op_placement": "the space defines its operations on vertices"})
     baseline = MappingProxyType(

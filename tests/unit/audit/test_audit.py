@@ -112,6 +112,7 @@ def test_a_complete_forgery_changes_the_root_digest(lab: Laboratory) -> None:
 
 
 def test_the_root_digest_does_not_depend_on_times_or_comments(lab: Laboratory) -> None:
+    lab.make_all()
     before = lab.record(METRICS)
     lab.replace("supernet/layers.py", "# channels", "# widths")
     lab.make_all()
@@ -271,3 +272,42 @@ def test_moved_folders_are_audited_as_before_if_they_are_named(lab: Laboratory) 
 def test_differences_name_each_value_by_its_keys() -> None:
     old, new = {"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"b": 1, "c": [1]}, "e": "x"}
     assert differences(old, new) == ["a.c: was [1, 2], is [1]", 'e: was null, is "x"']
+
+
+class TestIdentity:
+    """A file is that of its place: study, space, setting and seed."""
+
+    def test_two_files_exchanged_with_their_records_are_both_named(self, lab: Laboratory) -> None:
+        exchange(WEIGHTS, SCORES)
+        assert f"its record is of {SCORES}: the file was moved or exchanged" in lab.status(WEIGHTS).cause
+        assert f"its record is of {WEIGHTS}: the file was moved or exchanged" in lab.status(SCORES).cause
+
+    def test_records_rewritten_for_the_other_place_have_the_config_of_the_other(self, lab: Laboratory) -> None:
+        """The attack on two settings: files, names and digests fit, and everything after them is made again."""
+        other = "results/s/runs/other/weights.safetensors"
+        config = {"setting": {"learning_rate": 0.1, "epochs": 3}, "seed": 0}
+        with lab.program(config):
+            lab.publish(other, "others")
+        exchange(WEIGHTS, other)
+        for name in (WEIGHTS, other):
+            forge(lab, name, (lab.root / name).read_text(), seal=True, file=name)
+        lab.make(SEARCH, [WEIGHTS])
+        audit = lab.audit(configs={other: config})
+        cause = f"{WEIGHTS}: it was made with the config of {other}: setting.learning_rate: was 0.1, is 0.025"
+        assert audit.status(SEARCH).cause == cause
+        assert audit.status(other).state is State.BROKEN
+
+    def test_the_summary_of_a_run_has_the_config_of_its_record(self, lab: Laboratory) -> None:
+        name = "results/s/runs/darts/epochs=6/seed0/run.json"
+        with lab.program(SETTING):
+            lab.publish(name, json.dumps({"run": SETTING}))
+        assert lab.status(name).state is State.INTACT
+        forge(lab, name, json.dumps({"run": {**SETTING, "seed": 1}}), seal=True)
+        assert lab.status(name).cause == f"{name}: it has the config of another run than its record"
+
+
+def exchange(one: str, other: str) -> None:
+    for first, second in ((one, other), (str(record_path(one)), str(record_path(other)))):
+        os.rename(first, f"{first}.moved")
+        os.rename(second, first)
+        os.rename(f"{first}.moved", second)

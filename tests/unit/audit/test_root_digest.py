@@ -48,6 +48,7 @@ def test_another_content_of_any_result_gives_another_digest(lab: Laboratory, nam
 
 
 def test_it_depends_on_the_config_and_not_on_times_or_comments(lab: Laboratory) -> None:
+    lab.make_all()
     before = root()
     lab.replace("supernet/layers.py", "# channels", "# widths")
     lab.make_all()
@@ -60,6 +61,7 @@ def test_it_depends_on_the_config_and_not_on_times_or_comments(lab: Laboratory) 
 def test_it_does_not_depend_on_the_name_of_the_checkout(
     lab: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lab.make_all()
     before = root()
     other = tmp_path / "deep" / "another checkout"
     other.mkdir(parents=True)

@@ -18,19 +18,19 @@ RATE = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=
 FACTOR_VALUES = {
     "batch_norm": st.sampled_from(VALUES["batch_norm"]),
     "learning_rate": RATE | st.integers(1, 3),
-    "epochs": st.integers(1, 10**6),
+    "epochs": st.integers(1, 10**5),
     "weight_decay": st.floats(min_value=0, allow_infinity=False, allow_nan=False) | st.just(-0.0),
     "path_sampling": st.sampled_from(["random_a", "fairnas"]),
     "layers": st.integers(1, 40).map(lambda third: 3 * third),
-    "train_portion": st.floats(min_value=1e-6, max_value=0.75),
-    "batch_size": st.integers(2, 10**4),
-    "channels": st.integers(1, 1000),
+    "train_portion": st.floats(min_value=0.1, max_value=0.75),
+    "batch_size": st.integers(2, 128),
+    "channels": st.integers(4, 1000),
     "ofa_kernel": st.sampled_from(["none", "crop", "transform"]),
     "dropout": st.sampled_from(["none", "path-0.1", "global-0.2"]),
 }
-PORTION = {"train_portion": FACTOR_VALUES["train_portion"]}
+PORTION = {name: FACTOR_VALUES[name] for name in ("train_portion", "batch_size")}
 OTHERS = {name: value for name, value in FACTOR_VALUES.items() if name not in PORTION}
-# The baseline of a space may not fit the scoring split of the study: the portion is always given.
+# The baseline of a space may not fit the images of the study: portion and batch size are always given.
 BASELINE = st.fixed_dictionaries(PORTION, optional=OTHERS)
 SWEEP = st.fixed_dictionaries(
     {},

@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from tiny import raw_images
 from torch import Tensor
 
+from supernet.config.splits import Sizes
 from supernet.config.study import Data
 from supernet.data.images import Augmenter, Images, Splits, load_splits, split
-from supernet.data.sizes import Sizes
 from supernet.errors import UserError
 
 

@@ -8,8 +8,8 @@ from scipy import stats
 
 from supernet import spaces
 from supernet.config.pool_name import PoolName
+from supernet.config.splits import Sizes
 from supernet.config.study import Study
-from supernet.data.sizes import Sizes
 from supernet.metrics.measures import SUBSETS
 from supernet.metrics.study_metrics import FEWEST, PoolTruth
 from supernet.pools.draw import draw_pool

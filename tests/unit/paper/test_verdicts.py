@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
-from supernet.errors import UserError
-from supernet.metrics.study_effects import effect_rows
 from supernet.paper import catalogue
 from supernet.paper.load import Results
 from supernet.paper.verdicts import FEWEST_SETTINGS, SpaceAnswer, claim_2, claim_3, tau_difference_interval, verdict
@@ -118,9 +115,3 @@ def test_effects_say_on_which_tau_they_are_where_the_study_prints_another(tmp_pa
             make(name, results, tmp_path / definition / name)
             text = (tmp_path / definition / f"{name}.md").read_text(encoding="utf-8")
             assert ("not the positional variant" in text) is said
-
-
-def test_effects_without_batch_statistics_are_an_error(tmp_path: Path) -> None:
-    study = _study(scoring={"bn_modes": ["recalibrated"]})
-    with pytest.raises(UserError, match="effects are of scores with batch statistics"):
-        list(effect_rows(study, Artifacts(str(tmp_path))))

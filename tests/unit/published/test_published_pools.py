@@ -9,8 +9,8 @@ import pytest
 from published_sample import SPACE, sixty_architectures
 
 from supernet.config.pool_name import PoolName
+from supernet.config.splits import Sizes
 from supernet.config.study import Study
-from supernet.data.sizes import Sizes
 from supernet.errors import UserError
 from supernet.metrics.population import population_of
 from supernet.metrics.seed_noise import threshold_for
@@ -72,10 +72,15 @@ def test_an_architecture_without_ground_truth_is_an_error(table: PublishedTable)
 def test_search_draws_what_the_table_has_a_uniform_sample_of(table: PublishedTable) -> None:
     rows = table.data.to_pandas()
     uniform = set(rows.loc[rows["uniform"], "arch_id"])
-    found = random_search(
-        SPACE, lambda arch: (0.5, 1.0), 40, np.random.default_rng(0), draw=published_draw(table, SPACE)
-    )
-    assert {one.arch_id for one in found} == uniform
+
+    def search(architectures: int) -> set[str]:
+        rng, draw = np.random.default_rng(0), published_draw(table, SPACE)
+        found = random_search(SPACE, lambda arch: (0.5, 1.0), architectures, rng, draw, len(uniform))
+        return {one.arch_id for one in found}
+
+    assert search(len(uniform)) == uniform
+    with pytest.raises(UserError, match=f"search.architectures 41: only {len(uniform)} architectures of nasbench201"):
+        search(41)
 
 
 def test_rank_of_the_best_is_taken_in_the_uniform_sample(table: PublishedTable) -> None:

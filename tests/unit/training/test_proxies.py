@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from supernet.config.jobs import proxies_job
 from supernet.config.pool_name import PoolName
+from supernet.config.splits import Sizes
 from supernet.config.study import Study, load_study
 from supernet.data.images import Images, Splits
-from supernet.data.sizes import Sizes
 from supernet.errors import UserError
 from supernet.metrics.study_metrics import PoolTruth
 from supernet.nn.factory import LayerFactory

@@ -8,7 +8,7 @@ from checkouts import ROOT
 from tiny import SPACES
 from trainings import run_of
 
-from supernet.data.sizes import Sizes
+from supernet.config.splits import Sizes
 from supernet.errors import UserError
 from supernet.training.schedule import cosine, step_after, steps_per_epoch, supernet_steps
 

@@ -1,0 +1,35 @@
+"""The reader of run.json, the summary of a run, which has the run's config."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from supernet.config.study import Run
+from supernet.errors import UserError
+from supernet.provenance.recorder import note_input
+
+IDENTITY = ("space", "setting", "seed", "study_seed")
+"""Keys of the config of a run that tell it from the other runs of its study."""
+
+
+def read_summary(path: Path | str, run: Run) -> dict[str, Any]:
+    """Read the summary of a run.
+
+    Raises UserError if the file is damaged, or if it is the summary of another run than `run`: the files of two runs
+    may have been exchanged.
+    """
+    try:
+        summary = json.loads(note_input(Path(path)).read_text(encoding="utf-8"))
+        found = {key: summary["run"][key] for key in IDENTITY}
+        checked: dict[str, Any] = {**summary, "status": summary["status"], "diverged_at": summary["diverged_at"]}
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise UserError(
+            f"{path}: expected JSON with the keys run, status and diverged_at; delete the file and make it again"
+        ) from None
+    expected = run.model_dump(mode="json", include=set(IDENTITY))
+    different = [f"{key} {json.dumps(found[key])[:200]}" for key in IDENTITY if found[key] != expected[key]]
+    if different:
+        raise UserError(
+            f"{path}: is the summary of another run, with {', '.join(different)}: put back its own, or make it again"
+        )
+    return checked
