@@ -86,7 +86,7 @@ def _jpegs(path: Path, count: int) -> tuple[Bytes, Labels]:
 
 def _checked(labels: Any, count: int, where: str) -> Labels:
     if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 10 for label in labels):
-        raise UserError(f"{where}: found no list of labels 0 to 9")
+        raise UserError(f"{where}: expected {count} labels 0 to 9, found {'none' if labels is None else 'others'}")
     found = np.asarray(labels, dtype=np.int64)
     if found.shape != (count,) or not np.array_equal(np.unique(found), np.arange(10)):
         raise UserError(f"{where}: expected {count} labels 0 to 9, found {len(found)}")

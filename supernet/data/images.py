@@ -123,7 +123,7 @@ def load(path: Path) -> Images:
         pixels, labels = file.get_tensor("images"), file.get_tensor("labels")
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or labels.dtype != torch.int64:
             raise ValueError("images are bytes (N, C, H, W), and labels integers")
-        if labels.shape != pixels.shape[:1] or not len(labels) or labels.min() < 0:
+        if labels.shape != pixels.shape[:1] or not len(labels) or labels.numpy().min() < 0:
             raise ValueError("there is one label from 0 for each image")
         return Images(pixels, labels, official_test(file))
 

@@ -54,6 +54,8 @@ class About(Model):
 
 def read_about(path: Path) -> About:
     """Read the metadata of a table without its rows; UserError if the file was not written by scripts/published.py."""
+    if not path.exists():
+        raise UserError(f"{path}: no such file; scripts/published.py makes it")
     with opened(path) as file:
         metadata = file.schema_arrow.metadata or {}
     if METADATA not in metadata:

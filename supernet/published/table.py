@@ -85,7 +85,8 @@ class PublishedTable:
 
     def take(self, positions: npt.ArrayLike) -> pd.DataFrame:
         """Return the loaded columns of the rows at `positions` (m,), in this order."""
-        frame: pd.DataFrame = self.data.take(pa.array(np.asarray(positions))).to_pandas()
+        taken = self.data.take(pa.array(np.asarray(positions, dtype=np.int64)))
+        frame: pd.DataFrame = taken.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         return frame
 
     def _missing(self, missing: Any, wanted: int) -> UserError:
@@ -103,8 +104,9 @@ def _check(path: Path, table: Any) -> None:
     for name in ("arch_id", "encoding", "test_acc", "uniform"):
         if name in table.column_names and table[name].null_count:
             raise UserError(f"{path}: column {name}: {table[name].null_count} values are missing; {advice}")
-    if pc.count_distinct(table["arch_id"]).as_py() < len(table):
-        raise UserError(f"{path}: an architecture is in the table more than once; {advice}")
+    ids = table["arch_id"].combine_chunks()
+    if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
+        raise UserError(f"{path}: is not sorted by arch_id, or has an architecture more than once; {advice}")
     for name in (name for name in _ACCURACIES if name in table.column_names):
         values = np.asarray(table[name].to_numpy(), dtype=np.float64)
         wrong = (values < 0) | (values > 1) | (np.isnan(values) if name == "test_acc" else False)

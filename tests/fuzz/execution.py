@@ -84,18 +84,18 @@ def run_apart(target: Target, count: int, seed: int) -> Report:
     """Read `count` inputs in a process of its own, which starts again after an input that ends it."""
     found, number = Report(target.name), 0
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
+        report = Path(name, "report")
         while number < count:
-            done = Path(name, "done")
-            done.write_text("0", encoding="utf-8")
+            report.unlink(missing_ok=True)
             process = multiprocessing.get_context("fork").Process(
-                target=_worker, args=(target, range(number, count), seed, Path(name))
+                target=_worker, args=(target, range(number, count), seed, report)
             )
             process.start()
-            hung = _waited(process, done)
-            part = json.loads(Path(name, "report").read_text()) if Path(name, "report").exists() else None
-            if part is not None:
+            hung = _waited(process, report)
+            if report.exists():
+                part = json.loads(report.read_text(encoding="utf-8"))
                 _add(found, Report(**{**part, "outcomes": Counter(part["outcomes"])}))
-            number += int(done.read_text() or 0)
+                number += part["inputs"]
             if number < count:
                 what = "hang in C code" if hung else f"process ended: {process.exitcode}"
                 found.faults.setdefault(what, number)
@@ -105,27 +105,25 @@ def run_apart(target: Target, count: int, seed: int) -> Report:
     return found
 
 
-def _worker(target: Target, numbers: range, seed: int, place: Path) -> None:
+def _worker(target: Target, numbers: range, seed: int, path: Path) -> None:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
     resource.setrlimit(resource.RLIMIT_AS, (used + _ADDRESSES, used + _ADDRESSES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    report = Report(target.name)
-    step = 50
+    report, temporary = Report(target.name), path.with_suffix(".part")
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
-        for first in range(numbers.start, numbers.stop, step):
-            for number in range(first, min(first + step, numbers.stop)):
-                run(target, range(number, number + 1), seed, Path(name), report)
-                (place / "done").write_text(str(number + 1 - numbers.start), encoding="utf-8")
-            (place / "report.part").write_text(json.dumps(vars(report)), encoding="utf-8")
-            (place / "report.part").replace(place / "report")
+        for number in numbers:
+            run(target, range(number, number + 1), seed, Path(name), report)
+            # After each input, because the next one may end the process.
+            temporary.write_text(json.dumps(vars(report)), encoding="utf-8")
+            temporary.replace(path)
 
 
-def _waited(process: multiprocessing.process.BaseProcess, done: Path) -> bool:
+def _waited(process: multiprocessing.process.BaseProcess, report: Path) -> bool:
     """Wait for the end of a process; return whether it had to be ended, because no input was finished for long."""
-    last, since = "", time.monotonic()
+    last, since = 0.0, time.monotonic()
     while process.is_alive():
         process.join(1)
-        now = done.read_text()
+        now = report.stat().st_mtime if report.exists() else 0.0
         if now != last:
             last, since = now, time.monotonic()
         elif time.monotonic() - since > _PATIENCE:

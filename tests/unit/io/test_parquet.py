@@ -1,5 +1,6 @@
 """Tables of training programs: equal to what pandas writes and reads, without pandas."""
 
+import contextlib
 import math
 import subprocess
 import sys
@@ -11,8 +12,8 @@ from checkouts import ROOT
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.io.parquet import read_columns, write_rows
-from supernet.pools.file import best_of, read_pool
+from supernet.io.parquet import read_columns, read_frame, write_rows
+from supernet.pools.file import best_of, read_pool, read_truths
 
 ROWS = [
     {"arch_id": "b", "split": "test", "accuracy": 0.25, "step": 3},
@@ -42,14 +43,47 @@ def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
 def test_a_pool_in_its_order_and_its_best(tmp_path: Path) -> None:
     space = spaces.load("nasbench201")
     file = tmp_path / "pool.parquet"
-    pool = pd.DataFrame({"arch_id": ["c", "b", "a"], "encoding": CELLS, "truth": [0.9, 0.9, None]})
+    pool = pd.DataFrame({"arch_id": CELLS, "encoding": CELLS, "truth": [0.9, 0.9, None]})
     pool.to_parquet(file)
-    assert read_pool(file, space) == [(name, space.parse(cell)) for name, cell in zip("cba", CELLS, strict=True)]
+    assert read_pool(file, space) == [(cell, space.parse(cell)) for cell in CELLS]
     assert best_of(file, space) == space.parse(CELLS[1]), "of equals the first arch_id"
-    write_rows(file, [dict(row, truth=math.nan) if row["arch_id"] == "b" else row for row in pool.to_dict("records")])
+    write_rows(
+        file, [dict(row, truth=math.nan) if row["arch_id"] == CELLS[1] else row for row in pool.to_dict("records")]
+    )
     assert best_of(file, space) == space.parse(CELLS[0])
     pool.assign(truth=[None, None, None]).astype({"truth": float}).to_parquet(file)
     assert best_of(file, space) == space.parse(CELLS[2]), "without any ground truth the first arch_id"
+
+
+DAMAGE: dict[str, tuple[dict[str, list[object]], str]] = {
+    "twice": ({"arch_id": CELLS[:1] * 2, "encoding": CELLS[:1] * 2, "truth": [0.9] * 2}, "holds 1 architectures twice"),
+    "another id": ({"arch_id": CELLS[:2], "encoding": CELLS[1:], "truth": [0.9] * 2}, "row 0: found the arch_id"),
+    "another space": ({"arch_id": ["IO:1"], "encoding": ["IO:1"], "truth": [0.9]}, "NASBench-201: found"),
+    "percent": ({"arch_id": CELLS, "encoding": CELLS, "truth": [90.0] * 3}, r"row 0: found the ground truth 90\.0"),
+    "text": ({"arch_id": CELLS, "encoding": CELLS, "truth": ["90"] * 3}, "column truth: found values of type"),
+    "numbers": ({"arch_id": [1], "encoding": [2], "truth": [0.9]}, "column encoding: found values of type int64"),
+}
+
+
+@pytest.mark.parametrize(("columns", "message"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_pool_of_something_else_is_refused(tmp_path: Path, columns: dict[str, list[object]], message: str) -> None:
+    file, space = tmp_path / "pool.parquet", spaces.load("nasbench201")
+    pd.DataFrame(columns).to_parquet(file)
+    with pytest.raises(UserError, match=rf"pool\.parquet: .*{message}"):
+        read_truths(file, space)
+        read_pool(file, space)
+
+
+@pytest.mark.parametrize("position", range(4, 1200, 37))
+def test_a_damaged_file_is_an_error_or_reads(tmp_path: Path, position: int) -> None:
+    file, space = tmp_path / "pool.parquet", spaces.load("nasbench201")
+    pd.DataFrame({"arch_id": CELLS, "encoding": CELLS, "truth": [0.9, 0.8, 0.7]}).to_parquet(file, index=False)
+    content = bytearray(file.read_bytes())
+    content[position % len(content)] ^= 0xFF
+    file.write_bytes(content)
+    with contextlib.suppress(UserError):
+        read_truths(file, space)
+        read_frame(file, truth="numbers")
 
 
 @pytest.mark.parametrize("values", [[None, 1.0], ["a", 1.0], [b"a", b"b"], [True, False]])
