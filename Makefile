@@ -6,7 +6,11 @@ TORCH ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 SYSTEM_TORCH ?=
 CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
-STUDY ?= mini
+# Empty: the study of config.yaml.
+STUDY ?=
+OF_STUDY = $(if $(STUDY),--study $(STUDY))
+CONFIG_OF_STUDY = $(if $(STUDY),--config study=$(STUDY))
+NAME = $(or $(STUDY),$(shell sed -n "s/^study: *['\"]*\([^'\" \#]*\).*/\1/p" config.yaml))
 UPGRADE ?=
 ORPHANS ?=
 BIN := .venv/bin
@@ -25,30 +29,30 @@ install:  ## install the packages of envs/requirements.lock into .venv (PYTHON=n
 		$(if $(filter-out file,$(origin PYTHON)),--this-python)
 
 run: install  ## run a study and print its main results (STUDY=name CORES=n)
-	@$(BIN)/supernet run --study $(STUDY) --cores $(CORES)
+	@$(BIN)/supernet run $(OF_STUDY) --cores $(CORES)
 
 midi: install  ## run study midi: all fourteen heuristics, one seed, 45 minutes
 	@$(BIN)/supernet run --study midi --cores $(CORES)
 
 report: install  ## write results/STUDY/report.html and results/STUDY/site/index.html (STUDY=name)
-	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) -- all site
-	@$(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) --report results/$(STUDY)/report.html -- all site
+	@$(BIN)/snakemake --cores $(CORES) $(CONFIG_OF_STUDY) -- all site
+	@$(BIN)/snakemake --cores $(CORES) $(CONFIG_OF_STUDY) --report results/$(NAME)/report.html -- all site
 
 resume: install  ## on a cluster: continue after Snakemake was killed (ORPHANS=wait or cancel, STUDY=name)
 	@$(BIN)/supernet resume $(addprefix --,$(ORPHANS)) -- --profile slurm \
-		$(if $(filter-out file,$(origin STUDY)),--config study=$(STUDY)) -- all
+		$(CONFIG_OF_STUDY) -- all
 
 gallery: install  ## copy the figures of a finished study into docs/use/gallery.md (STUDY=name)
-	@$(BIN)/supernet gallery --study-file workflow/studies/$(STUDY).yaml --results results/$(STUDY)
+	@$(BIN)/supernet gallery --study-file workflow/studies/$(NAME).yaml --results results/$(NAME)
 
 plan: install  ## list the super-nets that `make run` would train, and the time it takes (STUDY=name)
-	@$(BIN)/supernet plan --study $(STUDY)
+	@$(BIN)/supernet plan $(OF_STUDY)
 
 archive: install  ## pack the results of a finished study into STUDY.tar.zst (STUDY=name)
-	@$(BIN)/supernet archive --study $(STUDY)
+	@$(BIN)/supernet archive $(OF_STUDY)
 
 crate: install  ## write a finished study as an RO-Crate, results/STUDY/ro-crate/ (STUDY=name)
-	@$(BIN)/supernet crate --study $(STUDY)
+	@$(BIN)/supernet crate $(OF_STUDY)
 
 test: install  ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile

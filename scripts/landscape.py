@@ -15,6 +15,7 @@ from supernet.config.run_summary import read_summary
 from supernet.io.atomic import write_table
 from supernet.pools.file import best_of
 from supernet.runtime import program
+from supernet.runtime.arguments import positive_number
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.training import session
@@ -28,7 +29,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoints")
-    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="seconds between two checkpoints")
+    parser.add_argument(
+        "--checkpoint-seconds", type=positive_number, default=30.0, help="seconds between two checkpoints"
+    )
     parser.add_argument("--pool", type=Path, required=True, help="pool with ground truth")
     parser.add_argument("--weights", type=Path, required=True, help="weights of the run (safetensors)")
     parser.add_argument("--summary", type=Path, required=True, help="summary of the run (JSON of scripts/train.py)")

@@ -17,13 +17,13 @@ from supernet.config.splits import Sizes
 from supernet.config.study import Study, load_study
 from supernet.data.sizes import file_sizes
 from supernet.io.atomic import write_json, write_table
-from supernet.io.parquet import read_frame
+from supernet.io.parquet import read_table
 from supernet.metrics.population import population_of
 from supernet.metrics.study_metrics import REFERENCES, PoolTruth, measure_run
-from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
+from supernet.runtime.arguments import positive
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
     parser.add_argument("--references", type=Path, required=True, help="predictors and ceiling to write (Parquet)")
     parser.add_argument("--spaces", type=Path, required=True, help="facts of the spaces to write (JSON)")
-    parser.add_argument("--threads", type=int, default=1, help="processes")
+    parser.add_argument("--threads", type=positive, default=1, help="processes")
     parser.add_argument("--log", type=Path, help="log file")
     return parser.parse_args(arguments)
 
@@ -49,7 +49,7 @@ def work(options: argparse.Namespace) -> None:
     sizes = file_sizes(options.data, study.data)
     tables = [PublishedTable.load(path, ["encoding", "test_acc", "uniform"]) for path in options.tables]
     published = {table.about.space: table for table in tables}
-    proxies = {path.stem: read_frame(note_input(path)) for path in options.proxies}
+    proxies = {path.stem: read_table(path, "arch_id") for path in options.proxies}
     truths = {
         str(name): pool_truth(study, name, paths, sizes, published, proxies.get(str(name))) for name in study.pools()
     }

@@ -16,19 +16,20 @@ from supernet.provenance.recorder import note_config
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.runtime import program
+from supernet.runtime.arguments import natural, positive
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", required=True, help="search space, or a sub-space such as nasbench101-constant-2")
-    parser.add_argument("--size", type=int, required=True, help="architectures, or intervals of a stratified pool")
+    parser.add_argument("--size", type=positive, required=True, help="architectures, or intervals of a stratified pool")
     parser.add_argument(
         "--law", choices=("uniform", "stratified"), default="uniform", help="how architectures are chosen"
     )
-    parser.add_argument("--study-seed", type=int, required=True, help="seed of the random stream")
+    parser.add_argument("--study-seed", type=natural, required=True, help="seed of the random stream")
     parser.add_argument("--landmarks", action="store_true", help="draw landmarks, from a separate random stream")
-    parser.add_argument("--run-seed", type=int, nargs="?", help="run seed, if each run has a separate pool")
+    parser.add_argument("--run-seed", type=natural, nargs="?", help="run seed, if each run has a separate pool")
     parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="pools whose architectures are excluded")
     parser.add_argument("--table", type=Path, nargs="?", help="published table (Parquet file of scripts/published.py)")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write: arch_id, encoding")

@@ -8,10 +8,10 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.io.atomic import write_table
-from supernet.io.parquet import read_frame
-from supernet.pools.file import read_table
+from supernet.io.parquet import read_table
+from supernet.pools.file import read_pool
 from supernet.pools.truth import with_published, with_truth
-from supernet.provenance.recorder import note_config, note_input
+from supernet.provenance.recorder import note_config
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
 
@@ -30,12 +30,14 @@ def main(arguments: Sequence[str]) -> None:
         parser.error("expected either --trainings or --table")
     with program.open_log(options.log):
         note_config({"space": options.space})
+        space = spaces.load(options.space)
+        read_pool(options.pool, space)  # refuses a pool that is not valid
         pool = read_table(options.pool)
         if options.table:
-            table = with_published(pool, PublishedTable.load(options.table), spaces.load(options.space))
+            table = with_published(pool, PublishedTable.load(options.table), space)
             source = f"ground truth of {options.table}"
         else:
-            results = pd.concat([read_frame(note_input(path)) for path in options.trainings], ignore_index=True)
+            results = pd.concat([read_table(path) for path in options.trainings], ignore_index=True)
             table = with_truth(pool, results)
             source = f"{int(results['accuracy'].isna().sum())} diverged"
         write_table(options.output, table)

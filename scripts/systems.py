@@ -11,6 +11,7 @@ from supernet import spaces
 from supernet.config.jobs import SystemsJob
 from supernet.io.atomic import write_table
 from supernet.runtime import program
+from supernet.runtime.arguments import positive_number
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopping
 from supernet.search.ground_truth import ground_truth_of
@@ -26,7 +27,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     session.add_arguments(parser)
     session.add_limit(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoints")
-    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="seconds between two checkpoints")
+    parser.add_argument(
+        "--checkpoint-seconds", type=positive_number, default=30.0, help="seconds between two checkpoints"
+    )
     parser.add_argument("--pool", type=Path, required=True, help="pool with ground truth, for the quantiles")
     parser.add_argument(
         "--table", type=Path, nargs="?", help="published table with the ground truth of the architectures found"

@@ -11,6 +11,7 @@ from supernet.io.atomic import write_json
 from supernet.io.parquet import write_rows
 from supernet.pools.file import read_pool, read_truths
 from supernet.runtime import program
+from supernet.runtime.arguments import positive_number
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopping
@@ -27,7 +28,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     session.add_arguments(parser)
     session.add_limit(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for the checkpoint")
-    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="seconds between two checkpoints")
+    parser.add_argument(
+        "--checkpoint-seconds", type=positive_number, default=30.0, help="seconds between two checkpoints"
+    )
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
     parser.add_argument(
         "--landmarks", type=Path, nargs="?", help="pool with ground truth for the ranking loss, if the setting uses it"

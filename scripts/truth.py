@@ -11,10 +11,12 @@ import pandas as pd
 from supernet import spaces
 from supernet.config.jobs import TruthJob
 from supernet.io.atomic import write_table
-from supernet.pools.file import read_table
+from supernet.io.parquet import read_table
+from supernet.pools.file import read_pool
 from supernet.pools.truth import trainings
 from supernet.provenance.recorder import note_config
 from supernet.runtime import program
+from supernet.runtime.arguments import natural, positive
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopped
@@ -32,12 +34,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     session.add_limit(parser)
     parser.add_argument("--state", type=Path, required=True, help="folder for finished trainings")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
-    parser.add_argument("--seeds", type=int, required=True, help="trainings per repeated architecture")
-    parser.add_argument("--repeated", type=int, required=True, help="architectures trained with all seeds")
-    parser.add_argument("--shard", type=int, required=True, help="index of the shard, from 0")
-    parser.add_argument("--shards", type=int, required=True, help="number of shards")
+    parser.add_argument("--seeds", type=positive, required=True, help="trainings per repeated architecture")
+    parser.add_argument("--repeated", type=natural, required=True, help="architectures trained with all seeds")
+    parser.add_argument("--shard", type=natural, required=True, help="index of the shard, from 0")
+    parser.add_argument("--shards", type=positive, required=True, help="number of shards")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write, one row per training")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.shard >= options.shards:
+        parser.error(f"--shard {options.shard}: expected less than --shards {options.shards}")
+    return options
 
 
 def work(options: argparse.Namespace) -> None:
@@ -47,6 +52,7 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
+    read_pool(options.pool, space)  # refuses a pool that is not valid
     every = trainings(read_table(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
     todo = every.iloc[options.shard :: options.shards]
     log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json(), pool=options.pool))

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "run": Command("supernet.commands.run", "run a study, show progress, print the outcome"),
         "plan": Command("supernet.commands.plan", "list the super-nets that a run would train, and the time it takes"),
         "resume": Command("supernet.commands.resume", "on a cluster: continue after Snakemake was killed"),
+        "doctor": Command("supernet.commands.doctor", "say what this machine has, and what each missing thing costs"),
         "audit": Command("supernet.commands.audit", "check results against their provenance records"),
         "explain": Command("supernet.commands.explain", "print which runs, code and data a result comes from"),
         "trace": Command("supernet.commands.trace", "draw which jobs and files a result comes from (SVG)"),
@@ -43,11 +44,17 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 
 def main() -> NoReturn:
     """Run the subcommand that the command line names, and exit with its code; 2 for a wrong command line."""
-    arguments, parser = sys.argv[1:], _parser()
+    with program.plain_output():
+        _main(sys.argv[1:])
+    sys.exit(0)
+
+
+def _main(arguments: Sequence[str]) -> None:
+    parser = _parser()
     options = parser.parse_args(arguments[:1])
     if options.version:
         print(f"supernet {supernet.__version__}")
-        sys.exit(0)
+        return
     name = options.command
     if name is None:
         parser.error("expected a command; supernet --help lists them")

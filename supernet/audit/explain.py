@@ -95,7 +95,7 @@ def _numbers(selection: Selection | None) -> Iterable[str]:
         return
     shown = selection.rows.drop(columns="setting") if "name" in selection.rows else selection.rows
     for row in shown.head(ROWS).to_dict("records"):
-        yield ", ".join(f"{name} {cell(value)}" for name, value in row.items() if not pd.isna(value))
+        yield ", ".join(f"{name} {_shown(value)}" for name, value in row.items() if not pd.isna(value))
     if len(shown) > ROWS:
         yield f"… and {len(shown) - ROWS} more rows."
 
@@ -161,6 +161,11 @@ def _baselines(trained: Sequence[Job]) -> Iterable[str]:
         else:
             seen.setdefault(space, f"{space}, values of setting {setting}, the only one that was read: {values}.")
     yield from (seen[space] for space in sorted(seen))
+
+
+def _shown(value: Any) -> str:
+    """Format a value of a row: four significant digits, of which the file has all."""
+    return f"{value:.4g}" if isinstance(value, float) and not value.is_integer() else cell(value)
 
 
 def _hours(found: Sequence[Job], trained: Sequence[Job], selection: Selection | None) -> Iterable[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from supernet.audit.deposit.archive import write_archive
 from supernet.audit.deposit.content import collect
 from supernet.audit.study_audit import StudyAudit, add_arguments
+from supernet.provenance.hashes import digests
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -25,7 +26,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the archive and print its size and root digest."""
+    """Write the archive and print its size, its SHA-256 and the root digest."""
     options = parse(arguments)
     study_audit = StudyAudit.open(options)
     content = collect(study_audit.plan, study_audit.hashes, options.weights)
@@ -33,5 +34,6 @@ def main(arguments: Sequence[str]) -> None:
     path = options.output or Path(f"{study_audit.plan.study.study}.tar.zst")
     write_archive(path, content)
     megabytes = path.stat().st_size / 1e6
-    print(f"{path}: {len(content.files)} files, {len(content.manifest['omitted'])} left out, {megabytes:.1f} MB")
-    print(f"root digest: {content.manifest['root_digest']}")
+    print(f"{path}: {len(content.files)} files, {len(content.manifest.omitted)} left out, {megabytes:.1f} MB")
+    print(f"SHA-256: {digests(path, ['sha256'])['sha256']}")
+    print(f"root digest: {content.manifest.root_digest}")

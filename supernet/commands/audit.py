@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from supernet.audit.deposit.limits import Limits, add_limits
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.printable import printable
 from supernet.audit.study_audit import StudyAudit, add_arguments
@@ -27,6 +28,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="files or folders (default: all of the study)")
     add_arguments(parser)
     parser.add_argument("--archive", type=Path, metavar="FILE", help="check an archive, or the folder of a crate")
+    add_limits(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
 
@@ -66,14 +68,14 @@ def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[FileS
             f"{options.targets[0]}: found a target beside --archive; expected none: the whole archive is checked"
         )
     # Imported here: the environment of the rule `audit` does not have the package that unpacks archives.
-    from supernet.audit.deposit.verify import open_deposit
+    from supernet.audit.deposit.unpack import open_deposit
 
-    with open_deposit(options.archive) as deposit:
-        left_out = len(deposit.manifest["omitted"])
+    with open_deposit(options.archive, Limits(options.max_gigabytes)) as deposit:
+        left_out = len(deposit.manifest.omitted)
         if left_out and not options.json:
             print(f"{left_out} files are left out; their entries in the manifest and in the records are checked")
-        statuses = deposit.statuses()
-        return deposit.manifest["study"], deposit.root_digest(statuses), statuses
+        found = deposit.findings()
+        return deposit.manifest.study, found.root_digest, list(found.statuses)
 
 
 def main(arguments: Sequence[str]) -> None:

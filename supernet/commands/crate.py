@@ -7,11 +7,10 @@ from pathlib import Path
 
 from supernet.audit.deposit.content import collect
 from supernet.audit.deposit.crate import write_crate
+from supernet.audit.deposit.verify import MARK
 from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.config.artifacts import CRATE
 from supernet.io.folders import replaced
-
-_MARK = ".supernet-crate"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     content = collect(plan, study_audit.hashes, options.weights)
     study_audit.hashes.save()
     folder = options.output or Path(plan.results, CRATE)
-    with replaced(folder, _MARK, "supernet crate") as temporary:
+    with replaced(folder, MARK, "supernet crate") as temporary:
         write_crate(
             content,
             plan.study,
@@ -44,4 +43,4 @@ def main(arguments: Sequence[str]) -> None:
             licence=options.licence,
             authors=options.author,
         )
-    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest['root_digest']}")
+    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest.root_digest}")

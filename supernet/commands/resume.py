@@ -11,10 +11,13 @@ from pathlib import Path
 
 from supernet.config.artifacts import Artifacts
 from supernet.errors import UserError
+from supernet.launcher.options import split_config
+from supernet.pipeline.workflow_config import WorkflowConfig
 from supernet.runtime import program, slurm
-from supernet.runtime.checkout import checkout, clone
+from supernet.runtime.checkout import checkout, clone, config_file
 from supernet.runtime.lock import LockTiming, sole_writer
 
+_FOLDERS = ("state", "results")
 SNAKEMAKE = (sys.executable, "-m", "snakemake")
 
 
@@ -29,9 +32,14 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--wait", action="store_true", help="wait until the jobs have finished: no work is lost")
     what.add_argument("--cancel", action="store_true", help="cancel the jobs; trainings resume from their checkpoints")
-    for name in ("state", "results"):
-        parser.add_argument(f"--{name}", type=Path, default=Path(name), help="as in config.yaml (default: %(default)s)")
-    return parser.parse_args(ours), list(arguments[len(ours) + 1 :])
+    for name in _FOLDERS:
+        parser.add_argument(f"--{name}", type=Path, help="folder (default: the one in config.yaml)")
+    options, theirs = parser.parse_args(ours), list(arguments[len(ours) + 1 :])
+    config, _ = split_config(theirs)
+    given = config | {name: str(path) for name in _FOLDERS if (path := getattr(options, name))}
+    workflow = WorkflowConfig.read(config_file(), {name: given[name] for name in _FOLDERS if name in given})
+    options.state, options.results = Path(workflow.state), Path(workflow.results)
+    return options, theirs
 
 
 @contextlib.contextmanager

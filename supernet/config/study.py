@@ -27,7 +27,7 @@ from supernet.config.sections import (
     Search,
 )
 from supernet.config.space_section import Seed, SpaceStudy, Truth
-from supernet.config.validation import did_you_mean, validate
+from supernet.config.validation import did_you_mean, read_as, validate
 from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 from supernet.spaces import subspace
@@ -126,6 +126,9 @@ class Study(Model):
         findings = Findings()
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
             findings.add("should be letters, digits, `_`, `.` and `-`, and start with a letter or digit", name)
+        elif kind := read_as(name):
+            message = f"is {kind} to YAML or Snakemake: rename study and file so that a letter comes first"
+            findings.add(message, name)
         elif isinstance(info.context, Path) and info.context.stem != name:
             findings.add(f"should be the name of the file: {info.context.stem!r}", name)
         findings.raise_all()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from types import NoneType
 from typing import Any, TypeVar, get_args
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from supernet.config.yamlfile import YamlFile
@@ -38,6 +39,23 @@ def validate(model: type[_Model], file: YamlFile, context: Any = None) -> _Model
         findings = [_finding(model, file, one) for one in errors if not _is_echo(one)]
         lines = [message for _, message in sorted(findings, key=lambda finding: finding[0])]
         raise UserError("\n".join(dict.fromkeys(lines))) from None
+
+
+def read_as(text: str) -> str:
+    """Return what Snakemake's command line or YAML reads a text as: `a number`, `true or false`; empty if as text."""
+    for parse in (int, float):
+        try:
+            parse(text)
+        except ValueError:
+            continue
+        return "a number"
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return "not a plain text"
+    if isinstance(value, bool):
+        return "true or false"
+    return "" if value == text else "not a plain text"
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

@@ -1,19 +1,22 @@
 """Read a user's images as bytes, from an array file or from an archive with one folder per class."""
 
 import io
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from supernet.data.cifar10 import BROKEN_IMAGE, Bytes, Labels
 from supernet.errors import UserError
 from supernet.io.archives import read_members
-from supernet.io.tensors import opened
+from supernet.io.tensors import open_foreign
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _LARGEST_IMAGE = 40_000_000
 _MODES = ("L", "RGB")
+_PNG = b"\x89PNG\r\n\x1a\n"
+"""The first bytes of a PNG file; byte 24 is its number of bits per channel (PNG specification, IHDR)."""
 _LARGEST_SIDE = 2048
 _LARGEST_SET = 4 * 10**9
 """Bytes of all unpacked images."""
@@ -24,7 +27,7 @@ def read_arrays(path: Path) -> tuple[Bytes, Labels]:
 
     Their order is kept, so that an official test set can be last. Raises UserError if a tensor is missing or wrong.
     """
-    with opened(path, "numpy") as file:
+    with open_foreign(path, "numpy") as file:
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     images, labels = found.get("images"), found.get("labels")
     if images is None or labels is None:
@@ -41,17 +44,27 @@ def read_arrays(path: Path) -> tuple[Bytes, Labels]:
 def read_folders(path: Path) -> tuple[Bytes, Labels]:
     """Read the same from a zip or tar archive of PNG or JPEG images; the folder of an image is its class.
 
-    Classes are numbered in the order of their folders' names; images are sorted by class and name. Other files are
-    ignored. Raises UserError with the member that is in no folder, is not an image, or differs in size or mode.
+    Classes are numbered in the order of their folders' names; images are sorted by class and name. Backslashes separate
+    folders, as in archives of Windows, and an image is turned as its EXIF data say. Other files are ignored. Raises
+    UserError with the member that is in no folder, occurs twice, is not an image of 8 bits per channel, or differs in
+    size or mode.
     """
     found: dict[tuple[str, str], Bytes] = {}
+    members: dict[PurePosixPath, str] = {}
     shape: tuple[int, ...] | None = None
-    for name, content in read_members(path, _is_image, _LARGEST_IMAGE):
+    for member, content in read_members(path, _is_image, _LARGEST_IMAGE):
+        place = _place(member)
+        name, folder = str(place), str(place.parent)
+        if place in members:
+            raise UserError(
+                f"{path}: {member}: found the image twice, also as {members[place]}; expected each image once"
+            )
+        members[place] = member
         pixels = _decoded(content, f"{path}: {name}")
         shape = shape or pixels.shape
         if pixels.shape != shape:
             raise UserError(f"{path}: {name}: found (C, H, W) {pixels.shape}; expected {shape}, as the image before it")
-        if not (folder := str(PurePosixPath(name).parent)).strip("."):
+        if not folder.strip("."):
             raise UserError(f"{path}: {name}: is in no folder; expected one folder for each class")
         found[folder, name] = pixels
         if len(found) * pixels.nbytes > _LARGEST_SET:
@@ -66,19 +79,28 @@ def read_folders(path: Path) -> tuple[Bytes, Labels]:
 
 def _is_image(name: str) -> bool:
     # Some systems put hidden files with the names of images beside them.
-    hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in _place(name).parts)
     return name.lower().endswith(_SUFFIXES) and not hidden
 
 
+def _place(member: str) -> PurePosixPath:
+    """Return the path of a member: equal for `./a/b`, `a/b` and `a\\b`, and for composed and decomposed letters."""
+    return PurePosixPath(unicodedata.normalize("NFC", member.replace("\\", "/")))
+
+
 def _decoded(content: bytes, where: str) -> Bytes:
-    """Decode a grey or RGB image to (C, H, W) bytes."""
+    """Decode a grey or RGB image of 8 bits per channel to (C, H, W) bytes, turned as its EXIF data say."""
+    if content[:8] == _PNG and content[24:25] == b"\x10":
+        raise UserError(f"{where}: found an image of 16 bits per channel; expected 8: convert it")
     try:
         with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
             if image.mode not in _MODES:
                 raise UserError(f"{where}: found an image of mode {image.mode}; expected L (grey) or RGB")
             if max(image.size) > _LARGEST_SIDE:
                 raise UserError(f"{where}: found {image.size} pixels; expected up to {_LARGEST_SIDE} a side")
-            pixels = np.asarray(image)
+            if getattr(image, "is_animated", False) and image.format == "PNG":
+                raise UserError(f"{where}: found an animation; expected an image: save one of its frames")
+            pixels = np.asarray(ImageOps.exif_transpose(image))
     except BROKEN_IMAGE as error:
         raise UserError(f"{where}: not a PNG or JPEG image, or a damaged one ({error})") from error
     return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)

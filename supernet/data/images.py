@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data
-from supernet.data.sizes import official_test
-from supernet.io.tensors import opened
-from supernet.provenance.recorder import note_input
+from supernet.data.sizes import MAKER, official_test
+from supernet.errors import UserError
+from supernet.io.tensors import open_tensors
 from supernet.rng import stream
 
 
@@ -117,15 +117,17 @@ def memory_format(channels_last: bool) -> torch.memory_format:
 def load(path: Path) -> Images:
     """Load images and labels of a safetensors file of `scripts/data.py`, memory-mapped.
 
-    Raises UserError if the file is missing, damaged, or of another program.
+    Raises UserError if the file does not exist or is not such a file.
     """
-    with opened(note_input(path), "pt") as file:
+    with open_tensors(path, "pt", MAKER) as file:
         pixels, labels = file.get_tensor("images"), file.get_tensor("labels")
-        if pixels.dtype != torch.uint8 or pixels.ndim != 4 or labels.dtype != torch.int64:
-            raise ValueError("images are bytes (N, C, H, W), and labels integers")
-        if labels.shape != pixels.shape[:1] or not len(labels) or labels.numpy().min() < 0:
-            raise ValueError("there is one label from 0 for each image")
-        return Images(pixels, labels, official_test(file))
+        if pixels.dtype != torch.uint8 or pixels.ndim != 4 or labels.dtype != torch.int64 or labels.ndim != 1:
+            found = f"images {pixels.dtype} {tuple(pixels.shape)} and labels {labels.dtype} {tuple(labels.shape)}"
+            raise UserError(f"{path}: found {found}; expected bytes (N, C, H, W) and int64 (N,): {MAKER} makes them")
+        if len(pixels) != len(labels) or not len(labels) or labels.numpy().min() < 0:
+            found = f"{len(pixels)} images and {len(labels)} labels"
+            raise UserError(f"{path}: found {found}; expected one label from 0 per image: make the file again")
+        return Images(pixels, labels, official_test(path, file))
 
 
 def load_splits(path: Path, config: Data, study_seed: int, device: torch.device | str = "cpu") -> Splits:

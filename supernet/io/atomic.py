@@ -31,12 +31,12 @@ def publish(path: Path | str, *, record: bool = True) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        _sync(temporary)
+        sync(temporary)
         text = record_text(path, temporary) if record else None
         if text is not None:
             write_text(record_path(path), text, record=False)
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except Exception as error:
         if is_full(error):
             raise UserError(f"{path}: not written, the disk is full: {error}; {HINT}") from error
@@ -74,7 +74,8 @@ def write_table(path: Path | str, table: "pd.DataFrame") -> None:
         table.to_parquet(temporary, index=False)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Write a file, or the list of a folder, to the disk before anything that follows."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

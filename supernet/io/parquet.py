@@ -56,10 +56,10 @@ def read_arrow(path: Path | str, columns: Mapping[str, str]) -> pa.Table:
         return table
 
 
-def read_frame(path: Path | str, **columns: str) -> "pd.DataFrame":
-    """Return all columns of a file; `columns` are required, as in `read_columns`. Raises UserError as that does."""
-    with opened(path) as file:
-        _check_schema(path, file.schema_arrow, columns)
+def read_table(path: Path | str, *required: str) -> "pd.DataFrame":
+    """Read all columns as a table of pandas. Raises UserError if the file is damaged or lacks a required column."""
+    with opened(note_input(Path(path))) as file:
+        _expect(path, required, file.schema_arrow.names)
         table = file.read()
         table.validate(full=True)
         frame: pd.DataFrame = table.to_pandas()
@@ -78,17 +78,14 @@ def opened(path: Path | str) -> Iterator[pq.ParquetFile]:
                 raise UserError(f"{path}: has {head.num_rows} rows of {size} bytes; expected a table of this project")
             yield file
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
+        raise UserError(f"{path}: no such file; expected a Parquet file") from None
     except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"{path}: not a Parquet file, or a damaged one ({what}); make or fetch it again") from error
 
 
 def _check_schema(path: Path | str, schema: pa.Schema, columns: Mapping[str, str]) -> None:
-    missing = [name for name in columns if name not in schema.names]
-    if missing:
-        there = ", ".join(schema.names)
-        raise UserError(f"{path}: found no column {', '.join(missing)} among {there}; make or fetch it again")
+    _expect(path, list(columns), schema.names)
     for name, kind in columns.items():
         if schema.names.count(name) > 1:
             raise UserError(f"{path}: has the column {name} more than once; make or fetch it again")
@@ -106,6 +103,13 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(rows[0]) if rows else []
     with publish(path) as temporary:
         pq.write_table(pa.table([_column([row[name] for row in rows]) for name in names], names), temporary)
+
+
+def _expect(path: Path | str, names: Sequence[str], there: Sequence[str]) -> None:
+    missing = [name for name in names if name not in there]
+    if missing:
+        found = ", ".join(there)
+        raise UserError(f"{path}: found no column {', '.join(missing)} among {found}; make or fetch it again")
 
 
 def _column(values: list[Any]) -> pa.Array:

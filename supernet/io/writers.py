@@ -1,5 +1,6 @@
 """Temporary names of files that say which process writes them, and what ended processes have left behind."""
 
+import glob
 import os
 import re
 import shutil
@@ -73,6 +74,11 @@ def leftovers(folder: Path) -> Iterator[Path]:
         for name in [*folders, *files]:
             if name.startswith(".") and _is_left(path := Path(parent, name)):
                 yield path
+
+
+def left_beside(path: Path) -> list[Path]:
+    """Return the temporary files or folders of a file or folder whose processes have ended, as `leftovers`."""
+    return [one for one in path.parent.glob(f".{glob.escape(path.name)}-*") if _is_left(one)]
 
 
 def left_for(target: Path) -> Iterator[Path]:

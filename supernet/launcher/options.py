@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
+from supernet.pipeline.workflow_config import WorkflowConfig, expect_writable, study_file
+
+_FOLDERS: tuple[str, ...] = ("study", "results", "state")
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,23 @@ class Options:
     project: Path
     """The folder with the Snakefile."""
     config_file: Path
-    study: str
+    workflow: WorkflowConfig
+    """The study and its folders, from config.yaml and the command line."""
     cores: int
-    results: str
     config: tuple[str, ...]
+    """All values of `--config`: Snakemake takes the last `--config` only."""
     targets: tuple[str, ...]
     extra: tuple[str, ...]
 
     @property
+    def study(self) -> str:
+        """Name of the study."""
+        return self.workflow.study_name
+
+    @property
     def state(self) -> Path:
         """Folder of checkpoints, progress files and the log, relative to `root`."""
-        return Path("state", self.study)
+        return Path(self.workflow.state_of(self.study))
 
     @property
     def log(self) -> Path:
@@ -42,50 +50,87 @@ class Options:
     @property
     def folder(self) -> Path:
         """Folder of the study's results, relative to `root`."""
-        return Path(self.results, self.study)
+        return Path(self.workflow.results_of(self.study))
 
     @property
     def study_file(self) -> Path:
         """The study's file."""
-        return self.project / "workflow" / "studies" / f"{self.study}.yaml"
+        return self.root / study_file(self.workflow.study, self.project)
 
     def command(self) -> list[str]:
         """Return Snakemake's command line; options with several values come after the targets."""
-        config = ["--config", *self.config] if self.config else []
-        if self.root != self.project:
-            config = ["--snakefile", str(self.project / "Snakefile"), "--configfile", str(self.config_file), *config]
         triggers = ["--rerun-triggers", "mtime", "params", "input"]
         snakemake = [sys.executable, "-m", "snakemake", *self.targets, "--cores", str(self.cores)]
-        return [*snakemake, *triggers, "--rerun-incomplete", "--nocolor", *config, *self.extra]
+        config = ["--config", *self.config]
+        if self.root != self.project:
+            config = ["--snakefile", str(self.project / "Snakefile"), "--configfile", str(self.config_file), *config]
+        return [*snakemake, *triggers, "--rerun-incomplete", *config, "--nocolor", *self.extra]
 
 
 def parse(
     arguments: Sequence[str], root: Path, project: Path | None = None, config_file: Path | None = None
 ) -> Options:
-    """Parse the command line, with defaults from config.yaml; raises UserError for an invalid name of a study.
+    """Parse the command line, with defaults from config.yaml.
 
-    Snakemake runs in `root`; the Snakefile is in `project`, which is `root` unless it is given.
+    Snakemake runs in `root`; the Snakefile is in `project`, which is `root` unless it is given. Raises UserError for a
+    mistake in config.yaml, an invalid name of a study, two different values of one key, and a folder in which nothing
+    can be written.
     """
     project = project or root
     config_file = config_file or project / "config.yaml"
     ours = list(takewhile(lambda argument: argument != "--", arguments))
     found = _parser().parse_args(ours)
-    given = {"study": found.study, "results": found.results}
-    defaults = {"study": "mini", "results": "results", **_config(config_file)}
-    study = found.study or str(defaults["study"])
-    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", study):
-        raise UserError(f"study {study!r}: expected the name of a file in workflow/studies, without .yaml")
-    return Options(
+    given, extra = _values(found, arguments[len(ours) + 1 :])
+    workflow = WorkflowConfig.read(config_file, {key: given[key] for key in _FOLDERS if key in given})
+    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", workflow.study_name):
+        raise UserError(f"study {workflow.study!r}: expected the name of a file in workflow/studies, without .yaml")
+    # The study is always named: a profile could name another one, which the display would not know.
+    config = {"study": workflow.study, **given}
+    options = Options(
         root=root,
         project=project,
         config_file=config_file,
-        study=study,
+        workflow=workflow,
         cores=found.cores,
-        results=found.results or str(defaults["results"]),
-        config=tuple(f"{key}={value}" for key, value in given.items() if value),
+        config=tuple(f"{key}={value}" for key, value in config.items()),
         targets=tuple(found.targets),
-        extra=tuple(arguments[len(ours) + 1 :]),
+        extra=tuple(extra),
     )
+    for folder in (options.folder, options.state):
+        expect_writable(root / folder)
+    return options
+
+
+def _values(found: argparse.Namespace, theirs: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return all values of `--config`, those of our options included, and Snakemake's other arguments."""
+    own = {key: value for key in ("study", "results") if (value := getattr(found, key))}
+    pairs, extra = split_config(theirs)
+    for key in own.keys() & pairs.keys():
+        if own[key] != pairs[key]:
+            raise UserError(f"{key}: found --{key} {own[key]} and, after --, --config {key}={pairs[key]}; give one")
+    return {**own, **pairs}, extra
+
+
+def split_config(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the values of all `--config` in Snakemake's arguments by key, and the other arguments.
+
+    Snakemake takes the last `--config` only, so several are merged; the last value of a key counts. Raises UserError
+    for a value without a key.
+    """
+    pairs, rest, inside = list[str](), list[str](), False
+    for argument in arguments:
+        name, sign, value = argument.partition("=")
+        if name in ("--config", "-C"):
+            inside = not sign
+            pairs += [value] if sign else []
+        elif inside and not argument.startswith("-"):
+            pairs.append(argument)
+        else:
+            inside = False
+            rest.append(argument)
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise UserError(f"--config: found {wrong[0]!r}; expected KEY=VALUE: targets come before it or after `--`")
+    return dict(pair.split("=", 1) for pair in pairs), rest
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a study with Snakemake: show its progress, explain failures, print the outcome.",
         epilog="Arguments after -- are passed to Snakemake: supernet run -- --dry-run",
     )
-    parser.add_argument("--study", help="name of a file in workflow/studies/ (default: the one in config.yaml)")
+    parser.add_argument("--study", help="a name in workflow/studies/, or a YAML file (default: the one in config.yaml)")
     parser.add_argument(
         "--cores", type=_positive, default=_available_cores(), help="cores to use (default: %(default)s)"
     )
@@ -112,13 +157,3 @@ def _positive(text: str) -> int:
 
 def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _config(path: Path) -> dict[str, object]:
-    """Return the top level of config.yaml; empty if it is missing, which Snakemake reports.
-
-    Raises UserError if it is not valid YAML.
-    """
-    if not path.exists():
-        return {}
-    return {key: value for key, value in YamlFile.read(path).data.items() if value is not None}

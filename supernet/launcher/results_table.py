@@ -55,7 +55,9 @@ def _column(results: Results, space: str) -> list[str]:
         *(_tau(found.low, found.value, found.high) for found in references),
         f"{surpass.mean:.3f} (rank in {facts.quantile})" if surpass.seeds else surpass.state,
         _percent(final),
-        f"{100 * facts.truth_mean:.1f} %, {100 * facts.truth_max:.1f} %" if facts.pool else "none: all diverged",
+        "none: all diverged"
+        if math.isnan(facts.truth_mean)
+        else f"{100 * facts.truth_mean:.1f} %, {100 * facts.truth_max:.1f} %",
     ]
 
 

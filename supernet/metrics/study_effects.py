@@ -1,5 +1,6 @@
 """Effects of a study's settings from the scores of its runs: one row per setting and metric."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -11,11 +12,11 @@ import pandas as pd
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
+from supernet.errors import UserError
 from supernet.io.atomic import read_json
-from supernet.io.parquet import read_frame
+from supernet.io.parquet import read_table
 from supernet.metrics.effects import METRICS, effects
 from supernet.metrics.measures import FEWEST
-from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -44,7 +45,12 @@ COLUMNS = {
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
-    """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs."""
+    """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs.
+
+    Raises UserError if one of them does not exist.
+    """
+    if not os.path.exists(paths.spaces):
+        raise UserError(f"{paths.spaces}: no such file; scripts/metrics.py makes it")
     thresholds = {name: facts["threshold"] for name, facts in read_json(note_input(paths.spaces)).items()}
     for space in study.spaces:
         yield from _of_space(study, paths, space, thresholds[str(study.main_pool(space))])
@@ -100,7 +106,7 @@ def _scores(study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[s
     files = paths.run(*run)
     if read_summary(files.summary, study.run(*run))["status"] != "complete":
         return None
-    table = read_frame(note_input(files.scores))
+    table = read_table(files.scores)
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
         return None

@@ -16,10 +16,9 @@ from supernet.config.factors import SPACES
 from supernet.config.study import Study, load_study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
-from supernet.io.parquet import read_frame
+from supernet.io.parquet import read_table
 from supernet.metrics.interval import Estimate
 from supernet.paper.published_numbers import PublishedNumbers
-from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 
 METRIC_COLUMNS = (
@@ -283,11 +282,7 @@ def _existing(path: str) -> str:
 
 
 def _table(path: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = read_frame(note_input(_existing(path)))
-    lacking = [column for column in columns if column not in table.columns]
-    if lacking:
-        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; delete it and make it again")
-    return table
+    return read_table(_existing(path), *columns)
 
 
 def _facts(path: str, space: str, values: dict[str, Any]) -> SpaceFacts:

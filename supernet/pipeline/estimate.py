@@ -20,13 +20,6 @@ from supernet.spaces.base import NetworkSize
 from supernet.training.path_sampling import epoch_paths, passes_per_step
 from supernet.training.schedule import step_after, supernet_steps
 
-GPU_TFLOPS = 3.0
-"""Sustained teraflop/s of one V100 in float32, whose peak is 15.7 (NVIDIA Tesla V100 data sheet, SXM2).
-
-The geometric mean of two bounds. 9.0: wide dense convolutions, ResNet-50 trained at 367 images/s (NVIDIA,
-DeepLearningExamples, ResNet50 v1.5, FP32 on a DGX-1 of 16 GB) with 4.1 billion multiply-adds per image, six operations
-each. 1.0: small and depthwise convolutions; an assumption, not a measurement.
-"""
 UNCERTAINTY = 3.0
 """The estimate is right within this factor if the sustained rate is between those bounds."""
 

@@ -5,10 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
-
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from typing import Any, Self
 
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.base import Model
@@ -23,28 +20,12 @@ from supernet.config.jobs import (
 )
 from supernet.config.pool_name import PoolName
 from supernet.config.study import Study, load_study
-from supernet.download.credentials import separate
 from supernet.download.sources import File, load_sources
 from supernet.errors import UserError
-from supernet.pipeline.estimate import GPU_TFLOPS, estimate, report
+from supernet.pipeline.estimate import estimate, report
+from supernet.pipeline.workflow_config import WorkflowConfig, expect_folder, study_file, unsafe_in_rules
 from supernet.provenance.folders import Folders
 from supernet.runtime.kernels import reference_kernels
-
-
-def _safe_in_rules(value: str) -> str:
-    # The report's captions are read by a directive, which ends with the line.
-    control = "control characters do not fit into Snakemake's report" if not value.isprintable() else ""
-    if reason := control or _unsafe_in_rules(value):
-        raise PydanticCustomError("folder", "{reason}: use another name", {"reason": reason})
-    return value
-
-
-def _unsafe_in_rules(path: str) -> str:
-    """Return why Snakemake's file names and report cannot hold a path; empty if they can."""
-    if "{" in path or "}" in path:
-        return "braces mark wildcards in Snakemake's file names"
-    # Snakemake's report writes paths and params into a script element without escaping.
-    return "`<` starts an element in the pages of Snakemake's report" if "<" in path else ""
 
 
 def _parameter(model: Model, include: set[str] | None = None) -> str:
@@ -54,56 +35,6 @@ def _parameter(model: Model, include: set[str] | None = None) -> str:
     start elements. The escape is part of JSON: programs read the same values.
     """
     return model.model_dump_json(include=include).replace("<", "\\u003c")
-
-
-def _without_password(value: str) -> str:
-    if separate(value)[1]:
-        raise PydanticCustomError(
-            _HIDDEN,
-            "put an address with a password into the environment variable SUPERNET_MIRROR, which no log shows",
-        )
-    return value
-
-
-def _truth_value(value: Any) -> Any:
-    # `--config key=true` is text to Snakemake, which knows only Python's True.
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
-
-_HIDDEN = "hidden"
-Folder = Annotated[str, Field(min_length=1), AfterValidator(_safe_in_rules)]
-Mirror = Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
-
-
-class WorkflowConfig(Model):
-    """`config.yaml` and `--config`: the study, the folders of its files, and how its jobs run."""
-
-    study: Folder = Field(description="Name of a file in workflow/studies, or the path of a YAML file.")
-    results: Folder = Field(default="results", description="Folder of results, with one folder per study.")
-    resources: Folder = Field(default="resources", description="Folder of data sets and published tables.")
-    mirror: Mirror | None = Field(
-        default=None,
-        description="Folder or http(s) address that is asked for downloads first; null takes the environment "
-        "variable SUPERNET_MIRROR, if there is one.",
-    )
-    state: Folder = Field(default="state", description="Folder of training checkpoints and progress.")
-    checkpoint_seconds: float = Field(default=30.0, gt=0, description="Seconds between two checkpoints of a training.")
-    device: str = Field(
-        default="auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
-        description="auto (a GPU if the job sees one), cpu, cuda or cuda:N.",
-    )
-    reference_kernels: Annotated[bool, BeforeValidator(_truth_value)] = Field(
-        default=False,
-        description="Compute with torch's own functions instead of the fast kernels of supernet/nn/fast: slower, and "
-        "equal up to rounding. Finished results are not made again; the audit reports them as stale. False leaves the "
-        "choice to the environment variable SUPERNET_REFERENCE_KERNELS.",
-    )
-    gpu_tflops: float = Field(
-        default=GPU_TFLOPS,
-        gt=0,
-        description="Sustained teraflop/s of the GPU that a dry run assumes (supernet/pipeline/estimate.py).",
-    )
 
 
 @dataclass(frozen=True)
@@ -116,19 +47,20 @@ class Plan:
     root: Path
     located: Callable[[str], str] = str
     """Returns the path of a file as Snakemake uses it: as a module the workflow can have a prefix for all paths."""
+    available: frozenset[str] | None = None
+    """Paths of the published tables that count as available; None: those that exist, or whose files are there."""
 
     @classmethod
     def load(cls, config: Mapping[str, Any], root: Path, located: Callable[[str], str] = str) -> Self:
         """Validate Snakemake's config and the study that it names. UserError lists all mistakes."""
-        try:
-            checked = WorkflowConfig.model_validate(dict(config))
-        except ValidationError as error:
-            raise UserError("\n".join(_finding(one) for one in error.errors())) from None
-        if reason := _unsafe_in_rules(str(root)):
+        checked = WorkflowConfig.check(config)
+        if reason := unsafe_in_rules(str(root)):
             raise UserError(f"{root}: {reason}: use another folder")
         # A wrong value would otherwise stop each job, on a cluster after it has waited in the queue.
         reference_kernels()
-        file = _study_file(checked.study, root)
+        file = study_file(checked.study, root)
+        for folder in (checked.results_of(file.stem), checked.resources, checked.state_of(file.stem)):
+            expect_folder(Path(located(folder)))
         return cls(checked, load_study(file), file, root, located)
 
     @property
@@ -139,7 +71,7 @@ class Plan:
     @property
     def results(self) -> str:
         """Folder of the study's results."""
-        return f"{self.config.results}/{self.study.study}"
+        return self.config.results_of(self.study.study)
 
     @property
     def resources(self) -> str:
@@ -159,7 +91,7 @@ class Plan:
     @property
     def state(self) -> str:
         """Folder of the study's checkpoints."""
-        return f"{self.config.state}/{self.study.study}"
+        return self.config.state_of(self.study.study)
 
     @property
     def mirror(self) -> str:
@@ -320,29 +252,11 @@ class Plan:
         return sources.forms(sources.table(table))
 
     def _is_available(self, table: str, path: Path) -> bool:
+        if self.available is not None:
+            return str(path) in self.available
         folders = [Path(self.located(self.artifacts.downloads)), *([Path(self.mirror)] if self.mirror else [])]
         return os.path.exists(path) or any(
             all(os.path.exists(folder / file.path) for file in files)
             for folder in folders
             for files in self.forms(table).values()
         )
-
-
-def _study_file(name: str, root: Path) -> Path:
-    if name.endswith((".yaml", ".yml")):
-        return Path(name)
-    folder = root / "workflow" / "studies"
-    file = folder / f"{name}.yaml"
-    # Not file.exists(), which raises an error for a name that is too long.
-    if not os.path.exists(file):
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise UserError(f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file")
-    return file
-
-
-def _finding(error: Any) -> str:
-    key = ".".join(map(str, error["loc"]))
-    allowed = ", ".join(WorkflowConfig.model_fields)
-    reason = f"unknown key; expected one of {allowed}" if error["type"] == "extra_forbidden" else error["msg"]
-    found = "" if error["type"] == _HIDDEN else f"found {error['input']!r}; "
-    return f"config.yaml or --config: {key}: {found}{reason}"

@@ -23,8 +23,9 @@ def draw_pool(
 
     Architectures that are drawn again, or that are in `exclude` (arch_ids), are skipped: the pool is a simple random
     sample without replacement. A larger pool of the same generator contains the smaller one. Raises UserError if the
-    space is too small.
+    space is too small, or `size` is not positive.
     """
+    _expect_positive(size)
     if size > (most := space.distinct - len(exclude)):
         raise UserError(
             f"pool.size {size}: {space.name} has only {most} architectures"
@@ -47,8 +48,10 @@ def draw_published(
 ) -> pd.DataFrame:
     """Draw `size` rows of a published table, from the rows that are a uniform sample of the space.
 
-    A larger pool of the same generator contains the smaller one. Raises UserError if the table has fewer rows.
+    A larger pool of the same generator contains the smaller one. Raises UserError if the table has fewer rows, or
+    `size` is not positive.
     """
+    _expect_positive(size)
     rows = uniform_rows(table, space)
     candidates = table.take(rng.permutation(rows))[["arch_id", "encoding"]]
     chosen = candidates[~candidates["arch_id"].isin(exclude)].head(size)
@@ -66,8 +69,9 @@ def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.D
     The pool is spread over accuracies instead of the space, as in the evaluations of SUMNAS (Ha et al., ICLR 2022) and
     DYNAS (Jeon et al., CVPR 2025), which use 400 intervals. The intervals reach from the lowest to the highest accuracy
     among the rows that are a uniform sample of the space; empty intervals give no architecture. Among equals the first
-    arch_id is taken. The selection is deterministic.
+    arch_id is taken. The selection is deterministic. Raises UserError if `intervals` is not positive.
     """
+    _expect_positive(intervals)
     rows = uniform_rows(table, space)
     accuracy = table.test_acc[rows]
     edges = np.linspace(accuracy.min(), accuracy.max(), intervals + 1)
@@ -76,6 +80,11 @@ def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.D
     order = np.lexsort((-rows, accuracy, interval))
     best = np.append(np.diff(interval[order]) > 0, True)
     return table.take(np.sort(rows[order[best]]))[["arch_id", "encoding"]]
+
+
+def _expect_positive(size: int) -> None:
+    if size < 1:
+        raise UserError(f"pool.size: found {size}; expected 1 or more")
 
 
 def uniform_rows(table: PublishedTable, space: Space[Any]) -> npt.NDArray[np.int64]:

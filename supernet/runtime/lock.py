@@ -79,7 +79,13 @@ def sole_writer_of(folders: Iterable[Path], timing: LockTiming | None = None) ->
 
 def _acquire(folder: Path, timing: LockTiming) -> Path:
     me, waiter = ProcessIdentity.current(), _Waiter(timing)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: this folder of a lock cannot be made: {error.strerror}; change its permissions, or choose "
+            "another folder for results and state in config.yaml or --config"
+        ) from error
     while True:
         latest = _latest(folder)
         if latest is None or waiter.is_free(latest, me):

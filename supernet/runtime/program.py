@@ -1,7 +1,10 @@
 """Runs programs: exit codes, error messages, provenance records, log files."""
 
 import contextlib
+import io
 import logging
+import os
+import select
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +20,8 @@ USER_ERROR = 2
 """Exit code after a UserError; argparse uses the same for a wrong argument."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 + SIGINT, the convention of shells."""
+CLOSED_PIPE = 141
+"""Exit code after a pipe was closed: 128 + SIGPIPE, the convention of shells."""
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -25,12 +30,18 @@ def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None =
 
     A UserError is printed to stderr as `error: …`, without a traceback. Any other exception is a bug: it keeps its
     traceback and Python's exit code 1. The files that the program reads and writes are recorded
-    (`supernet.provenance.recorder`).
+    (`supernet.provenance.recorder`). Output is that of `plain_output`.
     """
     freeze_imports()
+    with plain_output():
+        _run(main, sys.argv[1:] if arguments is None else arguments)
+    sys.exit(0)
+
+
+def _run(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> None:
     try:
         with _recorded(main):
-            main(sys.argv[1:] if arguments is None else arguments)
+            main(arguments)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(USER_ERROR)
@@ -44,7 +55,36 @@ def run(main: Callable[[Sequence[str]], None], arguments: Sequence[str] | None =
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(INTERRUPTED)
-    sys.exit(0)
+
+
+@contextlib.contextmanager
+def plain_output() -> Iterator[None]:
+    """Print to any terminal and any pipe: characters that it cannot show become `?`, and a closed pipe ends quietly.
+
+    A program whose reader has gone, as in `supernet plan | head`, exits with `CLOSED_PIPE` and without a traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            yield
+        finally:
+            # Otherwise Python would flush when it ends, and report the closed pipe itself.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_has_gone():
+            raise  # another pipe or socket
+        # Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(CLOSED_PIPE)
+
+
+def _reader_has_gone() -> bool:
+    """Return whether standard output is a pipe without a reader; a second write would only tell if it is buffered."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _recorded(main: Callable[[Sequence[str]], None]) -> contextlib.AbstractContextManager[None]:

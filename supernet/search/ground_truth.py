@@ -10,10 +10,10 @@ import numpy.typing as npt
 from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
+from supernet.io.parquet import read_table
 from supernet.metrics.definitions import truth_rank
 from supernet.metrics.population import Population, population_of
 from supernet.pools.draw import published_draw, uniform_rows
-from supernet.pools.file import read_table
 from supernet.pools.truth import cost_columns
 from supernet.published.table import PublishedTable
 from supernet.search.random_search import Draw

@@ -14,6 +14,7 @@ from supernet.config.base import Model
 from supernet.errors import UserError
 from supernet.io.atomic import write_text
 from supernet.io.sealed import sealed_line, unsealed_line
+from supernet.provenance.record import record_path
 from supernet.provenance.recorder import note_resumption
 from supernet.search.ground_truth import GroundTruth, quantile
 from supernet.search.system import Outcome
@@ -138,8 +139,10 @@ class FinishedSearches:
         write_text(self._path(system), sealed_line(content), record=False)
 
     def discard(self, system: str) -> None:
-        """Delete the file, once the results are written."""
-        self._path(system).unlink(missing_ok=True)
+        """Delete the file, once the results are written, and a record beside it, which earlier versions wrote."""
+        path = self._path(system)
+        path.unlink(missing_ok=True)
+        Path(record_path(path)).unlink(missing_ok=True)
 
     def _path(self, system: str) -> Path:
         return self._folder / f"{system}.json"

@@ -2,9 +2,11 @@
 
 import ctypes
 import os
+import re
 
 import torch
 
+from supernet.errors import UserError
 from supernet.runtime.kernels import reference_kernels
 
 # Parameters of glibc's mallopt, from its malloc.h.
@@ -16,7 +18,9 @@ def configure(threads: int, device: str) -> torch.device:
     """Set the number of threads, require deterministic algorithms, and choose the device (`auto`: CUDA if available).
 
     The same lock file, machine, device and threads give the same bits. TF32 stays off, because it is not float32.
+    Raises UserError for a device that is unknown or that this machine does not have.
     """
+    chosen = _device(device)
     # cuBLAS is deterministic only with a fixed workspace, whose size it reads when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
@@ -29,9 +33,19 @@ def configure(threads: int, device: str) -> torch.device:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+    return chosen
+
+
+def _device(name: str) -> torch.device:
+    found = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
+    if found is None:
+        raise UserError(f"--device: found {name!r}; expected auto, cpu, cuda or cuda:N")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if gpus else "cpu")
+    if name != "cpu" and int(found[1] or 0) >= gpus:
+        raise UserError(f"--device: found {name!r}; this machine has {gpus} usable GPUs: use auto or cpu")
+    return torch.device(name)
 
 
 def _keep_freed_memory() -> None:

@@ -20,6 +20,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import read_json, write_json
 from supernet.provenance.recorder import note_config
 from supernet.runtime import program
+from supernet.runtime.arguments import positive, positive_number
 from supernet.runtime.leftovers import clear_for
 from supernet.runtime.lock import sole_writer_of
 from supernet.training.device import configure, fingerprint
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="JSON of the config that the result depends on, or @FILE")
     parser.add_argument("--data", type=Path, required=True, help="images: safetensors file of scripts/data.py")
     parser.add_argument("--progress", type=Path, help="file for the progress of the job")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--threads", type=positive, default=1, help="threads of torch")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--timing", type=Path, help="JSON file for the seconds of each phase")
     parser.add_argument("--log", type=Path, help="log file; a resumed job appends to it")
@@ -63,7 +64,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
     """Add the argument of the programs that can stop early and resume."""
     parser.add_argument(
         "--limit-minutes",
-        type=float,
+        type=positive_number,
         help="time limit of the job, from its start: it saves and stops before it",
     )
 
@@ -71,13 +72,24 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
 def read_config(text: str, model: type[_Model]) -> _Model:
     """Validate the value of --config and add it to the provenance record. Raises UserError if it is not valid."""
     if text.startswith("@"):
-        text = json.dumps(read_json(text[1:]))
+        text = _text_of(text[1:])
     try:
         config = model.model_validate_json(text)
     except ValidationError as error:
         raise UserError(f"--config: not a {model.__name__}: {error}") from None
     note_config(config.model_dump(mode="json"))
     return config
+
+
+def _text_of(path: str) -> str:
+    try:
+        return json.dumps(read_json(path))
+    except FileNotFoundError:
+        raise UserError(f"--config: {path}: no such file; expected a JSON file") from None
+    except OSError as error:
+        raise UserError(f"--config: {path}: cannot be read: {error.strerror}; expected a JSON file") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--config: {path}: not a JSON file, or a damaged one ({error})") from error
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Runs each attack in a process of its own, with limits of time and memory."""
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,8 @@ SECONDS = 5.0
 """A judge that takes longer hangs."""
 MEMORY = 1 << 30
 """Bytes of resident memory that a judge may use."""
+_MUTATION_S = 120.0
+"""Time limit for making a victim, and for a mutation."""
 _ADDRESSES = 8 << 30
 """Bytes of addresses that a process may use beyond those of its parent, so that a bomb cannot fill the machine."""
 
@@ -62,6 +66,7 @@ def command(main: Callable[[Sequence[str]], None], *arguments: str) -> CommandRe
 
 def run(attacks: Sequence[Attack], seconds: float = SECONDS) -> Iterator[Result]:
     """Yield the result of each attack. Victims are made once, in a temporary folder that is deleted in the end."""
+    _read_metadata_once()
     with tempfile.TemporaryDirectory(prefix="supernet-attacks-") as name:
         made: dict[str, Path] = {}
         for number, attack in enumerate(attacks):
@@ -69,27 +74,99 @@ def run(attacks: Sequence[Attack], seconds: float = SECONDS) -> Iterator[Result]
             if target.name not in made:
                 made[target.name] = _made(target, Path(name, f"victim{len(made)}"))
             folder = Path(shutil.copytree(made[target.name], Path(name, f"attack{number}"), symlinks=True))
-            started = time.monotonic()
-            outcome = _in_child(lambda: _attacked(attack), folder, seconds)  # noqa: B023
-            yield Result(attack, outcome, time.monotonic() - started)
+            yield _Child(folder, seconds).result(attack)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_metadata_once() -> None:
+    """Read the metadata of installed packages once; it takes longer than most attacks."""
+    read = metadata.packages_distributions
+    if not hasattr(read, "cache_info"):
+        metadata.packages_distributions = functools.cache(read)
+    metadata.packages_distributions()
 
 
 def _made(target: Target, folder: Path) -> Path:
     folder.mkdir()
+    judged = folder.with_name(f"{folder.name}-judged")
 
-    def make() -> Outcome:
+    def copy() -> None:
         target.make()
-        return target.judge()
+        shutil.copytree(folder, judged, symlinks=True)
+        os.chdir(judged)
 
-    outcome = _in_child(make, folder, 120)
+    attack = Attack("nothing", "", target, copy, Verdict.INTACT)
+    outcome = _Child(folder, _MUTATION_S).result(attack).outcome
     if outcome.verdict is not Verdict.INTACT:
         raise RuntimeError(f"{target.name}: the victim itself is {outcome.verdict}: {outcome.message}")
+    shutil.rmtree(judged)
     return folder
 
 
-def _attacked(attack: Attack) -> Outcome:
-    attack.mutate()
+class _Child:
+    """A forked process that attacks the victim in a folder."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._folder, self._seconds = folder, seconds
+        self._answer, self._mutated = (folder.with_name(f"{folder.name}.{name}") for name in ("answer", "mutated"))
+
+    def result(self, attack: Attack) -> Result:
+        """Run the attack; its time and memory are those of the judge."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            self._run(attack)
+            os._exit(0)
+        status, seconds = self._wait(child)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        return Result(attack, self._outcome(status), seconds)
+
+    def _outcome(self, status: int | None) -> Outcome:
+        if status is None:
+            return Outcome(Verdict.HANG, f"no answer within {self._seconds:.0f} s")
+        if not self._answer.exists():
+            return Outcome(Verdict.TRACEBACK, f"the process ended with status {status}")
+        found = json.loads(self._answer.read_text(encoding="utf-8"))
+        if found["peak"] > MEMORY:
+            return Outcome(Verdict.MEMORY, f"used {found['peak'] / 2**30:.1f} GiB")
+        return Outcome(Verdict(found["verdict"]), found["message"])
+
+    def _run(self, attack: Attack) -> None:
+        """Mutate and judge in this process, which is the child."""
+        try:
+            os.chdir(self._folder)
+            attack.mutate()
+            # "5" sets the peak of the resident memory to its current value.
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+            self._mutated.touch()
+            _limit()
+            outcome = _judged(attack)
+        except BaseException:
+            outcome = Outcome(Verdict.TRACEBACK, traceback.format_exc())
+        self._answer.write_text(json.dumps({**asdict(outcome), "peak": _peak()}), encoding="utf-8")
+
+    def _wait(self, child: int) -> tuple[int | None, float]:
+        """Return the exit status, None if the process was too slow and killed, and the seconds after the mutation."""
+        started, limit = time.monotonic(), _MUTATION_S
+        is_mutated = False
+        while True:
+            if not is_mutated and self._mutated.exists():
+                started, limit, is_mutated = time.monotonic(), self._seconds, True
+            done, status = os.waitpid(child, os.WNOHANG)
+            seconds = time.monotonic() - started
+            if done:
+                return status, seconds
+            if seconds > limit:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return None, seconds
+            time.sleep(0.005)
+
+
+def _judged(attack: Attack) -> Outcome:
     try:
         outcome = attack.target.judge()
     except UserError as error:
@@ -99,54 +176,13 @@ def _attacked(attack: Attack) -> Outcome:
     return outcome
 
 
-def _in_child(judge: Callable[[], Outcome], folder: Path, seconds: float) -> Outcome:
-    """Return the outcome of `judge` in a forked process whose current folder is `folder`."""
-    answer = folder.with_name(f"{folder.name}.outcome")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        _answer(judge, folder, answer)
-        os._exit(0)
-    status, peak = _wait(child, seconds)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    if status is None:
-        return Outcome(Verdict.HANG, f"no answer within {seconds:.0f} s")
-    if not answer.exists():
-        return Outcome(Verdict.TRACEBACK, f"the process ended with status {status}")
-    if peak > MEMORY:
-        return Outcome(Verdict.MEMORY, f"used {peak / 2**30:.1f} GiB")
-    found = json.loads(answer.read_text(encoding="utf-8"))
-    return Outcome(Verdict(found["verdict"]), found["message"])
-
-
-def _answer(judge: Callable[[], Outcome], folder: Path, answer: Path) -> None:
-    try:
-        os.chdir(folder)
-        _limit()
-        outcome = judge()
-    except BaseException:
-        outcome = Outcome(Verdict.TRACEBACK, traceback.format_exc())
-    answer.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
-
-
 def _limit() -> None:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + _ADDRESSES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _wait(child: int, seconds: float) -> tuple[int | None, int]:
-    """Return exit status and peak memory in bytes of a process; status None if it takes too long and is killed."""
-    end = time.monotonic() + seconds
-    while True:
-        done, status, usage = os.wait4(child, os.WNOHANG)
-        if done:
-            return status, usage.ru_maxrss * 1024
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.wait4(child, 0)
-            return None, 0
-        time.sleep(0.005)
+def _peak() -> int:
+    """Return the peak of the resident memory of this process in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

@@ -45,7 +45,7 @@ def load_plan() -> Plan:
     return Plan.load({"study": STUDY_FILE}, ROOT)
 
 
-def make_study() -> None:
+def make_study(content: str = "content") -> None:
     """Make the finished study in the current folder: contents are made up, the chain of records is as in a real one."""
     Path(STUDY_FILE).write_text(STUDY, encoding="utf-8")
     plan = load_plan()
@@ -58,7 +58,7 @@ def make_study() -> None:
                 note_input(path)
             for one in made:
                 with publish(one.path) as temporary:
-                    temporary.write_text(f"content of {one.path}")
+                    temporary.write_text(f"{content} of {one.path}")
     Path(PUBLISHED).write_text(str(json.loads(run_audit().text)["root_digest"]), encoding="utf-8")
 
 

@@ -21,9 +21,10 @@ from table_metadata import about
 from fuzz.mutations import Draw, either, mutated, odd, tree
 from fuzz.target import Target
 from supernet import spaces
+from supernet.io.parquet import read_table
 from supernet.io.unpickling import CIFAR10, NATS, load
 from supernet.pools.draw import draw_published
-from supernet.pools.file import best_of, read_arch_ids, read_pool, read_table, read_truths
+from supernet.pools.file import best_of, read_arch_ids, read_pool, read_truths
 from supernet.published.readers import read
 from supernet.published.schema import RUNS, tabulate, write
 from supernet.published.table import PublishedTable

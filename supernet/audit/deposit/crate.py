@@ -14,12 +14,13 @@ from rocrate.model import ComputationalWorkflow, ContextEntity, File
 from rocrate.model.computerlanguage import get_lang
 from rocrate.rocrate import ROCrate
 
-from supernet.audit.deposit.content import FOLDER, MANIFEST, Content
+from supernet.audit.deposit.content import Content
+from supernet.audit.deposit.manifest import CONFIG, LOCK_FILE, MANIFEST, SNAKEFILE, SOURCES
 from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
 from supernet.io.atomic import write_json
 from supernet.provenance.hashes import digests
-from supernet.provenance.record import LOCK, SUFFIX
+from supernet.provenance.record import SUFFIX
 
 VERSION = "1.1"
 _WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
@@ -46,6 +47,7 @@ _FORMATS = MappingProxyType(
         ".smk": "text/plain",
         ".tex": "text/x-tex",
         ".yaml": "application/yaml",
+        ".yml": "application/yaml",
     }
 )
 _LICENCES = MappingProxyType({"MIT": "https://spdx.org/licenses/MIT"})
@@ -58,13 +60,13 @@ def write_crate(
 
     `snakemake` is its version, `licence` a URL or a name, and `authors` are names; without authors there is no agent.
     """
-    write_json(folder / content.manifest_path, content.manifest, record=False)
+    write_json(folder / content.manifest.path, content.manifest.as_json(), record=False)
     crate = ROCrate(version=VERSION)
     crate.metadata.extra_terms.update(_TERMS)
     crate.metadata["conformsTo"] = [{"@id": crate.metadata.profile}, {"@id": _WORKFLOW_CRATE}]
     files = {name: _file(crate, name, path, content.files) for name, path in content.files.items()}
-    own = folder / content.manifest_path
-    files[content.manifest_path] = _file(crate, content.manifest_path, own, {})
+    own = folder / content.manifest.path
+    files[content.manifest.path] = _file(crate, content.manifest.path, own, {})
     workflow = _workflow(crate, content, snakemake)
     times = sorted(time for one in content.circumstances() for time in (one["started"], one["ended"]))
     _describe(crate, study, content, times[-1], licence)
@@ -77,7 +79,7 @@ def write_crate(
 
 def _describe(crate: ROCrate, study: Study, content: Content, published: str, licence: str) -> None:
     crate.name = f"Super-net study {study.study}: {study.title.rstrip('.')}"
-    root = content.manifest["root_digest"]
+    root = content.manifest.root_digest
     crate.description = (
         "Which training heuristics make a super-net rank architectures as stand-alone training does: results of one "
         "study, each with the record of what it was made from. Root digest of what was measured, back to the "
@@ -99,14 +101,14 @@ def _named(crate: ROCrate, identifier: str, kind: str, name: str, **more: str) -
 
 def _workflow(crate: ROCrate, content: Content, snakemake: str) -> Any:
     """Add the main entity: the Snakefile."""
-    name = f"{content.folder}/{FOLDER}/Snakefile"
-    code = content.manifest["code"]
+    name = content.manifest.own(SNAKEFILE)
+    code = content.manifest.code
     properties = {
         "name": "Super-net training heuristics",
         "contentSize": str(content.files[name].stat().st_size),
         "encodingFormat": "text/plain",
         "sha256": digests(content.files[name], ["sha256"])["sha256"],
-        "version": f"{code['commit'] or 'unknown commit'}{', edited' if code['dirty'] else ''}",
+        "version": f"{code.commit or 'unknown commit'}{', edited' if code.dirty else ''}",
         "conformsTo": {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"},
     }
     workflow = crate.add(ComputationalWorkflow(crate, content.files[name], name, properties=properties))
@@ -118,9 +120,9 @@ def _workflow(crate: ROCrate, content: Content, snakemake: str) -> Any:
 def _action(
     crate: ROCrate, study: Study, content: Content, workflow: Any, files: Mapping[str, Any], times: Sequence[str]
 ) -> Any:
-    own = f"{content.folder}/{FOLDER}"
-    read = [content.manifest["study_file"], f"{own}/config.yaml", f"{own}/{Path(LOCK).name}", f"{own}/sources.yaml"]
-    made = [name for name in files if _is_result(name, content.folder)]
+    manifest = content.manifest
+    read = [manifest.study_file, *map(manifest.own, (CONFIG, LOCK_FILE, SOURCES))]
+    made = [name for name in files if _is_result(name, manifest.folder)]
     properties = {
         "@type": "CreateAction",
         "name": f"Run of study {study.study}",
@@ -132,7 +134,7 @@ def _action(
         "object": [files[name] for name in read],
         "result": [files[name] for name in made],
     }
-    action = crate.add(ContextEntity(crate, f"#run-{content.manifest['root_digest'][:16]}", properties))
+    action = crate.add(ContextEntity(crate, f"#run-{content.manifest.root_digest[:16]}", properties))
     crate.root_dataset["mentions"] = action
     return action
 

@@ -12,8 +12,8 @@ import pandas as pd
 from supernet.config.artifacts import RunName
 from supernet.config.factors import FACTORS
 from supernet.io.atomic import read_json
+from supernet.io.parquet import read_table
 from supernet.paper.load import Results
-from supernet.pools.file import read_table
 from supernet.provenance.recorder import note_input
 from supernet.runtime.timing import job_seconds
 

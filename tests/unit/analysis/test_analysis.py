@@ -477,8 +477,9 @@ class TestJobs:
 
     def test_the_best_of_a_pool(self, tmp_path: Path) -> None:
         space = spaces.load("nasbench201")
-        drawn = space.sample(np.random.default_rng(0), count=4)
-        table = pd.DataFrame({"arch_id": list("dcba"), "encoding": [space.format(arch) for arch in drawn]})
+        drawn = sorted(space.sample(np.random.default_rng(0), count=4), key=space.arch_id, reverse=True)
+        texts = [space.format(arch) for arch in drawn]
+        table = pd.DataFrame({"arch_id": texts, "encoding": texts})
         table.assign(truth=[0.5, 0.9, 0.9, np.nan]).to_parquet(tmp_path / "pool.parquet")
         assert best_of(tmp_path / "pool.parquet", space) == drawn[2]
         table.assign(truth=np.nan).to_parquet(tmp_path / "pool.parquet")
@@ -495,8 +496,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     job = LandscapeJob(run=job.run, standalone=job.standalone, landscape=job.landscape.model_copy(update={"grid": 11}))
     (folder / "job.json").write_text(job.model_dump_json())
     space = spaces.load("nasbench201")
-    drawn = space.sample(np.random.default_rng(0), count=4)
-    pool = pd.DataFrame({"arch_id": list("abcd"), "encoding": [space.format(arch) for arch in drawn]})
+    texts = [space.format(arch) for arch in space.sample(np.random.default_rng(0), count=4)]
+    pool = pd.DataFrame({"arch_id": texts, "encoding": texts})
     pool.assign(truth=[0.1, 0.4, 0.3, 0.2]).to_parquet(folder / "pool.parquet")
     splits = split(load(folder / "digits.safetensors"), job.run.data, job.run.study_seed)
     weights = build_supernet(job.run, space, splits).state_dict()

@@ -14,15 +14,17 @@ import pytest
 import zstandard
 from checkouts import copy_checkout
 
-from supernet.audit.deposit.archive import unpack, write_archive
+from supernet.audit.deposit.archive import write_archive
 from supernet.audit.deposit.content import Content, collect
-from supernet.audit.deposit.verify import open_deposit
+from supernet.audit.deposit.limits import Limits
+from supernet.audit.deposit.unpack import open_deposit, unpack
 from supernet.audit.expected import expected, recorded_root_digest, requested
 from supernet.audit.file_status import FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
+from supernet.provenance.folders import Folders
 from supernet.provenance.record import read_record, record_path, root_digest
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
@@ -45,22 +47,32 @@ IMAGES = "resources/data/digits.safetensors"
 WEIGHTS = "results/one/runs/nasbench201/baseline/seed0/weights.safetensors"
 SCORES = "results/one/runs/nasbench201/learning_rate=0.1/seed0/scores.parquet"
 METRICS = "results/one/metrics.parquet"
+MANIFEST = "results/one/deposit/manifest.json"
+LIMITS = Limits()
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with made-up results of a study: every expected file with its record."""
     folder = copy_checkout(tmp_path_factory.mktemp("finished") / "clone")
-    (folder / "workflow" / "studies" / "one.yaml").write_text(STUDY, encoding="utf-8")
-    made = Plan.load({"study": "one"}, folder)
-    with contextlib.chdir(folder), recording(Recorder(folder / "scripts" / "metrics.py", folder)):
+    with contextlib.chdir(folder):
+        finish(folder, folder / "workflow" / "studies" / "one.yaml")
+    return folder
+
+
+def finish(root: Path, study: Path) -> Plan:
+    """Make up the results of a study in the current folder, with the code of the checkout `root`."""
+    study.write_text(STUDY.replace("study: one", f"study: {study.stem}"), encoding="utf-8")
+    made = Plan.load({"study": str(study)}, root)
+    noted = {one.replace("/one/", f"/{study.stem}/") for one in (IMAGES, WEIGHTS, SCORES)}
+    with recording(Recorder(root / "scripts" / "metrics.py", root)):
         for one in expected(made):
             note_config(one.config)
             with publish(one.path) as temporary:
                 temporary.write_text(one.path)
-            if one.path in (IMAGES, WEIGHTS, SCORES):
+            if one.path in noted:
                 note_input(one.path)
-    return folder
+    return made
 
 
 @pytest.fixture
@@ -110,9 +122,14 @@ def packed(
     return path
 
 
+def inside(folder: Path) -> Folders:
+    """Return the folders of results and resources in a folder."""
+    return Folders(str(folder / "results"), str(folder / "resources"))
+
+
 def statuses(path: Path) -> dict[str, FileStatus]:
-    with open_deposit(path) as deposit:
-        return {status.path: status for status in deposit.statuses()}
+    with open_deposit(path, LIMITS) as deposit:
+        return {status.path: status for status in deposit.findings().statuses}
 
 
 def changed(path: Path, target: Path, name: str, data: bytes | None) -> Path:
@@ -133,7 +150,7 @@ class TestWhatItHas:
         assert manifest["root_digest"] == root_digest(records) == recorded_root_digest(plan)
         # The images and two runs' weights.
         assert [Path(path).name for path in manifest["omitted"]] == ["digits.safetensors"] + ["weights.safetensors"] * 2
-        assert found["results/one/deposit/one.yaml"].decode() == STUDY
+        assert found["results/one/deposit/study/one.yaml"].decode() == STUDY
         lock = (plan.root / "envs" / "requirements.lock").read_bytes()
         assert found["results/one/deposit/requirements.lock"] == lock
         assert {"Snakefile", "config.yaml", "sources.yaml"} <= {Path(name).name for name in found}
@@ -157,7 +174,7 @@ class TestWhatItHas:
         assert statuses(path)[again.path].state is State.INTACT
 
         # Its config is compared with the study as well.
-        study = "results/one/deposit/one.yaml"
+        study = "results/one/deposit/study/one.yaml"
         edited = changed(
             path,
             tmp_path / "b.tar.zst",
@@ -184,14 +201,24 @@ class TestWhatItHas:
         with pytest.raises(UserError, match="its content differs from its record"):
             archive(plan, tmp_path / "a.tar.zst")
 
-    def test_results_elsewhere_are_an_error_that_says_where_to_start(
-        self, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    def test_results_elsewhere_have_the_same_names(
+        self, plan: Plan, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        folders = {"results": "clone/results", "resources": str(plan.root / "resources")}
-        outside = Plan.load({"study": "one", **folders}, plan.root)
-        with pytest.raises(UserError, match=r"is outside .*; start in the folder of results and resources"):
-            content(outside)
+        os.renames(plan.root / "results", "out/results")
+        folders = {"results": "out/results", "resources": str(plan.root / "resources")}
+        found = members(archive(Plan.load({"study": "one", **folders}, plan.root), tmp_path / "a.tar.zst"))
+        assert found == members(whole)
+
+    def test_a_study_may_have_the_name_of_another_file(self, finished: Path, tmp_path: Path) -> None:
+        with contextlib.chdir(tmp_path):
+            made = finish(finished, Path("sources.yml"))
+            found = content(made)
+            assert found.manifest.study_file == "results/sources/deposit/study/sources.yml"
+            assert found.files[found.manifest.study_file] == Path("sources.yml")
+            assert found.files[found.manifest.own("sources.yaml")] == finished / "workflow" / "sources.yaml"
+            write_archive(Path("a.tar.zst"), found)
+            assert {status.state for status in statuses(Path("a.tar.zst")).values()} == {State.INTACT}
 
 
 class TestVerified:
@@ -200,9 +227,9 @@ class TestVerified:
         os.rename("results", "gone")
         found = statuses(path)
         assert {status.state for status in found.values()} == {State.INTACT}
-        assert set(found) == {one.path for one in expected(plan)}
-        with open_deposit(path) as deposit:
-            assert deposit.root_digest(deposit.statuses()) == root is not None
+        assert set(found) == {MANIFEST, *(one.path for one in expected(plan))}
+        with open_deposit(path, LIMITS) as deposit:
+            assert deposit.findings().root_digest == root is not None
 
     @pytest.mark.parametrize("name", [SCORES, METRICS, "results/one/tables/spaces.csv"])
     def test_a_tampered_file_is_broken(self, whole: Path, tmp_path: Path, name: str) -> None:
@@ -211,8 +238,8 @@ class TestVerified:
         assert found[name].cause == f"{name}: its content differs from its record: it was changed after it was made"
         if name != SCORES:
             assert next(one for one, status in found.items() if status.state is State.BROKEN) == name
-        with open_deposit(path) as deposit:
-            root = deposit.root_digest(deposit.statuses())
+        with open_deposit(path, LIMITS) as deposit:
+            root = deposit.findings().root_digest
         assert root is None
 
     @pytest.mark.parametrize("name", [SCORES, str(record_path(SCORES)), str(record_path(WEIGHTS))])
@@ -229,26 +256,54 @@ class TestVerified:
 
     def test_another_study_makes_it_stale(self, whole: Path, tmp_path: Path) -> None:
         other = STUDY.replace("epochs: 4", "epochs: 5").encode()
-        path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/one.yaml", other)
+        path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/study/one.yaml", other)
         assert "setting.epochs: was 4, is 5" in statuses(path)[WEIGHTS].cause
 
 
 class TestUnpacked:
     def test_all_files_get_one_time_and_the_same_content(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
-        assert unpack(whole, target)["study"] == "one"
+        assert unpack(whole, inside(target), LIMITS).study == "one"
         files = {file.relative_to(target).as_posix(): file for file in target.rglob("*") if file.is_file()}
         assert {name: file.read_bytes() for name, file in files.items()} == members(whole)
         assert len({file.stat().st_mtime_ns for file in files.values()}) == 1
-        assert unpack(whole, target)["study"] == "one"
+        assert unpack(whole, inside(target), LIMITS).study == "one"
 
     def test_other_files_are_not_overwritten_and_nothing_is_written(self, whole: Path, tmp_path: Path) -> None:
         mine = tmp_path / "fresh" / METRICS
         mine.parent.mkdir(parents=True)
         mine.write_text("mine")
         with pytest.raises(UserError, match="exists with a different content"):
-            unpack(whole, tmp_path / "fresh")
+            unpack(whole, inside(tmp_path / "fresh"), LIMITS)
         assert [file for file in (tmp_path / "fresh").rglob("*") if file.is_file()] == [mine]
+
+    def test_existing_results_that_lack_a_file_are_left_alone(self, whole: Path, tmp_path: Path) -> None:
+        target = tmp_path / "fresh"
+        unpack(whole, inside(target), LIMITS)
+        (target / SCORES).unlink()
+        with pytest.raises(UserError, match=r"exists without .*scores\.parquet"):
+            unpack(whole, inside(target), LIMITS)
+        assert not (target / SCORES).exists()
+
+    def test_an_archive_that_is_broken_is_not_unpacked(self, whole: Path, tmp_path: Path) -> None:
+        path = changed(whole, tmp_path / "b.tar.zst", SCORES, b"forged")
+        with pytest.raises(UserError, match=r"its content differs from its record: .* nothing was unpacked"):
+            unpack(path, inside(tmp_path), LIMITS)
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_an_interruption_leaves_nothing(self, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(path: Path, target: Path) -> Path:
+            raise KeyboardInterrupt
+
+        # The last step, after everything else was written.
+        monkeypatch.setattr(Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            unpack(whole, inside(tmp_path), LIMITS)
+        assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+    def test_a_larger_size_than_allowed_names_the_option(self, whole: Path, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match=r"unpacks to more than 1e-05 GB; raise --max-gigabytes"):
+            unpack(whole, inside(tmp_path), Limits(1e-5))
 
     @pytest.mark.parametrize(
         "name",
@@ -269,8 +324,8 @@ class TestUnpacked:
     def test_files_that_are_not_results_of_the_study_are_refused(self, whole: Path, tmp_path: Path, name: str) -> None:
         files = members(whole)
         path = packed(tmp_path / "b.tar.zst", {**files, name: b"{}"})
-        with pytest.raises(UserError, match="is not a result of a study; nothing was unpacked"):
-            unpack(path, tmp_path / "fresh")
+        with pytest.raises(UserError, match="is not a result that manifest and study list; the archive is refused"):
+            unpack(path, inside(tmp_path / "fresh"), LIMITS)
         assert not (tmp_path / "fresh").exists()
         assert not (tmp_path / "escaped.json").exists()
 
@@ -283,8 +338,8 @@ class TestUnpacked:
                 member.type, member.linkname, member.size = kind, "/etc/passwd", 0
 
         path = packed(tmp_path / "b.tar.zst", files, link)
-        with pytest.raises(UserError, match="is not a regular file; nothing was unpacked"):
-            unpack(path, tmp_path / "fresh")
+        with pytest.raises(UserError, match="is not a regular file; the archive is refused"):
+            unpack(path, inside(tmp_path / "fresh"), LIMITS)
         assert not (tmp_path / "fresh").exists()
 
     @pytest.mark.parametrize("size", [0, 100, -1])
@@ -292,15 +347,15 @@ class TestUnpacked:
         path = tmp_path / "a.tar.zst"
         path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2] if size < 0 else b"x" * size)
         with pytest.raises(UserError, match=r"a\.tar\.zst: no archive of `supernet archive`, or a damaged one"):
-            unpack(path, tmp_path / "fresh")
+            unpack(path, inside(tmp_path / "fresh"), LIMITS)
 
     def test_an_archive_of_something_else_is_named(self, tmp_path: Path) -> None:
         path = packed(tmp_path / "a.tar.zst", {"results/one/metrics.parquet": b""})
         with pytest.raises(UserError, match=r"begins with 'results/one/metrics\.parquet'; expected an archive of"):
-            unpack(path, tmp_path / "fresh")
+            unpack(path, inside(tmp_path / "fresh"), LIMITS)
 
     def test_a_manifest_of_another_format_is_named(self, tmp_path: Path) -> None:
         manifest: dict[str, Any] = {"format": 99}
         path = packed(tmp_path / "a.tar.zst", {"results/one/deposit/manifest.json": json.dumps(manifest).encode()})
-        with pytest.raises(UserError, match="expected a manifest of format 1"):
-            unpack(path, tmp_path / "fresh")
+        with pytest.raises(UserError, match="expected a manifest of format 2"):
+            unpack(path, inside(tmp_path / "fresh"), LIMITS)

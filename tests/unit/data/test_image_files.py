@@ -2,8 +2,10 @@
 
 import importlib.util
 import io
+import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,9 +26,10 @@ GREY = RNG.integers(0, 256, (4, 6, 6)).astype(np.uint8)
 COLOUR = RNG.integers(0, 256, (4, 6, 6, 3)).astype(np.uint8)
 
 
-def encoded(pixels: Any, kind: str = "PNG") -> bytes:
+def encoded(pixels: Any, kind: str = "PNG", mode: str | None = None) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind)
+    image = Image.fromarray(pixels) if mode is None else Image.frombytes(mode, pixels.shape[1::-1], pixels.tobytes())
+    image.save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -89,6 +92,80 @@ def test_jpegs_are_decoded(tmp_path: Path) -> None:
 )
 def test_folders_that_are_wrong(members: dict[str, bytes], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
+        read_folders(zipped(tmp_path / "a.zip", members))
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_backslashes_separate_folders(pack: Any, tmp_path: Path) -> None:
+    """Some programs of Windows write them."""
+    members = {"set\\dog\\a.png": encoded(GREY[1]), "set\\cat\\a.png": encoded(GREY[0]), "set\\.x\\a.png": b"hidden"}
+    pixels, labels = read_folders(pack(tmp_path / "set", members))
+    assert labels.tolist() == [0, 1] and np.array_equal(pixels, GREY[:2, None])
+
+
+@pytest.mark.parametrize("other", ["./cat/a.png", "cat//a.png", "cat\\a.png", "cat/./a.png"])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_an_image_that_occurs_twice_is_refused(pack: Any, other: str, tmp_path: Path) -> None:
+    members = {"cat/a.png": encoded(GREY[0]), other: encoded(GREY[1])}
+    with pytest.raises(UserError, match=r"found the image twice, also as cat/a\.png; expected each image once"):
+        read_folders(pack(tmp_path / "set", members))
+
+
+def test_an_equal_name_in_two_unicode_forms_is_one_class(tmp_path: Path) -> None:
+    """As in an archive of macOS beside one of another system."""
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    members = {f"{composed}/a.png": encoded(GREY[0]), f"{decomposed}/b.png": encoded(GREY[1])}
+    assert read_folders(zipped(tmp_path / "set.zip", members))[1].tolist() == [0, 0]
+    members[f"{decomposed}/a.png"] = encoded(GREY[1])
+    with pytest.raises(UserError, match="found the image twice"):
+        read_folders(zipped(tmp_path / "set.zip", members))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_image_is_turned_as_its_exif_data_say(kind: str, tmp_path: Path) -> None:
+    """Orientation 6: the camera was turned, and the image is shown a quarter turn clockwise."""
+    flat = np.zeros((8, 16, 3), np.uint8)
+    flat[:, 8:] = 255
+    turned, buffer = Image.Exif(), io.BytesIO()
+    turned[0x0112] = 6
+    Image.fromarray(flat).save(buffer, kind, exif=turned)
+    (pixels,), _ = read_folders(zipped(tmp_path / "a.zip", {"one/a.jpg": buffer.getvalue()}))
+    assert pixels.shape == (3, 16, 8) and np.abs(pixels.astype(int) - np.rot90(flat, -1).transpose(2, 0, 1)).max() <= 3
+
+
+def sixteen_bits() -> bytes:
+    """Return a colour PNG of 16 bits per channel, which Pillow reads as 8 bits without a word."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    rows = zlib.compress(b"".join(b"\0" + bytes(range(12)) for _ in range(2)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def animated() -> bytes:
+    buffer = io.BytesIO()
+    first, second = (Image.fromarray(one) for one in COLOUR[:2])
+    first.save(buffer, "PNG", save_all=True, append_images=[second])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (encoded(np.zeros((6, 6), np.uint16)), "found an image of 16 bits per channel; expected 8"),
+        (sixteen_bits(), "found an image of 16 bits per channel; expected 8"),
+        (encoded(np.zeros((6, 6, 4), np.uint8), mode="CMYK", kind="JPEG"), "found an image of mode CMYK; expected L"),
+        (encoded(np.zeros((6, 6), np.uint8), mode="P"), "found an image of mode P; expected L"),
+        (encoded(np.zeros((6, 6, 2), np.uint8), mode="LA"), "found an image of mode LA; expected L"),
+        (animated(), "found an animation; expected an image"),
+    ],
+    ids=["16-bit grey", "16-bit colour", "CMYK", "palette", "grey with alpha", "animation"],
+)
+def test_images_of_other_forms_are_named(content: bytes, message: str, tmp_path: Path) -> None:
+    members = {"one/a.png": encoded(COLOUR[0]), "one/b.png": content}
+    with pytest.raises(UserError, match=f"one/b.png: {message}"):
         read_folders(zipped(tmp_path / "a.zip", members))
 
 

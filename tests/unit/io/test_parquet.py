@@ -12,7 +12,7 @@ from checkouts import ROOT
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.io.parquet import read_columns, read_frame, write_rows
+from supernet.io.parquet import read_columns, read_table, write_rows
 from supernet.pools.file import best_of, read_pool, read_truths
 
 ROWS = [
@@ -46,18 +46,17 @@ def test_a_pool_in_its_order_and_its_best(tmp_path: Path) -> None:
     pool = pd.DataFrame({"arch_id": CELLS, "encoding": CELLS, "truth": [0.9, 0.9, None]})
     pool.to_parquet(file)
     assert read_pool(file, space) == [(cell, space.parse(cell)) for cell in CELLS]
-    assert best_of(file, space) == space.parse(CELLS[1]), "of equals the first arch_id"
-    write_rows(
-        file, [dict(row, truth=math.nan) if row["arch_id"] == CELLS[1] else row for row in pool.to_dict("records")]
-    )
-    assert best_of(file, space) == space.parse(CELLS[0])
+    assert best_of(file, space) == space.parse(min(CELLS[:2])), "of equals the first arch_id"
+    first = min(CELLS[:2])
+    write_rows(file, [dict(row, truth=math.nan) if row["arch_id"] == first else row for row in pool.to_dict("records")])
+    assert best_of(file, space) == space.parse(max(CELLS[:2]))
     pool.assign(truth=[None, None, None]).astype({"truth": float}).to_parquet(file)
     assert best_of(file, space) == space.parse(CELLS[2]), "without any ground truth the first arch_id"
 
 
 DAMAGE: dict[str, tuple[dict[str, list[object]], str]] = {
-    "twice": ({"arch_id": CELLS[:1] * 2, "encoding": CELLS[:1] * 2, "truth": [0.9] * 2}, "holds 1 architectures twice"),
-    "another id": ({"arch_id": CELLS[:2], "encoding": CELLS[1:], "truth": [0.9] * 2}, "row 0: found the arch_id"),
+    "twice": ({"arch_id": CELLS[:1] * 2, "encoding": CELLS[:1] * 2, "truth": [0.9] * 2}, "occurs twice"),
+    "another id": ({"arch_id": CELLS[:2], "encoding": CELLS[1:], "truth": [0.9] * 2}, "found the arch_id"),
     "another space": ({"arch_id": ["IO:1"], "encoding": ["IO:1"], "truth": [0.9]}, "NASBench-201: found"),
     "percent": ({"arch_id": CELLS, "encoding": CELLS, "truth": [90.0] * 3}, r"row 0: found the ground truth 90\.0"),
     "text": ({"arch_id": CELLS, "encoding": CELLS, "truth": ["90"] * 3}, "column truth: found values of type"),
@@ -83,7 +82,7 @@ def test_a_damaged_file_is_an_error_or_reads(tmp_path: Path, position: int) -> N
     file.write_bytes(content)
     with contextlib.suppress(UserError):
         read_truths(file, space)
-        read_frame(file, truth="numbers")
+        read_table(file, "truth")
 
 
 @pytest.mark.parametrize("values", [[None, 1.0], ["a", 1.0], [b"a", b"b"], [True, False]])

@@ -10,7 +10,7 @@ import pytest
 
 from supernet.io.atomic import publish
 from supernet.io.folders import replaced
-from supernet.io.writers import left_for, leftovers
+from supernet.io.writers import left_beside, left_for, leftovers
 from supernet.runtime.leftovers import clear_for, clear_leftovers
 
 DAY = 86_400
@@ -52,6 +52,8 @@ def test_what_a_killed_process_left_is_removed_and_what_a_running_one_writes_is_
     killed.kill()
     killed.communicate()
     assert [path.name for path in leftovers(tmp_path)] == [left]
+    assert [path.name for path in left_beside(results / "runs" / "weights")] == [left]
+    assert left_beside(results / "tables" / "epochs") == left_beside(results / "runs" / "other") == []
     clear_leftovers(results, state, tmp_path / "resources")
     assert names(tmp_path) == {written}
     running.communicate("end\n")

@@ -109,7 +109,7 @@ def _write_results(folder: Path) -> None:
         for name, value in REFERENCES.items()
     ]
     facts = {field.name: 0 for field in fields(SpaceFacts)}
-    shown = {"quantile": "pool", "truth_mean": 0.9, "truth_max": 0.95}
+    shown = {"quantile": "pool", "pool": 40, "truth_mean": 0.9, "truth_max": 0.95}
     folder.mkdir(parents=True)
     pd.DataFrame(rows).to_parquet(folder / "metrics.parquet")
     pd.DataFrame(references).to_parquet(folder / "references.parquet")
@@ -162,10 +162,51 @@ def test_command_line(tmp_path: Path) -> None:
     assert options.folder == Path("elsewhere", "midi")
     assert options.command()[3:] == [
         "a.pdf", "--cores", "3", "--rerun-triggers", "mtime", "params", "input", "--rerun-incomplete",
-        "--nocolor", "--forcerun", "plot",
+        "--config", "study=midi", "--nocolor", "--forcerun", "plot",
     ]  # fmt: skip
-    command = parse(["--study", "cifar10", "--results", "/big"], tmp_path).command()
-    assert command[-3:] == ["--config", "study=cifar10", "results=/big"]
+    big = str(tmp_path / "big")
+    command = parse(["--study", "cifar10", "--results", big], tmp_path).command()
+    assert command[-4:] == ["--config", "study=cifar10", f"results={big}", "--nocolor"]
+
+
+def test_all_values_of_config_are_merged(tmp_path: Path) -> None:
+    theirs = ["-n", "--config", "device=cpu", "state=there", "--quiet", "--config=results=here", "-C", "study=midi"]
+    options = parse(["--", *theirs], tmp_path)
+    assert (options.study, options.state, options.folder) == ("midi", Path("there/midi"), Path("here/midi"))
+    command = options.command()
+    assert command.count("--config") == 1 and command[-3:] == ["--nocolor", "-n", "--quiet"]
+    given = {"study=midi", "device=cpu", "state=there", "results=here"}
+    assert set(command[command.index("--config") + 1 : command.index("--nocolor")]) == given
+    # The study of the command line stays if `--config` has other keys.
+    assert "study=smoke" in parse(["--study", "smoke", "--", "--config", "device=cpu"], tmp_path).command()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--study", "a", "--", "--config", "study=b"],
+            "study: found --study a and, after --, --config study=b; give one",
+        ),
+        (["--", "--config", "device=cpu", "figures"], "--config: found 'figures'; expected KEY=VALUE"),
+        (["--study", "007"], "study: found '007'; 007 is a number to YAML or Snakemake"),
+        (["--results", "2024"], "results: found '2024'; 2024 is a number to YAML or Snakemake"),
+        (["--results", "file/below"], "file/below/mini: .*file is not a folder: move it away"),
+        (["--", "--config", "state=file"], "file/mini: .*file is not a folder: move it away"),
+    ],
+)
+def test_a_command_line_that_cannot_run_is_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=message):
+        parse(arguments, tmp_path)
+
+
+def test_the_folders_of_config_yaml_are_those_of_the_display(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "config.yaml").write_text("study: my/own.yaml\nresults: ~/results\nstate: elsewhere\n")
+    options = parse([], tmp_path)
+    assert options.study == "own" and options.log == Path("elsewhere/own/run.log")
+    assert options.folder == tmp_path / "home/results/own"
 
 
 def test_a_path_is_not_the_name_of_a_study(tmp_path: Path) -> None:

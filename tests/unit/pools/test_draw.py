@@ -43,7 +43,8 @@ class Crowded(NASBench201):
     size = 30
 
     def numbered(self, number: int) -> Any:
-        return self.parse([number // 5, number % 5, 0, 0, 0, 0] if number < 25 else [number % 5] * 6)
+        numbers = [number // 5, number % 5, 0, 0, 0, 0] if number < 25 else [number % 5] * 6
+        return self.decode(numbers, "nats")
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Any]:
         def batches() -> Iterator[Any]:
@@ -75,7 +76,7 @@ class NineOfTwentySeven(NASBench201):
     size = 27
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Any]:
-        return [self.parse([*row, 0, 0, 0]) for row in rng.integers(3, size=(count, 3)).tolist()]
+        return [self.decode([*row, 0, 0, 0], "nats") for row in rng.integers(3, size=(count, 3)).tolist()]
 
 
 def test_pool_larger_than_the_space() -> None:
