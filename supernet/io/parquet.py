@@ -50,7 +50,10 @@ def read_columns(path: Path, **columns: str) -> list[list[Any]]:
 def read_arrow(path: Path | str, columns: Mapping[str, str]) -> pa.Table:
     """Return columns of a file, by name and kind (`KINDS`). Raises UserError as `read_columns` does."""
     with opened(path) as file:
-        _check_schema(path, file.schema_arrow, columns)
+        _expect(path, list(columns), file.schema_arrow.names)
+        # A table without rows has columns of any type.
+        if file.metadata.num_rows:
+            _check_schema(path, file.schema_arrow, columns)
         table = file.read(list(columns))
         table.validate(full=True)
         return table
@@ -85,7 +88,6 @@ def opened(path: Path | str) -> Iterator[pq.ParquetFile]:
 
 
 def _check_schema(path: Path | str, schema: pa.Schema, columns: Mapping[str, str]) -> None:
-    _expect(path, list(columns), schema.names)
     for name, kind in columns.items():
         if schema.names.count(name) > 1:
             raise UserError(f"{path}: has the column {name} more than once; make or fetch it again")

@@ -60,7 +60,7 @@ DAMAGE: dict[str, tuple[dict[str, list[object]], str]] = {
     "another space": ({"arch_id": ["IO:1"], "encoding": ["IO:1"], "truth": [0.9]}, "NASBench-201: found"),
     "percent": ({"arch_id": CELLS, "encoding": CELLS, "truth": [90.0] * 3}, r"row 0: found the ground truth 90\.0"),
     "text": ({"arch_id": CELLS, "encoding": CELLS, "truth": ["90"] * 3}, "column truth: found values of type"),
-    "numbers": ({"arch_id": [1], "encoding": [2], "truth": [0.9]}, "column encoding: found values of type int64"),
+    "numbers": ({"arch_id": [1], "encoding": [2], "truth": [0.9]}, "column arch_id: found values of type int64"),
 }
 
 
