@@ -1,7 +1,7 @@
 """`config.yaml` and `--config`: the study, the folders of its files, and how its jobs run. Imports no study model."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -139,6 +139,16 @@ class WorkflowConfig(Model):
     def state_of(self, study: str) -> str:
         """Return the folder of a study's checkpoints and progress."""
         return f"{self.state}/{study}"
+
+
+def expect_one_config(arguments: Sequence[str]) -> None:
+    """Raise UserError if Snakemake's command line has `--config` twice: Snakemake would take the last one only."""
+    given = [argument for argument in arguments if argument in ("--config", "-C") or argument.startswith("--config=")]
+    if len(given) > 1:
+        raise UserError(
+            f"--config: found {len(given)} of them, of which Snakemake would take the last; write all values after "
+            "one: --config study=NAME device=cpu"
+        )
 
 
 def study_file(name: str, root: Path) -> Path:
