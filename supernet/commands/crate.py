@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from supernet.audit.deposit.content import collect
-from supernet.audit.deposit.crate import write_crate
+from supernet.audit.deposit.crate import LICENCES, write_crate
 from supernet.audit.deposit.verify import MARK
 from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.config.artifacts import CRATE
@@ -20,9 +20,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"(default: {CRATE} in the study's results)")
     parser.add_argument("--weights", action="store_true", help="include the weights of all super-nets")
     parser.add_argument(
-        "--author", action="append", default=[], metavar="NAME", help="person who ran the study; may be repeated"
+        "--author",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="person who ran the study, such as 'A. Person <a@example.org>'; may be repeated",
     )
-    parser.add_argument("--licence", default="MIT", help="licence of the results: a URL, or MIT (default)")
+    known = ", ".join(LICENCES)
+    parser.add_argument(
+        "--licence", default="MIT", help=f"licence of the results: a URL, or one of {known} (default: MIT)"
+    )
     return parser.parse_args(arguments)
 
 

@@ -1,13 +1,16 @@
 """Attacks on archives and crates. The adversary writes any bytes; the reader audits them and unpacks them."""
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import random
 import shutil
+import signal
 import struct
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -68,6 +71,21 @@ def judge_archive() -> Outcome:
     return outcome if code == 0 else Outcome(Verdict.UNNAMED, f"{outcome.verdict}, but not unpacked: {text}")
 
 
+def judge_killed() -> Outcome:
+    """Unpack the archive, after a process that did so was killed: it has left all results or none, and nothing else."""
+    Path(FRESH).mkdir(exist_ok=True)
+    os.chdir(FRESH)
+    members = {f"./{name}" for name in read(f"../{ARCHIVE}")}
+    half = members - _files(".") if Path(RESULTS).exists() else set()
+    code, text = command(unpack.main, f"../{ARCHIVE}")
+    others = _files(".") - members
+    if half or others or code:
+        return Outcome(
+            Verdict.WRITTEN, f"missing after the end: {sorted(half)[:3]}; left: {sorted(others)[:3]}; {text}"
+        )
+    return Outcome(Verdict.INTACT)
+
+
 def judge_crate() -> Outcome:
     """Audit the crate."""
     return judged(run_audit("--archive", CRATE))
@@ -92,15 +110,16 @@ def _files(folder: str) -> set[str]:
 
 ARCHIVE_TARGET = Target("archive", make_archive, judge_archive)
 CRATE_TARGET = Target("crate", make_crate, judge_crate)
+KILLED_TARGET = Target("unpacking", make_archive, judge_killed)
 
 
 # Reading and writing of archives by hand
 
 
-def read() -> Members:
+def read(path: str = ARCHIVE) -> Members:
     """Return the members of the archive."""
     with (
-        Path(ARCHIVE).open("rb") as raw,
+        Path(path).open("rb") as raw,
         zstandard.ZstdDecompressor().stream_reader(raw) as stream,
         tarfile.open(fileobj=stream, mode="r|") as opened,
     ):
@@ -169,9 +188,33 @@ def attacks() -> list[Attack]:
         *_manifests(),
         *_studies(),
         *_crates(),
+        *_killed(),
         Attack("all results made up", "L1", ARCHIVE_TARGET, _make_up, Verdict.OTHER_DIGEST),
         Attack("all results made up before publication", "L2", ARCHIVE_TARGET, _make_up_first, Verdict.INTACT),
     ]
+
+
+def _killed() -> Iterator[Attack]:
+    """Kill the reader's process while it unpacks, once a share of the files is written."""
+    for number, share in enumerate((0.0, 0.1, 0.4, 0.7, 0.95, 1.0)):
+        ending = signal.SIGTERM if number % 2 else signal.SIGKILL
+        name = f"unpacking ended by {ending.name} after {share:.0%} of the files"
+        yield Attack(name, "A11", KILLED_TARGET, partial(_kill, ending, share), Verdict.INTACT)
+
+
+def _kill(ending: signal.Signals, share: float) -> None:
+    Path(FRESH).mkdir()
+    most = share * len(read())
+    child = os.fork()
+    if child == 0:
+        os.chdir(FRESH)
+        command(unpack.main, f"../{ARCHIVE}")
+        os._exit(0)
+    while len(_files(FRESH)) < most and os.waitpid(child, os.WNOHANG)[0] == 0:
+        time.sleep(0.002)
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(child, ending)
+        os.waitpid(child, 0)
 
 
 def _make_up() -> None:

@@ -74,6 +74,11 @@ def test_the_package_works_outside_a_clone(command: Path, tmp_path: Path) -> Non
     )
     imported = run(command.with_name("python"), tmp_path, "-c", code)
     assert imported.stdout.startswith("True\nTrue ") and str(ROOT) not in imported.stdout, imported.stderr
+    # `snakemake --logger supernet`: Snakemake looks for modules with the prefix of its plugins.
+    code = (
+        "import pkgutil; print([one.name for one in pkgutil.iter_modules() if one.name.startswith('snakemake_logger')])"
+    )
+    assert run(command.with_name("python"), tmp_path, "-c", code).stdout == "['snakemake_logger_plugin_supernet']\n"
 
 
 def test_a_study_runs_in_an_empty_folder(command: Path, tmp_path: Path) -> None:

@@ -68,6 +68,11 @@ def test_the_example_plans_all_files_and_makes_one(example: Path) -> None:
     assert {path.name for path in (example / "supernet").iterdir()} == {"results", "state"}
     assert {path.name for path in (example / "supernet" / "state" / "mini" / "locks").iterdir()} == {"workflow"}
 
+    # Snakemake's own options, for what exists.
+    assert "in a good condition" in snakemake(example, "--lint")
+    snakemake(example, "--report", "report.html", "--", "skips.csv")
+    assert "Weight sharing trains one super-net" in (example / "report.html").read_text(encoding="utf-8")
+
 
 def test_rules_of_the_other_workflow_run_as_without_the_module(example: Path) -> None:
     with (example / "Snakefile").open("a") as file:

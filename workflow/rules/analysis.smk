@@ -32,7 +32,8 @@ rule landscape:
         " --output {output.surfaces:q} --timing {output.timing:q}"
         # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
         ' --state "$STATE"/landscape/{wildcards.space}'
-        ' --lock "$STATE"/locks/landscape/{wildcards.space} "$LOCKS"/landscape/{wildcards.space}'
+        ' --lock "$STATE"/locks/landscape/{wildcards.space}'
+        ' "$LOCKS"/landscape/{wildcards.space}'
         ' --progress "$STATE"/progress/landscape-{wildcards.space}.json'
         " --task {params.task:q} --threads {threads}"
         " --checkpoint-seconds $CHECKPOINT_SECONDS --device $DEVICE --log {log:q}"
@@ -69,6 +70,7 @@ rule features:
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --landmarks {input.landmarks:q} --weights {input.weights:q} --summaries {input.summaries:q}"
         " --output {output.statistics:q} --timing {output.timing:q}"
-        ' --lock "$STATE"/locks/features/{wildcards.space} "$LOCKS"/features/{wildcards.space}'
+        ' --lock "$STATE"/locks/features/{wildcards.space}'
+        ' "$LOCKS"/features/{wildcards.space}'
         ' --progress "$STATE"/progress/features-{wildcards.space}.json'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"

@@ -63,7 +63,8 @@ rule truth:
         " --output {output.trainings:q} --timing {output.timing:q}"
         f' --state "$STATE"/truth/{TRUTH_IN_SHELL}'
         ' --progress "$STATE"/progress/truth-{wildcards.pool}-{wildcards.shard}.json'
-        f' --lock "$STATE"/locks/truth/{TRUTH_IN_SHELL} "$LOCKS"/truth/{TRUTH_IN_SHELL}'
+        f' --lock "$STATE"/locks/truth/{TRUTH_IN_SHELL}'
+        f' "$LOCKS"/truth/{TRUTH_IN_SHELL}'
         " --threads {threads} $(limit {resources.runtime})"
         " --device $DEVICE --log {log:q}"
 

@@ -25,5 +25,6 @@ rule proxies:
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --output {output.proxies:q} --timing {output.timing:q}"
         ' --progress "$STATE"/progress/proxies-{wildcards.pool}.json'
-        ' --lock "$STATE"/locks/proxies/{wildcards.pool} "$LOCKS"/proxies/{wildcards.pool}'
+        ' --lock "$STATE"/locks/proxies/{wildcards.pool}'
+        ' "$LOCKS"/proxies/{wildcards.pool}'
         " --threads {threads} --device $DEVICE --log {log:q}"

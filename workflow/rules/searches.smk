@@ -36,6 +36,7 @@ rule systems:
         # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/systems/{SYSTEMS_IN_SHELL}'
         ' --progress "$STATE"/progress/systems-{wildcards.space}-{wildcards.seed}-{wildcards.part}.json'
-        f' --lock "$STATE"/locks/systems/{SYSTEMS_IN_SHELL} "$LOCKS"/systems/{SYSTEMS_IN_SHELL}'
+        f' --lock "$STATE"/locks/systems/{SYSTEMS_IN_SHELL}'
+        f' "$LOCKS"/systems/{SYSTEMS_IN_SHELL}'
         " --task {params.task:q} --threads {threads}"
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"

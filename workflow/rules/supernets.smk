@@ -45,7 +45,8 @@ rule train:
         f' --state "$STATE"/runs/{RUN_IN_SHELL}'
         ' --progress "$STATE"/progress/{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         " --task {params.task:q} --threads {threads}"
-        f' --lock "$STATE"/locks/runs/{RUN_IN_SHELL} "$LOCKS"/runs/{RUN_IN_SHELL}'
+        f' --lock "$STATE"/locks/runs/{RUN_IN_SHELL}'
+        f' "$LOCKS"/runs/{RUN_IN_SHELL}'
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
 
 
@@ -79,7 +80,8 @@ rule score:
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --scores {output.scores:q}"
         ' --progress "$STATE"/progress/score-{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
-        f' --lock "$STATE"/locks/score/{RUN_IN_SHELL} "$LOCKS"/score/{RUN_IN_SHELL}'
+        f' --lock "$STATE"/locks/score/{RUN_IN_SHELL}'
+        f' "$LOCKS"/score/{RUN_IN_SHELL}'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
 
 
@@ -115,6 +117,7 @@ rule search:
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
         " --timing {output.timing:q}"
         ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'
-        f' --lock "$STATE"/locks/search/{SEARCH_IN_SHELL} "$LOCKS"/search/{SEARCH_IN_SHELL}'
+        f' --lock "$STATE"/locks/search/{SEARCH_IN_SHELL}'
+        f' "$LOCKS"/search/{SEARCH_IN_SHELL}'
         " --task {params.task:q} --threads {threads}"
         " --device $DEVICE --log {log:q}"

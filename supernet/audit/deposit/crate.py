@@ -5,10 +5,12 @@ The crate follows RO-Crate 1.1 with the profiles Process Run Crate 0.5, Workflow
 beside the results list inputs and outputs of each job.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from rocrate.model import ComputationalWorkflow, ContextEntity, File
 from rocrate.model.computerlanguage import get_lang
@@ -18,6 +20,7 @@ from supernet.audit.deposit.content import Content
 from supernet.audit.deposit.manifest import CONFIG, LOCK_FILE, MANIFEST, SNAKEFILE, SOURCES
 from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
+from supernet.errors import UserError
 from supernet.io.atomic import write_json
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import SUFFIX
@@ -50,7 +53,18 @@ _FORMATS = MappingProxyType(
         ".yml": "application/yaml",
     }
 )
-_LICENCES = MappingProxyType({"MIT": "https://spdx.org/licenses/MIT"})
+_SPDX = "https://spdx.org/licenses/"
+LICENCES = (
+    "Apache-2.0",
+    "BSD-3-Clause",
+    "CC-BY-4.0",
+    "CC-BY-NC-4.0",
+    "CC-BY-SA-4.0",
+    "CC0-1.0",
+    "GPL-3.0-or-later",
+    "MIT",
+)
+"""Licences that may be named; their identifiers are those of SPDX, with or without hyphens."""
 
 
 def write_crate(
@@ -58,8 +72,11 @@ def write_crate(
 ) -> None:
     """Write a deposit into an empty folder: its files, its manifest, and `ro-crate-metadata.json`.
 
-    `snakemake` is its version, `licence` a URL or a name, and `authors` are names; without authors there is no agent.
+    `snakemake` is its version, `licence` a URL or one of `LICENCES`, and `authors` are names, with or without
+    `<address>`; without authors there is no agent. Raises UserError, before anything is written, for another licence
+    or an author without a name.
     """
+    licence_url, persons = licence_address(licence), list(map(person, dict.fromkeys(authors)))
     write_json(folder / content.manifest.path, content.manifest.as_json(), record=False)
     crate = ROCrate(version=VERSION)
     crate.metadata.extra_terms.update(_TERMS)
@@ -69,12 +86,35 @@ def write_crate(
     files[content.manifest.path] = _file(crate, content.manifest.path, own, {})
     workflow = _workflow(crate, content, snakemake)
     times = sorted(time for one in content.circumstances() for time in (one["started"], one["ended"]))
-    _describe(crate, study, content, times[-1], licence)
+    _describe(crate, study, content, times[-1], licence_url)
     action = _action(crate, study, content, workflow, files, times)
-    if people := [_named(crate, f"#{name.replace(' ', '-')}", "Person", name) for name in authors]:
+    people = [_named(crate, f"#author-{quote(one['name'], safe='')}", "Person", **one) for one in persons]
+    if people:
         # RO-Crate 1.1 has no lists of one value.
         crate.root_dataset["author"] = action["agent"] = people if len(people) > 1 else people[0]
     crate.write(folder)
+
+
+def licence_address(licence: str) -> str:
+    """Return the URL of a licence, which is a URL or one of `LICENCES`. Raises UserError otherwise."""
+    known = {name.replace("-", " ").casefold(): name for name in LICENCES}
+    if name := known.get(" ".join(licence.replace("-", " ").split()).casefold()):
+        return f"{_SPDX}{name}"
+    if not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w.~%!$&'()*+,;=:@/-]*)?", licence, re.ASCII):
+        raise UserError(f"licence: found {licence!r}; expected an http(s) address, or one of {', '.join(LICENCES)}")
+    return licence
+
+
+def person(author: str) -> dict[str, str]:
+    """Return the name and, if it is given, the mail address of an author: `A. Person <a@example.org>`.
+
+    Raises UserError if there is no name, or an address in another form.
+    """
+    found = re.fullmatch(r"\s*([^<>]*[^<>\s])\s*(?:<([^<>\s@]+@[^<>\s@]+)>)?\s*", author)
+    if found is None or not author.isprintable():
+        raise UserError(f"author: found {author!r}; expected a name, or `A. Person <a@example.org>`")
+    name, address = found.groups()
+    return {"name": name, **({"email": address} if address else {})}
 
 
 def _describe(crate: ROCrate, study: Study, content: Content, published: str, licence: str) -> None:
@@ -87,7 +127,7 @@ def _describe(crate: ROCrate, study: Study, content: Content, published: str, li
     )
     # The date of the results, not of this crate, so that the same results give the same crate.
     crate.datePublished = published
-    crate.license = _named(crate, _LICENCES.get(licence, licence), "CreativeWork", licence)
+    crate.license = _named(crate, licence, "CreativeWork", licence.removeprefix(_SPDX))
     crate.root_dataset["conformsTo"] = [
         _named(crate, address, "CreativeWork", name, version=address.rpartition("/")[2])
         for address, name in _PROFILES.items()

@@ -277,6 +277,11 @@ class TestUnpacked:
             unpack(whole, inside(tmp_path / "fresh"), LIMITS)
         assert [file for file in (tmp_path / "fresh").rglob("*") if file.is_file()] == [mine]
 
+    def test_the_folders_may_have_any_names(self, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        unpack(whole, Folders("out/results", "data"), LIMITS)
+        assert Path("out", METRICS).is_file() and Path("data", "data", "digits.safetensors.prov.json").is_file()
+
     def test_existing_results_that_lack_a_file_are_left_alone(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
         unpack(whole, inside(target), LIMITS)

@@ -82,9 +82,9 @@ def test_the_console_script_records_the_module_of_its_command(tmp_path: Path) ->
     module, function = entry.split(":")
     stub = tmp_path / "supernet_stub.py"
     stub.write_text(
-        "import pathlib, sys\nfrom supernet.commands import unpack\nfrom supernet.io.atomic import write_text\n"
-        "unpack.unpack = lambda path, folder: write_text(pathlib.Path('out.txt'), 'x') or "
-        "{'study': 's', 'results': [], 'omitted': []}\n"
+        "import pathlib, sys, types\nfrom supernet.commands import unpack\nfrom supernet.io.atomic import write_text\n"
+        "unpack.unpack = lambda path, folders, limits: write_text(pathlib.Path('out.txt'), 'x') or "
+        "types.SimpleNamespace(study='s', results=(), omitted={})\n"
         f"from {module} import {function}\nsys.exit({function}())\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

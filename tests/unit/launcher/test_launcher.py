@@ -109,7 +109,7 @@ def _write_results(folder: Path) -> None:
         for name, value in REFERENCES.items()
     ]
     facts = {field.name: 0 for field in fields(SpaceFacts)}
-    shown = {"quantile": "pool", "truth_mean": 0.9, "truth_max": 0.95}
+    shown = {"quantile": "pool", "pool": 40, "truth_mean": 0.9, "truth_max": 0.95}
     folder.mkdir(parents=True)
     pd.DataFrame(rows).to_parquet(folder / "metrics.parquet")
     pd.DataFrame(references).to_parquet(folder / "references.parquet")
