@@ -79,7 +79,7 @@ class Deposit:
         Raises UserError, which names `where`, if the study is invalid or another one, if the manifest lists a result
         that it does not have, or leaves out a result that is neither weights nor a resource.
         """
-        folder = folder.absolute()
+        folder = Path(os.path.abspath(folder))
         plan = _plan(folder, manifest, where)
         found, more = tuple(expected(plan)), tuple(requested(plan))
         known = {one.path for one in (*found, *more)}
@@ -122,6 +122,11 @@ class Deposit:
         found = list(self._own_files())
         if root not in (None, named):
             found.append(f"names the root digest {named}, but that of the records is {root}")
+        if unlisted := {one.path for one in self.expected} - set(self.manifest.results):
+            found.append(
+                f"does not list {min(unlisted)} ({len(unlisted)} such files), which the study expects with this code; "
+                f"the deposit is of commit {self.manifest.code.commit or 'unknown'}"
+            )
         discrepancies = tuple(Discrepancy(State.BROKEN, text) for text in found)
         state = State.BROKEN if found else State.INTACT
         return FileStatus(path, state, discrepancies, f"{path}: {found[0]}" if found else "", ())
