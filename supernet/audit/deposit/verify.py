@@ -31,11 +31,17 @@ class DepositedFiles(HashCache):
     `folder`, other files do not exist, wherever a record leads.
     """
 
-    def __init__(self, folder: str, present: Iterable[str], omitted: Mapping[str, Omitted]) -> None:
+    def __init__(self, folder: str, present: Iterable[str], omitted: Mapping[str, Omitted], cached: bool) -> None:
+        """Use the cache of the analysis of this checkout's code if `cached` is true; files are always hashed."""
         super().__init__(None)
+        self._code_is_cached = cached
         self._folder = os.path.join(folder, "")
         self._present = {os.path.join(folder, name) for name in present}
         self._omitted = {os.path.join(folder, name): entry for name, entry in omitted.items()}
+
+    @property
+    def cached(self) -> bool:
+        return self._code_is_cached
 
     def exists(self, path: str) -> bool:
         known = path in self._present if path.startswith(self._folder) else True
@@ -93,16 +99,17 @@ class Deposit:
                 raise UserError(f"{where}: the manifest leaves out {path!r}, which is neither weights nor a resource")
         return cls(folder, manifest, found, more)
 
-    def findings(self) -> Findings:
+    def findings(self, cached: bool = True) -> Findings:
         """Audit the manifest, all results that it lists, and those that the study expects.
 
-        Code, environment and sources are compared with those of this checkout, configs with the deposited study.
+        Code, environment and sources are compared with those of this checkout, configs with the deposited study. Code
+        is analysed again, instead of read from this checkout's cache, if `cached` is false.
         """
         folder, manifest = str(self.folder), self.manifest
         configs = {self._path(one.path): one.config for one in (*self.expected, *self.requested)}
         present = set(manifest.results) - set(manifest.omitted)
         folders = Folders(self._path(RESULTS), self._path(RESOURCES), str(ROOT))
-        audit = Audit(configs, DepositedFiles(folder, present, manifest.omitted), folders=folders)
+        audit = Audit(configs, DepositedFiles(folder, present, manifest.omitted, cached), folders=folders)
         paths = list(dict.fromkeys([*(one.path for one in self.expected), *manifest.results]))
         statuses = [audit.status(self._path(path)) for path in paths]
         root = self._root_digest(audit, paths)
