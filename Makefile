@@ -18,7 +18,7 @@ BIN := .venv/bin
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run midi report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks clean archive crate resume test-slurm simulate-slurm site-docs
+.PHONY: help install build kills run midi report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks clean archive crate resume test-slurm simulate-slurm site-docs
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test: install  ## run the tests
 
 test-slurm: install  ## run the failure tests on a SLURM cluster started on this machine (15 minutes, needs root)
 	$(BIN)/python -m pytest -m slurm tests/slurm
+
+kills: install  ## kill a small study at 40 random points, resume it, and compare its results
+	$(BIN)/python tests/kills
 
 attacks: install  ## attack records, archives, checkpoints and inputs, and compare verdicts with the threat model
 	$(BIN)/python tests/attacks

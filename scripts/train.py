@@ -19,7 +19,9 @@ from supernet.training import session
 from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.evaluator import Evaluator
+from supernet.training.landmarks import can_rank
 from supernet.training.outputs import summary, write_weights
+from supernet.training.trainer import Trainer, TrainingResult, untrained
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -57,20 +59,11 @@ def work(options: argparse.Namespace) -> None:
         options.checkpoint_seconds,
     )
     with now.phase("train"):
-        trainer = supernet_trainer(run, space, network, splits, landmarks)
-        unit = trainer.recipe.batch_size * trainer.recipe.passes_per_step
-        with (
-            Progress(
-                options.task,
-                "training",
-                trainer.recipe.steps,
-                options.progress,
-                unit_images=unit,
-                done=checkpoint.done,
-            ) as progress,
-            Stopping(Deadline.of(start_time(), options.limit_minutes)) as stopping,
-        ):
-            trained = trainer.run(checkpoint, progress, stopping)
+        if can_rank(landmarks):
+            trained = train(options, supernet_trainer(run, space, network, splits, landmarks), checkpoint)
+        else:
+            print(f"{options.task}: no two landmarks have known accuracies that differ: diverged, not trained")
+            trained = untrained()
     evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
     with now.phase("score"), Progress(options.task, "scoring", len(pool), options.progress) as progress:
         if trained.diverged_at is None:
@@ -84,6 +77,17 @@ def work(options: argparse.Namespace) -> None:
     write_json(options.summary, summary(run, network, trained))
     now.write_timing(earlier=checkpoint.earlier, steps=trained.steps, passes=trained.passes)
     checkpoint.discard()
+
+
+def train(options: argparse.Namespace, trainer: Trainer, checkpoint: Checkpoint) -> TrainingResult:
+    """Train from the checkpoint on; raises Stopped if the job has to stop."""
+    recipe = trainer.recipe
+    unit, steps = recipe.batch_size * recipe.passes_per_step, recipe.steps
+    with (
+        Progress(options.task, "training", steps, options.progress, unit_images=unit, done=checkpoint.done) as progress,
+        Stopping(Deadline.of(start_time(), options.limit_minutes)) as stopping,
+    ):
+        return trainer.run(checkpoint, progress, stopping)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from supernet.rng import stream
 from supernet.runtime.progress import Progress
 from supernet.spaces.base import Space
 from supernet.training.build import build_standalone, build_supernet, standalone_trainer, supernet_trainer
-from supernet.training.landmarks import Landmark
+from supernet.training.landmarks import Landmark, can_rank
 
 Rows = list[dict[str, Any]]
 
@@ -36,7 +36,12 @@ class FeatureRows:
     progress: Path | None
 
     def supernet_steps(self, landmarks: Sequence[Landmark] | None) -> Rows:
-        """Train the first steps of the baseline super-net, exactly as its run did, and return their rows."""
+        """Train the first steps of the baseline super-net, exactly as its run did, and return their rows.
+
+        There are none if its landmarks have no ground truth to rank.
+        """
+        if not can_rank(landmarks):
+            return []
         run, space, splits = self.job.run, self.space, self.splits
         trainer = supernet_trainer(run, space, build_supernet(run, space, splits), splits, landmarks)
         steps, count = Steps("supernet", "baseline"), min(self.job.features.steps, trainer.recipe.steps)

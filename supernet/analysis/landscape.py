@@ -167,8 +167,12 @@ def _restored(checkpoint: Checkpoint | None, shape: tuple[int, ...]) -> tuple[Te
         return torch.full(shape, torch.nan, dtype=torch.float64), 0
     tensors, note = loaded
     done, found = int(note["done"]), tensors.get("found", torch.zeros(0))
-    if set(tensors) != {"found"} or (found.shape, found.dtype) != (torch.Size(shape), torch.float64):
-        raise checkpoint.damaged(f"its points are not {' x '.join(map(str, shape))}")
+    if (
+        set(tensors) != {"found"}
+        or done > shape[0] * shape[1]
+        or (found.shape, found.dtype) != (torch.Size(shape), torch.float64)
+    ):
+        raise checkpoint.damaged(f"its {done} rows are not of {' x '.join(map(str, shape))} values")
     # Losses can be infinite or NaN; accuracies are fractions where something was measured, and NaN elsewhere.
     accuracy = found[..., 1].flatten(0, 1)
     if not (bool(((accuracy[:done] >= 0) & (accuracy[:done] <= 1)).all()) and bool(accuracy[done:].isnan().all())):

@@ -231,7 +231,7 @@ class Audit:
         """Compare the recorded config with that of the study; that of another result is a sign of an exchange."""
         if path not in self._configs or not (changes := differences(made["config"], self._configs[path])):
             return
-        other = self._owners.get((os.path.basename(path), digest(made["config"])))
+        other = self._owners.get(digest(made["config"]))
         if other is None:
             more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
             yield Discrepancy(State.STALE, f"config changed: {', '.join(changes[:SHOWN])}{more}")
@@ -239,9 +239,9 @@ class Audit:
             yield Discrepancy(State.BROKEN, f"it was made with the config of {other}: {', '.join(changes[:SHOWN])}")
 
     @cached_property
-    def _owners(self) -> Mapping[tuple[str, str], str]:
-        """The results of the study by file name and digest of their config."""
-        return {(os.path.basename(path), digest(config)): path for path, config in self._configs.items()}
+    def _owners(self) -> Mapping[str, str]:
+        """One of the results of the study for each of their configs, by digest of the config."""
+        return {digest(config): path for path, config in self._configs.items()}
 
     @cached_property
     def _sources(self) -> dict[str, File]:

@@ -12,8 +12,11 @@ from typing import Any
 from supernet.errors import UserError
 from supernet.io.atomic import write_json
 from supernet.provenance.hashes import digests
+from supernet.provenance.regular import read_regular
 
 _FORMAT = 2
+_LARGEST = 256 << 20
+"""Bytes of the largest cache that is read; a file needs about 250."""
 
 
 class HashCache:
@@ -68,7 +71,7 @@ class HashCache:
 
 def _load(path: Path) -> dict[str, list[Any]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path, _LARGEST))
     except (OSError, ValueError, RecursionError):
         # Without a cache, all files are hashed again.
         return {}

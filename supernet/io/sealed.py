@@ -19,6 +19,17 @@ _ENTRY = re.compile(rf'"{KEY}":"([0-9a-f]{{64}})"'.encode())
 _BLOCK = 1 << 20
 
 
+def is_there(path: Path, largest: int | None = None) -> bool:
+    """Return whether a file exists. Raises ValueError if it is not a file, or larger than `largest` bytes."""
+    if not path.is_file():
+        if path.is_symlink() or path.exists():
+            raise ValueError("it is not a file")
+        return False
+    if largest is not None and path.stat().st_size > largest:
+        raise ValueError(f"it is larger than {largest} bytes")
+    return True
+
+
 def seal(path: Path) -> None:
     """Write the SHA-256 of a safetensors file into its metadata, which have `UNSEALED`."""
     with path.open("r+b") as file:

@@ -13,6 +13,7 @@ from supernet.config.pool_name import PoolName
 from supernet.config.run_summary import read_summary
 from supernet.config.splits import Sizes
 from supernet.config.study import Study
+from supernet.io.parquet import read_table
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus, without_truth
 from supernet.metrics.interval import Estimate
 from supernet.metrics.measures import FEWEST, MEASURES, SUBSETS, WITHOUT_TRUTH
@@ -192,14 +193,16 @@ class PoolTruth:
         """Yield the rows of one predictor on some architectures; none if they are too few for a correlation."""
         if len(truth) < FEWEST:
             return
-        taus = predictor_taus(values, truth, self.threshold, self._rng(stream_name))
+        # A proxy can overflow on a deep network: then it does not rank the pool.
+        known = bool(np.isfinite(values).all())
+        taus = predictor_taus(values if known else truth, truth, self.threshold, self._rng(stream_name))
         for metric, estimate in taus.items():
             yield {
                 "space": self.name.space,
                 "pool": str(self.name),
                 "name": name,
                 "metric": f"{metric}{suffix}",
-                **_numbers(estimate),
+                **(_numbers(estimate) if known else _NOTHING),
                 "n": len(truth),
             }
 
@@ -226,7 +229,7 @@ class PoolTruth:
 def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the pool with its proxies; ValueError if an architecture lacks one."""
     table = pool.merge(proxies, on="arch_id", how="left", validate="one_to_one")
-    missing = table.loc[table[proxies.columns].isna().any(axis=1), "arch_id"]
+    missing = table.loc[~table["arch_id"].isin(proxies["arch_id"]), "arch_id"]
     if len(missing):
         raise ValueError(f"{name}: {len(missing)} architectures lack a proxy, the first is {missing.iloc[0]}")
     return table
@@ -240,7 +243,7 @@ def measure_run(truth: PoolTruth, paths: Artifacts, space: str, setting: str, se
     run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}
     tail = {"diverged_at": summary["diverged_at"]}
-    scores = pd.read_parquet(files.scores)
+    scores = read_table(files.scores)
     return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]
 
 

@@ -1,7 +1,7 @@
 """`config.yaml` and `--config`: the study, the folders of its files, and how its jobs run. Imports no study model."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -57,7 +57,7 @@ def _truth_value(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> Any:
-    """Refuse a name that Snakemake or YAML reads as something else than text, also where it is quoted.
+    """Refuse a name that Snakemake or YAML reads not as text, also where it is quoted.
 
     Quotes do not help: Snakemake drops them when it passes its config to the jobs of a cluster.
     """
@@ -141,13 +141,24 @@ class WorkflowConfig(Model):
         return f"{self.state}/{study}"
 
 
+def expect_one_config(arguments: Sequence[str]) -> None:
+    """Raise UserError if Snakemake's command line has `--config` twice: Snakemake would take the last one only."""
+    given = [argument for argument in arguments if argument in ("--config", "-C") or argument.startswith("--config=")]
+    if len(given) > 1:
+        raise UserError(
+            f"--config: found {len(given)} of them, of which Snakemake would take the last; write all values after "
+            "one: --config study=NAME device=cpu"
+        )
+
+
 def study_file(name: str, root: Path) -> Path:
     """Return the file of a study, given by name or as a path; UserError lists the names."""
     if name.endswith(_YAML):
         return Path(name)
     folder = root / "workflow" / "studies"
     file = folder / f"{name}.yaml"
-    if not file.exists():
+    # Not file.exists(), which raises an error for a name that is too long.
+    if not os.path.exists(file):
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
         raise UserError(f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file")
     return file

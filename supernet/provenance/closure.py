@@ -14,10 +14,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from supernet.provenance.regular import read_regular
+
 PACKAGE = "supernet"
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the folder with the package and the programs."""
 _FORMAT = 3
+_LARGEST = 64 << 20
+"""Bytes of the largest cache that is read."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 def _load(cache: Path) -> dict[str, Source]:
     """Return the content of a cache file; nothing if it is damaged, since all of it can be computed again."""
     try:
-        content = json.loads(cache.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(cache, _LARGEST))
         files = content["files"] if content["format"] == _FORMAT else {}
         return {name: Source(**{**entry, "imports": tuple(entry["imports"])}) for name, entry in files.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):

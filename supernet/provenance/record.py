@@ -12,24 +12,24 @@ A record is a JSON object with these keys, whose types are in `supernet.provenan
 Records are written by `supernet.provenance.recorder`.
 """
 
-import errno
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from supernet.errors import UserError
+from supernet.provenance.regular import read_regular
 
 SUFFIX = ".prov.json"
 FORMAT = 2
 LOCK = "envs/requirements.lock"
 """The lock file of the environment, in the checkout; records have its SHA-256."""
-MAX_BYTES = 16 << 20
-"""Larger files are not read as records; a record of a study with 1 000 runs has less than 1 MB."""
+MAX_BYTES = 8 << 20
+"""Larger files are not read as records; the record of metrics.parquet has about 1 kB per run."""
 
+MAX_COMMAS = 400_000
+"""More are not parsed: it would take seconds and a gigabyte. The record of metrics.parquet has about 12 per run."""
 MAX_DEPTH = 100
 """Deepest nesting of a record; that of the project's records is below 10."""
 
@@ -62,9 +62,11 @@ def read_record(path: Path | str) -> dict[str, Any]:
     has the content and the name that its record names is checked by `supernet.audit`.
     """
     try:
-        record = json.loads(
-            _content(path).decode("utf-8"), parse_constant=_refused, object_pairs_hook=_without_duplicates
-        )
+        content = read_regular(record_path(path), MAX_BYTES)
+        if content.count(b",") > MAX_COMMAS:
+            raise RecordError(path, f"record damaged: more than {MAX_COMMAS} commas")
+        text = content.decode("utf-8")
+        record = json.loads(text, parse_constant=_refused, object_pairs_hook=_without_duplicates)
         # Python reads forms that JSON does not have (lone surrogates, numbers beyond all floats); they have no digest.
         problem = _problem(path, record)
     except FileNotFoundError:
@@ -77,20 +79,6 @@ def read_record(path: Path | str) -> dict[str, Any]:
         raise RecordError(path, problem)
     checked: dict[str, Any] = record
     return checked
-
-
-def _content(path: Path | str) -> bytes:
-    """Return the content of a record; OSError if it is not a regular file or is too large to be one."""
-    # Opening a FIFO without O_NONBLOCK waits for a writer.
-    descriptor = os.open(record_path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file")
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise OSError(errno.EFBIG, "File too large")
-    return content
 
 
 def _problem(path: Path | str, record: Any) -> str:

@@ -52,7 +52,8 @@ VARIABLES = ("SUPERNET_REFERENCE_KERNELS",)
 """Environment variables on which results depend; they are part of `made`."""
 
 UNRECORDED = frozenset(
-    f"supernet/provenance/{name}.py" for name in ("clock", "closure", "folders", "record", "recorder", "schema")
+    f"supernet/provenance/{name}.py"
+    for name in ("clock", "closure", "folders", "record", "recorder", "regular", "schema")
 )
 """Modules that only record: they do not affect results, so editing them does not make results stale."""
 

@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -24,6 +25,9 @@ from supernet.errors import UserError
 from supernet.runtime.process import ProcessIdentity
 
 _LOGGER = logging.getLogger(__name__)
+_NUMBERED = re.compile(r"[0-9]{1,18}\.json")
+_LARGEST = 1 << 16
+"""Bytes that are read of a lock file, which has less than a thousand."""
 LOCK_LOST = 70
 """Exit code of a process whose lock another one took, because it seemed to have ended."""
 
@@ -170,7 +174,7 @@ def _create(folder: Path, number: int, me: ProcessIdentity) -> Path | None:
     if _latest(folder) != lock:
         lock.unlink(missing_ok=True)  # the next writer removes lower numbers as well
         return None
-    for former in folder.glob("[0-9]*.json"):
+    for former in _lock_files(folder):
         if _number(former) < number:
             former.unlink(missing_ok=True)
     return lock
@@ -236,11 +240,14 @@ def _write(path: Path, holder: ProcessIdentity) -> None:
 def _read(lock: Path) -> ProcessIdentity | None:
     """Return the holder; None if the lock was released, or taken over a moment ago."""
     try:
-        content = lock.read_text(encoding="utf-8")
-        return ProcessIdentity(**json.loads(content)) if content else None
+        if not lock.is_file() and (lock.exists() or lock.is_symlink()):
+            raise ValueError("it is not a file")
+        with lock.open("rb") as stream:
+            content = stream.read(_LARGEST)
+        return ProcessIdentity.of_json(json.loads(content)) if content else None
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"{lock}: not a valid lock file ({error}); if no job writes these outputs, delete the file"
         ) from error
@@ -256,7 +263,11 @@ def _last_heartbeat(lock: Path) -> int:
 
 
 def _latest(folder: Path) -> Path | None:
-    return max(folder.glob("[0-9]*.json"), key=_number, default=None)
+    return max(_lock_files(folder), key=_number, default=None)
+
+
+def _lock_files(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("[0-9]*.json") if _NUMBERED.fullmatch(path.name)]
 
 
 def _number(lock: Path) -> int:

@@ -1,13 +1,14 @@
 """Identifies a process on any node, and finds out whether it still runs: here by /proc or ps, elsewhere by SLURM."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from supernet.io.writers import machine, start_of
 from supernet.provenance.closure import ROOT
@@ -26,6 +27,7 @@ _ENDED = {
     "TIMEOUT",
 }
 """States in which SLURM has ended its processes; not NODE_FAIL: a node that SLURM cannot reach may still compute."""
+_JOB = re.compile(r"[\w.+-]{0,64}")
 _SECONDS = 20
 """Time limit of squeue; a busy controller is queried again later."""
 
@@ -62,6 +64,20 @@ class ProcessIdentity:
             since=datetime.now(UTC).isoformat(" ", "seconds"),
             checkout=str(ROOT),
         )
+
+    @classmethod
+    def of_json(cls, value: Any) -> Self:
+        """Return the identity with the values of a JSON object. Raises ValueError if they are of other types."""
+        try:
+            found = cls(**value)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+        texts = {name: text for name, text in vars(found).items() if name != "pid"}
+        if type(found.pid) is not int or not all(isinstance(text, str) for text in texts.values()):
+            raise ValueError("expected a number as pid, and texts")
+        if not _JOB.fullmatch(found.job):
+            raise ValueError("expected the number of a SLURM job, or an empty text")
+        return found
 
     def __str__(self) -> str:
         parts = [f"process {self.pid} on {self.host}"]

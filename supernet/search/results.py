@@ -13,7 +13,7 @@ from pydantic import Field
 from supernet.config.base import Model
 from supernet.errors import UserError
 from supernet.io.atomic import write_text
-from supernet.io.sealed import sealed_line, unsealed_line
+from supernet.io.sealed import is_there, sealed_line, unsealed_line
 from supernet.provenance.record import record_path
 from supernet.provenance.recorder import note_resumption
 from supernet.search.ground_truth import GroundTruth, quantile
@@ -22,6 +22,8 @@ from supernet.spaces.base import Space
 from supernet.training.fingerprint import Fingerprint
 
 _LOGGER = logging.getLogger(__name__)
+_LARGEST = 1 << 26
+"""Bytes of the result of a search: a hundred thousand architectures."""
 
 COLUMNS: dict[str, Any] = {
     "system": "str",
@@ -117,9 +119,9 @@ class FinishedSearches:
         The records of this process will name the resumption. Raises UserError if the file is damaged.
         """
         path = self._path(system)
-        if not path.exists():
-            return None
         try:
+            if not is_there(path, _LARGEST):
+                return None
             saved = unsealed_line(path.read_bytes())
             if difference := self._fingerprint.difference(saved.get("fingerprint")):
                 _LOGGER.warning("%s: this result is %s; the search is repeated", path, difference)

@@ -22,7 +22,7 @@ from torch import Tensor
 from supernet.config.base import Model
 from supernet.errors import UserError
 from supernet.io.atomic import publish
-from supernet.io.sealed import UNSEALED, damage, seal
+from supernet.io.sealed import UNSEALED, damage, is_there, seal
 from supernet.provenance.recorder import note_resumption
 from supernet.training.fingerprint import Fingerprint
 
@@ -137,10 +137,11 @@ class Checkpoint:
 
     def _state(self) -> _State | None:
         """Read the state from the head of the file, if all of the file has its checksum; None if there is no file."""
-        if not self.path.exists():
-            return None
-        problem = damage(self.path)
+        problem = ""
         try:
+            if not is_there(self.path):
+                return None
+            problem = damage(self.path)
             with safe_open(self.path, "pt") as file:
                 found = json.loads((file.metadata() or {})["state"])
             if problem and isinstance(found.get("fingerprint"), str):

@@ -49,6 +49,14 @@ class Ranking:
         return self.weight * (1 - math.cos(math.pi * (step + 1 - self.start) / (self.steps - self.start))) / 2
 
 
+def can_rank(landmarks: Sequence[Landmark] | None) -> bool:
+    """Return whether a run can be trained: without landmarks, or if two of them have known accuracies that differ.
+
+    They have none if all their stand-alone trainings diverged.
+    """
+    return landmarks is None or len({truth for _, truth in landmarks if not math.isnan(truth)}) > 1
+
+
 def _ordered(truths: Sequence[float]) -> NDArray[np.int64]:
     """Return (P, 2) indices of all pairs whose first has the greater accuracy; comparisons with nan are false."""
     values = np.asarray(truths, dtype=float)

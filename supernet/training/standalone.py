@@ -14,7 +14,7 @@ from supernet.config.base import Model
 from supernet.config.jobs import TruthJob
 from supernet.data.images import Splits
 from supernet.errors import UserError
-from supernet.io.sealed import sealed_line, unsealed_line
+from supernet.io.sealed import is_there, sealed_line, unsealed_line
 from supernet.pools.truth import cost_columns
 from supernet.provenance.recorder import note_resumption
 from supernet.spaces.base import NetworkSize, Space
@@ -59,6 +59,8 @@ def _size(job: TruthJob, splits: Splits) -> NetworkSize:
     )
 
 
+_LARGEST = 1 << 28
+"""Bytes of a log: more than a hundred thousand results."""
 _OLD = "written by another version of the project"
 
 
@@ -76,7 +78,11 @@ class TruthLog:
         self._opened = False
         self.earlier = 0.0
         """Seconds of the trainings that were in the file when it was opened."""
-        if path.exists():
+        try:
+            there = is_there(path, _LARGEST)
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
+        if there:
             self._cut_torn_line()
             self._read(path.read_bytes().splitlines())
 

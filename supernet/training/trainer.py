@@ -52,6 +52,12 @@ class TrainingResult:
     passes: int
 
 
+def untrained() -> TrainingResult:
+    """Return the result of a run that has nothing to train with, because its landmarks diverged: none at step 0."""
+    nothing = dict.fromkeys(("learning_rate", "loss", "accuracy"), float("nan"))
+    return TrainingResult([{"epoch": 0, "step": 0, **nothing}], diverged_at=0, steps=0, passes=0)
+
+
 class Trainer:
     """Trains a path network `net(images, arch)`. A training that is killed at any step resumes with the same bits.
 
@@ -230,13 +236,13 @@ class Trainer:
         sums = {"loss_sum": self.loss_sum, "correct_sum": self.correct_sum, "first_bad": self.descent.first_bad}
         if problem := shape_problem(tensors, {**network_tensors(self.network), **sums}, momenta):
             raise ValueError(problem)
+        if done > recipe.steps:
+            raise ValueError(f"{done} steps are done, but the training has {recipe.steps}")
         ends = [*range(recipe.steps_per_epoch, done + 1, recipe.steps_per_epoch)]
         if done == recipe.steps and done % recipe.steps_per_epoch:
             ends.append(done)
         rows = [(row.epoch, row.step, row.learning_rate) for row in note.curve]
-        if done > recipe.steps or rows != [
-            (number, step, recipe.rate(step - 1)) for number, step in enumerate(ends, start=1)
-        ]:
+        if rows != [(number, step, recipe.rate(step - 1)) for number, step in enumerate(ends, start=1)]:
             raise ValueError(f"{done} of {recipe.steps} steps are done, but its curve of {len(rows)} epochs is another")
         since = ends[-1] if ends else 0
         passes = done * recipe.passes_per_step + self._ranking_passes(done)

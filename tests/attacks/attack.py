@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     """Intact by itself, but the root digest differs from the published one."""
     REFUSED = "refused"
     """An error that names the file, with nothing written or kept."""
-    STARTED_ANEW = "started anew"
+    STARTED_ANEW = "started again"
     """A checkpoint of another training is ignored, and the training starts at step 0."""
 
     WRITTEN = "written"

@@ -33,7 +33,7 @@ STUDY: dict[str, Any] = {
     "study": "lost",
     "title": "Everything that can diverge",
     "data": {"name": "digits", "test_portion": 0.5, "scoring_portion": 0.25, "crop_padding": 1, "flip": False},
-    "protocol": {"bn_momentum": 0.1},
+    "protocol": {"bn_momentum": 0.1, "landmarks": 2},
     "pool": {"size": 5, "seeds": 2, "repeated": 5},
     "scoring": {"bn_modes": ["batch", "tracked"]},
     "metrics": {"top": 4, "resamples": 100},
@@ -52,7 +52,7 @@ STUDY: dict[str, Any] = {
             "truth": {**SIZE, "layers": 3, "learning_rate": 1e30},
             "baseline": {**SIZE, "layers": 3},
             "seeds": [0],
-            "sweep": {"learning_rate": [0.1], "batch_norm": ["affine+tracking"]},
+            "sweep": {"learning_rate": [0.1], "batch_norm": ["affine+tracking"], "landmarks": ["ranking"]},
         },
         "nasbench201": {
             "truth": {**SIZE, "layers": 1},
@@ -118,6 +118,14 @@ def test_without_ground_truth_accuracy_is_measured_and_nothing_else(programs: Pr
     assert set(effects.loc[effects["space"] == LOST_NETS, "left_out"]) == {"baseline"}
 
 
+def test_a_setting_whose_landmarks_diverged_is_a_diverged_run(programs: Programs) -> None:
+    files = programs.paths.run(LOST_TRUTH, "landmarks=ranking", 0)
+    summary = json.loads(Path(files.summary).read_text())
+    assert (summary["status"], summary["diverged_at"], summary["steps"]) == ("diverged", 0, 0)
+    assert pd.read_parquet(files.curve)[["step", "loss"]].isna().to_numpy().tolist() == [[False, True]]
+    assert set(metric(programs, LOST_TRUTH, "accuracy", "landmarks=ranking")["status"]) == {"diverged"}
+
+
 def test_every_table_and_figure_is_made_and_says_what_diverged(programs: Programs) -> None:
     for name in programs.tables:
         programs.table(name)
@@ -137,7 +145,7 @@ def test_site_report_summary_and_audit_follow(programs: Programs) -> None:
     plan = programs.plan
     results = Results(plan.study, Path(plan.results))
     Site(results).write(Path(plan.results) / "site")
-    assert "Super-nets" in start_page(plan.study, Path(plan.results))
+    assert "Super-nets" in start_page(plan.study, Path(plan.results), results.root_digest)
     shown = "\n".join(results_table(Path("lost.yaml"), Path(plan.results)))
     assert "0 (2 diverged)" in shown and "none: all diverged" in shown and "nan" not in shown
     options = argparse.Namespace(**dict.fromkeys(KEYS), no_cache=False)

@@ -20,6 +20,7 @@ from supernet.paper.catalogue import heading, section
 from supernet.paper.inputs import modules
 from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
+from supernet.pipeline.workflow_config import expect_one_config
 from supernet.provenance.closure import Closure
 from supernet.provenance.folders import RESOURCES_VARIABLE, RESULTS_VARIABLE
 from supernet.runtime.startup import TUNABLES
@@ -28,6 +29,7 @@ from supernet.runtime.startup import TUNABLES
 def load_plan():
     """Load the plan of this workflow; a mistake in the config ends Snakemake with its message before any job starts."""
     try:
+        expect_one_config(sys.argv)
         return Plan.load(config, ROOT, located)
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -47,7 +47,8 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "an older format": (b'{"format": 1}', "record of format 1, made by an older version"),
     "no seal": (b'{"format": 2, "made": {}}', "record edited: its seal does not match"),
     "a wrong seal": (b'{"format": 2, "made": {}, "seal": 1}', "record edited: its seal does not match"),
-    "too large": (b" " * (MAX_BYTES + 1), UNREADABLE + "File too large"),
+    "many lists": (b"[" + b"[]," * 500_000 + b"[]]", "record damaged: more than 400000 commas"),
+    "too large": (b" " * (MAX_BYTES + 1), f"{UNREADABLE}more than {MAX_BYTES} bytes"),
 }
 """Contents of a record, and the problem that is reported."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from supernet.config.validation import read_as
 from supernet.errors import UserError
-from supernet.pipeline.workflow_config import WorkflowConfig, expect_folder, expect_writable
+from supernet.pipeline.workflow_config import WorkflowConfig, expect_folder, expect_one_config, expect_writable
 
 TEXT = ["mini", "cifar10-jpeg", "x007", "1.2.3", "a1e3", "./2024", "/data/7", "~/results", "v1_0"]
 NUMBERS = ["2024_01", "007", "1e3", "nan", "inf", "-3", "0x1F"]
@@ -55,3 +55,11 @@ def test_folders_that_are_not_writable(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
     with pytest.raises(UserError, match="is not writable for this user: change its permissions"):
         expect_writable(tmp_path / "new" / "newer")
+
+
+@pytest.mark.parametrize("second", [["--config", "a=1"], ["--config=a=1"], ["-C", "a=1"]])
+def test_a_second_config_is_refused(second: list[str]) -> None:
+    command = ["snakemake", "--cores", "2", "--config", "study=mini", "results=r", "--configfile", "x.yaml"]
+    expect_one_config(command)
+    with pytest.raises(UserError, match="--config: found 2 of them, of which Snakemake would take the last; write all"):
+        expect_one_config([*command, *second])

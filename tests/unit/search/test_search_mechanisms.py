@@ -25,6 +25,7 @@ from supernet.search.proxylessnas import ProxylessNAS, through_binary
 from supernet.search.robust_darts import stop
 from supernet.search.simplex import exponentiated
 from supernet.search.snas import SNAS
+from supernet.search.weights import Diverged
 from supernet.search.xnas import XNAS, learning_rate, wiped_out
 
 
@@ -89,6 +90,13 @@ def test_a_flat_loss_has_no_curvature() -> None:
     parameter = normal(5).requires_grad_()
     value, products = dominant_eigenvalue(lambda: (parameter**2).sum() * 0, parameter, np.ones(5), 0.01)
     assert (value, products) == (0.0, 1)
+
+
+@pytest.mark.parametrize("factor", [math.inf, math.nan])
+def test_a_curvature_that_is_not_finite_is_a_divergence(factor: float) -> None:
+    parameter = normal(5).requires_grad_()
+    with pytest.raises(Diverged):
+        dominant_eigenvalue(lambda: (parameter**2).sum() * factor, parameter, np.ones(5), 0.01)
 
 
 def test_early_stop_goes_back_to_before_the_growth() -> None:

@@ -27,7 +27,7 @@ from supernet.config.study import Run, Study
 from supernet.errors import UserError
 from supernet.pools.file import read_truths
 from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.landmarks import Landmark, Ranking
+from supernet.training.landmarks import Landmark, Ranking, can_rank
 from supernet.training.trainer import Recipe, Trainer
 
 SPACE = SPACES["nasbench201"]
@@ -311,3 +311,18 @@ def test_settings_refuse_other_values(factor: str, value: Any) -> None:
 
 def test_both_are_off_in_every_baseline() -> None:
     assert all(BASELINES[space][factor] == "none" for space in SPACES for factor in ("few_shot", "landmarks"))
+
+
+@pytest.mark.parametrize(
+    ("truths", "can"),
+    [
+        ((), False),
+        ((math.nan,) * 2, False),
+        ((0.5,), False),
+        ((0.5, 0.5, math.nan), False),
+        ((0.5, 0.6, math.nan), True),
+    ],
+)
+def test_landmarks_that_diverged_rank_nothing(truths: tuple[float, ...], can: bool) -> None:
+    assert can_rank([(None, truth) for truth in truths]) is can
+    assert can_rank(None)

@@ -293,6 +293,15 @@ class TestReferences:
         assert found["synflow", "kdt"] == 1 and found["naswot", "kdt"] == -1
         assert {name for name, _ in found} == {"parameters", "macs", "live_macs", "synflow", "naswot", "seed"}
 
+    @pytest.mark.parametrize("value", [np.inf, np.nan])
+    def test_a_proxy_that_is_not_finite_ranks_nothing(self, tmp_path: Path, value: float) -> None:
+        study = load_study(SMOKE)
+        pool = pd.read_parquet(write_results(study, tmp_path) / "pools" / "darts.parquet")
+        scores = pool[["arch_id"]].assign(synflow=[value, *range(len(pool) - 1)], naswot=pool["truth"])
+        rows = PoolTruth(study, PoolName("darts"), pool, Sizes(800, 300, 700), proxies=scores).references()
+        found = {row["name"]: row["estimate"] for row in rows if row["metric"] == "kdt"}
+        assert np.isnan(found["synflow"]) and found["naswot"] == 1
+
     def test_an_architecture_without_a_proxy_is_an_error(self, tmp_path: Path) -> None:
         study = load_study(SMOKE)
         pool = pd.read_parquet(write_results(study, tmp_path) / "pools" / "darts.parquet")
