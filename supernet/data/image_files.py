@@ -6,19 +6,20 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
-from supernet.data.cifar10 import Bytes, Labels
+from supernet.data.cifar10 import BROKEN_IMAGE, Bytes, Labels
 from supernet.errors import UserError
 from supernet.io.archives import read_members
+from supernet.io.tensors import open_foreign
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _LARGEST_IMAGE = 40_000_000
 _MODES = ("L", "RGB")
 _PNG = b"\x89PNG\r\n\x1a\n"
 """The first bytes of a PNG file; byte 24 is its number of bits per channel (PNG specification, IHDR)."""
-_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_LARGEST_SIDE = 2048
+_LARGEST_SET = 4 * 10**9
+"""Bytes of all unpacked images."""
 
 
 def read_arrays(path: Path) -> tuple[Bytes, Labels]:
@@ -26,10 +27,8 @@ def read_arrays(path: Path) -> tuple[Bytes, Labels]:
 
     Their order is kept, so that an official test set can be last. Raises UserError if a tensor is missing or wrong.
     """
-    try:
-        found = load_file(path)
-    except SafetensorError as error:
-        raise UserError(f"{path}: not a safetensors file, or a damaged one ({error})") from error
+    with open_foreign(path, "numpy") as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     images, labels = found.get("images"), found.get("labels")
     if images is None or labels is None:
         raise UserError(f"{path}: found {', '.join(sorted(found)) or 'nothing'}; expected `images` and `labels`")
@@ -68,6 +67,8 @@ def read_folders(path: Path) -> tuple[Bytes, Labels]:
         if not folder.strip("."):
             raise UserError(f"{path}: {name}: is in no folder; expected one folder for each class")
         found[folder, name] = pixels
+        if len(found) * pixels.nbytes > _LARGEST_SET:
+            raise UserError(f"{path}: the images have more than {_LARGEST_SET} bytes; expected smaller or fewer images")
     if not found:
         raise UserError(f"{path}: no image in it; expected files that end with {', '.join(_SUFFIXES)}")
     order = sorted(found)
@@ -95,9 +96,11 @@ def _decoded(content: bytes, where: str) -> Bytes:
         with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
             if image.mode not in _MODES:
                 raise UserError(f"{where}: found an image of mode {image.mode}; expected L (grey) or RGB")
+            if max(image.size) > _LARGEST_SIDE:
+                raise UserError(f"{where}: found {image.size} pixels; expected up to {_LARGEST_SIDE} a side")
             if getattr(image, "is_animated", False) and image.format == "PNG":
                 raise UserError(f"{where}: found an animation; expected an image: save one of its frames")
             pixels = np.asarray(ImageOps.exif_transpose(image))
-    except _BROKEN as error:
+    except BROKEN_IMAGE as error:
         raise UserError(f"{where}: not a PNG or JPEG image, or a damaged one ({error})") from error
     return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)

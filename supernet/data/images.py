@@ -124,9 +124,9 @@ def load(path: Path) -> Images:
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or labels.dtype != torch.int64 or labels.ndim != 1:
             found = f"images {pixels.dtype} {tuple(pixels.shape)} and labels {labels.dtype} {tuple(labels.shape)}"
             raise UserError(f"{path}: found {found}; expected bytes (N, C, H, W) and int64 (N,): {MAKER} makes them")
-        if len(pixels) != len(labels):
+        if len(pixels) != len(labels) or not len(labels) or labels.numpy().min() < 0:
             found = f"{len(pixels)} images and {len(labels)} labels"
-            raise UserError(f"{path}: found {found}; expected one label per image: make the file again")
+            raise UserError(f"{path}: found {found}; expected one label from 0 per image: make the file again")
         return Images(pixels, labels, official_test(path, file))
 
 

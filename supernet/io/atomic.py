@@ -56,9 +56,16 @@ def write_json(path: Path | str, value: Any, *, record: bool = True) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", record=record)
 
 
+class JsonError(UserError, ValueError):
+    """A file is not JSON; also a ValueError, for callers that replace the file."""
+
+
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file; JsonError if it is not JSON."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise JsonError(f"{path}: not JSON, or a damaged file ({error}); delete it and make it again") from error
 
 
 def write_table(path: Path | str, table: "pd.DataFrame") -> None:

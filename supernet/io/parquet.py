@@ -1,11 +1,12 @@
-"""Parquet files, without pandas for the programs that train and score: its import takes 40 MB and 0.2 s.
+"""Parquet files: the only reader, which turns every damaged or foreign file into an error with its name.
 
-`read_table` alone imports it.
+The programs that train and score read without pandas, whose import takes 40 MB and 0.2 s.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,29 +20,81 @@ from supernet.provenance.recorder import note_input
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_ROWS = 20_000_000
+"""Largest accepted number of rows; NASBench-101 has 423 624 architectures, of which a run has at most eight scores."""
+MAX_BYTES = 2 << 30
+"""Largest accepted size of the unpacked columns."""
 
-def read_columns(path: Path, *names: str) -> list[list[Any]]:
+KINDS: Mapping[str, Callable[[pa.DataType], bool]] = MappingProxyType(
+    {
+        "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+        "bytes": lambda kind: pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        "integers": pa.types.is_integer,
+        "numbers": lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind),
+        "true or false": pa.types.is_boolean,
+    }
+)
+"""What the values of a column are, and the types that have such values."""
+
+
+def read_columns(path: Path, **columns: str) -> list[list[Any]]:
     """Return the values of each named column, in this order; null is None.
 
-    Raises UserError if the file does not exist, is not a Parquet file or lacks a column.
+    `columns` maps the name of each column to its kind (`KINDS`). Raises UserError if the file is damaged, or a column
+    is missing or of another kind.
     """
-    with _named(path), pq.ParquetFile(note_input(path)) as file:
-        _expect(path, names, file.schema_arrow.names)
-        table = file.read(list(names))
-    return [table[name].to_pylist() for name in names]
+    table = read_arrow(note_input(path), columns)
+    return [table[name].to_pylist() for name in columns]
+
+
+def read_arrow(path: Path | str, columns: Mapping[str, str]) -> pa.Table:
+    """Return columns of a file, by name and kind (`KINDS`). Raises UserError as `read_columns` does."""
+    with opened(path) as file:
+        _expect(path, list(columns), file.schema_arrow.names)
+        # A table without rows has columns of any type.
+        if file.metadata.num_rows:
+            _check_schema(path, file.schema_arrow, columns)
+        table = file.read(list(columns))
+        table.validate(full=True)
+        return table
 
 
 def read_table(path: Path | str, *required: str) -> "pd.DataFrame":
-    """Read all columns as a table of pandas.
+    """Read all columns as a table of pandas. Raises UserError if the file is damaged or lacks a required column."""
+    with opened(note_input(Path(path))) as file:
+        _expect(path, required, file.schema_arrow.names)
+        table = file.read()
+        table.validate(full=True)
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
 
-    Raises UserError if the file does not exist, is not a Parquet file or lacks a required column.
-    """
-    import pandas as pd
 
-    with _named(path):
-        table = pd.read_parquet(note_input(Path(path)))
-    _expect(path, required, list(table.columns))
-    return table
+@contextmanager
+def opened(path: Path | str) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file. Raises UserError if it is missing, damaged or too large, also while it is read."""
+    try:
+        with pq.ParquetFile(path) as file:
+            head = file.metadata
+            groups = [head.row_group(number) for number in range(head.num_row_groups)]
+            size = sum(group.column(n).total_uncompressed_size for group in groups for n in range(group.num_columns))
+            if head.num_rows > MAX_ROWS or size > MAX_BYTES:
+                raise UserError(f"{path}: has {head.num_rows} rows of {size} bytes; expected a table of this project")
+            yield file
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; expected a Parquet file") from None
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError, MemoryError) as error:
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path}: not a Parquet file, or a damaged one ({what}); make or fetch it again") from error
+
+
+def _check_schema(path: Path | str, schema: pa.Schema, columns: Mapping[str, str]) -> None:
+    for name, kind in columns.items():
+        if schema.names.count(name) > 1:
+            raise UserError(f"{path}: has the column {name} more than once; make or fetch it again")
+        found = schema.field(name).type
+        # A column without any value has no type.
+        if not KINDS[kind](found) and not pa.types.is_null(found):
+            raise UserError(f"{path}: column {name}: found values of type {found}; expected {kind}")
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -54,21 +107,11 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         pq.write_table(pa.table([_column([row[name] for row in rows]) for name in names], names), temporary)
 
 
-@contextlib.contextmanager
-def _named(path: Path | str) -> Iterator[None]:
-    """Name the file in errors of pyarrow."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file; expected a Parquet file")
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a Parquet file, or a damaged one ({error}); make it again") from error
-
-
 def _expect(path: Path | str, names: Sequence[str], there: Sequence[str]) -> None:
     missing = [name for name in names if name not in there]
     if missing:
-        raise UserError(f"{path}: found no column {', '.join(missing)} among {', '.join(there)}; make it again")
+        found = ", ".join(there)
+        raise UserError(f"{path}: found no column {', '.join(missing)} among {found}; make or fetch it again")
 
 
 def _column(values: list[Any]) -> pa.Array:

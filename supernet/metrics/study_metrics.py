@@ -13,6 +13,7 @@ from supernet.config.pool_name import PoolName
 from supernet.config.run_summary import read_summary
 from supernet.config.splits import Sizes
 from supernet.config.study import Study
+from supernet.io.parquet import read_table
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus, without_truth
 from supernet.metrics.interval import Estimate
 from supernet.metrics.measures import FEWEST, MEASURES, SUBSETS, WITHOUT_TRUTH
@@ -242,7 +243,7 @@ def measure_run(truth: PoolTruth, paths: Artifacts, space: str, setting: str, se
     run = {"space": space, "setting": setting, "seed": seed, "pool": str(truth.name)}
     head = {"study": truth.study.study, **run, "factor": factor, "value": value}
     tail = {"diverged_at": summary["diverged_at"]}
-    scores = pd.read_parquet(files.scores)
+    scores = read_table(files.scores)
     return [{**head, **row, **tail} for row in truth.run_rows(scores, summary["status"])]
 
 

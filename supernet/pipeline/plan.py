@@ -255,8 +255,8 @@ class Plan:
         if self.available is not None:
             return str(path) in self.available
         folders = [Path(self.located(self.artifacts.downloads)), *([Path(self.mirror)] if self.mirror else [])]
-        return path.exists() or any(
-            all((folder / file.path).exists() for file in files)
+        return os.path.exists(path) or any(
+            all(os.path.exists(folder / file.path) for file in files)
             for folder in folders
             for files in self.forms(table).values()
         )

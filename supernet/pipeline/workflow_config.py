@@ -57,7 +57,7 @@ def _truth_value(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> Any:
-    """Refuse a name that Snakemake or YAML reads as something else than text, also where it is quoted.
+    """Refuse a name that Snakemake or YAML reads not as text, also where it is quoted.
 
     Quotes do not help: Snakemake drops them when it passes its config to the jobs of a cluster.
     """
@@ -157,7 +157,8 @@ def study_file(name: str, root: Path) -> Path:
         return Path(name)
     folder = root / "workflow" / "studies"
     file = folder / f"{name}.yaml"
-    if not file.exists():
+    # Not file.exists(), which raises an error for a name that is too long.
+    if not os.path.exists(file):
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
         raise UserError(f"config.yaml: study: found {name!r}; expected one of {known}, or the path of a YAML file")
     return file

@@ -88,10 +88,15 @@ def _expect_positive(size: int) -> None:
 
 
 def uniform_rows(table: PublishedTable, space: Space[Any]) -> npt.NDArray[np.int64]:
-    """Return the indices of the rows that are a uniform sample of the table's space or of a sub-space of it."""
+    """Return the indices of the rows that are a uniform sample of the table's space or of a sub-space of it.
+
+    Raises UserError if the table is one of another space.
+    """
     rows = np.flatnonzero(table.uniform)
     if space.name == table.about.space:
         return rows
+    if not space.name.startswith(f"{table.about.space}-"):
+        raise UserError(f"{table.path}: is a table of {table.about.space}; expected one of {space.name}")
     return rows[[space.holds(encoding) for encoding in table.take(rows)["encoding"]]]
 
 

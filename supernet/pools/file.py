@@ -18,12 +18,12 @@ def read_pool(path: Path, space: Space[Arch]) -> list[tuple[str, Arch]]:
     Raises UserError without the columns, if the pool is empty, if an architecture occurs twice or is not in the space,
     and if an arch_id is not that of its encoding.
     """
-    return _checked(path, space, *read_columns(path, "arch_id", "encoding"))
+    return _checked(path, space, *read_columns(path, arch_id="text", encoding="text"))
 
 
 def read_arch_ids(path: Path) -> list[str]:
     """Read the arch_id of each row. Raises UserError without the column."""
-    (ids,) = read_columns(path, "arch_id")
+    (ids,) = read_columns(path, arch_id="text")
     return ids
 
 
@@ -32,8 +32,11 @@ def read_truths(path: Path, space: Space[Arch]) -> list[tuple[Arch, float]]:
 
     Raises UserError as `read_pool`.
     """
-    ids, encodings, truths = read_columns(path, "arch_id", "encoding", "truth")
-    known = (math.nan if truth is None else float(truth) for truth in truths)
+    ids, encodings, truths = read_columns(path, arch_id="text", encoding="text", truth="numbers")
+    known = [math.nan if truth is None else float(truth) for truth in truths]
+    for number, truth in enumerate(known):
+        if not (math.isnan(truth) or 0 <= truth <= 1):
+            raise UserError(f"{path}: row {number}: found the ground truth {truth}; expected a fraction from 0 to 1")
     return [(arch, truth) for (_, arch), truth in zip(_checked(path, space, ids, encodings), known, strict=True)]
 
 
@@ -43,7 +46,7 @@ def best_of(path: Path, space: Space[Arch]) -> Arch:
     If no architecture has a ground truth, because all trainings diverged, it is the first arch_id. Raises UserError as
     `read_pool`.
     """
-    ids, encodings, truths = read_columns(path, "arch_id", "encoding", "truth")
+    ids, encodings, truths = read_columns(path, arch_id="text", encoding="text", truth="numbers")
     archs = dict(_checked(path, space, ids, encodings))
     # Accuracies are at least 0: architectures without one come last.
     ranked = [

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from supernet.config.base import Model
 from supernet.errors import UserError
+from supernet.io.parquet import opened
 
 METADATA = b"supernet"
 """Key of the metadata of the Parquet file whose value is an `About` as JSON."""
@@ -55,12 +54,10 @@ class About(Model):
 
 def read_about(path: Path) -> About:
     """Read the metadata of a table without its rows; UserError if the file was not written by scripts/published.py."""
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; scripts/published.py makes it") from None
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a Parquet file ({error}); make it again with scripts/published.py") from error
+    if not path.exists():
+        raise UserError(f"{path}: no such file; scripts/published.py makes it")
+    with opened(path) as file:
+        metadata = file.schema_arrow.metadata or {}
     if METADATA not in metadata:
         raise UserError(f"{path}: has no metadata of a published table; make it with scripts/published.py")
     try:

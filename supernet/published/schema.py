@@ -17,6 +17,8 @@ from supernet.published.about import METADATA, About
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 RUNS = tuple(f"test_acc_run{run}" for run in range(3))
+_LOWEST = 0.011
+"""The best architecture of a table is above this, even with 120 classes; fractions that are read as percent are not."""
 COLUMNS = ("arch_id", "encoding", "valid_acc", "test_acc", *RUNS, "parameters", "uniform")
 
 
@@ -43,6 +45,10 @@ def tabulate(
     if runs is not None:
         given = np.asarray(runs, dtype=np.float64)
         singles[:, : given.shape[1]] = given
+    try:
+        counts = pd.array([pd.NA] * count if parameters is None else parameters, dtype="Int64")
+    except (OverflowError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: found no numbers of parameters ({error}); fetch the file again") from error
     table = pd.DataFrame(
         {
             "arch_id": pd.Series(arch_id, dtype="str"),
@@ -50,7 +56,7 @@ def tabulate(
             "valid_acc": np.asarray(unknown if valid_acc is None else valid_acc, dtype=np.float64),
             "test_acc": np.asarray(test_acc, dtype=np.float64),
             **dict(zip(RUNS, singles.T, strict=True)),
-            "parameters": pd.array([pd.NA] * count if parameters is None else parameters, dtype="Int64"),
+            "parameters": counts,
             "uniform": np.broadcast_to(np.asarray(uniform, dtype=bool), count),
         }
     )
@@ -83,6 +89,15 @@ def _check(path: Path, table: pd.DataFrame) -> None:
                 f"{path}: {_first(table, wrong)}: found the {name} {table.loc[wrong, name].iloc[0]}; "
                 "expected a fraction from 0 to 1: is this the published file?"
             )
+
+    if len(table) and table["test_acc"].max() <= _LOWEST:
+        raise UserError(
+            f"{path}: found no test accuracy above {_LOWEST:.0%}; expected percent, but these may be fractions: "
+            "fetch the file again"
+        )
+    wrong = (table["parameters"] < 0).fillna(False)
+    if wrong.any():
+        raise UserError(f"{path}: {_first(table, wrong)}: found a negative number of parameters; fetch the file again")
 
 
 def _first(table: pd.DataFrame, rows: Any) -> str:

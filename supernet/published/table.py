@@ -1,8 +1,9 @@
 """A published table in memory: columns as arrays, and look-up of many architectures at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -10,12 +11,23 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from supernet.errors import UserError
+from supernet.io.parquet import read_arrow
 from supernet.provenance.recorder import note_input
 from supernet.published.about import About, read_about
-from supernet.published.schema import COLUMNS, Floats
+from supernet.published.schema import COLUMNS, RUNS, Floats
+
+_ACCURACIES = ("valid_acc", "test_acc", *RUNS)
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "arch_id": "text",
+        "encoding": "text",
+        **dict.fromkeys(_ACCURACIES, "numbers"),
+        "parameters": "integers",
+        "uniform": "true or false",
+    }
+)
 
 Positions: TypeAlias = npt.NDArray[np.int64]
 
@@ -39,8 +51,11 @@ class PublishedTable:
         if unknown:
             raise UserError(f"{path}: found the column {unknown[0]!r}; a published table has {', '.join(COLUMNS)}")
         about = read_about(path)
-        names = [name for name in COLUMNS if name in columns or name == "arch_id"]
-        return cls(path, about, pq.read_table(note_input(path), columns=names))
+        kinds = {name: _KINDS[name] for name in COLUMNS if name in columns or name == "arch_id"}
+        # The metadata of pandas could hold anything, and are not needed.
+        table = read_arrow(note_input(path), kinds).replace_schema_metadata(None)
+        _check(path, table)
+        return cls(path, about, table)
 
     def __len__(self) -> int:
         return int(self.data.num_rows)
@@ -70,7 +85,8 @@ class PublishedTable:
 
     def take(self, positions: npt.ArrayLike) -> pd.DataFrame:
         """Return the loaded columns of the rows at `positions` (m,), in this order."""
-        frame: pd.DataFrame = self.data.take(pa.array(np.asarray(positions))).to_pandas()
+        taken = self.data.take(pa.array(np.asarray(positions, dtype=np.int64)))
+        frame: pd.DataFrame = taken.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         return frame
 
     def _missing(self, missing: Any, wanted: int) -> UserError:
@@ -80,3 +96,20 @@ class PublishedTable:
             f"the table {about.table} (form {about.form}: {about.extent()}); "
             "choose architectures of the table, or fetch a complete form (docs/use/tables.md)"
         )
+
+
+def _check(path: Path, table: Any) -> None:
+    """Raise UserError if the loaded columns have values that no table of this project has."""
+    advice = "make it again with scripts/published.py"
+    for name in ("arch_id", "encoding", "test_acc", "uniform"):
+        if name in table.column_names and table[name].null_count:
+            raise UserError(f"{path}: column {name}: {table[name].null_count} values are missing; {advice}")
+    ids = table["arch_id"].combine_chunks()
+    if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
+        raise UserError(f"{path}: is not sorted by arch_id, or has an architecture more than once; {advice}")
+    for name in (name for name in _ACCURACIES if name in table.column_names):
+        values = np.asarray(table[name].to_numpy(), dtype=np.float64)
+        wrong = (values < 0) | (values > 1) | (np.isnan(values) if name == "test_acc" else False)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise UserError(f"{path}: row {row}: {name}: found {values[row]}; expected 0 to 1: {advice}")

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from supernet.config.jobs import ProxiesJob, TruthJob
 from supernet.config.study import Protocol, Run
 from supernet.data.images import Augmenter, Images, Splits, memory_format
 from supernet.errors import UserError
-from supernet.provenance.recorder import note_input
+from supernet.io.tensors import open_tensors
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
 from supernet.training.few_shot import FewShot, SplitStep
@@ -48,7 +47,9 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
     """Load the trained super-net of a run from its weights file. Raises UserError if the file is of another network."""
     network = build_supernet(run, space, splits)
     try:
-        network.load_state_dict(load_file(note_input(weights)))
+        with open_tensors(weights, "pt", "scripts/train.py") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         raise UserError(f"{weights}: not the weights of this run: {error}") from error
     return network

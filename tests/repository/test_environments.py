@@ -222,7 +222,7 @@ def _programs() -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = {name: set() for name in NAMES}
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
         for rule in re.split(r"^ *rule\b", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-            programs = re.findall(r'["\']program (\w+)', rule)
+            programs = re.findall(r"\{START\} (\w+)", rule)
             for name in re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"', rule):
                 found[name] |= set(programs)
             assert not programs or "envs/" in rule, f"{file.name}: {programs} without an environment"
@@ -235,8 +235,9 @@ def test_environments_have_what_their_programs_import() -> None:
     programs["snakemake"] = [ROOT / name for name in SNAKEFILE]
     assert not BY_HAND & {one for paths in programs.values() for one in _imported(paths)}
     for name, paths in programs.items():
-        # Networks are imported when they are asked for; pydantic brings its core, and the plan asks for no network.
-        needed = _imported(paths) - {"pydantic_core"} - (set() if name == "torch" else {"torch"})
+        # Networks are imported when they are asked for, and the plan asks for none; pydantic brings its core and
+        # typing_extensions.
+        needed = _imported(paths) - {"pydantic_core", "typing_extensions"} - (set() if name == "torch" else {"torch"})
         assert {_conda(one) for one in needed} <= _wanted(name).keys(), f"envs/{name}.yaml"
 
 

@@ -66,7 +66,7 @@ def read(path: Path, name: str) -> ParsedTable:
         try:
             entry = _entry(value)
             arch = space.parse(entry.genotype)
-        except (KeyError, TypeError, ValueError, IndexError, UserError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, UserError) as error:
             raise UserError(
                 f"{where}: entry {number} (from 0) is not a training of DARTS ({error!r}); expected net.genotype, "
                 "params and test_ep_top1: delete the file and fetch it again"
@@ -125,7 +125,7 @@ def _listed(text: str, where: str) -> Iterator[Any]:
     while not text.startswith("]", position):
         try:
             item, position = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{where}: not valid JSON: {error}; delete the file and fetch it again") from error
         yield item
         position = _skip(text, position)

@@ -1,25 +1,22 @@
 """Parquet files of a mirror, with known columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from supernet.errors import UserError
+from supernet.io.parquet import read_arrow
 
 
-def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read columns of a Parquet file; UserError if it is not a Parquet file or a column is missing."""
-    try:
-        found = pq.read_schema(path).names
-        missing = [name for name in columns if name not in found]
-        if missing:
-            raise UserError(
-                f"{path}: the column {missing[0]} is missing; found {', '.join(found)}: is this the mirror's file?"
-            )
-        frame: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
-        return frame
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: cannot be read as Parquet: {error}; fetch the file again") from error
+def read_parquet(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read columns, by name and kind (`supernet.io.parquet.KINDS`), of a Parquet file without missing values.
+
+    Raises UserError if it is not a Parquet file, or if a column is missing, of another kind or without a value.
+    """
+    table = read_arrow(path, columns)
+    for name in columns:
+        if table[name].null_count:
+            raise UserError(f"{path}: column {name}: {table[name].null_count} values are missing; fetch the file again")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

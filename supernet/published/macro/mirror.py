@@ -14,7 +14,7 @@ from supernet.published.schema import tabulate
 def read(path: Path) -> ParsedTable:
     """Read the file; UserError if a column is missing or an architecture is not a chain."""
     runs = [f"test_acc_{run}" for run in range(RUNS)]
-    table = read_parquet(path, ["arch", *runs, "params"])
+    table = read_parquet(path, {"arch": "text", **dict.fromkeys(runs, "numbers"), "params": "integers"})
     chains = table["arch"].tolist()
     check_chains(path, chains)
     test = exact(table[runs].to_numpy(dtype=np.float64) / 100, IMAGES)

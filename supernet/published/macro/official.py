@@ -23,7 +23,7 @@ def read(path: Path) -> ParsedTable:
         chains = list(entries)
         percent = np.array([_accuracies(entry) for entry in entries.values()], dtype=np.float64).reshape(-1, RUNS)
         parameters = [int(entry["params"]) for entry in entries.values()]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(
             f"{path}: found no table of NAS-Bench-Macro ({error!r}); expected an object with test_acc (three numbers) "
             "and params for each chain: delete the file and fetch it again"

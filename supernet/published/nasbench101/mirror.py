@@ -5,33 +5,41 @@ by row), `operations` (one letter each, as in our encoding), `trainable_paramete
 (of 9 984 images), `sampled_full` (whether the row belongs to the uniform sample).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from supernet.errors import UserError
 from supernet.published.counts import exact
 from supernet.published.formats.parquet_table import read_parquet
 from supernet.published.nasbench101.facts import EPOCHS, IMAGES, RUNS, TRUTH
 from supernet.published.parsed import ParsedTable
 from supernet.published.schema import Floats, tabulate
-from supernet.spaces.nasbench101.encoding import format_cell, parse
+from supernet.spaces.nasbench101.encoding import MAX_VERTICES, format_cell, parse
 
-_COLUMNS = (
-    "module_hash",
-    "num_vertices",
-    "adjacency_upper_bits",
-    "operations",
-    "trainable_parameters",
-    *(f"{split}_correct_{run}" for split in ("valid", "test") for run in range(RUNS)),
-    "sampled_full",
+_HASH = 16
+
+_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "module_hash": "bytes",
+        "num_vertices": "integers",
+        "adjacency_upper_bits": "integers",
+        "operations": "text",
+        "trainable_parameters": "integers",
+        **{f"{split}_correct_{run}": "integers" for split in ("valid", "test") for run in range(RUNS)},
+        "sampled_full": "true or false",
+    }
 )
 
 
 def read(path: Path) -> ParsedTable:
     """Read the file; UserError if a column is missing or a cell is not in the space."""
     table = read_parquet(path, _COLUMNS)
+    _check(path, table)
     test = _accuracies(table, "test")
     rows = tabulate(
         path,
@@ -44,6 +52,20 @@ def read(path: Path) -> ParsedTable:
         uniform=table["sampled_full"].to_numpy(dtype=bool),
     )
     return ParsedTable(rows, TRUTH, EPOCHS, len(rows))
+
+
+def _check(path: Path, table: pd.DataFrame) -> None:
+    """Raise UserError for values that no cell has."""
+    sizes, bits = table["num_vertices"].to_numpy(), table["adjacency_upper_bits"].to_numpy()
+    for name, wrong, expected in (
+        ("num_vertices", (sizes < 2) | (sizes > MAX_VERTICES), f"2 to {MAX_VERTICES}"),
+        ("adjacency_upper_bits", (bits < 0) | (bits >= 1 << (MAX_VERTICES * (MAX_VERTICES - 1) // 2)), "bits of edges"),
+        ("module_hash", table["module_hash"].str.len().to_numpy() != _HASH, f"{_HASH} bytes"),
+        ("operations", table["operations"].str.len().to_numpy() != sizes, "one letter for each vertex"),
+    ):
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise UserError(f"{path}: row {row}: {name}: found {table[name].iloc[row]!r}; expected {expected}")
 
 
 def _accuracies(table: pd.DataFrame, split: str) -> Floats:

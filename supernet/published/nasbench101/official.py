@@ -119,7 +119,9 @@ def _training(path: Path, offset: int, data: bytes, metrics: Any) -> _Training:
         module_hash, epochs, adjacency, operations, encoded = json.loads(data)
         found = metrics.FromString(base64.b64decode(encoded, validate=True))
         final = found.evaluation_data[_FINAL]
-    except (ValueError, TypeError, IndexError, DecodeError) as error:
+        if not isinstance(module_hash, str) or type(epochs) is not int:
+            raise TypeError("a hash that is not text, or epochs that are not an integer")
+    except (ValueError, TypeError, IndexError, RecursionError, DecodeError) as error:
         raise _foreign(path, offset, f"another record than one of NASBench-101 ({error})") from error
     return _Training(
         module_hash,

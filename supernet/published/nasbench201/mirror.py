@@ -20,7 +20,8 @@ def read(path: Path, dataset_name: str) -> ParsedTable:
     """Read one data set; UserError if a column is missing or an operation is not in the space."""
     facts, space = dataset(dataset_name), spaces.load("nasbench201")
     edges = [f"op_e{source}{target}" for source, target in EDGES]
-    table = read_parquet(path, [*edges, facts.mirror_test, facts.mirror_valid])
+    accuracies = dict.fromkeys((facts.mirror_test, facts.mirror_valid), "numbers")
+    table = read_parquet(path, {**dict.fromkeys(edges, "integers"), **accuracies})
     texts = [space.format(space.decode(operations, "nats")) for operations in table[edges].to_numpy().tolist()]
     rows = tabulate(
         path,

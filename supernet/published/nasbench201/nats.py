@@ -8,7 +8,8 @@ dictionaries that it would have unpickled, and interprets the numbers. Source: D
 import bz2
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,6 +32,17 @@ _ARCHIVE = "NATS-tss-v1_0-3ffb9-simple.tar"
 _META = "meta.pickle.pbz2"
 MAX_BYTES = 50 * 10**6
 """Largest accepted size of one pickle in bytes, packed or unpacked; one of 200 epochs has less than ten million."""
+_UNEXPECTED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+    MemoryError,
+)
+"""Errors of the library for results that are not those of NATS-Bench."""
 _BATCH = 100
 """Number of architectures per object of the library, whose constructor copies the list of all strings."""
 
@@ -57,8 +69,11 @@ def read(path: Path, dataset_name: str) -> ParsedTable:
     with Progress(path.name, "reading", len(strings), None) as progress:
         for infos in _batches(path, facts):
             content = {"meta_archs": strings, "arch2infos": infos, "evaluated_indexes": list(infos)}
-            api = topology(content, verbose=False)
-            found |= {index: _result(api, path, index, facts) for index in infos}
+            with _interpreted(path, infos):
+                api = topology(content, verbose=False)
+            for index in infos:
+                with _interpreted(path, [index]):
+                    found[index] = _result(api, path, index, facts)
             progress.update(len(found))
     if missing := set(range(len(strings))) - set(found):
         raise UserError(
@@ -85,7 +100,10 @@ def _strings(path: Path) -> list[str]:
         meta = _unpickled(path, name, content)
         if not isinstance(meta, Mapping) or "meta_archs" not in meta:
             raise UserError(f"{path}: {name} has no `meta_archs`; expected the list of all architectures")
-        return list(meta["meta_archs"])
+        strings = meta["meta_archs"]
+        if not isinstance(strings, list) or not all(isinstance(text, str) for text in strings):
+            raise UserError(f"{path}: {name}: `meta_archs` is not a list of texts; expected all architectures")
+        return strings
     raise UserError(f"{path}: no {_META} in this archive; expected {_ARCHIVE}")
 
 
@@ -119,6 +137,19 @@ def _unpickled(path: Path, name: str, content: bytes) -> Any:
     if not decompressor.eof:
         raise UserError(f"{path}: {name} is cut, or unpacks to more than {MAX_BYTES} bytes; fetch the archive again")
     return load(unpacked, NATS, name=f"{path}: {name}")
+
+
+@contextmanager
+def _interpreted(path: Path, indices: Iterable[int]) -> Iterator[None]:
+    """Turn the errors of the library about results of these architectures into UserError."""
+    try:
+        yield
+    except _UNEXPECTED as error:
+        first = min(indices, default=0)
+        raise UserError(
+            f"{path}: the results of architecture {first} are not those of NATS-Bench ({type(error).__name__}: "
+            f"{str(error)[:200]}); fetch the archive again"
+        ) from error
 
 
 def _library() -> Any:

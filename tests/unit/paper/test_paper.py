@@ -524,7 +524,11 @@ def test_effects_of_one_seed_say_what_they_do_not_cover(one: Results, lost: Resu
     seeds = {one.study.seeds(space, setting) for space in one.study.spaces for setting in one.study.settings(space)}
     catalogue.make_figure("effects", one, tmp_path / "effects")
     caption = (tmp_path / "effects.md").read_text(encoding="utf-8")
-    assert ("cover only the choice of architectures" in caption) == all(len(one) == 1 for one in seeds)
+    alone = all(len(one) == 1 for one in seeds)
+    assert ("cover only the choice of architectures" in caption) == alone
+    # In the caption itself, not in its notes.
+    first = caption.splitlines()[0]
+    assert ("of a space, for the choice of architectures only, since there is one seed: " in first) == alone
     # Nothing to show, but a figure that says so.
     catalogue.make_figure("effects", lost, tmp_path / "lost")
     assert "Left out: " in (tmp_path / "lost.md").read_text(encoding="utf-8")
@@ -632,6 +636,16 @@ def test_best_settings_are_the_highest_means_and_their_effects(mini: Results, tm
     text = (tmp_path / "best.md").read_text(encoding="utf-8")
     assert len(table) == sum(len(space.sweep) for space in mini.study.spaces.values())
     assert "| baseline |" in text and "Holm's correction" in text
+
+
+@pytest.mark.parametrize(("covers", "answer"), [(True, "yes"), (False, "yes (one seed)")])
+def test_a_significant_effect_of_one_seed_is_named(mini: Results, tmp_path: Path, covers: bool, answer: str) -> None:
+    changed = Results(mini.study, mini.folder)
+    changed.__dict__["effects"] = mini.effects.assign(p_holm=0.001, covers_seeds=covers)
+    catalogue.make_table("best_settings", changed, tmp_path / "best")
+    lines = (tmp_path / "best.md").read_text(encoding="utf-8").splitlines()
+    found = {line.split("|")[-2].strip() for line in lines if line.startswith("|")}
+    assert {cell for cell in found if cell.startswith(("yes", "no"))} == {answer}
 
 
 def test_best_settings_of_a_study_that_diverged(lost: Results, tmp_path: Path) -> None:

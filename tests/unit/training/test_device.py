@@ -73,7 +73,7 @@ def test_every_program_with_a_device_is_configured() -> None:
     """Only `Session` configures torch; rules pass the device to the programs that use it, and to no others."""
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     shells = re.split(r"^ *shell:\n", rules, flags=re.MULTILINE)[1:]
-    given = {name for shell in shells for name in re.findall(r"program (\w+)", shell) if "--device" in shell}
+    given = {name for shell in shells for name in re.findall(r"\{START\} (\w+)", shell) if "--device" in shell}
     users = {path.stem for path in (ROOT / "scripts").glob("*.py") if "session.open_session" in path.read_text("utf-8")}
     assert given == users and len(given) >= 7
 
