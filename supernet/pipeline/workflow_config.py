@@ -57,7 +57,7 @@ def _truth_value(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> Any:
-    """Refuse a name that Snakemake or YAML reads as something else than text, also where it is quoted.
+    """Refuse a name that Snakemake or YAML reads not as text, also where it is quoted.
 
     Quotes do not help: Snakemake drops them when it passes its config to the jobs of a cluster.
     """
