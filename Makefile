@@ -83,7 +83,7 @@ lint: install  ## check the code, the rules, the language and the generated docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow docs/use/module
 	$(BIN)/snakemake --lint
 	$(BIN)/codespell
 	$(BIN)/python docs/lint/prose.py
@@ -92,7 +92,7 @@ lint: install  ## check the code, the rules, the language and the generated docs
 format: install  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/snakefmt Snakefile workflow
+	$(BIN)/snakefmt Snakefile workflow docs/use/module
 
 docs: install  ## write the generated pages of docs/reference
 	$(BIN)/supernet reference

@@ -47,6 +47,9 @@ def main() -> None:
     if options.lock_torch:
         lock_torch(options.torch_index)
         return
+    if options.print_without_torch:
+        print("".join(without_torch(lock_entries(LOCK.read_text(encoding="utf-8"))).values()), end="")
+        return
     stamp = _stamp()
     variant = options.torch or stamp.get("torch", "pinned")
     python = ".".join(map(str, sys.version_info[:2]))
@@ -54,7 +57,7 @@ def main() -> None:
         variant = "pinned"  # PyPI's wheels for macOS have no CUDA
     keep = not options.this_python or stamp.get("python") == python
     if stamp.get("packages") != _packages(variant) or not keep:
-        _check_interpreter()
+        check_interpreter()
         STAMP.unlink() if STAMP.exists() else None
         _install(variant, options.torch_index)
         stamp = {"torch": variant, "python": python, "packages": _packages(variant)}
@@ -69,16 +72,22 @@ def lock_entries(text: str) -> dict[str, str]:
     return {entry.partition("==")[0]: entry for entry in entries}
 
 
+def without_torch(entries: dict[str, str]) -> dict[str, str]:
+    """Return the entries of packages other than PyTorch and what its CUDA build needs."""
+    return {name: entry for name, entry in entries.items() if name not in TORCH and not OF_CUDA.fullmatch(name)}
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Install the packages of envs/requirements.lock into .venv.")
     parser.add_argument("--torch", choices=VARIANTS, help="which PyTorch; default: as installed, else pinned")
     parser.add_argument("--torch-index", default=CPU_INDEX, metavar="URL", help="index of CPU builds (%(default)s)")
     parser.add_argument("--this-python", action="store_true", help="install again if .venv has another Python version")
     parser.add_argument("--lock-torch", action="store_true", help="only write envs/torch-cpu.lock from the index")
+    parser.add_argument("--print-without-torch", action="store_true", help="only print the lock file without PyTorch")
     return parser.parse_args()
 
 
-def _check_interpreter() -> None:
+def check_interpreter() -> None:
     """Exit with a message if the lock file does not fit this interpreter or machine."""
     version, here = sys.version_info[:2], (platform.system(), platform.machine())
     if not OLDEST <= version <= NEWEST:
@@ -105,9 +114,9 @@ def _install(variant: str, index: str) -> None:
     if variant == "cpu" and not CPU_LOCK.exists():
         lock_torch(index)
     what = {
-        "pinned": "PyTorch included; on Linux about 6 GB",
-        "cpu": f"PyTorch's CPU build from {index}; about 2 GB",
-        "system": f"with the PyTorch of {system_torch}; about 1 GB",
+        "pinned": "PyTorch included; 6.7 GB on Linux",
+        "cpu": f"PyTorch's CPU build from {index}; 2.2 GB",
+        "system": f"with the PyTorch of {system_torch}; 1.2 GB",
     }
     print(
         f"Installing {LOCK} into .venv with {sys.executable} (Python {platform.python_version()}); {what[variant]}, "
@@ -121,8 +130,7 @@ def _install(variant: str, index: str) -> None:
     if variant == "pinned":
         _pip_lock(entries, "--no-build-isolation")
         return
-    kept = {name: entry for name, entry in entries.items() if name not in TORCH and not OF_CUDA.fullmatch(name)}
-    _pip_lock(kept, "--no-build-isolation")
+    _pip_lock(without_torch(entries), "--no-build-isolation")
     if variant == "cpu":
         _pip("--require-hashes", "--no-deps", "--index-url", index, "--requirement", str(CPU_LOCK))
         return

@@ -42,17 +42,19 @@ def findings(options: argparse.Namespace, root: Path = Path("/")) -> Iterator[Fi
         yield limits.memory(root, os.environ)
         yield processor(root)
         yield storage.clock(checkout() / "Snakefile", time.time())
+        device = "auto"
         try:
             plan = load_plan(options)
         except UserError as error:
             yield failed("config", str(error), "correct it")
         else:
+            device = plan.config.device
             for name in ("results", "resources", "state"):
                 yield storage.folder(name, Path(getattr(plan.config, name)), root)
             yield downloads.mirror(plan.mirror)
             yield from downloads.sources(plan, options.hashes)
         yield from software.programs()
-        yield from accelerators.findings()
+        yield from accelerators.findings(device)
 
 
 def main(arguments: Sequence[str]) -> None:

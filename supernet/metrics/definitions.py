@@ -62,9 +62,12 @@ def positional_sparse_kendall_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, t
 
     The p-th architecture by ground truth is paired with the p-th by score, so a perfect order gives 1 even where ground
     truth ties. Both sorts are ascending and stable: architectures of equal score keep the order of the input (by
-    convention `arch_id`), and the value can depend on that order. nan if all architectures fall into one bin.
+    convention `arch_id`), and the value can depend on that order. nan if all architectures fall into one bin. Unlike in
+    their code, also nan if all scores are equal: the value would be that of the order of the input alone.
     """
     scores, truth = same_length(scores=scores, truth=truth)
+    if _is_constant(scores):
+        return math.nan
     ranks = positional_ranks(truth, threshold)
     return kendall_tau(np.sort(ranks), ranks[np.argsort(scores, kind="stable")])
 

@@ -83,7 +83,9 @@ def positional_correlation(scores: Ordering, truth: GroundTruth, percent: str) -
         predicted = places.take(resamples.once(scores.sequence))
         surplus = _quadratic(resamples.counts, agreement) - 2 * _surplus(predicted, resamples.once(bins.ties))
         pairs = resamples.once(bins.pairs)
-        return {f"s_kdt_positional_{percent}": _correlation(surplus, pairs, pairs)}
+        # Equal scores rank nothing: all pairs of the predicted order are those of the input.
+        ranked = resamples.once(scores.pairs) > 0
+        return {f"s_kdt_positional_{percent}": np.where(ranked, _correlation(surplus, pairs, pairs), np.nan)}
 
     return family
 

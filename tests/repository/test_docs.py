@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from checkouts import ROOT, copy_checkout
 
+from supernet.config.study import load_study
+from supernet.paper import catalogue
+
 PAGES = sorted(
     path.relative_to(ROOT)
     for pattern in (
@@ -167,6 +170,14 @@ def test_programs_have_the_options_that_commands_give_them(name: str) -> None:
     told = subprocess.run([sys.executable, *shlex.split(name), "--help"], cwd=ROOT, capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert PROGRAMS[name] <= set(re.findall(r"--[a-z-]+", told.stdout))
+
+
+def test_the_readme_names_every_table_and_figure_of_mini() -> None:
+    study = load_study(ROOT / "workflow" / "studies" / "mini.yaml")
+    rows = {line.split("`")[1]: line for line in text(README).splitlines() if line.startswith("| `results/mini/")}
+    for folder, names in (("tables", catalogue.table_names(study)), ("figures", catalogue.figure_names(study))):
+        named = set(re.findall(r"`(\w+)`", rows[f"results/mini/{folder}/"]))
+        assert named == set(names) - set(study.factors()), folder
 
 
 def test_python_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:

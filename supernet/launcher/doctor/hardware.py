@@ -65,8 +65,8 @@ class Accelerators:
         self._child.kill()
         self._child.wait()
 
-    def findings(self) -> list[Finding]:
-        """Return whether PyTorch works, and the GPUs that it can use."""
+    def findings(self, device: str) -> list[Finding]:
+        """Return whether PyTorch works, and the GPUs that it can use; `device` is that of config.yaml."""
         try:
             out, err = self._child.communicate(timeout=_TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -75,14 +75,17 @@ class Accelerators:
             last = (err.strip().splitlines() or [f"exit code {self._child.returncode}"])[-1]
             return [failed("PyTorch", last, "install the packages: make install")]
         torch = json.loads(out)
-        return [ok("PyTorch", f"{torch['version']} can be imported"), _gpu(torch)]
+        return [ok("PyTorch", f"{torch['version']} can be imported"), _gpu(torch, device)]
 
 
-def _gpu(torch: dict[str, object]) -> Finding:
+def _gpu(torch: dict[str, object], device: str) -> Finding:
     if torch["cuda"]:
         assert isinstance(torch["cuda"], list)
         return ok("GPU", ", ".join(torch["cuda"]))
-    cost = "trainings run on the processor: enough for `mini` and `midi`, not for `paper`"
     if torch["mps"]:
-        return missing("GPU", "Apple GPU, which this project does not use", cost)
-    return missing("GPU", "none visible" if torch["built"] else "none: this PyTorch is built without CUDA", cost)
+        found = "Apple GPU, which this project does not use"
+    else:
+        found = "none visible" if torch["built"] else "none: this PyTorch is built without CUDA"
+    if device.startswith("cuda"):
+        return failed("GPU", found, f"config.yaml: device: {device}; expected auto or cpu on this machine")
+    return missing("GPU", found, "trainings run on the processor: enough for `mini` and `midi`, not for `paper`")

@@ -117,8 +117,8 @@ def _caption(results: Results, drawn: pd.DataFrame) -> Caption:
         captions.paragraph(
             "Effect of every setting on S-KdT against the baseline of its space: the difference of means over seeds, "
             "with its 95 % interval.",
-            f"Filled markers are significant at 5 % after Holm's correction for the settings of a space: "
-            f"{_found(drawn)}.",
+            f"Filled markers are significant at 5 % after Holm's correction for the settings of a space"
+            f"{_without_seeds(drawn)}: {_found(drawn)}.",
             "Grey ticks mark the smallest effect that this test detects with a power of 80 %.",
         ),
         (
@@ -135,7 +135,7 @@ def _caption(results: Results, drawn: pd.DataFrame) -> Caption:
 
 def _error_sentence(drawn: pd.DataFrame) -> str:
     measured = drawn[drawn["left_out"] == ""]
-    unknown = sorted({SPACE_NAMES[space] for space in measured.loc[~measured["covers_seeds"], "space"]})
+    unknown = _of_one_seed(drawn)
     both = (
         "Intervals cover the choice of architectures, resampled jointly for a setting and the baseline, and the "
         "variation between seeds, pooled over the settings of a space."
@@ -149,6 +149,21 @@ def _error_sentence(drawn: pd.DataFrame) -> str:
     if len(unknown) == measured["space"].nunique():
         return alone
     return f"{both} In {', '.join(unknown)}: {alone[0].lower()}{alone[1:]}"
+
+
+def _without_seeds(drawn: pd.DataFrame) -> str:
+    """State which tests are about the choice of architectures only; empty if all include the variation of seeds."""
+    spaces = _of_one_seed(drawn)
+    if not spaces:
+        return ""
+    where = "" if len(spaces) == drawn.loc[drawn["left_out"] == "", "space"].nunique() else f" in {', '.join(spaces)}"
+    return f",{where} for the choice of architectures only, since there is one seed"
+
+
+def _of_one_seed(drawn: pd.DataFrame) -> list[str]:
+    """Return the names of the spaces in which no setting has two seeds."""
+    measured = drawn[drawn["left_out"] == ""]
+    return sorted({SPACE_NAMES[space] for space in measured.loc[~measured["covers_seeds"], "space"]})
 
 
 def _found(drawn: pd.DataFrame) -> str:

@@ -34,7 +34,7 @@ def make(results: Results, out_stem: Path) -> None:
                 numbers.append(_numbers(results, space, factor, best))
     table = Table(
         frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Significant"]),
-        frame(numbers),
+        frame(numbers, ["space", "factor", "setting"]),
         _caption(results),
         group="Space",
         left=frozenset({"Factor", "Baseline", "Best", "Significant"}),
@@ -70,8 +70,15 @@ def _text(results: Results, space: str, factor: str, best: Point | None) -> dict
         "Best": "baseline" if best.is_baseline else value_name(best.value),
         "S-KdT": summary_cell(summary(results, space, best.setting, METRIC), METRIC),
         "Effect": ABSENT if effect is None else estimate_cell(_estimate(effect)),
-        "Significant": ABSENT if effect is None else "yes" if effect["p_holm"] < LEVEL else "no",
+        "Significant": ABSENT if effect is None else _significant(effect),
     }
+
+
+def _significant(effect: "pd.Series[Any]") -> str:
+    """Say whether an effect is significant, and if so, whether only for the choice of architectures."""
+    if effect["p_holm"] >= LEVEL:
+        return "no"
+    return "yes" if effect["covers_seeds"] else "yes (one seed)"
 
 
 def _numbers(results: Results, space: str, factor: str, best: Point | None) -> dict[str, Any]:
@@ -110,7 +117,8 @@ def _caption(results: Results) -> Caption:
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
             "The best of several values is biased upwards. An effect is significant if it differs from zero at 5 % "
             "after Holm's correction for all settings of its space (figure effects). Intervals of effects cover the "
-            "variation between seeds only if settings have several seeds.",
+            "variation between seeds only if settings have several seeds; with one seed, a significant effect may be "
+            "that of the seed.",
             captions.scores_sentence(results),
             captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
             captions.missing_sentence(results, spaces),

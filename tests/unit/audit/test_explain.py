@@ -23,7 +23,7 @@ STUDY = "results/s"
 EPOCHS = f"{STUDY}/tables/epochs.csv"
 ROWS = [
     {"space": "darts", "row": "setting", "name": "baseline", "metric": "kdt", "mean": 0.25, "seeds": 2.0},
-    {"space": "darts", "row": "setting", "name": "epochs=6", "metric": "kdt", "mean": 0.5, "seeds": 1.0},
+    {"space": "darts", "row": "setting", "name": "epochs=6", "metric": "kdt", "mean": 0.5123456789012345, "seeds": 1.0},
     {"space": "darts", "row": "reference", "name": "macs", "metric": "kdt", "mean": 0.125},
     {"space": "nasbench201", "row": "setting", "name": "baseline", "metric": "kdt", "mean": 0.75, "seeds": 1.0},
 ]
@@ -87,7 +87,7 @@ def test_all_runs_of_a_table_with_their_time_and_place(lab: Laboratory) -> None:
 
 def test_one_number_has_its_own_runs_alone(lab: Laboratory) -> None:
     found = explained(lab, EPOCHS, space="darts", name="epochs=6")
-    assert "space darts, row setting, name epochs=6, metric kdt, mean 0.5, seeds 1" in found
+    assert "space darts, row setting, name epochs=6, metric kdt, mean 0.5123, seeds 1" in found
     assert "darts, epochs=6: seed 0" in found
     assert "darts, baseline: seed" not in found
     assert "nasbench201" not in found

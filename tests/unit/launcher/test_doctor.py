@@ -177,7 +177,7 @@ def test_programs_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_accelerators(answer: dict[str, object], states: list[State], found: str, tmp_path: Path) -> None:
     text = json.dumps({"version": "2.14.1", **answer})
     with Accelerators(str(_program(tmp_path, "python", f"echo '{text}'"))) as accelerators:
-        findings = accelerators.findings()
+        findings = accelerators.findings("auto")
     assert [one.state for one in findings] == states
     assert found in findings[-1].found
 
@@ -185,8 +185,15 @@ def test_accelerators(answer: dict[str, object], states: list[State], found: str
 def test_a_pytorch_that_fails_prevents_a_run(tmp_path: Path) -> None:
     python = _program(tmp_path, "python", "echo Traceback >&2; echo 'ImportError: libcudart.so' >&2; exit 1")
     with Accelerators(str(python)) as accelerators:
-        (finding,) = accelerators.findings()
+        (finding,) = accelerators.findings("auto")
     assert (finding.state, finding.found) == (State.FAILED, "ImportError: libcudart.so")
+
+
+def test_a_gpu_is_needed_if_the_config_names_one(tmp_path: Path) -> None:
+    answer = json.dumps({"version": "2.14.1", "cuda": [], "built": "13.0", "mps": False})
+    with Accelerators(str(_program(tmp_path, "python", f"echo '{answer}'"))) as accelerators:
+        gpu = accelerators.findings("cuda:1")[-1]
+    assert gpu.state is State.FAILED and "device: cuda:1; expected auto or cpu" in gpu.cost
 
 
 def test_downloads_of_the_study(tmp_path: Path) -> None:
@@ -228,4 +235,5 @@ def test_the_exit_code_says_whether_a_run_can_work(tmp_path: Path) -> None:
     bad = doctor("--json", "--state", str(tmp_path / "file" / "state"))
     answer = json.loads(bad.stdout)
     assert (bad.returncode, answer["can_run"]) == (1, False)
-    assert [one["subject"] for one in answer["findings"] if one["state"] == "failed"] == ["state"]
+    (failure,) = (one for one in answer["findings"] if one["state"] == "failed")
+    assert str(tmp_path / "file") in failure["found"]

@@ -27,7 +27,12 @@ from supernet.metrics.definitions import (
 
 
 def positional_by_loop(scores, truth, threshold):
-    """The authors' procedure on exact decimals: dense ranks along sorted ground truth, then both orders."""
+    """The authors' procedure on exact decimals: dense ranks along sorted ground truth, then both orders.
+
+    Equal scores, which their code does not distinguish from a perfect order, have no value.
+    """
+    if len(set(scores)) == 1:
+        return math.nan
     bins = [math.floor(Fraction(str(value)) / Fraction(str(threshold))) for value in truth]
     ranks, rank, previous = {}, -1, -1
     by_truth = sorted(range(len(truth)), key=lambda i: truth[i])
@@ -147,9 +152,10 @@ def test_positional_tau_by_hand():
     # agree, (2,3) disagrees, (1,2) ties in the one and (1,3) in the other: (3 - 1) / sqrt(5 * 5).
     assert same(positional_sparse_kendall_tau([1, 3, 2, 4], truth), 2 / 5)
     assert same(positional_sparse_kendall_tau([1, 2, 3, 4], truth), 1.0)
-    # Equal scores stay in the order of the input, so that this order is perfect and its reverse is not.
-    assert same(positional_sparse_kendall_tau([7, 7, 7, 7], truth), 1.0)
-    assert positional_sparse_kendall_tau([7, 7, 7, 7], truth[::-1]) < 0
+    # Equal scores rank nothing, whatever the order of the input.
+    assert math.isnan(positional_sparse_kendall_tau([7, 7, 7, 7], truth))
+    assert math.isnan(positional_sparse_kendall_tau([7, 7, 7, 7], truth[::-1]))
+    assert same(positional_sparse_kendall_tau([7, 7, 7, 8], truth), 1.0)
     assert math.isnan(positional_sparse_kendall_tau([1, 2], [0.911, 0.912]))
 
 

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from metric_samples import by_two_sorts, example, explicit_metrics, pools, quick, same, tau_b_by_pairs
 
-from supernet.metrics.definitions import sparse_kendall_tau, spearman, truth_rank
+from supernet.metrics.definitions import (
+    positional_sparse_kendall_tau,
+    sparse_kendall_tau,
+    spearman,
+    truth_rank,
+)
 from supernet.metrics.resampling import Ordering, Resamples, resample_counts
 from supernet.metrics.statistics import (
     GroundTruth,
@@ -62,13 +67,30 @@ def test_every_resample_equals_an_explicit_pool(n, decimals):
 def test_resampled_correlations_with_any_ties(pool, seed):
     scores, truth = pool
     counts = resample_counts(len(scores), 5, np.random.default_rng(seed))
-    family = rank_correlations(Ordering(scores), GroundTruth(truth, 1e-3))
-    computed = family(Resamples(counts))
+    known, resamples = GroundTruth(truth, 1e-3), Resamples(counts)
+    computed = rank_correlations(Ordering(scores), known)(resamples)
+    computed |= positional_correlation(Ordering(scores), known, "1")(resamples)
     for row, weights in enumerate(counts.astype(int)):
         chosen = np.repeat(np.arange(len(scores)), weights)
         assert same(computed["kdt"][row], tau_b_by_pairs(scores[chosen], truth[chosen]))
         assert same(computed["s_kdt"][row], sparse_kendall_tau(scores[chosen], truth[chosen]))
         assert same(computed["spearman"][row], spearman(scores[chosen], truth[chosen]))
+        positional = positional_sparse_kendall_tau(scores[chosen], truth[chosen], 1e-2)
+        assert same(computed["s_kdt_positional_1"][row], positional)
+
+
+def test_equal_scores_rank_nothing() -> None:
+    """In the order of the ground truth too, where a stable sort of equal scores is the perfect order."""
+    truth, scores = np.linspace(0.5, 0.9, 8), np.full(8, 0.1)
+    counts = np.vstack([np.ones((1, 8)), resample_counts(8, 20, np.random.default_rng(0))])
+    known = GroundTruth(truth, 1e-3)
+    for percent in ("0.1", "1"):
+        found = positional_correlation(Ordering(scores), known, percent)(Resamples(counts))
+        assert np.isnan(found[f"s_kdt_positional_{percent}"]).all()
+        # One more score ranks the architectures of a resample that has both.
+        other = positional_correlation(Ordering(np.append(scores[1:], 0.2)), known, percent)(Resamples(counts))
+        expected = (counts[:, 7] > 0) & (counts[:, 7] < 8)
+        assert (np.isfinite(other[f"s_kdt_positional_{percent}"]) == expected).all()
 
 
 def test_resample_counts_are_multinomial():

@@ -68,6 +68,16 @@ def lost(one_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture(scope="module")
+def unswept(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A study that changes no factor."""
+    folder = tmp_path_factory.mktemp("unswept")
+    path = folder / "one.yaml"
+    path.write_text(ONE_SPACE.partition("    sweep:")[0], encoding="utf-8")
+    study = load_study(path)
+    return Results(study, fake_results.write_results(study, folder / "results", diverged=frozenset()))
+
+
+@pytest.fixture(scope="module")
 def figures(mini: Results, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The stem of a figure of the mini study, drawn when first asked for."""
     folder = tmp_path_factory.mktemp("figures")
@@ -524,7 +534,11 @@ def test_effects_of_one_seed_say_what_they_do_not_cover(one: Results, lost: Resu
     seeds = {one.study.seeds(space, setting) for space in one.study.spaces for setting in one.study.settings(space)}
     catalogue.make_figure("effects", one, tmp_path / "effects")
     caption = (tmp_path / "effects.md").read_text(encoding="utf-8")
-    assert ("cover only the choice of architectures" in caption) == all(len(one) == 1 for one in seeds)
+    alone = all(len(one) == 1 for one in seeds)
+    assert ("cover only the choice of architectures" in caption) == alone
+    # In the caption itself, not in its notes.
+    first = caption.splitlines()[0]
+    assert ("of a space, for the choice of architectures only, since there is one seed: " in first) == alone
     # Nothing to show, but a figure that says so.
     catalogue.make_figure("effects", lost, tmp_path / "lost")
     assert "Left out: " in (tmp_path / "lost.md").read_text(encoding="utf-8")
@@ -634,6 +648,16 @@ def test_best_settings_are_the_highest_means_and_their_effects(mini: Results, tm
     assert "| baseline |" in text and "Holm's correction" in text
 
 
+@pytest.mark.parametrize(("covers", "answer"), [(True, "yes"), (False, "yes (one seed)")])
+def test_a_significant_effect_of_one_seed_is_named(mini: Results, tmp_path: Path, covers: bool, answer: str) -> None:
+    changed = Results(mini.study, mini.folder)
+    changed.__dict__["effects"] = mini.effects.assign(p_holm=0.001, covers_seeds=covers)
+    catalogue.make_table("best_settings", changed, tmp_path / "best")
+    lines = (tmp_path / "best.md").read_text(encoding="utf-8").splitlines()
+    found = {line.split("|")[-2].strip() for line in lines if line.startswith("|")}
+    assert {cell for cell in found if cell.startswith(("yes", "no"))} == {answer}
+
+
 def test_best_settings_of_a_study_that_diverged(lost: Results, tmp_path: Path) -> None:
     catalogue.make_table("best_settings", lost, tmp_path / "best")
     assert pd.read_csv(tmp_path / "best.csv")["setting"].isna().all()
@@ -669,3 +693,20 @@ def test_group_table_of_a_study_without_its_factors_has_baselines_and_says_so(
     assert set(drawn["setting"]) == {"baseline"}
     assert set(drawn["space"]) == set(LOOKS)
     assert "Not swept in study mini" in (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+
+
+# Studies that change no factor --------------------------------------------------------------------------
+
+
+def test_numbers_of_every_table_and_figure_are_readable_without_a_sweep(unswept: Results, tmp_path: Path) -> None:
+    names = catalogue.table_names(unswept.study), catalogue.figure_names(unswept.study)
+    for make, kinds in zip((catalogue.make_table, catalogue.make_figure), names, strict=True):
+        for name in kinds:
+            make(name, unswept, tmp_path / name)
+            assert len(pd.read_csv(tmp_path / f"{name}.csv").columns), name
+
+
+def test_numbers_without_columns_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no columns"):
+        render.write_csv(tmp_path / "empty.csv", pd.DataFrame())
+    assert not list(tmp_path.iterdir())

@@ -202,6 +202,13 @@ class TestBrowser:
         page.wait("[...document.querySelectorAll('table')].every(one => one.classList.contains('dataTable'))")
         page.wait("[...document.querySelectorAll('.plot')].every(one => one.querySelector('.main-svg'))")
         assert page.run("document.documentElement.scrollWidth <= window.innerWidth")
+        # A table that does not fit has a scroll bar that is visible, and whose region can be focused.
+        scrolled = "e => e.scrollWidth > e.clientWidth && !/visible|hidden/.test(getComputedStyle(e).overflowX)"
+        bars = f"[...document.querySelectorAll('main *')].filter({scrolled}).filter(e => e.tagName !== 'PRE')"
+        assert page.run(f"{bars}.every(e => e.tabIndex === 0 && e.offsetHeight > e.clientHeight)")
+        cut = "e => e.getBoundingClientRect().right > e.closest('.wide').getBoundingClientRect().right + 1"
+        covered = "e => e.closest('.wide').scrollWidth > e.closest('.wide').clientWidth"
+        assert page.run(f"[...document.querySelectorAll('.wide table')].filter({cut}).every({covered})")
         assert page.errors == []
         assert {urlsplit(address).scheme for address in page.requests_made} <= {"file", "data", "blob"}
 
