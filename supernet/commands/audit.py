@@ -74,7 +74,7 @@ def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[FileS
         left_out = len(deposit.manifest.omitted)
         if left_out and not options.json:
             print(f"{left_out} files are left out; their entries in the manifest and in the records are checked")
-        found = deposit.findings()
+        found = deposit.findings(cached=not options.no_cache)
         return deposit.manifest.study, found.root_digest, list(found.statuses)
 
 

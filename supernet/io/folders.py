@@ -9,6 +9,7 @@ from pathlib import Path
 from supernet.errors import UserError
 from supernet.io.atomic import write_text
 from supernet.io.writers import left_beside, temporary_prefix
+from supernet.provenance.recorder import note_place
 
 
 @contextlib.contextmanager
@@ -22,6 +23,7 @@ def replaced(folder: Path, mark: str, program: str) -> Iterator[Path]:
         raise UserError(f"{folder}: holds files that {program} did not make; choose another folder with --output")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder) as temporary:
+        note_place(temporary, folder)
         yield temporary
         write_text(temporary / mark, f"Made by {program}; it replaces this folder as a whole.\n", record=False)
         temporary.chmod(0o755)

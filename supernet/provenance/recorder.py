@@ -77,6 +77,7 @@ class Recorder:
         self._stats: dict[str, tuple[int, int, int]] = {}
         self._config: Any = None
         self._announced: str | None = None
+        self._places: dict[str, str] = {}
         self._resumed: list[dict[str, Any]] = []
 
     def read(self, path: Path | str, kind: str, pinned: Mapping[str, str] | None) -> None:
@@ -120,13 +121,24 @@ class Recorder:
         """Note the config, a JSON value; it replaces an earlier one."""
         self._config = config
 
+    def place(self, temporary: Path, folder: Path) -> None:
+        """Note that files in the folder `temporary` will be in `folder`: records name their final places."""
+        self._places[os.path.join(os.path.abspath(temporary), "")] = os.path.abspath(folder)
+
+    def _final(self, path: Path | str) -> str:
+        absolute = os.path.abspath(path)
+        for temporary, folder in self._places.items():
+            if absolute.startswith(temporary):
+                return os.path.join(folder, absolute[len(temporary) :])
+        return absolute
+
     def record(self, path: Path | str, content: Path) -> dict[str, Any]:
         """Return the record of the result at `path`; its content is in the (temporary) file `content`."""
         sources, inputs = self.sources(), self.inputs
         if self._announced not in (None, inputs_digest(inputs)):
             raise RuntimeError(f"{path}: more inputs were read after a caption had named the digest of all inputs")
         made = {
-            "file": self._folders.name(path),
+            "file": self._folders.name(self._final(path)),
             "sha256": digests(content, ["sha256"])["sha256"],
             "size": content.stat().st_size,
             "program": self._name,
@@ -195,6 +207,12 @@ def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | No
     if (recorder := _RECORDER.get()) is not None:
         recorder.read(path, kind, pinned)
     return path
+
+
+def note_place(temporary: Path, folder: Path) -> None:
+    """Note that the files that are written to the folder `temporary` will be in `folder`."""
+    if (recorder := _RECORDER.get()) is not None:
+        recorder.place(temporary, folder)
 
 
 def note_config(config: Any) -> None:

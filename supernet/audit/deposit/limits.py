@@ -8,7 +8,7 @@ GIGABYTE = 1_000_000_000
 MAX_GIGABYTES = 20.0
 """Unpacked size of an archive, in 10⁹ bytes; archives with weights may need more, so that commands have an option."""
 MAX_RATIO = 200
-"""Unpacked bytes per packed byte, beyond the first `FREE_BYTES`. Archives of studies have between 2 and 20."""
+"""Unpacked bytes per packed byte, beyond the first `FREE_BYTES`. The results of `mini` without pictures have 18."""
 FREE_BYTES = 50_000_000
 """Unpacked bytes for which the ratio is not checked: records of one job are almost equal, so that they pack well."""
 MAX_RESULTS = 100_000

@@ -31,11 +31,17 @@ class DepositedFiles(HashCache):
     `folder`, other files do not exist, wherever a record leads.
     """
 
-    def __init__(self, folder: str, present: Iterable[str], omitted: Mapping[str, Omitted]) -> None:
+    def __init__(self, folder: str, present: Iterable[str], omitted: Mapping[str, Omitted], cached: bool) -> None:
+        """Use the cache of the analysis of this checkout's code if `cached` is true; files are always hashed."""
         super().__init__(None)
+        self._code_is_cached = cached
         self._folder = os.path.join(folder, "")
         self._present = {os.path.join(folder, name) for name in present}
         self._omitted = {os.path.join(folder, name): entry for name, entry in omitted.items()}
+
+    @property
+    def cached(self) -> bool:
+        return self._code_is_cached
 
     def exists(self, path: str) -> bool:
         known = path in self._present if path.startswith(self._folder) else True
@@ -79,7 +85,7 @@ class Deposit:
         Raises UserError, which names `where`, if the study is invalid or another one, if the manifest lists a result
         that it does not have, or leaves out a result that is neither weights nor a resource.
         """
-        folder = folder.absolute()
+        folder = Path(os.path.abspath(folder))
         plan = _plan(folder, manifest, where)
         found, more = tuple(expected(plan)), tuple(requested(plan))
         known = {one.path for one in (*found, *more)}
@@ -93,16 +99,17 @@ class Deposit:
                 raise UserError(f"{where}: the manifest leaves out {path!r}, which is neither weights nor a resource")
         return cls(folder, manifest, found, more)
 
-    def findings(self) -> Findings:
+    def findings(self, cached: bool = True) -> Findings:
         """Audit the manifest, all results that it lists, and those that the study expects.
 
-        Code, environment and sources are compared with those of this checkout, configs with the deposited study.
+        Code, environment and sources are compared with those of this checkout, configs with the deposited study. Code
+        is analysed again, instead of read from this checkout's cache, if `cached` is false.
         """
         folder, manifest = str(self.folder), self.manifest
         configs = {self._path(one.path): one.config for one in (*self.expected, *self.requested)}
         present = set(manifest.results) - set(manifest.omitted)
         folders = Folders(self._path(RESULTS), self._path(RESOURCES), str(ROOT))
-        audit = Audit(configs, DepositedFiles(folder, present, manifest.omitted), folders=folders)
+        audit = Audit(configs, DepositedFiles(folder, present, manifest.omitted, cached), folders=folders)
         paths = list(dict.fromkeys([*(one.path for one in self.expected), *manifest.results]))
         statuses = [audit.status(self._path(path)) for path in paths]
         root = self._root_digest(audit, paths)
@@ -122,6 +129,11 @@ class Deposit:
         found = list(self._own_files())
         if root not in (None, named):
             found.append(f"names the root digest {named}, but that of the records is {root}")
+        if unlisted := {one.path for one in self.expected} - set(self.manifest.results):
+            found.append(
+                f"does not list {min(unlisted)} ({len(unlisted)} such files), which the study expects with this code; "
+                f"the deposit is of commit {self.manifest.code.commit or 'unknown'}"
+            )
         discrepancies = tuple(Discrepancy(State.BROKEN, text) for text in found)
         state = State.BROKEN if found else State.INTACT
         return FileStatus(path, state, discrepancies, f"{path}: {found[0]}" if found else "", ())

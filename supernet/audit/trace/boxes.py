@@ -120,14 +120,16 @@ def _reduced(arrows: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     for source, target in arrows:
         targets.setdefault(source, set()).add(target)
 
-    def reach(start: int, seen: set[int]) -> set[int]:
-        for target in targets.get(start, ()):
-            if target not in seen:
-                seen.add(target)
-                reach(target, seen)
+    def reach(start: int) -> set[int]:
+        seen: set[int] = set()
+        todo = [start]
+        while todo:
+            new = targets.get(todo.pop(), set()) - seen
+            seen |= new
+            todo += new
         return seen
 
-    behind = {number: reach(number, set()) for number in targets}
+    behind = {number: reach(number) for number in targets}
     return tuple(
         sorted(
             (source, target)

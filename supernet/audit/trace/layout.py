@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from supernet.errors import UserError
+
 SWEEPS = 8
 """Number of passes that sort the columns by their neighbours, alternately from the right and from the left."""
 
@@ -55,7 +57,7 @@ def crossings(layers: Sequence[Sequence[int]], links: Iterable[tuple[int, int]])
 
 
 def _columns(count: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
-    """Return the column of each box, as far to the right as its arrows allow; ValueError if the graph has a cycle."""
+    """Return the column of each box, as far to the right as its arrows allow; UserError if the graph has a cycle."""
     distance = [0] * count
     for _ in range(count):
         changed = False
@@ -66,7 +68,7 @@ def _columns(count: int, arrows: Sequence[tuple[int, int]]) -> list[int]:
             last = max(distance, default=0)
             return [last - one for one in distance]
     if count:
-        raise ValueError("layout: the graph has a cycle")
+        raise UserError("provenance records: results are made from themselves (a cycle); see `supernet audit`")
     return []
 
 

@@ -14,6 +14,7 @@ from supernet.audit.lineage import lineage
 from supernet.audit.trace.boxes import Graph, graph
 from supernet.audit.trace.layout import crossings, layout
 from supernet.audit.trace.svg import draw
+from supernet.errors import UserError
 from supernet.provenance.folders import Folders
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -62,7 +63,7 @@ def test_sorting_takes_crossings_away() -> None:
 
 
 def test_a_cycle_is_refused() -> None:
-    with pytest.raises(ValueError, match="cycle"):
+    with pytest.raises(UserError, match="cycle"):
         layout(2, [(0, 1), (1, 0)])
 
 

@@ -14,6 +14,7 @@ from laboratory import CSV, DOWNLOAD, METRICS, POOL, SETTING, TABLE, WEIGHTS, La
 from supernet.audit.file_status import State
 from supernet.errors import UserError
 from supernet.io.atomic import publish, write_json, write_table, write_text
+from supernet.io.folders import replaced
 from supernet.provenance.closure import ROOT, Closure
 from supernet.provenance.record import (
     MissingRecordError,
@@ -111,6 +112,12 @@ class TestRecord:
             "b.json.prov.json",
             "c.parquet.prov.json",
         ]
+
+    def test_files_of_a_folder_that_is_replaced_are_named_by_its_final_place(self, lab: Laboratory) -> None:
+        with lab.program(), replaced(Path("results/s/site"), ".mark", "program") as temporary:
+            write_text(temporary / "runs" / "a.html", "x")
+        assert lab.record("results/s/site/runs/a.html")["made"]["file"] == "results/s/site/runs/a.html"
+        assert lab.status("results/s/site/runs/a.html").state is State.INTACT
 
     def test_without_a_program_there_is_no_record(self, tmp_path: Path) -> None:
         write_text(note_input(tmp_path) / "a.txt", "x")
