@@ -18,7 +18,7 @@ BIN := .venv/bin
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help install build kills run midi report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks clean archive crate resume test-slurm simulate-slurm site-docs
+.PHONY: help install build kills run midi report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks fuzz clean archive crate resume test-slurm simulate-slurm site-docs
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ kills: install  ## kill a small study at 40 random points, resume it, and compar
 attacks: install  ## attack records, archives, checkpoints and inputs, and compare verdicts with the threat model
 	$(BIN)/python tests/attacks
 
+fuzz: install  ## read 10 000 generated files with each reader: none may end in a traceback, hang or fill the memory (an hour)
+	$(BIN)/python tests/fuzz --keep build/fuzz
+
 simulate-slurm: install  ## measure jobs per hour with 500 empty trainings on a SLURM cluster started on this machine (needs root)
 	$(BIN)/python tests/slurm/simulate.py --no-startups
 	$(BIN)/python tests/slurm/simulate.py
@@ -80,7 +83,7 @@ lint: install  ## check the code, the rules, the language and the generated docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow docs/use/module
 	$(BIN)/snakemake --lint
 	$(BIN)/codespell
 	$(BIN)/python docs/lint/prose.py
@@ -89,7 +92,7 @@ lint: install  ## check the code, the rules, the language and the generated docs
 format: install  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/snakefmt Snakefile workflow
+	$(BIN)/snakefmt Snakefile workflow docs/use/module
 
 docs: install  ## write the generated pages of docs/reference
 	$(BIN)/supernet reference

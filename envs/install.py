@@ -116,7 +116,7 @@ def _install(variant: str, index: str) -> None:
     what = {
         "pinned": "PyTorch included; 6.7 GB on Linux",
         "cpu": f"PyTorch's CPU build from {index}; 2.2 GB",
-        "system": f"with the PyTorch of {system_torch}; 1.2 GB",
+        "system": f"with the PyTorch of {system_torch}; 1.4 GB",
     }
     print(
         f"Installing {LOCK} into .venv with {sys.executable} (Python {platform.python_version()}); {what[variant]}, "

@@ -7,6 +7,7 @@ or encrypted, or would unpack to more bytes than allowed.
 import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,9 @@ _DAMAGED = (
     lzma.LZMAError,
     EOFError,
     OSError,
+    LookupError,
+    ValueError,
+    struct.error,
     NotImplementedError,  # a feature of zip files that Python does not support
 )
 _ENCRYPTED = 0x1

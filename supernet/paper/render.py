@@ -110,7 +110,12 @@ def append_suffix(stem: Path, suffix: str) -> Path:
 
 
 def write_csv(path: Path, numbers: pd.DataFrame) -> None:
-    """Write numbers atomically at full precision: the shortest text that reads back as the same float."""
+    """Write numbers atomically at full precision: the shortest text that reads back as the same float.
+
+    Raises ValueError for a table without columns, whose file no reader of CSV accepts.
+    """
+    if numbers.columns.empty:
+        raise ValueError(f"{path}: no columns to write")
     with publish(path) as temporary:
         numbers.to_csv(temporary, index=False, lineterminator="\n")
 

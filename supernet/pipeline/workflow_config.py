@@ -57,12 +57,11 @@ def _truth_value(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> Any:
-    """Refuse a name that Snakemake or YAML reads not as text, also where it is quoted.
+    """Refuse a name that Snakemake reads as a number or as true or false, also where it is quoted.
 
     Quotes do not help: Snakemake drops them when it passes its config to the jobs of a cluster.
     """
-    text = os.path.expanduser(value) if isinstance(value, str) else str(value)
-    if value is not None and (kind := read_as(text)):
+    if (kind := read_as(str(value))) in ("a number", "true or false"):
         message = "{kind} to YAML or Snakemake: expected a name that is text, such as `study-{name}` or `./{name}`"
         raise PydanticCustomError("text", message, {"kind": f"{value} is {kind}", "name": str(value)})
     return value

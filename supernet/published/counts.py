@@ -20,4 +20,6 @@ def exact(accuracies: npt.ArrayLike, images: int) -> Floats:
     """
     given = np.asarray(accuracies, dtype=np.float64)
     counts = np.round(given * images)
-    return np.where(np.abs(given * images - counts) < _TOLERANCE, counts / images, given)
+    with np.errstate(invalid="ignore"):  # infinities stay as they are; the table refuses them
+        near = np.abs(given * images - counts) < _TOLERANCE
+    return np.where(near, counts / images, given)

@@ -120,8 +120,9 @@ class TruthLog:
         difference, others = _OLD, dict[str, None]()
         for number, line in enumerate(lines, start=1):
             try:
-                if line.startswith(b'{"fingerprint": "'):
-                    continue  # written before lines had a checksum
+                if line.startswith(b'{"fingerprint": "'):  # written before lines had a checksum
+                    others[_OLD] = None
+                    continue
                 record = unsealed_line(line)
                 if "fingerprint" in record:
                     difference = self.fingerprint.difference(record["fingerprint"])

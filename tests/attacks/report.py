@@ -37,7 +37,7 @@ def line(result: Result) -> str:
     """Return the row of an attack: promise, seconds, verdict, target and name."""
     attack, verdict = result.attack, result.outcome.verdict
     wrong = "" if result.right else f"  WRONG, promised {attack.verdict}"
-    return f"{attack.promise:4}{result.seconds:5.1f} s  {verdict:13}{attack.target.name}: {attack.name}{wrong}"
+    return f"{attack.promise:4}{result.seconds:5.1f} s  {verdict:14}{attack.target.name}: {attack.name}{wrong}"
 
 
 def summary(results: list[Result]) -> str:

@@ -34,7 +34,7 @@ def make(results: Results, out_stem: Path) -> None:
                 numbers.append(_numbers(results, space, factor, best))
     table = Table(
         frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Significant"]),
-        frame(numbers),
+        frame(numbers, ["space", "factor", "setting"]),
         _caption(results),
         group="Space",
         left=frozenset({"Factor", "Baseline", "Best", "Significant"}),

@@ -545,7 +545,8 @@ class TestKilledProgram:
     def test_a_diverged_super_net_leaves_the_stand_alone_surface(self, folder: Path) -> None:
         out = folder / "diverged"
         command = self.command(folder, out)
-        (folder / "diverged.json").write_text(json.dumps({"status": "diverged"}))
+        summary = json.loads((folder / "run.json").read_text())
+        (folder / "diverged.json").write_text(json.dumps({**summary, "status": "diverged"}))
         command[command.index("--summary") + 1] = str(folder / "diverged.json")
         subprocess.run(command, check=True, capture_output=True)
         assert set(pd.read_parquet(out / "found.parquet")["kind"]) == {"standalone"}

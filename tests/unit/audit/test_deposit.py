@@ -91,7 +91,7 @@ def whole(finished: Path) -> Path:
 
 
 def content(plan: Plan, weights: bool = False) -> Content:
-    return collect(plan, HashCache(None), weights)
+    return collect(plan, HashCache(Path("no-cache-file")), weights)
 
 
 def archive(plan: Plan, path: Path, weights: bool = False) -> Path:

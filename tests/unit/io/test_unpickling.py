@@ -114,7 +114,7 @@ HOSTILE = {
         "number without its dtype or bytes",
     ),
     "key that contains itself many times": (b"}I1\n" + b"2\x86" * 60 + b"I1\ns.", "a key that is not plain"),
-    "deep key": (b"}I1\n" + b"\x85" * 1_000_000 + b"I1\ns.", "a key that is not plain"),
+    "deep key": (b"}I1\n" + b"\x85" * 500_000 + b"I1\ns.", "a key that is not plain"),
     "key that is a list": (b"}]I1\ns.", "a key that is not plain"),
     "memo": (b"]r\xff\xff\xff\x7f" + b"j\xff\xff\xff\x6f.", "parts do not fit"),
     "sizes": (b"\x8d" + b"\xff" * 8 + b".", "it is cut"),
@@ -134,8 +134,8 @@ def test_hostile_pickles_are_errors(content: bytes, message: str) -> None:
 
 
 def test_endless_pickles_are_refused() -> None:
-    with pytest.raises(UserError, match="has more than 3000000 opcodes"):
-        load(b"]" * 3_000_001, NATS)
+    with pytest.raises(UserError, match="has more than 600000 opcodes"):
+        load(b"]" * 600_001, NATS)
 
 
 def test_an_array_is_never_larger_than_its_bytes() -> None:

@@ -68,6 +68,16 @@ def lost(one_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture(scope="module")
+def unswept(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A study that changes no factor."""
+    folder = tmp_path_factory.mktemp("unswept")
+    path = folder / "one.yaml"
+    path.write_text(ONE_SPACE.partition("    sweep:")[0], encoding="utf-8")
+    study = load_study(path)
+    return Results(study, fake_results.write_results(study, folder / "results", diverged=frozenset()))
+
+
+@pytest.fixture(scope="module")
 def figures(mini: Results, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The stem of a figure of the mini study, drawn when first asked for."""
     folder = tmp_path_factory.mktemp("figures")
@@ -683,3 +693,20 @@ def test_group_table_of_a_study_without_its_factors_has_baselines_and_says_so(
     assert set(drawn["setting"]) == {"baseline"}
     assert set(drawn["space"]) == set(LOOKS)
     assert "Not swept in study mini" in (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+
+
+# Studies that change no factor --------------------------------------------------------------------------
+
+
+def test_numbers_of_every_table_and_figure_are_readable_without_a_sweep(unswept: Results, tmp_path: Path) -> None:
+    names = catalogue.table_names(unswept.study), catalogue.figure_names(unswept.study)
+    for make, kinds in zip((catalogue.make_table, catalogue.make_figure), names, strict=True):
+        for name in kinds:
+            make(name, unswept, tmp_path / name)
+            assert len(pd.read_csv(tmp_path / f"{name}.csv").columns), name
+
+
+def test_numbers_without_columns_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no columns"):
+        render.write_csv(tmp_path / "empty.csv", pd.DataFrame())
+    assert not list(tmp_path.iterdir())

@@ -155,7 +155,7 @@ def test_a_wrong_option_of_each_program_is_named(
     [
         ({"images": np.zeros((8, 8), np.uint8)}, r"found images torch.uint8 \(8, 8\)"),
         ({"images": np.zeros((8, 1, 8, 8), np.float32)}, "found images torch.float32"),
-        ({"labels": np.arange(7)}, "found 8 images and 7 labels; expected one label per image"),
+        ({"labels": np.arange(7)}, "found 8 images and 7 labels; expected one label"),
         ({"labels": None}, "not a safetensors file of scripts/data.py, or a damaged one"),
         ({"metadata": {}}, "its metadata lack the size of the official test set"),
     ],

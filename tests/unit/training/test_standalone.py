@@ -187,6 +187,16 @@ def test_a_result_that_its_job_cannot_have_is_named(tmp_path: Path) -> None:
         log.check("a", 0, problem)
 
 
+def test_lines_of_an_earlier_version_are_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "trainings.jsonl"
+    old = {"fingerprint": "recipe", "arch_id": "a", "seed": 0, "result": vars(RESULT), "seconds": 1.0}
+    path.write_text(json.dumps(old) + "\n")
+    log = TruthLog(path, Fingerprint("recipe"))
+    assert log.get("a", 0) is None and "written by another version of the project" in caplog.text
+    log.add("b", 0, RESULT, 1.0)
+    assert TruthLog(path, Fingerprint("recipe")).get("b", 0) == RESULT
+
+
 def test_results_of_other_code_are_repeated_with_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "trainings.jsonl"
     mine, other = (Fingerprint("recipe", code={"supernet/x.py": (text, text)}) for text in "ab")
