@@ -21,7 +21,7 @@ from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, listed, number, percent
 from supernet.paper.render import Caption
 
-INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "landscapes")
+INPUTS: tuple[Kind, ...] = ("spaces", "landscapes")
 
 KINDS = {
     "standalone": "Stand-alone",

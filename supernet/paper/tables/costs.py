@@ -11,7 +11,6 @@ from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 
 INPUTS: tuple[Kind, ...] = (
-    "metrics",
     "run_timings",
     "truth_timings",
     "proxy_timings",

@@ -36,6 +36,9 @@ class Log:
         if kind == "result":
             self.paths.add(str(path))
 
+    def announce(self) -> None:
+        return None
+
     def record(self, path: Path | str, content: Path) -> dict[str, Any]:
         return {}
 
