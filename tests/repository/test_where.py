@@ -26,7 +26,7 @@ def names(path: Path) -> set[str]:
 def test_all_questions_have_an_answer() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| question ")]
     assert len(rows) == len(ANSWERS)
-    assert sum(not row.startswith("| …") for row in rows) == 20
+    assert sum(not row.startswith("| …") for row in rows) >= 20
 
 
 @pytest.mark.parametrize(("file", "name"), ANSWERS)
