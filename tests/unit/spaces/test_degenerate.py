@@ -25,7 +25,8 @@ from supernet.spaces.nasbench201.encoding import EDGES
 )
 def test_degenerate_architectures(name: str, encoding: Any, degenerate: bool) -> None:
     space = spaces.load(name)
-    assert space.degenerate(space.parse(encoding)) is degenerate
+    arch = space.parse(encoding) if isinstance(encoding, str) else space.decode(encoding, "nats")
+    assert space.degenerate(arch) is degenerate
 
 
 def test_degenerate_genotypes() -> None:
