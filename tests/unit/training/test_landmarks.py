@@ -251,7 +251,7 @@ def test_landmarks_are_read_from_a_pool_with_ground_truth(tmp_path: Path) -> Non
     table.to_parquet(file)
     assert str(read_truths(file, SPACE)) == str(LANDMARKS)  # as text, in which nan equals nan
     table.drop(columns="truth").to_parquet(file)
-    with pytest.raises(UserError, match=r"pool\.parquet: found no column truth among arch_id, encoding; make or fetch it again"):
+    with pytest.raises(UserError, match=r"pool\.parquet: found no column truth among arch_id, encoding; make or fetch"):
         read_truths(file, SPACE)
 
 
