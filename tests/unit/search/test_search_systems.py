@@ -153,7 +153,7 @@ def test_a_search_that_goes_on_is_the_same(name: str, tmp_path: Path) -> None:
             steps += 3
             interrupted = make()
     assert steps >= 3
-    assert found.proposals == expected.proposals
+    assert str(found.proposals) == str(expected.proposals)  # as text, in which nan equals nan
     assert found.invalid == expected.invalid
     assert {**found.cost.note(), "seconds": 0} == {**expected.cost.note(), "seconds": 0}
     states = whole.tensors(), interrupted.tensors()
