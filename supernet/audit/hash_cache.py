@@ -39,7 +39,7 @@ class HashCache:
     def digest(self, path: str, algorithm: str = "sha256") -> str:
         """Return the digest of a file; `algorithm` as in `provenance.hashes`.
 
-        Raises OSError if there is no such file, if it cannot be read, or if it is not a regular file: a FIFO or a
+        Raises OSError if the file is missing or cannot be read, or if it is not a regular file: a FIFO or a
         device is not opened.
         """
         status = os.stat(path)

@@ -22,7 +22,7 @@ class Listing:
         return within and path not in self._listed
 
     def unexpected(self) -> list[str]:
-        """Return the existing files that are not listed, sorted; a record without its file stands for that file."""
+        """Return the existing files that are not listed, sorted; a record without a file is listed as that file."""
         return sorted(set(self._walk(self._folder.rstrip(os.sep))))
 
     def _walk(self, folder: str) -> Iterator[str]:

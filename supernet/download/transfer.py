@@ -83,7 +83,7 @@ class _Session(requests.Session):
     """A session that leaves redirects to its caller; `allow_redirects=False` would still parse their addresses."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: there is no redirection to follow."""
+        """Return None, so that no redirection is followed."""
 
 
 @dataclass(frozen=True)

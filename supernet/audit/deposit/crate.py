@@ -73,7 +73,7 @@ def write_crate(
     """Write a deposit into an empty folder: its files, its manifest, and `ro-crate-metadata.json`.
 
     `snakemake` is its version, `licence` a URL or one of `LICENCES`, and `authors` are names, with or without
-    `<address>`; without authors there is no agent. Raises UserError, before anything is written, for another licence
+    `<address>`; without authors the agent is left out. Raises UserError, before anything is written, for another licence
     or an author without a name.
     """
     licence_url, persons = licence_address(licence), list(map(person, dict.fromkeys(authors)))
@@ -108,7 +108,7 @@ def licence_address(licence: str) -> str:
 def person(author: str) -> dict[str, str]:
     """Return the name and, if it is given, the mail address of an author: `A. Person <a@example.org>`.
 
-    Raises UserError if there is no name, or an address in another form.
+    Raises UserError if the name is missing or the address has another form.
     """
     found = re.fullmatch(r"\s*([^<>]*[^<>\s])\s*(?:<([^<>\s@]+@[^<>\s@]+)>)?\s*", author)
     if found is None or not author.isprintable():
