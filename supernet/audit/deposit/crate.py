@@ -73,7 +73,7 @@ def write_crate(
     """Write a deposit into an empty folder: its files, its manifest, and `ro-crate-metadata.json`.
 
     `snakemake` is its version, `licence` a URL or one of `LICENCES`, and `authors` are names, with or without
-    `<address>`; without authors the agent is left out. Raises UserError, before anything is written, for another licence
+    `<address>`; without them the agent is left out. Raises UserError, before anything is written, for another licence
     or an author without a name.
     """
     licence_url, persons = licence_address(licence), list(map(person, dict.fromkeys(authors)))
