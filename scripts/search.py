@@ -44,7 +44,7 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     rows, images = [], 0
     if read_summary(options.summary, job.run)["status"] == "diverged":
-        print(f"{options.task}: the super-net diverged: there is no search")
+        print(f"{options.task}: the super-net diverged, so that no search is made")
     else:
         run, space = job.run, spaces.load(job.run.own_space)
         splits = now.splits(run.data, run.study_seed)
@@ -56,7 +56,7 @@ def work(options: argparse.Namespace) -> None:
         with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
             best = best_scored(job, space, network, evaluator, truth, progress)
         if not best:
-            print(f"{options.task}: a score is not finite: the super-net diverged, there is no search")
+            print(f"{options.task}: a score is not finite: the super-net diverged, so that no search is made")
         with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
             rows = found_rows(best, truth, space, progress)
     write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))

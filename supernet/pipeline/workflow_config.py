@@ -71,7 +71,7 @@ def _in_home(value: str) -> str:
     """Replace `~` by the home folder, as a shell does."""
     path = os.path.expanduser(value)
     if path.startswith("~"):
-        raise PydanticCustomError("folder", "there is no such user: write the path of the home folder")
+        raise PydanticCustomError("folder", "found an unknown user; write the path of the home folder")
     return path
 
 

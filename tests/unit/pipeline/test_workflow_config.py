@@ -37,7 +37,7 @@ def test_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     found = WorkflowConfig.check({"study": "~/a.yaml", "results": "~/r", "state": "~", "mirror": "~/m"})
     assert (found.study, found.study_name, found.mirror) == ("/home/me/a.yaml", "a", "/home/me/m")
     assert (found.results_of("a"), found.state_of("a")) == ("/home/me/r/a", "/home/me/a")
-    with pytest.raises(UserError, match=r"results: .*there is no such user"):
+    with pytest.raises(UserError, match=r"results: .*found an unknown user"):
         WorkflowConfig.check({"study": "mini", "results": "~nobody-of-this-name/r"})
 
 
