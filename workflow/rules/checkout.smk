@@ -1,6 +1,5 @@
 # The checkout that these files belong to, from which the package is imported: as a module, this workflow is used by a
 # Snakefile in another folder, and may come from a git host.
-import contextlib
 import subprocess
 import sys
 import tempfile
@@ -22,9 +21,12 @@ def cloned(source):
         subprocess.run(get, check=True)
         checkout = ("git", "-C", clone, "checkout", "--quiet", "--detach", commit)
         subprocess.run(checkout, check=True)
-        # Another Snakemake may have made the same clone in the meantime.
-        with contextlib.suppress(OSError):
+        try:
             clone.rename(folder)
+        except OSError:
+            # Another Snakemake may have made the same clone in the meantime.
+            if not folder.exists():
+                raise
     return folder
 
 

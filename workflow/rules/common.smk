@@ -221,9 +221,8 @@ START = START.replace("{", "{{").replace("}", "}}")
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 
 
-# Snakemake locks its working directory, but results can be elsewhere. With --no-hooks, only the jobs have locks.
-# Snakemake does not run this for a module: the
-# workflow that uses it can call `supernet.onstart()` (docs/use/module.md).
+# Snakemake locks its working directory, but results can be elsewhere. With --no-hooks, only the jobs have locks. Snakemake
+# does not run this for a module: the workflow that uses it can call `supernet.onstart()` (docs/use/module.md).
 onstart:
     try:
         check_programs()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from attacks.study import STUDY
 from checkouts import copy_checkout
 
 from supernet.audit.deposit.archive import write_archive
@@ -28,21 +29,6 @@ from supernet.provenance.folders import Folders
 from supernet.provenance.record import read_record, record_path, root_digest
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
-STUDY = """
-study: one
-title: One space
-data: {name: digits, scoring_portion: 0.25}
-pool: {size: 12}
-proxies: {names: []}
-scoring: {bn_modes: [batch]}
-search: {architectures: 10, retrain: 2}
-spaces:
-  nasbench201:
-    truth: {channels: 8, layers: 1, epochs: 2, train_portion: 0.75}
-    baseline: {channels: 8, layers: 1, epochs: 4, train_portion: 0.75}
-    seeds: [0]
-    sweep: {learning_rate: [0.1]}
-"""
 IMAGES = "resources/data/digits.safetensors"
 WEIGHTS = "results/one/runs/nasbench201/baseline/seed0/weights.safetensors"
 SCORES = "results/one/runs/nasbench201/learning_rate=0.1/seed0/scores.parquet"
