@@ -221,7 +221,7 @@ def _run(command: list[str]) -> None:
 
 
 def _stamp() -> dict[str, str]:
-    """Return what an earlier run has written; empty if nothing is installed."""
+    """Return the stamp of an earlier run; empty if nothing is installed."""
     try:
         found = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -230,7 +230,7 @@ def _stamp() -> dict[str, str]:
 
 
 def _packages(variant: str) -> str:
-    """Return a digest of what is to be installed: an edited lock file is installed again, a touched one is not."""
+    """Return a digest of the lock files: an edited lock file is installed again, a touched one is not."""
     files = [LOCK, CPU_LOCK] if variant == "cpu" else [LOCK]
     return " ".join([variant, *(_digest(file) for file in files if file.exists())])
 

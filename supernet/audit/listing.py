@@ -30,7 +30,7 @@ class Listing:
             entries = list(os.scandir(folder))
         except FileNotFoundError:
             return
-        except OSError:  # Not readable: what is in it is unknown.
+        except OSError:  # Not readable, so that its content is unknown.
             yield folder
             return
         for entry in entries:

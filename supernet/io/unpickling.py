@@ -73,7 +73,7 @@ def load(content: bytes, allowed: frozenset[Global], *, name: str = "pickle") ->
 
 
 class _DType:
-    """Stands for a `numpy.dtype` of numbers."""
+    """Replaces a `numpy.dtype` of numbers."""
 
     def __init__(self, spec: Any, align: Any = False, copy: Any = False) -> None:
         text = spec.decode("ascii") if isinstance(spec, bytes) else spec
@@ -91,7 +91,7 @@ class _DType:
 
 
 class _Array:
-    """Stands for an array until its state is read."""
+    """Replaces an array until its state is read."""
 
     def __init__(self, kind: Any, shape: Any, code: Any) -> None:
         if kind is not _ARRAY_TYPE:

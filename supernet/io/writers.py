@@ -107,7 +107,7 @@ def _is_left(path: Path) -> bool:
 
 
 def _answer(*command: str) -> str:
-    """Return what a program prints, in English; empty if it does not exist or fails: then a process is not known."""
+    """Return what a program prints, in English; empty if the program does not exist or fails."""
     if shutil.which(command[0]) is None:
         return ""
     ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})

@@ -108,7 +108,7 @@ class Session:
     def fingerprint(self, config: str, **inputs: Path | None) -> Fingerprint:
         """Identify everything that determines the bits of a result: config, inputs by name, code, environment.
 
-        The images are always an input. None stands for an input that the job does not have. The inputs are hashed, and
+        The images are always an input. None marks an input that the job does not have. The inputs are hashed, and
         noted for the records; call this method before anything is trained.
         """
         files = {"images": self.options.data, **{name: path for name, path in inputs.items() if path is not None}}

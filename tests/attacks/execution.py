@@ -1,4 +1,4 @@
-"""Runs each attack in a process of its own, with limits of time and memory."""
+"""Runs each attack in a separate process with limits of time and memory."""
 
 import contextlib
 import functools

@@ -131,7 +131,7 @@ WRONG_VALUES: Sequence[Any] = (
 )
 """Values that no reader may take for granted not to meet in JSON."""
 MISSING = object()
-"""Stands for a key that is removed."""
+"""Marks a key that is removed."""
 
 
 def of_json(value: Any, seed: int, count: int) -> Iterator[tuple[str, Any]]:

@@ -305,7 +305,7 @@ NOTES: MappingProxyType[str, tuple[tuple[str | int, ...], Any]] = MappingProxyTy
         "a curve of 10 000 rows": (("curve",), [{}] * 10_000),
         "a training accuracy of 17": (("curve", 0, "accuracy"), 17.0),
         "a loss below zero": (("curve", 0, "loss"), -1.0),
-        "a loss that is no number": (("curve", 0, "loss"), float("nan")),
+        "a loss that is not a number": (("curve", 0, "loss"), float("nan")),
         "another learning rate": (("curve", 0, "learning_rate"), 0.5),
         "passes of another training": (("passes",), 400),
         "passes of another epoch": (("epoch_passes",), 3),
@@ -326,7 +326,7 @@ TENSORS: MappingProxyType[str, tuple[str, Any]] = MappingProxyType(
 
 
 def _lost() -> Iterator[Attack]:
-    """C4: what is not there is done again."""
+    """C4: missing work is repeated."""
     for path, target in TARGETS.items():
         yield Attack("deleted", "C4", target, partial(PLACES["deleted"], Path(path)), Verdict.STARTED_ANEW)
     for name, verdict in TORN.items():

@@ -1,4 +1,4 @@
-"""Runs a target on many inputs, in this process or in one of its own with limits of time and memory."""
+"""Runs a target on many inputs, in this process or in a separate one with limits of time and memory."""
 
 import contextlib
 import json
@@ -81,7 +81,7 @@ def run(target: Target, numbers: range, seed: int, folder: Path, report: Report 
 
 
 def run_apart(target: Target, count: int, seed: int) -> Report:
-    """Read `count` inputs in a process of its own, which starts again after an input that ends it."""
+    """Read `count` inputs in a separate process, which starts again after an input that ends it."""
     found, number = Report(target.name), 0
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         report = Path(name, "report")

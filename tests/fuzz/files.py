@@ -109,7 +109,7 @@ def _checkpoint() -> bytes:
 def _load_checkpoint(path: Path) -> None:
     checkpoint = Checkpoint(path, FINGERPRINT, 1.0)
     if checkpoint.done and checkpoint.load() is None:
-        raise AssertionError("steps are done, but there is no state")
+        raise AssertionError("steps are done, but the state is missing")
     checkpoint.discard()
 
 

@@ -81,7 +81,7 @@ class Kill:
 
 
 class Study:
-    """The study in a folder; Snakemake runs in a process group of its own."""
+    """The study in a folder; Snakemake runs in a separate process group."""
 
     def __init__(self, folder: Path, checkout: Path, resources: Path) -> None:
         self.folder, self._checkout, self._resources = folder, checkout, resources

@@ -85,7 +85,7 @@ def test_a_study_runs_in_an_empty_folder(command: Path, tmp_path: Path) -> None:
     made = run(command, tmp_path, "run", "--cores", "1", "resources/data/digits.safetensors")
     assert made.returncode == 0 and "Done: 1 job" in made.stdout, made.stdout + made.stderr
     assert (tmp_path / "resources" / "data" / "digits.safetensors.prov.json").exists()
-    # The audit finds the code of the record: what ran is what is installed.
+    # The audit finds the code of the record, which is the installed code.
     audited = run(command, tmp_path, "audit", "resources/data/digits.safetensors")
     assert audited.returncode == 0 and "1 intact" in audited.stdout, audited.stdout + audited.stderr
     # A config.yaml in the folder replaces that of the package.

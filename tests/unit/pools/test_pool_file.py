@@ -1,4 +1,4 @@
-"""Pool files: what is refused when a pool is read."""
+"""Pool files: refusals when a pool is read."""
 
 from collections.abc import Callable
 from pathlib import Path

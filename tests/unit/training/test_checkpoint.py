@@ -196,7 +196,7 @@ TENSORS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
     "another shape": lambda tensors: tensors.update(correct_sum=torch.ones(2, dtype=torch.float64)),
     "more right than images": lambda tensors: tensors["correct_sum"].fill_(2.0),
     "a loss below zero": lambda tensors: tensors["loss_sum"].fill_(-1.0),
-    "a loss that is no number": lambda tensors: tensors["loss_sum"].fill_(torch.nan),
+    "a loss that is not a number": lambda tensors: tensors["loss_sum"].fill_(torch.nan),
     "diverged long ago": lambda tensors: tensors["first_bad"].fill_(1),
 }
 
