@@ -48,10 +48,10 @@ def work(options: argparse.Namespace) -> None:
     else:
         run, space = job.run, spaces.load(job.run.own_space)
         splits = now.splits(run.data, run.study_seed)
-        evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
+        evaluator = Evaluator(splits, job.ranking, run.protocol.channels_last, run.seed, space.format)
         network = load_supernet(run, space, splits, options.weights)
         truth = ground_truth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
-        images = len(getattr(splits, run.scoring.ranked_on)) * job.search.architectures
+        images = len(getattr(splits, job.ranking.split)) * job.search.architectures
         drawn = job.search.architectures
         with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
             best = best_scored(job, space, network, evaluator, truth, progress)

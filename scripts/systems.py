@@ -45,7 +45,7 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     space = spaces.load(job.run.own_space)
     splits = now.splits(job.run.data, job.run.study_seed)
-    evaluator = Evaluator(splits, job.run.scoring, job.run.protocol.channels_last, job.run.seed, space.format)
+    evaluator = Evaluator(splits, job.ranking, job.run.protocol.channels_last, job.run.seed, space.format)
     truth = ground_truth_of(job.truth, space, job.run.seed, splits, evaluator, options.table, options.pool)
     files = StateFiles(options.state, options.checkpoint_seconds, options.pool, options.table)
     with Stopping(Deadline.of(start_time(), options.limit_minutes)) as stopping:

@@ -51,7 +51,7 @@ def work(options: argparse.Namespace) -> None:
     note_config({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
     now = session.open_session(options, start_time())
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
-    evaluator = Evaluator(splits, job.scoring, job.protocol.channels_last)
+    evaluator = Evaluator(splits, job.evaluation, job.protocol.channels_last)
     read_pool(options.pool, space)  # refuses a pool that is not valid
     every = trainings(read_table(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
     todo = every.iloc[options.shard :: options.shards]

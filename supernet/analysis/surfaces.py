@@ -82,6 +82,6 @@ class Landscape:
 
     def _images(self, portion: float) -> list[tuple[Tensor, Tensor]]:
         """Images that the network was trained on; a smaller portion is a part of a larger one."""
-        run = self.job.run
-        channels_last = run.protocol.channels_last
-        return first_batches(self.splits, portion, self.job.landscape.images, run.scoring.batch_size, channels_last)
+        job = self.job
+        channels_last, batch_size = job.run.protocol.channels_last, job.evaluation.batch_size
+        return first_batches(self.splits, portion, job.landscape.images, batch_size, channels_last)

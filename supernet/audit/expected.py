@@ -39,9 +39,8 @@ def expected(plan: Plan) -> list[Expected]:
 
 
 def requested(plan: Plan) -> list[Expected]:
-    """Return the results that only targets other than `all` make, such as scores that are computed again."""
-    rescored = (Expected(plan.artifacts.rescored(*run), run_config(plan, *run)) for run in plan.runs)
-    return [*(() if plan.systems_in_all else _systems(plan)), *_drawn(plan, requested=True), *rescored]
+    """Return the results that only targets other than `all` make."""
+    return [*(() if plan.systems_in_all else _systems(plan)), *_drawn(plan, requested=True)]
 
 
 def made(plan: Plan) -> list[Expected]:
@@ -91,7 +90,9 @@ def _trainings(plan: Plan) -> Iterator[Expected]:
 
 def _runs(plan: Plan) -> Iterator[Expected]:
     for run in plan.runs:
-        yield from _each(plan.artifacts.run(*run).files, run_config(plan, *run))
+        space, setting, seed = run
+        yield from _each(plan.artifacts.run(*run).training, run_config(plan, *run))
+        yield from _each(plan.artifacts.run(*run).scoring, json.loads(plan.scoring(space, setting, str(seed))))
     for space, seed in plan.searches:
         yield from _each(plan.artifacts.search(space, seed).files, json.loads(plan.search(space, str(seed))))
 

@@ -24,7 +24,7 @@ _STAGES = {
     "scripts/truth.py": "stand-alone trainings",
     "scripts/proxies.py": "zero-cost proxies",
     "scripts/train.py": "super-nets",
-    "scripts/score.py": "scores taken again",
+    "scripts/score.py": "scores",
     "scripts/search.py": "random searches",
     "scripts/systems.py": "search systems",
     "scripts/landscape.py": "loss landscapes",

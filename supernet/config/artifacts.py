@@ -88,13 +88,28 @@ class RunFolder:
 
     @property
     def timing(self) -> str:
-        """Seconds and device (JSON)."""
+        """Seconds and device of the training (JSON)."""
         return f"{self.path}/{_TIMING}"
 
     @property
+    def scores_timing(self) -> str:
+        """Seconds and device of the scoring (JSON)."""
+        return f"{self.path}/scores.{_TIMING}"
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """All files that the training writes."""
+        return (self.curve, self.weights, self.summary, self.timing)
+
+    @property
+    def scoring(self) -> tuple[str, ...]:
+        """All files that the scoring writes."""
+        return (self.scores, self.scores_timing)
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """All files that a run writes."""
-        return (self.curve, self.weights, self.scores, self.summary, self.timing)
+        """All files of a run."""
+        return (*self.training, *self.scoring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +222,6 @@ class Artifacts:
     def run(self, space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> RunFolder:
         """The folder of a run."""
         return RunFolder(f"{self.results}/runs/{run_path(space, setting, seed)}")
-
-    def rescored(self, space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> str:
-        """Scores that are computed again from the weights of a finished run (Parquet)."""
-        return RunFolder(f"{self.results}/rescored/{run_path(space, setting, seed)}").scores
 
     def search(self, space: str = "{space}", seed: int | str = "{seed}") -> SearchFiles:
         """Random search on the baseline super-net of a seed."""
@@ -334,9 +345,8 @@ def run_name(path: str) -> RunName | None:
 @cache
 def _known() -> tuple[re.Pattern[str], ...]:
     paths = Artifacts("")
-    folders = (paths.run().path, os.path.dirname(paths.rescored()))
     stems = (paths.truth().stem, paths.search().stem, paths.systems().stem)
-    endings = [*(f"{_regex(folder)}/[^/]+" for folder in folders), *(rf"{_regex(stem)}\.[^/]+" for stem in stems)]
+    endings = [f"{_regex(paths.run().path)}/[^/]+", *(rf"{_regex(stem)}\.[^/]+" for stem in stems)]
     return tuple(re.compile(f"(?:^|/){ending}$") for ending in endings)
 
 
@@ -350,6 +360,6 @@ def _regex(pattern: str) -> str:
 
 
 def timings_of(path: str) -> tuple[str, ...]:
-    """Return the paths at which the job that wrote a result may have written its timing."""
+    """Return the paths at which the job that wrote a result may have written its timing, the likeliest first."""
     folder, name = os.path.split(path)
-    return (os.path.join(folder, _TIMING), os.path.join(folder, f"{name.partition('.')[0]}.{_TIMING}"))
+    return (os.path.join(folder, f"{name.partition('.')[0]}.{_TIMING}"), os.path.join(folder, _TIMING))

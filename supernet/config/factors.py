@@ -295,6 +295,11 @@ class Setting(Model):
         findings.raise_all()
         return self
 
+    @property
+    def tracks(self) -> bool:
+        """Whether batch norms track their statistics in training."""
+        return "tracking" in self.batch_norm
+
     def values_for(self, consumer: Consumer) -> dict[str, Any]:
         """Return the values that a consumer reads, by factor; factors that the space lacks (null) are left out."""
         names = [factor.name for factor in FACTORS.values() if factor.consumer == consumer]

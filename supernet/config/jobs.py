@@ -3,8 +3,10 @@
 from supernet import spaces
 from supernet.config.base import Model
 from supernet.config.factors import Count, LayerCount
+from supernet.config.sections import BnMode, SplitName
 from supernet.config.study import (
     Data,
+    Evaluation,
     Features,
     Landscape,
     Protocol,
@@ -24,6 +26,18 @@ METRICS_SECTIONS = frozenset({"study", "seed", "pool", "metrics"})
 """Sections of a study on which metrics depend, besides scores and ground truth."""
 
 
+class ScoringJob(Model):
+    """Everything that the scores of a run depend on, except the architectures: its super-net, and how it is scored."""
+
+    run: Run
+    scoring: Scoring
+
+    @property
+    def bn_modes(self) -> tuple[BnMode, ...]:
+        """The BN modes that the super-net has."""
+        return self.scoring.defined_modes(self.run.setting.tracks)
+
+
 class TruthJob(Model):
     """Everything that the stand-alone trainings of a space depend on, except the architecture and the seed."""
 
@@ -32,7 +46,14 @@ class TruthJob(Model):
     study_seed: Seed
     data: Data
     protocol: Protocol
-    scoring: Scoring
+    evaluation: Evaluation
+
+
+class Ranking(Evaluation):
+    """How a search ranks architectures by their shared weights: on one split, in one BN mode."""
+
+    bn_mode: BnMode
+    split: SplitName
 
 
 class SearchJob(Model):
@@ -42,6 +63,7 @@ class SearchJob(Model):
     """
 
     run: Run
+    ranking: Ranking
     search: Search
     truth: TruthJob | None
 
@@ -53,6 +75,7 @@ class SystemsJob(Model):
     """
 
     run: Run
+    ranking: Ranking
     searches: Searches
     truth: TruthJob | None
 
@@ -71,9 +94,13 @@ class ProxiesJob(Model):
 
 
 class LandscapeJob(Model):
-    """Everything that the loss landscapes of a space depend on: a trained super-net, and a stand-alone training."""
+    """Everything that the loss landscapes of a space depend on: a trained super-net, and a stand-alone training.
+
+    Losses are means over batches of `evaluation.batch_size` images.
+    """
 
     run: Run
+    evaluation: Evaluation
     standalone: TruthJob
     landscape: Landscape
 
@@ -102,8 +129,19 @@ def _truth_job(study: Study, space: str, recipe: Truth) -> TruthJob:
         study_seed=study.seed,
         data=study.data,
         protocol=study.protocol,
-        scoring=study.scoring,
+        evaluation=study.scoring.evaluation,
     )
+
+
+def scoring_job(study: Study, space: str, setting: str, seed: int) -> ScoringJob:
+    """Return the job that scores a pool with the super-net of a run. Raises UserError if the study has no such run."""
+    return ScoringJob(run=study.run(space, setting, seed), scoring=study.scoring)
+
+
+def _ranking(study: Study, space: str, split: SplitName) -> Ranking:
+    """Return how searches rank architectures of a space: in the first BN mode that its baseline has."""
+    bn_mode = study.scoring.defined_modes(study.spaces[space].baseline.tracks)[0]
+    return Ranking(**dict(study.scoring.evaluation), bn_mode=bn_mode, split=split)
 
 
 def search_job(study: Study, space: str, seed: int, trained: bool) -> SearchJob:
@@ -112,7 +150,8 @@ def search_job(study: Study, space: str, seed: int, trained: bool) -> SearchJob:
     `trained` is whether the architectures found are trained; otherwise they are looked up in the published table.
     """
     truth = truth_job(study, space) if trained else None
-    return SearchJob(run=study.run(space, "baseline", seed), search=study.search, truth=truth)
+    ranking = _ranking(study, space, study.scoring.ranked_on)
+    return SearchJob(run=study.run(space, "baseline", seed), ranking=ranking, search=study.search, truth=truth)
 
 
 def systems_job(study: Study, space: str, seed: int, part: int, trained: bool) -> SystemsJob:
@@ -122,7 +161,11 @@ def systems_job(study: Study, space: str, seed: int, part: int, trained: bool) -
         raise UserError(f"study {study.study!r}: {space} has no part {part} of search systems")
     truth = truth_job(study, space) if trained else None
     return SystemsJob(
-        run=study.run(space, "baseline", seed), searches=study.searches.part(space, parts[part]), truth=truth
+        run=study.run(space, "baseline", seed),
+        # Systems choose architectures on the held-out split: none may see the test set.
+        ranking=_ranking(study, space, "scoring"),
+        searches=study.searches.part(space, parts[part]),
+        truth=truth,
     )
 
 
@@ -147,7 +190,10 @@ def landscape_job(study: Study, space: str) -> LandscapeJob:
     if study.landscape is None:
         raise UserError(f"study {study.study!r} has no section `landscape`")
     return LandscapeJob(
-        run=_first_run(study, space, "baseline"), standalone=standalone_job(study, space), landscape=study.landscape
+        run=_first_run(study, space, "baseline"),
+        evaluation=study.scoring.evaluation,
+        standalone=standalone_job(study, space),
+        landscape=study.landscape,
     )
 
 

@@ -21,8 +21,9 @@ BnModes = Annotated[
     Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
     AfterValidator(distinct),
 ]
+SplitName = Literal["scoring", "test"]
 Splits = Annotated[
-    tuple[Literal["scoring", "test"], ...],
+    tuple[SplitName, ...],
     Field(min_length=1, strict=False, json_schema_extra={"uniqueItems": True}),
     AfterValidator(distinct),
 ]
@@ -215,21 +216,12 @@ class Pool(Model):
         return self
 
 
-class Scoring(Model):
-    """How a trained super-net scores the pool."""
+class Evaluation(Model):
+    """How one score is measured: what the accuracy of an architecture depends on besides weights, mode and split."""
 
-    bn_modes: BnModes = Field(
-        default=("batch", "recalibrated"),
-        description="Batch-norm statistics at evaluation: of the scored batch (required), tracked in training (skipped "
-        "if tracking is off), or re-estimated for each architecture.",
-    )
     batch_size: Annotated[int, Field(ge=2)] = Field(
         default=250,
         description="Images of a scored batch. Scores with the statistics `batch` depend on it.",
-    )
-    splits: Splits = Field(
-        default=("scoring", "test"),
-        description="Splits that are scored: `scoring`, on which architectures are ranked, and `test`.",
     )
     recalibration_batches: Positive = Field(
         default=4, description="Training batches from which `recalibrated` re-estimates the statistics."
@@ -239,7 +231,21 @@ class Scoring(Model):
         description="Whether path dropout stays on when architectures are scored, as in the authors' code. Its draws "
         "depend only on run seed, architecture, statistics, split and batch. Dropout before the classifier is off.",
     )
-    ranked_on: Literal["scoring", "test"] = Field(
+
+
+class Scoring(Evaluation):
+    """How a trained super-net scores the pool."""
+
+    bn_modes: BnModes = Field(
+        default=("batch", "recalibrated"),
+        description="Batch-norm statistics at evaluation: of the scored batch (required), tracked in training (skipped "
+        "if tracking is off), or re-estimated for each architecture.",
+    )
+    splits: Splits = Field(
+        default=("scoring", "test"),
+        description="Splits that are scored: `scoring`, on which architectures are ranked, and `test`.",
+    )
+    ranked_on: SplitName = Field(
         default="scoring",
         description="Split on which the search, tables and figures rank architectures, one of `splits`. The authors' "
         "code uses `test`.",
@@ -259,6 +265,15 @@ class Scoring(Model):
         if ranked_on not in splits:
             raise PydanticCustomError("study", "is not scored: add it to scoring.splits, or rank on `scoring`")
         return ranked_on
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The part on which a single score depends."""
+        return Evaluation(**{name: getattr(self, name) for name in Evaluation.model_fields})
+
+    def defined_modes(self, tracks: bool) -> tuple[BnMode, ...]:
+        """Return the BN modes that a super-net has: `tracked` only if its norms track their statistics."""
+        return tuple(bn_mode for bn_mode in self.bn_modes if bn_mode != "tracked" or tracks)
 
 
 class Metrics(Model):

@@ -17,6 +17,7 @@ from supernet.config.searches import Searches, SystemName
 from supernet.config.sections import (
     BnMode,
     Data,
+    Evaluation,
     Features,
     Landscape,
     Metrics,
@@ -35,6 +36,7 @@ from supernet.spaces import subspace
 __all__ = [
     "BnMode",
     "Data",
+    "Evaluation",
     "Features",
     "Landscape",
     "Metrics",
@@ -62,7 +64,10 @@ else:
 
 
 class Run(Model):
-    """The config of one run: everything that the training of a super-net depends on."""
+    """The config of one run: everything that the training of a super-net depends on, except images and landmarks.
+
+    How its architectures are scored is not part of it (`supernet.config.jobs.ScoringJob`).
+    """
 
     space: SpaceName
     setting: Setting
@@ -70,7 +75,6 @@ class Run(Model):
     study_seed: Seed
     data: Data
     protocol: Protocol
-    scoring: Scoring
 
     @property
     def own_space(self) -> str:
@@ -317,7 +321,6 @@ class Study(Model):
                 "study_seed": self.seed,
                 "data": self.data,
                 "protocol": self.protocol,
-                "scoring": self.scoring,
             }
         )
 
@@ -349,7 +352,7 @@ class Study(Model):
     def tracking(self, space: str) -> str | None:
         """Return the first setting that tracks batch-norm statistics and changes nothing else; None without one."""
         names = ("baseline", *(name for name in self.settings(space) if name.startswith("batch_norm=")))
-        tracking = (name for name in names if "tracking" in self.settings(space)[name].batch_norm)
+        tracking = (name for name in names if self.settings(space)[name].tracks)
         return next(tracking, None)
 
     def factors(self) -> list[str]:

@@ -25,6 +25,7 @@ STAGES = (
     "ground truth",
     "zero-cost proxies",
     "super-nets",
+    "scoring",
     "search",
     "search systems",
     "loss landscapes",
@@ -97,9 +98,10 @@ def _runs_sentence(results: Results, table: str) -> str:
     runs = table_runs(results.study, table)
     if not runs:
         return ""
-    paths = {run: results.artifacts.run(*run).timing for run in runs}
-    written = [(run.space, "super-nets", *_timing(path)) for run, path in paths.items() if os.path.exists(path)]
-    unknown = len(runs) - len(written)
+    folders = {run: results.artifacts.run(*run) for run in runs}
+    paths = [(run, path) for run, one in folders.items() for path in (one.timing, one.scores_timing)]
+    written = [(run.space, "super-nets", *_timing(path)) for run, path in paths if os.path.exists(path)]
+    unknown = sum(not os.path.exists(one.timing) for one in folders.values())
     lost = f" The time of {unknown} super-nets is unknown." if unknown else ""
     return f"Cost of these {len(runs)} super-nets, trained and scored: {_words(_summed(written))}.{lost}"
 
@@ -147,6 +149,7 @@ def _files(results: Results) -> Iterator[tuple[str, str, str]]:
         yield pool.space, "zero-cost proxies", paths.proxies(str(pool)).timing
     for space, setting, seed in study.runs():
         yield space, "super-nets", paths.run(space, setting, seed).timing
+        yield space, "scoring", paths.run(space, setting, seed).scores_timing
         if setting == "baseline":
             yield space, "search", paths.search(space, seed).timing
             for part in range(len(study.systems(space))):

@@ -17,8 +17,12 @@ class StudyFiles:
         """Return the files of these kinds; `run_timings` are those of `runs`."""
         found: list[str] = []
         for kind in kinds:
-            found += [self._paths.run(*run).timing for run in runs] if kind == "run_timings" else getattr(self, kind)
+            found += self._run_timings(runs) if kind == "run_timings" else getattr(self, kind)
         return found
+
+    def _run_timings(self, runs: Iterable[RunName]) -> list[str]:
+        folders = [self._paths.run(*run) for run in runs]
+        return [path for folder in folders for path in (folder.timing, folder.scores_timing)]
 
     @property
     def metrics(self) -> list[str]:

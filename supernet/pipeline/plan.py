@@ -14,6 +14,7 @@ from supernet.config.jobs import (
     features_job,
     landscape_job,
     proxies_job,
+    scoring_job,
     search_job,
     systems_job,
     truth_job,
@@ -157,8 +158,12 @@ class Plan:
         }
 
     def run(self, space: str, setting: str, seed: str) -> str:
-        """Return everything that a run depends on as JSON; only a change of it trains the run again."""
+        """Return everything that the training of a run depends on as JSON; only a change of it trains the run again."""
         return _parameter(self.study.run(space, setting, int(seed)))
+
+    def scoring(self, space: str, setting: str, seed: str) -> str:
+        """Return everything that the scores of a run depend on as JSON, except the architectures."""
+        return _parameter(scoring_job(self.study, space, setting, int(seed)))
 
     def truth(self, space: str) -> str:
         """Return all that the stand-alone trainings of a space depend on as JSON."""

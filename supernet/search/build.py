@@ -27,11 +27,11 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
     count = min(searches.scored_images, len(splits.scoring))
     shown = Images(splits.scoring.pixels[:count], splits.scoring.labels[:count])
     scored = replace(splits, held_out=HeldOut(lambda: (shown, splits.test)))
-    evaluator = Evaluator(scored, run.scoring, protocol.channels_last, run.seed, space.format)
+    evaluator = Evaluator(scored, job.ranking, protocol.channels_last, run.seed, space.format)
     plain = run.data.model_copy(update={"crop_padding": 0, "flip": False})
 
     def score(network: nn.Module, arch: Any) -> tuple[float, float]:
-        return evaluator.evaluate(network, arch, evaluator.bn_modes(network)[0], "scoring")
+        return evaluator.evaluate(network, arch, job.ranking.bn_mode, job.ranking.split)
 
     return Problem(
         space=space,

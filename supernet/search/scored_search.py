@@ -35,14 +35,14 @@ def best_scored(
     The ground truth gives the architectures. As in the metrics of a run, a single score that is not finite means that
     the super-net diverged: nothing is returned. Raises UserError if there are fewer architectures.
     """
-    bn_mode, split = evaluator.bn_modes(network)[0], job.run.scoring.ranked_on
+    ranking = job.ranking
     count = 0
 
     def score(arch: object) -> tuple[float, float]:
         nonlocal count
         count += 1
         progress.update(count)
-        return evaluator.evaluate(network, arch, bn_mode, split)
+        return evaluator.evaluate(network, arch, ranking.bn_mode, ranking.split)
 
     rng = stream(job.run.seed, "search")
     drawn = job.search.architectures

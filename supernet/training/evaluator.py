@@ -1,7 +1,7 @@
 """Score architectures with shared weights: accuracy and loss in each batch-norm mode, on each split.
 
 The batch-norm mode is chosen here: `Evaluator.evaluate_splits` runs the network within `supernet.nn.norm.statistics`.
-`Evaluator.rows` gives the rows of scores.parquet, which scripts/train.py and scripts/score.py write.
+`Evaluator.rows` gives the rows of scores.parquet.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from supernet.config.study import Scoring
+from supernet.config.study import Evaluation
 from supernet.data.images import Images, Splits
 from supernet.nn.dropout import dropping_paths
-from supernet.nn.norm import statistics, tracks
+from supernet.nn.norm import statistics
 from supernet.nn.reuse import Reuse
 from supernet.rng import torch_seed
 from supernet.runtime.kernels import reference_kernels
@@ -26,7 +26,7 @@ from supernet.runtime.progress import Progress
 class Evaluator:
     """Evaluates a path network `net(images, arch)` on the same batches for every architecture.
 
-    Batches are those of `Splits.batches`. With `scoring.dropout_at_evaluation` drop-path stays on. The draws of a batch
+    Batches are those of `Splits.batches`. With `dropout_at_evaluation` drop-path stays on. The draws of a batch
     are then a function of `seed`, the text of the architecture (`name`), the BN mode and the split, so that a score
     does not depend on the scores before it.
     """
@@ -34,25 +34,21 @@ class Evaluator:
     def __init__(
         self,
         splits: Splits,
-        scoring: Scoring,
+        evaluation: Evaluation,
         channels_last: bool,
         seed: int = 0,
         name: Callable[[Any], str] = repr,
     ) -> None:
-        self.splits, self.scoring, self._seed, self._name = splits, scoring, seed, name
+        self.splits, self._evaluation, self._seed, self._name = splits, evaluation, seed, name
         self._generator = torch.Generator(splits.test.pixels.device)
         self.batches = {
-            "scoring": splits.batches(splits.scoring, scoring.batch_size, channels_last),
-            "test": splits.batches(splits.test, scoring.batch_size, channels_last),
+            "scoring": splits.batches(splits.scoring, evaluation.batch_size, channels_last),
+            "test": splits.batches(splits.test, evaluation.batch_size, channels_last),
         }
         """Batches of each split: images (B, C, H, W) and labels (B,)."""
-        count = scoring.recalibration_batches * scoring.batch_size
+        count = evaluation.recalibration_batches * evaluation.batch_size
         first = Images(splits.train.pixels[:count], splits.train.labels[:count])
-        self._calibration = splits.batches(first, scoring.batch_size, channels_last)
-
-    def bn_modes(self, network: nn.Module) -> list[str]:
-        """List the BN modes of the study that are defined for a network: `tracked` needs tracking."""
-        return [bn_mode for bn_mode in self.scoring.bn_modes if bn_mode != "tracked" or tracks(network)]
+        self._calibration = splits.batches(first, evaluation.batch_size, channels_last)
 
     @torch.inference_mode()
     def evaluate(self, network: nn.Module, arch: Any, bn_mode: str, split: str) -> tuple[float, float]:
@@ -77,10 +73,14 @@ class Evaluator:
         self,
         network: nn.Module,
         archs: Sequence[tuple[str, Any]],
+        bn_modes: Sequence[str],
+        splits: Sequence[str],
         progress: Progress | None = None,
     ) -> list[dict[str, Any]]:
-        """Score each (arch_id, architecture): one row of scores.parquet per BN mode and split."""
-        bn_modes, splits = self.bn_modes(network), self.scoring.splits
+        """Score each (arch_id, architecture): one row of scores.parquet per BN mode and split.
+
+        The BN modes are defined for the network: `tracked` needs norms that track.
+        """
         shares = len(archs) * len(bn_modes)
 
         def tell(done: int, before: int) -> None:
@@ -116,7 +116,7 @@ class Evaluator:
         """
         order = getattr(network, "reuse_order", None)
         # Re-calibrated statistics and drop-path differ between architectures, which then have no values in common.
-        separate = bn_mode == "recalibrated" or self.scoring.dropout_at_evaluation
+        separate = bn_mode == "recalibrated" or self._evaluation.dropout_at_evaluation
         if order is None or separate or reference_kernels():
             results = []
             for done, arch in enumerate(archs, start=1):
@@ -149,21 +149,12 @@ class Evaluator:
                         tell(done * len(archs) // passes)
         return [[sums[split][place].means() for split in splits] for place in range(len(archs))]
 
-    def empty_rows(self, network: nn.Module, arch_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Make the rows of a diverged run, which has no scores: accuracy and loss are nan."""
-        return [
-            row(arch_id, bn_mode, split, float("nan"), float("nan"))
-            for arch_id in arch_ids
-            for bn_mode in self.bn_modes(network)
-            for split in self.scoring.splits
-        ]
-
     def _dropout(self, network: nn.Module) -> AbstractContextManager[None]:
-        kept = self.scoring.dropout_at_evaluation
+        kept = self._evaluation.dropout_at_evaluation
         return dropping_paths(network, self._generator) if kept else nullcontext()
 
     def _draw(self, arch: Any, bn_mode: str, split: str, batch: int) -> None:
-        if self.scoring.dropout_at_evaluation:
+        if self._evaluation.dropout_at_evaluation:
             self._generator.manual_seed(torch_seed(self._seed, "evaluation", self._name(arch), bn_mode, split, batch))
 
     def _measure(self, network: nn.Module, arch: Any, bn_mode: str, split: str) -> tuple[float, float]:

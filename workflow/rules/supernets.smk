@@ -9,12 +9,10 @@ SEARCH_IN_SHELL = search_path("{wildcards.space}", "{wildcards.seed}")
 rule train:
     input:
         images=rules.data.output.images,
-        pool=scored_pool,
         landmarks=landmarks,
     output:
         curve=ARTIFACTS.run().curve,
         weights=ARTIFACTS.run().weights,
-        scores=ARTIFACTS.run().scores,
         summary=ARTIFACTS.run().summary,
         timing=ARTIFACTS.run().timing,
     log:
@@ -34,12 +32,11 @@ rule train:
         ),
         task="{space} {setting} seed {seed}",
     message:
-        "Super-net of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}: training and scoring"
+        "Super-net of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}: training"
     shell:
         f"{START} train"
-        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
-        " --landmarks {input.landmarks:q}"
-        " --curve {output.curve:q} --weights {output.weights:q} --scores {output.scores:q}"
+        " --config {params.config:q} --data {input.images:q} --landmarks {input.landmarks:q}"
+        " --curve {output.curve:q} --weights {output.weights:q}"
         " --summary {output.summary:q} --timing {output.timing:q}"
         # The checkpoint is not an output, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/runs/{RUN_IN_SHELL}'
@@ -50,14 +47,15 @@ rule train:
         " --checkpoint-seconds $CHECKPOINT_SECONDS $(limit {resources.runtime}) --device $DEVICE --log {log:q}"
 
 
-# Only on request: compute the scores of a finished run again from its weights.
 rule score:
     input:
         images=rules.data.output.images,
         pool=scored_pool,
         weights=rules.train.output.weights,
+        summary=rules.train.output.summary,
     output:
-        scores=ARTIFACTS.rescored(),
+        scores=ARTIFACTS.run().scores,
+        timing=ARTIFACTS.run().scores_timing,
     log:
         ARTIFACTS.log("score", run_path()),
     benchmark:
@@ -69,16 +67,17 @@ rule score:
         mem_mb=megabytes(3000),
         runtime=minutes(120),
     params:
-        config=lambda wildcards: PLAN.run(
+        config=lambda wildcards: PLAN.scoring(
             wildcards.space, wildcards.setting, wildcards.seed
         ),
-        task="{space} {setting} seed {seed} again",
+        task="{space} {setting} seed {seed}",
     message:
-        "Scores of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}, again from its weights"
+        "Scores of {wildcards.space}, {wildcards.setting}, seed {wildcards.seed}"
     shell:
         f"{START} score"
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
-        " --weights {input.weights:q} --scores {output.scores:q}"
+        " --weights {input.weights:q} --summary {input.summary:q}"
+        " --scores {output.scores:q} --timing {output.timing:q}"
         ' --progress "$STATE"/progress/score-{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         f' --lock "$STATE"/locks/score/{RUN_IN_SHELL}'
         f' "$LOCKS"/score/{RUN_IN_SHELL}'

@@ -19,7 +19,7 @@ _WORDS = {
     "scripts/pool_truth.py": "ground truth",
     "scripts/proxies.py": "zero-cost proxies",
     "scripts/train.py": "super-nets",
-    "scripts/score.py": "scores taken again",
+    "scripts/score.py": "scores",
     "scripts/search.py": "random search",
     "scripts/systems.py": "search systems",
     "scripts/landscape.py": "loss landscapes",
