@@ -4,13 +4,23 @@ Rules take the paths, the sets of jobs and the lists of tables and figures from 
 `pipeline/plan.py` and `paper/catalogue.py`.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from supernet.config.jobs import METRICS_SECTIONS
+from supernet.config.base import Model
+from supernet.config.jobs import (
+    METRICS_SECTIONS,
+    FeaturesJob,
+    LandscapeJob,
+    ProxiesJob,
+    ScoringJob,
+    SearchJob,
+    SystemsJob,
+    TruthJob,
+)
+from supernet.config.study import Run
 from supernet.paper.catalogue import figure_names, on_request, table_names
 from supernet.pipeline.plan import Plan
 from supernet.provenance.record import RecordError, read_record, root_digest
@@ -61,7 +71,7 @@ def recorded_root_digest(plan: Plan) -> str | None:
 
 def run_config(plan: Plan, space: str, setting: str, seed: int) -> dict[str, Any]:
     """Return the config that scripts/train.py takes for a run."""
-    return dict(json.loads(plan.run(space, setting, str(seed))))
+    return _full(Run, plan.run(space, setting, str(seed)))
 
 
 def _resources(plan: Plan) -> Iterator[Expected]:
@@ -77,14 +87,14 @@ def _pools(plan: Plan) -> Iterator[Expected]:
         yield Expected(plan.artifacts.drawn_pool(pool), plan.pool_choice(pool))
         yield Expected(plan.artifacts.pool(pool), {"space": name.space})
     for pool in plan.proxied:
-        yield from _each(plan.artifacts.proxies(pool).files, json.loads(plan.proxies(plan.pools[pool].space)))
+        yield from _each(plan.artifacts.proxies(pool).files, _full(ProxiesJob, plan.proxies(plan.pools[pool].space)))
 
 
 def _trainings(plan: Plan) -> Iterator[Expected]:
     for pool, shard in plan.truth_shards:
         seeds, repeated = plan.training_counts(pool)
         counts = {"seeds": seeds, "repeated": repeated, "shard": shard, "shards": plan.study.pool.shards}
-        config = {"job": json.loads(plan.truth(plan.pools[pool].space)), **counts}
+        config = {"job": _full(TruthJob, plan.truth(plan.pools[pool].space)), **counts}
         yield from _each(plan.artifacts.truth(pool, shard).files, config)
 
 
@@ -92,14 +102,14 @@ def _runs(plan: Plan) -> Iterator[Expected]:
     for run in plan.runs:
         space, setting, seed = run
         yield from _each(plan.artifacts.run(*run).training, run_config(plan, *run))
-        yield from _each(plan.artifacts.run(*run).scoring, json.loads(plan.scoring(space, setting, str(seed))))
+        yield from _each(plan.artifacts.run(*run).scoring, _full(ScoringJob, plan.scoring(space, setting, str(seed))))
     for space, seed in plan.searches:
-        yield from _each(plan.artifacts.search(space, seed).files, json.loads(plan.search(space, str(seed))))
+        yield from _each(plan.artifacts.search(space, seed).files, _full(SearchJob, plan.search(space, str(seed))))
 
 
 def _systems(plan: Plan) -> Iterator[Expected]:
     for space, seed, part in plan.system_jobs:
-        config = json.loads(plan.systems(space, str(seed), str(part)))
+        config = _full(SystemsJob, plan.systems(space, str(seed), str(part)))
         yield from _each(plan.artifacts.systems(space, seed, part).files, config)
 
 
@@ -109,9 +119,9 @@ def _measured(plan: Plan) -> Iterator[Expected]:
 
 def _analysed(plan: Plan) -> Iterator[Expected]:
     for space in plan.study.landscape_spaces():
-        yield from _each(plan.artifacts.landscape(space).files, json.loads(plan.landscape(space)))
+        yield from _each(plan.artifacts.landscape(space).files, _full(LandscapeJob, plan.landscape(space)))
     for space in plan.study.feature_spaces():
-        yield from _each(plan.artifacts.features(space).files, json.loads(plan.features(space)))
+        yield from _each(plan.artifacts.features(space).files, _full(FeaturesJob, plan.features(space)))
 
 
 def _drawn(plan: Plan, requested: bool) -> Iterator[Expected]:
@@ -128,3 +138,8 @@ def _drawn(plan: Plan, requested: bool) -> Iterator[Expected]:
 def _each(paths: Iterable[str], config: dict[str, Any]) -> Iterator[Expected]:
     for path in paths:
         yield Expected(path, config)
+
+
+def _full(model: type[Model], text: str) -> dict[str, Any]:
+    """Return a config as records have it: with the values that are defaults, which `params` leave out."""
+    return model.model_validate_json(text).model_dump(mode="json")

@@ -136,7 +136,7 @@ def _reason_kept(folder: RunFolder, audit: Audit) -> tuple[str, str]:
 
 
 def _macs(plan: Plan, run: RunName) -> float:
-    return run_work(plan.study.run(*run), plan.study.pool.size).macs
+    return run_work(plan.study.run(*run), plan.study.scoring, plan.study.pool.size).macs
 
 
 def _ratio(pairs: Sequence[tuple[float, float]]) -> float:

@@ -303,6 +303,11 @@ class Artifacts:
         return f"{self.results}/benchmarks/{'/'.join(names)}.tsv"
 
 
+def store_of(results: str) -> str:
+    """Return the folder of what studies share; `results` is the folder of all studies."""
+    return f"{results}/store"
+
+
 def run_path(space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> str:
     """The end of a path that distinguishes runs: results, logs and checkpoints use it below different folders."""
     return f"{space}/{setting}/seed{seed}"

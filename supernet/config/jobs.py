@@ -3,6 +3,7 @@
 from supernet import spaces
 from supernet.config.base import Model
 from supernet.config.factors import Count, LayerCount
+from supernet.config.pool_name import scored_pool
 from supernet.config.sections import BnMode, SplitName
 from supernet.config.study import (
     Data,
@@ -36,6 +37,21 @@ class ScoringJob(Model):
     def bn_modes(self) -> tuple[BnMode, ...]:
         """The BN modes that the super-net has."""
         return self.scoring.defined_modes(self.run.setting.tracks)
+
+
+class Ahead(Model):
+    """What a training scores at once, because it has the network in memory; its results do not depend on it."""
+
+    scoring: Scoring
+    pools: str
+    """Path of a pool, with `{pool}` for its name."""
+    per_seed: bool
+    """Whether each run seed has its own pool."""
+
+    def pool(self, run: Run) -> str:
+        """Return the path of the pool that a run scores."""
+        name = scored_pool(run.space, run.setting.dynamic_channels, run.seed, self.per_seed)
+        return self.pools.format(pool=name)
 
 
 class TruthJob(Model):

@@ -26,3 +26,9 @@ class PoolName:
     def __str__(self) -> str:
         parts = [self.own_space, "" if self.run_seed is None else f"seed{self.run_seed}", "landmarks" * self.landmarks]
         return "-".join(part for part in parts if part)
+
+
+def scored_pool(space: str, dynamic_channels: str | None, seed: int, per_seed: bool) -> PoolName:
+    """Return the name of the pool that a run scores; `per_seed` is `pool.per_seed` of its study."""
+    constant = subspace(space, dynamic_channels) != space
+    return PoolName(space, dynamic_channels if constant else None, seed if per_seed else None)

@@ -12,7 +12,7 @@ from supernet.config.base import Findings, Model
 from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
 from supernet.config.limits import bounds
-from supernet.config.pool_name import PoolName
+from supernet.config.pool_name import PoolName, scored_pool
 from supernet.config.searches import Searches, SystemName
 from supernet.config.sections import (
     BnMode,
@@ -284,9 +284,7 @@ class Study(Model):
     def pool_of(self, space: str, setting: str, seed: int) -> PoolName:
         """Return the pool that a run scores. Raises UserError if the space has no such setting."""
         self.seeds(space, setting)
-        channels = self.settings(space)[setting].dynamic_channels
-        constant = subspace(space, channels) != space
-        return PoolName(space, channels if constant else None, seed if self.pool.per_seed else None)
+        return scored_pool(space, self.settings(space)[setting].dynamic_channels, seed, self.pool.per_seed)
 
     def main_pool(self, space: str) -> PoolName:
         """Return the pool of the baseline of a space; of its first seed if each seed has its own."""

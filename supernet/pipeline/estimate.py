@@ -15,7 +15,7 @@ from typing import Self
 from supernet import spaces
 from supernet.config.datasets import DATASETS
 from supernet.config.splits import Sizes, split_sizes
-from supernet.config.study import Data, Run, Study
+from supernet.config.study import Data, Run, Scoring, Study
 from supernet.spaces.base import NetworkSize
 from supernet.training.path_sampling import epoch_paths, passes_per_step
 from supernet.training.schedule import step_after, supernet_steps
@@ -65,16 +65,16 @@ def estimate(study: Study) -> dict[str, Work]:
     for space in study.spaces:
         for name in study.settings(space):
             seeds = study.seeds(space, name)
-            one = run_work(study.run(space, name, seeds[0]), study.pool.size)
+            one = run_work(study.run(space, name, seeds[0]), study.scoring, study.pool.size)
             for _ in seeds:
                 found[space] += one
     return found
 
 
-def run_work(run: Run, pool: int) -> Work:
+def run_work(run: Run, scoring: Scoring, pool: int) -> Work:
     """Estimate the work of training one super-net and scoring a pool of `pool` architectures; seeds do not matter."""
     sizes = _sizes(run.data)
-    passes, images = training_passes(run), _scored_images(run, sizes)
+    passes, images = training_passes(run), _scored_images(run, scoring, sizes)
     trained, scored = passes * run.setting.batch_size, pool * images
     return Work(
         runs=1,
@@ -135,13 +135,10 @@ def _number(value: float) -> str:
     return f"{float(f'{value:.2g}'):.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
-def _scored_images(run: Run, sizes: Sizes) -> int:
+def _scored_images(run: Run, scoring: Scoring, sizes: Sizes) -> int:
     """Count the images of scoring one architecture, over all BN modes and splits, with re-calibration."""
-    scoring = run.scoring
     splits = {"scoring": sizes.scoring, "test": sizes.test}
-    bn_modes = [
-        bn_mode for bn_mode in scoring.bn_modes if bn_mode != "tracked" or run.setting.batch_norm.endswith("tracking")
-    ]
+    bn_modes = scoring.defined_modes(run.setting.tracks)
     calibration = min(scoring.recalibration_batches * scoring.batch_size, sizes.train)
     shown = sum(splits[split] for split in scoring.splits)
     return len(bn_modes) * shown + ("recalibrated" in bn_modes) * calibration

@@ -11,6 +11,7 @@ from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.base import Model
 from supernet.config.jobs import (
     METRICS_SECTIONS,
+    Ahead,
     features_job,
     landscape_job,
     proxies_job,
@@ -29,13 +30,29 @@ from supernet.provenance.folders import Folders
 from supernet.runtime.kernels import reference_kernels
 
 
-def _parameter(model: Model, include: set[str] | None = None) -> str:
-    """Return a model as JSON for `params` of a rule.
+def _job(model: Model) -> str:
+    """Return the config of a job as JSON for `params` of a rule, without the values that are defaults.
+
+    A key that is added later, with a default that changes nothing, therefore causes no job.
+    """
+    return _escaped(model.model_dump_json(exclude_defaults=True))
+
+
+def _sections(study: Study, include: set[str] | None = None) -> str:
+    """Return sections of a study as JSON for `params` of a rule.
+
+    Defaults are included: which ones apply depends on the key `fidelity`.
+    """
+    return _escaped(study.model_dump_json(include=include))
+
+
+def _escaped(text: str) -> str:
+    """Escape a character of JSON for `params` of a rule.
 
     Snakemake's report writes params into a script element without escaping, where the text `</script>` of a title would
     start elements. The escape is part of JSON: programs read the same values.
     """
-    return model.model_dump_json(include=include).replace("<", "\\u003c")
+    return text.replace("<", "\\u003c")
 
 
 @dataclass(frozen=True)
@@ -159,24 +176,28 @@ class Plan:
 
     def run(self, space: str, setting: str, seed: str) -> str:
         """Return everything that the training of a run depends on as JSON; only a change of it trains the run again."""
-        return _parameter(self.study.run(space, setting, int(seed)))
+        return _job(self.study.run(space, setting, int(seed)))
 
     def scoring(self, space: str, setting: str, seed: str) -> str:
         """Return everything that the scores of a run depend on as JSON, except the architectures."""
-        return _parameter(scoring_job(self.study, space, setting, int(seed)))
+        return _job(scoring_job(self.study, space, setting, int(seed)))
+
+    def ahead(self, pools: str) -> str:
+        """Return what trainings score at once, as JSON; `pools` is the path of a pool, with `{pool}` for its name."""
+        return _job(Ahead(scoring=self.study.scoring, pools=pools, per_seed=self.study.pool.per_seed))
 
     def truth(self, space: str) -> str:
         """Return all that the stand-alone trainings of a space depend on as JSON."""
-        return _parameter(truth_job(self.study, space))
+        return _job(truth_job(self.study, space))
 
     def search(self, space: str, seed: str) -> str:
         """Return all that a random search depends on as JSON."""
-        return _parameter(search_job(self.study, space, int(seed), trained=not self.tables(space)))
+        return _job(search_job(self.study, space, int(seed), trained=not self.tables(space)))
 
     def systems(self, space: str, seed: str, part: str) -> str:
         """Return all that one part of the search systems of a space depends on as JSON."""
         trained = not self.tables(space)
-        return _parameter(systems_job(self.study, space, int(seed), int(part), trained))
+        return _job(systems_job(self.study, space, int(seed), int(part), trained))
 
     @cached_property
     def searches(self) -> tuple[tuple[str, int], ...]:
@@ -208,15 +229,15 @@ class Plan:
 
     def proxies(self, space: str) -> str:
         """Return all that the zero-cost proxies of a space depend on as JSON."""
-        return _parameter(proxies_job(self.study, space, trained=not self.tables(space)))
+        return _job(proxies_job(self.study, space, trained=not self.tables(space)))
 
     def landscape(self, space: str) -> str:
         """Return all that the loss landscapes of a space depend on as JSON."""
-        return _parameter(landscape_job(self.study, space))
+        return _job(landscape_job(self.study, space))
 
     def features(self, space: str) -> str:
         """Return all that the feature statistics of a space depend on as JSON."""
-        return _parameter(features_job(self.study, space))
+        return _job(features_job(self.study, space))
 
     def first_runs(self, space: str) -> list[RunName]:
         """Return the runs whose features are measured: the first baseline run and, if any, the first that tracks."""
@@ -237,7 +258,7 @@ class Plan:
 
     def metrics(self) -> str:
         """Return the sections of the study on which metrics depend, besides scores and ground truth, as JSON."""
-        return _parameter(self.study, set(METRICS_SECTIONS))
+        return _sections(self.study, set(METRICS_SECTIONS))
 
     def estimate(self) -> str:
         """Return lines about the cost of the super-nets of the study, for a dry run."""
@@ -245,7 +266,7 @@ class Plan:
 
     def paper(self) -> str:
         """Return the study as JSON, for tables and figures."""
-        return _parameter(self.study)
+        return _sections(self.study)
 
     def seeds(self, space: str) -> tuple[int, ...]:
         """Return the seeds of the baseline of a space."""

@@ -1,12 +1,11 @@
 """Score architectures with shared weights: accuracy and loss in each batch-norm mode, on each split.
 
 The batch-norm mode is chosen here: `Evaluator.evaluate_splits` runs the network within `supernet.nn.norm.statistics`.
-`Evaluator.rows` gives the rows of scores.parquet.
+`supernet.training.scoring` makes scores.parquet of its results.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +19,6 @@ from supernet.nn.norm import statistics
 from supernet.nn.reuse import Reuse
 from supernet.rng import torch_seed
 from supernet.runtime.kernels import reference_kernels
-from supernet.runtime.progress import Progress
 
 
 class Evaluator:
@@ -68,37 +66,6 @@ class Evaluator:
                         network(images, arch)
             with statistics(network, bn_mode):  # type: ignore[arg-type]
                 return [self._measure(network, arch, bn_mode, split) for split in splits]
-
-    def rows(
-        self,
-        network: nn.Module,
-        archs: Sequence[tuple[str, Any]],
-        bn_modes: Sequence[str],
-        splits: Sequence[str],
-        progress: Progress | None = None,
-    ) -> list[dict[str, Any]]:
-        """Score each (arch_id, architecture): one row of scores.parquet per BN mode and split.
-
-        The BN modes are defined for the network: `tracked` needs norms that track.
-        """
-        shares = len(archs) * len(bn_modes)
-
-        def tell(done: int, before: int) -> None:
-            if progress is not None:
-                progress.update((before + done) * len(archs) // shares)
-
-        tables = {}
-        for number, bn_mode in enumerate(bn_modes):
-            before = number * len(archs)
-            tables[bn_mode] = self.evaluate_many(
-                network, [arch for _, arch in archs], bn_mode, splits, partial(tell, before=before)
-            )
-        return [
-            row(arch_id, bn_mode, split, *tables[bn_mode][number][place])
-            for number, (arch_id, _) in enumerate(archs)
-            for bn_mode in bn_modes
-            for place, split in enumerate(splits)
-        ]
 
     @torch.inference_mode()
     def evaluate_many(
@@ -188,8 +155,3 @@ class _Sums:
     def means(self) -> tuple[float, float]:
         """Return accuracy and mean cross-entropy."""
         return int(self.correct) / self.count, float(self.loss) / self.count
-
-
-def row(arch_id: str, bn_mode: str, split: str, accuracy: float, loss: float) -> dict[str, Any]:
-    """Make one row of scores.parquet."""
-    return {"arch_id": arch_id, "bn_mode": bn_mode, "split": split, "accuracy": accuracy, "loss": loss}

@@ -1,20 +1,103 @@
-"""The scores of a run: which ones it has, which ones an earlier job has computed already, and the rows of its table.
+"""The scores of a run: those that it should have, those that an earlier job has computed, and the rows of its table.
 
-Scores are kept below `results/store/scores/` as parts (`supernet.store.parts`), one folder per super-net and way to
-evaluate it: a larger pool or another batch-norm mode computes only what is new. The training of a run may add the first
-part, because it has the network in memory (`scripts/train.py`). This module does not import torch: a program that finds
-all scores does without it.
+Scores are kept as parts (`supernet.store.parts`), in one folder per super-net and way to evaluate it, so that a larger
+pool or another batch-norm mode computes only what is new. The training of a run adds the first part, because it has the
+network in memory. This module does not import torch: a program that finds all scores does without it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supernet.audit.current import Current
-from supernet.config.identity import digest_of
 from supernet.config.jobs import ScoringJob
+from supernet.provenance.record import digest
 from supernet.provenance.recorder import input_sha256
 from supernet.store.parts import Columns, Key, Parts, Record, Values
+from supernet.store.sameness import made_otherwise
 
 COLUMNS = Columns({"arch_id": "text", "bn_mode": "text", "split": "text"}, {"accuracy": "numbers", "loss": "numbers"})
-"""Columns of scores.parquet and of parts; accuracy (fraction) and mean cross-entropy (nats) are nan without a score."""
+"""Columns of scores.parquet: accuracy (fraction) and mean cross-entropy (nats)."""
+_NAMES = (*COLUMNS.keys, *COLUMNS.values)
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Scores that are computed together: of some architectures, in one BN mode, on some splits."""
+
+    bn_mode: str
+    splits: tuple[str, ...]
+    arch_ids: tuple[str, ...]
+
+
+class Scores:
+    """The finished scores of one super-net."""
+
+    def __init__(self, job: ScoringJob, store: Path, images: Path, weights: Path) -> None:
+        """Read the scores below the folder `store`; images and weights are inputs of the program."""
+        inputs = {"images": input_sha256(images), "weights": input_sha256(weights)}
+        # BN mode and split are not among them: they are columns.
+        determined = {"run": job.run, "evaluation": job.scoring.evaluation}
+        self._config = {name: one.model_dump(mode="json") for name, one in determined.items()}
+        short = {name: one.model_dump(mode="json", exclude_defaults=True) for name, one in determined.items()}
+        self._inputs, self._needed = (images, weights), set(inputs.values())
+        self._parts = Parts(store / digest({**short, **inputs})[:_DIGITS], COLUMNS, self._unfit)
+        self._parts.refresh()
+
+    @property
+    def name(self) -> str:
+        """The end of the path of the folder with these scores."""
+        return f"{self._parts.folder.parent.name}/{self._parts.folder.name}"
+
+    def missing(self, wanted: Iterable[Key]) -> list[Key]:
+        """Return the scores, by arch_id, BN mode and split, that have not been computed."""
+        return self._parts.missing(wanted)
+
+    def add(self, scores: Mapping[Key, Values]) -> None:
+        """Add accuracy and loss of new scores."""
+        self._parts.add(scores, self._config, self._inputs)
+
+    def get(self, key: Key) -> Values | None:
+        """Return accuracy and loss; None if they have not been computed."""
+        return self._parts.get(*key)
+
+    def _unfit(self, record: Record) -> str:
+        """Return why a part is not used: scores are computed again rather than taken over from other code."""
+        found = {one["sha256"] for one in record["made"]["inputs"]}
+        return made_otherwise(record) if self._needed <= found else "its record names other images or weights"
+
+
+def wanted(job: ScoringJob, arch_ids: Sequence[str]) -> list[Key]:
+    """Return the scores of a pool, by arch_id, BN mode and split, in the order of the rows of scores.parquet."""
+    return [
+        (arch_id, bn_mode, split) for arch_id in arch_ids for bn_mode in job.bn_modes for split in job.scoring.splits
+    ]
+
+
+def batches(missing: Iterable[Key]) -> Iterator[Batch]:
+    """Yield the fewest batches that compute these scores and no others."""
+    splits: dict[tuple[str, str], list[str]] = {}
+    for arch_id, bn_mode, split in missing:
+        splits.setdefault((bn_mode, arch_id), []).append(split)
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (bn_mode, arch_id), found in splits.items():
+        groups.setdefault((bn_mode, tuple(found)), []).append(arch_id)
+    for (bn_mode, together), arch_ids in groups.items():
+        yield Batch(bn_mode, together, tuple(arch_ids))
+
+
+def rows(wanted: Iterable[Key], known: Callable[[Key], Values | None]) -> list[dict[str, Any]]:
+    """Return the rows of scores.parquet. Raises KeyError if a score is not known."""
+    found = []
+    for key in wanted:
+        if (values := known(key)) is None:
+            raise KeyError(key)
+        found.append(dict(zip(_NAMES, (*key, *values), strict=True)))
+    return found
+
+
+def diverged(key: Key) -> Values:
+    """Return the score of every architecture in a diverged run, which has none: accuracy and loss are nan."""
+    return (math.nan, math.nan)

@@ -76,25 +76,30 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
 
 def read_config(text: str, model: type[_Model]) -> _Model:
     """Validate the value of --config and add it to the provenance record. Raises UserError if it is not valid."""
-    if text.startswith("@"):
-        text = _text_of(text[1:])
-    try:
-        config = model.model_validate_json(text)
-    except ValidationError as error:
-        raise UserError(f"--config: not a {model.__name__}: {error}") from None
+    config = read_option("--config", text, model)
     note_config(config.model_dump(mode="json"))
     return config
 
 
-def _text_of(path: str) -> str:
+def read_option(option: str, text: str, model: type[_Model]) -> _Model:
+    """Validate the value of an option: JSON, or @FILE with JSON. Raises UserError if it is not valid."""
+    if text.startswith("@"):
+        text = _text_of(option, text[1:])
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(f"{option}: not a {model.__name__}: {error}") from None
+
+
+def _text_of(option: str, path: str) -> str:
     try:
         return json.dumps(read_json(path))
     except FileNotFoundError:
-        raise UserError(f"--config: {path}: no such file; expected a JSON file") from None
+        raise UserError(f"{option}: {path}: no such file; expected a JSON file") from None
     except OSError as error:
-        raise UserError(f"--config: {path}: cannot be read: {error.strerror}; expected a JSON file") from error
+        raise UserError(f"{option}: {path}: cannot be read: {error.strerror}; expected a JSON file") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"--config: {path}: not a JSON file, or a damaged one ({error})") from error
+        raise UserError(f"{option}: {path}: not a JSON file, or a damaged one ({error})") from error
 
 
 @dataclass
@@ -148,6 +153,11 @@ class Session:
         total = {"total_seconds": round(time.time() - self.started, 3), "earlier_seconds": round(earlier, 3)}
         place = {"threads": self.options.threads, "device": str(self.device), "host": socket.gethostname()}
         write_json(self.options.timing, {**seconds, **place, **more, **total})
+
+
+def without_torch(options: argparse.Namespace, started: float) -> Session:
+    """Return the session of a program that has found its results in a store, and computes nothing."""
+    return Session(options, "cpu", started)
 
 
 def open_session(options: argparse.Namespace, started: float) -> Session:

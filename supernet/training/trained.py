@@ -1,15 +1,16 @@
 """Load a trained super-net from the folder of a run, and score architectures with it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import torch
 from torch import nn
 
 from supernet.config.artifacts import RunFolder
-from supernet.config.study import Run
+from supernet.config.study import BnMode, Evaluation, Run, Scoring
 from supernet.data.images import load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
@@ -18,6 +19,7 @@ from supernet.spaces import load as load_space
 from supernet.spaces.base import Space
 from supernet.training.build import load_supernet
 from supernet.training.evaluator import Evaluator
+from supernet.training.scoring import evaluator_of
 
 
 @dataclass(frozen=True)
@@ -33,38 +35,41 @@ class TrainedSupernet:
     """The super-net of a finished run, and the evaluator that scores architectures with it."""
 
     run: Run
-    """Config of the run: space, setting, seed, data, protocol, scoring."""
+    """Config of the run: space, setting, seed, data, protocol."""
     space: Space[Any]
     network: nn.Module
     """Called as `network(images, architecture)`: images (N, C, H, W), normalised, to logits (N, classes)."""
     evaluator: Evaluator
 
     @classmethod
-    def load(cls, folder: Path | str, images: Path | str, device: str = "cpu") -> Self:
+    def load(
+        cls, folder: Path | str, images: Path | str, device: str = "cpu", evaluation: Evaluation | None = None
+    ) -> Self:
         """Load the folder of a run, `results/{study}/runs/{space}/{setting}/seed{n}`, or a copy of it.
 
-        `images` is the study's data set, `resources/data/{name}.safetensors`. Raises UserError if the folder is not
-        that of a run, the run has diverged, or the weights are of another run; FileNotFoundError without images.
+        `images` is the study's data set, `resources/data/{name}.safetensors`. `evaluation` has the keys of the study's
+        section `scoring` on which a score depends; by default they have the values of a study without this section.
+        Raises UserError if the folder is not that of a run, the run has diverged, or the weights are of another run;
+        FileNotFoundError without images.
         """
         run = _finished(Path(folder))
         space = load_space(run.own_space)
         splits = load_splits(Path(images), run.data, run.study_seed, torch.device(device))
         network = load_supernet(run, space, splits, Path(RunFolder(str(folder)).weights))
-        evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
-        return cls(run, space, network, evaluator)
+        return cls(run, space, network, evaluator_of(run, evaluation or Evaluation(), space, splits))
 
-    def score(self, architecture: Any, bn_mode: str | None = None, split: str = "scoring") -> Score:
+    def score(self, architecture: Any, bn_mode: str = "batch", split: str = "scoring") -> Score:
         """Score one architecture, given as text in the space's format or as a value of the space.
 
-        The result equals the row in `scores.parquet`. `bn_mode` is one of `run.scoring.bn_modes`, by default the first
-        that is defined for the network; `split` is `scoring` (held out of training) or `test`. Raises UserError for
-        another mode or split, or if the space does not contain the architecture.
+        The result equals the row in `scores.parquet`. `bn_mode` is `batch`, `recalibrated` or, if the super-net tracks
+        its statistics, `tracked`; `split` is `scoring` (held out of training) or `test`. Raises UserError for another
+        mode or split, or if the space does not contain the architecture.
         """
         arch = self.space.parse(architecture)
         if not self.space.holds(text := self.space.format(arch)):
             raise UserError(f"{text}: not an architecture of {self.space.name}, the space of this super-net")
-        bn_modes = self.evaluator.bn_modes(self.network)
-        bn_mode = _one_of("bn_mode", bn_modes[0] if bn_mode is None else bn_mode, bn_modes)
+        bn_modes = Scoring(bn_modes=get_args(BnMode)).defined_modes(self.run.setting.tracks)
+        bn_mode = _one_of("bn_mode", bn_mode, bn_modes)
         return Score(
             *self.evaluator.evaluate(self.network, arch, bn_mode, _one_of("split", split, ["scoring", "test"]))
         )
@@ -82,7 +87,7 @@ def _finished(folder: Path) -> Run:
     return Run.model_validate(summary["run"])
 
 
-def _one_of(name: str, value: str, allowed: list[str]) -> str:
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise UserError(f"{name}: found {value!r}; expected one of {', '.join(allowed)}")
     return value

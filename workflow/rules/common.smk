@@ -9,7 +9,13 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from supernet.config.artifacts import run_path, search_path, system_path, truth_path
+from supernet.config.artifacts import (
+    run_path,
+    search_path,
+    store_of,
+    system_path,
+    truth_path,
+)
 from supernet.errors import UserError
 from supernet.provenance.clock import wait_for_clock
 from supernet.runtime.executors import check_executor
@@ -162,6 +168,7 @@ STUDY = PLAN.study
 ARTIFACTS = PLAN.artifacts
 STATE = located(PLAN.state)
 LOCKS = located(ARTIFACTS.locks)
+STORE = located(store_of(PLAN.config.results))
 FILES = StudyFiles(PLAN)
 CLOSURE = Closure()
 
@@ -204,7 +211,7 @@ START = (
     # Provenance records name files by these folders.
     f"export {RESULTS_VARIABLE}={shlex.quote(located(PLAN.config.results))}; "
     f"export {RESOURCES_VARIABLE}={shlex.quote(located(PLAN.resources))}; "
-    f"STATE={shlex.quote(STATE)}; LOCKS={shlex.quote(LOCKS)}; "
+    f"STATE={shlex.quote(STATE)}; LOCKS={shlex.quote(LOCKS)}; STORE={shlex.quote(STORE)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
@@ -217,6 +224,8 @@ START = (
 )
 # Snakemake formats the command, so braces of the shell are doubled.
 START = START.replace("{", "{{").replace("}", "}}")
+AHEAD = f"--ahead {shlex.quote(PLAN.ahead(located(ARTIFACTS.drawn_pool())))}"
+AHEAD = AHEAD.replace("{", "{{").replace("}", "}}")
 # The address of a mirror may hold a password, so it is not on the command line, which logs and `ps` show.
 os.environ.update(SUPERNET_MIRROR=PLAN.mirror)
 

@@ -29,6 +29,8 @@ _WORDS = {
     "scripts/table.py": "table",
     "scripts/figure.py": "figure",
 }
+_OF_RUNS = ("scripts/train.py", "scripts/score.py")
+"""Programs of which every run has a job."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Graph:
 def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Graph:
     """Return the boxes and arrows of a lineage; `statuses` has the status of each result among the nodes."""
     found = jobs(nodes)
-    settings = {_setting(job) for job in found if job.program == "scripts/train.py"}
+    settings = {_setting(job) for job in found if job.program in _OF_RUNS}
     every = len(settings) <= SETTINGS
     groups: dict[tuple[str, ...], list[Job]] = {}
     for job in found:
@@ -65,7 +67,7 @@ def graph(nodes: Mapping[str, Node], statuses: Mapping[str, FileStatus]) -> Grap
 
 def _key(job: Job, every: bool) -> tuple[str, ...]:
     """Return the properties that the jobs of one box share; the elements after the first one are drawn."""
-    if job.program == "scripts/train.py":
+    if job.program in _OF_RUNS:
         return (job.program, *_setting(job)) if every else (job.program, *_setting(job)[:1])
     if job.program not in _WORDS:
         return (job.program, *job.files)  # Unknown programs: jobs in one box might be made from each other.
