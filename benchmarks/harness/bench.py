@@ -13,7 +13,7 @@ import torch
 from benchmarks.references.plain import strip
 from supernet import spaces
 from supernet.config.baselines import BASELINES
-from supernet.config.study import Data, Protocol, Run, Scoring
+from supernet.config.study import Data, Protocol, Run
 from supernet.data.images import Images, Splits, split
 from supernet.spaces.base import NetworkSize
 from supernet.training.build import build_supernet, supernet_trainer
@@ -59,7 +59,7 @@ class Bench:
     ) -> None:
         setting = {**BASELINES[space], "channels": size.channels, "layers": size.layers, "batch_size": size.batch_size}
         run = {"space": space, "setting": {**setting, **factors, "epochs": 1000}, "seed": 0, "study_seed": 0}
-        self.run = Run.model_validate({**run, "data": DATA, "protocol": Protocol(), "scoring": Scoring()})
+        self.run = Run.model_validate({**run, "data": DATA, "protocol": Protocol()})
         self.space = spaces.load(space)
         self.network = build_supernet(self.run, self.space, splits)
         if plain:

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from benchmarks.harness.bench import Bench, Size, drawn, random_splits, seconds
 from benchmarks.harness.findings import Findings, parse
 from benchmarks.references.usual import UsualNetwork, copy_weights
-from supernet.config.study import Data, Scoring
+from supernet.config.study import Data, Evaluation
 from supernet.data.images import Splits
 from supernet.provenance.closure import ROOT
 from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
@@ -49,7 +49,7 @@ class Scorer:
         # A tenth of the images outside the test set is scored.
         self.splits: Splits = random_splits(10 * images, 250, Data(name="cifar10", resolution=16))
         self.bench = Bench("nasbench201", SIZE, self.splits)
-        self.evaluator = Evaluator(self.splits, Scoring(bn_modes=("batch",), splits=(SPLIT,)), True)
+        self.evaluator = Evaluator(self.splits, Evaluation(), True)
 
     def one_by_one(self, archs: Sequence[Cell]) -> list[tuple[float, float]]:
         """Score each architecture alone; returns accuracy and loss of each."""

@@ -23,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.harness.bench import LARGE, QUICK, Bench, Peak, Size, drawn, random_splits, seconds, warm
 from benchmarks.harness.findings import Findings, parse
 from benchmarks.references.ceiling import Ceiling, operations
-from supernet.config.study import Scoring
+from supernet.config.study import Evaluation
 from supernet.data.images import Splits
 from supernet.pipeline.estimate import FLOPS_PER_MAC, TRAINING_PASS
 from supernet.training.device import configure
@@ -59,7 +59,7 @@ class Measurement:
         self.space, self.size = space, size
         self.bench = Bench(space, size, splits)
         self.groups = drawn(self.bench, architectures)
-        self.evaluator = Evaluator(splits, Scoring(bn_modes=("batch",), splits=("scoring",)), True)
+        self.evaluator = Evaluator(splits, Evaluation(), True)
         self.shown = len(splits.scoring)
         self.steps: list[list[float]] = [[] for _ in self.groups]
         self.scores: list[list[float]] = [[] for _ in self.groups]

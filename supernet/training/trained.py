@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from supernet.config.artifacts import RunFolder
@@ -84,7 +85,14 @@ def _finished(folder: Path) -> Run:
     summary = read_json(note_input(files.summary))
     if summary["status"] != "complete":
         raise UserError(f"{folder}: the run is {summary['status']} (step {summary['diverged_at']}): it has no scores")
-    return Run.model_validate(summary["run"])
+    try:
+        return Run.model_validate(summary["run"])
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(["run", *map(str, first["loc"])])
+        raise UserError(
+            f"{files.summary}: {place}: {first['msg']}: written by another version of the project; make it again"
+        ) from None
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:

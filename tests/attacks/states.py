@@ -111,7 +111,7 @@ def judge_trainings() -> Outcome:
 
 def _job() -> TruthJob:
     truth = {"channels": 4, "layers": 1, "epochs": 2, "batch_size": 8, "train_portion": 0.54}
-    rest = {"study_seed": 0, "data": {"name": "digits", "crop_padding": 2}, "protocol": {}, "scoring": {}}
+    rest = {"study_seed": 0, "data": {"name": "digits", "crop_padding": 2}, "protocol": {}, "evaluation": {}}
     return TruthJob.model_validate({"space": SPACE.name, "truth": truth, **rest})
 
 

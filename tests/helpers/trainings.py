@@ -48,7 +48,6 @@ def run_of(space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] |
             "study_seed": 0,
             "data": {"name": "digits", "crop_padding": 2},
             "protocol": protocol or {},
-            "scoring": {},
         }
     )
 

@@ -31,7 +31,7 @@ VALUES: dict[str, Any] = {
     "shard": 1,
     "part": 2,
 }
-WITH_WILDCARDS = ("published", "drawn_pool", "pool", "truth", "proxies", "run", "rescored", "search", "systems",
+WITH_WILDCARDS = ("published", "drawn_pool", "pool", "truth", "proxies", "run", "search", "systems",
                   "landscape", "features")  # fmt: skip
 WORDS = st.text("abzAZ019=_+-.", min_size=1)
 
@@ -57,7 +57,14 @@ def test_the_ends_of_paths_are_patterns_as_well(path: Any) -> None:
 def test_paths_are_those_of_finished_studies() -> None:
     assert PATHS.run("darts", "baseline", 0).files == tuple(
         f"results/mini/runs/darts/baseline/seed0/{name}"
-        for name in ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
+        for name in (
+            "curve.parquet",
+            "weights.safetensors",
+            "run.json",
+            "timing.json",
+            "scores.parquet",
+            "scores.timing.json",
+        )
     )
     assert PATHS.search("darts", 0).files == tuple(
         f"results/mini/search/darts/seed0{suffix}" for suffix in (".parquet", ".json", ".timing.json")
@@ -69,7 +76,6 @@ def test_paths_are_those_of_finished_studies() -> None:
     assert PATHS.systems("darts", 0, 2).table == "results/mini/systems/darts/seed0/part2.parquet"
     assert PATHS.landscape("darts").table == "results/mini/analysis/landscape/darts.parquet"
     assert PATHS.features("darts").timing == "results/mini/analysis/features/darts.timing.json"
-    assert PATHS.rescored("darts", "baseline", 0) == "results/mini/rescored/darts/baseline/seed0/scores.parquet"
     assert (PATHS.drawn_pool("darts"), PATHS.pool("darts")) == (
         "results/mini/drawn/darts.parquet",
         "results/mini/pools/darts.parquet",
@@ -101,7 +107,7 @@ def test_no_two_kinds_share_a_file() -> None:
 def test_the_name_of_a_run_comes_back_from_each_of_its_files(space: str, setting: str, seed: int, folder: str) -> None:
     name = RunName(space, setting, seed)
     paths = Artifacts(folder)
-    for path in (*paths.run(*name).files, paths.rescored(*name), paths.run(*name).summary.lstrip("/")):
+    for path in (*paths.run(*name).files, paths.run(*name).summary.lstrip("/")):
         assert run_name(path) == name
     assert str(name) == run_path(*name)
 
@@ -132,7 +138,8 @@ def test_the_wildcards_of_other_jobs_come_back_too() -> None:
 def test_a_timing_is_in_the_folder_of_a_result_or_beside_it() -> None:
     run = PATHS.run("darts", "baseline", 0)
     search = PATHS.search("darts", 0)
-    assert all(run.timing in timings_of(path) for path in run.files)
+    assert all(run.timing in timings_of(path) for path in run.training)
+    assert all(timings_of(path)[0] == run.scores_timing for path in run.scoring)
     assert all(search.timing in timings_of(path) for path in search.files)
 
 

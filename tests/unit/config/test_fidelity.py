@@ -12,16 +12,18 @@ from tiny import SPACES, small_splits
 from trainings import run_of
 
 from supernet.config.fidelity import TRAPS, theirs
-from supernet.config.jobs import truth_job
+from supernet.config.jobs import ScoringJob, truth_job
 from supernet.config.study import Scoring, Study, load_study
 from supernet.errors import UserError
 from supernet.nn.norm import norms
 from supernet.paper import catalogue
 from supernet.paper.load import Results
 from supernet.paper.summary import ScoreSelection, run_values
+from supernet.runtime.progress import Progress
 from supernet.spaces.base import NetworkSize
 from supernet.training.build import build_standalone, build_supernet, supernet_trainer
-from supernet.training.evaluator import Evaluator
+from supernet.training.scores import rows, wanted
+from supernet.training.scoring import compute, evaluator_of
 
 STUDY = """\
 study: case
@@ -135,9 +137,16 @@ KEPT = SCORING.model_copy(update={"dropout_at_evaluation": True})
 def scores(run: Any, network: torch.nn.Module, scoring: Scoring, seed: int = 0, order: int = 1) -> pd.DataFrame:
     space = SPACES["nasbench201"]
     archs = space.sample(np.random.default_rng(1), "random_a", count=6)
-    evaluator = Evaluator(small_splits(), scoring, True, seed, space.format)
-    rows = evaluator.rows(network, [(space.format(arch), arch) for arch in archs][::order])
-    return pd.DataFrame(rows).sort_values(["arch_id", "bn_mode", "split"], ignore_index=True)
+    pool = {space.format(arch): arch for arch in archs[::order]}
+    table = scored(run.model_copy(update={"seed": seed}), network, scoring, small_splits(), pool)
+    return table.sort_values(["arch_id", "bn_mode", "split"], ignore_index=True)
+
+
+def scored(run: Any, network: torch.nn.Module, scoring: Scoring, splits: Any, pool: dict[str, Any]) -> pd.DataFrame:
+    keys = wanted(ScoringJob(run=run, scoring=scoring), list(pool))
+    evaluator = evaluator_of(run, scoring.evaluation, SPACES[run.space], splits)
+    with Progress("test", "scoring", len(keys), None, None) as progress:
+        return pd.DataFrame(rows(keys, compute(evaluator, network, pool, keys, progress).get))
 
 
 @pytest.mark.parametrize(("dropout", "acts"), [("path-0.2", True), ("global-0.2", False), ("none", False)])
@@ -162,9 +171,9 @@ def test_training_and_scoring_with_the_preset(tmp_path: Path) -> None:
     for _ in range(2):
         network = build_supernet(run, space, splits)
         assert supernet_trainer(run, space, network, splits).run().diverged_at is None
-        evaluator = Evaluator(splits, run.scoring, run.protocol.channels_last, run.seed, space.format)
         archs = space.sample(np.random.default_rng(0), "random_a", count=3)
-        tables.append(pd.DataFrame(evaluator.rows(network, [(space.arch_id(arch), arch) for arch in archs])))
+        pool = {space.arch_id(arch): arch for arch in archs}
+        tables.append(scored(run, network, study.scoring, splits, pool))
     assert tables[0].equals(tables[1])
     assert np.isfinite(tables[0]["loss"]).all()
 

@@ -117,6 +117,13 @@ def test_what_does_not_concern_a_run_leaves_its_json(
     assert _jsons(Study.model_validate(changed)) == _jsons(Study.model_validate(content))
 
 
+@settings(max_examples=30, deadline=None)
+@given(contents())
+def test_how_a_run_is_scored_leaves_its_json(content: dict[str, Any]) -> None:
+    changed = content | {"scoring": {"bn_modes": ["batch", "tracked"], "batch_size": 100, "splits": ["scoring"]}}
+    assert _jsons(Study.model_validate(changed)) == _jsons(Study.model_validate(content))
+
+
 def _jsons(study: Study) -> dict[tuple[str, str, int], str]:
     return {names: study.run(*names).model_dump_json() for names in study.runs()}
 
@@ -127,7 +134,6 @@ def _jsons(study: Study) -> dict[tuple[str, str, int], str]:
         (("seed",), 21),
         (("data", "scoring_portion"), 0.2),
         (("protocol", "clip"), 4.0),
-        (("scoring", "batch_size"), 100),
         (("spaces", "darts", "baseline", "epochs"), 151),
     ],
 )

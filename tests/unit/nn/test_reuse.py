@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tiny import BATCH_NORMS, small_splits, supernet
 from torch import nn
 
-from supernet.config.study import Scoring
+from supernet.config.study import Evaluation
+from supernet.nn.norm import tracks
 from supernet.nn.reuse import Reuse
 from supernet.spaces.nasbench201 import NASBench201
 from supernet.spaces.nasbench201.encoding import OPERATIONS, Cell, live_plan
@@ -29,8 +30,8 @@ def made(*arguments: Any, **heuristics: str) -> nn.Module:
     return supernet(*arguments, **heuristics).float()
 
 
-def evaluator(*bn_modes: Any, **options: Any) -> Evaluator:
-    return Evaluator(SPLITS, Scoring(bn_modes=bn_modes, splits=("scoring", "test"), batch_size=12, **options), True)
+def evaluator(**options: Any) -> Evaluator:
+    return Evaluator(SPLITS, Evaluation(batch_size=12, **options), True)
 
 
 def one_at_a_time(scored: Evaluator, network: nn.Module, archs: list[Cell], bn_mode: str) -> list[Any]:
@@ -40,9 +41,9 @@ def one_at_a_time(scored: Evaluator, network: nn.Module, archs: list[Cell], bn_m
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 def test_scores_are_those_of_one_at_a_time_to_the_bit(batch_norm: str) -> None:
     network = made(SPACE, batch_norm)
-    scored = evaluator("batch", "tracked", "recalibrated")
+    scored = evaluator()
     archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=40))
-    for bn_mode in scored.bn_modes(network):
+    for bn_mode in ("batch", "recalibrated", *(["tracked"] if tracks(network) else [])):
         assert scored.evaluate_many(network, archs, bn_mode, ["scoring", "test"]) == one_at_a_time(
             scored, network, archs, bn_mode
         )
@@ -52,7 +53,7 @@ def test_scores_are_those_of_one_at_a_time_to_the_bit(batch_norm: str) -> None:
 @given(st.lists(cells, min_size=1, max_size=8), st.sampled_from([0, 5_000, 2**28]))
 def test_neither_order_nor_repetition_nor_little_memory_changes_a_score(archs: list[Cell], capacity: int) -> None:
     network = made(SPACE, "affine").eval()
-    images, _ = evaluator("batch").batches["scoring"][0]
+    images, _ = evaluator().batches["scoring"][0]
     reuse = Reuse(capacity)
     with torch.inference_mode():
         for arch in archs + archs[::-1]:
@@ -66,7 +67,7 @@ def test_every_operation_of_the_first_cell_is_computed_once_for_each_input() -> 
         if name.count(".") == 1:
             module.register_forward_hook(lambda *_, name=name: calls.update([name]))
     network.stages[1][0].register_forward_hook(lambda *_: calls.update(["second cell"]))  # type: ignore[index]
-    scored = evaluator("batch")
+    scored = evaluator()
     archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=60))
     scored.evaluate_many(network, archs, "batch", ["scoring"])
     batches = len(scored.batches["scoring"])
@@ -95,34 +96,20 @@ def test_draws_and_branches_of_their_own_are_not_shared(monkeypatch: pytest.Monk
     monkeypatch.setattr("supernet.training.evaluator.Reuse", refuse)
     archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=4))
     network = made(SPACE, "none", dropout="path-0.5")
-    dropping = evaluator("batch", dropout_at_evaluation=True)
+    dropping = evaluator(dropout_at_evaluation=True)
     assert dropping.evaluate_many(network, archs, "batch", ["test", "scoring"]) == [
         dropping.evaluate_splits(network, arch, "batch", ["test", "scoring"]) for arch in archs
     ]
     branches = FewShot(made(SPACE, "none"), 2, lambda arch: OPERATIONS.index(arch.operations[0]) % 2)
-    evaluator("batch").evaluate_many(branches, archs, "batch", ["scoring"])
+    evaluator().evaluate_many(branches, archs, "batch", ["scoring"])
     with pytest.raises(AssertionError, match="reused"):
-        evaluator("batch").evaluate_many(made(SPACE, "none"), archs, "batch", ["scoring"])
+        evaluator().evaluate_many(made(SPACE, "none"), archs, "batch", ["scoring"])
 
 
 def test_progress_counts_architectures_up_to_all_of_them() -> None:
     network = made(SPACE, "affine+tracking")
-    archs = [(SPACE.arch_id(arch), arch) for arch in SPACE.sample(np.random.default_rng(0), law="random_a", count=7)]
-
-    class Seen:
-        def __init__(self) -> None:
-            self.done: list[int] = []
-
-        def update(self, done: int) -> None:
-            self.done.append(done)
-
-    seen = Seen()
-    scored = evaluator("batch", "tracked", "recalibrated")
-    rows = scored.rows(network, archs, seen)  # type: ignore[arg-type]
-    assert seen.done == sorted(seen.done) and seen.done[-1] == len(archs) and len(set(seen.done)) > 3
-    assert [(row["arch_id"], row["bn_mode"], row["split"]) for row in rows] == [
-        (arch_id, bn_mode, split)
-        for arch_id, _ in archs
-        for bn_mode in ("batch", "tracked", "recalibrated")
-        for split in ("scoring", "test")
-    ]
+    archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=7))
+    for bn_mode in ("batch", "recalibrated"):
+        seen: list[int] = []
+        evaluator().evaluate_many(network, archs, bn_mode, ["scoring", "test"], seen.append)
+        assert seen == sorted(seen) and seen[-1] == len(archs) and len(set(seen)) > 3

@@ -26,5 +26,6 @@ def test_every_kind_lists_results_that_the_study_should_have(study: str) -> None
 def test_timings_are_those_of_the_runs_that_are_given() -> None:
     plan = Plan.load({"study": "mini"}, ROOT)
     run = plan.runs[0]
-    assert StudyFiles(plan).of(("run_timings",), [run]) == [plan.artifacts.run(*run).timing]
+    files = plan.artifacts.run(*run)
+    assert StudyFiles(plan).of(("run_timings",), [run]) == [files.timing, files.scores_timing]
     assert StudyFiles(plan).of(("run_timings",)) == []

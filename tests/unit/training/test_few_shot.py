@@ -20,6 +20,7 @@ from trainings import (
     trainer_of,
 )
 
+from supernet.config.study import Evaluation
 from supernet.spaces.base import Space
 from supernet.training.build import build_supernet, load_supernet
 from supernet.training.evaluator import Evaluator
@@ -222,12 +223,15 @@ def test_weights_that_are_loaded_score_as_those_that_were_trained(tmp_path: Path
     file = tmp_path / "weights.safetensors"
     save_file({name: value.contiguous() for name, value in trainer.network.state_dict().items()}, file)
     loaded = load_supernet(run, space, SPLITS, file)
-    evaluator = Evaluator(SPLITS, run.scoring, run.protocol.channels_last)
-    pool = [(str(number), parsed(space, text)) for number, text in enumerate(BRANCHES["nasbench201"])]
-    rows = [evaluator.rows(network, pool) for network in (trainer.network, loaded)]
-    assert rows[0] == rows[1]
+    evaluator = Evaluator(SPLITS, Evaluation(), run.protocol.channels_last)
+    archs = [parsed(space, text) for text in BRANCHES["nasbench201"]]
+
+    def scores(network: nn.Module) -> list[Any]:
+        return evaluator.evaluate_many(network, archs, "batch", ["scoring", "test"])
+
+    assert scores(trainer.network) == scores(loaded)
     # Each by its own branch: by the first one all others would score differently.
     first: nn.Module = loaded.networks[0]  # type: ignore[index,assignment]
-    shared = evaluator.rows(first, pool)
-    differing = {row["arch_id"] for row, other in zip(rows[1], shared, strict=True) if row["loss"] != other["loss"]}
-    assert differing and differing <= {"1", "2", "3", "4"}
+    pairs = enumerate(zip(scores(loaded), scores(first), strict=True))
+    differing = {number for number, (own, other) in pairs if own != other}
+    assert differing and differing <= {1, 2, 3, 4}

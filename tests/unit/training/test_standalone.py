@@ -38,13 +38,13 @@ def job_of(**truth: Any) -> TruthJob:
             "study_seed": 0,
             "data": {"name": "digits", "crop_padding": 2},
             "protocol": {},
-            "scoring": {"bn_modes": ("batch",), "batch_size": 10},
+            "evaluation": {"batch_size": 10},
         }
     )
 
 
 def evaluator(job: TruthJob) -> Evaluator:
-    return Evaluator(SPLITS, job.scoring, job.protocol.channels_last)
+    return Evaluator(SPLITS, job.evaluation, job.protocol.channels_last)
 
 
 def test_result_is_the_test_accuracy_by_tracked_statistics() -> None:

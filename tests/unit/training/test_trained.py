@@ -10,7 +10,7 @@ from checkouts import ROOT
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
-from supernet.config.study import Run, load_study
+from supernet.config.study import Evaluation, Run, load_study
 from supernet.data.images import load, split
 from supernet.errors import UserError
 from supernet.spaces import load as load_space
@@ -51,7 +51,7 @@ def test_the_score_is_that_of_the_network_on_the_images_held_out(tmp_path: Path,
     assert trained.run == run
     held_out, arch = trained.evaluator.splits.scoring, trained.space.parse(CELL)
     network = trained.network.train()  # in training, batch norms take the statistics of the batch
-    correct, loss, batch = 0, 0.0, run.scoring.batch_size
+    correct, loss, batch = 0, 0.0, Evaluation().batch_size
     pieces = -(-len(held_out) // batch)
     with torch.no_grad():
         for pixels, labels in zip(
@@ -110,4 +110,12 @@ def test_weights_of_another_run_are_an_error(tmp_path: Path, images: Path) -> No
     weights = load_file(path)
     save_file({name: value[..., :1].contiguous() for name, value in weights.items()}, path)
     with pytest.raises(UserError, match="not the weights of this run"):
+        TrainedSupernet.load(tmp_path / "run", images)
+
+
+def test_a_run_of_another_version_is_named(tmp_path: Path, images: Path) -> None:
+    run = finished(tmp_path / "run", images)
+    old = {**run.model_dump(mode="json"), "scoring": {"batch_size": 250}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"status": "complete", "diverged_at": None, "run": old}))
+    with pytest.raises(UserError, match=r"run\.json: run\.scoring: .*another version of the project"):
         TrainedSupernet.load(tmp_path / "run", images)

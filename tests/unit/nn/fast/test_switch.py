@@ -15,6 +15,7 @@ from tiny import SPACES
 from torch import Tensor
 from trainings import SPLITS, run_of, state, trainer_of
 
+from supernet.config.study import Evaluation
 from supernet.errors import UserError
 from supernet.nn import fast, reuse
 from supernet.nn.factory import LayerFactory
@@ -57,7 +58,7 @@ def trained_and_scored(space: str) -> tuple[dict[str, Tensor], Tensor, Counter[s
     with counted(calls):
         trainer = trainer_of(run)
         trainer.run(until=3)
-        evaluator = Evaluator(SPLITS, run.scoring, run.protocol.channels_last)
+        evaluator = Evaluator(SPLITS, Evaluation(), run.protocol.channels_last)
         archs = SPACES[space].sample(np.random.default_rng(0), count=10)
         scores = evaluator.evaluate_many(trainer.network.eval(), archs, "batch", ["scoring"])
     return state(trainer), torch.tensor(scores), calls
