@@ -89,7 +89,7 @@ def pending(plan: Plan, summary: Mapping[str, tuple[str, bool]], audit: Audit, r
     found = []
     for run in plan.runs:
         folder = plan.artifacts.run(*run)
-        waits = any(summary.get(os.path.normpath(path), ("", False))[1] for path in folder.files)
+        waits = any(summary.get(os.path.normpath(path), ("", False))[1] for path in folder.training)
         reason, detail = _reason(plan, run, folder, summary) if waits else _reason_kept(folder, audit)
         if reason:
             found.append(Pending(run, reason, detail, rate.seconds(run.space, _macs(plan, run))))
@@ -110,11 +110,11 @@ def _reason(plan: Plan, run: RunName, folder: RunFolder, summary: Mapping[str, t
     record = _record(folder.summary)
     if record is not None and (changes := differences(record["made"]["config"], run_config(plan, *run))):
         return CONFIG, "; ".join(changes)
-    lacking = [os.path.basename(path) for path in folder.files if not os.path.exists(path)]
+    lacking = [os.path.basename(path) for path in folder.training if not os.path.exists(path)]
     if lacking:
         if os.path.exists(checkpoint(plan.state, *run)):
             return RESUMED, ""
-        return MISSING, "" if len(lacking) == len(folder.files) else f"it lacks {', '.join(lacking)}"
+        return MISSING, "" if len(lacking) == len(folder.training) else f"it lacks {', '.join(lacking)}"
     if record is None:
         return INPUT, ""
     inputs = [plan.folders.path(one["file"]) for one in record["made"]["inputs"]]
@@ -130,7 +130,7 @@ def _record(path: str) -> dict[str, Any] | None:
 
 
 def _reason_kept(folder: RunFolder, audit: Audit) -> tuple[str, str]:
-    worst = max((audit.status(path) for path in folder.files), key=lambda status: status.state)
+    worst = max((audit.status(path) for path in folder.training), key=lambda status: status.state)
     reason = {State.INTACT: "", State.STALE: STALE}.get(worst.state, BROKEN)
     return reason, worst.cause.removeprefix(f"{worst.path}: ")
 

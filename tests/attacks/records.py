@@ -22,7 +22,9 @@ WEIGHTS, SCORES, SUMMARY = (f"{RUN}/{name}" for name in ("weights.safetensors", 
 TABLE, PICTURE = f"{RESULTS}/tables/learning_rate.csv", f"{RESULTS}/figures/learning_rate.png"
 OTHER_TABLE = f"{RESULTS}/tables/spaces.csv"
 POOL, DRAWN = f"{RESULTS}/pools/nasbench201.parquet", f"{RESULTS}/drawn/nasbench201.parquet"
-RUN_FILES = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
+RUN_FILES = (
+    "curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json", "scores.timing.json",
+)  # fmt: skip
 HASHES = Path("state/one/hashes.json")
 SEED = 1
 RANDOM_EDITS = 12

@@ -106,15 +106,18 @@ def _job(plan: Plan, path: str) -> _Job:
         "drawn": _Job(1, "pool.py", ()),
         "truth": _Job(2, "truth.py", (IMAGES, *drawn)),
         "pools": _Job(3, "pool_truth.py", (*drawn, *truth)),
-        "runs": _Job(4, "train.py", (IMAGES, *pools)),
-        "search": _Job(5, "search.py", (IMAGES, *(run.weights for run in runs))),
-        "effects.parquet": _Job(7, "effects.py", (paths.metrics,)),
-        "tables": _Job(8, "table.py", tuple(shown)),
-        "figures": _Job(8, "figure.py", tuple(shown)),
+        "runs": _Job(4, "train.py", (IMAGES,)),
+        "search": _Job(6, "search.py", (IMAGES, *(run.weights for run in runs))),
+        "effects.parquet": _Job(8, "effects.py", (paths.metrics,)),
+        "tables": _Job(9, "table.py", tuple(shown)),
+        "figures": _Job(9, "figure.py", tuple(shown)),
     }
+    if any(path in run.scoring for run in runs):
+        own = next(run for run in runs if path in run.scoring)
+        return _Job(5, "score.py", (IMAGES, *drawn, own.weights, own.summary))
     folder = paths.resources if path.startswith(paths.resources) else paths.results
     return jobs.get(
-        Path(path).relative_to(folder).parts[0], _Job(6, "metrics.py", (*pools, *(run.scores for run in runs)))
+        Path(path).relative_to(folder).parts[0], _Job(7, "metrics.py", (*pools, *(run.scores for run in runs)))
     )
 
 

@@ -65,11 +65,15 @@ class Programs:
             files, landmarks = self.paths.run(space, setting, seed), self.plan.landmarks(space, setting)
             self.run(
                 "train", *self._common(self.plan.run(space, setting, str(seed)), files.timing),
-                "--pool", self.paths.drawn_pool(self.plan.pool(space, setting, str(seed))),
                 "--landmarks", *([] if landmarks is None else [self.paths.pool(landmarks)]),
-                "--curve", files.curve, "--weights", files.weights, "--scores", files.scores,
-                "--summary", files.summary, "--task", "training",
-                "--state", f"{self.plan.state}/runs/{space}/{setting}/{seed}",
+                "--curve", files.curve, "--weights", files.weights, "--summary", files.summary,
+                "--task", "training", "--state", f"{self.plan.state}/runs/{space}/{setting}/{seed}",
+            )  # fmt: skip
+            self.run(
+                "score", *self._common(self.plan.scoring(space, setting, str(seed)), files.scores_timing),
+                "--pool", self.paths.drawn_pool(self.plan.pool(space, setting, str(seed))),
+                "--weights", files.weights, "--summary", files.summary, "--scores", files.scores,
+                "--store", "results/store/scores", "--task", "scoring",
             )  # fmt: skip
 
     def analyses(self) -> None:

@@ -26,12 +26,12 @@ from controller import environment
 from benchmarks.harness.dag import SEEDS, study
 from supernet.config.study import load_study
 
-OUTPUTS = ("curve.parquet", "weights.safetensors", "scores.parquet", "run.json", "timing.json")
+OUTPUTS = ("curve.parquet", "weights.safetensors", "run.json", "timing.json")
 # Replaces scripts/train.py: writes the declared outputs at once, without torch.
 STUB = """import sys
 from pathlib import Path
 words = sys.argv[1:]
-for name in ("--curve", "--weights", "--scores", "--summary", "--timing", "--log"):
+for name in ("--curve", "--weights", "--summary", "--timing", "--log"):
     Path(words[words.index(name) + 1]).write_text("stub")
 """
 # Replaces sbatch: calls the real one with a command that makes the outputs of the job.

@@ -22,6 +22,7 @@ from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
 from supernet.audit.expected import recorded_root_digest
+from supernet.config.jobs import Ahead
 from supernet.config.study import load_study
 from supernet.errors import UserError
 from supernet.metrics.measures import MEASURES
@@ -72,7 +73,7 @@ def snakemake_inputs(folder: Path) -> dict[str, set[str]]:
         # Long names are split over folders, whose names begin with `@`.
         name = str(path.relative_to(metadata)).replace("/@", "").removeprefix("@").replace("/", "")
         output = base64.urlsafe_b64decode(name).decode()
-        if output.startswith(("results/smoke/", "resources/")) and "/rescored/" not in output:
+        if output.startswith(("results/smoke/", "resources/")):
             found[output] = set(json.loads(path.read_text())["input"])
     return found
 
@@ -270,6 +271,13 @@ class TestFinishedStudy:
         ("old", "new", "rules"),
         [
             ("title: Smoke", "title: Other", {"table", "figure"}),
+            ("tracked, recalibrated]", "tracked]", {"score", "metrics", "effects", "table", "figure"}),
+            (
+                "size: 6",
+                "size: 7",
+                {"pool", "truth", "proxies", "score", "search", "systems", "landscape", "features"}
+                | {"metrics", "effects", "table", "figure"},
+            ),
             ("images: 16", "images: 17", {"proxies", "metrics", "effects", "table", "figure"}),
             ("images: 16", "names: []\n  images: 16", {"metrics", "effects", "table", "figure"}),
             ("resamples: 200", "resamples: 300", {"metrics", "effects", "table", "figure"}),
@@ -368,21 +376,31 @@ class TestFinishedStudy:
         own = json.loads(program(finished, "audit", "results/smoke", "--json").stdout)
         assert not any("ro-crate" in one["path"] for one in own["targets"])
 
-    def test_scores_again_are_the_same(self, finished: Path) -> None:
+    def test_scores_of_a_training_and_of_a_job_of_their_own_are_the_same(self, finished: Path, tmp_path: Path) -> None:
         run = "nasbench201/batch_norm=affine+tracking/seed0"
-        target = f"results/smoke/rescored/{run}/scores.parquet"
-        result = snakemake(finished, target, *SMOKE)
-        assert result.returncode == 0, result.stderr
-        again = pd.read_parquet(finished / target)
-        pd.testing.assert_frame_equal(again, pd.read_parquet(finished / f"results/smoke/runs/{run}/scores.parquet"))
+        target, store = f"results/smoke/runs/{run}/scores.parquet", finished / "results" / "store" / "scores"
+        timing, before = finished / target.replace(".parquet", ".timing.json"), (finished / target).read_bytes()
+        counts = json.loads(timing.read_text())
+        assert counts["computed"] == 0 and counts["taken_over"] == len(pd.read_parquet(finished / target))
+        moved = store.rename(tmp_path / "scores")
+        try:
+            result = snakemake(finished, "--forcerun", "score", "--until", "score", *SMOKE, "--", target)
+            assert result.returncode == 0, result.stderr
+            again = json.loads(timing.read_text())
+            assert (finished / target).read_bytes() == before
+            assert again["computed"] == counts["taken_over"] and again["taken_over"] == 0
+        finally:
+            shutil.rmtree(store, ignore_errors=True)
+            moved.rename(store)
 
     def test_a_trained_super_net_scores_as_its_run_did(self, finished: Path) -> None:
         folder = finished / "results" / "smoke" / "runs"
         pool = pd.read_parquet(finished / "results" / "smoke" / "pools" / "nasbench201.parquet")
         encodings = dict(zip(pool["arch_id"], pool["encoding"], strict=True))
+        evaluation = load_study(finished / "tests/studies/smoke.yaml").scoring.evaluation
         for setting in ("baseline", "batch_norm=affine+tracking", "few_shot=split"):
             run = folder / "nasbench201" / setting / "seed0"
-            trained = TrainedSupernet.load(run, finished / "resources" / "data" / "digits.safetensors")
+            trained = TrainedSupernet.load(run, finished / "resources/data/digits.safetensors", evaluation=evaluation)
             for row in pd.read_parquet(run / "scores.parquet").itertuples():
                 found = trained.score(encodings[row.arch_id], row.bn_mode, row.split)
                 assert (found.accuracy, found.loss) == pytest.approx((row.accuracy, row.loss), rel=1e-5), (setting, row)
@@ -520,9 +538,9 @@ def train_command(folder: Path, out: Path, seed: int = 0) -> list[str]:
     return [
         sys.executable, str(ROOT / "scripts" / "train.py"),
         "--config", "@" + str(folder / f"run{seed}.json"),
-        "--data", str(folder / "digits.safetensors"), "--pool", str(folder / "pool.parquet"),
+        "--data", str(folder / "digits.safetensors"), "--ahead", "@" + str(folder / "ahead.json"),
         "--curve", str(out / "curve.parquet"), "--weights", str(out / "weights.safetensors"),
-        "--scores", str(out / "scores.parquet"), "--summary", str(out / "run.json"),
+        "--store", str(out / "store"), "--summary", str(out / "run.json"),
         "--state", str(out / "state"), "--progress", str(out / "progress.json"), "--task", "test",
         "--checkpoint-seconds", "0.2", "--timing", str(out / "timing.json"), "--log", str(out / "log"),
     ]  # fmt: skip
@@ -539,6 +557,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pool = ["--space", "nasbench201", "--size", "12", "--study-seed", "0", "--output", str(folder / "pool.parquet")]
     call([sys.executable, str(scripts / "pool.py"), *pool])
     study = load_study(ROOT / "tests" / "studies" / "smoke.yaml")
+    ahead = Ahead(scoring=study.scoring, pools=str(folder / "pool.parquet"), per_seed=False)
+    (folder / "ahead.json").write_text(ahead.model_dump_json())
     for seed in (0, 1):
         run = study.run("nasbench201", "baseline", seed)
         setting = run.setting.model_copy(update={"epochs": 40, "batch_size": 32})
@@ -557,7 +577,7 @@ def undisturbed(folder: Path) -> Path:
 class TestKilledTraining:
     """scripts/train.py killed with SIGKILL and started again, against an undisturbed run."""
 
-    FILES = ("weights.safetensors", "curve.parquet", "scores.parquet", "run.json")
+    FILES = ("weights.safetensors", "curve.parquet", "run.json")
 
     def kill_when(self, command: Sequence[str], out: Path, phase: str, done: int) -> None:
         """Start the program, and kill it when the progress file says that the phase has reached this point."""
@@ -611,6 +631,11 @@ class TestKilledTraining:
     def same(self, one: Path, other: Path, files: Sequence[str] = FILES) -> bool:
         return all((one / name).read_bytes() == (other / name).read_bytes() for name in files)
 
+    def scores(self, out: Path) -> bytes:
+        """Return the content of the only part with scores."""
+        (part,) = (out / "store").rglob("*.parquet")
+        return part.read_bytes()
+
     @pytest.mark.parametrize(("phase", "done"), [("training", 1), ("training", 150), ("scoring", 0)])
     def test_killed_and_resumed_has_the_same_bytes(
         self, folder: Path, undisturbed: Path, phase: str, done: int
@@ -618,9 +643,10 @@ class TestKilledTraining:
         out = folder / f"{phase}{done}"
         command = train_command(folder, out)
         self.kill_when(command, out, phase, done)
-        assert not (out / "run.json").exists()
+        assert not (out / "timing.json").exists()
         call(command)
         assert self.same(out, undisturbed)
+        assert self.scores(out) == self.scores(undisturbed)
 
     def test_same_seed_same_bytes_another_seed_other_bytes(self, folder: Path, undisturbed: Path) -> None:
         again, other = folder / "again", folder / "other"
@@ -629,6 +655,7 @@ class TestKilledTraining:
         assert self.same(again, undisturbed)
         for name in self.FILES:
             assert not self.same(other, undisturbed, [name])
+        assert self.scores(again) == self.scores(undisturbed) != self.scores(other)
 
     def test_a_truncated_checkpoint_is_named(self, folder: Path, undisturbed: Path) -> None:
         out = folder / "truncated"

@@ -147,13 +147,19 @@ class TestWhatItHas:
         assert IMAGES not in found
 
     def test_what_was_made_on_request_and_nothing_else_of_that_kind(self, plan: Plan, tmp_path: Path) -> None:
-        again, other = requested(plan)
-        assert again.path == "results/one/rescored/nasbench201/baseline/seed0/scores.parquet"
-        with recording(Recorder(plan.root / "scripts" / "score.py", plan.root)):
+        searched = STUDY.replace(
+            "spaces:", "searches: {systems: {nasbench201: [random_search]}, images: 900, in_all: false}\nspaces:"
+        )
+        study_file = plan.root / "workflow" / "studies" / "one.yaml"
+        study_file.write_text(searched, encoding="utf-8")
+        plan = Plan.load({"study": "one"}, plan.root)
+        again, *_, other = requested(plan)
+        assert again.path == "results/one/systems/nasbench201/seed0/part0.parquet"
+        with recording(Recorder(plan.root / "scripts" / "systems.py", plan.root)):
             note_config(again.config)
             note_input(WEIGHTS)
             with publish(again.path) as temporary:
-                temporary.write_text("scores")
+                temporary.write_text("systems")
         path = archive(plan, tmp_path / "a.tar.zst")
         found = members(path)
         assert {again.path, str(record_path(again.path))} <= set(found) and other.path not in found
@@ -165,7 +171,7 @@ class TestWhatItHas:
             path,
             tmp_path / "b.tar.zst",
             study,
-            STUDY.replace("scoring_portion", "flip: false, scoring_portion").encode(),
+            searched.replace("scoring_portion", "flip: false, scoring_portion").encode(),
         )
         status = statuses(edited)[again.path]
         assert status.state is State.STALE and "data.flip" in "".join(one.text for one in status.discrepancies)

@@ -77,7 +77,7 @@ def found(plan: Plan, *waits: str) -> dict[RunName, Pending]:
 
 
 def files(plan: Plan, run: RunName) -> tuple[str, ...]:
-    return plan.artifacts.run(*run).files
+    return plan.artifacts.run(*run).training
 
 
 def test_finished_runs_are_not_mentioned(plan: Plan) -> None:
@@ -124,7 +124,7 @@ def test_an_edit_of_code_is_reported_and_trains_nothing(plan: Plan) -> None:
 
 
 def test_a_tampered_run_is_broken(plan: Plan) -> None:
-    Path(plan.artifacts.run(*RUN).scores).write_text("forged")
+    Path(plan.artifacts.run(*RUN).weights).write_text("forged")
     assert found(plan)[RUN].reason == BROKEN
 
 
@@ -132,7 +132,8 @@ def test_times_are_in_proportion_to_the_work(plan: Plan) -> None:
     rate = measured_rate(plan)
     assert rate.source == "2 finished super-nets of this study, on cuda:0"
     one, two = (
-        run_work(plan.study.run("darts", name, 0), plan.study.pool.size).macs for name in ("baseline", "epochs=2")
+        run_work(plan.study.run("darts", name, 0), plan.study.scoring, plan.study.pool.size).macs
+        for name in ("baseline", "epochs=2")
     )
     assert rate.seconds("darts", one) + rate.seconds("darts", two) == pytest.approx(240)
     assert rate.seconds("darts", two) / rate.seconds("darts", one) == pytest.approx(two / one)

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from supernet import spaces
-from supernet.config.jobs import SearchJob
+from supernet.config.jobs import search_job
 from supernet.config.study import load_study
 from supernet.errors import UserError
 from supernet.runtime.arguments import natural, positive, positive_number
@@ -47,8 +47,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def train(**options: str) -> list[str]:
     """Return arguments of scripts/train.py."""
-    given = {"config": "@run.json", "data": "images.safetensors", "pool": "pool.parquet", "task": "by hand"}
-    written = {name: f"out/{name}" for name in ("state", "curve", "weights", "scores", "summary")}
+    given = {"config": "@run.json", "data": "images.safetensors", "task": "by hand"}
+    written = {name: f"out/{name}" for name in ("state", "curve", "weights", "summary")}
     values = {**given, **written, **options}
     return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", value)]
 
@@ -87,10 +87,9 @@ def stopped(program: str, arguments: Sequence[str], capsys: pytest.CaptureFixtur
         ({"data": "."}, ".: no such file; scripts/data.py makes it"),
         ({"data": "text.txt"}, "text.txt: not a safetensors file of scripts/data.py, or a damaged one"),
         ({"data": "pool.parquet"}, "pool.parquet: not a safetensors file of scripts/data.py, or a damaged one"),
-        ({"pool": "none.parquet"}, "none.parquet: no such file; expected a Parquet file"),
-        ({"pool": "text.txt"}, "text.txt: not a Parquet file, or a damaged one"),
-        ({"pool": "images.safetensors"}, "images.safetensors: not a Parquet file, or a damaged one"),
         ({"landmarks": "none.parquet"}, "none.parquet: no such file; expected a Parquet file"),
+        ({"landmarks": "text.txt"}, "text.txt: not a Parquet file, or a damaged one"),
+        ({"landmarks": "images.safetensors"}, "images.safetensors: not a Parquet file, or a damaged one"),
     ],
 )
 def test_a_wrong_option_of_train_is_named(
@@ -107,7 +106,7 @@ TRUTH = "truth --config {} --data d --state out/s --pool p --seeds 1 --repeated 
 JOB = "--data d --pool p --task t"
 CONFIGS = {
     "proxies --data d --pool p --output out/p": "ProxiesJob",
-    f"score {JOB} --weights w --scores out/s": "Run",
+    f"score {JOB} --weights w --summary s --store st --scores out/s": "ScoringJob",
     f"search {JOB} --weights w --summary s --output out/o --cost out/c": "SearchJob",
     f"systems {JOB} --state out/s --output out/o": "SystemsJob",
     f"landscape {JOB} --state out/s --weights w --summary s --output out/o": "LandscapeJob",
@@ -171,7 +170,7 @@ def test_images_of_another_form_are_named(
 
 def test_a_summary_that_is_not_json_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = load_study("hand.yaml")
-    job = SearchJob(run=study.run("nasbench201", "baseline", 0), search=study.search, truth=None)
+    job = search_job(study, "nasbench201", 0, trained=True)
     words = [
         "--config",
         job.model_dump_json(),
