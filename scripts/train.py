@@ -16,6 +16,7 @@ from supernet.data.images import Splits
 from supernet.io.atomic import write_json
 from supernet.io.parquet import write_rows
 from supernet.pools.file import read_pool, read_truths
+from supernet.provenance.recorder import recording_apart
 from supernet.runtime import program
 from supernet.runtime.arguments import positive_number
 from supernet.runtime.progress import Progress
@@ -80,7 +81,8 @@ def work(options: argparse.Namespace) -> None:
     write_weights(options.weights, network)
     write_json(options.summary, summary(run, network, trained))
     if options.ahead is not None and trained.diverged_at is None:
-        with now.phase("score"):
+        # What it reads does not affect the results of this program.
+        with now.phase("score"), recording_apart(None, []):
             score_ahead(options, run, space, network, splits)
     now.write_timing(earlier=checkpoint.earlier, steps=trained.steps, passes=trained.passes)
     checkpoint.discard()
