@@ -32,7 +32,7 @@ class Cause:
     detail: str = ""
     """Files that differ between jobs with the same text."""
     origins: tuple[str, ...] = ()
-    """What a job that uses the outputs of this one is started for in the end."""
+    """Causes that jobs which use the outputs of this one name."""
 
 
 class Causes:

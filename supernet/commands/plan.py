@@ -21,6 +21,7 @@ from supernet.runtime.machine import available_cores, gpus
 
 SHOWN = 12
 """Jobs listed per cause without --all."""
+_OTHERS = "jobs that neither train nor score networks are"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -135,8 +136,9 @@ def about_times(found: Sequence[Pending], times: Times) -> Iterator[str]:
             "out the measurement of its speed."
         )
     without = [one for one in found if one.work is None and one.job.outputs[0] not in times.by_output]
-    if without:
-        yield f"{_jobs(len(without))} that neither train nor score networks are not in the times; most take seconds."
+    if without and times.by_output:
+        said = "job that neither trains nor scores networks is" if len(without) == 1 else _OTHERS
+        yield f"{len(without)} {said} not in the times; most take seconds."
 
 
 def _of_pool(name: str, jobs: Sequence[Pending], times: Times) -> str:

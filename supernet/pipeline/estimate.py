@@ -113,6 +113,11 @@ def scored_work(run: Run, architectures: int, images: int) -> float:
     return architectures * images * _macs(run, "random_a")
 
 
+def split_images(data: Data, split: str) -> int:
+    """Return the number of images of a split: `scoring`, `test` or `train`."""
+    return int(getattr(_sizes(data), split))
+
+
 def _ranking_passes(run: Run, steps: int) -> int:
     """Count the passes of landmarks, which are additional: two per pair, in the steps that rank."""
     if run.setting.landmarks == "none":

@@ -10,7 +10,14 @@ from typing import Literal
 
 from supernet.config.artifacts import RunName
 from supernet.config.jobs import standalone_job, truth_job
-from supernet.pipeline.estimate import TRAINING_PASS, run_work, scored_work, standalone_work, training_passes
+from supernet.pipeline.estimate import (
+    TRAINING_PASS,
+    run_work,
+    scored_work,
+    split_images,
+    standalone_work,
+    training_passes,
+)
 from supernet.pipeline.plan import Plan
 
 Kind = Literal["training", "scoring", "stand-alone"]
@@ -71,10 +78,10 @@ def _truth(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
 
 def _search(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
     space, search = wildcards["space"], plan.study.search
-    whole = run_work(plan.study.run(space, "baseline", int(wildcards["seed"])), search.architectures)
-    # One BN mode and one split rank the architectures.
-    share = len(plan.study.scoring.bn_modes) * len(plan.study.scoring.splits)
-    scoring = Part("scoring", space, 0, whole.scoring_macs / share)
+    run = plan.study.run(space, "baseline", int(wildcards["seed"]))
+    # In one BN mode, on one split.
+    images = split_images(plan.study.data, plan.study.scoring.ranked_on)
+    scoring = Part("scoring", space, 0, scored_work(run, search.architectures, images))
     return Workload((scoring, *_alone(plan, space, 0 if plan.tables(space) else search.retrain)))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ def processor(root: Path = Path("/")) -> dict[str, Any]:
 
     Machines of one cloud can have the same name and other instruction sets. System files are read below `root`.
     """
-    found = {"machine": platform.machine(), "name": platform.processor() or platform.machine()}
+    found = {"machine": platform.machine(), "name": platform.machine()}
     file = root / "proc/cpuinfo"
     if not file.exists():
-        return found
+        return found | _sysctl()
     lines = (line.partition(":") for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
     values: dict[str, str] = {}
     for name, _, value in lines:
@@ -33,6 +34,16 @@ def processor(root: Path = Path("/")) -> dict[str, Any]:
     named = {"name": values["model name"]} if values.get("model name") else {}
     kept = {name: values[name] for name in _FIELDS if name in values}
     return found | named | kept | {"flags": hashlib.sha256(flags.encode()).hexdigest()[:16]}
+
+
+def _sysctl() -> dict[str, str]:
+    """Return the name of the processor on macOS; nothing on other systems."""
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        name = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        return {}
+    return {"name": name} if name else {}
 
 
 def gpus(root: Path = Path("/"), environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -46,10 +57,11 @@ def gpus(root: Path = Path("/"), environment: Mapping[str, str] = os.environ) ->
     if chosen is None:
         return names
     visible = []
-    for number in filter(None, chosen.split(",")):
-        if number.strip().isdigit() and int(number) >= len(names):
+    for one in map(str.strip, filter(None, chosen.split(","))):
+        is_number = one.lstrip("-").isdigit()
+        if is_number and not 0 <= int(one) < len(names):
             break
-        visible.append(names[int(number)] if number.strip().isdigit() else number.strip())
+        visible.append(names[int(one)] if is_number else one)
     return visible
 
 
