@@ -62,17 +62,16 @@ class Causes:
 
     def _cause(self, job: PlannedJob) -> Cause:
         record = _record(job)
-        if changes := self._changes(job, record):
-            return Cause(changes, origins=(changes,))
-        if lacking := [os.path.basename(path) for path in job.outputs if not os.path.exists(path)]:
+        config = self._changes(job, record)
+        lacking = [os.path.basename(path) for path in job.outputs if not os.path.exists(path)]
+        if lacking and not config:
             complete = len(lacking) == len(job.outputs)
             text = MISSING if complete else f"it lacks {_listed(lacking)}"
             return Cause(text, origins=(f"{noun(family(job.rule), 2)} {MISSING if complete else 'incomplete'}",))
-        read = _Read.of(record, self._folders)
-        newer = self._newer(job)
-        if changed := [path for path in newer if read.content(path) not in (None, self._hashes.digest(path))]:
-            text = f"{_listed(changed)} changed"
-            return Cause(text, origins=(text,))
+        read, newer = _Read.of(record, self._folders), [] if lacking else self._newer(job)
+        changed = [path for path in newer if read.content(path) not in (None, self._hashes.digest(path))]
+        if own := list(filter(None, (config, f"{_listed(changed)} changed" if changed else ""))):
+            return Cause("; ".join(own), origins=("; ".join(own),))
         return self._again(job) or _other(job, newer, read)
 
     def _changes(self, job: PlannedJob, record: Mapping[str, Any] | None) -> str:

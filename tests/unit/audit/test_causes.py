@@ -102,6 +102,10 @@ def test_an_edited_module_and_a_changed_input_are_named() -> None:
     assert cause(job(TABLE)) == Cause(f"{STYLE} changed", origins=(f"{STYLE} changed",))
     Path(METRICS).write_text("other numbers")
     assert cause(job(TABLE)).text == f"{METRICS}, {STYLE} changed"
+    make(TABLE, table="b")
+    aged(TABLE, 1)
+    Path(STYLE).write_text("COLOUR = 3\n")
+    assert cause(job(TABLE)).text == f"table: b → a; {STYLE} changed"
 
 
 def test_an_input_that_is_only_newer_is_said_to_be_so() -> None:
