@@ -45,8 +45,8 @@ resume: install  ## on a cluster: continue after Snakemake was killed (ORPHANS=w
 gallery: install  ## copy the figures of a finished study into docs/use/gallery.md (STUDY=name)
 	@$(BIN)/supernet gallery --study-file workflow/studies/$(NAME).yaml --results results/$(NAME)
 
-plan: install  ## list the super-nets that `make run` would train, and the time it takes (STUDY=name)
-	@$(BIN)/supernet plan $(OF_STUDY)
+plan: install  ## list what `make run` would train or make again, the causes, and the time it takes (STUDY=name CORES=n)
+	@$(BIN)/supernet plan $(OF_STUDY) --cores $(CORES)
 
 archive: install  ## pack the results of a finished study into STUDY.tar.zst (STUDY=name)
 	@$(BIN)/supernet archive $(OF_STUDY)

@@ -12,7 +12,6 @@ from supernet import spaces
 from supernet.config.artifacts import CHECKPOINT
 from supernet.config.jobs import Ahead, ScoringJob
 from supernet.config.study import Run
-from supernet.data.images import Splits
 from supernet.io.atomic import write_json
 from supernet.io.parquet import write_rows
 from supernet.pools.file import read_pool, read_truths
@@ -82,8 +81,8 @@ def work(options: argparse.Namespace) -> None:
     write_json(options.summary, summary(run, network, trained))
     if options.ahead is not None and trained.diverged_at is None:
         # What it reads does not affect the results of this program.
-        with now.phase("score"), recording_apart(None, []):
-            score_ahead(options, run, space, network, splits)
+        with recording_apart(None, []):
+            score_ahead(options, run, space, network, splits, now)
     now.write_timing(earlier=checkpoint.earlier, steps=trained.steps, passes=trained.passes)
     checkpoint.discard()
 
@@ -99,7 +98,14 @@ def train(options: argparse.Namespace, trainer: Trainer, checkpoint: Checkpoint)
         return trainer.run(checkpoint, progress, stopping)
 
 
-def score_ahead(options: argparse.Namespace, run: Run, space: Space[Any], network: nn.Module, splits: Splits) -> None:
+def score_ahead(
+    options: argparse.Namespace,
+    run: Run,
+    space: Space[Any],
+    network: nn.Module,
+    splits: Splits,
+    now: session.Session,
+) -> None:
     """Add the scores of the run's pool to the store, if this takes little time.
 
     A job of its own would import torch again, which takes longer than to score a small pool. It scores what is missing.
@@ -118,7 +124,7 @@ def score_ahead(options: argparse.Namespace, run: Run, space: Space[Any], networ
         return
     known = Scores(job, options.store, options.data, options.weights)
     missing = known.missing(scores)
-    with Progress(options.task, "scoring", len(missing), options.progress) as progress:
+    with now.phase("score"), Progress(options.task, "scoring", len(missing), options.progress) as progress:
         known.add(compute(evaluator_of(run, ahead.scoring.evaluation, space, splits), network, pool, missing, progress))
 
 

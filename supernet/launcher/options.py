@@ -1,7 +1,6 @@
 """The command line of `supernet run`, and the Snakemake command line that it is translated to."""
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from supernet.errors import UserError
 from supernet.pipeline.workflow_config import WorkflowConfig, expect_writable, study_file
+from supernet.runtime.machine import available_cores
 
 _FOLDERS: tuple[str, ...] = ("study", "results", "state")
 
@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--study", help="a name in workflow/studies/, or a YAML file (default: the one in config.yaml)")
     parser.add_argument(
-        "--cores", type=_positive, default=_available_cores(), help="cores to use (default: %(default)s)"
+        "--cores", type=_positive, default=available_cores(), help="cores to use (default: %(default)s)"
     )
     parser.add_argument("--results", help="folder of all results (default: the one in config.yaml)")
     parser.add_argument("targets", nargs="*", help="files or rules to make (default: everything)")
@@ -153,7 +153,3 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"found {value}; expected 1 or more")
     return value
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,5 +1,7 @@
 """Estimate the cost of the super-nets of a study: trainings, images, multiply-adds, GPU days. Does not import torch.
 
+The time of jobs on this machine is estimated by `supernet.pipeline.speed` from the same multiply-adds.
+
 A training pass of an image counts as three times the multiply-adds of its forward pass (the gradients of inputs and of
 weights cost one each), and a multiply-add as two floating-point operations. Multiply-adds are the mean over a sample of
 architectures: for training by the law of the run, for scoring uniform, as the pool. The estimate omits norms,
@@ -7,18 +9,19 @@ activations and poolings; the full widths that `dynamic_channels` computes in ve
 stand-alone trainings; searches.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
 from supernet import spaces
 from supernet.config.datasets import DATASETS
+from supernet.config.jobs import TruthJob
 from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data, Run, Scoring, Study
 from supernet.spaces.base import NetworkSize
 from supernet.training.path_sampling import epoch_paths, passes_per_step
-from supernet.training.schedule import step_after, supernet_steps
+from supernet.training.schedule import standalone_steps, step_after, supernet_steps
 
 UNCERTAINTY = 3.0
 """The estimate is right within this factor if the sustained rate is between those bounds."""
@@ -91,6 +94,30 @@ def training_passes(run: Run) -> int:
     return steps.total * steps.passes + _ranking_passes(run, steps.total)
 
 
+def standalone_work(job: TruthJob, own_space: str) -> tuple[int, float]:
+    """Return the steps of a stand-alone training, and its multiply-adds with those of its test.
+
+    `own_space` is the space or sub-space of the architecture. Raises UserError if a batch has more images than there
+    are.
+    """
+    sizes, known, truth = _sizes(job.data), DATASETS[job.data.name], job.truth
+    steps = standalone_steps(truth, sizes).total
+    size = NetworkSize(truth.channels, truth.layers, known.classes, known.channels, job.protocol.nasbench101_widths)
+    image = job.data.resolution or known.side
+    macs = mean_macs(own_space, "random_a", size, image, zero_in_zero_out=False, seed=job.study_seed)
+    return steps, (TRAINING_PASS * steps * truth.batch_size + sizes.test) * macs
+
+
+def scored_work(run: Run, architectures: int, images: int) -> float:
+    """Return the multiply-adds of a forward pass of `images` images by each of a number of architectures of a run."""
+    return architectures * images * _macs(run, "random_a")
+
+
+def split_images(data: Data, split: str) -> int:
+    """Return the number of images of a split: `scoring`, `test` or `train`."""
+    return int(getattr(_sizes(data), split))
+
+
 def _ranking_passes(run: Run, steps: int) -> int:
     """Count the passes of landmarks, which are additional: two per pair, in the steps that rank."""
     if run.setting.landmarks == "none":
@@ -98,36 +125,48 @@ def _ranking_passes(run: Run, steps: int) -> int:
     return 2 * run.protocol.landmark_pairs * (steps - step_after(run.protocol.landmark_start, steps))
 
 
-def report(work: dict[str, Work], tflops: float) -> str:
-    """Format the estimate: counts per space and in total, GPU days, and their assumptions."""
+def report(work: Mapping[str, Work], tflops: float | None, standalone: Mapping[str, int]) -> str:
+    """Format the estimate: counts per space and in total and, for a stated rate, GPU days with their assumptions.
+
+    `tflops` is the sustained rate of a GPU in teraflop/s, None if it is not known; `standalone` is the number of
+    stand-alone trainings of the ground truth of each space.
+    """
     total = sum(work.values(), start=Work())
+    rows = [(name, one, standalone.get(name, 0)) for name, one in work.items()]
+    rows.append(("in all", total, sum(standalone.values())))
+    lines = ["Super-nets and ground truth of this study, including what is finished:", *_table(rows, tflops)]
+    return "\n".join([*lines, *(_without_rate() if tflops is None else _gpu_days(total, tflops))])
+
+
+def _gpu_days(total: Work, tflops: float) -> list[str]:
     middle = total.days(tflops)
-    rows = [*work.items(), ("in all", total)]
-    return "\n".join(
-        [
-            "Super-nets of this study, including finished ones:",
-            *_table(rows, tflops),
-            f"About {_number(middle)} GPU days, with one super-net per GPU at a time; "
-            f"{_number(middle / UNCERTAINTY)} to {_number(middle * UNCERTAINTY)} "
-            f"if the rate is {_number(tflops * UNCERTAINTY)} to {_number(tflops / UNCERTAINTY)} teraflop/s.",
-            f"Assumed: {_number(tflops)} teraflop/s sustained (config key gpu_tflops), two operations per",
-            "multiply-add, three forward passes per training pass. Stand-alone trainings and searches are not counted.",
-        ]
-    )
-
-
-def _table(rows: Iterable[tuple[str, Work]], tflops: float) -> list[str]:
-    head = (
-        f"{'':12} {'super-nets':>10} {'images trained':>15} {'images scored':>15} {'multiply-adds':>14} {'GPU days':>9}"
-    )
     return [
-        head,
-        *(
-            f"{name:12} {one.runs:10} {one.trained_images:15.3g} {one.scored_images:15.3g} {one.macs:14.3g} "
-            f"{_number(one.days(tflops)):>9}"
-            for name, one in rows
-        ),
+        f"About {_number(middle)} GPU days for the super-nets, with one super-net per GPU at a time; "
+        f"{_number(middle / UNCERTAINTY)} to {_number(middle * UNCERTAINTY)} "
+        f"if the rate is {_number(tflops * UNCERTAINTY)} to {_number(tflops / UNCERTAINTY)} teraflop/s.",
+        f"Assumed: {_number(tflops)} teraflop/s sustained (config key gpu_tflops), two operations per",
+        "multiply-add, three forward passes per training pass. Stand-alone trainings and searches are not counted.",
     ]
+
+
+def _without_rate() -> list[str]:
+    return [
+        "`supernet plan` says which of these would be trained, why, and the time on this machine. For GPU days, state",
+        "the sustained teraflop/s of the GPU: --config gpu_tflops=NUMBER. Images and multiply-adds are of super-nets.",
+    ]
+
+
+def _table(rows: Sequence[tuple[str, Work, int]], tflops: float | None) -> list[str]:
+    names = f"{'':12} {'super-nets':>10} {'stand-alone':>11}"
+    head = f"{names} {'images trained':>15} {'images scored':>15} {'multiply-adds':>14}"
+    lines = [
+        f"{name:12} {one.runs:10} {alone:11} {one.trained_images:15.3g} {one.scored_images:15.3g} {one.macs:14.3g}"
+        for name, one, alone in rows
+    ]
+    if tflops is None:
+        return [head, *lines]
+    days = [f"{'GPU days':>9}", *(f"{_number(one.days(tflops)):>9}" for _, one, _ in rows)]
+    return [f"{line} {one}" for line, one in zip([head, *lines], days, strict=True)]
 
 
 def _number(value: float) -> str:

@@ -145,6 +145,12 @@ class Plan:
         config = self.study.pool
         return (1, 0) if self.pools[pool].landmarks else (config.seeds, config.repeated)
 
+    def trainings_in(self, pool: str, shard: int) -> int:
+        """Return the number of stand-alone trainings of one job of a pool, whose rows the jobs take in turn."""
+        seeds, repeated = self.training_counts(pool)
+        every = int(self.pool_choice(pool)["size"]) + repeated * (seeds - 1)
+        return len(range(shard, every, self.study.pool.shards))
+
     def others(self, pool: str) -> list[str]:
         """Return the pools with which a pool must not share architectures: for landmarks, all that runs score."""
         if not self.pools[pool].landmarks:
@@ -261,8 +267,12 @@ class Plan:
         return _sections(self.study, set(METRICS_SECTIONS))
 
     def estimate(self) -> str:
-        """Return lines about the cost of the super-nets of the study, for a dry run."""
-        return report(estimate(self.study), self.config.gpu_tflops)
+        """Return lines about the cost of the super-nets and the ground truth of the study, for a dry run."""
+        standalone: dict[str, int] = {}
+        for pool, shard in self.truth_shards:
+            space = self.pools[pool].space
+            standalone[space] = standalone.get(space, 0) + self.trainings_in(pool, shard)
+        return report(estimate(self.study), self.config.gpu_tflops, standalone)
 
     def paper(self) -> str:
         """Return the study as JSON, for tables and figures."""

@@ -16,13 +16,6 @@ from supernet.errors import UserError
 
 DEFAULT_STUDY = "mini"
 """The study if config.yaml names none."""
-GPU_TFLOPS = 3.0
-"""Sustained teraflop/s of one V100 in float32, whose peak is 15.7 (NVIDIA Tesla V100 data sheet, SXM2).
-
-The geometric mean of two bounds. 9.0: wide dense convolutions, ResNet-50 trained at 367 images/s (NVIDIA,
-DeepLearningExamples, ResNet50 v1.5, FP32 on a DGX-1 of 16 GB) with 4.1 billion multiply-adds per image, six operations
-each. 1.0: small and depthwise convolutions; an assumption, not a measurement.
-"""
 _YAML = (".yaml", ".yml")
 
 
@@ -106,10 +99,10 @@ class WorkflowConfig(Model):
         "equal up to rounding. Finished results are not made again; the audit reports them as stale. False leaves the "
         "choice to the environment variable SUPERNET_REFERENCE_KERNELS.",
     )
-    gpu_tflops: float = Field(
-        default=GPU_TFLOPS,
-        gt=0,
-        description="Sustained teraflop/s of the GPU that a dry run assumes (supernet/pipeline/estimate.py).",
+    gpu_tflops: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Sustained teraflop/s of a GPU, for the GPU days that a dry run then prints "
+        "(supernet/pipeline/estimate.py); null prints none.",
     )
 
     @classmethod

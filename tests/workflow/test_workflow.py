@@ -90,6 +90,21 @@ def edited(module: Path) -> Iterator[None]:
         os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@contextmanager
+def changed_study(folder: Path, *changes: tuple[str, str]) -> Iterator[None]:
+    """Replace texts of the smoke study, each of which occurs once, within the context."""
+    file = folder / "tests" / "studies" / "smoke.yaml"
+    before = text = file.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
 SMOKE = ("--config", "study=tests/studies/smoke.yaml")
 
 
@@ -343,7 +358,45 @@ class TestFinishedStudy:
         assert "results/smoke/runs/darts/baseline/seed0/weights.safetensors" in picture and f"{root}" in picture
 
     def test_nothing_is_planned_for_a_finished_study(self, finished: Path) -> None:
-        assert program(finished, "plan").stdout == "Study smoke: 0 of 22 super-nets would be trained.\n"
+        nothing = "Study smoke: 0 of 22 super-nets and 0 of 44 stand-alone networks would be trained.\n"
+        assert program(finished, "plan").stdout == nothing
+
+    def test_a_plan_names_the_key_of_a_changed_value(self, finished: Path) -> None:
+        baseline = "baseline: {channels: 4, layers: 3, epochs: "
+        with changed_study(finished, (f"{baseline}1", f"{baseline}3")):
+            first, *said = program(finished, "plan", "--cores", "1", "--all").stdout.splitlines()
+        assert re.fullmatch(
+            r"Study smoke: 4 of 22 super-nets and 0 of 44 stand-alone networks would be trained, "
+            r"about [\d.]+ (s|min) on one core\.",
+            first,
+        )
+        change = "spaces.darts.baseline.epochs: 1 → 3"
+        place = said.index(f"4 super-nets: {change}")
+        names = [line.split()[0] for line in said[place + 1 : place + 5]]
+        settings = ("baseline", "path_sampling=fairnas", "ofa_kernel=transform", "op_placement=node")
+        assert names == [f"darts/{name}/seed0" for name in settings]
+        redrawn = said[next(place for place, line in enumerate(said) if line.endswith(f" s: {change}")) :]
+        assert "  1 random search: darts/0" in redrawn
+        again = next(place for place, line in enumerate(said) if line.endswith(f"inputs made again ({change})"))
+        assert {"  metrics", "  effects"} <= set(said[again:])
+        assert any(line.startswith("Times are estimated from 22 finished super-nets and 10 finished") for line in said)
+
+    def test_a_plan_follows_changes_of_pools_and_of_ground_truth(self, finished: Path) -> None:
+        truth = "truth: {channels: 4, layers: 1, epochs: "
+        with changed_study(finished, (f"{truth}1", f"{truth}2"), ("  size: 6", "  size: 7")):
+            first, *said = program(finished, "plan", "--all").stdout.splitlines()
+        # Seven architectures instead of six in each of three pools and in the sub-space.
+        assert first.startswith("Study smoke: 22 of 22 super-nets and 48 of 48 stand-alone networks would be trained")
+        assert "15 stand-alone networks of the ground truth in 4 jobs: spaces.nasbench201.truth.epochs: 1 → 2" in said
+        assert "33 stand-alone networks of the ground truth in 6 jobs: inputs made again (pool.size: 6 → 7)" in said
+        pools = "nasbench101, nasbench101-constant-2, nasbench201, darts"
+        assert f"  4 pools: {pools}" in said
+
+    def test_a_plan_names_an_edited_module(self, finished: Path) -> None:
+        with edited(finished / "supernet" / "paper" / "figures" / "epochs.py"):
+            first, *said = program(finished, "plan").stdout.splitlines()
+        assert first.startswith("Study smoke: 0 of 22 super-nets and 0 of 44 stand-alone networks would be trained, ")
+        assert said[1].endswith(": supernet/paper/figures/epochs.py changed") and said[2] == "  1 figure: epochs"
 
     def test_an_archive_is_verified_and_restored_in_a_fresh_clone(self, finished: Path, tmp_path: Path) -> None:
         archive, again = tmp_path / "smoke.tar.zst", tmp_path / "again.tar.zst"

@@ -1,6 +1,7 @@
 """`snakemake --logger supernet`: its own tests of plugins, and small workflows on the command line."""
 
 import io
+import json
 import logging
 import os
 import subprocess
@@ -81,6 +82,23 @@ def test_a_dry_run_prints_what_snakemake_prints(tmp_path: Path) -> None:
     code, said = _snakemake(tmp_path, "-n")
     assert code == 0
     assert "Job 2: Training darts seed 0\nReason: Missing output files: a\n" in said
+
+
+def test_a_dry_run_writes_its_jobs_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "a").touch()
+    (tmp_path / "b").touch()
+    os.utime(tmp_path / "b", (1, 1))
+    code, said = _snakemake(tmp_path, "-n", "--logger-supernet-jobs", "jobs.jsonl")
+    assert code == 0 and "Job 1: Drawing b\nReason: Updated input files: a\n" in said
+    jobs = [json.loads(line) for line in (tmp_path / "jobs.jsonl").read_text().splitlines()]
+    assert jobs == [
+        {"rule": "second", "wildcards": {}, "input": ["a"], "output": ["b"], "reason": "Updated input files: a"},
+        {"rule": "all", "wildcards": {}, "input": ["b"], "output": [], "reason": jobs[1]["reason"]},
+    ]
+    # A run that is not a dry run writes none.
+    assert _snakemake(tmp_path, "--logger-supernet-jobs", "others.jsonl")[0] == 0
+    assert not (tmp_path / "others.jsonl").exists()
 
 
 def test_the_plugin_leaves_the_choice_of_the_package_to_the_snakefile() -> None:

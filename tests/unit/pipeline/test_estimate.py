@@ -141,13 +141,24 @@ def test_a_batch_of_more_images_than_there_are(paper: Study) -> None:
 
 def test_the_report_adds_up_and_follows_the_rate(paper: Study) -> None:
     work = estimate(paper)
-    lines = report(work, 3.0).splitlines()
+    alone = {"nasbench101": 5, "darts": 7}
+    lines = report(work, 3.0, alone).splitlines()
     days = [float(line.split()[-1]) for line in lines[2:6]]
     assert days[3] == pytest.approx(sum(days[:3]), rel=0.06)  # two digits
-    assert lines[5].split()[:3] == ["in", "all", "390"]
-    faster = report(work, 6.0).splitlines()
+    assert lines[5].split()[:4] == ["in", "all", "390", "12"]
+    assert [line.split()[2] for line in lines[2:5]] == ["5", "0", "7"]
+    faster = report(work, 6.0, alone).splitlines()
     assert float(faster[5].split()[-1]) == pytest.approx(days[3] / 2, rel=0.06)
     assert "6 teraflop/s sustained" in "\n".join(faster)
+
+
+def test_without_a_rate_there_are_no_gpu_days(paper: Study) -> None:
+    said, with_rate = report(estimate(paper), None, {}), report(estimate(paper), 3.0, {})
+    assert "GPU days" not in said.splitlines()[1] and "teraflop/s" in said and "assumed" not in said.lower()
+    # The other columns are the same.
+    for line, longer in zip(said.splitlines()[1:6], with_rate.splitlines()[1:6], strict=True):
+        assert longer.startswith(line) and longer != line
+    assert "--config gpu_tflops=NUMBER" in said
 
 
 def test_a_dry_run_of_the_paper_lists_every_run_and_ends_with_the_estimate(paper: Study, tmp_path: Path) -> None:
@@ -156,7 +167,8 @@ def test_a_dry_run_of_the_paper_lists_every_run_and_ends_with_the_estimate(paper
     assert result.returncode == 0, result.stderr[-2000:]
     for space, setting, seed in paper.runs():
         assert f"Super-net of {space}, {setting}, seed {seed}: training\n" in result.stdout
-    assert result.stdout.rstrip().endswith(report(estimate(paper), 3.0))
+    # Without the published tables, the ground truth of no space is trained here.
+    assert result.stdout.rstrip().endswith(report(estimate(paper), None, {}))
     assert not (tmp_path / "resources").exists()
 
 

@@ -1,0 +1,100 @@
+"""The work of jobs, by hand, and against the estimate of super-nets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from checkouts import ROOT
+
+from supernet.config.artifacts import RunName
+from supernet.config.jobs import truth_job
+from supernet.pipeline.estimate import run_work, scored_work, standalone_work, training_passes
+from supernet.pipeline.plan import Plan
+from supernet.pipeline.workload import Part, Workload, standalone_part, training_work, workload
+
+SPACE = {"space": "darts", "seed": "0"}
+
+
+def plan_of(folder: Path, **changes: Any) -> Plan:
+    """The plan of the study `mini` with other sections."""
+    study = yaml.safe_load((ROOT / "workflow" / "studies" / "mini.yaml").read_text())
+    file = folder / "mini.yaml"
+    file.write_text(yaml.safe_dump({**study, **changes}))
+    return Plan.load({"study": str(file)}, ROOT)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return plan_of(tmp_path)
+
+
+def parts(plan: Plan, rule: str, **wildcards: str) -> dict[str, Part]:
+    found = workload(plan, rule, wildcards)
+    assert found is not None
+    return {part.kind: part for part in found.parts}
+
+
+def test_a_super_net_is_trained_and_scored(plan: Plan) -> None:
+    run = plan.study.run("darts", "baseline", 0)
+    work = run_work(run, plan.study.scoring, plan.study.pool.size)
+    training, scoring = training_work(plan, RunName("darts", "baseline", 0)).parts
+    assert training == Part("training", "darts", training_passes(run), work.training_macs)
+    assert scoring == Part("scoring", "darts", 0, work.scoring_macs)
+    assert parts(plan, "train", setting="baseline", **SPACE) == {"training": training, "scoring": scoring}
+
+
+def test_passes_are_counted_by_layers(tmp_path: Path) -> None:
+    spaces = yaml.safe_load((ROOT / "workflow" / "studies" / "mini.yaml").read_text())["spaces"]
+    spaces["darts"]["sweep"]["layers"] = [3, 5]
+    plan = plan_of(tmp_path, spaces=spaces)
+    once, more = (training_work(plan, RunName("darts", name, 0)).parts[0] for name in ("baseline", "layers=5"))
+    assert more.passes == pytest.approx(once.passes * 5 / 3)
+
+
+def test_ground_truth_by_hand(plan: Plan) -> None:
+    # 808 training images and 270 for scoring: .75 of them are 808. Twelve batches of 64, eight epochs; 719 test images.
+    steps, macs = standalone_work(truth_job(plan.study, "darts"), "darts")
+    assert steps == 12 * 8
+    image = macs / (3 * 96 * 64 + 719)
+    assert image == pytest.approx(270_000, rel=0.15)
+    # 64 architectures, 32 of them twice, in two jobs.
+    assert parts(plan, "truth", pool="darts", shard="1") == {
+        "stand-alone": Part("stand-alone", "darts", 48 * steps, 48 * macs)
+    }
+    assert standalone_part(plan, "darts", 0) == Part("stand-alone", "darts", 0, 0)
+
+
+def test_searches_and_analyses_have_the_work_of_their_budgets(plan: Plan) -> None:
+    run, study = plan.study.run("darts", "baseline", 0), plan.study
+    steps, macs = standalone_work(truth_job(study, "darts"), "darts")
+    # 30 architectures on the 270 images of the scoring split, in one BN mode; two are trained.
+    assert parts(plan, "search", **SPACE) == {
+        "scoring": Part("scoring", "darts", 0, scored_work(run, 30, 270)),
+        "stand-alone": Part("stand-alone", "darts", 2 * steps, 2 * macs),
+    }
+    landscape = parts(plan, "landscape", space="darts")
+    assert landscape["scoring"].macs == pytest.approx(6 * 121 * scored_work(run, 1, 256))
+    assert landscape["stand-alone"] == Part("stand-alone", "darts", steps, macs)
+    features = parts(plan, "features", space="darts")
+    assert features["training"] == Part("training", "darts", 200, pytest.approx(3 * scored_work(run, 1, 200 * 32)))
+    # Three proxies of 64 networks.
+    assert parts(plan, "proxies", pool="darts")["stand-alone"].passes == 192
+
+
+def test_search_systems_have_a_budget_of_images_or_of_seconds(tmp_path: Path) -> None:
+    searches = {"systems": {"darts": ["spos", "enas", "nao"]}, "jobs": 2, "batch_size": 32}
+    plan = plan_of(tmp_path, searches={**searches, "images": 3200})
+    first = parts(plan, "systems", part="0", **SPACE)
+    # Two of the three systems, 3200 images each.
+    assert first["training"].passes == 200
+    assert first["training"].macs == pytest.approx(3 * scored_work(plan.study.run("darts", "baseline", 0), 2, 3200))
+    timed = workload(plan_of(tmp_path, searches={**searches, "seconds": 7.0}), "systems", {**SPACE, "part": "0"})
+    assert timed is not None and timed.seconds == 14
+    assert [part.kind for part in timed.parts] == ["stand-alone"]
+
+
+def test_other_rules_neither_train_nor_score(plan: Plan) -> None:
+    assert workload(plan, "table_costs", {}) is None
+    assert workload(plan, "metrics", {}) is None
+    assert Workload().parts == ()
