@@ -9,6 +9,7 @@ from supernet.audit.lineage import format_duration
 from supernet.audit.pending import BROKEN, STALE, TRAINED, Pending, measured_rate, others, pending, read_summary
 from supernet.audit.study_audit import KEYS, StudyAudit, add_arguments
 from supernet.errors import UserError
+from supernet.pipeline.inherited import inherited_lines
 from supernet.runtime.checkout import checkout, config_file
 
 SHOWN = 12
@@ -71,6 +72,8 @@ def main(arguments: Sequence[str]) -> None:
     plan = study_audit.plan
     named = f"Study {plan.study.study}: {len(trained)} of {len(plan.runs)} super-nets would be trained"
     print(f"{named}, about {total} one after another." if trained else f"{named}.")
+    for line in inherited_lines(plan.study_file, plan.root, None if options.all else SHOWN):
+        print(line)
     for line in lines(found, None if options.all else SHOWN):
         print(line)
     if found:
