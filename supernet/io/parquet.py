@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -107,6 +108,18 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         pq.write_table(pa.table([_column([row[name] for row in rows]) for name in names], names), temporary)
 
 
+def parquet_bytes(columns: Mapping[str, tuple[str, Sequence[Any]]]) -> bytes:
+    """Return the content of a Parquet file; the same values give the same bytes.
+
+    `columns` maps the name of each column to its kind (`text`, `integers` or `numbers`) and its values; None is null.
+    """
+    table = pa.table([_nullable(kind, values) for kind, values in columns.values()], list(columns))
+    stream = pa.BufferOutputStream()
+    pq.write_table(table, stream)
+    content: bytes = stream.getvalue().to_pybytes()
+    return content
+
+
 def _expect(path: Path | str, names: Sequence[str], there: Sequence[str]) -> None:
     missing = [name for name in names if name not in there]
     if missing:
@@ -115,12 +128,33 @@ def _expect(path: Path | str, names: Sequence[str], there: Sequence[str]) -> Non
 
 
 def _column(values: list[Any]) -> pa.Array:
-    """Build an array from buffers, because pyarrow imports pandas to convert Python values."""
     if all(isinstance(value, str) for value in values):
-        texts = [value.encode() for value in values]
-        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
-        return pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])
+        return _array([value.encode() for value in values])
     numbers = np.array(values)
     if numbers.dtype not in (np.int64, np.float64):
         raise TypeError(f"expected a column of texts or of numbers, found {values[:3]}")
-    return pa.Array.from_buffers(pa.from_numpy_dtype(numbers.dtype), len(numbers), [None, pa.py_buffer(numbers)])
+    return _array(numbers)
+
+
+def _nullable(kind: str, values: Sequence[Any]) -> pa.Array:
+    known = np.array([value is not None for value in values], dtype=bool)
+    bits = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little").tobytes())
+    if kind == "text":
+        return _array([b"" if value is None else value.encode() for value in values], bits)
+    numbers = np.array([0 if value is None else value for value in values])
+    dtype = {"integers": np.int64, "numbers": np.float64}[kind]
+    if len(numbers) and not np.can_cast(numbers.dtype, dtype):
+        raise TypeError(f"expected a column of {kind}, found {list(values[:3])}")
+    return _array(numbers.astype(dtype), bits)
+
+
+def _array(values: list[bytes] | npt.NDArray[Any], known: pa.Buffer | None = None) -> pa.Array:
+    """Build an array from buffers, because pyarrow imports pandas to convert Python values.
+
+    `known` has a bit per value, which is 0 for null.
+    """
+    if isinstance(values, list):
+        ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
+        buffers = [known, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
+        return pa.Array.from_buffers(pa.string(), len(values), buffers)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [known, pa.py_buffer(values)])

@@ -6,13 +6,14 @@ a test or a notebook, nothing is recorded.
 """
 
 import contextlib
+import copy
 import json
 import os
 import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cached_property
@@ -99,6 +100,18 @@ class Recorder:
     def inputs(self) -> list[dict[str, Any]]:
         """The inputs that have been read, as records list them."""
         return sorted(self._inputs.values(), key=lambda one: str(one["file"]))
+
+    def apart(self, config: Any, inputs: Iterable[Path]) -> "Recorder":
+        """Return a recorder of the same process with another config and only these inputs, which are noted here too."""
+        other = copy.copy(self)
+        names = []
+        for path in inputs:
+            self.read(path, "result", None)
+            names.append(os.path.abspath(path))
+        other._config, other._announced = config, None
+        other._inputs = {name: self._inputs[name] for name in names}
+        other._stats = {name: self._stats[name] for name in names}
+        return other
 
     def announce(self) -> tuple[str, int] | None:
         """Return the digest of the inputs for a caption, and the number of results without a record among them.
@@ -194,6 +207,17 @@ def recording(recorder: Recorder) -> Iterator[None]:
         yield
     finally:
         _RECORDER.reset(token)
+
+
+@contextlib.contextmanager
+def recording_apart(config: Any, inputs: Iterable[Path]) -> Iterator[None]:
+    """Record results inside the context with this config and these inputs, which are results, and with no others.
+
+    For results that depend on less than the program: other programs use them too.
+    """
+    recorder = _RECORDER.get()
+    with contextlib.nullcontext() if recorder is None else recording(recorder.apart(config, inputs)):
+        yield
 
 
 def note_input(path: _Path, kind: str = "result", pinned: Mapping[str, str] | None = None) -> _Path:

@@ -1,4 +1,7 @@
-"""Shared parts of the programs that use torch: arguments, device, data set, timing."""
+"""Shared parts of the programs that train or score: arguments, device, data set, timing.
+
+Importing this module does not import torch: a program that finds all of its results in a store does without it.
+"""
 
 import argparse
 import json
@@ -8,14 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
 from pydantic import ValidationError
 
 from supernet.config.base import Model
 from supernet.config.study import Data
-from supernet.data.images import Splits, load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json, write_json
 from supernet.provenance.recorder import note_config
@@ -23,8 +24,12 @@ from supernet.runtime import program
 from supernet.runtime.arguments import positive, positive_number
 from supernet.runtime.leftovers import clear_for
 from supernet.runtime.lock import sole_writer_of
-from supernet.training.device import configure, fingerprint
 from supernet.training.fingerprint import Fingerprint
+
+if TYPE_CHECKING:
+    import torch
+
+    from supernet.data.images import Splits
 
 _Model = TypeVar("_Model", bound=Model)
 
@@ -97,13 +102,18 @@ class Session:
     """A running program: its options, its device, and the seconds of each phase."""
 
     options: argparse.Namespace
-    device: torch.device
+    device: "torch.device | str"
+    """`cpu` in a program that did without torch."""
     started: float
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def splits(self, config: Data, study_seed: int) -> Splits:
+    def splits(self, config: Data, study_seed: int) -> "Splits":
         """Load the data set of --data, split by the study seed, on the device."""
-        return load_splits(self.options.data, config, study_seed, self.device)
+        import torch
+
+        from supernet.data.images import load_splits
+
+        return load_splits(self.options.data, config, study_seed, torch.device(self.device))
 
     def fingerprint(self, config: str, **inputs: Path | None) -> Fingerprint:
         """Identify everything that determines the bits of a result: config, inputs by name, code, environment.
@@ -111,8 +121,12 @@ class Session:
         The images are always an input. None marks an input that the job does not have. The inputs are hashed, and
         noted for the records; call this method before anything is trained.
         """
+        import torch
+
+        from supernet.training.device import fingerprint
+
         files = {"images": self.options.data, **{name: path for name, path in inputs.items() if path is not None}}
-        return Fingerprint.of_process(config, fingerprint(self.device), files)
+        return Fingerprint.of_process(config, fingerprint(torch.device(self.device)), files)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -137,7 +151,9 @@ class Session:
 
 
 def open_session(options: argparse.Namespace, started: float) -> Session:
-    """Configure torch and start timing; `started` is the time before torch was imported."""
+    """Import and configure torch and start timing; `started` is the time before torch was imported."""
+    from supernet.training.device import configure
+
     session = Session(options, configure(options.threads, options.device), started)
     session.seconds["import"] = time.time() - started
     return session

@@ -12,7 +12,7 @@ from checkouts import ROOT
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.io.parquet import read_columns, read_table, write_rows
+from supernet.io.parquet import parquet_bytes, read_columns, read_table, write_rows
 from supernet.pools.file import best_of, read_pool, read_truths
 
 ROWS = [
@@ -30,6 +30,31 @@ def test_rows_are_those_of_pandas(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(ours, theirs)
     write_rows(tmp_path / "again.parquet", ROWS)
     assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "ours.parquet").read_bytes()
+
+
+def test_columns_with_nulls_are_those_of_pandas(tmp_path: Path) -> None:
+    columns = {
+        "text": ("text", ["b", None, "", "ä→", *"abcdefgh"]),
+        "integers": ("integers", [None, 2**62, -3, *range(9)]),
+        "numbers": ("numbers", [0.25, math.nan, None, *range(9)]),
+        "nulls": ("integers", [None] * 12),
+    }
+    (tmp_path / "ours.parquet").write_bytes(parquet_bytes(columns))
+    ours = pd.read_parquet(tmp_path / "ours.parquet", dtype_backend="pyarrow")
+    assert [str(kind) for kind in ours.dtypes] == [
+        "string[pyarrow]",
+        "int64[pyarrow]",
+        "double[pyarrow]",
+        "int64[pyarrow]",
+    ]
+    for name, (kind, values) in columns.items():
+        (found,) = read_columns(tmp_path / "ours.parquet", **{name: kind})
+        assert repr(found) == repr([float(v) if kind == "numbers" and v is not None else v for v in values])
+    assert parquet_bytes(columns) == (tmp_path / "ours.parquet").read_bytes()
+    (tmp_path / "empty.parquet").write_bytes(parquet_bytes({name: (kind, []) for name, (kind, _) in columns.items()}))
+    assert read_columns(tmp_path / "empty.parquet", text="text", nulls="integers") == [[], []]
+    with pytest.raises(TypeError, match="expected a column of integers"):
+        parquet_bytes({"step": ("integers", [1, 0.5])})
 
 
 def test_columns_come_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
