@@ -58,7 +58,8 @@ spaces:
 ```
 
 - NAME is a study of the same folder or of `workflow/studies/`. A path that ends in `.yaml` or `.yml` is relative to the
-  file that names it. A parent may extend a third file, and so on for at most ten files. It need not be complete.
+  file that names it. A parent may extend a third file, and so on for at most ten files. A parent outside
+  `workflow/studies/` need not be a complete study.
 - Mappings are merged key by key. Lists and single values replace those of the parent. An empty mapping changes nothing.
 - `null` removes what the parent has, and the key then has its default: an optional section (`landscape: null`), a space
   (`darts: null`), a factor of a sweep (`epochs: null`), a whole mapping (`sweep: null`) or a single value
