@@ -60,7 +60,7 @@ spaces:
         assert [line.strip() for line in found[:2]] == ["seed: 0 → 3", "data.crop_padding: 4 → 1"]
         assert found[2].startswith("  landscape: null → {grid: 21, images: 512, paths: 8}")
         assert {line.strip() for line in found[3:]} == {
-            "spaces.nasbench201.baseline.weight_decay: 0.0005 → 0.0001",
+            "spaces.nasbench201.baseline.weight_decay: 0.003 → 0.0001",
             "spaces.nasbench201.sweep.learning_rate: [0.1] → null",
             "spaces.nasbench201.sweep.epochs: null → [2]",
             found[-1].strip(),
