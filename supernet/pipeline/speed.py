@@ -136,7 +136,7 @@ class _Sums:
     def speeds(self, nets: int) -> Speeds:
         """Return the speeds, of which `nets` jobs trained or scored super-nets."""
         by_key = {key: Speed(0.0, seconds / self.macs[key]) for key, seconds in self.seconds.items() if self.macs[key]}
-        counts = [(nets, "super-net job"), (self.jobs - nets, "ground-truth job")]
+        counts = [(nets, "super-net"), (self.jobs - nets, "ground-truth job")]
         jobs = " and ".join(f"{count} finished {noun}{'s' * (count > 1)}" for count, noun in counts if count)
         start = sum(self.starts) / len(self.starts) if self.starts else 0.0
         source = f"{jobs} of this study on {', '.join(self.hosts)} ({', '.join(self.devices)})"
