@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from supernet.config.artifacts import HASH_DIGITS
 from supernet.config.base import Model
 from supernet.config.jobs import TruthJob
 from supernet.provenance.record import digest
 
-DIGITS = 16
-"""Digits of the SHA-256 that name a folder."""
 _STANDALONE_PROTOCOL = frozenset(
     {"momentum", "final_learning_rate", "clip", "bn_momentum", "channels_last", "precision"}
 )
@@ -47,7 +46,7 @@ class Identity:
         A new key does not change it as long as the key has its default. A new default of an old key does not change it
         either: compare the recorded values as well (`changed`).
         """
-        return digest(self.chosen)[:DIGITS]
+        return digest(self.chosen)[:HASH_DIGITS]
 
     def changed(self, recorded: Any) -> list[str]:
         """Return the dotted keys whose values differ from recorded `values`, except keys that did not exist then."""

@@ -162,6 +162,7 @@ STUDY = PLAN.study
 ARTIFACTS = PLAN.artifacts
 STATE = located(PLAN.state)
 LOCKS = located(ARTIFACTS.locks)
+STORE = located(ARTIFACTS.store)
 FILES = StudyFiles(PLAN)
 CLOSURE = Closure()
 
@@ -204,7 +205,7 @@ START = (
     # Provenance records name files by these folders.
     f"export {RESULTS_VARIABLE}={shlex.quote(located(PLAN.config.results))}; "
     f"export {RESOURCES_VARIABLE}={shlex.quote(located(PLAN.resources))}; "
-    f"STATE={shlex.quote(STATE)}; LOCKS={shlex.quote(LOCKS)}; "
+    f"STATE={shlex.quote(STATE)}; LOCKS={shlex.quote(LOCKS)}; STORE={shlex.quote(STORE)}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"
@@ -227,7 +228,7 @@ onstart:
     try:
         check_programs()
         lock_study()
-        folders = (PLAN.results, PLAN.state, PLAN.resources)
+        folders = (PLAN.results, PLAN.state, PLAN.resources, ARTIFACTS.store)
         clear_leftovers(*(Path(located(folder)) for folder in folders))
         # Snakemake would delete what is made of an input from the future.
         wait_for_clock(first_inputs())
