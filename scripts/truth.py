@@ -79,16 +79,15 @@ def train(
     log = TruthLog(log_file, now.fingerprint(job.model_dump_json(), pool=options.pool))
     shard = TruthShard(now, job, spaces.load(job.space), todo, store, log)
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"
-    shard.run(options, Deadline.of(start_time(), options.limit_minutes), task)
+    shard.run(task, options.progress, Deadline.of(start_time(), options.limit_minutes))
     return now, shard.trained, log.earlier
 
 
 def write_shard(path: Path, todo: Sequence[Training], store: TruthStore) -> None:
     """Write the results of trainings, all of which are in the store."""
-    rows = [{**one._asdict(), **asdict(result)} for one in todo if (result := store.get(one)) is not None]
-    columns = {
-        name: (kind, [row[name] for row in rows]) for name, kind in (*COLUMNS.keys.items(), *COLUMNS.values.items())
-    }
+    rows = [{**one._asdict(), **asdict(store.result(one))} for one in todo]
+    kinds = {"arch_id": "text", "seed": "integers", **COLUMNS.values}
+    columns = {name: (kind, [row[name] for row in rows]) for name, kind in kinds.items()}
     with publish(path) as temporary:
         temporary.write_bytes(parquet_bytes(columns))
 

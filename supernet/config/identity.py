@@ -1,6 +1,6 @@
 """The identity of a training: all that its result depends on, and the digest of it, which names a folder of the store.
 
-Results that no study file changes, such as those of other images or kernels, are told apart by their records.
+Records of results distinguish what no study file names, such as other images with the same name.
 """
 
 from collections.abc import Iterator, Mapping

@@ -74,6 +74,8 @@ class Recorder:
         self._closure = Closure(root)
         self._name = self._closure.name(program)
         self._sources = self._closure.files([program])
+        self._analysed: set[Path] = set()
+        """Files of loaded modules whose imports are among the sources."""
         self._inputs: dict[str, dict[str, Any]] = {}
         self._stats: dict[str, tuple[int, int, int]] = {}
         self._config: Any = None
@@ -104,6 +106,7 @@ class Recorder:
 
     def apart(self, config: Any, inputs: Iterable[Path], packages: Mapping[str, str] | None) -> "Recorder":
         """Return a recorder of the same process as `recording_apart` uses it; the inputs are noted here, too."""
+        _ = self._lock, self._commit  # so that the copy has them, too
         other = copy.copy(self)
         names = []
         for path in inputs:
@@ -183,8 +186,10 @@ class Recorder:
 
     def sources(self) -> dict[str, Source]:
         """Return the files of the program, including modules that were loaded by a name computed at run time."""
-        for name, source in self._closure.files(_loaded(self._root)).items():
+        new = [path for path in _loaded(self._root) if path not in self._analysed]
+        for name, source in self._closure.files(new).items():
             self._sources.setdefault(name, source)
+        self._analysed.update(new)
         return {name: self._sources[name] for name in sorted(self._sources) if name not in UNRECORDED}
 
     @cached_property

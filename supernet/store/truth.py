@@ -1,5 +1,7 @@
 """The store of stand-alone trainings: one folder per recipe, one part per architecture and seed.
 
+Another encoding of the same architecture is another training: it gives other initial weights to the same operations.
+
 A part is added as soon as its training has ended, so that other processes see it and a killed job loses nothing. It has
 one training, because a part that had several would depend on when a process was interrupted, and with it the records of
 everything that is made from it.
@@ -32,7 +34,7 @@ class StandAloneResult:
 
 
 COLUMNS = Columns(
-    keys={"arch_id": "text", "seed": "integers"},
+    keys={"arch_id": "text", "encoding": "text", "seed": "integers"},
     values={one.name: "numbers" if one.name == "accuracy" else "integers" for one in fields(StandAloneResult)},
 )
 
@@ -43,6 +45,10 @@ class Trained(Protocol):
     @property
     def arch_id(self) -> str:
         """Identifier of the architecture."""
+
+    @property
+    def encoding(self) -> str:
+        """Text of the architecture."""
 
     @property
     def seed(self) -> int:
@@ -72,6 +78,12 @@ class TruthStore:
         values = self._parts.get(*_key(training))
         return None if values is None else StandAloneResult(*values)
 
+    def result(self, training: Trained) -> StandAloneResult:
+        """Return the result of a training; KeyError if the store does not have it."""
+        if (found := self.get(training)) is None:
+            raise KeyError(training)
+        return found
+
     def add(self, training: Trained, result: StandAloneResult) -> None:
         """Add the result of a training, with a record that names its recipe and the images, and no study."""
         if not Path(self._paths.recipe).exists():
@@ -80,7 +92,7 @@ class TruthStore:
 
     def claim(self, training: Trained, timing: LockTiming | None = None) -> Claim:
         """Return the claim of the process that makes a training, which is not taken yet."""
-        return Claim(Path(self._paths.claim(f"{training.arch_id} {training.seed}")), timing)
+        return Claim(Path(self._paths.claim(f"{training.encoding} {training.seed}")), timing)
 
     def parts(self, trainings: Iterable[Trained]) -> list[Path]:
         """Return the files that have these trainings; KeyError if the store does not have one."""
@@ -110,7 +122,7 @@ class TruthStore:
 
 
 def _key(training: Trained) -> Key:
-    return training.arch_id, training.seed
+    return training.arch_id, training.encoding, training.seed
 
 
 def _wrong(values: Values) -> str:

@@ -274,15 +274,15 @@ def test_two_jobs_train_each_training_once() -> None:
 def test_a_claimed_training_is_waited_for_and_that_of_a_killed_process_is_made() -> None:
     pool = Study(size=2, repeated=0)
     pool.arguments  # noqa: B018 - draws the pool
-    arch_id = pd.read_parquet("results/one/drawn/nasbench201.parquet")["arch_id"][0]
+    encoding = pd.read_parquet("results/one/drawn/nasbench201.parquet")["encoding"][0]
     job = TruthJob.model_validate_json(json.dumps(JOB))
     code = (
         "import sys; from pathlib import Path; from types import SimpleNamespace as S;"
         "from supernet.config.jobs import TruthJob; from supernet.store.truth import TruthStore;"
         "store = TruthStore(Path(sys.argv[1]), TruthJob.model_validate_json(sys.argv[2]), Path(sys.argv[3]));"
-        "print(store.claim(S(arch_id=sys.argv[4], seed=0)).take(), flush=True); sys.stdin.read()"
+        "print(store.claim(S(encoding=sys.argv[4], seed=0)).take(), flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", code, str(STORE), job.model_dump_json(), str(IMAGES), arch_id]
+    command = [sys.executable, "-c", code, str(STORE), job.model_dump_json(), str(IMAGES), encoding]
     with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)},
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:  # fmt: skip
         assert holder.stdout is not None and holder.stdout.readline() == "True\n"
