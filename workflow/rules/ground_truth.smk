@@ -64,7 +64,8 @@ rule truth:
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " {params.trainings} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
-        f' --state "$STATE"/truth/{TRUTH_IN_SHELL} --store "$STORE"'
+        f' --state "$STATE"/truth/{TRUTH_IN_SHELL}'
+        ' --store "$STORE"'
         ' --progress "$STATE"/progress/truth-{wildcards.pool}-{wildcards.shard}.json'
         f' --lock "$STATE"/locks/truth/{TRUTH_IN_SHELL}'
         f' "$LOCKS"/truth/{TRUTH_IN_SHELL}'
