@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,7 @@ class Parts:
     _rows: dict[Key, Values] = field(default_factory=dict)
     _origins: dict[Key, str] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
-    """Names of parts of which a warning has said that they have other values."""
+    """Warnings that were logged: each is logged once."""
 
     def refresh(self) -> None:
         """Read the parts that were added to the folder since the last call.
@@ -122,22 +123,21 @@ class Parts:
 
     def _read(self, path: Path) -> _Part | None:
         """Read a part, unless it was read before; None if it was removed a moment ago."""
+        signature = (0, 0, 0)
         try:
             status = os.stat(path)
-        except FileNotFoundError:
-            return None
-        signature = (status.st_size, status.st_mtime_ns, status.st_ino)
-        known = self._found.get(path.name)
-        if known is not None and known.signature == signature:
-            return known
-        try:
+            signature = (status.st_size, status.st_mtime_ns, status.st_ino)
+            known = self._found.get(path.name)
+            if known is not None and known.signature == signature:
+                return known
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError(f"{path}: not a file")
             return _Part(signature, self._checked(path))
         except FileNotFoundError:
             return None
-        except UserError as error:
-            _LOGGER.warning(
-                "%s; this part is not used, and what only it has is made again: delete it with its record", error
-            )
+        except (UserError, OSError) as error:
+            # An OSError has the path in its text.
+            self._warn(f"{error}; this part is not used, and what only it has is made again: delete it with its record")
             return _Part(signature)
 
     def _checked(self, path: Path) -> dict[Key, Values]:
@@ -171,20 +171,18 @@ class Parts:
 
     def _merge(self, name: str, rows: Mapping[Key, Values]) -> None:
         different = [key for key, values in rows.items() if not _same(values, self._rows.get(key, values))]
-        if different and name not in self._told:
-            self._told.add(name)
-            other = self._origins[different[0]]
-            _LOGGER.warning(
-                "%s: has other values than %s for %s (%d such rows), which are not used: %s; delete one of the parts",
-                self.folder / name,
-                other,
-                different[0],
-                len(different),
-                rows[different[0]],
-            )
+        if different:
+            first, path = different[0], self.folder / name
+            found = f"has other values than {self._origins[first]} for {first} ({len(different)} such rows)"
+            self._warn(f"{path}: {found}, which are not used: {rows[first]}; delete one of the parts")
         for key, values in rows.items():
             if key not in self._rows:
                 self._rows[key], self._origins[key] = values, name
+
+    def _warn(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            _LOGGER.warning("%s", message)
 
 
 def _same(one: Values, other: Values) -> bool:

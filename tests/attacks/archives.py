@@ -321,7 +321,8 @@ def _parts() -> Iterator[Attack]:
         yield Attack(f"a part of the store {what}", "A1", ARCHIVE_TARGET, apply, Verdict.BROKEN, PARTS)
     for suffix in ("", SUFFIX):
         removed = lambda suffix=suffix: _remove(f"{first()}{suffix}")  # noqa: E731
-        yield Attack(f"a part without{suffix} itself", "A1", ARCHIVE_TARGET, removed, Verdict.BROKEN, PARTS)
+        what = "the record of a part" if suffix else "a part"
+        yield Attack(f"{what} is left out", "A1", ARCHIVE_TARGET, removed, Verdict.BROKEN, PARTS)
     for content in (b"x", None):
         name = f"a part {'forged' if content else 'left out'}, its true hash under omitted"
         vouched = lambda content=content: _vouch(first(), content)  # noqa: E731

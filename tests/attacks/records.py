@@ -281,7 +281,7 @@ def _parts() -> Iterator[Attack]:
 
     for name, change in {**CONTENTS, **PLACES}.items():
         mutation = first(lambda path, change=change: _mutated(path, change))  # type: ignore[misc]
-        yield _attack(f"a part of the store is {name}", "R1", mutation, Verdict.BROKEN, PARTS)
+        yield _attack(f"a part of the store: {name}", "R1", mutation, Verdict.BROKEN, PARTS)
     yield _attack("the accuracy in a part is edited", "R1", first(accuracy), Verdict.BROKEN, PARTS)
     forged = first(lambda path: forge(str(path), accuracy(path)))
     yield _attack("the accuracy in a part is edited, and its record", "R5", forged, Verdict.BROKEN, PARTS)
