@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--run-seed", type=natural, nargs="?", help="run seed, if each run has a separate pool")
     parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="pools whose architectures are excluded")
     parser.add_argument("--table", type=Path, nargs="?", help="published table (Parquet file of scripts/published.py)")
-    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write: arch_id, encoding")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet file to write: arch_id, encoding, drawn")
     parser.add_argument("--log", type=Path, help="log file")
     return parser.parse_args(arguments)
 

@@ -12,6 +12,7 @@ from supernet import spaces
 from supernet.config.artifacts import CHECKPOINT
 from supernet.config.jobs import Ahead, ScoringJob
 from supernet.config.study import Run
+from supernet.data.images import Splits
 from supernet.io.atomic import write_json
 from supernet.io.parquet import write_rows
 from supernet.pools.file import read_pool, read_truths

@@ -1,28 +1,26 @@
-"""Train one shard of a pool stand-alone, as ground truth where no published table fits the data of the study."""
+"""Make one shard of the ground truth of a pool, where no published table fits the data of the study.
+
+Stand-alone trainings that are in the store are taken over; the others are trained, and added to it.
+"""
 
 import argparse
-import time
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
-
-import pandas as pd
 
 from supernet import spaces
 from supernet.config.jobs import TruthJob
-from supernet.io.atomic import write_table
-from supernet.io.parquet import read_table
+from supernet.io.atomic import publish
+from supernet.io.parquet import parquet_bytes
 from supernet.pools.file import read_pool
-from supernet.pools.truth import trainings
-from supernet.provenance.recorder import note_config
+from supernet.pools.trainings import Training, trainings
+from supernet.provenance.recorder import note_config, package_versions, recording_apart
 from supernet.runtime import program
 from supernet.runtime.arguments import natural, positive
-from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
-from supernet.runtime.stopping import Deadline, Stopped
+from supernet.runtime.stopping import Deadline
+from supernet.store.truth import COLUMNS, TruthStore
 from supernet.training import session
-from supernet.training.evaluator import Evaluator
-from supernet.training.standalone import TruthLog, result_problem, train_standalone
 
 COUNTS = ("seeds", "repeated", "shard", "shards")
 
@@ -32,7 +30,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     session.add_arguments(parser)
     session.add_limit(parser)
-    parser.add_argument("--state", type=Path, required=True, help="folder for finished trainings")
+    parser.add_argument("--state", type=Path, required=True, help="folder for the log of finished trainings")
+    parser.add_argument("--store", type=Path, required=True, help="folder of finished trainings that studies share")
     parser.add_argument("--pool", type=Path, required=True, help="Parquet file of scripts/pool.py")
     parser.add_argument("--seeds", type=positive, required=True, help="trainings per repeated architecture")
     parser.add_argument("--repeated", type=natural, required=True, help="architectures trained with all seeds")
@@ -46,37 +45,51 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def work(options: argparse.Namespace) -> None:
-    """Train this shard's architectures, and write one row per training."""
+    """Complete the store, and write one row per training of this shard."""
     job = session.read_config(options.config, TruthJob)
-    note_config({"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}})
-    now = session.open_session(options, start_time())
-    space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
-    evaluator = Evaluator(splits, job.evaluation, job.protocol.channels_last)
+    config = {"job": job.model_dump(mode="json"), **{name: getattr(options, name) for name in COUNTS}}
+    note_config(config)
+    space = spaces.load(job.space)
     read_pool(options.pool, space)  # refuses a pool that is not valid
-    every = trainings(read_table(options.pool), options.seeds, options.repeated, job.study_seed, job.space)
-    todo = every.iloc[options.shard :: options.shards]
-    log = TruthLog(options.state / "trainings.jsonl", now.fingerprint(job.model_dump_json(), pool=options.pool))
-    for arch_id, encoding, seed in todo.itertuples(index=False):
-        log.check(arch_id, seed, partial(result_problem, job, space, encoding, splits))
+    every = trainings(options.pool, options.seeds, options.repeated)
+    todo = every[options.shard :: options.shards]
+    store = TruthStore(options.store, job, options.data)
+    # The shard is put together without torch. Its record is the same whether or not this process trains as well.
+    packages = package_versions()
+    log = options.state / "trainings.jsonl"
+    if log.exists() or any(store.get(one) is None for one in todo):
+        now, trained, earlier = train(options, job, todo, store, log)
+    else:
+        now, trained, earlier = session.Session(options, "cpu", start_time()), 0, 0.0
+    with recording_apart(config, [options.data, options.pool, *store.parts(todo)], packages):
+        write_shard(options.output, todo, store)
+    print(f"{options.output}: {trained} trainings, {len(todo) - trained} taken over from {options.store}")
+    now.write_timing(earlier=earlier, trainings=trained, taken_over=len(todo) - trained)
+    log.unlink(missing_ok=True)
+
+
+def train(
+    options: argparse.Namespace, job: TruthJob, todo: Sequence[Training], store: TruthStore, log_file: Path
+) -> tuple[session.Session, int, float]:
+    """Train what the store lacks; return the session, the number of trainings and the seconds of killed processes."""
+    now = session.open_session(options, start_time())
+    from supernet.training.standalone import TruthLog
+    from supernet.training.truth_shard import TruthShard
+
+    log = TruthLog(log_file, now.fingerprint(job.model_dump_json(), pool=options.pool))
+    shard = TruthShard(now, job, spaces.load(job.space), todo, store, log)
     task = f"{job.space} ground truth {options.shard + 1}/{options.shards}"
-    rows, longest, deadline = [], 0.0, Deadline.of(start_time(), options.limit_minutes)
-    with now.phase("train"), Progress(task, "stand-alone trainings", len(todo), options.progress) as progress:
-        for done, (arch_id, encoding, seed) in enumerate(todo.itertuples(index=False), start=1):
-            result = log.get(arch_id, seed)
-            if result is None:
-                if deadline.over(needed=longest):
-                    raise Stopped(f"stopped after {done - 1} of {len(todo)} trainings, because its time limit is near")
-                start = time.monotonic()
-                result = train_standalone(job, space, space.parse(encoding), seed, splits, evaluator)
-                took = time.monotonic() - start
-                log.add(arch_id, seed, result, took)
-                longest = max(longest, took)
-            rows.append({"arch_id": arch_id, "seed": seed, **vars(result)})
-            progress.update(done)
-    table = pd.DataFrame(rows).astype({"accuracy": float, "diverged_at": "Int64"})
-    write_table(options.output, table)
-    now.write_timing(earlier=log.earlier, trainings=len(table))
-    log.discard()
+    shard.run(task, options.progress, Deadline.of(start_time(), options.limit_minutes))
+    return now, shard.trained, log.earlier
+
+
+def write_shard(path: Path, todo: Sequence[Training], store: TruthStore) -> None:
+    """Write the results of trainings, all of which are in the store."""
+    rows = [{**one._asdict(), **asdict(store.result(one))} for one in todo]
+    kinds = {"arch_id": "text", "seed": "integers", **COLUMNS.values}
+    columns = {name: (kind, [row[name] for row in rows]) for name, kind in kinds.items()}
+    with publish(path) as temporary:
+        temporary.write_bytes(parquet_bytes(columns))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -5,11 +5,13 @@ Rules take the paths, the sets of jobs and the lists of tables and figures from 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from supernet.config.artifacts import PartsFolder
 from supernet.config.base import Model
+from supernet.config.identity import standalone_identity
 from supernet.config.jobs import (
     METRICS_SECTIONS,
     FeaturesJob,
@@ -19,6 +21,7 @@ from supernet.config.jobs import (
     SearchJob,
     SystemsJob,
     TruthJob,
+    truth_job,
 )
 from supernet.config.study import Run
 from supernet.paper.catalogue import figure_names, on_request, table_names
@@ -67,6 +70,19 @@ def recorded_root_digest(plan: Plan) -> str | None:
         return root_digest(read_record(one.path) for one in made(plan))
     except RecordError:
         return None
+
+
+def shared(plan: Plan) -> dict[str, Mapping[str, Any]]:
+    """Return the folders of the store that have the parts of each space of the study, with the config of its parts.
+
+    Below it, parts of other configs are in other folders. Which parts the study has taken over, its records say.
+    """
+    spaces = dict.fromkeys(plan.pools[pool].space for pool, _ in plan.truth_shards)
+    found = {space: standalone_identity(truth_job(plan.study, space)) for space in spaces}
+    return {
+        os.path.normpath(PartsFolder.truth(plan.artifacts.store, space, "").path): identity.values
+        for space, identity in found.items()
+    }
 
 
 def run_config(plan: Plan, space: str, setting: str, seed: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from supernet.audit.file_status import FileStatus, State
 from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage, read_object
 from supernet.audit.printable import printable
 from supernet.audit.rows import Selection, cell
-from supernet.config.artifacts import RunFolder, run_name
+from supernet.config.artifacts import RunFolder, is_part, run_name
 from supernet.provenance.folders import Folders
 from supernet.provenance.record import inputs_digest
 
@@ -55,6 +55,7 @@ def explanation(status: FileStatus, folders: Folders, selection: Selection | Non
         Section("How it was made", tuple(_made(target, found))),
         Section("Super-nets it depends on", tuple(_runs(trained))),
         Section("Their baselines", tuple(_baselines(trained))),
+        Section("Shared with other studies", tuple(_shared(nodes, found))),
         Section("How long it took", tuple(_hours(found, trained, selection))),
         Section("Code and packages", tuple(_code(found))),
         Section("Downloads", tuple(_downloads(nodes))),
@@ -161,6 +162,17 @@ def _baselines(trained: Sequence[Job]) -> Iterable[str]:
         else:
             seen.setdefault(space, f"{space}, values of setting {setting}, the only one that was read: {values}.")
     yield from (seen[space] for space in sorted(seen))
+
+
+def _shared(nodes: Mapping[str, Node], found: Sequence[Job]) -> Iterable[str]:
+    """Yield one line per folder of the store that it was made from."""
+    others = {path for job in found if all(map(is_part, job.files)) for path in job.files}
+    folders: dict[str, list[str]] = {}
+    for path in sorted(filter(is_part, nodes)):
+        folders.setdefault(os.path.dirname(path), []).append(path)
+    for folder, paths in folders.items():
+        count = sum(path in others for path in paths)
+        yield f"{folder}: {len(paths)} parts, {count} of which were there before its jobs ran."
 
 
 def _shown(value: Any) -> str:

@@ -24,7 +24,8 @@ from typing import Any
 from supernet.audit.current import Current
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.listing import Listing
-from supernet.config.artifacts import RunFolder, run_name
+from supernet.config.artifacts import HASH_DIGITS, RunFolder, is_part, run_name, shared_folder
+from supernet.config.identity import completed
 from supernet.download.sources import File, load_sources
 from supernet.provenance.closure import ROOT
 from supernet.provenance.folders import Folders
@@ -85,17 +86,18 @@ class Audit:
         *,
         folders: Folders | None = None,
         listing: Listing | None = None,
+        shared: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Compare with `configs`: by path of a file, the config that the current study gives to its program.
 
         `kernels` is whether jobs use reference kernels now; None does not compare them, as for the results of others.
         `folders` are those that records name, by default `results` and `resources` of the current folder. Files that
-        `listing` does not list are unexpected.
+        `listing` does not list are unexpected. `shared` has the configs of parts, by `shared_folder`.
         """
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._hashes, self._root = hashes, root
         self._folders = folders or Folders(checkout=str(root))
-        self._listing = listing
+        self._listing, self._shared = listing, shared or {}
         self._current = Current(root, hashes, kernels)
         self._statuses: dict[str, FileStatus] = {}
         self._found: dict[str, _Own] = {}
@@ -168,6 +170,8 @@ class Audit:
         if problem := self._differs(path, made):
             changed = "its content differs from its record: it was changed after it was made"
             yield Discrepancy(State.BROKEN, f"it {problem}" if problem != _OTHER else changed)
+        elif is_part(path) and not os.path.basename(path).startswith(made["sha256"][:HASH_DIGITS]):
+            yield Discrepancy(State.BROKEN, "its content has another name: it was changed after it was made")
 
     def _differs(self, path: str, entry: Mapping[str, Any]) -> str:
         """Return how a file differs from its entry in a record, or an empty text."""
@@ -229,7 +233,12 @@ class Audit:
 
     def _config(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         """Compare the recorded config with that of the study; that of another result is a sign of an exchange."""
-        if path not in self._configs or not (changes := differences(made["config"], self._configs[path])):
+        recorded, expected = made["config"], self._configs.get(path)
+        if expected is None and is_part(path):
+            # A key that did not exist when the part was made has its default, or the folder would have another name.
+            expected = self._shared.get(shared_folder(path))
+            recorded = recorded if expected is None else completed(recorded, expected)
+        if expected is None or not (changes := differences(recorded, expected)):
             return
         other = self._owners.get(digest(made["config"]))
         if other is None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from supernet.audit.expected import Expected, made
+from supernet.audit.expected import Expected, made, shared
 from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.listing import Listing
-from supernet.config.artifacts import CRATE, Artifacts
+from supernet.config.artifacts import CRATE, Artifacts, is_part
 from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
@@ -47,19 +47,29 @@ class StudyAudit:
         hashes = HashCache(None if options.no_cache else Path(plan.state) / "hashes.json")
         listing = Listing(plan.results, [one.path for one in results])
         configs = {one.path: one.config for one in results}
-        audit = Audit(configs, hashes, plan.root, plan.reference_kernels, folders=plan.folders, listing=listing)
+        audit = Audit(
+            configs,
+            hashes,
+            plan.root,
+            plan.reference_kernels,
+            folders=plan.folders,
+            listing=listing,
+            shared=shared(plan),
+        )
         return cls(plan, results, audit, hashes, listing)
 
     def paths(self, targets: list[str]) -> list[str]:
         """Return the targets, with all results of a folder; without targets, the results of the study.
 
-        The results of the study include all other files in its folder, and the pages of its site.
+        The results of the study include all other files in its folder, the pages of its site, and the parts of the
+        store that its records name.
 
         UserError for a folder without results.
         """
         if not targets:
             known = [os.path.normpath(one.path) for one in self.expected]
-            return list(dict.fromkeys([*known, *recorded(self.plan.results), *self.listing.unexpected()]))
+            found = [*known, *recorded(self.plan.results), *self.listing.unexpected(), *self.parts()]
+            return list(dict.fromkeys(found))
         found = []
         for target in targets:
             within = recorded(target) if os.path.isdir(target) else [target]
@@ -69,6 +79,11 @@ class StudyAudit:
                 )
             found += within
         return found
+
+    def parts(self) -> list[str]:
+        """Return the parts of the store that the records of the study's results name, sorted."""
+        inputs = (self.audit.status(one.path).inputs for one in self.expected)
+        return sorted({path for found in inputs for path in found if is_part(path)})
 
     def root_digest(self) -> str | None:
         """Return the root digest of all results of the study; None if one is missing or broken."""

@@ -7,11 +7,12 @@ same method gives the path of a file and the pattern in a rule:
     Artifacts("results/mini").run().scores    # results/mini/runs/{space}/{setting}/seed{seed}/scores.parquet
 """
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 Kind = Literal[
     "metrics",
@@ -35,6 +36,8 @@ Kind = Literal[
 
 TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
+STORE = "store"
+"""Folder beside those of the studies: results that all studies share. No study has this name."""
 CRATE, DEPOSIT = "ro-crate", "deposit"
 """Folders in the results of a study: the crate, and what an archive has besides results."""
 LOCKS = ".locks"
@@ -44,9 +47,11 @@ OTHERS = frozenset({"logs", "benchmarks", "site", "report.html", LOCKS, CRATE, D
 CHECKPOINT = "training.safetensors"
 """Name of the file from which an interrupted training continues."""
 _TIMING = "timing.json"
-_NAME, _NUMBER = r"[^/]+", r"\d+"
-_NUMBERS = ("seed", "shard", "part")
-"""Wildcards that are numbers."""
+HASH_DIGITS = 16
+"""Digits of the SHA-256 in the names of parts and of their folders."""
+_NAME, _NUMBER, _HASH = r"[^/]+", r"\d+", rf"[0-9a-f]{{{HASH_DIGITS}}}"
+_NUMBERS, _HASHES = ("seed", "shard", "part"), ("digest", "sha256")
+"""Wildcards that are numbers, and those that are the start of a SHA-256."""
 
 
 class RunName(NamedTuple):
@@ -163,6 +168,31 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsFolder:
+    """A folder of the store: the parts of one kind that were made with one config."""
+
+    path: str
+
+    @classmethod
+    def truth(cls, store: str, space: str = "{space}", digest: str = "{digest}") -> Self:
+        """The stand-alone trainings of a space with one recipe; `store` is the folder of the store."""
+        return cls(f"{store}/truth/{space}/{digest}")
+
+    def part(self, sha256: str = "{sha256}") -> str:
+        """A part (Parquet), named by the start of the SHA-256 of its content."""
+        return f"{self.path}/{sha256[:HASH_DIGITS]}.parquet"
+
+    @property
+    def recipe(self) -> str:
+        """Which trainings the folder has, for people (JSON): no program reads it."""
+        return f"{self.path}/recipe.json"
+
+    def claim(self, name: str) -> str:
+        """Folder of the lock of a process that makes a row, which `name` describes."""
+        return f"{self.path}/{LOCKS}/{hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Artifacts:
     """Paths of one study. Patterns and parsing need no study: only the two folders."""
 
@@ -212,6 +242,11 @@ class Artifacts:
     def truth(self, pool: str = "{pool}", shard: int | str = "{shard}") -> TimedTable:
         """One shard of the stand-alone trainings of a pool."""
         return TimedTable(f"{self.results}/truth/{truth_path(pool, shard)}")
+
+    @property
+    def store(self) -> str:
+        """Folder of the results that all studies below one folder share."""
+        return os.path.join(os.path.dirname(self.results), STORE)
 
     def proxies(self, pool: str = "{pool}") -> TimedTable:
         """Zero-cost proxies of a pool."""
@@ -341,6 +376,21 @@ def wildcards(path: str) -> dict[str, str] | None:
     return next((found.groupdict() for known in _known() if (found := known.search(path))), None)
 
 
+def is_part(path: str) -> bool:
+    """Return whether a path is that of a part in a folder of the store, wherever the store is."""
+    return _part().search(path) is not None
+
+
+def shared_folder(part: str) -> str:
+    """Return the folder of the store that has the folder of a part and those of other recipes."""
+    return os.path.dirname(os.path.dirname(part))
+
+
+@cache
+def _part() -> re.Pattern[str]:
+    return re.compile(f"(?:^|/){_regex(PartsFolder.truth(STORE).part())}$")
+
+
 def run_name(path: str) -> RunName | None:
     """Return the run to which a file belongs; None if the path is not that of a file of a run."""
     found = wildcards(path)
@@ -352,6 +402,7 @@ def _known() -> tuple[re.Pattern[str], ...]:
     paths = Artifacts("")
     stems = (paths.truth().stem, paths.search().stem, paths.systems().stem)
     endings = [f"{_regex(paths.run().path)}/[^/]+", *(rf"{_regex(stem)}\.[^/]+" for stem in stems)]
+    endings += map(_regex, (PartsFolder.truth(paths.store).part(),))
     return tuple(re.compile(f"(?:^|/){ending}$") for ending in endings)
 
 
@@ -360,8 +411,12 @@ def _regex(pattern: str) -> str:
     parts = re.split(r"{(\w+)}", pattern.lstrip("/"))
     # Every second part is the name of a wildcard.
     found = [re.escape(part) for part in parts]
-    found[1::2] = [f"(?P<{name}>{_NUMBER if name in _NUMBERS else _NAME})" for name in parts[1::2]]
+    found[1::2] = [f"(?P<{name}>{_form(name)})" for name in parts[1::2]]
     return "".join(found)
+
+
+def _form(wildcard: str) -> str:
+    return _NUMBER if wildcard in _NUMBERS else _HASH if wildcard in _HASHES else _NAME
 
 
 def timings_of(path: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
+from supernet.config.artifacts import STORE
 from supernet.config.base import Findings, Model
 from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
@@ -133,6 +134,8 @@ class Study(Model):
         elif kind := read_as(name):
             message = f"is {kind} to YAML or Snakemake: rename study and file so that a letter comes first"
             findings.add(message, name)
+        elif name.lower() == STORE:
+            findings.add("is the folder of what all studies share: rename study and file", name)
         elif isinstance(info.context, Path) and info.context.stem != name:
             findings.add(f"should be the name of the file: {info.context.stem!r}", name)
         findings.raise_all()

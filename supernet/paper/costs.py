@@ -55,6 +55,8 @@ class Cost:
     device: str
     jobs: int
     hours: float
+    taken_over: int = 0
+    """Stand-alone trainings that the jobs took over from the store; other jobs have made them."""
 
 
 def costs(results: Results, stages: Container[str] | None = None) -> tuple[Cost, ...]:
@@ -91,7 +93,7 @@ def total_sentence(found: Sequence[Cost]) -> str:
     paper = f"The paper reports over {PAPER_GPU_DAYS} GPU days."
     if not found:
         return f"No job has recorded its duration. {paper}"
-    return f"The jobs of this study took {_words(found)}, summed over jobs. {paper}"
+    return f"The jobs of this study took {_words(found)}, summed over jobs.{_taken_over(found)} {paper}"
 
 
 def _runs_sentence(results: Results, table: str) -> str:
@@ -109,7 +111,12 @@ def _runs_sentence(results: Results, table: str) -> str:
 def _more_sentence(results: Results, table: str) -> str:
     stage, words = _MORE.get(table, ("", ""))
     found = costs(results, (stage,))
-    return f"Cost of {words}: {_words(found)}." if found else ""
+    return f"Cost of {words}: {_words(found)}.{_taken_over(found)}" if found else ""
+
+
+def _taken_over(found: Sequence[Cost]) -> str:
+    count = sum(cost.taken_over for cost in found)
+    return f" {count} stand-alone trainings were taken over from the store and are not included." if count else ""
 
 
 def _words(found: Sequence[Cost]) -> str:
@@ -159,21 +166,22 @@ def _files(results: Results) -> Iterator[tuple[str, str, str]]:
         yield space, "batch-norm statistics", paths.features(space).timing
 
 
-def _summed(rows: Iterable[tuple[str, str, str, float]]) -> tuple[Cost, ...]:
-    table = pd.DataFrame(rows, columns=["space", "stage", "device", "seconds"])
-    grouped = table.groupby(["space", "stage", "device"], sort=False)["seconds"].agg(["size", "sum"])
+def _summed(rows: Iterable[tuple[str, str, str, float, int]]) -> tuple[Cost, ...]:
+    table = pd.DataFrame(rows, columns=["space", "stage", "device", "seconds", "taken_over"])
+    groups = table.groupby(["space", "stage", "device"], sort=False)
+    grouped = groups.agg(size=("seconds", "size"), seconds=("seconds", "sum"), taken_over=("taken_over", "sum"))
     found = [
-        Cost(str(space), str(stage), str(device), int(size), float(seconds) / 3600)
-        for (space, stage, device), size, seconds in grouped.itertuples(name=None)
+        Cost(str(space), str(stage), str(device), int(size), float(seconds) / 3600, int(taken_over))
+        for (space, stage, device), size, seconds, taken_over in grouped.itertuples(name=None)
     ]
     spaces = list(dict.fromkeys(cost.space for cost in found))
     return tuple(sorted(found, key=lambda cost: (spaces.index(cost.space), STAGES.index(cost.stage))))
 
 
-def _timing(path: str) -> tuple[str, float]:
-    """Device and seconds of a job, including earlier attempts that it resumed."""
+def _timing(path: str) -> tuple[str, float, int]:
+    """Device and seconds of a job, including earlier attempts that it resumed, and trainings that it took over."""
     timing = read_json(note_input(path))
     try:
-        return str(timing["device"]), job_seconds(timing)
+        return str(timing["device"]), job_seconds(timing), int(timing.get("taken_over", 0))
     except KeyError as error:
         raise UserError(f"{path}: lacks the key {error}; delete it and make it again") from None

@@ -14,12 +14,14 @@ from supernet.spaces.base import Arch, Space
 # Architectures per draw. The number is fixed, because a space may draw in batches: the result of a later draw must not
 # depend on the size of the pool.
 _DRAW = 256
+COLUMNS = ("arch_id", "encoding", "drawn")
+"""Columns of a pool; `drawn` is the place of an architecture in the order of the draw, from 0."""
 
 
 def draw_pool(
     space: Space[Any], size: int, rng: np.random.Generator, exclude: frozenset[str] = frozenset()
 ) -> pd.DataFrame:
-    """Draw `size` different architectures, uniform over the space: arch_id and encoding, sorted by arch_id.
+    """Draw `size` different architectures, uniform over the space: `COLUMNS`, sorted by arch_id.
 
     Architectures that are drawn again, or that are in `exclude` (arch_ids), are skipped: the pool is a simple random
     sample without replacement. A larger pool of the same generator contains the smaller one. Raises UserError if the
@@ -36,7 +38,8 @@ def draw_pool(
         for arch in space.sample(rng, "random_a", count=_DRAW):
             if len(found) < size and space.arch_id(arch) not in exclude:
                 found.setdefault(space.arch_id(arch), space.format(arch))
-    return pd.DataFrame(sorted(found.items()), columns=["arch_id", "encoding"])
+    rows = [(arch_id, encoding, place) for place, (arch_id, encoding) in enumerate(found.items())]
+    return pd.DataFrame(sorted(rows), columns=list(COLUMNS))
 
 
 def draw_published(
@@ -46,7 +49,7 @@ def draw_published(
     rng: np.random.Generator,
     exclude: frozenset[str] = frozenset(),
 ) -> pd.DataFrame:
-    """Draw `size` rows of a published table, from the rows that are a uniform sample of the space.
+    """Draw `size` rows of a published table, from the rows that are a uniform sample of the space: as `draw_pool`.
 
     A larger pool of the same generator contains the smaller one. Raises UserError if the table has fewer rows, or
     `size` is not positive.
@@ -60,7 +63,7 @@ def draw_published(
             f"pool.size {size}: {table.path} has only {len(chosen)} architectures that are a uniform sample of "
             f"{space.name}{' and in no other pool' if exclude else ''}; use a smaller one"
         )
-    return chosen.sort_values("arch_id", ignore_index=True)
+    return chosen.assign(drawn=range(size)).sort_values("arch_id", ignore_index=True)
 
 
 def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.DataFrame:
@@ -69,7 +72,8 @@ def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.D
     The pool is spread over accuracies instead of the space, as in the evaluations of SUMNAS (Ha et al., ICLR 2022) and
     DYNAS (Jeon et al., CVPR 2025), which use 400 intervals. The intervals reach from the lowest to the highest accuracy
     among the rows that are a uniform sample of the space; empty intervals give no architecture. Among equals the first
-    arch_id is taken. The selection is deterministic. Raises UserError if `intervals` is not positive.
+    arch_id is taken. The selection is deterministic, and `drawn` is the order of arch_ids. Raises UserError if
+    `intervals` is not positive.
     """
     _expect_positive(intervals)
     rows = uniform_rows(table, space)
@@ -79,7 +83,8 @@ def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.D
     # The last row of each interval in this order is the best; among equals, it is the first of the table.
     order = np.lexsort((-rows, accuracy, interval))
     best = np.append(np.diff(interval[order]) > 0, True)
-    return table.take(np.sort(rows[order[best]]))[["arch_id", "encoding"]]
+    chosen = table.take(np.sort(rows[order[best]]))[["arch_id", "encoding"]]
+    return chosen.assign(drawn=range(len(chosen)))
 
 
 def _expect_positive(size: int) -> None:

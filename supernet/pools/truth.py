@@ -6,7 +6,6 @@ import pandas as pd
 
 from supernet.published.schema import RUNS
 from supernet.published.table import PublishedTable
-from supernet.rng import stream
 from supernet.spaces.base import NetworkSize, Space
 
 COSTS = ("parameters", "macs", "live_macs")
@@ -23,20 +22,6 @@ def cost_columns(space: Space[Any], arch: Any, size: NetworkSize | None = None, 
     return dict(zip(COSTS, (cost.parameters, cost.macs, live.macs), strict=True))
 
 
-def trainings(pool: pd.DataFrame, seeds: int, repeated: int, study_seed: int, space: str) -> pd.DataFrame:
-    """List the stand-alone trainings of a pool: columns arch_id, encoding, seed.
-
-    `repeated` architectures, drawn by the study seed, are trained with all `seeds`, the others with seed 0 only.
-    """
-    chosen = set(stream(study_seed, "repeated", space).permutation(len(pool))[:repeated].tolist())
-    rows = [
-        (arch.arch_id, arch.encoding, seed)
-        for number, arch in enumerate(pool.itertuples())
-        for seed in range(seeds if number in chosen else 1)
-    ]
-    return pd.DataFrame(rows, columns=["arch_id", "encoding", "seed"])
-
-
 def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     """Add the ground truth to a pool: the mean test accuracy over the seeds that did not diverge.
 
@@ -50,7 +35,7 @@ def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     seeds.columns = [f"truth_seed{seed}" for seed in seeds.columns]
     cost = results.groupby("arch_id")[list(COSTS)].first()
     truth = seeds.mean(axis=1).rename("truth")
-    table = pool.set_index("arch_id").join([truth, seeds, cost], validate="one_to_one")
+    table = pool[["arch_id", "encoding"]].set_index("arch_id").join([truth, seeds, cost], validate="one_to_one")
     return table.sort_index().reset_index()
 
 
@@ -63,7 +48,11 @@ def with_published(pool: pd.DataFrame, table: PublishedTable, space: Space[Any])
     known = [name for name in RUNS if published[name].notna().any()]
     costs = pd.DataFrame([cost_columns(space, space.parse(encoding)) for encoding in pool["encoding"]])
     truths = {"truth": published["test_acc"], **{f"truth_seed{n}": published[name] for n, name in enumerate(known)}}
-    return pool.assign(
-        **{name: values.to_numpy() for name, values in truths.items()},
-        **{name: costs[name].to_numpy() for name in COSTS},
-    ).sort_values("arch_id", ignore_index=True)
+    return (
+        pool[["arch_id", "encoding"]]
+        .assign(
+            **{name: values.to_numpy() for name, values in truths.items()},
+            **{name: costs[name].to_numpy() for name in COSTS},
+        )
+        .sort_values("arch_id", ignore_index=True)
+    )

@@ -74,9 +74,12 @@ class Recorder:
         self._closure = Closure(root)
         self._name = self._closure.name(program)
         self._sources = self._closure.files([program])
+        self._analysed: set[Path] = set()
+        """Files of loaded modules whose imports are among the sources."""
         self._inputs: dict[str, dict[str, Any]] = {}
         self._stats: dict[str, tuple[int, int, int]] = {}
         self._config: Any = None
+        self._packages: Mapping[str, str] | None = None
         self._announced: str | None = None
         self._places: dict[str, str] = {}
         self._resumed: list[dict[str, Any]] = []
@@ -101,14 +104,15 @@ class Recorder:
         """The inputs that have been read, as records list them."""
         return sorted(self._inputs.values(), key=lambda one: str(one["file"]))
 
-    def apart(self, config: Any, inputs: Iterable[Path]) -> "Recorder":
-        """Return a recorder of the same process with another config and only these inputs, which are noted here too."""
+    def apart(self, config: Any, inputs: Iterable[Path], packages: Mapping[str, str] | None) -> "Recorder":
+        """Return a recorder of the same process as `recording_apart` uses it; the inputs are noted here, too."""
+        _ = self._lock, self._commit  # so that the copy has them, too
         other = copy.copy(self)
         names = []
         for path in inputs:
             self.read(path, "result", None)
             names.append(os.path.abspath(path))
-        other._config, other._announced = config, None
+        other._config, other._announced, other._packages = config, None, packages
         other._inputs = {name: self._inputs[name] for name in names}
         other._stats = {name: self._stats[name] for name in names}
         return other
@@ -159,7 +163,7 @@ class Recorder:
             "config": self._config,
             "inputs": inputs,
             "python": platform.python_version(),
-            "packages": package_versions(),
+            "packages": package_versions() if self._packages is None else dict(self._packages),
             "lock": self._lock,
             "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         }
@@ -182,8 +186,10 @@ class Recorder:
 
     def sources(self) -> dict[str, Source]:
         """Return the files of the program, including modules that were loaded by a name computed at run time."""
-        for name, source in self._closure.files(_loaded(self._root)).items():
+        new = [path for path in _loaded(self._root) if path not in self._analysed]
+        for name, source in self._closure.files(new).items():
             self._sources.setdefault(name, source)
+        self._analysed.update(new)
         return {name: self._sources[name] for name in sorted(self._sources) if name not in UNRECORDED}
 
     @cached_property
@@ -210,13 +216,14 @@ def recording(recorder: Recorder) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def recording_apart(config: Any, inputs: Iterable[Path]) -> Iterator[None]:
+def recording_apart(config: Any, inputs: Iterable[Path], packages: Mapping[str, str] | None = None) -> Iterator[None]:
     """Record results inside the context with this config and these inputs, which are results, and with no others.
 
-    For results that depend on less than the program: other programs use them too.
+    For results that depend on less than the program. `packages` (`package_versions`) are those with which they are
+    made, if the program also loads packages for other results; by default all that are loaded.
     """
     recorder = _RECORDER.get()
-    with contextlib.nullcontext() if recorder is None else recording(recorder.apart(config, inputs)):
+    with contextlib.nullcontext() if recorder is None else recording(recorder.apart(config, inputs, packages)):
         yield
 
 

@@ -15,13 +15,14 @@ _LONGEST = 86_400.0
 """Seconds after which the progress file of a job on any machine counts as left: jobs write it each second."""
 
 
-def clear_leftovers(results: Path, state: Path, resources: Path) -> None:
+def clear_leftovers(results: Path, state: Path, *shared: Path) -> None:
     """Remove temporary files and folders of ended processes, and records and old progress files in the state folder.
 
-    For a process that has locked the study. Files of processes that run, on this or on another machine, are kept
-    (`supernet.io.writers.leftovers`). Earlier versions wrote records in the state folder.
+    `shared` are folders that all studies use. For a process that has locked the study. Files of processes that run, on
+    this or on another machine, are kept (`supernet.io.writers.leftovers`). Earlier versions wrote records in the state
+    folder.
     """
-    found = [path for folder in (results, state, resources) for path in leftovers(folder)]
+    found = [path for folder in (results, state, *shared) for path in leftovers(folder)]
     found += state.rglob(f"*{SUFFIX}")
     found += [path for path in (state / "progress").glob("*") if time.time() - path.stat().st_mtime > _LONGEST]
     _remove(found)

@@ -11,6 +11,7 @@ number. Hence two processes can never both believe that they removed the lock of
 import contextlib
 import json
 import logging
+import math
 import os
 import re
 import sys
@@ -18,7 +19,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from supernet.errors import UserError
@@ -81,15 +83,48 @@ def sole_writer_of(folders: Iterable[Path], timing: LockTiming | None = None) ->
         yield
 
 
+class Claim:
+    """The lock of a folder for work that any process may do: it is taken if it is free, and never waited for.
+
+    If another process takes it over, because this one seemed to have ended, the work is done twice, and this process
+    goes on. Released claims leave no files. Hence two processes may hold a claim if one of them is about to take over
+    that of an ended process, while another one does so, releases it and a third takes it; then, too, the work is done
+    twice.
+    """
+
+    def __init__(self, folder: Path, timing: LockTiming | None = None) -> None:
+        """Make a claim that is not taken yet; the wait of `timing` has no effect."""
+        self._folder, timing = folder, timing or LockTiming()
+        self._waiter = _Waiter(replace(timing, wait=math.inf), "does the same work: coming back to it later")
+        self._held = contextlib.ExitStack()
+
+    def take(self) -> bool:
+        """Take the claim, unless another process that may still run holds it; return whether this one now holds it.
+
+        A claim whose holder runs on another machine is taken over once its heartbeat has been stale between calls of
+        this method. Raises UserError as `sole_writer`.
+        """
+        me, latest = ProcessIdentity.current(), _latest(self._folder)
+        # A file that is gone was released a moment ago: a higher number could meet a new first one.
+        if latest is not None and not (self._waiter.is_free(latest, me) and latest.exists()):
+            return False
+        _make(self._folder)
+        with contextlib.suppress(FileNotFoundError):  # the folder was removed with the claim of another process
+            lock = _create(self._folder, 1 if latest is None else _number(latest) + 1, me)
+            if lock is not None:
+                self._held.callback(_remove, lock)
+                self._held.enter_context(_heartbeat(lock, self._waiter.timing.heartbeat, _go_on_without_lock))
+                return True
+        return False
+
+    def release(self) -> None:
+        """Release the claim, if it is held."""
+        self._held.close()
+
+
 def _acquire(folder: Path, timing: LockTiming) -> Path:
     me, waiter = ProcessIdentity.current(), _Waiter(timing)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: this folder of a lock cannot be made: {error.strerror}; change its permissions, or choose "
-            "another folder for results and state in config.yaml or --config"
-        ) from error
+    _make(folder)
     while True:
         latest = _latest(folder)
         if latest is None or waiter.is_free(latest, me):
@@ -100,11 +135,22 @@ def _acquire(folder: Path, timing: LockTiming) -> Path:
             time.sleep(timing.poll)
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: this folder of a lock cannot be made: {error.strerror}; change its permissions, or choose "
+            "another folder for results and state in config.yaml or --config"
+        ) from error
+
+
 class _Waiter:
     """What a waiting process has observed of the holder."""
 
-    def __init__(self, timing: LockTiming) -> None:
-        self.timing = timing
+    def __init__(self, timing: LockTiming, doing: str = "writes the same outputs: waiting for it") -> None:
+        """`doing` is what the log says about the holder."""
+        self.timing, self._doing = timing, doing
         self.start = time.monotonic()
         self.announced: ProcessIdentity | None = None
         """The holder that the log names already."""
@@ -126,7 +172,7 @@ class _Waiter:
             return True
         if holder != self.announced and self.timing.wait:
             self.announced = holder
-            _LOGGER.warning("%s: %s writes the same outputs: waiting for it", lock.parent, holder)
+            _LOGGER.warning("%s: %s %s", lock.parent, holder, self._doing)
         # As long as nothing is known about the holder, only its heartbeat, or a missing heartbeat, ends the wait.
         if running and time.monotonic() - self.start >= self.timing.wait:
             stop = f"scancel {holder.job}" if holder.job else f"kill {holder.pid} on {holder.host}"
@@ -181,17 +227,21 @@ def _create(folder: Path, number: int, me: ProcessIdentity) -> Path | None:
 
 
 @contextlib.contextmanager
-def _heartbeat(lock: Path, seconds: float) -> Iterator[None]:
-    """Touch the lock file from a thread; the process exits if another one has taken over its lock."""
+def _heartbeat(lock: Path, seconds: float, lost: Callable[[Path], None] | None = None) -> Iterator[None]:
+    """Touch the lock file from a thread, which calls `lost` and ends if another process has taken over the lock.
+
+    By default, this process exits then.
+    """
+    lost = _exit_without_lock if lost is None else lost
     end = threading.Event()
 
     def beat() -> None:
         while not end.wait(seconds):
             if _latest(lock.parent) != lock:
-                _exit_without_lock(lock)
+                return lost(lock)
             os.utime(lock)
 
-    thread = threading.Thread(target=_retrying(beat, lock), name="heartbeat", daemon=True)
+    thread = threading.Thread(target=_retrying(beat, partial(lost, lock), lock), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -200,7 +250,7 @@ def _heartbeat(lock: Path, seconds: float) -> Iterator[None]:
         thread.join()
 
 
-def _retrying(beat: Callable[[], None], lock: Path) -> Callable[[], None]:
+def _retrying(beat: Callable[[], None], lost: Callable[[], None], lock: Path) -> Callable[[], None]:
     """Repeat heartbeats after file errors: if the thread ended, others would take the process for ended."""
 
     def run() -> None:
@@ -208,7 +258,7 @@ def _retrying(beat: Callable[[], None], lock: Path) -> Callable[[], None]:
             try:
                 return beat()
             except FileNotFoundError:
-                _exit_without_lock(lock)
+                return lost()
             except OSError as error:
                 _LOGGER.warning("%s: no heartbeat: %s; trying again", lock, error)
 
@@ -222,6 +272,17 @@ def _exit_without_lock(lock: Path) -> None:
     sys.stderr.flush()
     # At once: the main thread may be about to rename an output.
     os._exit(LOCK_LOST)
+
+
+def _go_on_without_lock(lock: Path) -> None:
+    _LOGGER.warning("%s: another process took over this claim, because this one seemed to have ended", lock.parent)
+
+
+def _remove(lock: Path) -> None:
+    """Remove the lock file of a claim, and its folder unless another process uses it."""
+    with contextlib.suppress(OSError):
+        lock.unlink(missing_ok=True)
+        lock.parent.rmdir()
 
 
 def _release(lock: Path) -> None:

@@ -9,11 +9,13 @@ import hashlib
 import logging
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import HASH_DIGITS
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.io.parquet import parquet_bytes, read_arrow
@@ -23,9 +25,7 @@ from supernet.provenance.record import RecordError, read_record
 from supernet.provenance.recorder import note_input, recording_apart
 
 _LOGGER = logging.getLogger(__name__)
-_DIGITS = 16
-"""Digits of the SHA-256 in the name of a part."""
-_NAME = re.compile(rf"[0-9a-f]{{{_DIGITS}}}\.parquet")
+_NAME = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}\.parquet")
 
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
@@ -58,18 +58,20 @@ class Parts:
     columns: Columns
     unfit: Callable[[Record], str] = lambda record: ""
     """Returns why a part with this record is not used; an empty text if it is."""
+    wrong: Callable[[Values], str] = lambda values: ""
+    """Returns why a row cannot have these values; an empty text if it can."""
     _found: dict[str, _Part] = field(default_factory=dict)
     _rows: dict[Key, Values] = field(default_factory=dict)
     _origins: dict[Key, str] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
-    """Names of parts of which a warning has said that they have other values."""
+    """Warnings that were logged: each is logged once."""
 
     def refresh(self) -> None:
         """Read the parts that were added to the folder since the last call.
 
         A part is not used if its record is missing or damaged or is of another file, if its content differs from its
-        record or its name, or if it is `unfit`. A warning says why. If two parts have different values for a key, those
-        of the first part by name are used, with a warning.
+        record or its name, if it is `unfit`, or if a row is `wrong`. A warning says why. If two parts have different
+        values for a key, those of the first part by name are used, with a warning.
         """
         now = {path.name: path for path in self.folder.glob("*.parquet") if _NAME.fullmatch(path.name)}
         found = {name: part for name in sorted(now) if (part := self._read(now[name])) is not None}
@@ -106,7 +108,7 @@ class Parts:
         if not rows:
             return None
         content = parquet_bytes(self._table(rows))
-        path = self.folder / f"{hashlib.sha256(content).hexdigest()[:_DIGITS]}.parquet"
+        path = self.folder / f"{hashlib.sha256(content).hexdigest()[:HASH_DIGITS]}.parquet"
         self.refresh()
         if (known := self._found.get(path.name)) is None or known.rows is None:
             with recording_apart(config, inputs), publish(path) as temporary:
@@ -121,22 +123,21 @@ class Parts:
 
     def _read(self, path: Path) -> _Part | None:
         """Read a part, unless it was read before; None if it was removed a moment ago."""
+        signature = (0, 0, 0)
         try:
             status = os.stat(path)
-        except FileNotFoundError:
-            return None
-        signature = (status.st_size, status.st_mtime_ns, status.st_ino)
-        known = self._found.get(path.name)
-        if known is not None and known.signature == signature:
-            return known
-        try:
+            signature = (status.st_size, status.st_mtime_ns, status.st_ino)
+            known = self._found.get(path.name)
+            if known is not None and known.signature == signature:
+                return known
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError(f"{path}: not a file")
             return _Part(signature, self._checked(path))
         except FileNotFoundError:
             return None
-        except UserError as error:
-            _LOGGER.warning(
-                "%s; this part is not used, and what only it has is made again: delete it with its record", error
-            )
+        except (UserError, OSError) as error:
+            # An OSError has the path in its text.
+            self._warn(f"{error}; this part is not used, and what only it has is made again: delete it with its record")
             return _Part(signature)
 
     def _checked(self, path: Path) -> dict[Key, Values]:
@@ -148,8 +149,10 @@ class Parts:
             raise RecordError(path, f"its record is of {made['file']}: the file was moved or exchanged")
         if made["sha256"] != sha256:
             raise RecordError(path, "its content differs from its record: it was changed after it was made")
-        if not path.name.startswith(sha256[:_DIGITS]):
-            raise RecordError(path, f"its content has the name {sha256[:_DIGITS]}.parquet: it was renamed or edited")
+        if not path.name.startswith(sha256[:HASH_DIGITS]):
+            raise RecordError(
+                path, f"its content has the name {sha256[:HASH_DIGITS]}.parquet: it was renamed or edited"
+            )
         if problem := self.unfit(record):
             raise UserError(f"{path}: {problem}")
         kinds = {**self.columns.keys, **self.columns.values}
@@ -161,24 +164,25 @@ class Parts:
             raise UserError(
                 f"{path}: {', '.join(self.columns.keys)}: found a null or a row twice; expected unique keys"
             )
+        for key, values in rows.items():
+            if problem := self.wrong(values):
+                raise UserError(f"{path}: {key}: {problem}")
         return rows
 
     def _merge(self, name: str, rows: Mapping[Key, Values]) -> None:
         different = [key for key, values in rows.items() if not _same(values, self._rows.get(key, values))]
-        if different and name not in self._told:
-            self._told.add(name)
-            other = self._origins[different[0]]
-            _LOGGER.warning(
-                "%s: has other values than %s for %s (%d such rows), which are not used: %s; delete one of the parts",
-                self.folder / name,
-                other,
-                different[0],
-                len(different),
-                rows[different[0]],
-            )
+        if different:
+            first, path = different[0], self.folder / name
+            found = f"has other values than {self._origins[first]} for {first} ({len(different)} such rows)"
+            self._warn(f"{path}: {found}, which are not used: {rows[first]}; delete one of the parts")
         for key, values in rows.items():
             if key not in self._rows:
                 self._rows[key], self._origins[key] = values, name
+
+    def _warn(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            _LOGGER.warning("%s", message)
 
 
 def _same(one: Values, other: Values) -> bool:

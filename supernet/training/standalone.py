@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,13 @@ from supernet.io.sealed import is_there, sealed_line, unsealed_line
 from supernet.pools.truth import cost_columns
 from supernet.provenance.recorder import note_resumption
 from supernet.spaces.base import NetworkSize, Space
+from supernet.store.truth import StandAloneResult
 from supernet.training.build import build_standalone, standalone_trainer
 from supernet.training.evaluator import Evaluator
 from supernet.training.fingerprint import Fingerprint
 from supernet.training.schedule import standalone_steps
 
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StandAloneResult:
-    """Test accuracy (fraction; None if diverged), step of divergence if any, and cost of the network."""
-
-    accuracy: float | None
-    diverged_at: int | None
-    parameters: int
-    macs: int
-    live_macs: int
 
 
 def train_standalone(
@@ -133,7 +123,7 @@ class TruthLog:
             except ValueError as error:
                 raise self._damaged(f"line {number}: {_first(error)}") from error
         for other in others:
-            _LOGGER.warning("%s: found results %s; these trainings are repeated", self.path, other)
+            _LOGGER.warning("%s: found results %s; they are not used", self.path, other)
         if self._known:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             note_resumption({"state": self.path.name, "done": len(self._known), "time": now})

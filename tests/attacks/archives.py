@@ -21,7 +21,7 @@ import zstandard
 from attacks.attack import Attack, Outcome, Target, Verdict
 from attacks.execution import command
 from attacks.mutations import CONTENTS, changed, of_file, of_json, replaced
-from attacks.study import IMAGES, PUBLISHED, RESULTS, STUDY, STUDY_FILE, judged, make_study, run_audit
+from attacks.study import IMAGES, PARTS, PUBLISHED, RESULTS, STUDY, STUDY_FILE, judged, make_study, run_audit
 from supernet.commands import archive, crate, unpack
 from supernet.provenance.record import digest
 
@@ -181,6 +181,7 @@ def attacks() -> list[Attack]:
         Attack("packed again by other tools", "A0", ARCHIVE_TARGET, lambda: pack(read()), Verdict.INTACT),
         *_contents(),
         *_vouching(),
+        *_parts(),
         *_members(),
         *_places(),
         *_bombs(),
@@ -296,6 +297,49 @@ def _vouching() -> Iterator[Attack]:
     yield Attack("a result forged with its record and seal", "A4", ARCHIVE_TARGET, _reseal, Verdict.BROKEN, METRICS)
 
 
+def _parts() -> Iterator[Attack]:
+    """Parts of the store: those that records of the study name, and others."""
+
+    def first() -> str:
+        return min(name for name in read() if name.startswith(PARTS) and name.endswith(".parquet"))
+
+    def planted(folder: str = "") -> None:
+        """Add a part with a true record that no result was made from, or that is in another folder of the store."""
+        members = read()
+        name = first()
+        content = members[name] + b"x"
+        own = f"{folder or os.path.dirname(name)}/{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        record = json.loads(members[f"{name}{SUFFIX}"])
+        record["made"] |= {"file": own, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        manifest = json.loads(members[MANIFEST])
+        manifest["results"].append(own)
+        sealed = json.dumps(_sealed(record)).encode()
+        pack({**members, MANIFEST: json.dumps(manifest).encode(), own: content, f"{own}{SUFFIX}": sealed})
+
+    for what, change in CONTENTS.items():
+        apply = lambda change=change: edit(first(), lambda content: change(content, random.Random(SEED)))  # noqa: E731
+        yield Attack(f"a part of the store {what}", "A1", ARCHIVE_TARGET, apply, Verdict.BROKEN, PARTS)
+    for suffix in ("", SUFFIX):
+        removed = lambda suffix=suffix: _remove(f"{first()}{suffix}")  # noqa: E731
+        what = "the record of a part" if suffix else "a part"
+        yield Attack(f"{what} is left out", "A1", ARCHIVE_TARGET, removed, Verdict.BROKEN, PARTS)
+    for content in (b"x", None):
+        name = f"a part {'forged' if content else 'left out'}, its true hash under omitted"
+        vouched = lambda content=content: _vouch(first(), content)  # noqa: E731
+        yield Attack(name, "A2", ARCHIVE_TARGET, vouched, Verdict.REFUSED, PARTS)
+    yield Attack("a part that no result was made from", "A3", ARCHIVE_TARGET, planted, Verdict.BROKEN, PARTS)
+    other = partial(planted, f"{PARTS}/0123456789abcdef")
+    yield Attack("a part of another recipe", "A3", ARCHIVE_TARGET, other, Verdict.BROKEN, PARTS)
+    for folder in (
+        PARTS,
+        PARTS.replace("201", "101") + "/0123456789abcdef",
+        f"{RESULTS}/truth",
+        "results/two/store/truth/nasbench201",
+    ):
+        apply = partial(planted, folder)
+        yield Attack(f"a part in {folder}", "A7", ARCHIVE_TARGET, apply, Verdict.REFUSED, "not a result")
+
+
 def _vouch(name: str, content: bytes | None) -> None:
     members = read()
     manifest = json.loads(members[MANIFEST])
@@ -326,10 +370,14 @@ def _reseal() -> None:
     members[SCORES] = b"forged"
 
     record["made"] |= {"sha256": hashlib.sha256(b"forged").hexdigest(), "size": 6}
-    record["digest"] = digest(record["made"])
-    record["seal"] = digest({key: value for key, value in record.items() if key != "seal"})
-    members[f"{SCORES}{SUFFIX}"] = json.dumps(record).encode()
+    members[f"{SCORES}{SUFFIX}"] = json.dumps(_sealed(record)).encode()
     pack(members)
+
+
+def _sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with its digest and seal computed again."""
+    record = {**record, "digest": digest(record["made"])}
+    return {**record, "seal": digest({key: value for key, value in record.items() if key != "seal"})}
 
 
 def _members() -> Iterator[Attack]:
@@ -395,7 +443,7 @@ def _typed(kind: bytes) -> None:
 
 
 def _places() -> Iterator[Attack]:
-    for study in ("..", ".", ".git", "a/b", "a\\b", "~", "", "x" * 5000, "one\x00", "two"):
+    for study in ("..", ".", ".git", "store", "a/b", "a\\b", "~", "", "x" * 5000, "one\x00", "two"):
         yield Attack(
             f"the study is called {study[:20]!r}", "A7", ARCHIVE_TARGET, partial(_moved, study), Verdict.REFUSED
         )

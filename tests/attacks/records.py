@@ -1,5 +1,6 @@
 """Attacks on the results of a study and their records: damage, edits, forgeries, exchanges, planted files, caches."""
 
+import hashlib
 import json
 import os
 import random
@@ -10,9 +11,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from attacks.attack import Attack, Outcome, Target, Verdict, write
-from attacks.mutations import MISSING, PLACES, WRONG_VALUES, of_file, of_json, replaced
-from attacks.study import IMAGES, RESULTS, STUDY_FILE, STUDY_TARGET, judged, make_study, run_audit
+from attacks.mutations import CONTENTS, MISSING, PLACES, WRONG_VALUES, of_file, of_json, replaced
+from attacks.study import IMAGES, PARTS, RESULTS, STUDY_FILE, STUDY_TARGET, judged, make_study, parts, run_audit
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import FORMAT, MAX_BYTES, SUFFIX, digest, record_path
 
@@ -46,6 +49,7 @@ def attacks() -> list[Attack]:
     makers = (_changed_files, _damaged_records, _edited_records, _lacking_keys, _forged_values, _forged_results)
     for maker in (
         *makers,
+        _parts,
         _exchanges,
         _rewritten_exchanges,
         _planted,
@@ -250,6 +254,59 @@ def _forged_results() -> Iterator[Attack]:
     for path in (*kinds, *drawn, *others):
         name = f"{path} and everything that is made from it are forged"
         yield _attack(name, "R6", partial(all_forged, path), Verdict.OTHER_DIGEST)
+
+
+def _parts() -> Iterator[Attack]:
+    """Attacks on parts of the store, of which records of the study name two."""
+
+    def first(mutation: Callable[[Path], object]) -> Callable[[], object]:
+        return lambda: mutation(Path(parts()[0]))
+
+    def accuracy(path: Path) -> bytes:
+        pd.read_parquet(path).assign(accuracy=1.0).to_parquet(path, index=False)
+        return path.read_bytes()
+
+    def renamed() -> None:
+        """Forge an accuracy, and give the part the name of its content, in the records of what is made from it, too."""
+        old = parts()[0]
+        content = accuracy(Path(old))
+        new = f"{os.path.dirname(old)}/{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+        os.rename(old, new)
+        os.rename(record_path(old), record_path(new))
+        forge(new, file=new)
+        for path in map(str, Path(RESULTS).rglob(f"*{SUFFIX}")):
+            record = read(path.removesuffix(SUFFIX))
+            for one in record["made"]["inputs"]:
+                one["file"] = new if one["file"] == old else one["file"]
+            put(path.removesuffix(SUFFIX), record)
+        rewrite_chain()
+
+    for name, change in {**CONTENTS, **PLACES}.items():
+        mutation = first(lambda path, change=change: _mutated(path, change))  # type: ignore[misc]
+        yield _attack(f"a part of the store: {name}", "R1", mutation, Verdict.BROKEN, PARTS)
+    yield _attack("the accuracy in a part is edited", "R1", first(accuracy), Verdict.BROKEN, PARTS)
+    forged = first(lambda path: forge(str(path), accuracy(path)))
+    yield _attack("the accuracy in a part is edited, and its record", "R5", forged, Verdict.BROKEN, PARTS)
+    recipe = first(lambda path: forge(str(path), config={**read(str(path))["made"]["config"], "study_seed": 7}))
+    yield _attack("the record of a part has another recipe", "R5", recipe, Verdict.STALE, "study_seed: was 7, is 0")
+    no_record = first(lambda path: record_path(path).unlink())
+    yield _attack("the record of a part is deleted", "R2", no_record, Verdict.BROKEN, PARTS)
+    yield _attack("a part and everything that is made from it are forged", "R6", renamed, Verdict.OTHER_DIGEST)
+    yield _attack("two parts exchanged", "R7", lambda: exchange(*parts()), Verdict.BROKEN, PARTS)
+    unused = partial(_unused_part, PARTS)
+    yield _attack("a part that no record names is added", "R0", unused, Verdict.INTACT)
+
+
+def _mutated(path: Path, change: Callable[..., Any]) -> None:
+    if change in PLACES.values():
+        change(path)
+    else:
+        path.write_bytes(change(path.read_bytes(), random.Random(SEED)))
+
+
+def _unused_part(folder: str) -> None:
+    write(f"{folder}/0123456789abcdef/0123456789abcdef.parquet", b"x")
+    write(f"{os.path.dirname(parts()[0])}/0123456789abcdef.parquet", b"x")
 
 
 def _exchanges() -> Iterator[Attack]:

@@ -10,11 +10,14 @@ from attacks.attack import Outcome, Target, Verdict
 from attacks.execution import CommandResult, command
 from supernet.audit.expected import Expected, expected
 from supernet.commands import audit
+from supernet.config.jobs import truth_job
 from supernet.io.atomic import publish
 from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
+from supernet.pools.trainings import Training
 from supernet.provenance.closure import ROOT
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
+from supernet.store.truth import StandAloneResult, TruthStore
 
 STUDY = """\
 study: one
@@ -33,6 +36,7 @@ spaces:
 """
 STUDY_FILE = "one.yaml"
 RESULTS = "results/one"
+PARTS = "results/store/truth/nasbench201"
 IMAGES = "resources/data/digits.safetensors"
 PUBLISHED = "published-digest.txt"
 """Root digest of the study before the attack, as a reader finds it in a paper."""
@@ -56,10 +60,26 @@ def make_study(content: str = "content") -> None:
             note_config(made[0].config)
             for path in job.inputs:
                 note_input(path)
+            for part in add_parts(plan, content) if job.program == "truth.py" else ():
+                note_input(part)
             for one in made:
                 with publish(one.path) as temporary:
                     temporary.write_text(f"{content} of {one.path}")
     Path(PUBLISHED).write_text(str(json.loads(run_audit().text)["root_digest"]), encoding="utf-8")
+
+
+def add_parts(plan: Plan, content: str = "content", names: str = "ab") -> list[Path]:
+    """Add made-up trainings of architectures of these names to the store, and return their parts."""
+    store = TruthStore(Path(plan.artifacts.store), truth_job(plan.study, "nasbench201"), Path(IMAGES))
+    trainings = [Training(name, name, 0) for name in names]
+    for one in trainings:
+        store.add(one, StandAloneResult(len(content) / 100, None, 10, 20, 15))
+    return store.parts(trainings)
+
+
+def parts() -> list[str]:
+    """Return the parts in the store of the current folder, sorted."""
+    return sorted(map(str, Path(PARTS).glob("*/*.parquet")))
 
 
 def judge_study() -> Outcome:

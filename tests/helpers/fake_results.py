@@ -69,9 +69,9 @@ def _timings(study: Study, folder: Path, space: str) -> None:
         write_timing(folder / "truth" / space / f"shard{shard}.timing.json", 3600.0)
 
 
-def write_timing(path: Path, seconds: float, device: str = "cpu", earlier: float = 0.0) -> None:
+def write_timing(path: Path, seconds: float, device: str = "cpu", earlier: float = 0.0, **more: int) -> None:
     """Write a timing file as a torch program does."""
-    numbers = {"total_seconds": seconds, "earlier_seconds": earlier}
+    numbers = {"total_seconds": seconds, "earlier_seconds": earlier, **more}
     write_json(path, {"device": device, "threads": 1, "host": "here", **numbers})
 
 

@@ -51,7 +51,7 @@ class Programs:
                 self.run(
                     "truth", *self._common(self.plan.truth(pool.space), self.paths.truth(name, shard).timing),
                     "--pool", drawn, *self.plan.trainings(name).split(), "--shard", shard, "--shards", len(shards),
-                    "--state", f"{self.plan.state}/truth/{name}/{shard}",
+                    "--state", f"{self.plan.state}/truth/{name}/{shard}", "--store", self.paths.store,
                     "--output", self.paths.truth(name, shard).table,
                 )  # fmt: skip
             tables = [self.paths.truth(name, shard).table for shard in shards]

@@ -54,7 +54,8 @@ def example(tmp_path: Path) -> Path:
 
 
 def test_the_example_plans_all_files_and_makes_one(example: Path) -> None:
-    planned = snakemake(example, "-n")
+    planned = snakemake(example, "-n", "--printshellcmds")
+    assert planned.count("STORE=supernet/results/store; ") > 20 and "STORE=results" not in planned
     assert re.search(r"^supernet_train +20$", planned, re.MULTILINE)
     assert re.search(r"^skips +1$", planned, re.MULTILINE)
     missing = re.findall(r"^Reason: Missing output files: ([^;\n]*)", planned, re.MULTILINE)

@@ -168,7 +168,7 @@ STUDY = PLAN.study
 ARTIFACTS = PLAN.artifacts
 STATE = located(PLAN.state)
 LOCKS = located(ARTIFACTS.locks)
-STORE = located(store_of(PLAN.config.results))
+STORE = located(ARTIFACTS.store)
 FILES = StudyFiles(PLAN)
 CLOSURE = Closure()
 
@@ -236,7 +236,7 @@ onstart:
     try:
         check_programs()
         lock_study()
-        folders = (PLAN.results, PLAN.state, PLAN.resources)
+        folders = (PLAN.results, PLAN.state, PLAN.resources, ARTIFACTS.store)
         clear_leftovers(*(Path(located(folder)) for folder in folders))
         # Snakemake would delete what is made of an input from the future.
         wait_for_clock(first_inputs())

@@ -32,6 +32,9 @@ rule pool:
 TRUTH_IN_SHELL = truth_path("{wildcards.pool}", "{wildcards.shard}")
 
 
+# The store of finished trainings is neither an input nor an output: its files depend on what other studies have trained,
+# Snakemake would delete or remake them with a job of one study, and a part that another study adds must not make this
+# job run again. Its folder is not in `params` either: results in a moved folder must not be made again.
 rule truth:
     input:
         images=rules.data.output.images,
@@ -62,6 +65,7 @@ rule truth:
         " {params.trainings} --shard {wildcards.shard} --shards {params.shards}"
         " --output {output.trainings:q} --timing {output.timing:q}"
         f' --state "$STATE"/truth/{TRUTH_IN_SHELL}'
+        ' --store "$STORE"'
         ' --progress "$STATE"/progress/truth-{wildcards.pool}-{wildcards.shard}.json'
         f' --lock "$STATE"/locks/truth/{TRUTH_IN_SHELL}'
         f' "$LOCKS"/truth/{TRUTH_IN_SHELL}'

@@ -10,10 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from supernet.audit.deposit.manifest import CONFIG, FORMAT, LOCK_FILE, SNAKEFILE, SOURCES, Manifest
-from supernet.audit.expected import made
+from supernet.audit.expected import made, shared
 from supernet.audit.file_status import Audit, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.lineage import Node, lineage
+from supernet.config.artifacts import is_part
 from supernet.config.inheritance import StudyFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
@@ -48,16 +49,16 @@ class Content:
 
 
 def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
-    """Collect the results of a study with their records; the manifest describes inputs that are not in the deposit.
+    """Collect the results of a study, the parts of the store that their records name, and all records.
 
-    Data sets, published tables and downloads are left out, because they can be downloaded again by their pinned hashes.
-    Weights are left out unless `weights` is true. Paths in a deposit are the names in records, wherever the folders
-    are. Raises UserError if a result is broken or missing.
+    The manifest describes inputs that are not in the deposit. Data sets, published tables and downloads are left out,
+    because they can be downloaded again by their pinned hashes. Weights are left out unless `weights` is true. Paths in
+    a deposit are the names in records, wherever the folders are. Raises UserError if a result is broken or missing.
     """
     results = made(plan)
     targets = [os.path.normpath(one.path) for one in results]
     configs = {one.path: one.config for one in results}
-    audit = Audit(configs, hashes, plan.root, plan.reference_kernels, folders=plan.folders)
+    audit = Audit(configs, hashes, plan.root, plan.reference_kernels, folders=plan.folders, shared=shared(plan))
     _check(audit, targets)
     nodes = _nodes(targets, plan.folders)
     recorded = {name: node for name, node in nodes.items() if node.kind == "result"}
@@ -109,7 +110,8 @@ def _nodes(targets: Sequence[str], folders: Folders) -> dict[str, Node]:
 
 
 def _is_kept(plan: Plan, name: str, weights: bool) -> bool:
-    return name.startswith(f"{RESULTS}/{plan.study.study}/") and (weights or not name.endswith(WEIGHTS))
+    own = name.startswith(f"{RESULTS}/{plan.study.study}/") or is_part(name)
+    return own and (weights or not name.endswith(WEIGHTS))
 
 
 def _omitted(node: Node, hashes: HashCache) -> dict[str, Any]:

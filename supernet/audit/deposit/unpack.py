@@ -18,6 +18,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import publish, sync
 from supernet.io.folders import temporary_folder
 from supernet.provenance.folders import Folders
+from supernet.provenance.record import SUFFIX
 
 
 def unpack(path: Path, folders: Folders, limits: Limits) -> Manifest:
@@ -25,9 +26,9 @@ def unpack(path: Path, folders: Folders, limits: Limits) -> Manifest:
 
     The archive is unpacked beside the folder of the study's results, verified, and renamed: an interruption leaves no
     results. All files get the same modification time, because a workflow remakes files that are older than their
-    inputs. Records of data sets and published tables are added to the folder of resources. If the results exist with
-    the same content, they are kept. Raises UserError, before anything is written, in the cases of `extract`, if a file
-    is broken, or if a file exists with a different content.
+    inputs. Records of data sets and published tables are added to the folder of resources, and parts to the store of
+    the folder of results. If the results exist with the same content, they are kept. Raises UserError, before anything
+    is written, in the cases of `extract`, if a file is broken, or if a file exists with a different content.
     """
     results = _target(folders, read_manifest(path).folder)
     with temporary_folder(_existing(results.parent) / results.name) as temporary:
@@ -57,7 +58,11 @@ def open_deposit(path: Path, limits: Limits) -> Iterator[Deposit]:
 def _publish(path: Path, temporary: Path, folders: Folders, manifest: Manifest) -> None:
     """Move verified files to their places: those beside the results first, the results as one folder last."""
     results = _target(folders, manifest.folder)
-    others = sorted(name for name in manifest.members if not name.startswith(f"{manifest.folder}/"))
+    # Records first: a part of the store without one is not used, and another process may read the store now.
+    others = sorted(
+        (name for name in manifest.members if not name.startswith(f"{manifest.folder}/")),
+        key=lambda name: (not name.endswith(SUFFIX), name),
+    )
     compared = sorted(manifest.members) if results.exists() else others
     for name in compared:
         _check(path, temporary / name, _target(folders, name))

@@ -2,17 +2,17 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from supernet.audit.deposit.limits import MAX_MANIFEST_BYTES
 from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
-from supernet.audit.expected import Expected, expected, requested
+from supernet.audit.expected import Expected, expected, requested, shared
 from supernet.audit.file_status import Audit, Discrepancy, FileStatus, State
 from supernet.audit.hash_cache import HashCache
-from supernet.config.artifacts import DEPOSIT
+from supernet.config.artifacts import DEPOSIT, is_part, shared_folder
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
@@ -77,6 +77,8 @@ class Deposit:
     """The results that the deposited study expects."""
     requested: tuple[Expected, ...]
     """The results that a deposit of this study may have besides."""
+    shared: Mapping[str, Mapping[str, Any]]
+    """Folders of the store from which it may have parts, with their config."""
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest, where: str) -> Self:
@@ -91,13 +93,14 @@ class Deposit:
         known = {one.path for one in (*found, *more)}
         weights = {plan.artifacts.run(*run).weights for run in plan.runs}
         may_be_left_out = weights | {path for path in known if not path.startswith(f"{manifest.folder}/")}
+        parts = shared(plan)
         for path in manifest.results:
-            if path not in known:
+            if path not in known and not (is_part(path) and shared_folder(path) in parts):
                 raise UserError(f"{where}: the manifest lists {path!r}, which is not a result of the deposited study")
         for path, entry in manifest.omitted.items():
             if path not in may_be_left_out and (path in known or entry.kind == "result"):
                 raise UserError(f"{where}: the manifest leaves out {path!r}, which is neither weights nor a resource")
-        return cls(folder, manifest, found, more)
+        return cls(folder, manifest, found, more, parts)
 
     def findings(self, cached: bool = True) -> Findings:
         """Audit the manifest, all results that it lists, and those that the study expects.
@@ -109,11 +112,13 @@ class Deposit:
         configs = {self._path(one.path): one.config for one in (*self.expected, *self.requested)}
         present = set(manifest.results) - set(manifest.omitted)
         folders = Folders(self._path(RESULTS), self._path(RESOURCES), str(ROOT))
-        audit = Audit(configs, DepositedFiles(folder, present, manifest.omitted, cached), folders=folders)
+        parts = {self._path(path): config for path, config in self.shared.items()}
+        files = DepositedFiles(folder, present, manifest.omitted, cached)
+        audit = Audit(configs, files, folders=folders, shared=parts)
         paths = list(dict.fromkeys([*(one.path for one in self.expected), *manifest.results]))
         statuses = [audit.status(self._path(path)) for path in paths]
-        root = self._root_digest(audit, paths)
-        own = self._own_status(root)
+        root = self._root_digest(audit, (path for path in paths if not is_part(path)))
+        own = self._own_status(root, {name for status in statuses for name in status.inputs})
         broken = any(one.state is State.BROKEN for one in (own, *statuses))
         return Findings((own, *map(self._named, statuses)), None if broken else root)
 
@@ -123,8 +128,11 @@ class Deposit:
         except RecordError:  # The status of the file reports this.
             return None
 
-    def _own_status(self, root: str | None) -> FileStatus:
-        """Return the status of the manifest, compared with the root digest and with the deposit's own files."""
+    def _own_status(self, root: str | None, used: Container[str]) -> FileStatus:
+        """Return the status of the manifest, compared with the root digest and with the deposit's own files.
+
+        `used` are the paths of all files that results of the deposit were made from.
+        """
         path, named = self.manifest.path, self.manifest.root_digest
         found = list(self._own_files())
         if root not in (None, named):
@@ -134,6 +142,8 @@ class Deposit:
                 f"does not list {min(unlisted)} ({len(unlisted)} such files), which the study expects with this code; "
                 f"the deposit is of commit {self.manifest.code.commit or 'unknown'}"
             )
+        if others := [path for path in self.manifest.results if is_part(path) and self._path(path) not in used]:
+            found.append(f"lists {others[0]} ({len(others)} such files), which no record of a result names")
         discrepancies = tuple(Discrepancy(State.BROKEN, text) for text in found)
         state = State.BROKEN if found else State.INTACT
         return FileStatus(path, state, discrepancies, f"{path}: {found[0]}" if found else "", ())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from attacks.study import STUDY
+from attacks.study import PARTS, STUDY, add_parts, parts
 from checkouts import copy_checkout
 
 from supernet.audit.deposit.archive import write_archive
@@ -27,7 +27,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
 from supernet.provenance.folders import Folders
-from supernet.provenance.record import read_record, record_path, root_digest
+from supernet.provenance.record import digest, read_record, record_path, root_digest
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
 
 IMAGES = "resources/data/digits.safetensors"
@@ -59,6 +59,9 @@ def finish(root: Path, study: Path, text: str = STUDY) -> Plan:
                 temporary.write_text(one.path)
             if one.path in noted:
                 note_input(one.path)
+            if one.path == made.artifacts.images("digits"):
+                for part in add_parts(made):
+                    note_input(part)
     return made
 
 
@@ -189,6 +192,19 @@ class TestWhatItHas:
         moved = Plan.load({"study": "one"}, tmp_path / "elsewhere")
         assert archive(moved, tmp_path / "b.tar.zst").read_bytes() == first.read_bytes()
 
+    def test_parts_of_the_store_that_records_name_and_no_others(self, plan: Plan, tmp_path: Path) -> None:
+        named = parts()
+        with recording(Recorder(plan.root / "scripts" / "truth.py", plan.root)):
+            (other,) = map(str, add_parts(plan, names="c"))
+        found = members(archive(plan, tmp_path / "a.tar.zst"))
+        assert len(named) == 2 and other not in named
+        assert {name for name in found if name.startswith("results/store/")} == {
+            *named, *(str(record_path(path)) for path in named)
+        }  # fmt: skip
+        manifest = json.loads(found[MANIFEST])
+        assert set(named) < set(manifest["results"])
+        assert manifest["root_digest"] == root_digest(read_record(one.path) for one in expected(plan))
+
     def test_broken_results_are_not_packed(self, plan: Plan, tmp_path: Path) -> None:
         Path(SCORES).write_text("forged")
         with pytest.raises(UserError, match="its content differs from its record"):
@@ -289,7 +305,8 @@ class TestVerified:
         os.rename("results", "gone")
         found = statuses(path)
         assert {status.state for status in found.values()} == {State.INTACT}
-        assert set(found) == {MANIFEST, *(one.path for one in expected(plan))}
+        stored = {name for name in members(path) if name.startswith(PARTS) and name.endswith(".parquet")}
+        assert set(found) == {MANIFEST, *(one.path for one in expected(plan)), *stored} and len(stored) == 2
         with open_deposit(path, LIMITS) as deposit:
             assert deposit.findings().root_digest == root is not None
 
@@ -315,6 +332,16 @@ class TestVerified:
         forged = json.dumps(manifest).encode()
         path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/manifest.json", forged)
         assert statuses(path)[WEIGHTS].state is State.BROKEN
+
+    def test_a_part_of_the_store_is_compared_with_its_recipe(self, plan: Plan, tmp_path: Path) -> None:
+        record = read_record(parts()[0])
+        record["made"]["config"]["truth"]["epochs"] = 9
+        record["digest"] = digest(record["made"])
+        record["seal"] = digest({key: value for key, value in record.items() if key != "seal"})
+        record_path(parts()[0]).write_text(json.dumps(record))
+        found = statuses(archive(plan, tmp_path / "a.tar.zst"))
+        assert found[parts()[0]].cause == f"{parts()[0]}: config changed: truth.epochs: was 9, is 2"
+        assert found[METRICS].state is State.STALE
 
     def test_another_study_makes_it_stale(self, whole: Path, tmp_path: Path) -> None:
         other = STUDY.replace("epochs: 4", "epochs: 5").encode()
@@ -343,6 +370,19 @@ class TestUnpacked:
         monkeypatch.chdir(tmp_path)
         unpack(whole, Folders("out/results", "data"), LIMITS)
         assert Path("out", METRICS).is_file() and Path("data", "data", "digits.safetensors.prov.json").is_file()
+
+    def test_parts_of_the_store_join_those_that_are_there(self, plan: Plan, whole: Path, tmp_path: Path) -> None:
+        packed_parts, target = parts(), tmp_path / "fresh"
+        with recording(Recorder(plan.root / "scripts" / "truth.py", plan.root)):
+            (other,) = map(str, add_parts(plan, names="c"))
+        for path in (other, str(record_path(other)), packed_parts[0], str(record_path(packed_parts[0]))):
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target / path)
+        unpack(whole, inside(target), LIMITS)
+        assert [path for path in (*packed_parts, other) if not record_path(target / path).is_file()] == []
+        record_path(target / packed_parts[1]).write_text("{}")
+        with pytest.raises(UserError, match=r"prov\.json: exists with a different content than in"):
+            unpack(whole, inside(target), LIMITS)
 
     def test_existing_results_that_lack_a_file_are_left_alone(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
@@ -386,6 +426,7 @@ class TestUnpacked:
             "Snakefile",
             "resources/data/digits.safetensors",
             "results/two/metrics.parquet",
+            "results/store/truth/nasbench201/0123456789abcdef/0123456789abcdef.parquet",
         ],
     )
     def test_files_that_are_not_results_of_the_study_are_refused(self, whole: Path, tmp_path: Path, name: str) -> None:

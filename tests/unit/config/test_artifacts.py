@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from supernet.config.artifacts import (
     Artifacts,
+    PartsFolder,
     RunFolder,
     RunName,
     checkpoint,
+    is_part,
     run_name,
     run_path,
     search_path,
+    shared_folder,
     system_path,
     timings_of,
     truth_path,
@@ -101,6 +104,31 @@ def test_no_two_kinds_share_a_file() -> None:
     all_files = [path for found in kinds for path in files(found)]
     all_files += [*PATHS.measured, *PATHS.table("x").files, *PATHS.figure("x").files, PATHS.site, PATHS.images("x")]
     assert len(set(all_files)) == len(all_files)
+
+
+def test_the_store_is_beside_the_studies() -> None:
+    assert [Artifacts(folder).store for folder in ("results/mini", "/x/y/mini", "results//mini", "./mini")] == [
+        "results/store",
+        "/x/y/store",
+        "results/store",
+        "./store",
+    ]
+    folder = PartsFolder.truth(PATHS.store, "darts", "0123456789abcdef")
+    assert folder.part("f" * 64) == f"results/store/truth/darts/0123456789abcdef/{'f' * 16}.parquet"
+    assert folder.recipe == "results/store/truth/darts/0123456789abcdef/recipe.json"
+    assert (
+        PartsFolder.truth(PATHS.store).part().format(space="a", digest="b", sha256="c")
+        == "results/store/truth/a/b/c.parquet"
+    )
+    assert folder.claim("a 0") != folder.claim("a 1") and folder.claim("a 0").startswith(f"{folder.path}/.locks/")
+
+
+def test_parts_are_known_by_their_paths() -> None:
+    path = PartsFolder.truth("/x/results/store", "darts", "0123456789abcdef").part("f" * 64)
+    assert is_part(path) and is_part(path.lstrip("/")) and shared_folder(path) == "/x/results/store/truth/darts"
+    assert wildcards(path) == {"space": "darts", "digest": "0123456789abcdef", "sha256": "f" * 16}
+    others = ("results/mini/truth/darts/shard0.parquet", path.replace("store", "shop"), f"{path}.prov.json", path[:-9])
+    assert not any(map(is_part, others)) and wildcards(f"{path}.prov.json") is None
 
 
 @given(space=WORDS, setting=WORDS, seed=st.integers(0, 10**6), folder=st.sampled_from(["results/a", "/x y/b", ".", ""]))

@@ -462,6 +462,14 @@ def test_unsafe_study_names(tmp_path: Path, name: str) -> None:
     assert findings[0].endswith("should be letters, digits, `_`, `.` and `-`, and start with a letter or digit")
 
 
+@pytest.mark.parametrize("name", ["store", "Store"])
+def test_no_study_has_the_name_of_the_store(tmp_path: Path, name: str) -> None:
+    findings = _errors(tmp_path, _swap("study: case", f"study: {name}"))
+    assert findings == [
+        f"case.yaml:1: study: found '{name}'; is the folder of what all studies share: rename study and file"
+    ]
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.yaml: no such file"):
         load_study(tmp_path / "nowhere.yaml")

@@ -35,10 +35,10 @@ def test_costs_are_summed_by_space_stage_and_device(study: Study, tmp_path: Path
     write_timing(tmp_path / f"runs/darts/baseline/seed{first}/timing.json", 1800.0)
     write_timing(tmp_path / f"runs/darts/baseline/seed{second}/timing.json", 3600.0, device="cuda")
     write_timing(tmp_path / f"runs/darts/learning_rate=0.1/seed{first}/timing.json", 1000.0, earlier=800.0)
-    write_timing(tmp_path / "truth/darts/shard0.timing.json", 7200.0)
+    write_timing(tmp_path / "truth/darts/shard0.timing.json", 7200.0, trainings=1, taken_over=63)
     write_timing(tmp_path / f"search/nasbench201/seed{first}.timing.json", 360.0)
     assert costs(Results(study, tmp_path)) == (
-        Cost("darts", "ground truth", "cpu", 1, 2.0),
+        Cost("darts", "ground truth", "cpu", 1, 2.0, taken_over=63),
         Cost("darts", "super-nets", "cpu", 2, 1.0),
         Cost("darts", "super-nets", "cuda", 1, 1.0),
         Cost("nasbench201", "search", "cpu", 1, 0.1),
@@ -49,6 +49,9 @@ def test_the_total_stands_beside_the_papers() -> None:
     found = (Cost("darts", "super-nets", "cpu", 2, 4.0), Cost("darts", "super-nets", "cuda", 1, 0.5))
     assert "4.00 hours (0.167 days) on cpu and 0.50 hours on cuda" in total_sentence(found)
     assert "700 GPU days" in total_sentence(found) and "700 GPU days" in total_sentence(())
+    assert "taken over" not in total_sentence(found)
+    shared = (*found, Cost("darts", "ground truth", "cpu", 1, 0.0, 63), Cost("nasbench101", "search", "cpu", 1, 0.0, 1))
+    assert "jobs. 64 stand-alone trainings were taken over from the store and are not inc" in total_sentence(shared)
 
 
 def test_the_table_has_all_of_it(results: Results, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from tiny import SPACES
 
 from supernet.errors import UserError
 from supernet.pools.draw import draw_pool
-from supernet.pools.truth import trainings, with_truth
+from supernet.pools.trainings import Training, trainings
+from supernet.pools.truth import with_truth
 from supernet.rng import stream
 from supernet.spaces.nasbench201 import NASBench201
 
@@ -85,28 +87,44 @@ def test_pool_larger_than_the_space() -> None:
         draw_pool(NineOfTwentySeven(), 28, pool_stream(0))
 
 
-POOL = pd.DataFrame({"arch_id": list("abcdef"), "encoding": list("ABCDEF")})
+def test_places_in_the_draw_are_those_of_a_smaller_pool() -> None:
+    for space in (SPACES["darts"], Crowded()):
+        small, large = (draw_pool(space, size, pool_stream(2)).set_index("drawn") for size in (9, 25))
+        assert large.index.sort_values().tolist() == list(range(25))
+        pd.testing.assert_frame_equal(small.sort_index(), large.sort_index().head(9))
+        assert large.index.tolist() != list(range(25)), "the file is sorted by arch_id"
 
 
-def test_trainings_repeat_some_architectures() -> None:
-    todo = trainings(POOL, seeds=3, repeated=2, study_seed=0, space="nasbench201")
-    assert todo.columns.tolist() == ["arch_id", "encoding", "seed"]
-    assert (todo["encoding"] == todo["arch_id"].str.upper()).all()
-    seeds = todo.groupby("arch_id")["seed"].agg(list)
-    assert seeds.index.tolist() == POOL["arch_id"].tolist()
-    assert sorted(seeds) == [[0]] * 4 + [[0, 1, 2]] * 2
-    pd.testing.assert_frame_equal(todo, trainings(POOL, 3, 2, 0, "nasbench201"))
-    chosen = {
-        tuple(trainings(POOL, 3, 2, seed, space).query("seed == 1")["arch_id"])
-        for seed in range(20)
-        for space in ("nasbench201", "darts")
-    }
-    assert len(chosen) > 8
+POOL = pd.DataFrame({"arch_id": list("abcdef"), "encoding": list("ABCDEF"), "drawn": [3, 5, 0, 2, 1, 4]})
+
+
+def todo(folder: Path, pool: pd.DataFrame, seeds: int, repeated: int) -> list[Training]:
+    pool.to_parquet(folder / "pool.parquet")
+    return trainings(folder / "pool.parquet", seeds, repeated)
+
+
+def test_trainings_repeat_the_first_architectures_of_the_draw(tmp_path: Path) -> None:
+    found = todo(tmp_path, POOL, seeds=3, repeated=2)
+    seeds = {"a": [0], "b": [0], "c": [0, 1, 2], "d": [0], "e": [0, 1, 2], "f": [0]}
+    assert found == [Training(arch_id, arch_id.upper(), seed) for arch_id in seeds for seed in seeds[arch_id]]
 
 
 @pytest.mark.parametrize(("seeds", "repeated", "rows"), [(1, 0, 6), (3, 6, 18), (1, 6, 6)])
-def test_number_of_trainings(seeds: int, repeated: int, rows: int) -> None:
-    assert len(trainings(POOL, seeds, repeated, 0, "darts")) == rows
+def test_number_of_trainings(tmp_path: Path, seeds: int, repeated: int, rows: int) -> None:
+    assert len(todo(tmp_path, POOL, seeds, repeated)) == rows
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_larger_pool_has_all_trainings_of_the_smaller_one(tmp_path: Path, name: str) -> None:
+    small, large = (
+        todo(tmp_path, draw_pool(SPACES[name], size, pool_stream(0)), seeds=2, repeated=32) for size in (64, 80)
+    )
+    assert set(small) < set(large) and len(large) == len(small) + 16 == 112
+
+
+def test_a_pool_without_the_order_of_its_draw_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"pool\.parquet: found no column drawn among arch_id, encoding; make"):
+        todo(tmp_path, POOL.drop(columns="drawn"), 1, 0)
 
 
 def results() -> pd.DataFrame:

@@ -101,7 +101,10 @@ def test_a_wrong_option_of_train_is_named(
 POOL = "pool --space nasbench201 --study-seed 1 --size 2 --output out/pool"
 POOL_TRUTH = "pool_truth --space nasbench201 --pool pool.parquet --output out/pool"
 METRICS = "metrics --study-file hand.yaml --results . --data d --metrics out/m --references out/r --spaces out/s"
-TRUTH = "truth --config {} --data d --state out/s --pool p --seeds 1 --repeated 1 --shard 0 --shards 1 --output out/t"
+TRUTH = (
+    "truth --config {} --data d --state out/s --store out/store --pool p --seeds 1 --repeated 1 --shard 0 --shards 1 "
+    "--output out/t"
+)
 # Programs that train or score: the config is read first.
 JOB = "--data d --pool p --task t"
 CONFIGS = {

@@ -15,7 +15,7 @@ import pytest
 
 from supernet.errors import UserError
 from supernet.provenance.closure import ROOT
-from supernet.runtime.lock import LOCK_LOST, LockTiming, sole_writer, sole_writer_of
+from supernet.runtime.lock import LOCK_LOST, Claim, LockTiming, sole_writer, sole_writer_of
 from supernet.runtime.process import ProcessIdentity
 
 NEW = ("since", "checkout")
@@ -311,3 +311,101 @@ def test_without_a_wait_a_holder_on_another_machine_is_observed_until_its_heartb
     # That machine cannot be asked: only the stale heartbeat shows it, without a wait as well.
     with sole_writer(tmp_path, replace(QUICK, wait=0.0)):
         assert lock_files(tmp_path) == ["000002.json"]
+
+
+CLAIM = """
+import sys
+from pathlib import Path
+from supernet.runtime.lock import Claim, LockTiming
+claim = Claim(Path(sys.argv[1]), LockTiming(heartbeat=0.05, stale=1.0))
+print(claim.take(), flush=True)
+sys.stdin.readline()
+claim.release()
+"""
+SHARE = """
+import sys
+from pathlib import Path
+from supernet.runtime.lock import Claim
+folder, done = Path(sys.argv[1]), Path(sys.argv[2])
+for number in range(int(sys.argv[3])):
+    claim, result = Claim(folder / str(number)), done / str(number)
+    while not result.exists():
+        if claim.take():
+            if not result.exists():
+                with result.open("x"):
+                    pass
+            claim.release()
+"""
+
+
+@contextlib.contextmanager
+def claiming(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds a claim until its standard input is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLAIM, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "True\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_claim_is_taken_once_never_waited_for_and_leaves_no_files(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "claims" / "a"
+    with claiming(folder) as process:
+        claim = Claim(folder, QUICK)
+        begin = time.monotonic()
+        assert [claim.take() for _ in range(3)] == [False] * 3
+        assert time.monotonic() - begin < 1
+        assert caplog.text.count(f"process {process.pid} on") == 1 and "coming back to it later" in caplog.text
+        process.communicate("end\n")
+        assert not folder.exists()
+        assert claim.take() and holder_of(folder) == ProcessIdentity.current()
+    claim.release()
+    claim.release()
+    assert list(folder.parent.iterdir()) == []
+
+
+def test_the_claim_of_a_killed_process_is_taken_over_at_once(tmp_path: Path) -> None:
+    with claiming(tmp_path / "a") as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        claim = Claim(tmp_path / "a")
+        assert claim.take()
+        claim.release()
+
+
+def test_the_claim_of_another_machine_is_taken_over_when_its_heartbeat_is_stale(tmp_path: Path) -> None:
+    with claiming(tmp_path / "a") as process:
+        elsewhere(tmp_path / "a")
+        claim = Claim(tmp_path / "a", QUICK)
+        end = time.monotonic() + 1.5 * QUICK.stale
+        while time.monotonic() < end:
+            assert not claim.take()
+            time.sleep(QUICK.poll)
+        process.send_signal(signal.SIGSTOP)
+        while not claim.take():
+            time.sleep(QUICK.poll)
+        claim.release()
+
+
+def test_a_process_goes_on_if_its_claim_is_taken_over(tmp_path: Path) -> None:
+    with claiming(tmp_path / "a") as process:
+        os.link(tmp_path / "a" / "000001.json", tmp_path / "a" / "000002.json")
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.communicate("end\n")
+        assert process.returncode == 0 and lock_files(tmp_path / "a") == ["000002.json"]
+
+
+def test_competing_processes_do_each_work_once(tmp_path: Path) -> None:
+    """`open("x")` fails if two processes hold the same claim."""
+    done = tmp_path / "done"
+    done.mkdir()
+    command = [sys.executable, "-c", SHARE, str(tmp_path / "claims"), str(done), "60"]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    errors = [worker.communicate(timeout=60)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 3, errors
+    assert len(list(done.iterdir())) == 60

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import re
 import subprocess
 import sys
@@ -132,6 +133,10 @@ DAMAGE = {
     "moved": (renamed, r"its record is of .*results/store/[0-9a-f]{16}\.parquet"),
     "edited": (edited, "its content differs from its record"),
     "emptied": (lambda path: path.write_bytes(b""), "its content differs from its record"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "not a file"),
+    "a FIFO": (lambda path: (path.unlink(), os.mkfifo(path)), "not a file"),
+    "a device": (lambda path: (path.unlink(), path.symlink_to("/dev/zero")), "not a file"),
+    "a link to itself": (lambda path: (path.unlink(), path.symlink_to(path.name)), "Too many levels of symbolic links"),
     "forged": (forged, r"its content has the name [0-9a-f]{16}\.parquet"),
 }
 
@@ -146,10 +151,12 @@ def test_a_damaged_part_is_not_used_and_named(
     damage(path)
     found = parts(tmp_path)
     assert found.get(*A) is None and found.get(*C) == ROWS[C]
-    assert re.search(rf"\.parquet: .*{message}.*delete it with its record", caplog.text)
+    assert re.search(rf"{message}.*delete it with its record", caplog.text) and f"{path.parent}/" in caplog.text
     caplog.clear()
     found.refresh()
     assert not caplog.text, "a warning is not repeated"
+    if path.is_dir():
+        path.rmdir()
     found.add({A: ROWS[A]}, CONFIG, [images])
     assert found.get(*A) == ROWS[A] and parts(tmp_path).get(*A) == ROWS[A]
 
