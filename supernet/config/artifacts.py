@@ -178,6 +178,11 @@ class PartsFolder:
         """The stand-alone trainings of a space with one recipe; `store` is the folder of the store."""
         return cls(f"{store}/truth/{space}/{digest}")
 
+    @classmethod
+    def scores(cls, store: str, space: str = "{space}", digest: str = "{digest}") -> Self:
+        """The scores of one super-net of a space, evaluated in one way."""
+        return cls(f"{store}/scores/{space}/{digest}")
+
     def part(self, sha256: str = "{sha256}") -> str:
         """A part (Parquet), named by the start of the SHA-256 of its content."""
         return f"{self.path}/{sha256[:HASH_DIGITS]}.parquet"
@@ -336,11 +341,6 @@ class Artifacts:
     def benchmark(self, *names: str) -> str:
         """Snakemake's measurements of a job; `names` as for `log`."""
         return f"{self.results}/benchmarks/{'/'.join(names)}.tsv"
-
-
-def store_of(results: str) -> str:
-    """Return the folder of what studies share; `results` is the folder of all studies."""
-    return f"{results}/store"
 
 
 def run_path(space: str = "{space}", setting: str = "{setting}", seed: int | str = "{seed}") -> str:

@@ -16,7 +16,7 @@ _STANDALONE_PROTOCOL = frozenset(
     {"momentum", "final_learning_rate", "clip", "bn_momentum", "channels_last", "precision"}
 )
 """Keys of `protocol` on which stand-alone trainings of all spaces depend."""
-_STANDALONE_SCORING = frozenset({"batch_size"})
+_STANDALONE_EVALUATION = frozenset({"batch_size"})
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def standalone_identity(job: TruthJob) -> Identity:
         "study_seed": job.study_seed,
         "data": job.data,
         "protocol": job.protocol,
-        "scoring": job.scoring,
+        "evaluation": job.evaluation,
     }
-    return Identity.of(sections, {"protocol": _STANDALONE_PROTOCOL | widths, "scoring": _STANDALONE_SCORING})
+    return Identity.of(sections, {"protocol": _STANDALONE_PROTOCOL | widths, "evaluation": _STANDALONE_EVALUATION})
 
 
 def completed(recorded: Any, now: Any) -> Any:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from supernet.config.artifacts import PartsFolder
+from supernet.config.identity import Identity
 from supernet.config.jobs import ScoringJob
-from supernet.provenance.record import digest
+from supernet.io.atomic import write_json
 from supernet.provenance.recorder import input_sha256
 from supernet.store.parts import Columns, Key, Parts, Record, Values
 from supernet.store.sameness import made_otherwise
@@ -20,7 +22,6 @@ from supernet.store.sameness import made_otherwise
 COLUMNS = Columns({"arch_id": "text", "bn_mode": "text", "split": "text"}, {"accuracy": "numbers", "loss": "numbers"})
 """Columns of scores.parquet: accuracy (fraction) and mean cross-entropy (nats)."""
 _NAMES = (*COLUMNS.keys, *COLUMNS.values)
-_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,19 @@ class Scores:
 
     def __init__(self, job: ScoringJob, store: Path, images: Path, weights: Path) -> None:
         """Read the scores below the folder `store`; images and weights are inputs of the program."""
-        inputs = {"images": input_sha256(images), "weights": input_sha256(weights)}
-        # BN mode and split are not among them: they are columns.
-        determined = {"run": job.run, "evaluation": job.scoring.evaluation}
-        self._config = {name: one.model_dump(mode="json") for name, one in determined.items()}
-        short = {name: one.model_dump(mode="json", exclude_defaults=True) for name, one in determined.items()}
-        self._inputs, self._needed = (images, weights), set(inputs.values())
-        self._parts = Parts(store / digest({**short, **inputs})[:_DIGITS], COLUMNS, self._unfit)
+        self._inputs = (images, weights)
+        hashes = {"images": input_sha256(images), "weights": input_sha256(weights)}
+        self._hashes = set(hashes.values())
+        # BN mode and split are columns.
+        self._identity = Identity.of({"run": job.run, "evaluation": job.scoring.evaluation, **hashes})
+        self._paths = PartsFolder.scores(str(store), job.run.space, self._identity.digest)
+        self._parts = Parts(Path(self._paths.path), COLUMNS, self._unfit)
         self._parts.refresh()
 
     @property
     def name(self) -> str:
         """The end of the path of the folder with these scores."""
-        return f"{self._parts.folder.parent.name}/{self._parts.folder.name}"
+        return "/".join(self._parts.folder.parts[-3:])
 
     def missing(self, wanted: Iterable[Key]) -> list[Key]:
         """Return the scores, by arch_id, BN mode and split, that have not been computed."""
@@ -57,7 +58,9 @@ class Scores:
 
     def add(self, scores: Mapping[Key, Values]) -> None:
         """Add accuracy and loss of new scores."""
-        self._parts.add(scores, self._config, self._inputs)
+        if scores and not Path(self._paths.recipe).exists():
+            self._write_recipe()
+        self._parts.add(scores, self._identity.values, self._inputs)
 
     def get(self, key: Key) -> Values | None:
         """Return accuracy and loss; None if they have not been computed."""
@@ -66,7 +69,18 @@ class Scores:
     def _unfit(self, record: Record) -> str:
         """Return why a part is not used: scores are computed again rather than taken over from other code."""
         found = {one["sha256"] for one in record["made"]["inputs"]}
-        return made_otherwise(record) if self._needed <= found else "its record names other images or weights"
+        return made_otherwise(record) if self._hashes == found else "its record names other images or weights"
+
+    def _write_recipe(self) -> None:
+        run = self._identity.values["run"]
+        about = {
+            "about": f"Scores of a super-net of {run['space']}, seed {run['seed']}, by architecture, batch-norm mode "
+            "and split. The name of this folder is the start of the SHA-256 of `differs_from_defaults`, as JSON with "
+            "sorted keys and no spaces.",
+            "differs_from_defaults": self._identity.chosen,
+            "recipe": self._identity.values,
+        }
+        write_json(self._paths.recipe, about, record=False)
 
 
 def wanted(job: ScoringJob, arch_ids: Sequence[str]) -> list[Key]:

@@ -41,7 +41,7 @@ class TruthShard:
         """
         self._job, self._space, self._todo, self._store, self._log = job, space, todo, store, log
         self._now, self._splits = now, now.splits(job.data, job.study_seed)
-        self._evaluator = Evaluator(self._splits, job.scoring, job.protocol.channels_last)
+        self._evaluator = Evaluator(self._splits, job.evaluation, job.protocol.channels_last)
         self._claims: dict[Training, Claim] = {}
         self._longest = 0.0
         for one in todo:

@@ -73,7 +73,7 @@ class Programs:
                 "score", *self._common(self.plan.scoring(space, setting, str(seed)), files.scores_timing),
                 "--pool", self.paths.drawn_pool(self.plan.pool(space, setting, str(seed))),
                 "--weights", files.weights, "--summary", files.summary, "--scores", files.scores,
-                "--store", "results/store/scores", "--task", "scoring",
+                "--store", self.paths.store, "--task", "scoring",
             )  # fmt: skip
 
     def analyses(self) -> None:

@@ -12,7 +12,6 @@ from snakemake.logging import logger
 from supernet.config.artifacts import (
     run_path,
     search_path,
-    store_of,
     system_path,
     truth_path,
 )

@@ -41,7 +41,7 @@ rule train:
         # The checkpoint is not an output, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/runs/{RUN_IN_SHELL}'
         ' --progress "$STATE"/progress/{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
-        f' {AHEAD} --store "$STORE"/scores/{{wildcards.space}}'
+        f' {AHEAD} --store "$STORE"'
         " --task {params.task:q} --threads {threads}"
         f' --lock "$STATE"/locks/runs/{RUN_IN_SHELL}'
         f' "$LOCKS"/runs/{RUN_IN_SHELL}'
@@ -78,7 +78,7 @@ rule score:
         f"{START} score"
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
         " --weights {input.weights:q} --summary {input.summary:q}"
-        ' --store "$STORE"/scores/{wildcards.space}'
+        ' --store "$STORE"'
         " --scores {output.scores:q} --timing {output.timing:q}"
         ' --progress "$STATE"/progress/score-{wildcards.space}-{wildcards.setting:q}-{wildcards.seed}.json'
         f' --lock "$STATE"/locks/score/{RUN_IN_SHELL}'
