@@ -137,7 +137,7 @@ def test_an_edit_of_code_is_reported_and_trains_nothing(plan: Plan) -> None:
 
 
 def test_a_tampered_run_is_broken(plan: Plan) -> None:
-    Path(plan.artifacts.run(*RUN).scores).write_text("forged")
+    Path(plan.artifacts.run(*RUN).weights).write_text("forged")
     assert left(plan)[RUN].reason == BROKEN
 
 

@@ -13,7 +13,7 @@ from tiny import SPACES, small_splits
 from supernet.config.base import Model
 from supernet.config.identity import Identity, completed, standalone_identity
 from supernet.config.jobs import TruthJob
-from supernet.config.study import Data, Protocol, Scoring, Truth
+from supernet.config.study import Data, Evaluation, Protocol, Truth
 from supernet.training.evaluator import Evaluator
 from supernet.training.standalone import train_standalone
 
@@ -23,7 +23,7 @@ JOB: dict[str, Any] = {
     "study_seed": 0,
     "data": {"name": "digits"},
     "protocol": {},
-    "scoring": {},
+    "evaluation": {},
 }
 OTHER = {
     "truth": {
@@ -38,7 +38,7 @@ OTHER = {
         "momentum": 0.5, "final_learning_rate": 0.5, "clip": 1.0, "bn_momentum": "authors_code",
         "nasbench101_widths": "doubled", "channels_last": False, "precision": "bfloat16",
     },
-    "scoring": {"batch_size": 10},
+    "evaluation": {"batch_size": 10},
 }  # fmt: skip
 """Another value of each key on which a stand-alone training depends."""
 IRRELEVANT = {
@@ -46,10 +46,7 @@ IRRELEVANT = {
         "random_paths": 2, "fairnas_gradient": "mean", "fairnas_budget": "equal_steps", "few_shot_shared": 0.25,
         "landmarks": 5, "landmark_pairs": 2, "landmark_weight": 1.0, "landmark_start": 0.5,
     },
-    "scoring": {
-        "bn_modes": ["batch"], "splits": ["scoring"], "recalibration_batches": 1, "dropout_at_evaluation": True,
-        "ranked_on": "test",
-    },
+    "evaluation": {"recalibration_batches": 1, "dropout_at_evaluation": True},
 }  # fmt: skip
 """Another value of each other key of these sections."""
 
@@ -66,7 +63,7 @@ def pairs(table: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:
 
 
 def test_every_key_is_in_one_of_the_tables_of_this_file() -> None:
-    for section, model in (("truth", Truth), ("data", Data), ("protocol", Protocol), ("scoring", Scoring)):
+    for section, model in (("truth", Truth), ("data", Data), ("protocol", Protocol), ("evaluation", Evaluation)):
         assert {*OTHER[section], *IRRELEVANT.get(section, {})} == set(model.model_fields), section
 
 
@@ -98,7 +95,7 @@ def test_widths_of_nasbench101_matter_there_alone() -> None:
 def test_defaults_that_are_written_change_nothing(changes: list[tuple[str, str, Any]], data: st.DataObject) -> None:
     changes = [one for one in changes if one[1] not in ("name", "test_portion")]
     written = job(*changes)
-    models = {"truth": Truth, "data": Data, "protocol": Protocol, "scoring": Scoring}
+    models = {"truth": Truth, "data": Data, "protocol": Protocol, "evaluation": Evaluation}
     own = {(section, key) for section, key, _ in changes} | {("truth", key) for key in JOB["truth"]}
     defaults = [
         (section, key, field.default)
@@ -155,7 +152,7 @@ def test_a_training_reads_no_key_that_its_identity_lacks(name: str) -> None:
     )
     space, splits = SPACES[name], small_splits()
     arch = space.sample(np.random.default_rng(0))
-    evaluator = Evaluator(splits, whole.scoring, spied.protocol.channels_last)
+    evaluator = Evaluator(splits, whole.evaluation, spied.protocol.channels_last)
     train_standalone(spied, space, arch, 0, splits, evaluator)
     known = set(standalone_identity(whole).values["protocol"])
     assert read - {"nasbench101_widths"} <= known and {"momentum", "clip", "precision"} <= read

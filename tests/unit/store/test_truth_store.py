@@ -37,7 +37,7 @@ JOB = {
     "study_seed": 0,
     "data": {"name": "digits", "crop_padding": 2},
     "protocol": {},
-    "scoring": {"bn_modes": ["batch"], "batch_size": 10},
+    "evaluation": {"batch_size": 10},
 }
 WITHOUT_TORCH = """
 import sys
@@ -183,7 +183,7 @@ def test_a_larger_pool_trains_the_difference() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [("truth", "epochs", 2), ("data", "flip", False), ("protocol", "clip", 1.0), ("scoring", "batch_size", 5)],
+    [("truth", "epochs", 2), ("data", "flip", False), ("protocol", "clip", 1.0), ("evaluation", "batch_size", 5)],
 )
 def test_another_recipe_trains_everything(change: tuple[str, str, Any]) -> None:
     section, key, value = change
@@ -194,7 +194,7 @@ def test_another_recipe_trains_everything(change: tuple[str, str, Any]) -> None:
 
 def test_what_a_training_does_not_depend_on_may_differ() -> None:
     Study(size=2, repeated=0).run()
-    job = {**JOB, "protocol": {"landmarks": 7}, "scoring": {"bn_modes": ["batch", "tracked"], "batch_size": 10}}
+    job = {**JOB, "protocol": {"landmarks": 7}, "evaluation": {"recalibration_batches": 2, "batch_size": 10}}
     Study("two", size=2, repeated=0, job=job).run()
     assert Study("two").counts == (0, 2)
 
