@@ -33,7 +33,7 @@ from supernet.training.scoring import compute, evaluator_of
 from supernet.training.trainer import Trainer, TrainingResult, untrained
 
 AHEAD = 1_000_000
-"""Images that a training scores at most: more than a minute on a core is worth a job."""
+"""Images that a training scores at most: it takes about a minute on one core."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -109,7 +109,7 @@ def score_ahead(
 ) -> None:
     """Add the scores of the run's pool to the store, if this takes little time.
 
-    A job of its own would import torch again, which takes longer than to score a small pool. It scores what is missing.
+    A separate job would import torch again, which takes longer than to score a small pool. It scores what is missing.
     """
     ahead = session.read_option("--ahead", options.ahead, Ahead)
     job, path = ScoringJob(run=run, scoring=ahead.scoring), Path(ahead.pool(run))
