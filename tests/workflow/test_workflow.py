@@ -142,6 +142,12 @@ class TestFinishedStudy:
     def test_nothing_is_done_twice(self, finished: Path) -> None:
         assert jobs(snakemake(finished, "-n", *SMOKE)) == {}
 
+    def test_a_moved_clone_makes_nothing(self, finished: Path, tmp_path: Path) -> None:
+        moved = Path(shutil.copytree(finished, tmp_path / "moved", symlinks=True))
+        # A study that is given by its name has a path with the folder of the checkout.
+        shutil.copy2(moved / "tests" / "studies" / "smoke.yaml", moved / "workflow" / "studies")
+        assert jobs(snakemake(moved, "-n", "--config", "study=smoke")) == {}
+
     def test_report_and_site_are_made_from_a_finished_study(self, finished: Path) -> None:
         wanted = (*SMOKE, "--", "all", "site")
         assert jobs(snakemake(finished, "-n", *wanted)) == {"site": 1}

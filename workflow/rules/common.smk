@@ -211,6 +211,7 @@ START = (
     f"export {RESULTS_VARIABLE}={shlex.quote(located(PLAN.config.results))}; "
     f"export {RESOURCES_VARIABLE}={shlex.quote(located(PLAN.resources))}; "
     f"STATE={shlex.quote(STATE)}; LOCKS={shlex.quote(LOCKS)}; STORE={shlex.quote(STORE)}; "
+    f"STUDY_FILE={shlex.quote(str(PLAN.study_file))}; "
     f"DEVICE={PLAN.config.device}; CHECKPOINT_SECONDS={PLAN.config.checkpoint_seconds}; "
     # False does not change the environment variable.
     f"{'export SUPERNET_REFERENCE_KERNELS=1; ' if PLAN.config.reference_kernels else ''}"

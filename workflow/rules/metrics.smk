@@ -24,7 +24,6 @@ rule metrics:
         runtime=minutes(60),
     params:
         config=lambda wildcards: PLAN.metrics(),
-        study=str(PLAN.study_file),
         results=lambda wildcards, output: str(Path(output.metrics).parent),
     message:
         f"Metrics of all runs of study {STUDY.study}"
@@ -32,7 +31,7 @@ rule metrics:
         # One process per thread: threads of the linear algebra library would compete for the same cores.
         "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1; "
         f"{START} metrics"
-        " --study-file {params.study:q} --results {params.results:q}"
+        ' --study-file "$STUDY_FILE" --results {params.results:q}'
         " --tables {input.tables:q} --proxies {input.proxies:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"
 
@@ -59,11 +58,10 @@ rule effects:
         runtime=minutes(60),
     params:
         config=lambda wildcards: PLAN.metrics(),
-        study=str(PLAN.study_file),
         results=lambda wildcards, output: str(Path(output.effects).parent),
     message:
         f"Effects of all settings of study {STUDY.study}"
     shell:
         f"{START} effects"
-        " --study-file {params.study:q} --results {params.results:q}"
+        ' --study-file "$STUDY_FILE" --results {params.results:q}'
         " --output {output.effects:q} --log {log:q}"

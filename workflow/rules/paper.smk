@@ -42,13 +42,12 @@ for name, drawn in TABLES.items():
             name=name,
             stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
             results=lambda wildcards, output: str(Path(output[0]).parents[1]),
-            study=str(PLAN.study_file),
             config=lambda wildcards: PLAN.paper(),
         message:
             "Table {params.name}"
         shell:
             f"{START} table"
-            " {params.name:q} --study-file {params.study:q}"
+            ' {params.name:q} --study-file "$STUDY_FILE"'
             " --results {params.results:q} --published {input.published:q}"
             " --output-stem {params.stem:q} --log {log:q}"
 
@@ -80,13 +79,12 @@ for name, drawn in FIGURES.items():
             name=name,
             stem=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
             results=lambda wildcards, output: str(Path(output[0]).parents[1]),
-            study=str(PLAN.study_file),
             config=lambda wildcards: PLAN.paper(),
         message:
             "Figure {params.name}"
         shell:
             f"{START} figure"
-            " {params.name:q} --study-file {params.study:q}"
+            ' {params.name:q} --study-file "$STUDY_FILE"'
             " --results {params.results:q} --output-stem {params.stem:q} --log {log:q}"
 
 

@@ -36,11 +36,10 @@ rule site:
     params:
         results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         folder=lambda wildcards, output: str(Path(output[0]).parent),
-        study=str(PLAN.study_file),
         config=lambda wildcards: PLAN.paper(),
     message:
         f"Static site of study {STUDY.study}"
     shell:
         f"{START} site"
-        " --study-file {params.study:q} --results {params.results:q}"
+        ' --study-file "$STUDY_FILE" --results {params.results:q}'
         " --output {params.folder:q} --log {log:q}"
