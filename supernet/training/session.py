@@ -4,6 +4,7 @@ Importing this module does not import torch: a program that finds all of its res
 """
 
 import argparse
+import gc
 import json
 import socket
 import time
@@ -24,6 +25,7 @@ from supernet.runtime import program
 from supernet.runtime.arguments import positive, positive_number
 from supernet.runtime.leftovers import clear_for
 from supernet.runtime.lock import sole_writer_of
+from supernet.runtime.startup import freeze_imports
 from supernet.training.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
@@ -162,8 +164,10 @@ def without_torch(options: argparse.Namespace, started: float) -> Session:
 
 def open_session(options: argparse.Namespace, started: float) -> Session:
     """Import and configure torch and start timing; `started` is the time before torch was imported."""
+    gc.disable()
     from supernet.training.device import configure
 
+    freeze_imports()
     session = Session(options, configure(options.threads, options.device), started)
     session.seconds["import"] = time.time() - started
     return session
