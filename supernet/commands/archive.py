@@ -34,6 +34,6 @@ def main(arguments: Sequence[str]) -> None:
     path = options.output or Path(f"{study_audit.plan.study.study}.tar.zst")
     write_archive(path, content)
     megabytes = path.stat().st_size / 1e6
-    print(f"{path}: {len(content.files)} files, {len(content.manifest.omitted)} left out, {megabytes:.1f} MB")
+    print(f"{path}: {content.count} files, {len(content.manifest.omitted)} left out, {megabytes:.1f} MB")
     print(f"SHA-256: {digests(path, ['sha256'])['sha256']}")
     print(f"root digest: {content.manifest.root_digest}")

@@ -50,4 +50,4 @@ def main(arguments: Sequence[str]) -> None:
             licence=options.licence,
             authors=options.author,
         )
-    print(f"{folder}: {len(content.files)} files; root digest: {content.manifest.root_digest}")
+    print(f"{folder}: {content.count} files; root digest: {content.manifest.root_digest}")

@@ -14,6 +14,7 @@ from supernet.audit.rule_names import counted, family, own_name
 from supernet.audit.schedule import wall_seconds
 from supernet.audit.study_audit import KEYS, StudyAudit, add_arguments
 from supernet.pipeline.calibration import calibrated_speeds
+from supernet.pipeline.inherited import inherited_lines
 from supernet.pipeline.plan import Plan
 from supernet.pipeline.speed import Speeds, measured_speeds, this_host
 from supernet.runtime.arguments import positive
@@ -191,7 +192,8 @@ def main(arguments: Sequence[str]) -> None:
     speeds = speeds_for(plan, found, calibrate=not options.no_calibration)
     times = Times(seconds(plan, found, speeds), options.cores, speeds)
     print(title(plan, found, times))
-    for line in (*blocks(found, times, limit), *kept_lines(runs, limit)):
+    inherited = inherited_lines(plan.study_file, plan.root, limit)
+    for line in (*inherited, *blocks(found, times, limit), *kept_lines(runs, limit)):
         print(line)
     if notes := list(about_times(found, times)):
         print("", *notes, sep="\n")

@@ -19,9 +19,9 @@ _INTRODUCTION = """\
 
 These are points of the authors' public code (kcyu2014/nas-landmarkreg) that we consider mistakes. Our correction is the
 default. `fidelity: authors_code` in a study file takes their value of every option that the file does not set; a value
-in the file takes precedence, and each option can be used alone. The note of every table and figure names the options
-that have their value. The preset measures the effect of the traps here; it is not a claim that the published numbers
-have them.
+in the file, or in one that it extends, takes precedence, and each option can be used alone. The note of every table and
+figure names the options that have their value. The preset measures the effect of the traps here; it is not a claim that
+the published numbers have them.
 
 | Option | What their code does | Ours | Theirs | Where |
 |---|---|---|---|---|"""

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 from supernet.config.base import Findings, Model
 from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
+from supernet.config.inheritance import EXTENDS, StudyFile
 from supernet.config.limits import bounds
 from supernet.config.pool_name import PoolName
 from supernet.config.searches import Searches, SystemName
@@ -28,7 +29,6 @@ from supernet.config.sections import (
 )
 from supernet.config.space_section import Seed, SpaceStudy, Truth
 from supernet.config.validation import did_you_mean, read_as, validate
-from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 from supernet.spaces import subspace
 
@@ -99,8 +99,8 @@ class Study(Model):
     seed: Seed = Field(default=0, description="Study seed, which draws the pools and the splits.")
     fidelity: Fidelity = Field(
         default="corrected",
-        description="`authors_code` uses the known deviations of the authors' code for all keys that this file does "
-        "not set: see docs/reference/fidelity.md.",
+        description="`authors_code` uses the known deviations of the authors' code for all keys that neither this file "
+        "nor one that it extends sets: see docs/reference/fidelity.md.",
     )
     data: Data
     protocol: Protocol = Protocol()
@@ -363,13 +363,17 @@ class Study(Model):
         return self.spaces[space]
 
 
-def load_study(path: Path | str) -> Study:
-    """Read and validate a study file.
+def load_study(path: Path | str, studies: Path | None = None) -> Study:
+    """Read and validate a study file, with the files that it extends; `studies` is as in `StudyFile.read`.
 
     Raises UserError with one line per mistake: file, line, path of the key, the value, and the allowed values.
     """
-    path = Path(path)
-    return validate(Study, YamlFile.read(path), context=path)
+    return validated(StudyFile.read(Path(path), studies))
+
+
+def validated(file: StudyFile) -> Study:
+    """Return the study of a file; raises UserError as `load_study`."""
+    return validate(Study, file, context=file.path, others=(EXTENDS,))
 
 
 def _settings(study: SpaceStudy) -> dict[str, Setting]:

@@ -4,12 +4,12 @@ import difflib
 import math
 from collections.abc import Iterable, Sequence
 from types import NoneType
-from typing import Any, TypeVar, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from supernet.config.yamlfile import YamlFile
+from supernet.config.yamlfile import Key
 from supernet.errors import UserError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -27,16 +27,27 @@ _EXPECTED = {
 }
 
 
-def validate(model: type[_Model], file: YamlFile, context: Any = None) -> _Model:
+class Source(Protocol):
+    """A file, or several merged ones, that knows where each value is written: a `YamlFile` or a `StudyFile`."""
+
+    @property
+    def data(self) -> dict[str, Any]: ...
+    def has(self, key: Key) -> bool: ...
+    def place(self, key: Key) -> tuple[int, int]: ...
+    def error(self, key: Key, message: str) -> UserError: ...
+
+
+def validate(model: type[_Model], file: Source, context: Any = None, others: Sequence[str] = ()) -> _Model:
     """Validate a file against a model; UserError with all findings, one per line, in the order of the file.
 
-    `context` is passed to the model's validators.
+    `context` is passed to the model's validators. `others` are keys of the file that are not part of the model and that
+    its reader has already removed: messages offer them.
     """
     try:
         return model.model_validate(file.data, context=context)
     except ValidationError as error:
         errors = [dict(one) for one in error.errors(include_url=False)]
-        findings = [_finding(model, file, one) for one in errors if not _is_echo(one)]
+        findings = [_finding(model, file, one, others) for one in errors if not _is_echo(one)]
         lines = [message for _, message in sorted(findings, key=lambda finding: finding[0])]
         raise UserError("\n".join(dict.fromkeys(lines))) from None
 
@@ -71,18 +82,22 @@ def _is_echo(error: dict[str, Any]) -> bool:
     return error["type"] == "too_short" and len(error["input"]) > 0
 
 
-def _finding(model: type[BaseModel], file: YamlFile, error: dict[str, Any]) -> tuple[int, str]:
+def _finding(
+    model: type[BaseModel], file: Source, error: dict[str, Any], others: Sequence[str]
+) -> tuple[tuple[int, int], str]:
     key, value = error["loc"], error["input"]
-    found = "nothing" if error["type"] == "missing" else f"found {_shown(value)}"
-    if error["type"] != "missing" and key not in file.lines:
+    found = "nothing" if error["type"] == "missing" else f"found {shown(value)}"
+    if error["type"] != "missing" and not file.has(key):
         found += " (a default, not in the file)"
-    return file.line(key), str(file.error(key, f"{found}; {_expected(model, error)}"))
+    return file.place(key), str(file.error(key, f"{found}; {_expected(model, error, others)}"))
 
 
-def _expected(model: type[BaseModel], error: dict[str, Any]) -> str:
+def _expected(model: type[BaseModel], error: dict[str, Any], others: Sequence[str]) -> str:
     kind = error["type"]
     if kind == "extra_forbidden":
-        return f"unknown key; {did_you_mean(str(error['loc'][-1]), _keys_at(model, error['loc'][:-1]))}"
+        *above, name = error["loc"]
+        allowed = [*_keys_at(model, above), *([] if above else others)]
+        return f"unknown key; {did_you_mean(str(name), allowed)}"
     expected = _EXPECTED.get(kind, str(error["msg"]).removeprefix("Input "))
     return expected + _hint(kind, error["input"])
 
@@ -126,6 +141,7 @@ def _as_yaml(number: float | int) -> str:
     return text if "." in text or "e" not in text else text.replace("e", ".0e")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as Python writes it, shortened to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

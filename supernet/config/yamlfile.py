@@ -60,6 +60,14 @@ class YamlFile:
         except yaml.YAMLError as error:
             raise UserError(f"{path}: not valid YAML: {error}") from error
 
+    def has(self, key: Key) -> bool:
+        """Return whether the file has a key."""
+        return key in self.lines
+
+    def place(self, key: Key) -> tuple[int, int]:
+        """Return the position of a key, by which errors are sorted: 0, the number of this file, and the line."""
+        return 0, self.line(key)
+
     def line(self, key: Sequence[str | int]) -> int:
         """Return the line of a key, or of its nearest parent in the file."""
         known = tuple(key)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.base import Model
+from supernet.config.inheritance import StudyFile
 from supernet.config.jobs import (
     METRICS_SECTIONS,
     features_job,
@@ -19,7 +20,7 @@ from supernet.config.jobs import (
     truth_job,
 )
 from supernet.config.pool_name import PoolName
-from supernet.config.study import Study, load_study
+from supernet.config.study import Study, validated
 from supernet.download.sources import File, load_sources
 from supernet.errors import UserError
 from supernet.pipeline.estimate import estimate, report
@@ -51,8 +52,13 @@ class Plan:
     """Paths of the published tables that count as available; None: those that exist, or whose files are there."""
 
     @classmethod
-    def load(cls, config: Mapping[str, Any], root: Path, located: Callable[[str], str] = str) -> Self:
-        """Validate Snakemake's config and the study that it names. UserError lists all mistakes."""
+    def load(
+        cls, config: Mapping[str, Any], root: Path, located: Callable[[str], str] = str, *, may_extend: bool = True
+    ) -> Self:
+        """Validate Snakemake's config and the study that it names. UserError lists all mistakes.
+
+        A study that extends another file is an error, and no other file is opened, unless `may_extend`.
+        """
         checked = WorkflowConfig.check(config)
         if reason := unsafe_in_rules(str(root)):
             raise UserError(f"{root}: {reason}: use another folder")
@@ -61,7 +67,8 @@ class Plan:
         file = study_file(checked.study, root)
         for folder in (checked.results_of(file.stem), checked.resources, checked.state_of(file.stem)):
             expect_folder(Path(located(folder)))
-        return cls(checked, load_study(file), file, root, located)
+        read = StudyFile.read(file, root / "workflow" / "studies") if may_extend else StudyFile.read_whole(file)
+        return cls(checked, validated(read), file, root, located)
 
     @property
     def reference_kernels(self) -> bool:

@@ -595,6 +595,17 @@ def _studies() -> Iterator[Attack]:
         study(STUDY.replace("[0.1]", "[0.2]")),
         Verdict.REFUSED,
     )
+    yield Attack(
+        "the study extends one of the checkout",
+        "A10",
+        ARCHIVE_TARGET,
+        study(f"{STUDY}extends: mini\n"),
+        Verdict.REFUSED,
+        "extends: found 'mini'",
+    )
+    yield Attack(
+        "the study extends a file of the reader", "A10", ARCHIVE_TARGET, _extending, Verdict.REFUSED, "extends: found"
+    )
     for what, text in (
         ("is invalid", STUDY.replace("epochs", "epoch")),
         ("is another one", STUDY.replace("study: one", "study: two")),
@@ -607,6 +618,13 @@ def _studies() -> Iterator[Attack]:
         ("is 100 MB", f"{STUDY}{'#' * 100_000_000}"),
     ):
         yield Attack(f"the study {what}", "A10", ARCHIVE_TARGET, study(text), Verdict.REFUSED)
+
+
+def _extending() -> None:
+    """Let the study extend a file of the reader that would change nothing."""
+    own = Path("own.yaml").resolve()
+    own.write_text("pool: {shards: 1}\n")
+    edit(STUDY_MEMBER, lambda _: f"{STUDY}extends: {own}\n".encode(), consistent=True)
 
 
 def _crates() -> Iterator[Attack]:

@@ -85,6 +85,8 @@ def _studies() -> Iterator[tuple[str, bytes]]:
     yield "a tag of Python", titled("!!python/object/apply:os.system [ls]")
     yield "a file that is not UTF-8", titled("caf") + b"\xe9"
     yield "a key twice", STUDY.encode() + b"study: two\n"
+    yield "a study that extends itself", STUDY.encode() + b"extends: one\n"
+    yield "a study that extends a device", STUDY.encode() + b"extends: /dev/zero\n"
 
 
 def _pickles() -> Iterator[tuple[str, bytes]]:

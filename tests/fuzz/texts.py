@@ -17,7 +17,8 @@ from supernet.config.yamlfile import YamlFile
 from supernet.download.sources import load_sources
 from supernet.pipeline.plan import Plan
 
-STUDIES = sorted((ROOT / "tests" / "studies").glob("*.yaml"))
+EXTENDING = ROOT / "workflow" / "studies" / "cifar10-jpeg.yaml"
+STUDIES = [*sorted((ROOT / "tests" / "studies").glob("*.yaml")), EXTENDING]
 CONFIG = ROOT / "config.yaml"
 SOURCES = ROOT / "workflow" / "sources.yaml"
 YAML = tuple(
@@ -31,7 +32,7 @@ def targets() -> list[Target]:
     """Return the targets of this module."""
     studies = [path.read_text(encoding="utf-8").replace(f"study: {path.stem}", "study: case") for path in STUDIES]
     return [
-        Target("study file", _yaml(studies), _study, "case.yaml"),
+        Target("study file", _yaml(studies, "case", "mini", "../x.yaml"), _study, "case.yaml"),
         Target(
             "config.yaml", _yaml([CONFIG.read_text(encoding="utf-8")], "smoke", "tests/studies/smoke.yaml"), _config
         ),

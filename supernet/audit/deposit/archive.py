@@ -39,18 +39,18 @@ _BLOCK = 1 << 20
 def write_archive(path: Path, content: Content) -> None:
     """Write the archive: members in a fixed order, with equal owner, mode and time (that of the newest record)."""
     when = _newest(content)
-    study = content.manifest.study_file
+    manifest = json.dumps(content.manifest.as_json(), indent=1, sort_keys=True).encode()
     with (
         publish(path, record=False) as temporary,
         temporary.open("wb") as raw,
         zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).stream_writer(raw, closefd=False) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
     ):
-        manifest = json.dumps(content.manifest.as_json(), indent=1, sort_keys=True).encode()
-        archive.addfile(_member(content.manifest.path, len(manifest), when), io.BytesIO(manifest))
-        for name in [study, *(name for name in content.files if name != study)]:
-            with content.files[name].open("rb") as stream:
-                archive.addfile(_member(name, content.files[name].stat().st_size, when), stream)
+        for name, data in ((content.manifest.path, manifest), (content.manifest.study_file, content.study)):
+            archive.addfile(_member(name, len(data), when), io.BytesIO(data))
+        for name, path in content.files.items():
+            with path.open("rb") as stream:
+                archive.addfile(_member(name, path.stat().st_size, when), stream)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,5 +1,6 @@
 """The files of a deposit of a study, and the manifest, which describes the files that are left out."""
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from supernet.audit.expected import made
 from supernet.audit.file_status import Audit, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.lineage import Node, lineage
+from supernet.config.inheritance import StudyFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.folders import RESULTS, Folders
@@ -26,10 +28,17 @@ WEIGHTS = ".safetensors"
 
 @dataclass(frozen=True)
 class Content:
-    """Content of a deposit: the file to copy for each path in it, and the manifest."""
+    """Content of a deposit: the file to copy for each path in it, the study, and the manifest."""
 
     files: Mapping[str, Path]
+    study: bytes
+    """The study file; if it extends another file, one with all values, because a deposit has no other study."""
     manifest: Manifest
+
+    @property
+    def count(self) -> int:
+        """Number of files besides the manifest."""
+        return len(self.files) + 1
 
     def circumstances(self) -> Iterator[Mapping[str, Any]]:
         """Yield the circumstances in each record of the deposit: when, where and in which environment a job ran."""
@@ -55,7 +64,8 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
     files = {name: Path(node.path) for name, node in recorded.items() if _is_kept(plan, name, weights)}
     omitted = {name: node for name, node in nodes.items() if name not in files and node.kind != "source"}
     files |= {str(record_path(name)): record_path(node.path) for name, node in recorded.items()}
-    own = dict(_workflow(plan))
+    own, study = dict(_workflow(plan)), _study(plan)
+    own_digests = {name: digests(path, ["sha256"])["sha256"] for name, path in own.items()}
     manifest = _manifest(
         {
             "format": FORMAT,
@@ -63,12 +73,12 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
             "results": tuple(sorted(recorded)),
             "root_digest": root_digest(map(audit.record, targets)),
             "code": commit(plan.root),
-            "files": {name: digests(path, ["sha256"])["sha256"] for name, path in own.items()},
+            "files": {f"study/{plan.study_file.name}": hashlib.sha256(study).hexdigest(), **own_digests},
             "omitted": {name: _omitted(node, hashes) for name, node in sorted(omitted.items())},
         }
     )
     files |= {manifest.own(name): path for name, path in own.items()}
-    return Content(dict(sorted(files.items())), manifest)
+    return Content(dict(sorted(files.items())), study, manifest)
 
 
 def _manifest(values: Mapping[str, Any]) -> Manifest:
@@ -109,10 +119,15 @@ def _omitted(node: Node, hashes: HashCache) -> dict[str, Any]:
     return {"kind": node.kind, "size": os.path.getsize(node.path), "digests": found}
 
 
+def _study(plan: Plan) -> bytes:
+    """Return the study file as it is, or with the values of the files that it extends."""
+    file = StudyFile.read(plan.study_file, plan.root / "workflow" / "studies")
+    return plan.study_file.read_bytes() if file.parent is None else file.text().encode()
+
+
 def _workflow(plan: Plan) -> Iterator[tuple[str, Path]]:
-    """Yield name and path of the files that define the workflow: study, rules, config, lock file and sources."""
+    """Yield name and path of the files that define the workflow: rules, config, lock file and sources."""
     root = plan.root
-    yield f"study/{plan.study_file.name}", plan.study_file
     yield SNAKEFILE, root / "Snakefile"
     yield CONFIG, root / "config.yaml"
     yield LOCK_FILE, root / LOCK

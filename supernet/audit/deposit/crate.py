@@ -21,7 +21,7 @@ from supernet.audit.deposit.manifest import CONFIG, LOCK_FILE, MANIFEST, SNAKEFI
 from supernet.config.artifacts import Artifacts
 from supernet.config.study import Study
 from supernet.errors import UserError
-from supernet.io.atomic import write_json
+from supernet.io.atomic import publish, write_json
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import SUFFIX
 
@@ -77,12 +77,15 @@ def write_crate(
     or an author without a name.
     """
     licence_url, persons = licence_address(licence), list(map(person, dict.fromkeys(authors)))
-    write_json(folder / content.manifest.path, content.manifest.as_json(), record=False)
+    own, deposited = folder / content.manifest.path, folder / content.manifest.study_file
+    write_json(own, content.manifest.as_json(), record=False)
+    with publish(deposited, record=False) as temporary:
+        temporary.write_bytes(content.study)
     crate = ROCrate(version=VERSION)
     crate.metadata.extra_terms.update(_TERMS)
     crate.metadata["conformsTo"] = [{"@id": crate.metadata.profile}, {"@id": _WORKFLOW_CRATE}]
-    files = {name: _file(crate, name, path, content.files) for name, path in content.files.items()}
-    own = folder / content.manifest.path
+    copied = dict(sorted({**content.files, content.manifest.study_file: deposited}.items()))
+    files = {name: _file(crate, name, path, content.files) for name, path in copied.items()}
     files[content.manifest.path] = _file(crate, content.manifest.path, own, {})
     workflow = _workflow(crate, content, snakemake)
     times = sorted(time for one in content.circumstances() for time in (one["started"], one["ended"]))

@@ -199,10 +199,10 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _plan(folder: Path, manifest: Manifest, where: str) -> Plan:
-    """Return the plan of the deposited study, with paths in the deposit."""
+    """Return the plan of the deposited study, which must not name another file, with paths in the deposit."""
     config = {"study": str(folder / manifest.study_file), "results": RESULTS, "resources": RESOURCES}
     try:
-        plan = replace(Plan.load(config, ROOT), available=frozenset(manifest.results))
+        plan = replace(Plan.load(config, ROOT, may_extend=False), available=frozenset(manifest.results))
     except UserError as error:
         raise UserError(f"{where}: {str(error).replace(f'{folder}{os.sep}', '')}") from None
     if plan.study.study != manifest.study:

@@ -17,10 +17,11 @@ from checkouts import copy_checkout
 
 from supernet.audit.deposit.archive import write_archive
 from supernet.audit.deposit.content import Content, collect
+from supernet.audit.deposit.crate import write_crate
 from supernet.audit.deposit.limits import Limits
 from supernet.audit.deposit.unpack import open_deposit, unpack
 from supernet.audit.expected import expected, recorded_root_digest, requested
-from supernet.audit.file_status import FileStatus, State
+from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.errors import UserError
 from supernet.io.atomic import publish
@@ -46,9 +47,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def finish(root: Path, study: Path) -> Plan:
+def finish(root: Path, study: Path, text: str = STUDY) -> Plan:
     """Make up the results of a study in the current folder, with the code of the checkout `root`."""
-    study.write_text(STUDY.replace("study: one", f"study: {study.stem}"), encoding="utf-8")
+    study.write_text(text.replace("study: one", f"study: {study.stem}"), encoding="utf-8")
     made = Plan.load({"study": str(study)}, root)
     noted = {one.replace("/one/", f"/{study.stem}/") for one in (IMAGES, WEIGHTS, SCORES)}
     with recording(Recorder(root / "scripts" / "metrics.py", root)):
@@ -201,10 +202,79 @@ class TestWhatItHas:
             made = finish(finished, Path("sources.yml"))
             found = content(made)
             assert found.manifest.study_file == "results/sources/deposit/study/sources.yml"
-            assert found.files[found.manifest.study_file] == Path("sources.yml")
+            assert found.study == Path("sources.yml").read_bytes()
             assert found.files[found.manifest.own("sources.yaml")] == finished / "workflow" / "sources.yaml"
             write_archive(Path("a.tar.zst"), found)
             assert {status.state for status in statuses(Path("a.tar.zst")).values()} == {State.INTACT}
+
+
+class TestExtending:
+    """A deposit has the study with all its values, and a deposited study that extends a file is refused."""
+
+    CHILD = "study: one\ntitle: An extended study\nextends: folder/base.yaml\nseed: 4\nspaces: {darts: null}\n"
+
+    @pytest.fixture
+    def child(self, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+        """The plan of a finished study `child.yaml` that extends a file of another folder."""
+        monkeypatch.chdir(tmp_path)
+        Path("folder").mkdir()
+        darts = "  darts: {truth: {channels: 8, layers: 3, epochs: 1, train_portion: 0.75}}\n"
+        Path("folder", "base.yaml").write_text(STUDY + darts)
+        return finish(finished, Path("child.yaml"), self.CHILD)
+
+    def test_the_archive_is_complete_without_the_parent(
+        self, child: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = archive(child, tmp_path / "a.tar.zst")
+        assert archive(child, tmp_path / "b.tar.zst").read_bytes() == path.read_bytes()
+        root = recorded_root_digest(child)
+        shutil.rmtree("folder")
+        assert {status.state for status in statuses(path).values()} == {State.INTACT}
+        with open_deposit(path, LIMITS) as deposit:
+            assert deposit.findings().root_digest == root is not None
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        unpack(path, Folders("results", "resources"), LIMITS)
+        study = Path("results", "child", "deposit", "study", "child.yaml")
+        assert "extends:" not in study.read_text() and "child.yaml extends base.yaml" in study.read_text()
+        assert Plan.load({"study": str(study)}, child.root).study == child.study
+
+    def test_so_is_the_crate(self, child: Plan, tmp_path: Path) -> None:
+        found, folder = content(child), tmp_path / "crate"
+        folder.mkdir()
+        write_crate(found, child.study, folder, snakemake="9", licence="MIT", authors=())
+        shutil.rmtree("folder")
+        with open_deposit(folder, LIMITS) as deposit:
+            assert {status.state for status in deposit.findings().statuses} == {State.INTACT}
+        described = json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
+        (action,) = (one for one in described if one["@type"] == "CreateAction")
+        assert {"@id": found.manifest.study_file} in action["object"]
+        assert sum(file.is_file() for file in folder.rglob("*")) == found.count + len(("manifest", "description"))
+
+    def test_a_deposited_study_that_extends_a_file_is_refused(self, child: Plan, tmp_path: Path) -> None:
+        path = archive(child, tmp_path / "a.tar.zst")
+        name = "results/child/deposit/study/child.yaml"
+        text = members(path)[name].decode()
+        for parent in (
+            "folder/base.yaml",
+            str(Path("folder", "base.yaml").resolve()),
+            "mini",
+            "../" * 9 + "etc/passwd",
+        ):
+            forged = changed(path, tmp_path / "b.tar.zst", name, f"{text}extends: {parent}\n".encode())
+            with pytest.raises(UserError, match=r"child\.yaml:\d+: extends: found '.*; expected a study with all"):
+                unpack(forged, inside(tmp_path / "fresh"), LIMITS)
+        assert not (tmp_path / "fresh" / "results" / "child").exists()
+
+    def test_a_changed_parent_makes_results_stale(self, child: Plan) -> None:
+        base = Path("folder", "base.yaml")
+        base.write_text(base.read_text().replace("epochs: 4", "epochs: 5"))
+        changed_plan = Plan.load({"study": "child.yaml"}, child.root)
+        configs = {one.path: one.config for one in expected(changed_plan)}
+        audit = Audit(configs, HashCache(None), child.root, folders=child.folders)
+        weights = "results/child/runs/nasbench201/baseline/seed0/weights.safetensors"
+        assert audit.status(weights).state is State.STALE
+        assert "setting.epochs: was 4, is 5" in audit.status(weights).cause
 
 
 class TestVerified:

@@ -3,23 +3,52 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from checkouts import ROOT
 
+from supernet.config.factors import factors_of
 from supernet.config.study import load_study
 from supernet.pipeline.plan import Plan
 
 STUDIES = ROOT / "workflow" / "studies"
 
 
-def test_the_jpeg_study_is_the_other_one_on_other_images() -> None:
-    official, jpeg = (yaml.safe_load((STUDIES / f"{name}.yaml").read_text()) for name in ("cifar10", "cifar10-jpeg"))
-    for key in ("protocol", "pool", "scoring", "metrics", "search", "seed"):
-        assert official[key] == jpeg[key], key
-    assert official["data"] | {"name": "cifar10-jpeg"} == jpeg["data"]
-    for space, study in jpeg["spaces"].items():
-        kept = {key: official["spaces"][space][key] for key in study}
-        assert kept == study, space
+def test_the_jpeg_study_is_the_baselines_of_the_other_one_on_other_images() -> None:
+    official, jpeg = (load_study(STUDIES / f"{name}.yaml") for name in ("cifar10", "cifar10-jpeg"))
+    assert jpeg.data == official.data.model_copy(update={"name": "cifar10-jpeg"})
+    for key in ("protocol", "pool", "scoring", "metrics", "search", "proxies", "seed"):
+        assert getattr(official, key) == getattr(jpeg, key), key
+    assert list(jpeg.spaces) == ["nasbench101", "nasbench201"]
+    for space, study in jpeg.spaces.items():
+        assert study == official.spaces[space].model_copy(update={"sweep": {}, "sweep_seeds": None}), space
+        assert list(jpeg.settings(space)) == ["baseline"]
+    assert jpeg.searches is not None and official.searches is not None
+    assert jpeg.searches.model_copy(update={"systems": official.searches.systems}) == official.searches
+    assert jpeg.searches.systems == {
+        "nasbench201": ("random_search", "spos", "enas", "darts_1st", "darts_2nd", "gdas", "gaea")
+    }
+
+
+def test_midi_has_the_images_networks_and_ground_truth_of_mini() -> None:
+    mini, midi = (load_study(STUDIES / f"{name}.yaml") for name in ("mini", "midi"))
+    for key in ("data", "scoring", "metrics", "search", "proxies"):
+        assert getattr(mini, key) == getattr(midi, key), key
+    assert midi.protocol == mini.protocol.model_copy(update={"landmarks": 12})
+    assert midi.pool == mini.pool.model_copy(update={"repeated": 16})
+    assert list(mini.spaces) == list(midi.spaces)
+    for space, study in midi.spaces.items():
+        assert study.truth == mini.spaces[space].truth
+        for factor in ("channels", "layers", "epochs", "batch_size", "train_portion"):
+            assert getattr(study.baseline, factor) == getattr(mini.spaces[space].baseline, factor), factor
+    assert midi.seed != mini.seed
+
+
+def test_midi_sweeps_all_factors_in_the_order_of_their_table_with_one_seed() -> None:
+    midi = load_study(STUDIES / "midi.yaml")
+    for space in midi.spaces:
+        assert list(midi.spaces[space].sweep) == [factor.name for factor in factors_of(space)]
+        assert {midi.seeds(space, setting) for setting in midi.settings(space)} == {(0,)}
+        assert midi.cumulative(space) != []
+    assert midi.searches is not None and not midi.searches.in_all
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar10-jpeg"])

@@ -14,6 +14,7 @@ from supernet.commands import reference
 from supernet.config.baselines import BASELINES, SWEEPS
 from supernet.config.coverage import coverage_text
 from supernet.config.factors import FACTORS, SPACES, factors_of
+from supernet.config.inheritance import EXTENDS, StudyFile
 from supernet.config.reference import page_text, schema_text, study_schema
 from supernet.config.searches import Searches
 from supernet.config.study import Study
@@ -137,11 +138,66 @@ def test_baseline_may_be_left_out_and_one_of_truth_and_published_may(schema: jso
     schema.validate(content)
 
 
+EXTENDING: dict[str, tuple[bool, dict[str, Any]]] = {
+    "nothing else": (True, {}),
+    "a path": (True, {"extends": "../a/base.yml"}),
+    "a part of each mapping": (True, {"data": {"flip": False}, "spaces": {"darts": {"truth": {"epochs": 3}}}}),
+    "a section without its required keys": (True, {"searches": {"jobs": 2, "systems": {}}}),
+    "an empty section": (True, {"spaces": {}, "pool": {}}),
+    "null for sections": (True, {"data": None, "pool": None, "searches": None, "spaces": None}),
+    "null for a space and its parts": (
+        True,
+        {"spaces": {"darts": None, "nasbench201": {"truth": None, "sweep": None}}},
+    ),
+    "null for single values": (True, {"seed": None, "pool": {"size": None}, "data": {"name": None}}),
+    "null for a factor": (True, {"spaces": {"darts": {"sweep": {"epochs": None}, "baseline": {"epochs": None}}}}),
+    "null for the systems of a space": (True, {"searches": {"systems": {"darts": None}}}),
+    "paper": (True, {"spaces": {"darts": {"sweep": {"epochs": "paper"}}}}),
+    "unknown key": (False, {"pols": {}}),
+    "unknown nested key": (False, {"pool": {"sizes": 3}}),
+    "unknown space": (False, {"spaces": {"dart": None}}),
+    "unknown factor": (False, {"spaces": {"darts": {"sweep": {"epoch": None}}}}),
+    "wrong type": (False, {"pool": {"size": "many"}}),
+    "wrong value": (False, {"spaces": {"darts": {"sweep": {"epochs": []}}}}),
+    "wrong system": (False, {"searches": {"systems": {"darts": ["spo"]}}}),
+    "null for the title": (False, {"title": None}),
+    "a list of parents": (False, {"extends": ["mini"]}),
+}
+
+
+@pytest.mark.parametrize(("good", "keys"), EXTENDING.values(), ids=EXTENDING.keys())
+def test_the_schema_of_a_study_that_extends(
+    schema: jsonschema.Draft202012Validator, good: bool, keys: dict[str, Any]
+) -> None:
+    content = {"study": "case", "title": "A child", "extends": "mini", **keys}
+    assert schema.is_valid(content) == good
+
+
+@pytest.mark.parametrize("key", ["study", "title", "extends"])
+def test_only_a_study_that_extends_may_leave_out_sections(schema: jsonschema.Draft202012Validator, key: str) -> None:
+    content = {"study": "case", "title": "A child", "extends": "mini"}
+    assert schema.is_valid(content)
+    del content[key]
+    assert not schema.is_valid(content)
+    assert schema.is_valid(_mini() | {"extends": None})
+    assert not schema.is_valid(_mini() | {"extends": None, "spaces": {"darts": None}})
+
+
 def test_editors_are_offered_the_baseline_of_each_space() -> None:
     definitions = json.loads(schema_text())["$defs"]
     for space, values in BASELINES.items():
         offered = definitions[space]["properties"]["baseline"]["properties"]
         assert {name: value["default"] for name, value in offered.items()} == dict(values)
+        # In a study that extends another, the default is the value of the other.
+        changed, _ = definitions[f"{space}Changes"]["properties"]["baseline"]["anyOf"]
+        assert set(changed["properties"]) == set(values)
+        assert not any("default" in value for value in changed["properties"].values())
+
+
+def test_editors_are_offered_the_same_keys_in_a_study_that_extends() -> None:
+    definitions = json.loads(schema_text())["$defs"]
+    assert list(definitions["study"]["properties"]) == ["study", "title", EXTENDS, *list(Study.model_fields)[2:]]
+    assert set(definitions["extendingStudy"]["properties"]) == set(definitions["study"]["properties"])
 
 
 def test_the_page_has_every_section_key_and_factor() -> None:
@@ -152,7 +208,12 @@ def test_the_page_has_every_section_key_and_factor() -> None:
     systems += ["proxylessnas", "pc_darts", "robust_darts", "xnas", "gaea"]
     sections += ["searches", *(f"searches.{name}" for name in systems)]
     spaces = ["spaces.{space}", *(f"spaces.{{space}}.{part}" for part in ("truth", "baseline", "sweep"))]
-    assert headings == ["## Top level", *(f"## `{name}`" for name in sections + spaces), "## Factors"]
+    assert headings == [
+        "## Studies that extend another",
+        "## Top level",
+        *(f"## `{name}`" for name in sections + spaces),
+        "## Factors",
+    ]
     for name in sections:
         text = page.partition(f"## `{name}`\n")[2].partition("\n## ")[0]
         keys = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
@@ -204,7 +265,7 @@ def test_the_page_tells_what_each_study_file_sweeps() -> None:
         rows = _rows(page.partition(f"### {space}\n")[2].partition("\n### ")[0])
         assert rows.pop("factor", None) is None
         for column, path in enumerate(STUDIES):
-            written = yaml.safe_load(path.read_text(encoding="utf-8"))["spaces"].get(space)
+            written = StudyFile.read(path).data["spaces"].get(space)
             for name in (factor.name for factor in factors_of(space)):
                 cell = rows[name][column]
                 if written is None:
