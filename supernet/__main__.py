@@ -24,7 +24,9 @@ class Command(NamedTuple):
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "run": Command("supernet.commands.run", "run a study, show progress, print the outcome"),
-        "plan": Command("supernet.commands.plan", "list what a run would train or make, the causes, and the time"),
+        "plan": Command(
+            "supernet.commands.plan", "list what a run would train or make again, the causes, and the time"
+        ),
         "resume": Command("supernet.commands.resume", "on a cluster: continue after Snakemake was killed"),
         "doctor": Command("supernet.commands.doctor", "say what this machine has, and what each missing thing costs"),
         "audit": Command("supernet.commands.audit", "check results against their provenance records"),

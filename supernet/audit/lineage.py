@@ -53,10 +53,12 @@ class Job:
 
 
 def format_duration(seconds: float) -> str:
-    """Format a duration in seconds, minutes or hours: `0.3 s`, `4.2 min`, `11.0 h`."""
+    """Format a duration in seconds, minutes, hours or days: `0.3 s`, `4.2 min`, `11.0 h`, `25.0 days`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 86_400:.1f} days"
 
 
 def lineage(target: str, folders: Folders) -> dict[str, Node]:

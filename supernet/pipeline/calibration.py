@@ -29,8 +29,12 @@ from supernet.runtime.startup import TUNABLES
 from supernet.training.measurements import Calibration, Case, Measurement, Pass
 
 _FORMAT = 1
-_LARGEST_PASS = 1e10
-"""Multiply-adds of the largest pass that is measured; a hundred times as many on a GPU. Others are extrapolated."""
+_LARGEST_PASS, _LARGEST_SUM = 4e9, 3e10
+"""Multiply-adds of the largest pass that is measured, and of those of all architectures; a hundred times as many on a
+GPU. Larger ones are extrapolated, so that the networks of `paper` take seconds too.
+"""
+_MOST_ARCHITECTURES, _FEWEST_ARCHITECTURES = 12, 3
+_MOST_IMAGES, _FEWEST_IMAGES = 2_000, 40
 _EPOCHS = 100_000
 """Epochs of the trainings that are measured, so that their steps suffice."""
 
@@ -80,21 +84,26 @@ def case_of(plan: Plan, space: str, gpu: bool) -> Case:
     run, job = plan.study.run(space, "baseline", plan.seeds(space)[0]), standalone_job(plan.study, space)
     setting = run.setting.model_copy(update={"few_shot": "none", "landmarks": "none", "epochs": _EPOCHS})
     run = run.model_copy(update={"setting": setting})
-    most = _LARGEST_PASS * (100 if gpu else 1) / TRAINING_PASS
-    batch = _at_most(setting.batch_size, most / scored_work(run, 1, 1))
+    image, factor = scored_work(run, 1, 1), 100 if gpu else 1
+    batch = _between(2, _LARGEST_PASS * factor / TRAINING_PASS / image, setting.batch_size)
     steps, macs = standalone_work(job, space)
-    alone = _at_most(job.truth.batch_size, most * TRAINING_PASS * steps * job.truth.batch_size / macs)
+    own = macs / (steps * job.truth.batch_size)
+    alone = _between(2, _LARGEST_PASS * factor / own, job.truth.batch_size)
+    count = _between(_FEWEST_ARCHITECTURES, _LARGEST_SUM * factor / (alone * own), _MOST_ARCHITECTURES)
+    scored = _LARGEST_SUM * factor / (image * count)
     return Case(
         run=run,
         standalone=job.model_copy(update={"truth": job.truth.model_copy(update={"epochs": _EPOCHS})}),
         batches=_two(batch),
         standalone_batches=_two(alone),
-        scored_batch=_at_most(plan.study.scoring.batch_size, TRAINING_PASS * most / scored_work(run, 1, 1)),
+        scored_batch=_between(2, scored, plan.study.scoring.batch_size),
+        architectures=count,
+        images=_between(_FEWEST_IMAGES, scored / run.data.scoring_portion, _MOST_IMAGES),
     )
 
 
-def _at_most(batch: int, limit: float) -> int:
-    return max(2, min(batch, int(limit)))
+def _between(fewest: int, wanted: float, most: int) -> int:
+    return max(fewest, min(int(wanted), most))
 
 
 def _two(batch: int) -> tuple[int, ...]:

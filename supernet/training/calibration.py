@@ -35,12 +35,8 @@ from supernet.training.trainer import Trainer
 
 SECONDS = 0.5
 """Seconds of each measurement. As many steps before it are not timed, because oneDNN compiles its kernels then."""
-FEWEST, MOST = 3, 96
+MOST = 96
 """Steps of a measurement."""
-ARCHITECTURES = 12
-"""Architectures that are scored, and that are trained stand-alone, drawn uniformly like a pool."""
-IMAGES = 2_000
-"""Training images of a large data set, at least; small data sets have all their images."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ def measure(case: Case, clock: Clock) -> Measurement:
     space = spaces.load(case.run.own_space)
     splits = random_splits(case, clock.device)
     network = build_supernet(case.run, space, splits)
-    archs = space.sample(stream(0, "pool", case.run.own_space), count=ARCHITECTURES)
+    archs = space.sample(stream(0, "pool", case.run.own_space), count=case.architectures)
     training = tuple(_training(case.run, space, network, splits, batch, clock) for batch in case.batches)
     scoring = _scoring(case, space, network, splits, archs, clock)
     standalone = tuple(_standalone(case, space, splits, archs, batch, clock) for batch in case.standalone_batches)
@@ -80,8 +76,8 @@ def random_splits(case: Case, device: torch.device) -> Splits:
     data, known = case.run.data, DATASETS[case.run.data.name]
     portion = min(case.run.setting.train_portion, case.standalone.truth.train_portion)
     most = max(*case.batches, *case.standalone_batches)
-    enough = max(IMAGES, math.ceil(2 * most / portion))
-    test = min(known.official_test, IMAGES)
+    enough = max(case.images, math.ceil(2 * most / portion))
+    test = min(known.official_test, case.images)
     count = test + enough if known.official_test else known.images
     pixels = np.random.default_rng(0).integers(
         256, size=(count, known.channels, known.side, known.side), dtype=np.uint8
@@ -105,10 +101,10 @@ def _training(run: Run, space: Space[Any], network: torch.nn.Module, splits: Spl
 
 def _timed(trainer: Trainer, clock: Clock, target: float) -> tuple[int, float]:
     """Return a number of steps that take about `target` seconds, and their seconds; all start at the first step."""
-    trainer.run(until=FEWEST)
-    estimate = clock.seconds(lambda: trainer.run(until=FEWEST)) / FEWEST
-    steps = min(max(FEWEST, round(target / max(estimate, 1e-9))), MOST, trainer.recipe.steps)
-    if steps > FEWEST:
+    trainer.run(until=1)
+    once = clock.seconds(lambda: trainer.run(until=1))
+    steps = max(1, min(round(target / max(once, 1e-9)), MOST, trainer.recipe.steps))
+    if steps > 1:
         trainer.run(until=steps)
     return steps, clock.seconds(lambda: trainer.run(until=steps))
 

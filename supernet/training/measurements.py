@@ -16,6 +16,10 @@ class Case(Model):
     """Images of a mini-batch of a stand-alone training, of each measurement."""
     scored_batch: int
     """Images of a batch that is scored."""
+    architectures: int
+    """Architectures that are scored, and that are trained stand-alone, drawn uniformly like a pool."""
+    images: int
+    """Training images of a large data set, at least; small data sets have all their images."""
 
 
 class Pass(Model):

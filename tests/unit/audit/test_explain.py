@@ -174,7 +174,15 @@ def test_a_missing_target_is_broken_and_nothing_else_is_printed(lab: Laboratory)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.0, "0.0 s"), (59.9, "59.9 s"), (60.0, "1.0 min"), (3600.0, "1.0 h"), (90000.0, "25.0 h")]
+    ("seconds", "words"),
+    [
+        (0.0, "0.0 s"),
+        (59.9, "59.9 s"),
+        (60.0, "1.0 min"),
+        (3600.0, "1.0 h"),
+        (90000.0, "25.0 h"),
+        (432000.0, "5.0 days"),
+    ],
 )
 def test_times_are_printed_in_a_suitable_unit(seconds: float, words: str) -> None:
     assert format_duration(seconds) == words

@@ -14,7 +14,7 @@ from supernet.pipeline.plan import Plan
 from supernet.rng import stream
 from supernet.spaces.base import NetworkSize
 from supernet.training import calibration
-from supernet.training.calibration import ARCHITECTURES, Clock, main, measure, random_splits
+from supernet.training.calibration import Clock, main, measure, random_splits
 from supernet.training.measurements import Calibration, Case
 
 
@@ -39,7 +39,7 @@ def test_every_space_is_measured(space: str) -> None:
     # Four times as many images take longer, but not always in a few milliseconds; both are of the same order.
     assert found.training[0].seconds > 0.5 * found.training[1].seconds
     loaded, image = spaces.load(space), 8
-    archs = loaded.sample(stream(0, "pool", space), count=ARCHITECTURES)
+    archs = loaded.sample(stream(0, "pool", space), count=one.architectures)
     costs = [loaded.cost(arch, NetworkSize(4, one.run.setting.layers, 10, 1), image).macs for arch in archs]
     assert found.standalone[0].macs == pytest.approx(statistics.fmean(costs))
 
