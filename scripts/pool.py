@@ -10,11 +10,10 @@ from pathlib import Path
 from supernet import spaces
 from supernet.errors import UserError
 from supernet.io.atomic import write_table
-from supernet.pools.draw import draw_pool, draw_published, stratified
+from supernet.pools.draw import draw_pool, draw_published, pool_stream, stratified
 from supernet.pools.file import read_arch_ids
 from supernet.provenance.recorder import note_config
 from supernet.published.table import PublishedTable
-from supernet.rng import stream
 from supernet.runtime import program
 from supernet.runtime.arguments import natural, positive
 
@@ -43,8 +42,7 @@ def work(options: argparse.Namespace) -> None:
         {name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")}
     )
     space = spaces.load(options.space)
-    seed = () if options.run_seed is None else (options.run_seed,)
-    rng = stream(options.study_seed, "landmarks" if options.landmarks else "pool", space.name, *seed)
+    rng = pool_stream(space, options.study_seed, options.landmarks, options.run_seed)
     exclude = frozenset(arch_id for path in options.exclude for arch_id in read_arch_ids(path))
     if options.table is None:
         if options.law == "stratified":

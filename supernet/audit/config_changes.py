@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from supernet.config.base import Model
@@ -83,6 +83,17 @@ def config_changes(program: str, old: Mapping[str, Any], new: Mapping[str, Any],
     found = list(dict.fromkeys(lines))
     more = f"; and {len(found) - SHOWN} more keys" if len(found) > SHOWN else ""
     return "; ".join(found[:SHOWN]) + more
+
+
+def with_defaults(program: str, config: Any) -> Any:
+    """Return the config in the record of a program, with the defaults of keys that did not exist when it was made."""
+    model = _MODELS.get(program)
+    if model is None:
+        return config
+    try:
+        return model.model_validate_json(json.dumps(config)).model_dump(mode="json")
+    except ValidationError:
+        return config
 
 
 def _differences(old: Any, new: Any, default: Callable[[Key], Any], key: Key = ()) -> Iterator[tuple[Key, Any, Any]]:

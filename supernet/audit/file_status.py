@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from supernet.audit.config_changes import with_defaults
 from supernet.audit.current import Current
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.listing import Listing
@@ -238,6 +239,8 @@ class Audit:
             # A key that did not exist when the part was made has its default, or the folder would have another name.
             expected = self._shared.get(shared_folder(path))
             recorded = recorded if expected is None else completed(recorded, expected)
+        elif recorded != expected:
+            recorded = with_defaults(made["program"], recorded)
         if expected is None or not (changes := differences(recorded, expected)):
             return
         other = self._owners.get(digest(made["config"]))

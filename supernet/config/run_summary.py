@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from supernet.config.study import Run
 from supernet.errors import UserError
 from supernet.provenance.recorder import note_input
@@ -20,7 +22,7 @@ def read_summary(path: Path | str, run: Run) -> dict[str, Any]:
     """
     try:
         summary = json.loads(note_input(Path(path)).read_text(encoding="utf-8"))
-        found = {key: summary["run"][key] for key in IDENTITY}
+        found = {key: _completed(summary["run"])[key] for key in IDENTITY}
         checked: dict[str, Any] = {**summary, "status": summary["status"], "diverged_at": summary["diverged_at"]}
     except (ValueError, LookupError, TypeError, RecursionError):
         raise UserError(
@@ -33,3 +35,11 @@ def read_summary(path: Path | str, run: Run) -> dict[str, Any]:
             f"{path}: is the summary of another run, with {', '.join(different)}: put back its own, or make it again"
         )
     return checked
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a run with the defaults of keys that did not exist when it was written."""
+    try:
+        return Run.model_validate_json(json.dumps(config)).model_dump(mode="json")
+    except ValidationError:
+        return config

@@ -83,8 +83,11 @@ def measured_speeds(plan: Plan, host: str | None) -> Speeds | None:
             sums.add(timing, {"score": scoring})
             nets += 1
     for pool, shard in plan.truth_shards:
-        if (timing := _timing(plan.artifacts.truth(pool, shard).timing, host)) is not None:
-            sums.add(timing, {"train": standalone_part(plan, pool, plan.trainings_in(pool, shard))})
+        timing = _timing(plan.artifacts.truth(pool, shard).timing, host)
+        # Without the trainings that the job took over from the store.
+        trained = 0 if timing is None else int(timing.get("trainings", plan.trainings_in(pool, shard)))
+        if timing is not None and trained:
+            sums.add(timing, {"train": standalone_part(plan, pool, trained)})
     return sums.speeds(nets) if sums.jobs else None
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from supernet.errors import UserError
 from supernet.published.table import PublishedTable
+from supernet.rng import stream
 from supernet.spaces.base import Arch, Space
 
 # Architectures per draw. The number is fixed, because a space may draw in batches: the result of a later draw must not
@@ -16,6 +17,12 @@ from supernet.spaces.base import Arch, Space
 _DRAW = 256
 COLUMNS = ("arch_id", "encoding", "drawn")
 """Columns of a pool; `drawn` is the place of an architecture in the order of the draw, from 0."""
+
+
+def pool_stream(space: Space[Any], study_seed: int, landmarks: bool, run_seed: int | None) -> np.random.Generator:
+    """Return the generator of a pool or of landmarks; `run_seed` is None unless each run has its own pool."""
+    seed = () if run_seed is None else (run_seed,)
+    return stream(study_seed, "landmarks" if landmarks else "pool", space.name, *seed)
 
 
 def draw_pool(

@@ -43,7 +43,7 @@ from supernet.analysis.landscape import (
     rows,
     scan,
 )
-from supernet.config.jobs import LandscapeJob, features_job, landscape_job, standalone_job
+from supernet.config.jobs import features_job, landscape_job, standalone_job
 from supernet.config.study import Study, load_study
 from supernet.data.images import Data, load, split
 from supernet.errors import UserError
@@ -493,7 +493,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = [sys.executable, str(ROOT / "scripts" / "data.py"), "--name", "digits"]
     subprocess.run([*script, "--output", str(folder / "digits.safetensors")], check=True, capture_output=True)
     job = landscape_job(load_study(SMOKE), "nasbench201")
-    job = LandscapeJob(run=job.run, standalone=job.standalone, landscape=job.landscape.model_copy(update={"grid": 11}))
+    job = job.model_copy(update={"landscape": job.landscape.model_copy(update={"grid": 11})})
     (folder / "job.json").write_text(job.model_dump_json())
     space = spaces.load("nasbench201")
     texts = [space.format(arch) for arch in space.sample(np.random.default_rng(0), count=4)]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from checkouts import ROOT
 
-from supernet.audit.config_changes import SHOWN, config_changes
-from supernet.audit.expected import expected
+from supernet.audit.config_changes import SHOWN, config_changes, with_defaults
+from supernet.audit.expected import expected, run_config
 from supernet.pipeline.plan import Plan
 
 MINI = Plan.load({"study": str(ROOT / "workflow" / "studies" / "mini.yaml")}, ROOT)
@@ -133,3 +133,13 @@ def test_a_section_that_a_config_has_twice_is_named_once() -> None:
         old["run"]["data"]["flip"] = old["standalone"]["data"]["flip"] = True
 
     assert changes("analysis/landscape/darts.parquet", "landscape", edit) == "data.flip: true → false"
+
+
+def test_a_recorded_config_gets_the_defaults_of_later_keys() -> None:
+    plan = Plan.load({"study": "mini"}, ROOT)
+    config = run_config(plan, *plan.runs[0])
+    older = {**config, "setting": {name: value for name, value in config["setting"].items() if name != "few_shot"}}
+    assert older != config and with_defaults("scripts/train.py", older) == config
+    # Configs of other programs, and what is not a config of the program, stay as they are.
+    assert with_defaults("scripts/pool.py", older) == older
+    assert with_defaults("scripts/train.py", {"space": "darts"}) == {"space": "darts"}

@@ -45,6 +45,15 @@ def test_that_of_another_run_is_refused(run: Run, tmp_path: Path, changes: dict[
         read_summary(write(tmp_path, summary(run, **changes)), run)
 
 
+def test_a_key_that_did_not_exist_then_has_its_default(run: Run, tmp_path: Path) -> None:
+    setting = run.setting.model_dump(mode="json")
+    older = {name: value for name, value in setting.items() if name not in ("few_shot", "landmarks")}
+    assert read_summary(write(tmp_path, summary(run, setting=older)), run)["status"] == "complete"
+    changed = run.model_copy(update={"setting": run.setting.model_copy(update={"landmarks": "ranking"})})
+    with pytest.raises(UserError, match="is the summary of another run"):
+        read_summary(write(tmp_path, summary(run, setting=older)), changed)
+
+
 @pytest.mark.parametrize("content", ["", "{half", "[]", "null", "{}", '{"run": []}', '{"run": {}}', "[" * 100_000])
 def test_a_damaged_one_is_named(run: Run, tmp_path: Path, content: str) -> None:
     with pytest.raises(UserError, match=r"run\.json: expected JSON with the keys run, status and diverged_at"):

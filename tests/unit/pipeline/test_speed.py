@@ -72,6 +72,11 @@ def test_ground_truth_has_its_own_speed(plan: Plan) -> None:
     found = here(plan)
     assert found.by_key == {("stand-alone", "darts"): Speed(0, pytest.approx(15 / part.macs))}
     assert found.source.startswith("1 finished ground-truth job of this study")
+    done = {"train_seconds": 15, "total_seconds": 17, "trainings": 3, "taken_over": 2}
+    finish(plan.artifacts.truth("darts", 1).timing, **done)
+    assert here(plan).by_key == {("stand-alone", "darts"): Speed(0, pytest.approx(15 / (part.macs * 3 / 5)))}
+    finish(plan.artifacts.truth("darts", 1).timing, total_seconds=1, trainings=0, taken_over=5)
+    assert measured_speeds(plan, this_host()) is None, "it took everything over"
 
 
 def test_jobs_of_other_machines_are_told_apart(plan: Plan) -> None:

@@ -39,7 +39,7 @@ def test_a_result_of_the_same_program_is_the_same(recorder: Recorder, record: di
     ("key", "value", "message"),
     [
         ("modules", {"supernet/training/evaluator.py": "0" * 64}, "other code of supernet/training/evaluator.py"),
-        ("modules", {"supernet/paper/style.py": "0" * 64}, ""),
+        ("modules", {"supernet/of_another_program.py": "0" * 64}, ""),
         ("lock", "0" * 64, "another envs/requirements.lock"),
         ("python", "3.9.1", "Python 3.9.1"),
         ("packages", {"numpy": "0.1"}, "numpy 0.1"),
