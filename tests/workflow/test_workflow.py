@@ -394,9 +394,9 @@ class TestFinishedStudy:
         with changed_study(finished, (f"{truth}1", f"{truth}2"), ("  size: 6", "  size: 7")):
             first, *said = program(finished, "plan", "--all").stdout.splitlines()
         # Seven architectures instead of six in each of three pools and in the sub-space; landmarks are drawn outside.
-        assert first.startswith("Study smoke: 1 of 22 super-nets and 48 of 48 stand-alone networks would be trained")
+        assert first.startswith("Study smoke: 1 of 22 super-nets and 18 of 48 stand-alone networks would be trained")
         assert "15 stand-alone networks of the ground truth in 4 jobs: spaces.nasbench201.truth.epochs: 1 → 2" in said
-        assert "33 stand-alone networks of the ground truth in 6 jobs: inputs made again (pool.size: 6 → 7)" in said
+        assert "3 stand-alone networks of the ground truth in 6 jobs: inputs made again (pool.size: 6 → 7)" in said
         pools = "nasbench101, nasbench101-constant-2, nasbench201, darts"
         assert f"  4 pools: {pools}" in said
 
