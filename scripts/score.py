@@ -16,9 +16,9 @@ from supernet.runtime import program
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
 from supernet.spaces.base import Space
-from supernet.store.parts import Key, Values
 from supernet.training import session
 from supernet.training.scores import Scores, diverged, rows, wanted
+from supernet.training.store.parts import Key, Values
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -19,8 +19,8 @@ from supernet.runtime import program
 from supernet.runtime.arguments import natural, positive
 from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline
-from supernet.store.truth import COLUMNS, TruthStore
 from supernet.training import session
+from supernet.training.store.truth import COLUMNS, TruthStore
 
 COUNTS = ("seeds", "repeated", "shard", "shards")
 

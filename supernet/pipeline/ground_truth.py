@@ -9,7 +9,7 @@ from supernet.config.jobs import truth_job
 from supernet.pipeline.plan import Plan
 from supernet.pools.draw import draw_pool, pool_stream
 from supernet.pools.trainings import Training, listed
-from supernet.store.truth import TruthStore
+from supernet.training.store.truth import TruthStore
 
 
 def trainings_left(plan: Plan, jobs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:

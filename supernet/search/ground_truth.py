@@ -18,9 +18,9 @@ from supernet.pools.truth import cost_columns
 from supernet.published.table import PublishedTable
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
-from supernet.store.truth import StandAloneResult
 from supernet.training.evaluator import Evaluator
 from supernet.training.standalone import train_standalone
+from supernet.training.store.truth import StandAloneResult
 
 
 class TrainedTruth:

@@ -1,8 +1,8 @@
 """The scores of a run: those that it should have, those that an earlier job has computed, and the rows of its table.
 
-Scores are kept as parts (`supernet.store.parts`), in one folder per super-net and way to evaluate it, so that a larger
-pool or another batch-norm mode computes only what is new. The training of a run adds the first part, because it has the
-network in memory. This module does not import torch: a program that finds all scores does without it.
+Scores are kept as parts (`supernet.training.store.parts`), in one folder per super-net and way to evaluate it, so that
+a larger pool or another batch-norm mode computes only what is new. The training of a run adds the first part, because
+it has the network in memory. This module does not import torch: a program that finds all scores does without it.
 """
 
 import math
@@ -16,8 +16,8 @@ from supernet.config.identity import Identity
 from supernet.config.jobs import ScoringJob
 from supernet.io.atomic import write_json
 from supernet.provenance.recorder import input_sha256
-from supernet.store.parts import Columns, Key, Parts, Record, Values
-from supernet.store.sameness import made_otherwise
+from supernet.training.store.parts import Columns, Key, Parts, Record, Values
+from supernet.training.store.sameness import made_otherwise
 
 COLUMNS = Columns({"arch_id": "text", "bn_mode": "text", "split": "text"}, {"accuracy": "numbers", "loss": "numbers"})
 """Columns of scores.parquet: accuracy (fraction) and mean cross-entropy (nats)."""

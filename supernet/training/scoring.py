@@ -9,9 +9,9 @@ from supernet.config.study import Evaluation, Run
 from supernet.data.images import Splits
 from supernet.runtime.progress import Progress
 from supernet.spaces.base import Space
-from supernet.store.parts import Key, Values
 from supernet.training.evaluator import Evaluator
 from supernet.training.scores import batches
+from supernet.training.store.parts import Key, Values
 
 
 def evaluator_of(run: Run, evaluation: Evaluation, space: Space[Any], splits: Splits) -> Evaluator:

@@ -18,11 +18,11 @@ from supernet.io.sealed import is_there, sealed_line, unsealed_line
 from supernet.pools.truth import cost_columns
 from supernet.provenance.recorder import note_resumption
 from supernet.spaces.base import NetworkSize, Space
-from supernet.store.truth import StandAloneResult
 from supernet.training.build import build_standalone, standalone_trainer
 from supernet.training.evaluator import Evaluator
 from supernet.training.fingerprint import Fingerprint
 from supernet.training.schedule import standalone_steps
+from supernet.training.store.truth import StandAloneResult
 
 _LOGGER = logging.getLogger(__name__)
 

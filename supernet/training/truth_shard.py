@@ -13,10 +13,10 @@ from supernet.runtime.lock import Claim
 from supernet.runtime.progress import Progress
 from supernet.runtime.stopping import Deadline, Stopped
 from supernet.spaces.base import Space
-from supernet.store.truth import TruthStore
 from supernet.training.evaluator import Evaluator
 from supernet.training.session import Session
 from supernet.training.standalone import TruthLog, result_problem, train_standalone
+from supernet.training.store.truth import TruthStore
 
 _LOGGER = logging.getLogger(__name__)
 POLL_SECONDS = 2.0

@@ -28,10 +28,10 @@ from supernet.io.sealed import KEY, UNSEALED, seal, sealed_line
 from supernet.pools.truth import cost_columns
 from supernet.search.results import FinishedSearches
 from supernet.spaces.base import NetworkSize
-from supernet.store.truth import StandAloneResult
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.fingerprint import Fingerprint
 from supernet.training.standalone import TruthLog, result_problem
+from supernet.training.store.truth import StandAloneResult
 
 TRAINING, TRAININGS, SEARCH, ROWS = "training.safetensors", "trainings.jsonl", "spos.json", "surfaces.safetensors"
 PRISTINE = "pristine"

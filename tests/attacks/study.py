@@ -17,7 +17,7 @@ from supernet.pipeline.plan import Plan
 from supernet.pools.trainings import Training
 from supernet.provenance.closure import ROOT
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
-from supernet.store.truth import StandAloneResult, TruthStore
+from supernet.training.store.truth import StandAloneResult, TruthStore
 
 STUDY = """\
 study: one

@@ -12,7 +12,7 @@ from supernet.pipeline.ground_truth import trainings_left
 from supernet.pipeline.plan import Plan
 from supernet.pools.trainings import Training, trainings
 from supernet.provenance.recorder import Recorder, recording
-from supernet.store.truth import StandAloneResult, TruthStore
+from supernet.training.store.truth import StandAloneResult, TruthStore
 
 SHARDS = [("darts", 0), ("darts", 1), ("nasbench101-constant-2", 0), ("nasbench201-landmarks", 1)]
 

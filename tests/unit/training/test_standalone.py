@@ -18,11 +18,11 @@ from supernet.io.sealed import sealed_line
 from supernet.pools.truth import cost_columns
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.counting import Cost
-from supernet.store.truth import StandAloneResult
 from supernet.training.build import build_standalone, standalone_trainer
 from supernet.training.evaluator import Evaluator
 from supernet.training.fingerprint import Fingerprint
 from supernet.training.standalone import TruthLog, result_problem, train_standalone
+from supernet.training.store.truth import StandAloneResult
 
 SPACE = SPACES["nasbench201"]
 ARCH = SPACE.sample(np.random.default_rng(0))

@@ -19,7 +19,7 @@ from supernet.io.atomic import write_json
 from supernet.provenance.recorder import input_sha256
 from supernet.runtime.kernels import VARIABLE, reference_kernels
 from supernet.runtime.lock import Claim, LockTiming
-from supernet.store.parts import Columns, Key, Parts, Record, Values
+from supernet.training.store.parts import Columns, Key, Parts, Record, Values
 
 
 @dataclass(frozen=True)

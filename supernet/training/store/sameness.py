@@ -8,7 +8,7 @@ from supernet.provenance.closure import ROOT
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import LOCK
 from supernet.provenance.recorder import VARIABLES, code_of_process
-from supernet.store.parts import Record
+from supernet.training.store.parts import Record
 
 
 def made_otherwise(record: Record) -> str:

@@ -18,7 +18,7 @@ from supernet.io.atomic import write_text
 from supernet.io.parquet import write_rows
 from supernet.provenance.record import read_record, record_path
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
-from supernet.store.parts import Columns, Parts
+from supernet.training.store.parts import Columns, Parts
 
 COLUMNS = Columns({"arch_id": "text", "seed": "integers"}, {"accuracy": "numbers", "diverged_at": "integers"})
 A, B, C = ("a", 0), ("a", 1), ("b", 0)
@@ -224,7 +224,7 @@ def test_processes_see_what_others_add(tmp_path: Path, images: Path) -> None:
 
 
 def test_neither_torch_nor_pandas_is_imported() -> None:
-    code = "import sys, supernet.store.parts; print(sorted({'torch', 'pandas'} & set(sys.modules)))"
+    code = "import sys, supernet.training.store.parts; print(sorted({'torch', 'pandas'} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
 

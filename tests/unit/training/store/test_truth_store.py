@@ -278,7 +278,7 @@ def test_a_claimed_training_is_waited_for_and_that_of_a_killed_process_is_made()
     job = TruthJob.model_validate_json(json.dumps(JOB))
     code = (
         "import sys; from pathlib import Path; from types import SimpleNamespace as S;"
-        "from supernet.config.jobs import TruthJob; from supernet.store.truth import TruthStore;"
+        "from supernet.config.jobs import TruthJob; from supernet.training.store.truth import TruthStore;"
         "store = TruthStore(Path(sys.argv[1]), TruthJob.model_validate_json(sys.argv[2]), Path(sys.argv[3]));"
         "print(store.claim(S(encoding=sys.argv[4], seed=0)).take(), flush=True); sys.stdin.read()"
     )

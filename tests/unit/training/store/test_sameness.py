@@ -11,7 +11,7 @@ from supernet.io.atomic import write_json
 from supernet.provenance.closure import ROOT
 from supernet.provenance.record import read_record
 from supernet.provenance.recorder import Recorder, recording
-from supernet.store.sameness import made_otherwise
+from supernet.training.store.sameness import made_otherwise
 
 
 @pytest.fixture
