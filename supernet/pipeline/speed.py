@@ -125,7 +125,8 @@ class _Sums:
         phases = {name: float(timing[f"{name}_seconds"]) for name in parts if f"{name}_seconds" in timing}
         if phases:
             self.starts.append(max(0.0, float(timing["total_seconds"]) - sum(phases.values())))
-            phases["train"] = phases.get("train", 0.0) + float(timing.get("earlier_seconds", 0))
+            if "train" in phases:
+                phases["train"] += float(timing.get("earlier_seconds", 0))
         else:
             macs = sum(part.macs for part in parts.values())
             phases = {name: job_seconds(timing) * part.macs / macs for name, part in parts.items()}

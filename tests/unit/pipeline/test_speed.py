@@ -79,6 +79,16 @@ def test_ground_truth_has_its_own_speed(plan: Plan) -> None:
     assert measured_speeds(plan, this_host()) is None, "it took everything over"
 
 
+def test_a_job_that_only_scores_has_no_training(plan: Plan) -> None:
+    _, scoring = training_work(plan, ONE).parts
+    path = plan.artifacts.run(*ONE).scores_timing
+    finish(path, score_seconds=3, total_seconds=5, computed=4, taken_over=0)
+    assert here(plan).by_key == {("scoring", "darts"): Speed(0, pytest.approx(3 / scoring.macs))}
+    # Some of the scores were there already.
+    finish(path, score_seconds=3, total_seconds=5, computed=4, taken_over=2)
+    assert measured_speeds(plan, this_host()) is None
+
+
 def test_jobs_of_other_machines_are_told_apart(plan: Plan) -> None:
     finish(plan.artifacts.run(*ONE).timing, total_seconds=9, train_seconds=5, host="another", device="cuda:0")
     assert measured_speeds(plan, this_host()) is None
