@@ -9,6 +9,7 @@ number. Hence two processes can never both believe that they removed the lock of
 """
 
 import contextlib
+import errno
 import json
 import logging
 import math
@@ -137,7 +138,12 @@ def _acquire(folder: Path, timing: LockTiming) -> Path:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # `Path.mkdir` alone fails if another process removes the folder just after it was found.
+        while not folder.is_dir():
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(parents=True)
+            if folder.exists() and not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     except OSError as error:
         raise UserError(
             f"{folder}: this folder of a lock cannot be made: {error.strerror}; change its permissions, or choose "
@@ -328,7 +334,12 @@ def _latest(folder: Path) -> Path | None:
 
 
 def _lock_files(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("[0-9]*.json") if _NUMBERED.fullmatch(path.name)]
+    # Not `glob`, which fails if another process removes the folder while it looks.
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in names if _NUMBERED.fullmatch(name)]
 
 
 def _number(lock: Path) -> int:

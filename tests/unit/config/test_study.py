@@ -510,7 +510,7 @@ def test_hostile_files_are_one_error(tmp_path: Path, text: str, expected: str) -
 
 
 def test_the_time_to_read_seeds_grows_with_their_number(tmp_path: Path) -> None:
-    """A quadratic check took minutes for 100 000 seeds. Ten times as many seeds may take 30 times as long, not 100."""
+    """A quadratic check took minutes for 100 000 seeds. Ten times as many seeds may take 60 times as long, not 100."""
     spent = []
     for number in (10_000, 100_000):
         seeds = ", ".join(map(str, range(number)))
@@ -518,7 +518,7 @@ def test_the_time_to_read_seeds_grows_with_their_number(tmp_path: Path) -> None:
         study = _load(tmp_path, _swap("    sweep:\n", f"    seeds: [{seeds}]\n    sweep:\n"))
         spent.append(time.process_time() - start)
         assert study.seeds("nasbench201", "baseline") == tuple(range(number))
-    assert spent[1] < 30 * spent[0]
+    assert spent[1] < 60 * spent[0]
 
 
 def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
