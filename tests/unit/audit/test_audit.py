@@ -180,7 +180,7 @@ class TestStale:
     ) -> None:
         released, installed = pandas.__version__, metadata.version
         monkeypatch.setattr(
-            "supernet.audit.current.metadata.version",
+            "supernet.provenance.installed.metadata.version",
             lambda name: installed(name) + (".post1" if name == "pandas" else ""),
         )
         self._with_pandas(lab, released)
