@@ -48,8 +48,7 @@ def work(options: argparse.Namespace) -> None:
     known = Scores(job, options.store, options.data, options.weights)
     missing = known.missing(scores)
     now = session.open_session(options, start_time()) if missing else session.without_torch(options, start_time())
-    new = _computed(options, job, space, pool, missing, now) if missing else {}
-    known.add(new)
+    new = _computed(options, job, space, pool, missing, known, now) if missing else {}
     if taken := len(scores) - len(missing):
         time = datetime.now(UTC).isoformat(timespec="seconds")
         note_resumption({"state": known.name, "done": taken, "time": time})
@@ -63,6 +62,7 @@ def _computed(
     space: Space[Any],
     pool: Mapping[str, Any],
     missing: Sequence[Key],
+    known: Scores,
     now: session.Session,
 ) -> dict[Key, Values]:
     # Importing torch takes seconds, and usually the training has computed all scores.
@@ -73,7 +73,11 @@ def _computed(
     network = load_supernet(job.run, space, splits, options.weights)
     evaluator = evaluator_of(job.run, job.scoring.evaluation, space, splits)
     with now.phase("score"), Progress(options.task, "scoring", len(missing), options.progress) as progress:
-        return compute(evaluator, network, pool, missing, progress)
+        new: dict[Key, Values] = {}
+        for found in compute(evaluator, network, pool, missing, progress):
+            known.add(found)
+            new |= found
+    return new
 
 
 def main(arguments: Sequence[str]) -> None:

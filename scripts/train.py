@@ -54,7 +54,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--summary", type=Path, required=True, help="summary of the run to write (JSON)")
     parser.add_argument("--ahead", help="what to score at once for scripts/score.py (JSON); needs --store")
     parser.add_argument("--store", type=Path, help="folder of scores that jobs share")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.ahead is not None and options.store is None:
+        parser.error("--ahead: needs --store, the folder for the scores")
+    return options
 
 
 def work(options: argparse.Namespace) -> None:
@@ -126,7 +129,9 @@ def score_ahead(
     known = Scores(job, options.store, options.data, options.weights)
     missing = known.missing(scores)
     with now.phase("score"), Progress(options.task, "scoring", len(missing), options.progress) as progress:
-        known.add(compute(evaluator_of(run, ahead.scoring.evaluation, space, splits), network, pool, missing, progress))
+        evaluator = evaluator_of(run, ahead.scoring.evaluation, space, splits)
+        for found in compute(evaluator, network, pool, missing, progress):
+            known.add(found)
 
 
 def main(arguments: Sequence[str]) -> None:

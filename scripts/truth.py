@@ -60,7 +60,7 @@ def work(options: argparse.Namespace) -> None:
     if log.exists() or any(store.get(one) is None for one in todo):
         now, trained, earlier = train(options, job, todo, store, log)
     else:
-        now, trained, earlier = session.Session(options, "cpu", start_time()), 0, 0.0
+        now, trained, earlier = session.without_torch(options, start_time()), 0, 0.0
     with recording_apart(config, [options.data, options.pool, *store.parts(todo)], packages):
         write_shard(options.output, todo, store)
     print(f"{options.output}: {trained} trainings, {len(todo) - trained} taken over from {options.store}")

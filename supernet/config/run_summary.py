@@ -22,7 +22,8 @@ def read_summary(path: Path | str, run: Run) -> dict[str, Any]:
     """
     try:
         summary = json.loads(note_input(Path(path)).read_text(encoding="utf-8"))
-        found = {key: _completed(summary["run"])[key] for key in IDENTITY}
+        config = _completed(summary["run"])
+        found = {key: config[key] for key in IDENTITY}
         checked: dict[str, Any] = {**summary, "status": summary["status"], "diverged_at": summary["diverged_at"]}
     except (ValueError, LookupError, TypeError, RecursionError):
         raise UserError(

@@ -14,13 +14,15 @@ from typing import Any
 from supernet.config.artifacts import PartsFolder
 from supernet.config.identity import Identity
 from supernet.config.jobs import ScoringJob
-from supernet.io.atomic import write_json
 from supernet.provenance.recorder import input_sha256
 from supernet.training.store.parts import Columns, Key, Parts, Record, Values
+from supernet.training.store.recipe import describe
 from supernet.training.store.sameness import made_otherwise
 
 COLUMNS = Columns({"arch_id": "text", "bn_mode": "text", "split": "text"}, {"accuracy": "numbers", "loss": "numbers"})
 """Columns of scores.parquet: accuracy (fraction) and mean cross-entropy (nats)."""
+MOST = 1000
+"""Largest number of architectures in a batch; the store has the scores of a batch before the next one starts."""
 _NAMES = (*COLUMNS.keys, *COLUMNS.values)
 
 
@@ -58,8 +60,9 @@ class Scores:
 
     def add(self, scores: Mapping[Key, Values]) -> None:
         """Add accuracy and loss of new scores."""
-        if scores and not Path(self._paths.recipe).exists():
-            self._write_recipe()
+        run = self._identity.values["run"]
+        content = f"Scores of a super-net of {run['space']}, seed {run['seed']}."
+        describe(self._paths, self._identity, content)
         self._parts.add(scores, self._identity.values, self._inputs)
 
     def get(self, key: Key) -> Values | None:
@@ -71,17 +74,6 @@ class Scores:
         found = {one["sha256"] for one in record["made"]["inputs"]}
         return made_otherwise(record) if self._hashes == found else "its record names other images or weights"
 
-    def _write_recipe(self) -> None:
-        run = self._identity.values["run"]
-        about = {
-            "about": f"Scores of a super-net of {run['space']}, seed {run['seed']}, by architecture, batch-norm mode "
-            "and split. The name of this folder is the start of the SHA-256 of `differs_from_defaults`, as JSON with "
-            "sorted keys and no spaces.",
-            "differs_from_defaults": self._identity.chosen,
-            "recipe": self._identity.values,
-        }
-        write_json(self._paths.recipe, about, record=False)
-
 
 def wanted(job: ScoringJob, arch_ids: Sequence[str]) -> list[Key]:
     """Return the scores of a pool, by arch_id, BN mode and split, in the order of the rows of scores.parquet."""
@@ -91,7 +83,7 @@ def wanted(job: ScoringJob, arch_ids: Sequence[str]) -> list[Key]:
 
 
 def batches(missing: Iterable[Key]) -> Iterator[Batch]:
-    """Yield the fewest batches that compute these scores and no others."""
+    """Yield batches that compute these scores and no others, each of at most `MOST` architectures."""
     splits: dict[tuple[str, str], list[str]] = {}
     for arch_id, bn_mode, split in missing:
         splits.setdefault((bn_mode, arch_id), []).append(split)
@@ -99,7 +91,8 @@ def batches(missing: Iterable[Key]) -> Iterator[Batch]:
     for (bn_mode, arch_id), found in splits.items():
         groups.setdefault((bn_mode, tuple(found)), []).append(arch_id)
     for (bn_mode, together), arch_ids in groups.items():
-        yield Batch(bn_mode, together, tuple(arch_ids))
+        for start in range(0, len(arch_ids), MOST):
+            yield Batch(bn_mode, together, tuple(arch_ids[start : start + MOST]))
 
 
 def rows(wanted: Iterable[Key], known: Callable[[Key], Values | None]) -> list[dict[str, Any]]:

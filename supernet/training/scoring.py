@@ -1,6 +1,6 @@
 """Compute scores of a pool with a trained super-net: the batches of `supernet.training.scores`, with torch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -21,19 +21,23 @@ def evaluator_of(run: Run, evaluation: Evaluation, space: Space[Any], splits: Sp
 
 def compute(
     evaluator: Evaluator, network: nn.Module, pool: Mapping[str, Any], missing: Iterable[Key], progress: Progress
-) -> dict[Key, Values]:
-    """Return accuracy and loss of each missing score; `pool` has the architecture of each arch_id.
+) -> Iterator[dict[Key, Values]]:
+    """Yield accuracy and loss of the missing scores, batch by batch; `pool` has the architecture of each arch_id.
 
     `progress` counts scores.
     """
-    found: dict[Key, Values] = {}
+    count = 0
     for batch in batches(missing):
-        before, archs = len(found), [pool[arch_id] for arch_id in batch.arch_ids]
+        archs = [pool[arch_id] for arch_id in batch.arch_ids]
 
-        def tell(done: int, before: int = before, splits: int = len(batch.splits)) -> None:
+        def tell(done: int, before: int = count, splits: int = len(batch.splits)) -> None:
             progress.update(before + done * splits)
 
         results = evaluator.evaluate_many(network, archs, batch.bn_mode, batch.splits, tell)
-        for arch_id, result in zip(batch.arch_ids, results, strict=True):
-            found |= {(arch_id, batch.bn_mode, split): one for split, one in zip(batch.splits, result, strict=True)}
-    return found
+        found = {
+            (arch_id, batch.bn_mode, split): one
+            for arch_id, result in zip(batch.arch_ids, results, strict=True)
+            for split, one in zip(batch.splits, result, strict=True)
+        }
+        count += len(found)
+        yield found

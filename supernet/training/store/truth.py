@@ -15,11 +15,11 @@ from typing import Any, Protocol
 from supernet.config.artifacts import PartsFolder
 from supernet.config.identity import standalone_identity
 from supernet.config.jobs import TruthJob
-from supernet.io.atomic import write_json
 from supernet.provenance.recorder import input_sha256
 from supernet.runtime.kernels import VARIABLE, reference_kernels
 from supernet.runtime.lock import Claim, LockTiming
 from supernet.training.store.parts import Columns, Key, Parts, Record, Values
+from supernet.training.store.recipe import describe
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,9 @@ class TruthStore:
 
     def add(self, training: Trained, result: StandAloneResult) -> None:
         """Add the result of a training, with a record that names its recipe and the images, and no study."""
-        if not Path(self._paths.recipe).exists():
-            self._write_recipe()
+        space = self._identity.values["space"]
+        content = f"Stand-alone trainings of {space}, one file per architecture and seed, shared by all studies."
+        describe(self._paths, self._identity, content)
         self._parts.add({_key(training): astuple(result)}, self._identity.values, [self._images])
 
     def claim(self, training: Trained, timing: LockTiming | None = None) -> Claim:
@@ -97,17 +98,6 @@ class TruthStore:
     def parts(self, trainings: Iterable[Trained]) -> list[Path]:
         """Return the files that have these trainings; KeyError if the store does not have one."""
         return self._parts.origins(map(_key, trainings))
-
-    def _write_recipe(self) -> None:
-        space = self._identity.values["space"]
-        about = {
-            "about": f"Stand-alone trainings of {space}, one Parquet file per architecture and "
-            "seed. All studies with this recipe share them. The name of this folder is the start of the SHA-256 of "
-            "`differs_from_defaults`, as JSON with sorted keys and no spaces.",
-            "differs_from_defaults": self._identity.chosen,
-            "recipe": self._identity.values,
-        }
-        write_json(self._paths.recipe, about, record=False)
 
     def _unfit(self, record: Record) -> str:
         return "; ".join(self._problems(record["made"]))

@@ -146,7 +146,8 @@ def scored(run: Any, network: torch.nn.Module, scoring: Scoring, splits: Any, po
     keys = wanted(ScoringJob(run=run, scoring=scoring), list(pool))
     evaluator = evaluator_of(run, scoring.evaluation, SPACES[run.space], splits)
     with Progress("test", "scoring", len(keys), None, None) as progress:
-        return pd.DataFrame(rows(keys, compute(evaluator, network, pool, keys, progress).get))
+        found = {key: one for batch in compute(evaluator, network, pool, keys, progress) for key, one in batch.items()}
+        return pd.DataFrame(rows(keys, found.get))
 
 
 @pytest.mark.parametrize(("dropout", "acts"), [("path-0.2", True), ("global-0.2", False), ("none", False)])

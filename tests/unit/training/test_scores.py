@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from supernet.config.jobs import Ahead, ScoringJob, scoring_job
 from supernet.config.study import Run, Scoring, Study, load_study
-from supernet.training.scores import batches, diverged, rows, wanted
+from supernet.training.scores import MOST, batches, diverged, rows, wanted
 
 SPACE = "nasbench201"
 KEYS = st.sets(
@@ -35,6 +35,13 @@ def test_batches_compute_what_is_missing_once_and_nothing_else(missing: set[tupl
         (arch_id, one.bn_mode, split) for one in batches(missing) for arch_id in one.arch_ids for split in one.splits
     ]
     assert Counter(computed) == Counter(missing)
+
+
+def test_no_batch_has_more_architectures_than_a_killed_job_may_lose(study: Study) -> None:
+    names = [str(number) for number in range(2 * MOST + 1)]
+    found = list(batches(wanted(scoring_job(study, SPACE, "baseline", 0), names)))
+    assert [len(one.arch_ids) for one in found] == [MOST, MOST, 1] * 2
+    assert [name for one in found[:3] for name in one.arch_ids] == names
 
 
 def test_a_whole_pool_takes_one_batch_per_mode(study: Study) -> None:
@@ -67,7 +74,7 @@ class Programs:
         self.pool(4)
 
     def call(self, program: str, *options: str) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SUPERNET_RESULTS": "results"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         # The program itself says whether it has imported torch.
         code = (
             "import runpy, sys; sys.argv = sys.argv[1:]\n"
@@ -148,16 +155,18 @@ def test_a_training_scores_its_pool_at_once_and_other_weights_are_scored_anew(pr
     programs.train("--ahead", ahead.model_dump_json(), "--store", "results/store")
     ours, timing = programs.score()
     assert counts(timing) == (0, 16) and not programs.imported_torch
-    (part,) = (programs.folder / "results" / "store").rglob("*.parquet")
+    parts = sorted((programs.folder / "results" / "store").rglob("*.parquet"))
+    assert len(parts) == 2, "one per batch-norm mode"
     pd.testing.assert_frame_equal(
-        pd.read_parquet(part).sort_values(["arch_id", "bn_mode", "split"], ignore_index=True),
+        pd.concat(map(pd.read_parquet, parts)).sort_values(["arch_id", "bn_mode", "split"], ignore_index=True),
         ours.sort_values(["arch_id", "bn_mode", "split"], ignore_index=True),
     )
 
     # A damaged part is not used.
+    part = parts[0]
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     _, timing = programs.score()
-    assert counts(timing) == (16, 0)
+    assert counts(timing) == (8, 8)
 
     run = study.run(SPACE, "baseline", 0)
     other = run.model_copy(update={"setting": run.setting.model_copy(update={"epochs": 1})})

@@ -1,0 +1,20 @@
+"""What the name of a folder of the store stands for, in a file for people."""
+
+from pathlib import Path
+
+from supernet.config.artifacts import PartsFolder
+from supernet.config.identity import Identity
+from supernet.io.atomic import write_json
+
+
+def describe(folder: PartsFolder, identity: Identity, content: str) -> None:
+    """Write recipe.json, unless it is there: `content` is a sentence about the parts. No program reads the file."""
+    if Path(folder.recipe).exists():
+        return
+    about = {
+        "about": f"{content} The name of this folder is the start of the SHA-256 of `differs_from_defaults`, as JSON "
+        "with sorted keys and no spaces.",
+        "differs_from_defaults": identity.chosen,
+        "recipe": identity.values,
+    }
+    write_json(folder.recipe, about, record=False)
