@@ -115,7 +115,7 @@ def _more_sentence(results: Results, table: str) -> str:
 
 
 def _taken_over(found: Sequence[Cost]) -> str:
-    count = sum(cost.taken_over for cost in found)
+    count = sum(cost.taken_over for cost in found if cost.stage != "scoring")
     return f" {count} stand-alone trainings were taken over from the store and are not included." if count else ""
 
 

@@ -95,6 +95,15 @@ def test_an_unknown_time_is_said_to_be_unknown(study: Study, tmp_path: Path) -> 
     assert "1.00 hours" in sentence and f"The time of {len(runs) - 1} super-nets is unknown." in sentence
 
 
+def test_scores_that_were_taken_over_are_not_trainings(study: Study, tmp_path: Path) -> None:
+    space, setting, seed = next(study.runs())
+    timing = Path(Artifacts(str(tmp_path)).run(space, setting, seed).scores_timing)
+    write_timing(timing, 1.0, computed=0, taken_over=256)
+    (found,) = costs(Results(study, tmp_path))
+    assert (found.stage, found.jobs) == ("scoring", 1)
+    assert "taken over" not in total_sentence((found,))
+
+
 def test_a_damaged_timing_is_named(study: Study, tmp_path: Path) -> None:
     write_json(tmp_path / "truth/darts/shard0.timing.json", {"device": "cpu"})
     with pytest.raises(UserError, match=r"shard0\.timing\.json: lacks the key 'total_seconds'"):
