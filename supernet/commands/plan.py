@@ -63,7 +63,7 @@ class Times:
         wall = format_duration(wall_seconds([one.job for one in found], self.by_output, workers))
         if workers == 1:
             return f"about {wall} on one {'GPU' if on_gpu else 'core'}"
-        return f"about {wall} on {workers} {'GPUs' if on_gpu else 'cores'} ({self.of(found)} in all)"
+        return f"about {wall} on {workers} {'GPUs' if on_gpu else 'cores'} ({self.of(found)} in total)"
 
 
 def speeds_for(plan: Plan, found: Sequence[Pending], calibrate: bool) -> Speeds | None:

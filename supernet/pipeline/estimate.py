@@ -133,7 +133,7 @@ def report(work: Mapping[str, Work], tflops: float | None, standalone: Mapping[s
     """
     total = sum(work.values(), start=Work())
     rows = [(name, one, standalone.get(name, 0)) for name, one in work.items()]
-    rows.append(("in all", total, sum(standalone.values())))
+    rows.append(("total", total, sum(standalone.values())))
     lines = ["Super-nets and ground truth of this study, including what is finished:", *_table(rows, tflops)]
     return "\n".join([*lines, *(_without_rate() if tflops is None else _gpu_days(total, tflops))])
 

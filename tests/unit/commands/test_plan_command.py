@@ -93,14 +93,14 @@ def test_the_title_has_counts_and_times(plan: Plan) -> None:
     found = [net(0, "a"), net(1, "a"), net(2, "a"), shard("darts", 0, "a")]
     seconds = {"net0": 60.0, "net1": 60.0, "net2": 60.0, "darts0": 120.0}
     named = "Study smoke: 3 of 22 super-nets and 3 of 44 stand-alone networks would be trained"
-    assert title(plan, found, Times(seconds, 2, SPEEDS)) == f"{named}, about 3.0 min on 2 cores (5.0 min in all)."
+    assert title(plan, found, Times(seconds, 2, SPEEDS)) == f"{named}, about 3.0 min on 2 cores (5.0 min in total)."
     assert title(plan, found, Times(seconds, 1, SPEEDS)) == f"{named}, about 5.0 min on one core."
     assert title(plan, found, Times({}, 2, None)) == f"{named}."
     # Times of drawing are known, those of training are not.
     mixed = Times({"m": 9.0}, 2, None)
     assert title(plan, [*found, job("metrics", "m", "a")], mixed) == f"{named}."
     drawn = "Study smoke: 0 of 22 super-nets and 0 of 44 stand-alone networks would be trained, about 9.0 s"
-    assert title(plan, [job("metrics", "m", "a")], mixed) == f"{drawn} on 2 cores (9.0 s in all)."
+    assert title(plan, [job("metrics", "m", "a")], mixed) == f"{drawn} on 2 cores (9.0 s in total)."
 
 
 def test_jobs_on_a_gpu_run_one_after_another(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_jobs_on_a_gpu_run_one_after_another(plan: Plan, monkeypatch: pytest.Mon
     found, seconds = [net(0, "a"), net(1, "a")], {"net0": 60.0, "net1": 60.0}
     assert title(plan, found, Times(seconds, 8, gpu)).endswith(", about 2.0 min on one GPU.")
     monkeypatch.setattr(command, "gpus", lambda: ["V100", "V100"])
-    assert title(plan, found, Times(seconds, 8, gpu)).endswith(", about 1.0 min on 2 GPUs (2.0 min in all).")
+    assert title(plan, found, Times(seconds, 8, gpu)).endswith(", about 1.0 min on 2 GPUs (2.0 min in total).")
 
 
 def test_the_source_of_the_times_is_named_and_what_they_leave_out() -> None:

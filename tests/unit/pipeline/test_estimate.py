@@ -145,7 +145,7 @@ def test_the_report_adds_up_and_follows_the_rate(paper: Study) -> None:
     lines = report(work, 3.0, alone).splitlines()
     days = [float(line.split()[-1]) for line in lines[2:6]]
     assert days[3] == pytest.approx(sum(days[:3]), rel=0.06)  # two digits
-    assert lines[5].split()[:4] == ["in", "all", "390", "12"]
+    assert lines[5].split()[:3] == ["total", "390", "12"]
     assert [line.split()[2] for line in lines[2:5]] == ["5", "0", "7"]
     faster = report(work, 6.0, alone).splitlines()
     assert float(faster[5].split()[-1]) == pytest.approx(days[3] / 2, rel=0.06)

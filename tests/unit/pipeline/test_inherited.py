@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from attacks.study import STUDY
 from checkouts import ROOT
 
 from supernet.audit.expected import expected
@@ -10,22 +11,11 @@ from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.inherited import LONGEST, inherited_lines
 from supernet.pipeline.plan import Plan
 
-PARENT = """\
-study: parent
-title: The parent
-data: {name: digits, scoring_portion: 0.25}
-pool: {size: 12}
-scoring: {bn_modes: [batch]}
-search: {architectures: 10, retrain: 2}
-spaces:
-  nasbench201:
-    truth: {channels: 8, layers: 1, epochs: 2, train_portion: 0.75}
-    baseline: {channels: 8, layers: 1, epochs: 4, train_portion: 0.75}
-    seeds: [0]
-    sweep: {learning_rate: [0.1]}
+PARENT = f"""\
+{STUDY.replace("study: one", "study: parent").replace("title: One space", "title: The parent")}\
   darts:
-    truth: {channels: 8, layers: 3, epochs: 2, train_portion: 0.75}
-    baseline: {channels: 8, layers: 3, epochs: 4, train_portion: 0.75}
+    truth: {{channels: 8, layers: 3, epochs: 2, train_portion: 0.75}}
+    baseline: {{channels: 8, layers: 3, epochs: 4, train_portion: 0.75}}
     seeds: [0]
 """
 CHILD = "study: child\ntitle: The child\nextends: parent\n"
