@@ -1,4 +1,4 @@
-"""Compute the effect of each setting against the baseline of its space, with intervals and tests."""
+"""Compute the effect of each setting against the baseline of its space, and measures of runs on halves of pools."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from supernet.config.jobs import METRICS_SECTIONS
 from supernet.config.study import load_study
 from supernet.io.atomic import write_table
 from supernet.metrics.study_effects import COLUMNS, effect_rows
+from supernet.metrics.study_halves import COLUMNS as HALF_COLUMNS
+from supernet.metrics.study_halves import half_rows
 from supernet.provenance.recorder import note_config
 from supernet.runtime import program
 
@@ -21,6 +23,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--study-file", type=Path, required=True, help="the study")
     parser.add_argument("--results", type=Path, required=True, help="results of the study")
     parser.add_argument("--output", type=Path, required=True, help="effects to write (Parquet)")
+    parser.add_argument("--halves", type=Path, required=True, help="measures on halves of pools to write (Parquet)")
     parser.add_argument("--log", type=Path, help="log file")
     options = parser.parse_args(arguments)
     with program.open_log(options.log):
@@ -28,6 +31,8 @@ def main(arguments: Sequence[str]) -> None:
         note_config(study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
         rows = list(effect_rows(study, Artifacts(str(options.results))))
         write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
+        halves = pd.DataFrame(half_rows(study, Artifacts(str(options.results))), columns=list(HALF_COLUMNS))
+        write_table(options.halves, halves.astype(HALF_COLUMNS))
         print(f"{options.output}: {sum(not row['left_out'] for row in rows)} effects of {len(rows)} settings x metrics")
 
 

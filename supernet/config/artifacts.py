@@ -19,6 +19,7 @@ Kind = Literal[
     "references",
     "spaces",
     "effects",
+    "halves",
     "pools",
     "baseline_scores",
     "searches",
@@ -302,9 +303,14 @@ class Artifacts:
         return f"{self.results}/effects.parquet"
 
     @property
+    def halves(self) -> str:
+        """Measures of all runs on halves of their pools (Parquet)."""
+        return f"{self.results}/halves.parquet"
+
+    @property
     def measured(self) -> tuple[str, ...]:
         """All files that are computed from the scores of all runs."""
-        return (self.metrics, self.references, self.spaces, self.effects)
+        return (self.metrics, self.references, self.spaces, self.effects, self.halves)
 
     @property
     def tables(self) -> str:

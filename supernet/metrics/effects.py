@@ -1,17 +1,20 @@
 """The effect of each setting on a rank correlation, relative to the baseline, with an interval and a test.
 
-Three seeds alone cannot reject any hypothesis, so two sources of error are combined. Architectures: all settings score
-one pool, so its architectures are resampled jointly, and error that a setting and the baseline share cancels in their
-difference. Seeds: the variance between seeds is pooled over all settings of a space, which gives it more degrees of
-freedom. With V_a the variance of the difference over resamples, s^2 the pooled variance on v degrees of freedom, and n
-and n_0 the numbers of seeds of the setting and of the baseline,
+The unit of inference is the seed. An effect is the mean over the seeds that a setting and the baseline have in common
+of the difference between the two runs of that seed. It has two sources of error. Architectures: all settings score one
+pool, so its architectures are resampled jointly, and error that a setting and the baseline share cancels in their
+difference. Seeds: each setting has its own variance (Welch 1947), because settings that train less vary more. With V_a
+the variance of the effect over resamples, s^2 and s_0^2 the variances of the setting and of the baseline on v = n - 1
+and v_0 = n_0 - 1 degrees of freedom, and m common seeds,
 
-    SE^2 = V_a + V_s,   V_s = s^2 (1/n + 1/n_0),   df = (V_a + V_s)^2 v / V_s^2   (Satterthwaite 1946),
+    SE^2 = V_a + V_s,   V_s = (s^2 + s_0^2) / m,   df = SE^4 / ((s^2 / m)^2 / v + (s_0^2 / m)^2 / v_0),
 
-and effect / SE is treated as Student's t. If no setting has two seeds, the variance between seeds is unknown: then SE^2
-= V_a, the distribution is normal, and the interval covers only the choice of architectures. P-values are adjusted for
-the number of settings of a space by Holm (1979), which is valid under any dependence. The smallest detectable effect is
-the one that a two-sided test at 5 % / m, the first step of Holm's procedure for m settings, finds in 80 of 100 studies.
+and effect / SE is treated as Student's t. The variance ignores that runs of one seed share their initial weights and
+their order of images, which can only make the interval too wide. A setting or baseline with fewer than `FEWEST_SEEDS`
+seeds is not tested: it has no p-value, and its interval covers only the choice of architectures. P-values are adjusted
+for the number of tested settings of a space by Holm (1979), which is valid under any dependence. The smallest
+detectable effect is the one that a two-sided test at 5 % / m, the first step of Holm's procedure for m settings, finds
+in 80 of 100 studies.
 """
 
 import math
@@ -26,18 +29,24 @@ from supernet.metrics.resampling import Ordering, Resamples, resample_counts
 from supernet.metrics.statistics import GroundTruth, rank_correlations
 
 Floats = npt.NDArray[np.float64]
+Scores = Mapping[int, Floats]
+"""Scores (n,) of the runs of a setting, by seed."""
 LEVEL = 0.05
 POWER = 0.8
 RESAMPLES = 4_000
 METRICS = ("s_kdt", "kdt")
+FEWEST_SEEDS = 3
+"""Minimum number of seeds, of a setting and of the baseline, for a test: two give a variance that says nothing."""
+_MOST = 2.0
+"""Largest possible difference between two correlations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """The effect of a setting on one metric; `p_holm` and `smallest` depend on all settings of the same call.
 
-    `seeds` and `baseline_seeds` are the numbers of runs. `covers_seeds` is whether the interval includes the variance
-    between seeds; it does not if no setting has two seeds.
+    `seeds` and `baseline_seeds` are the numbers of runs. `tested` is whether both have `FEWEST_SEEDS` and the interval
+    includes the variance between seeds; otherwise `p`, `p_holm` and `smallest` are nan.
     """
 
     setting: str
@@ -50,20 +59,41 @@ class Effect:
     smallest: float
     seeds: int
     baseline_seeds: int
-    covers_seeds: bool
+    tested: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Spread:
-    """Values (seeds,) of a metric, and their mean in each resample (resamples,)."""
+class Error:
+    """The standard error of an effect, its degrees of freedom, and whether it includes the variance between seeds."""
 
-    values: Floats
-    resampled: Floats
+    size: float
+    freedom: float
+    tested: bool
+
+    def reach(self, level: float) -> float:
+        """Return half of the length of a two-sided interval at 1 - `level`."""
+        return self.size * _quantile(1 - level / 2, self.freedom)
+
+    def p_value(self, effect: float) -> float:
+        """Return the p-value of an effect, two-sided; nan if it is not tested."""
+        if not self.tested:
+            return math.nan
+        if self.size == 0:
+            return 1.0 if effect == 0 else 0.0
+        return float(2 * stdtr(self.freedom, -abs(effect) / self.size))
+
+
+@dataclass(frozen=True, slots=True)
+class _Taus:
+    """A metric of the runs of a setting, by seed: its value, and its values in each resample (resamples,)."""
+
+    values: Mapping[int, float]
+    resampled: Mapping[int, Floats]
 
 
 def effects(
-    baseline: Floats,
-    settings: Mapping[str, Floats],
+    baseline: Scores,
+    settings: Mapping[str, Scores],
     truth: Floats,
     threshold: float,
     rng: np.random.Generator,
@@ -71,51 +101,57 @@ def effects(
 ) -> list[Effect]:
     """Compute the effects of all settings of a space on each of `METRICS`, in their order.
 
-    `baseline` and the values of `settings` are scores (seeds, n) of the same n architectures, with ground truth `truth`
-    (n,). A run for which a metric is undefined (constant scores) is left out of it. A setting has no effect if it or
-    the baseline has no run left.
+    All scores are of the same n architectures, with ground truth `truth` (n,). A run for which a metric is undefined
+    (constant scores) is left out of it. A setting without a seed in common with the baseline has no effect.
     """
     counts = resample_counts(len(truth), resamples, rng)
     found: list[Effect] = []
     for metric in METRICS:
-        spreads = {name: _spread(scores, truth, threshold, counts, metric) for name, scores in settings.items()}
-        base = _spread(baseline, truth, threshold, counts, metric)
-        found += _of_metric(metric, base, {name: one for name, one in spreads.items() if len(one.values)})
+        taus = {name: _taus(scores, truth, threshold, counts, metric) for name, scores in settings.items()}
+        found += _of_metric(metric, _taus(baseline, truth, threshold, counts, metric), taus)
     return found
 
 
-def _of_metric(metric: str, base: _Spread, settings: Mapping[str, _Spread]) -> Iterator[Effect]:
-    if not len(base.values) or not settings:
-        return
-    variance, freedom = pooled_variance([base.values, *(one.values for one in settings.values())])
-    errors = {name: _error(one, base, variance, freedom) for name, one in settings.items()}
-    differences = {name: float(one.values.mean() - base.values.mean()) for name, one in settings.items()}
-    p = {name: _p_value(differences[name], *errors[name]) for name in settings}
+def _of_metric(metric: str, base: _Taus, settings: Mapping[str, _Taus]) -> Iterator[Effect]:
+    common = {name: sorted(one.values.keys() & base.values.keys()) for name, one in settings.items()}
+    settings = {name: one for name, one in settings.items() if common[name]}
+    effect = {
+        name: float(np.mean([one.values[seed] - base.values[seed] for seed in common[name]]))
+        for name, one in settings.items()
+    }
+    errors = {name: _error(one, base, common[name]) for name, one in settings.items()}
+    p = {name: errors[name].p_value(effect[name]) for name in settings if errors[name].tested}
     adjusted = dict(zip(p, holm(list(p.values())), strict=True))
     for name, one in settings.items():
-        error, df = errors[name]
-        reach = error * _quantile(1 - LEVEL / 2, df)
+        error, reach = errors[name], errors[name].reach(LEVEL)
+        smallest = error.reach(LEVEL / len(p)) + error.size * _quantile(POWER, error.freedom) if p else math.nan
         yield Effect(
             setting=name,
             metric=metric,
-            effect=differences[name],
-            low=differences[name] - reach,
-            high=differences[name] + reach,
-            p=p[name],
-            p_holm=adjusted[name],
-            smallest=error * (_quantile(1 - LEVEL / (2 * len(settings)), df) + _quantile(POWER, df)),
+            effect=effect[name],
+            low=max(effect[name] - reach, -_MOST),
+            high=min(effect[name] + reach, _MOST),
+            p=p.get(name, math.nan),
+            p_holm=adjusted.get(name, math.nan),
+            smallest=smallest if error.tested else math.nan,
             seeds=len(one.values),
             baseline_seeds=len(base.values),
-            covers_seeds=freedom > 0,
+            tested=error.tested,
         )
 
 
-def pooled_variance(groups: list[Floats]) -> tuple[float, int]:
-    """Compute the variance within groups of values (one per seed) and its degrees of freedom; (0, 0) without a pair."""
-    freedom = sum(len(group) - 1 for group in groups)
-    if freedom == 0:
-        return 0.0, 0
-    return float(sum(((group - group.mean()) ** 2).sum() for group in groups)) / freedom, freedom
+def standard_error(first: Floats, second: Floats, common: int, of_pool: float) -> Error:
+    """Return the error of a mean difference over `common` seeds of two settings with these values, one per seed.
+
+    `of_pool` is the variance from the choice of architectures. Without `FEWEST_SEEDS` seeds of each and in common, it
+    is the only source of error.
+    """
+    if min(len(first), len(second), common) < FEWEST_SEEDS:
+        return Error(math.sqrt(of_pool), math.inf, False)
+    parts = [float(values.var(ddof=1)) / common for values in (first, second)]
+    total = of_pool + sum(parts)
+    below = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
+    return Error(math.sqrt(total), total**2 / below if below else math.inf, True)
 
 
 def holm(p: list[float]) -> list[float]:
@@ -127,30 +163,20 @@ def holm(p: list[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _spread(scores: Floats, truth: Floats, threshold: float, counts: Floats, metric: str) -> _Spread:
-    whole, known = Resamples(np.ones((1, len(truth)))), GroundTruth(truth, threshold)
-    families = [rank_correlations(Ordering(one), known) for one in scores]
-    values = np.array([family(whole)[metric][0] for family in families])
-    defined = [family for family, value in zip(families, values, strict=True) if math.isfinite(value)]
-    if not defined:
-        return _Spread(np.empty(0), np.empty(0))
-    resamples = Resamples(counts)
-    resampled = np.mean([family(resamples)[metric] for family in defined], axis=0)
-    return _Spread(values[np.isfinite(values)], resampled)
+def _taus(scores: Scores, truth: Floats, threshold: float, counts: Floats, metric: str) -> _Taus:
+    whole, known, resamples = Resamples(np.ones((1, len(truth)))), GroundTruth(truth, threshold), Resamples(counts)
+    families = {seed: rank_correlations(Ordering(one), known) for seed, one in scores.items()}
+    values = {seed: float(family(whole)[metric][0]) for seed, family in families.items()}
+    defined = [seed for seed, value in values.items() if math.isfinite(value)]
+    return _Taus(
+        {seed: values[seed] for seed in defined}, {seed: families[seed](resamples)[metric] for seed in defined}
+    )
 
 
-def _error(one: _Spread, base: _Spread, variance: float, freedom: int) -> tuple[float, float]:
-    """Return the standard error of the difference of means, and its degrees of freedom."""
-    of_pool = float(np.nanvar(one.resampled - base.resampled, ddof=1))
-    of_seeds = variance * (1 / len(one.values) + 1 / len(base.values))
-    total = of_pool + of_seeds
-    return math.sqrt(total), (total**2 * freedom / of_seeds**2 if of_seeds > 0 else math.inf)
-
-
-def _p_value(difference: float, error: float, df: float) -> float:
-    if error == 0:
-        return 1.0 if difference == 0 else 0.0
-    return float(2 * stdtr(df, -abs(difference) / error))
+def _error(one: _Taus, base: _Taus, common: list[int]) -> Error:
+    difference = np.mean([one.resampled[seed] - base.resampled[seed] for seed in common], axis=0)
+    first, second = (np.array(list(taus.values.values())) for taus in (one, base))
+    return standard_error(first, second, len(common), float(np.nanvar(difference, ddof=1)))
 
 
 def _quantile(probability: float, df: float) -> float:

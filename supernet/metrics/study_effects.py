@@ -10,18 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from supernet.config.artifacts import Artifacts, RunName
-from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.parquet import read_table
 from supernet.metrics.effects import METRICS, effects
 from supernet.metrics.measures import FEWEST
+from supernet.metrics.run_scores import compared_scores
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
-MODE = "batch"
-"""Batch-norm statistics of the scores that are compared, as in all tables and figures."""
 COLUMNS = {
     "space": "str",
     "setting": "str",
@@ -36,12 +34,12 @@ COLUMNS = {
     "smallest": "float64",
     "seeds": "int64",
     "baseline_seeds": "int64",
-    "covers_seeds": "bool",
+    "tested": "bool",
     "n": "int64",
     "left_out": "str",
 }
-"""Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs, baseline, or truth if fewer than
-`FEWEST` architectures have a ground truth."""
+"""Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs, baseline, seeds (none in common
+with the baseline), or truth if fewer than `FEWEST` architectures have a ground truth."""
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
@@ -61,7 +59,7 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
     pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
     enough = len(pool) >= FEWEST
     scores, reasons = _usable(study, paths, space, pool) if enough else ({}, {})
-    baseline = scores.pop("baseline", np.empty((0, len(pool))))
+    baseline = scores.pop("baseline", {})
     rng = stream(study.seed, "effects", space)
     estimates = effects(baseline, scores, pool["truth"].to_numpy(), threshold, rng) if enough else []
     known = {(one.setting, one.metric): one for one in estimates}
@@ -77,15 +75,17 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
             else:
                 # If another setting has an effect, the baseline has the metric.
                 other = "truth" if not enough else "runs" if metric in measured else "baseline"
+                if setting in scores and not scores[setting].keys() & baseline.keys() and baseline:
+                    other = "seeds"
                 yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, other)}
 
 
 def _usable(
     study: Study, paths: Artifacts, space: str, pool: pd.DataFrame
-) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, str]]:
-    """Return the scores (seeds, n) of the settings that can be compared on a pool, and why others cannot."""
+) -> tuple[dict[str, dict[int, npt.NDArray[np.float64]]], dict[str, str]]:
+    """Return the scores (n,) by seed of the settings that can be compared on a pool, and why others cannot."""
     reasons: dict[str, str] = {}
-    scores: dict[str, npt.NDArray[np.float64]] = {}
+    scores: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
     for setting in study.single(space):
         seeds = study.seeds(space, setting)
         # Only architectures that both have scored can be resampled for both.
@@ -93,27 +93,15 @@ def _usable(
             reasons[setting] = "pool"
             continue
         runs = [RunName(space, setting, seed) for seed in seeds]
-        found = [one for run in runs if (one := _scores(study, paths, run, pool["arch_id"])) is not None]
+        known = {run.seed: compared_scores(study, paths, run, pool["arch_id"]) for run in runs}
+        found = {seed: one[0] for seed, one in known.items() if one is not None}
         if found or setting == "baseline":
-            scores[setting] = np.array(found).reshape(-1, len(pool))
+            scores[setting] = found
         else:
             reasons[setting] = "runs"
     return scores, reasons
 
 
-def _scores(study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[str]") -> npt.NDArray[np.float64] | None:
-    """Return the accuracies (n,) of a run that are compared; None if it diverged, in training or when scored."""
-    files = paths.run(*run)
-    if read_summary(files.summary, study.run(*run))["status"] != "complete":
-        return None
-    table = read_table(files.scores)
-    rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
-    if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
-        return None
-    accuracies: npt.NDArray[np.float64] = rows.set_index("arch_id")["accuracy"].loc[arch_ids].to_numpy(dtype=float)
-    return accuracies
-
-
 def _nothing() -> dict[str, Any]:
     numbers = dict.fromkeys(("effect", "low", "high", "p", "p_holm", "smallest"), float("nan"))
-    return {**numbers, "seeds": 0, "baseline_seeds": 0, "covers_seeds": False}
+    return {**numbers, "seeds": 0, "baseline_seeds": 0, "tested": False}

@@ -44,9 +44,10 @@ EFFECT_COLUMNS = (
     "high",
     "p_holm",
     "smallest",
-    "covers_seeds",
+    "tested",
     "left_out",
 )
+HALF_COLUMNS = ("space", "setting", "seed", "half", "accuracy", "s_kdt", "final_mean")
 REFERENCE_COLUMNS = ("space", "pool", "name", "metric", "estimate", "low", "high", "n")
 CURVE_COLUMNS = ("epoch", "step", "learning_rate", "loss", "accuracy")
 POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
@@ -164,6 +165,11 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """effects.parquet: one row per space x setting x metric."""
         return _table(self.artifacts.effects, EFFECT_COLUMNS)
+
+    @cached_property
+    def halves(self) -> pd.DataFrame:
+        """halves.parquet: one row per run x half of the pool."""
+        return _table(self.artifacts.halves, HALF_COLUMNS)
 
     @cached_property
     def references(self) -> pd.DataFrame:

@@ -45,6 +45,11 @@ class StudyFiles:
         return [self._paths.effects]
 
     @property
+    def halves(self) -> list[str]:
+        """Measures of all runs on halves of their pools."""
+        return [self._paths.halves]
+
+    @property
     def all_pools(self) -> list[str]:
         """Every pool that runs score, with its ground truth."""
         return [self._paths.pool(str(name)) for name in self.plan.study.pools()]

@@ -18,6 +18,8 @@ from supernet.metrics.definitions import truth_rank
 from supernet.metrics.evaluate import correlations, evaluate, predictor_taus
 from supernet.metrics.seed_noise import seed_noise, threshold_for
 from supernet.metrics.study_effects import COLUMNS, effect_rows
+from supernet.metrics.study_halves import COLUMNS as HALF_COLUMNS
+from supernet.metrics.study_halves import half_rows
 from supernet.rng import stream
 
 RESAMPLES = 60
@@ -57,6 +59,8 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
     write_table(
         folder / "effects.parquet", pd.DataFrame(effect_rows(study, Artifacts(str(folder))), columns=list(COLUMNS))
     )
+    halves = pd.DataFrame(half_rows(study, Artifacts(str(folder))), columns=list(HALF_COLUMNS))
+    write_table(folder / "halves.parquet", halves.astype(HALF_COLUMNS))
     return folder
 
 

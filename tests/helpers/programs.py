@@ -126,7 +126,7 @@ class Programs:
             "metrics", *own, "--data", self.images, "--proxies", *proxies, "--metrics", paths.metrics,
             "--references", paths.references, "--spaces", paths.spaces,
         )  # fmt: skip
-        self.run("effects", *own, "--output", paths.effects)
+        self.run("effects", *own, "--output", paths.effects, "--halves", paths.halves)
 
     def table(self, name: str) -> None:
         self._draw("table", name, self.paths.table(name).stem)

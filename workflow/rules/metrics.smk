@@ -45,6 +45,7 @@ rule effects:
         spaces=ARTIFACTS.spaces,
     output:
         effects=ARTIFACTS.effects,
+        halves=ARTIFACTS.halves,
     log:
         ARTIFACTS.log("effects"),
     benchmark:
@@ -64,4 +65,4 @@ rule effects:
     shell:
         f"{START} effects"
         ' --study-file "$STUDY_FILE" --results {params.results:q}'
-        " --output {output.effects:q} --log {log:q}"
+        " --output {output.effects:q} --halves {output.halves:q} --log {log:q}"

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 
 from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
-from supernet.metrics.effects import LEVEL
+from supernet.metrics.effects import FEWEST_SEEDS, LEVEL
 from supernet.paper import captions, style
 from supernet.paper.load import Results
-from supernet.paper.names import SPACE_NAMES, value_name
+from supernet.paper.names import value_name
 from supernet.paper.render import Caption
 from supernet.paper.summary import sweep
 
@@ -26,6 +26,7 @@ _REASONS = {
     "pool": "scored on another pool",
     "runs": "no run has a correlation",
     "baseline": "the baseline has no correlation",
+    "seeds": "no seed in common with the baseline",
     "truth": "fewer than three architectures have a ground truth",
 }
 
@@ -78,14 +79,14 @@ def _panel(axes: Axes, effects: pd.DataFrame, places: dict[str, float], space: s
     axes.axvline(0, color=style.GREY, lw=0.6, zorder=0)
     axes.grid(axis="x", color=style.BAND, lw=0.5)
     axes.tick_params(axis="y", length=0)
-    columns = ["setting", "left_out", "effect", "low", "high", "p_holm", "smallest"]
+    columns = ["setting", "left_out", "effect", "low", "high", "p_holm", "smallest", "tested"]
     rows: list[Any] = list(effects[columns].itertuples(index=False, name=None))
-    for setting, left_out, effect, low, high, p, smallest in rows:
+    for setting, left_out, effect, low, high, p, smallest, tested in rows:
         place = places[setting]
         if left_out:
             axes.plot(0, place, "x", color=style.GREY, ms=3.5, mew=0.8)
             continue
-        axes.plot([low, high], [place, place], color=look.color, lw=0.9)
+        axes.plot([low, high], [place, place], color=look.color, lw=0.9, ls="-" if tested else ":")
         axes.plot(effect, place, look.marker, color=look.color, mfc=look.color if p < LEVEL else "white", ms=4, mew=0.8)
         axes.plot([-smallest, smallest], [place, place], "|", color=style.GREY, ms=5, mew=0.7)
 
@@ -106,6 +107,9 @@ def _legend(drawn: pd.DataFrame) -> list[Line2D]:
     ]
     if (drawn["p_holm"] < LEVEL).any():
         handles.insert(1, Line2D([], [], color=grey, marker="o", label="significant effect"))
+    if (~_tested(drawn) & (drawn["left_out"] == "")).any():
+        label = f"fewer than {FEWEST_SEEDS} seeds: not tested"
+        handles.append(Line2D([], [], color=grey, marker="o", mfc="white", ls=":", label=label))
     if (drawn["left_out"] != "").any():
         handles.append(Line2D([], [], color=grey, marker="x", ls="none", ms=3.5, label="left out"))
     return handles
@@ -117,8 +121,8 @@ def _caption(results: Results, drawn: pd.DataFrame) -> Caption:
         captions.paragraph(
             "Effect of every setting on S-KdT against the baseline of its space: the difference of means over seeds, "
             "with its 95 % interval.",
-            f"Filled markers are significant at 5 % after Holm's correction for the settings of a space"
-            f"{_without_seeds(drawn)}: {_found(drawn)}.",
+            f"Filled markers are significant at 5 % after Holm's correction for the tested settings of a space: "
+            f"{_found(drawn)}.",
             "Grey ticks mark the smallest effect that this test detects with a power of 80 %.",
         ),
         (
@@ -134,41 +138,26 @@ def _caption(results: Results, drawn: pd.DataFrame) -> Caption:
 
 
 def _error_sentence(drawn: pd.DataFrame) -> str:
-    measured = drawn[drawn["left_out"] == ""]
-    unknown = _of_one_seed(drawn)
-    both = (
-        "Intervals cover the choice of architectures, resampled jointly for a setting and the baseline, and the "
-        "variation between seeds, pooled over the settings of a space."
-    )
-    if not unknown:
-        return both
+    pool = "the choice of architectures, resampled jointly for a setting and the baseline"
+    tested = f"Intervals of tested effects cover {pool}, and the variation between seeds of each of the two."
+    untested = int((~_tested(drawn) & (drawn["left_out"] == "")).sum())
+    if not untested:
+        return tested
     alone = (
-        "Intervals cover only the choice of architectures, resampled jointly for a setting and the baseline. No "
-        "setting has two seeds, so another seed may change an effect by more than its interval."
+        f"Effects of fewer than {FEWEST_SEEDS} seeds are not tested, and their intervals cover only the choice of "
+        "architectures: another seed may change them by more."
     )
-    if len(unknown) == measured["space"].nunique():
-        return alone
-    return f"{both} In {', '.join(unknown)}: {alone[0].lower()}{alone[1:]}"
+    return alone if not _tested(drawn).any() else f"{tested} {alone}"
 
 
-def _without_seeds(drawn: pd.DataFrame) -> str:
-    """State which tests are about the choice of architectures only; empty if all include the variation of seeds."""
-    spaces = _of_one_seed(drawn)
-    if not spaces:
-        return ""
-    where = "" if len(spaces) == drawn.loc[drawn["left_out"] == "", "space"].nunique() else f" in {', '.join(spaces)}"
-    return f",{where} for the choice of architectures only, since there is one seed"
-
-
-def _of_one_seed(drawn: pd.DataFrame) -> list[str]:
-    """Return the names of the spaces in which no setting has two seeds."""
-    measured = drawn[drawn["left_out"] == ""]
-    return sorted({SPACE_NAMES[space] for space in measured.loc[~measured["covers_seeds"], "space"]})
+def _tested(drawn: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which effects are tested."""
+    return drawn["tested"].astype(bool) & (drawn["left_out"] == "")
 
 
 def _found(drawn: pd.DataFrame) -> str:
     significant = int((drawn["p_holm"] < LEVEL).sum())
-    return f"{significant} of {int((drawn['left_out'] == '').sum())}"
+    return f"{significant} of {int(_tested(drawn).sum())} tested"
 
 
 def _median_detectable(drawn: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
-from supernet.metrics.effects import LEVEL
+from supernet.metrics.effects import FEWEST_SEEDS, LEVEL
 from supernet.metrics.interval import Estimate
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
@@ -75,10 +75,10 @@ def _text(results: Results, space: str, factor: str, best: Point | None) -> dict
 
 
 def _significant(effect: "pd.Series[Any]") -> str:
-    """Say whether an effect is significant, and if so, whether only for the choice of architectures."""
-    if effect["p_holm"] >= LEVEL:
-        return "no"
-    return "yes" if effect["covers_seeds"] else "yes (one seed)"
+    """Say whether an effect is significant; one of fewer than three seeds is not tested."""
+    if not effect["tested"]:
+        return "not tested"
+    return "yes" if effect["p_holm"] < LEVEL else "no"
 
 
 def _numbers(results: Results, space: str, factor: str, best: Point | None) -> dict[str, Any]:
@@ -116,9 +116,8 @@ def _caption(results: Results) -> Caption:
             captions.study_sentence(results),
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
             "The best of several values is biased upwards. An effect is significant if it differs from zero at 5 % "
-            "after Holm's correction for all settings of its space (figure effects). Intervals of effects cover the "
-            "variation between seeds only if settings have several seeds; with one seed, a significant effect may be "
-            "that of the seed.",
+            "after Holm's correction for all tested settings of its space (figure effects). Effects of fewer than "
+            f"{FEWEST_SEEDS} seeds are not tested, and their intervals cover only the choice of architectures.",
             captions.scores_sentence(results),
             captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
             captions.missing_sentence(results, spaces),

@@ -1,27 +1,32 @@
 """Table of the paper's four claims, the test of each, and the verdict of this study."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from supernet.config.artifacts import Kind
+from supernet.metrics.halves import SPLITS
 from supernet.paper import captions
+from supernet.paper.claims import factors, measure, standalone, systems
+from supernet.paper.claims.answer import SpaceAnswer, csv_rows, verdict
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
-from supernet.paper.names import SPACE_NAMES, number, percent
+from supernet.paper.names import SPACE_NAMES, number
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
-from supernet.paper.verdicts import SpaceAnswer, claim_1, claim_2, claim_3, claim_4, csv_rows, verdict
+from supernet.rng import stream
 
 INPUTS: tuple[Kind, ...] = (
     "metrics",
     "spaces",
     "effects",
+    "halves",
     "searches",
     "systems",
     "features",
     "run_timings",
 )
 
+_COUNTS = frozenset({"settings", "significant", "tested", "systems", "not inferior to", "equivalent to"})
 _CLAIMS = (
     "Super-net training differs from stand-alone training, which changes the best batch norm and learning rate",
     "Epochs matter strongly, path sampling barely; low-fidelity estimates hurt",
@@ -31,24 +36,20 @@ _CLAIMS = (
 _TESTS = (
     "requires stand-alone trainings with the swept settings, which no study has; shows how far feature means move, in "
     "standard deviations",
-    "in every space, an effect of epochs is significant, those of path sampling are within its size, and an effect of "
-    "layers, train portion, batch size or channels is significantly negative and none positive",
-    "in every space, Kendall's tau with final performance over runs is larger for S-KdT than for accuracy, with the "
-    "interval of the difference above zero",
-    "in every space, random search's mean ground truth is not worse than that of any other system by more than half a "
-    "percentage point, by tests of non-inferiority over seeds; requires search systems of two or more seeds",
+    f"in every space, more epochs are significantly better by more than {factors.MARGIN}, all effects of path sampling "
+    f"are within ±{factors.MARGIN}, and a larger value of layers, train portion, batch size or channels is "
+    "significantly better and none is worse",
+    "in every space, Kendall's tau over runs with final performance on other architectures is larger for S-KdT than "
+    "for accuracy, with the interval of the difference above zero",
+    "in every space, the quantile of what random search found is not worse than that of any other system by more than "
+    f"{systems.MARGIN}, by rank-sum tests over seeds; requires search systems of {systems.FEWEST_SEEDS} or more seeds",
 )
 
 
 def make(results: Results, out_stem: Path) -> None:
     """Write the table, with one row per claim and space."""
-    effects = results.effects[results.effects["metric"] == "s_kdt"] if results.study.factors() else None
-    answers: list[list[SpaceAnswer]] = [
-        [claim_1(results, space) for space in results.spaces],
-        [SpaceAnswer(space, "unknown") if effects is None else claim_2(effects, space) for space in results.spaces],
-        [claim_3(results, space) for space in results.spaces],
-        [claim_4(results, space) for space in results.spaces],
-    ]
+    rules = (standalone.answer, _of_factors, _of_measure, systems.answer)
+    answers = [[rule(results, space) for space in results.spaces] for rule in rules]
     text = [row for place, spaces in enumerate(answers) for row in _text(place, spaces)]
     numbers = [
         {"claim": place + 1, "verdict": verdict(spaces), **row}
@@ -67,8 +68,18 @@ def make(results: Results, out_stem: Path) -> None:
     write(table, out_stem)
 
 
+def _of_factors(results: Results, space: str) -> SpaceAnswer:
+    if not results.study.factors():
+        return SpaceAnswer(space, "unknown")
+    own = results.effects[results.effects["metric"] == "s_kdt"]
+    return factors.answer(own, space, factors.baseline_values(results.study.spaces[space].baseline))
+
+
+def _of_measure(results: Results, space: str) -> SpaceAnswer:
+    return measure.answer(results.halves, space, stream(results.study.seed, "verdicts", space))
+
+
 def _text(place: int, answers: Sequence[SpaceAnswer]) -> list[dict[str, str]]:
-    shown: tuple[Callable[[str, float], str], ...] = (_plain, _plain, _plain, _share)
     rows = []
     for position, one in enumerate(answers):
         first = position == 0
@@ -79,20 +90,14 @@ def _text(place: int, answers: Sequence[SpaceAnswer]) -> list[dict[str, str]]:
                 "Verdict": verdict(answers) if first else "",
                 "Space": SPACE_NAMES[one.space],
                 "Answer": {"yes": "yes", "no": "no", "unknown": "uncertain"}[one.answer],
-                "Numbers": "\n".join(f"{name}: {shown[place](name, value)}" for name, value in one.numbers.items()),
+                "Numbers": "\n".join(f"{name}: {_plain(name, value)}" for name, value in one.numbers.items()),
             }
         )
     return rows
 
 
 def _plain(name: str, value: float) -> str:
-    return f"{value:.0f}" if name in {"settings", "significant"} else number(value, 2)
-
-
-def _share(name: str, value: float) -> str:
-    if name in {"systems", "not inferior to", "equivalent to"}:
-        return f"{value:.0f}"
-    return f"{percent(value)} %"
+    return f"{value:.0f}" if name in _COUNTS else number(value, 2)
 
 
 def _caption(results: Results) -> Caption:
@@ -107,12 +112,13 @@ def _caption(results: Results) -> Caption:
         (
             captions.study_sentence(results),
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
-            "Claim 2: the largest effect of each kind on S-KdT, and the number of effects that are significant at 5 % "
-            "after Holm's correction.",
-            "Claim 3: settings are resampled with all their seeds. S-KdT and final performance use the same scores, "
-            "which causes part of their agreement.",
-            "Claim 4: mean ground truth of the architectures found by random search and by the other systems. "
-            "Differences are random search minus the other system.",
+            "Claim 2: the largest effect of each kind on S-KdT, larger minus smaller value, of the effects that are "
+            "tested with three seeds; how many of them are significant at 5 % after Holm's correction; and the median "
+            "of the smallest effects that the study can detect with a power of 80 %.",
+            "Claim 3: accuracy and S-KdT on one half of the pool, final performance on the other, averaged over "
+            f"{SPLITS} splits; settings are resampled with all their seeds.",
+            "Claim 4: mean quantile (0 is the best) of the architectures found; a search without a ground truth counts "
+            "as 1. With the smallest p-value that this number of seeds can give.",
             captions.scores_sentence(results),
             captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
             captions.missing_sentence(results, spaces),

@@ -4,21 +4,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from supernet.metrics.effects import METRICS, Effect, effects, holm, pooled_variance
+from supernet.metrics.effects import LEVEL, METRICS, Effect, Scores, effects, holm, standard_error
 
 POOL = 40
 
 
-def simulate(rng: np.random.Generator, skills: dict[str, float], seeds: int, spread: float) -> dict[str, np.ndarray]:
-    """Draw scores (seeds, n) of settings with these skills; half of their error is shared."""
+def simulate(rng: np.random.Generator, skills: dict[str, float], seeds: int, spread: float) -> dict[str, Scores]:
+    """Draw scores (n,) by seed of settings with these skills; half of their error is shared."""
     shared = rng.normal(size=POOL)
     return {
-        name: np.stack(
-            [
-                (skill + spread * rng.normal()) * TRUTH_Z + np.sqrt(0.5) * shared + np.sqrt(0.5) * rng.normal(size=POOL)
-                for _ in range(seeds)
-            ]
-        )
+        name: {
+            seed: (skill + spread * rng.normal()) * TRUTH_Z + np.sqrt(0.5) * (shared + rng.normal(size=POOL))
+            for seed in range(seeds)
+        }
         for name, skill in skills.items()
     }
 
@@ -28,7 +26,7 @@ TRUTH = 0.8 + 0.02 * TRUTH_Z
 
 
 def of(
-    scores: dict[str, np.ndarray], rng: np.random.Generator, resamples: int = 300, metric: str = "kdt"
+    scores: dict[str, Scores], rng: np.random.Generator, resamples: int = 300, metric: str = "kdt"
 ) -> dict[str, Effect]:
     """Return the effects on one metric by setting."""
     others = {name: value for name, value in scores.items() if name != "baseline"}
@@ -39,29 +37,81 @@ def of(
 def test_the_effect_is_the_difference_of_mean_taus() -> None:
     rng = np.random.default_rng(0)
     scores = simulate(rng, {"baseline": 1.0, "worse": 0.2}, seeds=3, spread=0.1)
-    taus = {name: [stats.kendalltau(one, TRUTH).statistic for one in value] for name, value in scores.items()}
+    taus = {name: [stats.kendalltau(one, TRUTH).statistic for one in value.values()] for name, value in scores.items()}
     found = of(scores, rng)["worse"]
     assert found.effect == pytest.approx(np.mean(taus["worse"]) - np.mean(taus["baseline"]))
     assert found.low < found.effect < found.high and found.effect < 0
-    assert (found.seeds, found.baseline_seeds, found.covers_seeds) == (3, 3, True)
+    assert (found.seeds, found.baseline_seeds, found.tested) == (3, 3, True)
     assert {one.metric for one in effects(scores["baseline"], {"worse": scores["worse"]}, TRUTH, 1e-4, rng, 50)} == set(
         METRICS
     )
 
 
-def test_pooled_variance_is_that_of_an_analysis_of_variance() -> None:
+def test_the_error_is_that_of_welch_and_without_three_seeds_that_of_the_pool() -> None:
     rng = np.random.default_rng(1)
-    groups = [rng.normal(size=size) for size in (3, 1, 2, 4)]
-    variance, freedom = pooled_variance(groups)
-    assert freedom == 6
-    within = sum(((group - group.mean()) ** 2).sum() for group in groups)
-    assert variance == pytest.approx(within / 6)
-    # Two groups of equal size: the standard error of Student's t test.
-    first, second = rng.normal(size=5), rng.normal(size=5)
-    variance, _ = pooled_variance([first, second])
-    t = (first.mean() - second.mean()) / np.sqrt(variance * 2 / 5)
-    assert t == pytest.approx(stats.ttest_ind(first, second).statistic)
-    assert pooled_variance([np.array([0.3]), np.array([0.5])]) == (0.0, 0)
+    first, second = rng.normal(size=4), 3 * rng.normal(size=4)
+    error = standard_error(first, second, 4, 0.0)
+    expected = stats.ttest_ind(first, second, equal_var=False)
+    assert error.p_value(first.mean() - second.mean()) == pytest.approx(expected.pvalue)
+    assert error.freedom == pytest.approx(expected.df) and error.tested
+    interval = expected.confidence_interval(0.95)
+    assert error.reach(0.05) == pytest.approx((interval.high - interval.low) / 2)
+    # The variance from the choice of architectures is added, and has no degrees of freedom of its own.
+    both = standard_error(first, second, 4, 2.0)
+    assert both.size**2 == pytest.approx(error.size**2 + 2) and both.freedom > error.freedom
+    for few in ((first[:2], second, 2), (first, second[:2], 2), (first, second, 2)):
+        alone = standard_error(*few, 0.25)
+        assert (alone.size, alone.freedom, alone.tested) == (0.5, np.inf, False) and np.isnan(alone.p_value(1.0))
+        assert alone.reach(0.05) == pytest.approx(0.5 * stats.norm.ppf(0.975))
+    assert standard_error(np.ones(3), np.ones(3), 3, 0.0).p_value(0.1) == 0.0
+    assert standard_error(np.ones(3), np.ones(3), 3, 0.0).p_value(0.0) == 1.0
+
+
+@pytest.mark.parametrize("ratio", [1, 4, 8])
+def test_a_family_of_null_effects_has_few_false_positives_whatever_the_variances(ratio: int) -> None:
+    """Six settings, three seeds each; the values of settings vary `ratio` times as much as those of the baseline."""
+    rng = np.random.default_rng(ratio)
+    studies, settings, seeds = 3_000, 6, 3
+    base = rng.normal(size=(studies, seeds))
+    others = ratio * rng.normal(size=(studies, settings, seeds))
+    wrong = 0
+    for baseline, family in zip(base, others, strict=True):
+        p = [standard_error(one, baseline, seeds, 0.0).p_value(one.mean() - baseline.mean()) for one in family]
+        wrong += min(holm(p)) < LEVEL
+    assert wrong / studies <= 0.06
+
+
+def test_planted_effects_are_found_at_three_seeds() -> None:
+    rng = np.random.default_rng(11)
+    trials, found = 40, 0
+    for _ in range(trials):
+        scores = simulate(rng, {"baseline": 1.5, "same": 1.5, "worse": 0.2}, seeds=3, spread=0.03)
+        one = of(scores, rng, resamples=100)["worse"]
+        found += one.p_holm < LEVEL and one.effect < 0
+    assert found >= 0.9 * trials
+
+
+def test_runs_of_one_seed_are_paired() -> None:
+    rng = np.random.default_rng(9)
+    scores = simulate(rng, {"baseline": 1.0, "other": 1.0}, seeds=4, spread=0.3)
+    taus = {name: [stats.kendalltau(one, TRUTH).statistic for one in value.values()] for name, value in scores.items()}
+    scores["other"] = {seed: scores["other"][seed] for seed in (1, 3)}
+    found = of(scores, rng)["other"]
+    assert found.effect == pytest.approx(np.mean([taus["other"][seed] - taus["baseline"][seed] for seed in (1, 3)]))
+    assert (found.seeds, found.baseline_seeds, found.tested) == (2, 4, False)
+    # The same scores as the baseline of its seed: no effect, whatever the other seeds are.
+    scores["other"] = {2: scores["baseline"][2]}
+    same = of(scores, rng)["other"]
+    assert same.effect == same.low == same.high == 0.0
+    scores["other"] = {7: scores["baseline"][2]}
+    assert of(scores, rng) == {}
+
+
+def test_intervals_stay_within_what_is_possible() -> None:
+    rng = np.random.default_rng(10)
+    scores = simulate(rng, {"baseline": 0.0, "other": 0.0}, seeds=3, spread=5.0)
+    found = of(scores, rng)["other"]
+    assert -2 <= found.low < found.high <= 2
 
 
 def test_holm_by_hand() -> None:
@@ -71,17 +121,19 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
-def test_one_seed_covers_architectures_alone() -> None:
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_are_not_tested(seeds: int) -> None:
     rng = np.random.default_rng(2)
-    found = of(simulate(rng, {"baseline": 1.0, "other": 1.0}, seeds=1, spread=0.0), rng)["other"]
-    assert not found.covers_seeds and found.low < found.effect < found.high
+    found = of(simulate(rng, {"baseline": 1.0, "other": 1.0}, seeds=seeds, spread=0.0), rng)["other"]
+    assert not found.tested and found.low < found.effect < found.high
+    assert np.isnan([found.p, found.p_holm, found.smallest]).all()
 
 
 def test_resampling_jointly_is_sharper_than_apart() -> None:
     """Half of the error of both is the same and cancels in their difference."""
     rng = np.random.default_rng(3)
     scores = simulate(rng, {"baseline": 1.0, "other": 1.0}, seeds=1, spread=0.0)
-    scores["other"] = scores["baseline"] + 0.2 * rng.normal(size=(1, POOL))
+    scores["other"] = {0: scores["baseline"][0] + 0.2 * rng.normal(size=POOL)}
     together = of(scores, rng)["other"]
     alone = []
     for value in scores.values():
@@ -93,11 +145,12 @@ def test_resampling_jointly_is_sharper_than_apart() -> None:
 def test_a_run_without_a_correlation_is_taken_out() -> None:
     rng = np.random.default_rng(4)
     scores = simulate(rng, {"baseline": 1.0, "half": 1.0, "gone": 1.0}, seeds=2, spread=0.1)
-    scores["half"][0] = 0.5
-    scores["gone"][:] = 0.5
+    constant = np.full(POOL, 0.5)
+    scores["half"] = {**scores["half"], 0: constant}
+    scores["gone"] = dict.fromkeys(scores["gone"], constant)
     found = of(scores, rng)
     assert set(found) == {"half"} and found["half"].seeds == 1
-    scores["baseline"][:] = 0.5
+    scores["baseline"] = dict.fromkeys(scores["baseline"], constant)
     assert of(scores, rng) == {}
 
 
@@ -108,7 +161,7 @@ def test_coverage_and_false_positives_by_simulation() -> None:
     covered, false_positives, trials = 0, 0, 120
     for _ in range(trials):
         # The contribution of an architecture is drawn again: the interval is for other pools of the space.
-        found = of(simulate(rng, dict.fromkeys(names, 0.8), seeds=2, spread=0.15), rng, resamples=150)
+        found = of(simulate(rng, dict.fromkeys(names, 0.8), seeds=3, spread=0.15), rng, resamples=150)
         covered += sum(one.low <= 0 <= one.high for one in found.values())
         false_positives += any(one.p_holm < 0.05 for one in found.values())
     # Three standard errors below 95 %: the interval may be too wide (the two errors overlap), never too narrow.
@@ -122,14 +175,14 @@ def test_an_effect_of_the_smallest_size_is_seen_and_a_third_of_it_is_not() -> No
     trials = 25
     for _ in range(trials):
         for skill in seen:
-            scores = simulate(rng, {"baseline": 1.2, "none": 1.2, "other": 1.2 - skill * 0.4}, seeds=2, spread=0.05)
+            scores = simulate(rng, {"baseline": 1.2, "none": 1.2, "other": 1.2 - skill * 0.4}, seeds=3, spread=0.05)
             seen[skill] += of(scores, rng, resamples=150)["other"].p_holm < 0.05
     assert seen[3.0] > 0.8 * trials and seen[0.2] < 0.4 * trials
 
 
 def test_the_smallest_effect_grows_with_the_number_of_settings() -> None:
     rng = np.random.default_rng(7)
-    scores = simulate(rng, dict.fromkeys(["baseline", *"abcdefgh"], 1.0), seeds=2, spread=0.1)
+    scores = simulate(rng, dict.fromkeys(["baseline", *"abcdefgh"], 1.0), seeds=3, spread=0.1)
     few = of({name: scores[name] for name in ("baseline", "a")}, np.random.default_rng(8))["a"]
     many = of(scores, np.random.default_rng(8))["a"]
     assert many.smallest > few.smallest > few.high - few.effect

@@ -648,10 +648,10 @@ def test_best_settings_are_the_highest_means_and_their_effects(mini: Results, tm
     assert "| baseline |" in text and "Holm's correction" in text
 
 
-@pytest.mark.parametrize(("covers", "answer"), [(True, "yes"), (False, "yes (one seed)")])
-def test_a_significant_effect_of_one_seed_is_named(mini: Results, tmp_path: Path, covers: bool, answer: str) -> None:
+@pytest.mark.parametrize(("tested", "answer"), [(True, "yes"), (False, "not tested")])
+def test_an_effect_of_one_seed_is_not_tested(mini: Results, tmp_path: Path, tested: bool, answer: str) -> None:
     changed = Results(mini.study, mini.folder)
-    changed.__dict__["effects"] = mini.effects.assign(p_holm=0.001, covers_seeds=covers)
+    changed.__dict__["effects"] = mini.effects.assign(p_holm=0.001 if tested else np.nan, tested=tested)
     catalogue.make_table("best_settings", changed, tmp_path / "best")
     lines = (tmp_path / "best.md").read_text(encoding="utf-8").splitlines()
     found = {line.split("|")[-2].strip() for line in lines if line.startswith("|")}

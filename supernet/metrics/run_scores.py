@@ -1,0 +1,32 @@
+"""The scores of a run that are compared between runs: in one batch-norm mode, on the split that ranks."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from supernet.config.artifacts import Artifacts, RunName
+from supernet.config.run_summary import read_summary
+from supernet.config.study import Study
+from supernet.io.parquet import read_table
+
+MODE = "batch"
+"""Batch-norm statistics of the scores that are compared, as in all tables and figures."""
+Floats = npt.NDArray[np.float64]
+
+
+def compared_scores(
+    study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[str]"
+) -> tuple[Floats, Floats] | None:
+    """Return accuracies and losses (n,) of a run; None if it diverged, in training or when it was scored.
+
+    Raises UserError if a file is missing or damaged.
+    """
+    files = paths.run(*run)
+    if read_summary(files.summary, study.run(*run))["status"] != "complete":
+        return None
+    table = read_table(files.scores)
+    rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
+    if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
+        return None
+    ordered = rows.set_index("arch_id").loc[arch_ids]
+    return ordered["accuracy"].to_numpy(dtype=float), ordered["loss"].to_numpy(dtype=float)
