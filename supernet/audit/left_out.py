@@ -76,7 +76,7 @@ def _entries(plan: Plan, known: Iterable[str]) -> dict[str, Omitted]:
     found = {}
     for name, entry in Manifest.read(content, str(path)).omitted.items():
         place = plan.folders.path(name)
-        # The manifest vouches for nothing else: whatever else is missing is broken.
+        # The manifest does not vouch for other files: if they are missing, they are broken.
         download = entry.kind == "download" and name.startswith(f"{RESOURCES}/")
         if place is not None and (download or place in allowed):
             found[place] = entry

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from supernet.launcher.continuation import announcement, continued
 from supernet.launcher.display import Display, open_display
 from supernet.launcher.failure import failure_message
 from supernet.launcher.log import locked_log
@@ -43,19 +42,21 @@ def main(arguments: Sequence[str]) -> None:
 
 def _run(options: Options, log: TextIO) -> tuple[Snakemake, Workflow]:
     """Make missing data of existing results, then everything else; return the Snakemake that ended the run."""
+    if not (options.root / options.folder).is_dir():
+        return _snakemake(options, options.command(), log)
+    # Imported here, because it takes a second, which the first run of a study does not need.
+    from supernet.launcher.continuation import announcement, continued
+
     with continued(options) as before:
-        again: tuple[str, ...] = ()
-        if before is not None:
-            if options.starts_jobs:
-                _print(before.keep_times())
-            _print(announcement(before.outdated))
-            again = before.again
-            if options.starts_jobs and (missing := before.missing()):
-                ended = _snakemake(options, options.command(missing), log)
-                if ended[0].code or ended[0].signals:
-                    return ended
-                _print(before.keep_times())
-    return _snakemake(options, options.command(again=again), log)
+        if options.starts_jobs:
+            _print(before.keep_times())
+        _print(announcement(before))
+        if options.starts_jobs and (missing := before.missing()):
+            ended = _snakemake(options, options.command(missing), log)
+            if ended[0].code or ended[0].signals:
+                return ended
+            _print(before.keep_times())
+        return _snakemake(options, options.command(again=before.again), log)
 
 
 def _print(lines: Iterable[str]) -> None:

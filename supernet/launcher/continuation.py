@@ -136,11 +136,8 @@ class Continuation:
 
 
 @contextlib.contextmanager
-def continued(options: Options) -> Iterator[Continuation | None]:
-    """Yield the results of the study of a run, in the folder in which Snakemake runs; None if there are none."""
-    if not (options.root / options.folder).is_dir():
-        yield None
-        return
+def continued(options: Options) -> Iterator[Continuation]:
+    """Yield the results of the study of a run; the current folder is the one in which Snakemake runs."""
     given = dict(pair.split("=", 1) for pair in options.config)
     named = argparse.Namespace(**{key: given.get(key) for key in KEYS})
     with contextlib.chdir(options.root):
@@ -163,8 +160,10 @@ def is_tracked(path: str) -> bool:
         return False
 
 
-def announcement(found: Sequence[Outdated]) -> Iterator[str]:
-    """Yield what is made again because records differ, and why; nothing if none does."""
-    if found:
-        yield f"Made again, with what depends on it, because records differ from the study ({many(len(found), 'job')}):"
+def announcement(before: Continuation) -> Iterator[str]:
+    """Yield how many results are compared with their records, and what is made again, and why."""
+    if count := len(before.untracked):
+        yield f"Snakemake knows nothing about {many(count, 'result')}: their records are compared with the study"
+    if found := before.outdated:
+        yield f"{many(len(found), 'job')} will be run again with what depends on them, because the records differ:"
         yield from lines(found)
