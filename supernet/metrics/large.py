@@ -1,7 +1,7 @@
 """Metrics of pools that are too large for the matrices of the bootstrap, and of pools that are the whole space.
 
 Estimates are those of `definitions`. Intervals of correlations and moments come from the jackknife; `jackknife` has the
-theory. Two kinds of metrics are no smooth functions of the pool, and the jackknife does not hold for them:
+theory. Two kinds of metrics are not smooth in the pool, and the jackknife does not hold for them:
 
 - The positional S-KdT compares places, and one architecture less moves all places after it. Its standard error comes
   from `GROUPS` random groups of the pool: the standard deviation of their values over the square root of their number.
@@ -41,9 +41,9 @@ QUANTILE_OF_GROUPS = 2.093024
 Estimates = Mapping[str, Estimate]
 
 
-def is_resampled(n: int, share: float) -> bool:
+def is_resampled(n: int, share: float, largest: int = LARGEST_BOOTSTRAP) -> bool:
     """Return whether the intervals of n architectures, a share of their population, come from `bootstrap`."""
-    return n <= LARGEST_BOOTSTRAP and share < 1
+    return n <= largest and share < 1
 
 
 class LargePool:
