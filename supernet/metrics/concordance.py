@@ -48,7 +48,8 @@ def concordance(x: Ranks, y: Ranks) -> Integers:
     lower_higher = x.below - lower_in_both - tied_in_y_lower_in_x
     higher_lower = y.below - lower_in_both - (by_x.below - x.below)
     higher_in_both = x.above - tied_in_y_higher_in_x - higher_lower
-    return lower_in_both + higher_in_both - lower_higher - higher_lower
+    sums: Integers = lower_in_both + higher_in_both - lower_higher - higher_lower
+    return sums
 
 
 def _joined(first: Ranks, second: Ranks) -> Ranks:

@@ -55,12 +55,7 @@ def evaluate(
     Raises ValueError for values that are not finite (a diverged run is reported as diverged and never evaluated), fewer
     than three architectures, accuracies outside 0..1, or k, draws, population and threshold out of range.
     """
-    reference = fractions("population_truth", population_truth)
-    if population != len(reference):
-        raise ValueError(
-            f"evaluate: population is {population} but population_truth holds {len(reference)} values; "
-            "P>R needs the size of the set in which it takes its rank: complete table, sample or pool"
-        )
+    reference = _population(population_truth, population)
 
     def families(accuracy: Floats, loss: Floats, truth: Floats, known: GroundTruth) -> Families:
         yield from _moments(accuracy, loss)
@@ -81,6 +76,16 @@ def evaluate(
             yield name, search
 
     return _measure_each(scored, truth, threshold, families, estimates, rng, resamples, share)
+
+
+def _population(population_truth: npt.ArrayLike, population: int) -> Floats:
+    reference = fractions("population_truth", population_truth)
+    if population != len(reference):
+        raise ValueError(
+            f"evaluate: population is {population} but population_truth holds {len(reference)} values; "
+            "P>R needs the size of the set in which it takes its rank: complete table, sample or pool"
+        )
+    return reference
 
 
 def without_truth(

@@ -49,7 +49,8 @@ class Pair:
 
 def mean_without_each(values: Floats) -> Floats:
     """Compute the mean of the others for each of n values (n,)."""
-    return (values.sum() - values) / (len(values) - 1)
+    means: Floats = (values.sum() - values) / (len(values) - 1)
+    return means
 
 
 def std_without_each(values: Floats) -> Floats:
@@ -57,7 +58,8 @@ def std_without_each(values: Floats) -> Floats:
     others = len(values) - 1
     deviations = values - values.mean()
     squares = (deviations**2).sum() - deviations**2
-    return np.sqrt(np.maximum(squares / others - (deviations / others) ** 2, 0.0))
+    stds: Floats = np.sqrt(np.maximum(squares / others - (deviations / others) ** 2, 0.0))
+    return stds
 
 
 def variance(without_each: Floats, share: float) -> float:

@@ -47,7 +47,8 @@ def first_counts(first: int, n: int, resamples: int, rng: np.random.Generator) -
     The shape is (resamples, first): the other architectures take no time and no memory.
     """
     probabilities = [*[1 / n] * first, 1 - first / n]
-    return rng.multinomial(n, probabilities, size=resamples)[:, :first].astype(np.float64)
+    counts: Floats = rng.multinomial(n, probabilities, size=resamples)[:, :first].astype(np.float64)
+    return counts
 
 
 class Ordering:
@@ -65,7 +66,8 @@ class Ordering:
     @cached_property
     def signs(self) -> Floats:
         """sign(values_i - values_j) of shape (n, n)."""
-        return np.sign(self.places[:, None] - self.places).astype(np.float64)
+        signs: Floats = np.sign(self.places[:, None] - self.places).astype(np.float64)
+        return signs
 
     def drawn(self, resamples: Resamples) -> Floats:
         """Count the draws below each place of `order`, and all draws: (n + 1, resamples)."""
