@@ -38,12 +38,16 @@ TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
 STORE = "store"
 """Folder beside those of the studies: results that all studies share. No study has this name."""
+STORED = ("truth", "scores", "supernets")
+"""Kinds of results in the store, each with a folder in it; `EntryName` has the folders below."""
 CRATE, DEPOSIT = "ro-crate", "deposit"
 """Folders in the results of a study: the crate, and what an archive has besides results."""
 LOCKS = ".locks"
 """Folder in the results of a study with the locks of the study and its jobs."""
 OTHERS = frozenset({"logs", "benchmarks", "site", "report.html", LOCKS, CRATE, DEPOSIT})
 """Files and folders in the results of a study that are not results: they may have any content."""
+RECIPE = "recipe.json"
+"""Name of the file in a folder of the store that says what it has."""
 CHECKPOINT = "training.safetensors"
 """Name of the file from which an interrupted training continues."""
 _TIMING = "timing.json"
@@ -63,6 +67,17 @@ class RunName(NamedTuple):
 
     def __str__(self) -> str:
         return run_path(*self)
+
+
+class EntryName(NamedTuple):
+    """Kind, space and digest: together they name a folder of the store."""
+
+    kind: str
+    space: str
+    digest: str
+
+    def __str__(self) -> str:
+        return "/".join(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +204,8 @@ class PartsFolder:
 
     @property
     def recipe(self) -> str:
-        """Which trainings the folder has, for people (JSON): no program reads it."""
-        return f"{self.path}/recipe.json"
+        """Which trainings the folder has, for people (JSON): no job reads it."""
+        return f"{self.path}/{RECIPE}"
 
     def claim(self, name: str) -> str:
         """Folder of the lock of a process that makes a row, which `name` describes."""
@@ -379,6 +394,13 @@ def wildcards(path: str) -> dict[str, str] | None:
 def is_part(path: str) -> bool:
     """Return whether a path is that of a part in a folder of the store, wherever the store is."""
     return _part().search(path) is not None
+
+
+def entry_name(path: str) -> EntryName | None:
+    """Return the folder of the store that a path leads to or into, from the store on; None for other paths."""
+    kind, space, digest, *_ = (*path.split("/"), "", "")
+    known = kind in STORED and bool(space) and re.fullmatch(_HASH, digest) is not None
+    return EntryName(kind, space, digest) if known else None
 
 
 def shared_folder(part: str) -> str:
