@@ -8,8 +8,9 @@ they are made again. Both say what they remove, ask, and remove nothing while a 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from supernet.audit.printable import printable
@@ -17,7 +18,7 @@ from supernet.config.artifacts import STORE
 from supernet.errors import UserError
 from supernet.pipeline.workflow_config import WorkflowConfig
 from supernet.runtime.checkout import config_file
-from supernet.training.store.entries import Amount, Entry, Inventory, descriptions, inventory
+from supernet.training.store.entries import SUPERNETS, Amount, Entry, Inventory, Item, descriptions, inventory
 from supernet.training.store.removal import Plan, Removal, named, remove, unused, without_jobs
 from supernet.training.store.usage import Usage, usage
 
@@ -26,6 +27,7 @@ LONGEST = 60
 """Characters of the description of an entry in the table."""
 _HEAD = ("entry", "content", "size", "used by", "differs from the defaults")
 _UNITS = ("kB", "MB", "GB")
+_NOUNS = MappingProxyType({"truth": "training", "scores": "score", SUPERNETS: "super-net"})
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -38,7 +40,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "entries",
         nargs="*",
         metavar="ENTRY",
-        help="for `remove`: folders of the store, as paths or as in the list, or starts of their digests",
+        help="for `remove`: entries as in the list, starts of their digests, or paths; also of single results in them",
     )
     parser.add_argument("--results", metavar="FOLDER", help="as in config.yaml: results")
     parser.add_argument("--json", action="store_true", help="with `list`: print JSON")
@@ -63,17 +65,22 @@ def size(count: int) -> str:
 
 
 def content(entry: Entry) -> str:
-    """Return what an entry has: trainings or scores."""
-    if entry.whole:
-        return "1 super-net" if entry.results else "0 super-nets"
-    count = sum(item.rows for item in entry.items)
-    return f"{count:,} {'training' if entry.name.kind == 'truth' else 'score'}{'s' * (count != 1)}"
+    """Return what an entry has: super-nets, trainings or scores."""
+    name = _NOUNS[entry.name.kind]
+    count = _count(entry, entry.items)
+    return f"{count:,} {name}{'s' * (count != 1)}"
+
+
+def _count(entry: Entry, items: Iterable[Item]) -> int:
+    return sum(item.complete if entry.name.kind == SUPERNETS else item.rows for item in items)
 
 
 def used_by(entry: Entry, used: Usage) -> str:
-    """Return the studies that use an entry: `mini 64 of 80`, or only the name if it has a single training."""
-    every = len(entry.results)
-    found = [study if entry.whole else f"{study} {count} of {every}" for study, count in used.of(entry).items()]
+    """Return the studies that use an entry, and how much of it: `mini 64 of 80`; only the names of a single item's."""
+    every = len(entry.complete)
+    found = [
+        study if len(entry.items) == 1 else f"{study} {count} of {every}" for study, count in used.of(entry).items()
+    ]
     return ", ".join(found) or "no study"
 
 
@@ -138,18 +145,16 @@ def as_json(found: Inventory, used: Usage, store: Path) -> str:
 
 def _entry_as_json(entry: Entry, used: Usage, about: dict[str, Any]) -> dict[str, Any]:
     amount = Amount.of(entry.files)
-    rows = {} if entry.whole else {"rows": sum(item.rows for item in entry.items)}
-    without = [item.path.name for item in entry.results if not used.of_item(entry, item)]
     return {
         **entry.name._asdict(),
         "path": str(entry.folder),
         "differs_from_defaults": about,
-        "results": len(entry.results),
-        **rows,
+        "items": len(entry.complete),
+        "count": _count(entry, entry.items),
         "files": amount.files,
         "bytes": amount.size,
         "studies": used.of(entry),
-        "unused": without,
+        "unused": [item.path.name for item in entry.complete if not used.of_item(entry, item)],
     }
 
 
@@ -206,7 +211,7 @@ def remove_named(options: argparse.Namespace, results: Path) -> None:
 
 
 def _removed(removal: Removal) -> str:
-    part = "" if removal.folder else f"{sum(item.rows for item in removal.items)} of "
+    part = "" if removal.folder else f"{_count(removal.entry, removal.items)} of "
     return f"{part}{content(removal.entry)}, {size(Amount.of(removal.files).size)}"
 
 

@@ -46,8 +46,6 @@ LOCKS = ".locks"
 """Folder in the results of a study with the locks of the study and its jobs."""
 OTHERS = frozenset({"logs", "benchmarks", "site", "report.html", LOCKS, CRATE, DEPOSIT})
 """Files and folders in the results of a study that are not results: they may have any content."""
-RECIPE = "recipe.json"
-"""Name of the file in a folder of the store that says what it has."""
 CHECKPOINT = "training.safetensors"
 """Name of the file from which an interrupted training continues."""
 _TIMING = "timing.json"
@@ -204,8 +202,8 @@ class PartsFolder:
 
     @property
     def recipe(self) -> str:
-        """Which trainings the folder has, for people (JSON): no job reads it."""
-        return f"{self.path}/{RECIPE}"
+        """Which trainings the folder has, for people (JSON): no program reads it."""
+        return f"{self.path}/recipe.json"
 
     def claim(self, name: str) -> str:
         """Folder of the lock of a process that makes a row, which `name` describes."""
@@ -397,10 +395,15 @@ def is_part(path: str) -> bool:
 
 
 def entry_name(path: str) -> EntryName | None:
-    """Return the folder of the store that a path leads to or into, from the store on; None for other paths."""
+    """Return the folder of the store to which a path in the store leads, or into which it leads; None for others."""
     kind, space, digest, *_ = (*path.split("/"), "", "")
-    known = kind in STORED and bool(space) and re.fullmatch(_HASH, digest) is not None
+    known = kind in STORED and bool(space) and is_digest(digest)
     return EntryName(kind, space, digest) if known else None
+
+
+def is_digest(name: str) -> bool:
+    """Return whether a name has the form of a digest, as the folders and parts of the store have it."""
+    return re.fullmatch(_HASH, name) is not None
 
 
 def shared_folder(part: str) -> str:

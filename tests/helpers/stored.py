@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from checkouts import ROOT
 
-from supernet.config.artifacts import Artifacts, PartsFolder
+from supernet.config.artifacts import HASH_DIGITS, Artifacts, PartsFolder, RunFolder
 from supernet.config.identity import Identity
 from supernet.config.jobs import TruthJob, scoring_job
 from supernet.config.study import load_study
-from supernet.io.atomic import write_json, write_text
+from supernet.io.atomic import write_text
 from supernet.io.parquet import write_rows
 from supernet.provenance.recorder import Recorder, recording, recording_apart
 from supernet.training.scores import Scores, wanted
@@ -97,17 +97,16 @@ class Stored:
                 scores.add(dict.fromkeys(wanted(job, [name]), (0.5, 1.0)))
             return scores
 
-    def supernet(self, content: str, seed: int = 0) -> list[Path]:
-        """Add a super-net to the store; return its results, the weights first."""
-        identity = Identity.of({"run": {"space": SPACE, "seed": seed}, "images": "0" * 64})
+    def supernet(self, content: str, seed: int = 0, inputs: str = "1") -> list[Path]:
+        """Add a super-net to the store, with these weights; return its files, the weights first."""
+        identity = Identity.of({"run": {"space": SPACE, "seed": seed}})
         folder = PartsFolder(f"{self.store}/supernets/{SPACE}/{identity.digest}")
-        paths = [Path(folder.path, name) for name in ("weights.safetensors", "curve.parquet", "outcome.json")]
+        own = RunFolder(f"{folder.path}/{inputs * HASH_DIGITS}")
         with self.program("train"):
             describe(folder, identity, "A super-net.")
-            for path in paths:
-                write_text(path, f"{path.name} {content}" if path != paths[0] else content)
-            write_json(Path(folder.path, "timing.json"), {})
-        return [*paths, Path(folder.path, "timing.json")]
+            for path in own.training:
+                write_text(path, content if path == own.weights else path)
+        return sorted(map(Path, own.training), reverse=True)
 
 
 def age(path: Path, seconds: float) -> None:

@@ -2,12 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from supernet.config.artifacts import LOCKS, RECIPE, EntryName, entry_name
+from supernet.config.artifacts import LOCKS, EntryName, PartsFolder, RunFolder, entry_name, is_digest
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.folders import files_below
@@ -17,8 +17,8 @@ from supernet.provenance.folders import is_at
 from supernet.provenance.record import SUFFIX, RecordError, read_record, record_path
 from supernet.training.store.parts import PART_NAME, intact_record
 
-WHOLE = frozenset({"supernets"})
-"""Kinds whose folders have one training in several files; folders of the other kinds have independent parts."""
+SUPERNETS = "supernets"
+"""The kind whose folders have super-nets, each in a folder of several files; those of other kinds have parts."""
 
 
 @dataclass(frozen=True)
@@ -53,51 +53,56 @@ class Amount:
 
 @dataclass(frozen=True)
 class Item:
-    """A result in the store with its record, or a record that a killed process has left alone."""
+    """What is used and removed together: a part with its record, or the folder of a super-net."""
 
     path: Path
+    results: tuple[Path, ...]
+    """The part, or the files of the super-net; they need not exist."""
     files: tuple[Path, ...]
-    """The result and its record, as far as they exist."""
+    """Those that exist, and their records: each result before its record."""
+    complete: bool
+    """Whether all of it exists. A process that was killed while it added or removed a result may leave less."""
     rows: int = 0
     """Rows of a part."""
     inputs: frozenset[str] = frozenset()
-    """SHA-256 of the files that it was made from."""
+    """SHA-256 of the files that a part was made from."""
     problem: str = ""
-    """Why the result is not valid, with its path."""
+    """Why a result is not valid, with its path."""
+    others: tuple[Path, ...] = ()
+    """Files in the folder that the store does not know."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder of the store."""
+    """A folder of the store, with the results of one recipe."""
 
     name: EntryName
     folder: Path
     items: tuple[Item, ...] = ()
-    others: tuple[Path, ...] = ()
-    """Files that the store does not know."""
+    alone: tuple[Path, ...] = ()
+    """Files that the store does not know, in none of the items."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the defaults; empty if recipe.json is missing or damaged."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files of the store in the folder, except locks."""
-        return (*(path for item in self.items for path in item.files), self.folder / RECIPE)
+        """All files that the store knows in the folder, except locks; recipe.json may not exist."""
+        return (*(path for item in self.items for path in item.files), _recipe_file(self.folder))
 
     @property
-    def results(self) -> tuple[Item, ...]:
-        """The results: all items except records without a file."""
-        return tuple(item for item in self.items if item.path in item.files)
+    def complete(self) -> tuple[Item, ...]:
+        """The items of which all exists."""
+        return tuple(item for item in self.items if item.complete)
 
     @property
-    def whole(self) -> bool:
-        """Whether its results are used and removed together."""
-        return self.name.kind in WHOLE
+    def others(self) -> tuple[Path, ...]:
+        """Files that the store does not know."""
+        return (*self.alone, *(path for item in self.items for path in item.others))
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is damaged or unknown, as `path: why`."""
-        unknown = (f"{path}: {_unknown(path)}" for path in self.others)
-        return (*(item.problem for item in self.items if item.problem), *unknown)
+        return (*(item.problem for item in self.items if item.problem), *map(_unknown, self.others))
 
 
 @dataclass(frozen=True)
@@ -114,8 +119,7 @@ class Inventory:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is damaged or unknown, as `path: why`."""
-        unknown = (f"{path}: {_unknown(path)}" for path in self.others)
-        return (*(problem for entry in self.entries for problem in entry.problems), *unknown)
+        return (*(problem for entry in self.entries for problem in entry.problems), *map(_unknown, self.others))
 
 
 def inventory(store: Path) -> Inventory:
@@ -140,52 +144,80 @@ def inventory(store: Path) -> Inventory:
 
 def _unknown(path: Path) -> str:
     hidden = path.name.startswith(".")
-    return "a process is writing it, or it is not a file of the store" if hidden else "not a file of the store"
+    return f"{path}: {'a process is writing it, or it is ' if hidden else ''}not a file of the store"
 
 
 def _entry(name: EntryName, folder: Path, paths: list[Path]) -> Entry:
-    own = {path for path in paths if path.parent == folder and path.name != RECIPE}
-    others = [path for path in paths if path.parent != folder and folder / LOCKS not in path.parents]
-    items = []
-    for subject in sorted({Path(str(path).removesuffix(SUFFIX)) for path in own}):
-        files = tuple(path for path in (subject, record_path(subject)) if path in own)
-        if name.kind in WHOLE and record_path(subject) in own:
-            items.append(_item(subject, files, whole=True))
-        elif name.kind not in WHOLE and PART_NAME.fullmatch(subject.name):
-            items.append(_item(subject, files, whole=False))
-        else:
-            others += files
-    return Entry(name, folder, tuple(items), tuple(sorted(others)), _recipe(folder / RECIPE))
+    """Return an entry with these files; those that belong to none of its items are unknown, except recipe and locks."""
+    items = _supernets(folder, paths) if name.kind == SUPERNETS else _parts(folder, paths)
+    known = {path for item in items for path in (*item.files, *item.others)} | {_recipe_file(folder)}
+    alone = tuple(path for path in paths if path not in known and folder / LOCKS not in path.parents)
+    return Entry(name, folder, tuple(items), alone, _recipe(_recipe_file(folder)))
 
 
-def _item(path: Path, files: tuple[Path, ...], *, whole: bool) -> Item:
-    if path not in files:
-        return Item(path, files)
+def _parts(folder: Path, paths: Iterable[Path]) -> list[Item]:
+    own = {path for path in paths if path.parent == folder}
+    subjects = {Path(str(path).removesuffix(SUFFIX)) for path in own}
+    return [_part(path, own) for path in sorted(subjects) if PART_NAME.fullmatch(path.name)]
+
+
+def _part(path: Path, own: Container[Path]) -> Item:
+    files = tuple(one for one in (path, record_path(path)) if one in own)
+    if path not in own:
+        return Item(path, (path,), files, complete=False)
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return Item(path, files, problem=f"{path}: not a file")
-        made = (_recorded(path) if whole else intact_record(path))["made"]
+        _expect_file(path)
+        made = intact_record(path)["made"]
         inputs = frozenset(one["sha256"] for one in made["inputs"])
-        return Item(path, files, 0 if whole else _rows(path), inputs)
+        return Item(path, (path,), files, complete=True, rows=_rows(path), inputs=inputs)
     except (UserError, OSError) as error:
         # An OSError has the path in its text.
-        return Item(path, files, problem=str(error))
+        return Item(path, (path,), files, complete=True, problem=str(error))
 
 
-def _recorded(path: Path) -> dict[str, Any]:
-    record = read_record(path)
-    made = record["made"]
-    if not is_at(made["file"], path):
-        raise RecordError(path, f"its record is of {made['file']}: the file was moved or exchanged")
-    if made["size"] != path.stat().st_size:
-        raise RecordError(path, "its size differs from its record: it was changed after it was made")
-    return record
+def _supernets(folder: Path, paths: Iterable[Path]) -> list[Item]:
+    below: dict[Path, list[Path]] = {}
+    for path in paths:
+        if path.parent.parent == folder and is_digest(path.parent.name):
+            below.setdefault(path.parent, []).append(path)
+    return [_supernet(path, own) for path, own in sorted(below.items())]
+
+
+def _supernet(path: Path, own: Collection[Path]) -> Item:
+    results = tuple(map(Path, RunFolder(str(path)).training))
+    files = tuple(file for result in results for file in (result, record_path(result)) if file in own)
+    others = tuple(file for file in own if file not in files)
+    problem = next(filter(None, (_problem(result) for result in results if result in own)), "")
+    return Item(path, results, files, all(result in own for result in results), problem=problem, others=others)
+
+
+def _problem(path: Path) -> str:
+    """Return why a file of a super-net is not valid, with its path; an empty text if it is."""
+    try:
+        _expect_file(path)
+        made = read_record(path)["made"]
+        if not is_at(made["file"], path):
+            raise RecordError(path, f"its record is of {made['file']}: the file was moved or exchanged")
+        if made["size"] != path.stat().st_size:
+            raise RecordError(path, "its size differs from its record: it was changed after it was made")
+    except (UserError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _expect_file(path: Path) -> None:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise UserError(f"{path}: not a file")
 
 
 def _rows(path: Path) -> int:
     with opened(path) as file:
         rows: int = file.metadata.num_rows
         return rows
+
+
+def _recipe_file(folder: Path) -> Path:
+    return Path(PartsFolder(str(folder)).recipe)
 
 
 def _recipe(path: Path) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from supernet.config.artifacts import OTHERS, STORE, Artifacts, RunFolder, TimedTable, run_name, wildcards
+from supernet.config.artifacts import OTHERS, STORE, Artifacts, RunFolder, run_name, wildcards
 from supernet.io.folders import files_below
 from supernet.provenance.folders import RESULTS
 from supernet.provenance.record import SUFFIX, RecordError, read_record, record_path
@@ -18,6 +18,9 @@ from supernet.training.store.entries import Entry, Item
 
 _INPUT = f"{RESULTS}/{STORE}/"
 """Start of the names that records have for files of the store, wherever the folder of results is."""
+
+_MADE = (".parquet", ".safetensors")
+"""Endings of results that may be made from the store."""
 
 
 @dataclass
@@ -34,17 +37,15 @@ class Usage:
     """Studies whose ground truth or metrics are not made yet: they may use more than their records say."""
 
     def of_item(self, entry: Entry, item: Item) -> set[str]:
-        """Return the studies that use a result, or one that belongs together with it."""
-        found = set[str]()
-        for one in entry.items if entry.whole else (item,):
-            found.update(self.files.get(f"{entry.name}/{one.path.name}", ()))
-            found.update(*(self.weights.get(sha256, ()) for sha256 in one.inputs))
-        return found
+        """Return the studies that use an item of an entry."""
+        names = (f"{entry.name}/{path.relative_to(entry.folder).as_posix()}" for path in item.results)
+        found = (*(self.files.get(name, ()) for name in names), *(self.weights.get(one, ()) for one in item.inputs))
+        return set[str]().union(*found)
 
     def of(self, entry: Entry) -> dict[str, int]:
-        """Return the studies that use an entry, by name, with the number of its results that they use."""
+        """Return the studies that use an entry, by name, with the number of its complete items that they use."""
         counts: dict[str, int] = {}
-        for item in entry.items:
+        for item in entry.complete:
             for study in self.of_item(entry, item):
                 counts[study] = counts.get(study, 0) + 1
         return dict(sorted(counts.items()))
@@ -90,10 +91,8 @@ def _note(found: Usage, study: str, path: str, made: Mapping[str, Any]) -> None:
 
 
 def _needs_record(path: str) -> bool:
-    """Return whether a file is a result that may be made from the store: of a training, or of stand-alone trainings."""
-    if run_name(path) is not None:
-        return path in RunFolder(os.path.dirname(path)).training
-    return "shard" in (wildcards(path) or {}) and path == TimedTable(path.rpartition(".")[0]).table
+    """Return whether a file may be made from the store: a table or the weights of a training, search or run."""
+    return path.endswith(_MADE) and wildcards(path) is not None
 
 
 def _is_unfinished(artifacts: Artifacts, paths: Iterable[Path]) -> bool:

@@ -67,7 +67,8 @@ def listed(run: Callable[..., str]) -> dict[str, Any]:
 
 
 def name_of(path: Path) -> str:
-    return path.parent.relative_to("results/store").as_posix()
+    """Return the name of the entry of a file in the store."""
+    return "/".join(path.relative_to("results/store").parts[:3])
 
 
 def files(folder: str = "results/store") -> set[Path]:
@@ -102,7 +103,7 @@ def test_json_has_the_same_for_programs(stored: Stored, run: Callable[..., str])
     found = listed(run)
     entry = found["entries"][name_of(unused)]
     assert entry["studies"] == {"mini": 2} and entry["unused"] == [unused.name]
-    assert entry["results"] == entry["rows"] == 3 and entry["files"] == found["files"] == 7
+    assert entry["items"] == entry["count"] == 3 and entry["files"] == found["files"] == 7
     assert entry["bytes"] == found["bytes"] == sum(path.stat().st_size for path in files())
     assert entry["differs_from_defaults"]["epochs"] == 1 and "space" not in entry["differs_from_defaults"]
 
@@ -314,18 +315,51 @@ def test_a_supernet_is_used_and_removed_as_a_whole_and_its_links_are_counted_onc
     assert re.search(rf"{name_of(used[0])}  1 super-net +\S+ kB  mini  +seed 0", shown)
     assert "5.0 kB of it have further names elsewhere" in shown
     before = files()
-    assert "1 super-net, " in run("prune", "--yes") and not unused[0].parent.exists()
-    assert before - files() == {path for path in before if unused[0].parent in path.parents}
+    assert "1 super-net, " in run("prune", "--yes")
+    assert before - files() == {path for path in before if path.is_relative_to(unused[0].parent.parent)}
     shown = run("remove", name_of(used[0]), terminal=Terminal("y\n"))
     assert "used by mini\n" in shown and "5.0 kB of it stay on the disk" in shown
     assert files() == set() and linked.read_text() == "w" * 5000
 
 
-def test_a_damaged_supernet_is_kept_as_a_whole(stored: Stored, run: Callable[..., str]) -> None:
-    results = stored.supernet("weights")
-    results[0].write_text("longer weights")
+def test_of_one_config_the_supernets_with_other_images_are_used_and_removed_by_themselves(
+    stored: Stored, run: Callable[..., str]
+) -> None:
+    used, unused, again = (stored.supernet(name * 9, inputs=name) for name in "123")
+    stored.run("mini", "weights", used[:1])
+    stored.run("midi", "weights", again[:1])
+    entry = listed(run)["entries"][name_of(used[0])]
+    assert entry["studies"] == {"midi": 1, "mini": 1} and entry["unused"] == ["2" * 16] and entry["count"] == 3
+    assert "midi 1 of 3, mini 1 of 3" in run()
     before = files()
-    assert "its size differs from its record" in run("prune", "--yes")
+    assert "1 of 3 super-nets, " in run("prune", "--yes")
+    assert before - files() == {path for path in before if unused[0].parent in path.parents}
+    # The log of a job names a super-net in this way.
+    run("remove", f"{name_of(again[0])}/{'3' * 16}", "--yes")
+    assert {path.parent for path in files()} == {used[0].parent, used[0].parent.parent}
+
+
+def test_a_supernet_of_a_killed_job_is_not_complete_and_removed(stored: Stored, run: Callable[..., str]) -> None:
+    _, *others = stored.supernet("weights")
+    for path in others[:2]:
+        path.unlink()
+    assert "0 super-nets" in run()
+    run("prune", "--yes")
+    assert files() == set()
+
+
+@pytest.mark.parametrize("damage", ["longer weights", "notes"])
+def test_a_supernet_with_a_damaged_or_unknown_file_is_kept(
+    stored: Stored, run: Callable[..., str], damage: str
+) -> None:
+    weights = stored.supernet("weights")[0]
+    if damage == "notes":
+        weights.with_name("notes.txt").write_text(damage)
+    else:
+        weights.write_text(damage)
+    before = files()
+    message = "notes.txt: not a file" if damage == "notes" else "its size differs from its record"
+    assert message in run("prune", "--yes")
     assert files() == before
 
 
@@ -335,7 +369,7 @@ def test_entries_are_named_by_path_by_name_or_by_the_start_of_a_digest(stored: S
     stored.study("mini", "a", epochs=1)
     ways = [digests[0], f"{parts[1].parent}/", f"truth/{SPACE}/{digests[2]}", digests[3][:12]]
     shown = run("remove", *ways, "--yes")
-    assert f"truth/{SPACE}/{digests[0]}: 1 training, " in shown and "used by mini 1 of 1\n" in shown
+    assert f"truth/{SPACE}/{digests[0]}: 1 training, " in shown and "used by mini\n" in shown
     assert "broken for the audit until they are made again" in shown
     assert files() == set()
 
