@@ -374,6 +374,14 @@ def test_entries_are_named_by_path_by_name_or_by_the_start_of_a_digest(stored: S
     assert files() == set()
 
 
+def test_a_single_training_is_removed_by_its_path(stored: Stored, run: Callable[..., str]) -> None:
+    stored.study("mini", "abc")
+    first, second, third = stored.train("abc")
+    shown = run("remove", str(first), f"{name_of(second)}/{second.name}", "--yes")
+    assert f"{name_of(first)}: 2 of 3 trainings, " in shown and "used by mini 3 of 3\n" in shown
+    assert files() == {third, record_path(third), third.parent / "recipe.json"}
+
+
 def test_a_name_that_fits_no_entry_or_several_is_refused(stored: Stored, run: Callable[..., str]) -> None:
     # Two of 17 digests start with the same one of 16 digits.
     parts = [stored.train("a", epochs=count)[0] for count in range(1, 18)]
@@ -382,7 +390,7 @@ def test_a_name_that_fits_no_entry_or_several_is_refused(stored: Stored, run: Ca
     before = files()
     with pytest.raises(UserError, match=rf"{common}: found truth/.*, truth/.*; write more of the digest"):
         run("remove", common, "--yes")
-    for name in ("", "/", "truth", f"truth/{SPACE}", "results/store", str(parts[0]), "zz"):
+    for name in ("", "/", "truth", f"truth/{SPACE}", "results/store", f"{parts[0].parent}/recipe.json", "zz"):
         with pytest.raises(UserError, match="no such entry in results/store; expected the path"):
             run("remove", name, "--yes")
     assert files() == before
