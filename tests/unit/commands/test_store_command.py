@@ -93,7 +93,7 @@ def test_the_list_has_the_studies_of_each_entry_and_how_many_of_its_parts_they_u
     shared = next(line for line in lines if name_of(stored.train("a")[0]) in line)
     assert re.search(r" 5 trainings  +\d+\.\d kB  midi 4 of 5, mini 3 of 5  +epochs 1, ", shared)
     alone = next(line for line in lines if name_of(unused[0]) in line)
-    assert re.search(r" 1 training  +\d+\.\d kB  no study  +epochs 2, ", alone)
+    assert re.search(r" 1 training  +\d+\.\d kB +no study  +epochs 2, ", alone)
     assert re.search(r"\n\n2 entries, 14 files, \d+\.\d kB in results/store; 1 unused\n", shown)
 
 
