@@ -14,8 +14,8 @@ from supernet.audit.config_changes import config_changes
 from supernet.audit.dry_run import PlannedJob
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.rule_names import counted, family
-from supernet.config.artifacts import is_part
-from supernet.provenance.folders import Folders
+from supernet.config.artifacts import STORE
+from supernet.provenance.folders import RESULTS, Folders
 from supernet.provenance.record import RecordError, read_record
 
 READ_ALL = frozenset({"metrics", "pool", "pool_truth"})
@@ -77,9 +77,9 @@ class Comparison:
                 yield f"{said} {listed(paths)}"
 
     def _path(self, name: str) -> str | None:
-        """Return the absolute path of an input; None for a part of the store, which no rule names, and for others."""
+        """Return the absolute path of an input; None for a file of the store, which no rule names, or of no folder."""
         path = self._folders.path(name)
-        return None if path is None or is_part(path) else os.path.abspath(path)
+        return None if path is None or name.startswith(f"{RESULTS}/{STORE}/") else os.path.abspath(path)
 
 
 def started_with(resources: Iterable[str], jobs: Sequence[PlannedJob], found: Iterable[Outdated]) -> list[PlannedJob]:
