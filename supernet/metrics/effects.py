@@ -10,21 +10,27 @@ of the effect over resamples, and s^2 the variance of the differences of m commo
 
 and effect / SE is treated as Student's t. Without V_a this is the paired t-test, which is exact whatever the two
 variances are. Welch's test is not: with three seeds and variances that differ, a family of six settings has 7 to 9 %
-false positives (tests/unit/metrics/test_effects.py). A setting with fewer than `FEWEST_SEEDS` seeds in common with the
-baseline is not tested: it has no p-value, and its interval covers only the choice of architectures. P-values are
-adjusted for the number of tested settings of a space by Holm (1979), which is valid under any dependence. The smallest
-detectable effect is the one that a two-sided test at 5 % / k, the first step of Holm's procedure for k settings, finds
-in 80 of 100 studies.
+false positives (tests/unit/metrics/test_effects.py). In a large pool, V_a is that of the jackknife
+(`supernet.metrics.large`); it is 0 if the whole space is scored. A setting with fewer than `FEWEST_SEEDS` seeds in
+common with the baseline is not tested: it has no p-value, and its interval covers only the choice of architectures.
+P-values are adjusted for the number of tested settings of a space by Holm (1979), which is valid under any dependence.
+The smallest detectable effect is the one that a two-sided test at 5 % / k, the first step of Holm's procedure for k
+settings, finds in 80 of 100 studies.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
+from supernet.metrics.concordance import Ranks
+from supernet.metrics.definitions import kendall_tau, round_truth
+from supernet.metrics.jackknife import Pair, variance
+from supernet.metrics.large import is_resampled
 from supernet.metrics.resampling import Ordering, Resamples, resample_counts
 from supernet.metrics.statistics import GroundTruth, rank_correlations
 
@@ -85,10 +91,17 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class _Taus:
-    """A metric of the runs of a setting, by seed: its value, and its values in each resample (resamples,)."""
+    """A metric of the runs of a setting, by seed: its value, and its values in each resample or without each one."""
 
     values: Mapping[int, float]
-    resampled: Mapping[int, Floats]
+    perturbed: Mapping[int, Floats]
+    """Shape (resamples,), or (n,) for the jackknife."""
+
+
+Measure = Callable[[Scores, str], _Taus]
+"""Maps the scores of a setting and a metric to its values."""
+Variance = Callable[[Floats], float]
+"""Maps differences of `_Taus.perturbed` to the variance over pools."""
 
 
 def effects(
@@ -98,28 +111,40 @@ def effects(
     threshold: float,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    share: float = 0.0,
 ) -> list[Effect]:
     """Compute the effects of all settings of a space on each of `METRICS`, in their order.
 
     All scores are of the same n architectures, with ground truth `truth` (n,). A run for which a metric is undefined
-    (constant scores) is left out of it. A setting without a seed in common with the baseline has no effect.
+    (constant scores) is left out of it. A setting without a seed in common with the baseline has no effect. `share` is
+    the part of the space that is scored. If it is 1, a setting that is not tested has no effect, because neither source
+    of error can be estimated.
     """
-    counts = resample_counts(len(truth), resamples, rng)
+    measure: Measure
+    of_pool: Variance
+    if is_resampled(len(truth), share):
+        counts = resample_counts(len(truth), resamples, rng)
+        measure, of_pool = partial(_by_bootstrap, truth, threshold, counts), _variance_of_resamples
+    else:
+        measure, of_pool = partial(_by_jackknife, truth, threshold), partial(variance, share=share)
     found: list[Effect] = []
     for metric in METRICS:
-        taus = {name: _taus(scores, truth, threshold, counts, metric) for name, scores in settings.items()}
-        found += _of_metric(metric, _taus(baseline, truth, threshold, counts, metric), taus)
+        taus = {name: measure(scores, metric) for name, scores in settings.items()}
+        found += _of_metric(metric, measure(baseline, metric), taus, of_pool, share)
     return found
 
 
-def _of_metric(metric: str, base: _Taus, settings: Mapping[str, _Taus]) -> Iterator[Effect]:
+def _of_metric(
+    metric: str, base: _Taus, settings: Mapping[str, _Taus], of_pool: Variance, share: float
+) -> Iterator[Effect]:
+    fewest = FEWEST_SEEDS if share >= 1 else 1
     common = {name: sorted(one.values.keys() & base.values.keys()) for name, one in settings.items()}
-    settings = {name: one for name, one in settings.items() if common[name]}
+    settings = {name: one for name, one in settings.items() if len(common[name]) >= fewest}
     effect = {
         name: float(np.mean([one.values[seed] - base.values[seed] for seed in common[name]]))
         for name, one in settings.items()
     }
-    errors = {name: _error(one, base, common[name]) for name, one in settings.items()}
+    errors = {name: _error(one, base, common[name], of_pool) for name, one in settings.items()}
     p = {name: errors[name].p_value(effect[name]) for name in settings if errors[name].tested}
     adjusted = dict(zip(p, holm(list(p.values())), strict=True))
     for name, one in settings.items():
@@ -162,7 +187,7 @@ def holm(p: list[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _taus(scores: Scores, truth: Floats, threshold: float, counts: Floats, metric: str) -> _Taus:
+def _by_bootstrap(truth: Floats, threshold: float, counts: Floats, scores: Scores, metric: str) -> _Taus:
     whole, known, resamples = Resamples(np.ones((1, len(truth)))), GroundTruth(truth, threshold), Resamples(counts)
     families = {seed: rank_correlations(Ordering(one), known) for seed, one in scores.items()}
     values = {seed: float(family(whole)[metric][0]) for seed, family in families.items()}
@@ -172,10 +197,24 @@ def _taus(scores: Scores, truth: Floats, threshold: float, counts: Floats, metri
     )
 
 
-def _error(one: _Taus, base: _Taus, common: list[int]) -> Error:
-    resampled = np.mean([one.resampled[seed] - base.resampled[seed] for seed in common], axis=0)
+def _variance_of_resamples(differences: Floats) -> float:
+    return float(np.nanvar(differences, ddof=1))
+
+
+def _by_jackknife(truth: Floats, threshold: float, scores: Scores, metric: str) -> _Taus:
+    reference = truth if metric == "kdt" else round_truth(truth, threshold)
+    values = {seed: kendall_tau(one, reference) for seed, one in scores.items()}
+    defined, ranks = [seed for seed, value in values.items() if math.isfinite(value)], Ranks(reference)
+    return _Taus(
+        {seed: values[seed] for seed in defined},
+        {seed: Pair(Ranks(scores[seed]), ranks).tau_without_each() for seed in defined},
+    )
+
+
+def _error(one: _Taus, base: _Taus, common: list[int], of_pool: Variance) -> Error:
+    perturbed = np.mean([one.perturbed[seed] - base.perturbed[seed] for seed in common], axis=0)
     differences = np.array([one.values[seed] - base.values[seed] for seed in common])
-    return standard_error(differences, float(np.nanvar(resampled, ddof=1)))
+    return standard_error(differences, of_pool(perturbed))
 
 
 def _quantile(probability: float, df: float) -> float:

@@ -28,5 +28,6 @@ def compared_scores(
     rows = table[(table["bn_mode"] == MODE) & (table["split"] == study.scoring.ranked_on)]
     if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
         return None
-    ordered = rows.set_index("arch_id").loc[arch_ids]
-    return ordered["accuracy"].to_numpy(dtype=float), ordered["loss"].to_numpy(dtype=float)
+    ordered = rows.set_index("arch_id")
+    accuracy, loss = (ordered[name].loc[arch_ids].to_numpy(dtype=float) for name in ("accuracy", "loss"))
+    return accuracy, loss

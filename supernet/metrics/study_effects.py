@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from supernet import spaces
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.parquet import read_table
-from supernet.metrics.effects import METRICS, effects
+from supernet.metrics.effects import FEWEST_SEEDS, METRICS, effects
 from supernet.metrics.measures import FEWEST
 from supernet.metrics.run_scores import compared_scores
 from supernet.provenance.recorder import note_input
@@ -39,7 +40,8 @@ COLUMNS = {
     "left_out": "str",
 }
 """Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs, baseline, seeds (none in common
-with the baseline), or truth if fewer than `FEWEST` architectures have a ground truth."""
+with the baseline, or too few if the whole space is scored), or truth if fewer than `FEWEST` architectures have a ground
+truth."""
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
@@ -61,9 +63,13 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
     scores, reasons = _usable(study, paths, space, pool) if enough else ({}, {})
     baseline = scores.pop("baseline", {})
     rng = stream(study.seed, "effects", space)
-    estimates = effects(baseline, scores, pool["truth"].to_numpy(), threshold, rng) if enough else []
+    share = len(pool) / spaces.load(study.main_pool(space).own_space).distinct
+    truth = pool["truth"].to_numpy()
+    estimates = effects(baseline, scores, truth, threshold, rng, share=share) if enough else []
     known = {(one.setting, one.metric): one for one in estimates}
     measured = {one.metric for one in estimates}
+    fewest = FEWEST_SEEDS if share >= 1 else 1
+    few = {name for name, one in scores.items() if baseline and len(one.keys() & baseline.keys()) < fewest}
     for setting in study.single(space):
         if setting == "baseline":
             continue
@@ -74,9 +80,8 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
                 yield {**start, **asdict(known[setting, metric]), "n": len(pool), "left_out": ""}
             else:
                 # If another setting has an effect, the baseline has the metric.
-                other = "truth" if not enough else "runs" if metric in measured else "baseline"
-                if setting in scores and not scores[setting].keys() & baseline.keys() and baseline:
-                    other = "seeds"
+                absent = "seeds" if setting in few else "runs" if metric in measured else "baseline"
+                other = absent if enough else "truth"
                 yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, other)}
 
 

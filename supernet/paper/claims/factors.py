@@ -48,12 +48,10 @@ def answer(effects: pd.DataFrame, space: str, baseline: Mapping[str, float]) -> 
 
 def contrasts(effects: pd.DataFrame, factors: tuple[str, ...], baseline: Mapping[str, float]) -> pd.DataFrame:
     """Return the effects of numeric factors as larger value minus smaller value: `effect`, `low` and `high` change."""
-    rows = effects[effects["factor"].isin(factors)].copy()
-    for place, factor, value in rows[["factor", "value"]].itertuples(name=None):
-        if float(value) < baseline[str(factor)]:
-            effect, low, high = (float(rows.at[place, name]) for name in ("effect", "low", "high"))
-            rows.loc[place, ["effect", "low", "high"]] = (-effect, -high, -low)
-    return rows
+    rows = effects[effects["factor"].isin(factors)]
+    smaller = rows["value"].astype(float) < rows["factor"].map(baseline).astype(float)
+    turned = {"effect": -rows["effect"], "low": -rows["high"], "high": -rows["low"]}
+    return rows.assign(**{name: rows[name].where(~smaller, values) for name, values in turned.items()})
 
 
 def _significant(rows: pd.DataFrame) -> "pd.Series[bool]":

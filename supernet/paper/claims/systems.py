@@ -47,8 +47,10 @@ def answer(results: Results, space: str) -> SpaceAnswer:
 def compare(space: str, best: pd.DataFrame) -> SpaceAnswer:
     """Compare random search with each other system; `best` has system, truth and truth_quantile, one row per seed."""
     found = best["truth_quantile"].where(best["truth"].notna(), 1.0).astype(float)
-    quantiles = {str(name): found[rows.index].to_numpy() for name, rows in best.groupby("system", sort=False)}
-    own = quantiles.pop(RANDOM_SEARCH, np.empty(0))
+    quantiles: dict[str, Floats] = {
+        str(name): np.array(found[rows.index], dtype=np.float64) for name, rows in best.groupby("system", sort=False)
+    }
+    own: Floats = quantiles.pop(RANDOM_SEARCH, np.empty(0, dtype=np.float64))
     numbers = {"random search": float(own.mean())} if own.size else {}
     if not quantiles or min(len(own), *map(len, quantiles.values())) < FEWEST_SEEDS:
         return SpaceAnswer(space, "unknown", numbers)

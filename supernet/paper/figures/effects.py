@@ -26,7 +26,7 @@ _REASONS = {
     "pool": "scored on another pool",
     "runs": "no run has a correlation",
     "baseline": "the baseline has no correlation",
-    "seeds": "no seed in common with the baseline",
+    "seeds": "no seed in common with the baseline, or too few to tell an effect from noise",
     "truth": "fewer than three architectures have a ground truth",
 }
 
@@ -101,10 +101,12 @@ def _separate_factors(grid: Any, rows: list[tuple[str, str]], places: dict[str, 
 
 def _legend(drawn: pd.DataFrame) -> list[Line2D]:
     grey = style.GREY
-    handles = [
-        Line2D([], [], color=grey, marker="o", mfc="white", label="effect, 95 % interval"),
-        Line2D([], [], color=grey, marker="|", ls="none", ms=5, label="smallest detectable effect"),
-    ]
+    handles = []
+    if _tested(drawn).any():
+        handles = [
+            Line2D([], [], color=grey, marker="o", mfc="white", label="effect, 95 % interval"),
+            Line2D([], [], color=grey, marker="|", ls="none", ms=5, label="smallest detectable effect"),
+        ]
     if (drawn["p_holm"] < LEVEL).any():
         handles.insert(1, Line2D([], [], color=grey, marker="o", label="significant effect"))
     if (~_tested(drawn) & (drawn["left_out"] == "")).any():
@@ -121,15 +123,13 @@ def _caption(results: Results, drawn: pd.DataFrame) -> Caption:
         captions.paragraph(
             "Effect of every setting on S-KdT against the baseline of its space: the difference of means over seeds, "
             "with its 95 % interval.",
-            f"Filled markers are significant at 5 % after Holm's correction for the tested settings of a space: "
-            f"{_found(drawn)}.",
-            "Grey ticks mark the smallest effect that this test detects with a power of 80 %.",
+            *_test_sentences(drawn),
         ),
         (
             captions.study_sentence(results),
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
             _error_sentence(drawn),
-            f"Smaller effects than the grey ticks may exist without being detected.{_median_detectable(drawn)}",
+            _detectable_sentence(drawn),
             captions.scores_sentence(results),
             captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
             captions.paragraph(_left_out_sentence(drawn), captions.missing_sentence(results, spaces)),
@@ -155,14 +155,25 @@ def _tested(drawn: pd.DataFrame) -> "pd.Series[bool]":
     return drawn["tested"].astype(bool) & (drawn["left_out"] == "")
 
 
-def _found(drawn: pd.DataFrame) -> str:
+def _test_sentences(drawn: pd.DataFrame) -> tuple[str, ...]:
+    """Say how many effects are significant, and what the ticks are; or that no effect is tested."""
+    tested = int(_tested(drawn).sum())
+    if not tested:
+        return (f"No effect is tested, because none has {FEWEST_SEEDS} seeds of the setting and the baseline.",)
     significant = int((drawn["p_holm"] < LEVEL).sum())
-    return f"{significant} of {int(_tested(drawn).sum())} tested"
+    return (
+        "Filled markers are significant at 5 % after Holm's correction for the tested settings of a space: "
+        f"{significant} of {tested} tested.",
+        "Grey ticks mark the smallest effect that this test detects with a power of 80 %.",
+    )
 
 
-def _median_detectable(drawn: pd.DataFrame) -> str:
+def _detectable_sentence(drawn: pd.DataFrame) -> str:
     smallest = drawn.loc[drawn["smallest"] > 0, "smallest"]
-    return "" if smallest.empty else f" The median of the smallest detectable effects is {smallest.median():.2f}."
+    if smallest.empty:
+        return ""
+    median = f"The median of the smallest detectable effects is {smallest.median():.2f}."
+    return f"Smaller effects than the grey ticks may exist without being detected. {median}"
 
 
 def _left_out_sentence(drawn: pd.DataFrame) -> str:
