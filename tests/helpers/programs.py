@@ -67,7 +67,8 @@ class Programs:
                 "train", *self._common(self.plan.run(space, setting, str(seed)), files.timing),
                 "--landmarks", *([] if landmarks is None else [self.paths.pool(landmarks)]),
                 "--curve", files.curve, "--weights", files.weights, "--summary", files.summary,
-                "--task", "training", "--state", f"{self.plan.state}/runs/{space}/{setting}/{seed}",
+                "--task", "training", "--store", self.paths.store,
+                "--state", f"{self.plan.state}/runs/{space}/{setting}/{seed}",
             )  # fmt: skip
             self.run(
                 "score", *self._common(self.plan.scoring(space, setting, str(seed)), files.scores_timing),

@@ -1,5 +1,5 @@
 # Training of super-nets, scoring with shared weights, and random search on them. Programs are not inputs: an edit of
-# training code does not train again.
+# training code does not train again. Nor is the store, which has all finished super-nets: see ground_truth.smk.
 RUN_IN_SHELL = run_path(
     "{wildcards.space}", "{wildcards.setting:q}", "{wildcards.seed}"
 )

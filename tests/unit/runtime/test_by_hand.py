@@ -48,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def train(**options: str) -> list[str]:
     """Return arguments of scripts/train.py."""
     given = {"config": "@run.json", "data": "images.safetensors", "task": "by hand"}
-    written = {name: f"out/{name}" for name in ("state", "curve", "weights", "summary")}
+    written = {name: f"out/{name}" for name in ("state", "store", "curve", "weights", "summary")}
     values = {**given, **written, **options}
     return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", value)]
 
