@@ -184,7 +184,7 @@ def _shared(nodes: Mapping[str, Node], found: Sequence[Job]) -> Iterable[str]:
     for (folder, kind), paths in folders.items():
         count = sum(path in others for path in paths)
         named = f"{len(paths)} {kind}{'s' * (len(paths) > 1)}"
-        yield f"{folder}: {named}, {count} of which were there before its jobs ran."
+        yield f"{folder}: {named}, {count} from before its jobs ran."
 
 
 def _shown(value: Any) -> str:

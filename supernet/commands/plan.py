@@ -106,7 +106,7 @@ def blocks(found: Sequence[Pending], times: Times, limit: int | None) -> Iterato
         rows = [f"{one.run!s:48} {times.of([one]):>9}  {one.cause.detail}" for one in group]
         yield from _listed(rows, limit)
     for cause, group in _grouped(stored, lambda one: one.cause.text):
-        yield f"\n{counted(TRAIN, len(group))} that the store has, not trained again: {cause}"
+        yield f"\n{counted(TRAIN, len(group))} to copy from the store, without training: {cause}"
         yield from _listed([f"{one.run!s:58}  {one.cause.detail}" for one in group], limit)
     for cause, group in _grouped(truth, lambda one: one.cause.text):
         count = sum(one.trainings for one in group)

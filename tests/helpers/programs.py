@@ -91,7 +91,7 @@ class Programs:
             pool = self.paths.pool(self.plan.pool(space, "baseline", str(seed)))
             self.run(
                 "search", *self._common(self.plan.search(space, str(seed)), found.timing), "--pool", pool,
-                "--weights", run.weights, "--summary", run.summary, "--task", "search",
+                "--weights", run.weights, "--summary", run.summary, "--task", "search", "--store", self.paths.store,
                 "--output", found.table, "--cost", found.cost,
             )  # fmt: skip
         for space, seed, part in self.plan.system_jobs:
@@ -99,6 +99,7 @@ class Programs:
             self.run(
                 "systems", *self._common(self.plan.systems(space, str(seed), str(part)), files.timing),
                 "--pool", self.paths.pool(self.plan.pool(space, "baseline", str(seed))), "--task", "systems",
+                "--store", self.paths.store,
                 "--state", f"{self.plan.state}/systems/{space}/{seed}/{part}", "--output", files.table,
             )  # fmt: skip
         for space in study.landscape_spaces():

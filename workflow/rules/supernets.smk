@@ -116,6 +116,7 @@ rule search:
         f"{START} search"
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
+        ' --store "$STORE"'
         " --timing {output.timing:q}"
         ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'
         f' --lock "$STATE"/locks/search/{SEARCH_IN_SHELL}'
