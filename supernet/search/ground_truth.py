@@ -27,7 +27,7 @@ from supernet.training.store.truth import StandAloneResult, TruthStore
 
 
 class TrainedTruth:
-    """Trains found architectures with the recipe of the ground truth and the seed of the run; the store may have them."""
+    """Trains found architectures like the ground truth, with the seed of the run, or has them from the store."""
 
     def __init__(
         self,
