@@ -1,7 +1,6 @@
 """Train the super-net of one run, unless the store has it; a killed job resumes from its checkpoint."""
 
 import argparse
-import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,6 @@ from supernet.runtime.stopping import Deadline, Stopped
 from supernet.training import session
 from supernet.training.store.supernets import SupernetStore
 
-_LOGGER = logging.getLogger(__name__)
 POLL_SECONDS = 2.0
 """Time between two looks at a training that another process has claimed."""
 
@@ -70,7 +68,6 @@ def _trained(options: argparse.Namespace, run: Run, store: SupernetStore) -> dic
     While another process trains it, this one waits. Raises Stopped before the time limit.
     """
     claim, deadline = store.claim(), Deadline.of(start_time(), options.limit_minutes)
-    waits = False
     while not store.has():
         if claim.take():
             try:
@@ -80,9 +77,6 @@ def _trained(options: argparse.Namespace, run: Run, store: SupernetStore) -> dic
                 claim.release()
         if deadline.over():
             raise Stopped(f"stopped while another process trained {store.name}, because its time limit is near")
-        if not waits:
-            _LOGGER.info("waiting for another process, which trains %s", store.name)
-        waits = True
         time.sleep(POLL_SECONDS)
     return None
 

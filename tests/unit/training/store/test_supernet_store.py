@@ -29,7 +29,11 @@ from supernet.runtime.stopping import Stopped
 from supernet.training.store.supernets import SupernetStore
 
 IMAGES, STORE = Path("resources/data/digits.safetensors"), Path("results/store")
-SETTING = {"channels": 4, "layers": 1, "epochs": 2, "batch_size": 8, "train_portion": 0.54}
+SETTING = {
+    "batch_norm": "affine", "learning_rate": 0.05, "epochs": 2, "weight_decay": 0.001, "path_sampling": "random_a",
+    "layers": 1, "train_portion": 0.54, "batch_size": 8, "channels": 4, "ofa_kernel": "none", "dropout": "none",
+    "op_placement": "edge", "few_shot": "none", "landmarks": "none",
+}  # fmt: skip
 RUN = {
     "space": "nasbench201",
     "setting": SETTING,
@@ -300,7 +304,7 @@ def holder() -> subprocess.Popen[str]:
 def test_a_claimed_training_is_waited_for_and_that_of_a_killed_process_is_made() -> None:
     with holder() as other:
         process = Job().start()
-        while "waiting for another process" not in (Job().log() if Path("one.log").exists() else ""):
+        while "coming back to it later" not in (Job().log() if Path("one.log").exists() else ""):
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
         assert not stored()
