@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supernet.config.artifacts import PartsFolder
+from supernet.config.artifacts import PartsFolder, StoreFolder
 from supernet.config.base import Model
-from supernet.config.identity import standalone_identity
+from supernet.config.identity import standalone_identity, supernet_identity
 from supernet.config.jobs import (
     METRICS_SECTIONS,
     FeaturesJob,
@@ -73,16 +73,20 @@ def recorded_root_digest(plan: Plan) -> str | None:
 
 
 def shared(plan: Plan) -> dict[str, Mapping[str, Any]]:
-    """Return the folders of the store that have the parts of each space of the study, with the config of its parts.
+    """Return the folders of the store from which the study may take files (`shared_folder`), with the config of each.
 
-    Below it, parts of other configs are in other folders. Which parts the study has taken over, its records say.
+    Those of a space have the parts of its ground truth; below it, parts of other configs are in other folders. Those of
+    a run have its super-net. What the study has taken over, its records say.
     """
     spaces = dict.fromkeys(plan.pools[pool].space for pool, _ in plan.truth_shards)
-    found = {space: standalone_identity(truth_job(plan.study, space)) for space in spaces}
-    return {
-        os.path.normpath(PartsFolder.truth(plan.artifacts.store, space, "").path): identity.values
-        for space, identity in found.items()
+    truth = {space: standalone_identity(truth_job(plan.study, space)) for space in spaces}
+    found = {
+        PartsFolder.truth(plan.artifacts.store, space, "").path: identity.values for space, identity in truth.items()
     }
+    for run in (plan.study.run(*name) for name in plan.runs):
+        folder = StoreFolder.supernets(plan.artifacts.store, run.space, supernet_identity(run).digest)
+        found[folder.path] = {"run": run.model_dump(mode="json")}
+    return {os.path.normpath(path): config for path, config in found.items()}
 
 
 def run_config(plan: Plan, space: str, setting: str, seed: int) -> dict[str, Any]:

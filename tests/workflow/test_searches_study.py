@@ -243,7 +243,7 @@ def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
     def run(name: str, *more: str) -> None:
         files = {"data": "images.safetensors", "pool": "pool.parquet", "output": f"{name}.parquet"}
-        files |= {"state": f"state-{name}", "timing": f"{name}.timing.json"}
+        files |= {"state": f"state-{name}", "timing": f"{name}.timing.json", "store": f"store-{name}"}
         arguments = [text for key, file in files.items() for text in (f"--{key}", str(tmp_path / file))]
         load_program("systems").main([*arguments, "--config", job, "--task", "test", "--device", "cpu", *more])
 

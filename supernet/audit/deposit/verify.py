@@ -12,7 +12,7 @@ from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
 from supernet.audit.expected import Expected, expected, requested, shared
 from supernet.audit.file_status import Audit, Discrepancy, FileStatus, State
 from supernet.audit.hash_cache import HashCache
-from supernet.config.artifacts import DEPOSIT, is_part, shared_folder
+from supernet.config.artifacts import DEPOSIT, RunFolder, is_stored, shared_folder
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
@@ -78,7 +78,7 @@ class Deposit:
     requested: tuple[Expected, ...]
     """The results that a deposit of this study may have besides."""
     shared: Mapping[str, Mapping[str, Any]]
-    """Folders of the store from which it may have parts, with their config."""
+    """Folders of the store from which it may have files, with their config."""
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest, where: str) -> Self:
@@ -92,10 +92,12 @@ class Deposit:
         found, more = tuple(expected(plan)), tuple(requested(plan))
         known = {one.path for one in (*found, *more)}
         weights = {plan.artifacts.run(*run).weights for run in plan.runs}
-        may_be_left_out = weights | {path for path in known if not path.startswith(f"{manifest.folder}/")}
         parts = shared(plan)
+        stored = {path for path in manifest.results if is_stored(path) and shared_folder(path) in parts}
+        weights |= {path for path in stored if path == RunFolder(os.path.dirname(path)).weights}
+        may_be_left_out = weights | {path for path in known if not path.startswith(f"{manifest.folder}/")}
         for path in manifest.results:
-            if path not in known and not (is_part(path) and shared_folder(path) in parts):
+            if path not in known and path not in stored:
                 raise UserError(f"{where}: the manifest lists {path!r}, which is not a result of the deposited study")
         for path, entry in manifest.omitted.items():
             if path not in may_be_left_out and (path in known or entry.kind == "result"):
@@ -117,7 +119,7 @@ class Deposit:
         audit = Audit(configs, files, folders=folders, shared=parts)
         paths = list(dict.fromkeys([*(one.path for one in self.expected), *manifest.results]))
         statuses = [audit.status(self._path(path)) for path in paths]
-        root = self._root_digest(audit, (path for path in paths if not is_part(path)))
+        root = self._root_digest(audit, (path for path in paths if not is_stored(path)))
         own = self._own_status(root, {name for status in statuses for name in status.inputs})
         broken = any(one.state is State.BROKEN for one in (own, *statuses))
         return Findings((own, *map(self._named, statuses)), None if broken else root)
@@ -142,7 +144,7 @@ class Deposit:
                 f"does not list {min(unlisted)} ({len(unlisted)} such files), which the study expects with this code; "
                 f"the deposit is of commit {self.manifest.code.commit or 'unknown'}"
             )
-        if others := [path for path in self.manifest.results if is_part(path) and self._path(path) not in used]:
+        if others := [path for path in self.manifest.results if is_stored(path) and self._path(path) not in used]:
             found.append(f"lists {others[0]} ({len(others)} such files), which no record of a result names")
         discrepancies = tuple(Discrepancy(State.BROKEN, text) for text in found)
         state = State.BROKEN if found else State.INTACT
