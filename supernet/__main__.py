@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "archive": Command("supernet.commands.archive", "pack a finished study into one file"),
         "unpack": Command("supernet.commands.unpack", "unpack such a file into the current folder"),
         "crate": Command("supernet.commands.crate", "write a finished study as an RO-Crate"),
+        "store": Command("supernet.commands.store", "list what studies share, and remove what none of them uses"),
         "export": Command("supernet.commands.export", "write results as CSV or as event files of TensorBoard"),
         "gallery": Command("supernet.commands.gallery", "copy the figures of a finished study into the docs"),
         "reference": Command("supernet.commands.reference", "write or check the generated pages of docs/reference"),

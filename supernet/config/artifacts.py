@@ -39,6 +39,8 @@ TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png", ".csv", ".md")
 STORE = "store"
 """Folder beside those of the studies: results that all studies share. No study has this name."""
+STORED = ("truth", "scores", "supernets")
+"""Kinds of results in the store, each with a folder in it; `EntryName` has the folders below."""
 CRATE, DEPOSIT = "ro-crate", "deposit"
 """Folders in the results of a study: the crate, and what an archive has besides results."""
 LOCKS = ".locks"
@@ -64,6 +66,17 @@ class RunName(NamedTuple):
 
     def __str__(self) -> str:
         return run_path(*self)
+
+
+class EntryName(NamedTuple):
+    """Kind, space and digest: together they name a folder of the store."""
+
+    kind: str
+    space: str
+    digest: str
+
+    def __str__(self) -> str:
+        return "/".join(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +198,7 @@ class StoreFolder:
 
     @property
     def recipe(self) -> str:
-        """Which trainings the folder has, for people (JSON): no program reads it."""
+        """Which trainings the folder has, for people (JSON): no job reads it."""
         return f"{self.path}/recipe.json"
 
     def claim(self, name: str) -> str:
@@ -399,6 +412,18 @@ def wildcards(path: str) -> dict[str, str] | None:
 def is_part(path: str) -> bool:
     """Return whether a path is that of a part in a folder of the store, wherever the store is."""
     return _part().search(path) is not None
+
+
+def entry_name(path: str) -> EntryName | None:
+    """Return the folder of the store to which a path in the store leads, or into which it leads; None for others."""
+    kind, space, digest, *_ = (*path.split("/"), "", "")
+    known = kind in STORED and bool(space) and is_digest(digest)
+    return EntryName(kind, space, digest) if known else None
+
+
+def is_digest(name: str) -> bool:
+    """Return whether a name has the form of a digest, as the folders and parts of the store have it."""
+    return re.fullmatch(_HASH, name) is not None
 
 
 def is_stored_supernet(path: str) -> bool:

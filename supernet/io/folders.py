@@ -1,9 +1,10 @@
-"""Folders that are replaced as a whole."""
+"""Folders that are replaced as a whole, and all files in a folder."""
 
 import contextlib
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from supernet.errors import UserError
@@ -45,3 +46,29 @@ def temporary_folder(folder: Path) -> Iterator[Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def files_below(folder: Path, left_out: Callable[[Path], bool] = lambda path: False) -> Iterator[Path]:
+    """Yield the files below a folder that are not `left_out`, and do not enter folders that are.
+
+    Linked folders are entered as well, each folder once. A link that leads nowhere counts as a file. Raises UserError
+    for a folder that cannot be read, so that no file is overlooked; one that was removed a moment ago has no files.
+    """
+    seen: set[tuple[int, int]] = set()
+    todo = [folder]
+    while todo:
+        one = todo.pop()
+        try:
+            status = os.stat(one)
+            paths = [one / name for name in sorted(os.listdir(one))]
+            below = [(path, path.is_dir()) for path in paths if not left_out(path)]
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"{one}: this folder cannot be read: {error.strerror}; change its permissions, or move it away"
+            ) from error
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            todo += [path for path, is_folder in below if is_folder]
+            yield from (path for path, is_folder in below if not is_folder)

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from supernet.errors import UserError
+from supernet.io.folders import files_below
 from supernet.runtime.process import ProcessIdentity
 
 _LOGGER = logging.getLogger(__name__)
@@ -121,6 +122,15 @@ class Claim:
     def release(self) -> None:
         """Release the claim, if it is held."""
         self._held.close()
+
+
+def unreleased(folder: Path) -> list[Path]:
+    """Return the folders below `folder` whose locks have a holder, which may have ended, sorted.
+
+    Raises UserError for a lock file that is not valid, and for a folder that cannot be read.
+    """
+    folders = {path.parent for path in files_below(folder) if _NUMBERED.fullmatch(path.name)}
+    return sorted(one for one in folders if (latest := _latest(one)) is not None and _read(latest) is not None)
 
 
 def _acquire(folder: Path, timing: LockTiming) -> Path:

@@ -25,7 +25,7 @@ from supernet.provenance.record import RecordError, read_record
 from supernet.provenance.recorder import note_input, recording_apart
 
 _LOGGER = logging.getLogger(__name__)
-_NAME = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}\.parquet")
+PART_NAME = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}\.parquet")
 
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
@@ -73,7 +73,7 @@ class Parts:
         record or its name, if it is `unfit`, or if a row is `wrong`. A warning says why. If two parts have different
         values for a key, those of the first part by name are used, with a warning.
         """
-        now = {path.name: path for path in self.folder.glob("*.parquet") if _NAME.fullmatch(path.name)}
+        now = {path.name: path for path in self.folder.glob("*.parquet") if PART_NAME.fullmatch(path.name)}
         found = {name: part for name in sorted(now) if (part := self._read(now[name])) is not None}
         if found == self._found:
             return
@@ -142,17 +142,7 @@ class Parts:
 
     def _checked(self, path: Path) -> dict[Key, Values]:
         """Return the rows of a part. Raises UserError if it is not valid."""
-        record = read_record(path)
-        made = record["made"]
-        sha256 = digests(path, ["sha256"])["sha256"]
-        if not is_at(made["file"], path):
-            raise RecordError(path, f"its record is of {made['file']}: the file was moved or exchanged")
-        if made["sha256"] != sha256:
-            raise RecordError(path, "its content differs from its record: it was changed after it was made")
-        if not path.name.startswith(sha256[:HASH_DIGITS]):
-            raise RecordError(
-                path, f"its content has the name {sha256[:HASH_DIGITS]}.parquet: it was renamed or edited"
-            )
+        record = intact_record(path)
         if problem := self.unfit(record):
             raise UserError(f"{path}: {problem}")
         kinds = {**self.columns.keys, **self.columns.values}
@@ -183,6 +173,20 @@ class Parts:
         if message not in self._told:
             self._told.add(message)
             _LOGGER.warning("%s", message)
+
+
+def intact_record(path: Path) -> dict[str, Any]:
+    """Return the record of a part. Raises RecordError unless the part has the content and the names in the record."""
+    record = read_record(path)
+    made = record["made"]
+    sha256 = digests(path, ["sha256"])["sha256"]
+    if not is_at(made["file"], path):
+        raise RecordError(path, f"its record is of {made['file']}: the file was moved or exchanged")
+    if made["sha256"] != sha256:
+        raise RecordError(path, "its content differs from its record: it was changed after it was made")
+    if not path.name.startswith(sha256[:HASH_DIGITS]):
+        raise RecordError(path, f"its content has the name {sha256[:HASH_DIGITS]}.parquet: it was renamed or edited")
+    return record
 
 
 def _same(one: Values, other: Values) -> bool:

@@ -8,7 +8,7 @@ from supernet.io.atomic import write_json
 
 
 def describe(folder: StoreFolder, identity: Identity, content: str) -> None:
-    """Write recipe.json, unless it is there: `content` is a sentence about the files. No program reads the file."""
+    """Write recipe.json, unless it is there: `content` is a sentence about the files. No job reads the file."""
     if Path(folder.recipe).exists():
         return
     about = {

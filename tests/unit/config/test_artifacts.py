@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from supernet.config.artifacts import (
     Artifacts,
+    EntryName,
     PartsFolder,
     RunFolder,
     RunName,
     checkpoint,
+    entry_name,
     is_part,
     run_name,
     run_path,
@@ -129,6 +131,24 @@ def test_parts_are_known_by_their_paths() -> None:
     assert wildcards(path) == {"space": "darts", "digest": "0123456789abcdef", "sha256": "f" * 16}
     others = ("results/mini/truth/darts/shard0.parquet", path.replace("store", "shop"), f"{path}.prov.json", path[:-9])
     assert not any(map(is_part, others)) and wildcards(f"{path}.prov.json") is None
+
+
+def test_an_entry_of_the_store_is_known_by_its_folder_and_by_each_file_in_it() -> None:
+    for kind, folder in (("truth", PartsFolder.truth), ("scores", PartsFolder.scores)):
+        entry = folder("results/store", "darts", "0123456789abcdef")
+        name = EntryName(kind, "darts", "0123456789abcdef")
+        for path in (entry.path, entry.recipe, entry.part("f" * 64), entry.claim("a")):
+            assert entry_name(path.removeprefix("results/store/")) == name
+        assert f"results/store/{name}" == entry.path
+    others = (
+        "",
+        "truth",
+        "truth/darts",
+        "truth//0123456789abcdef",
+        "truth/darts/0123456789abcde",
+        "x/darts/" + "0" * 16,
+    )
+    assert [entry_name(path) for path in others] == [None] * len(others)
 
 
 @given(space=WORDS, setting=WORDS, seed=st.integers(0, 10**6), folder=st.sampled_from(["results/a", "/x y/b", ".", ""]))

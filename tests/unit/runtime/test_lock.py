@@ -15,7 +15,7 @@ import pytest
 
 from supernet.errors import UserError
 from supernet.provenance.closure import ROOT
-from supernet.runtime.lock import LOCK_LOST, Claim, LockTiming, sole_writer, sole_writer_of
+from supernet.runtime.lock import LOCK_LOST, Claim, LockTiming, sole_writer, sole_writer_of, unreleased
 from supernet.runtime.process import ProcessIdentity
 
 NEW = ("since", "checkout")
@@ -336,6 +336,22 @@ for number in range(int(sys.argv[3])):
                     pass
             claim.release()
 """
+
+
+def test_locks_and_claims_without_a_release_are_found_below_a_folder(tmp_path: Path) -> None:
+    with sole_writer(tmp_path / "released"):
+        pass
+    claim = Claim(tmp_path / "deeper" / "claim")
+    assert claim.take()
+    with sole_writer(tmp_path / "held"), claiming(tmp_path / "killed") as process:
+        process.kill()
+        process.wait()
+        assert unreleased(tmp_path) == [tmp_path / "deeper" / "claim", tmp_path / "held", tmp_path / "killed"]
+    claim.release()
+    assert unreleased(tmp_path) == [tmp_path / "killed"] and unreleased(tmp_path / "missing") == []
+    (tmp_path / "released" / "000002.json").write_text("{")
+    with pytest.raises(UserError, match=r"000002\.json: not a valid lock file"):
+        unreleased(tmp_path)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from tiny import raw_images
 
 from scripts import train
+from supernet.commands import store as store_command
 from supernet.config.artifacts import Artifacts, is_stored, is_stored_supernet, shared_folder
 from supernet.config.identity import supernet_identity
 from supernet.config.study import Run
@@ -135,6 +136,22 @@ def stored_file(name: str) -> Path:
 
 def finished(process: Any) -> None:
     assert process.communicate(timeout=120)[1] == "" and process.returncode == 0
+
+
+def test_supernet_store_lists_a_training_with_the_studies_that_took_it_over(capsys: pytest.CaptureFixture[str]) -> None:
+    Job().train()
+    Job("two").train()
+    Job(run={**RUN, "seed": 1}).train()
+    capsys.readouterr()
+    store_command.main(["--results", "results", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["problems"] == found["not_known"] == found["left"] == []
+    used = {one["differs_from_defaults"]["seed"]: one["studies"] for one in found["entries"]}
+    # The second training of study `one` is in the place of its first.
+    assert used == {0: {"two": 1}, 1: {"one": 1}} and {one["count"] for one in found["entries"]} == {1}
+    shutil.rmtree("results/two")
+    store_command.main(["prune", "--results", "results", "--yes"])
+    assert [read_json(folder / "run.json")["run"]["seed"] for folder in stored()] == [1]
 
 
 def test_a_second_study_trains_nothing_imports_no_torch_and_has_the_same_files() -> None:
