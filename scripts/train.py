@@ -83,12 +83,12 @@ def _trained(options: argparse.Namespace, run: Run, store: SupernetStore) -> dic
 
 def _train(options: argparse.Namespace, run: Run, store: SupernetStore, deadline: Deadline) -> dict[str, Any]:
     """Train, and add the super-net to the store, with scores of a small pool; return the timing."""
+    ahead = None if options.ahead is None else session.read_option("--ahead", options.ahead, Ahead)
     now = session.open_session(options, start_time())
     # Importing torch takes seconds, and what the store has needs no training.
     from supernet.training.run import Job, RunTraining
 
     checkpoint = options.state / CHECKPOINT
-    ahead = None if options.ahead is None else session.read_option("--ahead", options.ahead, Ahead)
     training = RunTraining(
         now,
         run,

@@ -10,25 +10,19 @@ from checkouts import ROOT
 
 # Imported by each Python at its start: counts the timers of Snakemake's scheduler.
 COUNTER = """
-import importlib.abc, os, sys
+import os, sys
 
-class Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "snakemake.scheduling.job_scheduler":
-            return None
-        sys.meta_path.remove(self)
-        module = importlib.import_module(name)
-        scheduler = module.JobScheduler
-        original = scheduler._schedule_reevalutation
-        def counted(self, delay):
-            with open(os.environ["TIMERS"], "a") as stream:
-                stream.write("x")
-            original(self, delay)
-        scheduler._schedule_reevalutation = counted
-        return module.__spec__
+if "snakemake" in sys.orig_argv:
+    from snakemake.scheduling.job_scheduler import JobScheduler
 
-import importlib
-sys.meta_path.insert(0, Finder())
+    original = JobScheduler._schedule_reevalutation
+
+    def counted(self, delay):
+        with open(os.environ["TIMERS"], "a") as stream:
+            stream.write("x")
+        original(self, delay)
+
+    JobScheduler._schedule_reevalutation = counted
 """
 
 

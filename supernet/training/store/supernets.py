@@ -37,12 +37,12 @@ class SupernetStore:
     """
 
     def __init__(self, store: Path, run: Run, images: Path, landmarks: Path | None = None) -> None:
-        """Note the images and the landmarks as inputs of the program."""
+        """Note the images and the landmarks as inputs of the program. Raises UserError if one does not exist."""
         self._run, self._images, self._landmarks = run, images, landmarks
         self._identity = supernet_identity(run)
-        self._hashes = {"images": input_sha256(images)}
+        self._hashes = {"images": _sha256(images, "scripts/data.py makes it")}
         if landmarks is not None:
-            self._hashes["landmarks"] = input_sha256(landmarks)
+            self._hashes["landmarks"] = _sha256(landmarks, "expected a Parquet file")
         self._shared = StoreFolder.supernets(str(store), run.space, self._identity.digest)
         self._inputs = inputs_digest(self._hashes, reference_kernels())
         self._told = ""
@@ -129,3 +129,9 @@ class SupernetStore:
         if message != self._told:
             self._told = message
             _LOGGER.warning("%s", message)
+
+
+def _sha256(path: Path, hint: str) -> str:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; {hint}")
+    return input_sha256(path)

@@ -76,7 +76,7 @@ def stopped(program: str, arguments: Sequence[str], capsys: pytest.CaptureFixtur
         ({"checkpoint_seconds": "-1"}, "argument --checkpoint-seconds: found '-1'; expected a number above 0"),
         ({"checkpoint_seconds": "nan"}, "argument --checkpoint-seconds: found 'nan'; expected a number above 0"),
         ({"limit_minutes": "0"}, "argument --limit-minutes: found '0'; expected a number above 0"),
-        ({"ahead": "{}"}, "--ahead: needs --store, the folder for the scores"),
+        ({"ahead": "{}"}, "--ahead: not a Ahead"),
         ({"device": "gpu"}, "--device: found 'gpu'; expected auto, cpu, cuda or cuda:N"),
         ({"device": "cuda:99"}, "--device: found 'cuda:99'; this machine has"),
         ({"config": "@none.json"}, "none.json: no such file; expected a JSON file"),
