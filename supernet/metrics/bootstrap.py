@@ -1,7 +1,7 @@
 """Bootstrap percentile intervals of metrics over architectures."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,20 +28,25 @@ class Measure:
 
 
 def bootstrap(
-    families: Sequence[tuple[str, Family]], n: int, rng: np.random.Generator, resamples: int = RESAMPLES
+    families: Sequence[tuple[str, Family]],
+    n: int,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    draw: Callable[[int, int, np.random.Generator], Floats] = resample_counts,
 ) -> list[Measure]:
     """Compute every metric of every (score, family) with its 95 % percentile interval, all from the same resamples.
 
     Undefined resamples (all drawn architectures tie) are dropped; if they are more than 5 %, the interval is nan.
     Blocks of resamples bound the memory. Intervals of extremes (`final_best`, `p_surpass`) are descriptive only,
-    because the bootstrap of a maximum is not consistent. Raises ValueError for resamples < 1.
+    because the bootstrap of a maximum is not consistent. `draw` returns the counts of n architectures in a number of
+    resamples. Raises ValueError for resamples < 1.
     """
     if resamples < 1:
         raise ValueError(f"bootstrap: resamples is {resamples}, expected at least 1")
     values = _evaluate_families(families, Resamples(np.ones((1, n))))
     rows = max(1, _BLOCK_ELEMENTS // n)
     blocks = [
-        _evaluate_families(families, Resamples(resample_counts(n, min(rows, resamples - start), rng)))
+        _evaluate_families(families, Resamples(draw(n, min(rows, resamples - start), rng)))
         for start in range(0, resamples, rows)
     ]
     return [

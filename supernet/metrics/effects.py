@@ -8,20 +8,27 @@ and n_0 the numbers of seeds of the setting and of the baseline,
 
     SE^2 = V_a + V_s,   V_s = s^2 (1/n + 1/n_0),   df = (V_a + V_s)^2 v / V_s^2   (Satterthwaite 1946),
 
-and effect / SE is treated as Student's t. If no setting has two seeds, the variance between seeds is unknown: then SE^2
-= V_a, the distribution is normal, and the interval covers only the choice of architectures. P-values are adjusted for
-the number of settings of a space by Holm (1979), which is valid under any dependence. The smallest detectable effect is
-the one that a two-sided test at 5 % / m, the first step of Holm's procedure for m settings, finds in 80 of 100 studies.
+and effect / SE is treated as Student's t. In a large pool, V_a is that of the jackknife
+(`supernet.metrics.large`); it is 0 if the whole space is scored. If no setting has two seeds, the variance between
+seeds is unknown: then SE^2 = V_a, the distribution is normal, and the interval covers only the choice of architectures.
+P-values are adjusted for the number of settings of a space by Holm (1979), which is valid under any dependence. The
+smallest detectable effect is the one that a two-sided test at 5 % / m, the first step of Holm's procedure for m
+settings, finds in 80 of 100 studies.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
+from supernet.metrics.concordance import Ranks
+from supernet.metrics.definitions import kendall_tau, round_truth
+from supernet.metrics.jackknife import Pair, variance
+from supernet.metrics.large import is_resampled
 from supernet.metrics.resampling import Ordering, Resamples, resample_counts
 from supernet.metrics.statistics import GroundTruth, rank_correlations
 
@@ -55,10 +62,16 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class _Spread:
-    """Values (seeds,) of a metric, and their mean in each resample (resamples,)."""
+    """Values (seeds,) of a metric, and their mean in each resample (resamples,) or without each architecture (n,)."""
 
     values: Floats
-    resampled: Floats
+    perturbed: Floats
+
+
+Measure = Callable[[Floats, str], _Spread]
+"""Maps scores (seeds, n) and a metric to its values and their spread."""
+Variance = Callable[[Floats], float]
+"""Maps differences of `_Spread.perturbed` to the variance over pools."""
 
 
 def effects(
@@ -68,27 +81,42 @@ def effects(
     threshold: float,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    share: float = 0.0,
 ) -> list[Effect]:
     """Compute the effects of all settings of a space on each of `METRICS`, in their order.
 
     `baseline` and the values of `settings` are scores (seeds, n) of the same n architectures, with ground truth `truth`
     (n,). A run for which a metric is undefined (constant scores) is left out of it. A setting has no effect if it or
-    the baseline has no run left.
+    the baseline has no run left. `share` is the part of the space that is scored. If it is 1 and no setting has two
+    seeds, neither source of error can be estimated, and no setting has an effect.
     """
-    counts = resample_counts(len(truth), resamples, rng)
+    measure: Measure
+    of_pool: Variance
+    if is_resampled(len(truth), share):
+        counts = resample_counts(len(truth), resamples, rng)
+        measure, of_pool = partial(_by_bootstrap, truth, threshold, counts), _variance_of_resamples
+    else:
+        measure, of_pool = partial(_by_jackknife, truth, threshold), partial(variance, share=share)
     found: list[Effect] = []
     for metric in METRICS:
-        spreads = {name: _spread(scores, truth, threshold, counts, metric) for name, scores in settings.items()}
-        base = _spread(baseline, truth, threshold, counts, metric)
-        found += _of_metric(metric, base, {name: one for name, one in spreads.items() if len(one.values)})
+        spreads = {name: measure(scores, metric) for name, scores in settings.items()}
+        chosen = {name: one for name, one in spreads.items() if len(one.values)}
+        found += _of_metric(metric, measure(baseline, metric), chosen, of_pool, share)
     return found
 
 
-def _of_metric(metric: str, base: _Spread, settings: Mapping[str, _Spread]) -> Iterator[Effect]:
+def _of_metric(
+    metric: str, base: _Spread, settings: Mapping[str, _Spread], of_pool: Variance, share: float
+) -> Iterator[Effect]:
     if not len(base.values) or not settings:
         return
-    variance, freedom = pooled_variance([base.values, *(one.values for one in settings.values())])
-    errors = {name: _error(one, base, variance, freedom) for name, one in settings.items()}
+    of_seeds, freedom = pooled_variance([base.values, *(one.values for one in settings.values())])
+    if share >= 1 and not freedom:
+        return
+    errors = {
+        name: _error(one, base, of_pool(one.perturbed - base.perturbed), of_seeds, freedom)
+        for name, one in settings.items()
+    }
     differences = {name: float(one.values.mean() - base.values.mean()) for name, one in settings.items()}
     p = {name: _p_value(differences[name], *errors[name]) for name in settings}
     adjusted = dict(zip(p, holm(list(p.values())), strict=True))
@@ -127,7 +155,7 @@ def holm(p: list[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _spread(scores: Floats, truth: Floats, threshold: float, counts: Floats, metric: str) -> _Spread:
+def _by_bootstrap(truth: Floats, threshold: float, counts: Floats, scores: Floats, metric: str) -> _Spread:
     whole, known = Resamples(np.ones((1, len(truth)))), GroundTruth(truth, threshold)
     families = [rank_correlations(Ordering(one), known) for one in scores]
     values = np.array([family(whole)[metric][0] for family in families])
@@ -139,10 +167,23 @@ def _spread(scores: Floats, truth: Floats, threshold: float, counts: Floats, met
     return _Spread(values[np.isfinite(values)], resampled)
 
 
-def _error(one: _Spread, base: _Spread, variance: float, freedom: int) -> tuple[float, float]:
+def _variance_of_resamples(differences: Floats) -> float:
+    return float(np.nanvar(differences, ddof=1))
+
+
+def _by_jackknife(truth: Floats, threshold: float, scores: Floats, metric: str) -> _Spread:
+    reference = truth if metric == "kdt" else round_truth(truth, threshold)
+    values = np.array([kendall_tau(one, reference) for one in scores])
+    ranks = Ranks(reference)
+    defined = [Pair(Ranks(one), ranks) for one, value in zip(scores, values, strict=True) if math.isfinite(value)]
+    if not defined:
+        return _Spread(np.empty(0), np.empty(0))
+    return _Spread(values[np.isfinite(values)], np.mean([pair.tau_without_each() for pair in defined], axis=0))
+
+
+def _error(one: _Spread, base: _Spread, of_pool: float, seed_variance: float, freedom: int) -> tuple[float, float]:
     """Return the standard error of the difference of means, and its degrees of freedom."""
-    of_pool = float(np.nanvar(one.resampled - base.resampled, ddof=1))
-    of_seeds = variance * (1 / len(one.values) + 1 / len(base.values))
+    of_seeds = seed_variance * (1 / len(one.values) + 1 / len(base.values))
     total = of_pool + of_seeds
     return math.sqrt(total), (total**2 * freedom / of_seeds**2 if of_seeds > 0 else math.inf)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with its 95 % bootstrap percentile interval; nan where undefined."""
+    """A value with its 95 % interval, of the bootstrap or the jackknife; nan where undefined."""
 
     value: float
     low: float

@@ -6,6 +6,8 @@ SCORED_TWICE = (
 )  # fmt: skip
 FEWEST = 3
 """Minimum number of architectures, of a pool or of a subset, for correlations and final performance."""
+LARGEST_BOOTSTRAP = 1_000
+"""Up to so many architectures, intervals come from the bootstrap; for more, see `supernet.metrics.large`."""
 SUBSETS = ("top_half", "regular")
 """Subsets of a pool: the better half by ground truth, and the architectures that are not degenerate."""
 WITHOUT_TRUTH = ("accuracy", "accuracy_std", "loss")

@@ -5,6 +5,7 @@ cost a few cumulative sums instead of a loop.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,6 +41,16 @@ def resample_counts(n: int, resamples: int, rng: np.random.Generator) -> Floats:
     return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
 
 
+def first_counts(first: int, n: int, resamples: int, rng: np.random.Generator) -> Floats:
+    """Draw resamples of n architectures with replacement; returns how often each of the `first` occurs.
+
+    The shape is (resamples, first): the other architectures take no time and no memory.
+    """
+    probabilities = [*[1 / n] * first, 1 - first / n]
+    counts: Floats = rng.multinomial(n, probabilities, size=resamples)[:, :first].astype(np.float64)
+    return counts
+
+
 class Ordering:
     """The order of n architectures by their values (n,), including ties, and statistics of it for `Resamples.once`."""
 
@@ -47,12 +58,16 @@ class Ordering:
         places: Integers = np.unique(values, return_inverse=True)[1]
         self.places = places
         """Dense ranks (n,), 0 for the lowest."""
-        self.signs: Floats = np.sign(places[:, None] - places).astype(np.float64)
-        """sign(values_i - values_j) of shape (n, n)."""
         self.order: Integers = np.argsort(places, kind="stable")
         ascending = places[self.order]
         self._first, self._end = (np.searchsorted(ascending, places, side=side) for side in ("left", "right"))
         self._starts = np.unique(self._first)
+
+    @cached_property
+    def signs(self) -> Floats:
+        """sign(values_i - values_j) of shape (n, n)."""
+        signs: Floats = np.sign(self.places[:, None] - self.places).astype(np.float64)
+        return signs
 
     def drawn(self, resamples: Resamples) -> Floats:
         """Count the draws below each place of `order`, and all draws: (n + 1, resamples)."""

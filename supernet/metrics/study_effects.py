@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from supernet import spaces
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
@@ -40,8 +41,8 @@ COLUMNS = {
     "n": "int64",
     "left_out": "str",
 }
-"""Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs, baseline, or truth if fewer than
-`FEWEST` architectures have a ground truth."""
+"""Of effects.parquet; `left_out` is empty, or why a setting has no effect: pool, runs, baseline, seeds if the whole
+space is scored and no setting has two seeds, or truth if fewer than `FEWEST` architectures have a ground truth."""
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
@@ -63,9 +64,12 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
     scores, reasons = _usable(study, paths, space, pool) if enough else ({}, {})
     baseline = scores.pop("baseline", np.empty((0, len(pool))))
     rng = stream(study.seed, "effects", space)
-    estimates = effects(baseline, scores, pool["truth"].to_numpy(), threshold, rng) if enough else []
+    share = len(pool) / spaces.load(study.main_pool(space).own_space).distinct
+    truth = pool["truth"].to_numpy()
+    estimates = effects(baseline, scores, truth, threshold, rng, share=share) if enough else []
     known = {(one.setting, one.metric): one for one in estimates}
     measured = {one.metric for one in estimates}
+    single = share >= 1 and all(len(one) < 2 for one in (baseline, *scores.values()))
     for setting in study.single(space):
         if setting == "baseline":
             continue
@@ -76,7 +80,8 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
                 yield {**start, **asdict(known[setting, metric]), "n": len(pool), "left_out": ""}
             else:
                 # If another setting has an effect, the baseline has the metric.
-                other = "truth" if not enough else "runs" if metric in measured else "baseline"
+                absent = "seeds" if single else "baseline"
+                other = "truth" if not enough else "runs" if metric in measured else absent
                 yield {**start, **_nothing(), "n": len(pool), "left_out": reasons.get(setting, other)}
 
 

@@ -46,7 +46,8 @@ class PoolTruth:
     Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out. The K of
     P>R and final performance is at most the number of the others. With fewer than `FEWEST` of them, all metrics that
     need ground truth are nan; accuracy and loss are then those of all architectures. Without a published population,
-    the population of P>R is the pool. `proxies` has arch_id and one column per zero-cost proxy.
+    the population of P>R is the pool. `share` is the part of the space whose ground truth is known. `proxies` has
+    arch_id and one column per zero-cost proxy.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class PoolTruth:
             pool = _joined(pool, proxies, str(name))
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy(dtype=float)
+        self.share = len(self.pool) / self.space.distinct
         self.top = min(study.metrics.top, len(self.pool))
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
@@ -103,11 +105,12 @@ class PoolTruth:
         for name in self.predictors:
             values = self.pool[name].to_numpy(float)
             for suffix, members in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
-                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor")
+                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor", self.share)
         complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
         # The ceiling: the tau of a perfect predictor of one seed.
         if self.seeds.shape[1] > 1:
-            yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling")
+            share = len(complete) / self.space.distinct
+            yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling", share)
 
     def facts(self) -> dict[str, Any]:
         """Return the entry of the pool in spaces.json; null where a number is undefined."""
@@ -157,6 +160,7 @@ class PoolTruth:
             rng=self._rng("bootstrap"),
             resamples=config.resamples,
             top_order=config.top_order,
+            share=self.share,
         )
         found = [[(one.metric, one.score, _numbers(one.estimate)) for one in measures] for measures in whole]
         for subset, members in self.subsets.items():
@@ -182,20 +186,28 @@ class PoolTruth:
             threshold=self.threshold,
             rng=self._rng(f"bootstrap {subset}"),
             resamples=self.study.metrics.resamples,
+            share=self.share,
         )
         return [
             [(f"{one.metric}_{subset}", one.score, _numbers(one.estimate)) for one in measures] for measures in measured
         ]
 
     def _taus(
-        self, name: str, suffix: str, values: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], stream_name: str
+        self,
+        name: str,
+        suffix: str,
+        values: npt.NDArray[np.float64],
+        truth: npt.NDArray[np.float64],
+        stream_name: str,
+        share: float,
     ) -> Iterator[dict[str, Any]]:
         """Yield the rows of one predictor on some architectures; none if they are too few for a correlation."""
         if len(truth) < FEWEST:
             return
         # A proxy can overflow on a deep network: then it does not rank the pool.
         known = bool(np.isfinite(values).all())
-        taus = predictor_taus(values if known else truth, truth, self.threshold, self._rng(stream_name))
+        rng = self._rng(stream_name)
+        taus = predictor_taus(values if known else truth, truth, self.threshold, rng, share=share)
         for metric, estimate in taus.items():
             yield {
                 "space": self.name.space,

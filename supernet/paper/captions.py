@@ -6,10 +6,11 @@ from types import MappingProxyType
 from supernet.config.datasets import DATASETS
 from supernet.config.fidelity import theirs
 from supernet.config.study import Study
-from supernet.metrics.measures import FEWEST
+from supernet.metrics.measures import FEWEST, LARGEST_BOOTSTRAP
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import ScoreSelection, main_selection, point_pools
+from supernet.spaces import load
 
 INTERVAL = (
     "Intervals are 95 % bootstrap percentile intervals over architectures. With several seeds, an interval is the mean "
@@ -102,9 +103,21 @@ def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
     pool = results.study.pool
     stratified = f" The pool is not a random sample: it holds the best architecture of {pool.size} accuracy intervals."
     per_seed = " Each run seed has its own pool; statements about the pool refer to the first."
-    return (
+    sentences = (
         f"Architectures in the pool: {_by_space(results, spaces, 'pool')}."
         f"{stratified if pool.law == 'stratified' else ''}{per_seed if pool.per_seed else ''}"
+    )
+    return paragraph(sentences, large_pools_sentence(results, spaces))
+
+
+def large_pools_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """State in which spaces intervals do not come from the bootstrap; empty if all do."""
+    study, sizes = results.study, {space: results.facts[space].pool for space in spaces}
+    whole = [space for space, size in sizes.items() if size == load(study.main_pool(space).own_space).distinct]
+    large = [space for space, size in sizes.items() if size > LARGEST_BOOTSTRAP and space not in whole]
+    return paragraph(
+        f"In {listed(whole)} the pool is the whole space: both ends of an interval are the estimate." if whole else "",
+        f"In {listed(large)} intervals come from the jackknife, not the bootstrap." if large else "",
     )
 
 

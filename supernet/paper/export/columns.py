@@ -61,7 +61,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "seeds": Column("seeds of the setting that the effect uses"),
         "baseline_seeds": Column("seeds of the baseline that the effect uses"),
         "covers_seeds": Column("whether the interval includes the variation between seeds"),
-        "left_out": Column("reason why the effect is missing: pool, runs, baseline or truth; empty if it exists"),
+        "left_out": Column("reason of a missing effect: pool, runs, baseline, seeds or truth; empty if it exists"),
         "references.name": Column("parameters, macs, live_macs or a zero-cost proxy; seed for the ceiling"),
         # Pools
         "spaces.name": Column("name of the pool"),

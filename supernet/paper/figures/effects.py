@@ -26,6 +26,7 @@ _REASONS = {
     "pool": "scored on another pool",
     "runs": "no run has a correlation",
     "baseline": "the baseline has no correlation",
+    "seeds": "all architectures are scored, and no setting has two seeds",
     "truth": "fewer than three architectures have a ground truth",
 }
 

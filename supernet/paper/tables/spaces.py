@@ -174,7 +174,9 @@ def _caption(results: Results) -> Caption:
         ),
         (
             captions.study_sentence(results),
-            captions.truth_sentence(results, spaces),
+            captions.paragraph(
+                captions.truth_sentence(results, spaces), captions.large_pools_sentence(results, spaces)
+            ),
             "The seed-to-seed tau between two stand-alone trainings of the pool is the ceiling of any score.",
             "Multiply-adds are live unless all inputs of the convolution are zero.",
             captions.proxies_sentence(results),

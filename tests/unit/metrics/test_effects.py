@@ -133,3 +133,37 @@ def test_the_smallest_effect_grows_with_the_number_of_settings() -> None:
     few = of({name: scores[name] for name in ("baseline", "a")}, np.random.default_rng(8))["a"]
     many = of(scores, np.random.default_rng(8))["a"]
     assert many.smallest > few.smallest > few.high - few.effect
+
+
+def test_a_large_pool_has_the_errors_of_the_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same scores, measured in both ways."""
+    rng = np.random.default_rng(9)
+    scores = simulate(rng, {"baseline": 1.0, "worse": 0.3, "lost": 1.0}, seeds=2, spread=0.1)
+    scores["lost"][:] = 0.5
+    resampled = of(scores, rng, resamples=4_000)
+    monkeypatch.setattr("supernet.metrics.effects.is_resampled", lambda n, share: False)
+    for metric in METRICS:
+        found = of(scores, rng, metric=metric)
+        assert set(found) == {"worse"} and found["worse"].effect == pytest.approx(resampled["worse"].effect)
+        # At 40 architectures; the difference gets smaller as pools grow.
+        expected = resampled["worse"].high - resampled["worse"].low
+        assert found["worse"].high - found["worse"].low == pytest.approx(expected, rel=0.15)
+
+
+def test_scores_of_the_whole_space_leave_the_error_of_seeds_alone() -> None:
+    rng = np.random.default_rng(10)
+    scores = simulate(rng, {"baseline": 1.0, "worse": 0.3}, seeds=3, spread=0.1)
+    (found,) = (
+        one
+        for one in effects(scores["baseline"], {"worse": scores["worse"]}, TRUTH, 1e-4, rng, share=1.0)
+        if one.metric == "kdt"
+    )
+    # Student's t test of two samples of equal variance.
+    taus = {name: [stats.kendalltau(one, TRUTH).statistic for one in value] for name, value in scores.items()}
+    expected = stats.ttest_ind(taus["worse"], taus["baseline"])
+    assert found.p == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    # With one seed of each setting there is nothing to estimate an error from.
+    single = {name: value[:1] for name, value in scores.items()}
+    assert effects(single["baseline"], {"worse": single["worse"]}, TRUTH, 1e-4, rng, share=1.0) == []
