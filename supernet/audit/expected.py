@@ -5,11 +5,11 @@ Rules take the paths, the sets of jobs and the lists of tables and figures from 
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supernet.config.artifacts import PartsFolder, StoreFolder
+from supernet.config.artifacts import PartsFolder, StoreFolder, is_stored, space_folder
 from supernet.config.base import Model
 from supernet.config.identity import standalone_identity, supernet_identity
 from supernet.config.jobs import (
@@ -87,6 +87,17 @@ def shared(plan: Plan) -> dict[str, Mapping[str, Any]]:
         folder = StoreFolder.supernets(plan.artifacts.store, run.space, supernet_identity(run).digest)
         found[folder.path] = {"run": run.model_dump(mode="json")}
     return {os.path.normpath(path): config for path, config in found.items()}
+
+
+def may_take_over(plan: Plan) -> Callable[[str], bool]:
+    """Return a function that says whether a path is that of a file of the store that results of a study may name.
+
+    All trainings of its spaces are, whatever their config: whether it fits, an audit tells.
+    """
+    store = plan.artifacts.store
+    of_space = (PartsFolder.truth, StoreFolder.supernets)
+    folders = {os.path.normpath(kind(store, name, "").path) for kind in of_space for name in plan.study.spaces}
+    return lambda path: is_stored(path) and space_folder(os.path.normpath(path)) in folders
 
 
 def run_config(plan: Plan, space: str, setting: str, seed: int) -> dict[str, Any]:

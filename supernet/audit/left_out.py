@@ -7,9 +7,9 @@ from pathlib import Path
 
 from supernet.audit.deposit.limits import MAX_MANIFEST_BYTES
 from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
-from supernet.audit.expected import shared
+from supernet.audit.expected import may_take_over
 from supernet.audit.hash_cache import HashCache
-from supernet.config.artifacts import DEPOSIT, RunFolder, is_stored_supernet, shared_folder
+from supernet.config.artifacts import DEPOSIT, RunFolder, is_stored_supernet
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.folders import RESOURCES
@@ -59,11 +59,11 @@ def may_be_left_out(plan: Plan, known: Iterable[str]) -> Callable[[str], bool]:
     weights = {plan.artifacts.run(*run).weights for run in plan.runs}
     resources = (path for path in known if not path.startswith(f"{plan.results}/"))
     listed = set(map(os.path.normpath, (*weights, *resources)))
-    folders = shared(plan)
+    is_shared = may_take_over(plan)
 
     def is_allowed(path: str) -> bool:
         stored = is_stored_supernet(path) and path == RunFolder(os.path.dirname(path)).weights
-        return os.path.normpath(path) in listed or (stored and shared_folder(path) in folders)
+        return os.path.normpath(path) in listed or (stored and is_shared(path))
 
     return is_allowed
 

@@ -1,7 +1,7 @@
 """What the next run of the workflow would do: its jobs with causes and times, and the super-nets that are kept."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Kept:
 
 def pending(plan: Plan, jobs: Sequence[PlannedJob], causes: Causes) -> list[Pending]:
     """Return the jobs that would be started, with their causes and work."""
+    remade = {path for job in jobs for path in job.outputs}
     left = trainings_left(plan, [_shard(job) for job in jobs if job.rule == TRUTH])
     found = []
     for job in jobs:
@@ -61,7 +62,9 @@ def pending(plan: Plan, jobs: Sequence[PlannedJob], causes: Causes) -> list[Pend
             count = left[pool, shard]
             found.append(Pending(job, causes.of(job), Workload((standalone_part(plan, pool, count),)), count))
         elif job.rule == TRAIN:
-            found.append(_training(plan, Pending(job, causes.of(job), workload(plan, job.rule, job.wildcards), 1)))
+            found.append(
+                _training(plan, Pending(job, causes.of(job), workload(plan, job.rule, job.wildcards), 1), remade)
+            )
         else:
             found.append(Pending(job, causes.of(job), workload(plan, job.rule, job.wildcards)))
     return found
@@ -99,9 +102,12 @@ def _shard(job: PlannedJob) -> tuple[str, int]:
     return job.wildcards["pool"], int(job.wildcards["shard"])
 
 
-def _training(plan: Plan, one: Pending) -> Pending:
-    """Return the job of a super-net, with the cause in words of runs, and without work if the store has it."""
-    if is_stored(plan, one.run):
+def _training(plan: Plan, one: Pending, remade: Container[str]) -> Pending:
+    """Return the job of a super-net, with the cause in words of runs, and without work if the store has it.
+
+    `remade` are the outputs of all jobs.
+    """
+    if is_stored(plan, one.run, remade):
         return Pending(one.job, one.cause, Workload(), 0)
     if one.cause.text != MISSING:
         return one

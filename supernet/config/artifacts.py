@@ -441,6 +441,11 @@ def shared_folder(path: str) -> str:
     return os.path.dirname(os.path.dirname(path))
 
 
+def space_folder(path: str) -> str:
+    """Return the folder of the store that has all files of one kind and space, for a path for which `is_stored`."""
+    return shared_folder(path) if is_part(path) else os.path.dirname(shared_folder(path))
+
+
 @cache
 def _part() -> re.Pattern[str]:
     return re.compile(f"(?:^|/){_regex(PartsFolder.truth(STORE).part())}$")

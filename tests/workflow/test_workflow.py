@@ -22,7 +22,7 @@ from checkouts import ROOT, copy_checkout
 
 from supernet import spaces
 from supernet.audit.expected import recorded_root_digest
-from supernet.config.artifacts import is_part
+from supernet.config.artifacts import is_stored
 from supernet.config.jobs import Ahead
 from supernet.config.study import load_study
 from supernet.errors import UserError
@@ -349,9 +349,11 @@ class TestFinishedStudy:
             record = json.loads((finished / f"{output}.prov.json").read_text())
             read = {one["file"].removeprefix("checkout/") for one in record["made"]["inputs"]}
             # Declared inputs that are not read are allowed: a record lists only files that were read.
-            # Parts of the store are not declared.
-            stored = set(filter(is_part, read))
-            assert read - stored <= declared and bool(stored) == ("/truth/" in output), output
+            # Files of the store are not declared.
+            stored = set(filter(is_stored, read))
+            trained = "/truth/" in output or ("/runs/" in output and "/scores." not in output)
+            searched = "/search/" in output or "/systems/" in output
+            assert read - stored <= declared and (searched or bool(stored) == trained), output
             assert read or not any(name.startswith(("results/", "resources/")) for name in declared), output
 
     def test_a_number_is_explained_and_traced(self, finished: Path) -> None:
@@ -727,7 +729,7 @@ class TestKilledTraining:
     def test_a_truncated_checkpoint_is_named(self, folder: Path, undisturbed: Path) -> None:
         out = folder / "truncated"
         command = train_command(folder, out)
-        self.kill_when(command, out, "scoring", 0)
+        self.kill_when(command, out, "training", 150)
         checkpoint = out / "state" / "training.safetensors"
         checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
         result = subprocess.run(command, capture_output=True, text=True)

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 from supernet.audit.deposit.limits import MAX_MANIFEST_BYTES
 from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
-from supernet.audit.expected import Expected, expected, requested, shared
+from supernet.audit.expected import Expected, expected, may_take_over, requested, shared
 from supernet.audit.file_status import Audit, Discrepancy, FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.left_out import may_be_left_out
-from supernet.config.artifacts import DEPOSIT, is_stored, shared_folder
+from supernet.config.artifacts import DEPOSIT, is_stored
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
@@ -95,15 +95,14 @@ class Deposit:
         plan = _plan(folder, manifest, where)
         found, more = tuple(expected(plan)), tuple(requested(plan))
         known = {one.path for one in (*found, *more)}
-        allowed, parts = may_be_left_out(plan, known), shared(plan)
-        stored = {path for path in manifest.results if is_stored(path) and shared_folder(path) in parts}
+        allowed, is_shared = may_be_left_out(plan, known), may_take_over(plan)
         for path in manifest.results:
-            if path not in known and path not in stored:
+            if path not in known and not is_shared(path):
                 raise UserError(f"{where}: the manifest lists {path!r}, which is not a result of the deposited study")
         for path, entry in manifest.omitted.items():
             if not allowed(path) and (path in known or entry.kind == "result"):
                 raise UserError(f"{where}: the manifest leaves out {path!r}, which is neither weights nor a resource")
-        return cls(folder, manifest, found, more, parts)
+        return cls(folder, manifest, found, more, shared(plan))
 
     def findings(self, cached: bool = True) -> Findings:
         """Audit the manifest, all results that it lists, and those that the study expects.
