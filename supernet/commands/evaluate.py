@@ -13,9 +13,8 @@ from pathlib import Path
 
 from supernet import spaces
 from supernet.io.atomic import write_text
-from supernet.metrics.bootstrap import RESAMPLES
 from supernet.metrics.definitions import SPARSE_THRESHOLD
-from supernet.metrics.own_scores.evaluation import TOP, Options, evaluate
+from supernet.metrics.own_scores.evaluation import RESAMPLES, TOP, Options, evaluate
 from supernet.metrics.own_scores.forms import TEXT
 from supernet.metrics.own_scores.ground_truth import UNITS, TableFormat
 from supernet.metrics.own_scores.report import as_json, text

@@ -11,7 +11,6 @@ import pandas as pd
 from supernet import spaces
 from supernet.errors import UserError
 from supernet.metrics.arrays import Floats, Integers
-from supernet.metrics.bootstrap import RESAMPLES
 from supernet.metrics.definitions import SMALLEST_THRESHOLD, SPARSE_THRESHOLD
 from supernet.metrics.evaluate import correlations_of, search_performance_of
 from supernet.metrics.interval import Estimate
@@ -24,8 +23,8 @@ from supernet.pools.truth import COSTS, cost_columns
 from supernet.rng import stream
 from supernet.spaces.base import Space
 
-LARGEST_BOOTSTRAP = 200
-"""Smaller than in studies, so that every evaluation takes seconds; nobody compares its intervals bit by bit."""
+LARGEST_BOOTSTRAP, RESAMPLES = 500, 2_000
+"""Fewer than in studies, so that every evaluation takes seconds."""
 TOP = 5
 """K of P>R and final performance, as in studies."""
 MOST_COSTED = 20_000
@@ -122,12 +121,10 @@ def evaluate(
     """Compute all metrics of scores of architectures, with intervals, references and subsets.
 
     Args:
-        scores: CSV file, Parquet file or data frame with one row per architecture.
-        space: name of the space, such as `nasbench201`.
+        scores: CSV file, Parquet file or data frame with one row per architecture of `space`.
         table: ground truth, as in `known_truth`; by default the published table of the space in `resources`.
         form: how architectures are written: text, index, nats-bench, or a convention of the space, such as naslib.
-        arch_column, score_columns: columns of `scores`; several scores are evaluated one by one. By default the only
-            other column.
+        arch_column, score_columns: columns of `scores`; by default the score is the only other column.
         lower_is_better: score columns whose small values are good, such as losses.
         table_format: how a table that this project did not write is read.
         options: options of the metrics.
@@ -140,13 +137,11 @@ def evaluate(
     columns = read_columns(scores, arch_column, score_columns, option="--arch-column", unnamed="--score-column")
     _check(columns, lower_is_better, options)
     known = known_truth(chosen, table, table_format or TableFormat(), resources)
-    positions = locate(chosen, form, columns, known.arch_ids, known.encodings)
-    require_distinct(columns, positions[positions != ABSENT].tolist())
-    _require_truth(columns, positions, known)
+    positions = _positions(chosen, form, columns, known)
     order = np.argsort(positions)
     pool = _pool(chosen, known, positions[order], options)
-    signs = {name: -1.0 if name in lower_is_better else 1.0 for name in columns.numbers}
-    measured = [row for name in signs for row in _score_rows(pool, name, signs[name] * columns.numbers[name][order])]
+    signed = {name: -one if name in lower_is_better else one for name, one in columns.numbers.items()}
+    measured = [row for name, values in signed.items() for row in _score_rows(pool, name, values[order])]
     return Evaluation(
         space=chosen.name,
         title=chosen.title,
@@ -181,7 +176,9 @@ def _check(columns: Columns, lower_is_better: Sequence[str], options: Options) -
         raise UserError(f"threshold: found {options.threshold}; expected a fraction from {SMALLEST_THRESHOLD:g} to 1")
 
 
-def _require_truth(columns: Columns, positions: Integers, known: KnownTruth) -> None:
+def _positions(space: Space[Any], form: str, columns: Columns, known: KnownTruth) -> Integers:
+    """Return the positions (n,) of the scored architectures in the table; all are there, and differ."""
+    positions = locate(space, form, columns, known.arch_ids, known.encodings)
     absent = np.flatnonzero(positions == ABSENT)
     if len(absent):
         row = int(absent[0])
@@ -190,6 +187,8 @@ def _require_truth(columns: Columns, positions: Integers, known: KnownTruth) -> 
             f"{known.where} ({known.source}), as {len(absent)} of {len(positions)} rows; remove these rows, or name a "
             "table that has them (--table)"
         )
+    require_distinct(columns, positions.tolist())
+    return positions
 
 
 def _pool(space: Space[Any], known: KnownTruth, positions: Integers, options: Options) -> _Pool:
@@ -222,7 +221,7 @@ def _predictor_rows(pool: _Pool) -> Iterator[Row]:
     drawn = np.arange(n)
     if n > MOST_COSTED:
         drawn = np.sort(pool.rng("costs").choice(n, MOST_COSTED, replace=False))
-    costs = [cost_columns(pool.space, pool.space.parse(pool.encodings[one])) for one in drawn]
+    costs = [cost_columns(pool.space, pool.space.parse(pool.encodings[one])) for one in drawn.tolist()]
     share = len(drawn) / pool.space.distinct
     for name in COSTS:
         values = np.array([cost[name] for cost in costs], dtype=np.float64)
