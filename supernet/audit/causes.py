@@ -8,6 +8,7 @@ the cause only if none of these is found.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 from supernet.audit.config_changes import config_changes
@@ -45,8 +46,14 @@ class Causes:
         study: Mapping[str, Any],
         folders: Folders,
         hashes: HashCache,
+        outdated: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Take all jobs of a dry run, the config of each result by its path, and all values of the study file."""
+        """Take all jobs of a dry run, the config of each result by its path, and all values of the study file.
+
+        `outdated` has what is known about jobs of which Snakemake only says that they are forced, by their first output
+        (`supernet.audit.outdated`).
+        """
+        self._outdated = outdated
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._study, self._folders, self._hashes = study, folders, hashes
         self._makers = {path: job for job in jobs for path in job.outputs}
@@ -66,12 +73,14 @@ class Causes:
         lacking = [os.path.basename(path) for path in job.outputs if not os.path.exists(path)]
         if lacking and not config:
             complete = len(lacking) == len(job.outputs)
-            text = MISSING if complete else f"it lacks {_listed(lacking)}"
+            text = MISSING if complete else f"it lacks {listed(lacking)}"
             return Cause(text, origins=(f"{noun(family(job.rule), 2)} {MISSING if complete else 'incomplete'}",))
         read, newer = _Read.of(record, self._folders), [] if lacking else self._newer(job)
         changed = [path for path in newer if read.content(path) not in (None, self._hashes.digest(path))]
-        if own := list(filter(None, (config, f"{_listed(changed)} changed" if changed else ""))):
+        if own := list(filter(None, (config, f"{listed(changed)} changed" if changed else ""))):
             return Cause("; ".join(own), origins=("; ".join(own),))
+        if known := self._outdated.get(job.outputs[0]):
+            return Cause(known, origins=(known,))
         return self._again(job) or _other(job, newer, read)
 
     def _changes(self, job: PlannedJob, record: Mapping[str, Any] | None) -> str:
@@ -93,7 +102,7 @@ class Causes:
             return None
         makers = {one.outputs[0]: one for one in (self._makers[path] for path in files)}
         origins = dict.fromkeys(origin for one in makers.values() for origin in self.of(one).origins)
-        return Cause(f"inputs made again ({_listed(origins, '; ')})", _listed(files), tuple(origins))
+        return Cause(f"inputs made again ({listed(origins, '; ')})", listed(files), tuple(origins))
 
 
 def _record(job: PlannedJob) -> Mapping[str, Any] | None:
@@ -110,13 +119,13 @@ def _other(job: PlannedJob, newer: Sequence[str], read: "_Read") -> Cause:
     """Return a cause that only Snakemake knows: its list of inputs, its parameters, or times of files."""
     if _CHANGED_INPUTS in job.reason:
         added, removed = read.without(job.inputs)
-        changes = [f"{_listed(paths)} {word}" for paths, word in ((added, "added"), (removed, "removed")) if paths]
+        changes = [f"{listed(paths)} {word}" for paths, word in ((added, "added"), (removed, "removed")) if paths]
         text = f"its list of inputs changed{': ' if changes else ''}{'; '.join(changes)}"
     elif _CHANGED_PARAMS in job.reason:
         text = "arguments of its program changed, and its config is the same"
     elif newer:
         same = all(read.content(path) is not None for path in newer)
-        text = f"newer{', with the same content' if same else ''}: {_listed(newer)}"
+        text = f"newer{', with the same content' if same else ''}: {listed(newer)}"
     else:
         text = f"Snakemake: {job.reason}"
     return Cause(text, origins=(text,))
@@ -151,7 +160,7 @@ class _Read:
         return added, [os.path.relpath(path) for path in self.inputs if path not in now]
 
 
-def _listed(names: Iterable[str], separator: str = ", ") -> str:
+def listed(names: Iterable[str], separator: str = ", ") -> str:
     """Join the first `SHOWN` names, and count the others."""
     every = list(names)
     more = [f"and {len(every) - SHOWN} more"] if len(every) > SHOWN else []

@@ -30,15 +30,17 @@ class PlannedJob:
     """Snakemake's own words."""
 
 
-def dry_run(config: Sequence[str]) -> list[PlannedJob]:
-    """Return the jobs of a dry run of the target `all`; `config` are values for `--config`, as `key=value`.
+def dry_run(config: Sequence[str], targets: Sequence[str] = (), more: Sequence[str] = ()) -> list[PlannedJob]:
+    """Return the jobs of a dry run of some targets, by default `all`.
 
+    `config` are values for `--config`, as `key=value`, and `more` are other options, such as `--forceall`.
     Snakemake runs in the current folder, because paths of results are relative. Raises UserError with its message if it
     fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "jobs.jsonl")
-        found = subprocess.run(_command(config, file), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        command = [*_command(config, file), *more, "--", *targets]
+        found = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if found.returncode:
             raise UserError(f"snakemake --dry-run failed:\n{found.stderr.strip()}")
         # Without jobs the file is not written.

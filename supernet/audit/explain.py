@@ -2,7 +2,7 @@
 
 import os
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +41,17 @@ class Section:
     lines: tuple[str, ...]
 
 
-def explanation(status: FileStatus, folders: Folders, selection: Selection | None) -> list[Section]:
-    """Return sections about a result: its current status and its lineage, or the lineage of selected rows."""
-    nodes = lineage(status.path, folders)
+def explanation(
+    status: FileStatus,
+    folders: Folders,
+    selection: Selection | None,
+    is_left_out: Callable[[str], bool] = lambda path: False,
+) -> list[Section]:
+    """Return sections about a result: its current status and its lineage, or the lineage of selected rows.
+
+    `is_left_out` is as for `lineage`.
+    """
+    nodes = lineage(status.path, folders, is_left_out)
     found = jobs(nodes)
     target = nodes[status.path]
     trained = [job for job in found if _is_training(job)]

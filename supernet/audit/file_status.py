@@ -65,6 +65,8 @@ class FileStatus:
     cause: str
     """First discrepancy of this state on the way from the file to the downloads, as `path: text`; empty if intact."""
     inputs: tuple[str, ...]
+    left_out: bool = False
+    """Whether the file is missing because its archive does not have it; its record was checked."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class _Own:
 
     discrepancies: tuple[Discrepancy, ...]
     inputs: tuple[str, ...] = ()
+    left_out: bool = False
 
 
 class Audit:
@@ -161,7 +164,8 @@ class Audit:
         discrepancies += self._inputs(made)
         discrepancies += [Discrepancy(State.STALE, text) for text in self._current.changes(record)]
         results = [self._folders.path(one["file"]) for one in made["inputs"] if one["kind"] == "result"]
-        return _Own((*discrepancies, *self._config(path, made)), tuple(name for name in results if name is not None))
+        inputs = tuple(name for name in results if name is not None)
+        return _Own((*discrepancies, *self._config(path, made)), inputs, self._hashes.is_left_out(path))
 
     def _identity(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         if made["file"] != self._folders.name(path):
@@ -287,4 +291,4 @@ def _status(path: str, own: _Own, inputs: list[FileStatus]) -> FileStatus:
     found = [f"{path}: {one.text}" for one in own.discrepancies if one.state == state]
     causes = [*found, *(one.cause for one in inputs if one.state == state)]
     cause = causes[0] if state else ""
-    return FileStatus(path, state, own.discrepancies, cause, tuple(one.path for one in inputs))
+    return FileStatus(path, state, own.discrepancies, cause, tuple(one.path for one in inputs), own.left_out)

@@ -55,8 +55,12 @@ class HashCache:
         return str(entry[-1])
 
     def exists(self, path: str) -> bool:
-        """Return whether the file exists."""
+        """Return whether the file exists, or is left out."""
         return os.path.exists(path)
+
+    def is_left_out(self, path: str) -> bool:
+        """Return whether the file is missing, and its size and digests are those that an archive says."""
+        return False
 
     def size(self, path: str) -> int:
         """Return the size of a file in bytes; FileNotFoundError without one."""

@@ -1,7 +1,7 @@
 """The lineage of a result: all files that it was made from, back to the downloads, and the jobs that made them."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,17 +61,17 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 86_400:.1f} days"
 
 
-def lineage(target: str, folders: Folders) -> dict[str, Node]:
+def lineage(target: str, folders: Folders, is_left_out: Callable[[str], bool] = lambda path: False) -> dict[str, Node]:
     """Return all files that a result was made from, by path, in breadth-first order starting with the result.
 
-    A file that is missing or has no valid record is a node with a `problem`; its own inputs are unknown. A file outside
-    `folders` has its name in the record as its path.
+    A file that is missing or has no valid record is a node with a `problem`; its own inputs are unknown. A file that
+    `is_left_out` of an archive has a record only. A file outside `folders` has its name in the record as its path.
     """
     found: dict[str, Node] = {}
     todo = [Node(os.path.normpath(target), "result", None)]
     for one in todo:
         if one.path not in found:
-            found[one.path] = node = _filled(one, folders)
+            found[one.path] = node = _filled(one, folders, is_left_out)
             todo += _inputs(node)
     return found
 
@@ -96,10 +96,10 @@ def jobs(nodes: Mapping[str, Node]) -> list[Job]:
     return sorted(found, key=lambda job: (job.circumstances["ended"], job.files))
 
 
-def _filled(node: Node, folders: Folders) -> Node:
+def _filled(node: Node, folders: Folders, is_left_out: Callable[[str], bool]) -> Node:
     if node.kind != "result":
         return node
-    if not os.path.exists(node.path):
+    if not os.path.exists(node.path) and not is_left_out(node.path):
         return Node(node.path, node.kind, None, "missing")
     try:
         record = read_record(node.path)

@@ -8,7 +8,7 @@ from typing import Self
 
 from supernet.audit.expected import Expected, made, shared
 from supernet.audit.file_status import Audit, FileStatus, State
-from supernet.audit.hash_cache import HashCache
+from supernet.audit.left_out import FilesLeftOut, files_of
 from supernet.audit.listing import Listing
 from supernet.config.artifacts import CRATE, Artifacts, is_part
 from supernet.config.yamlfile import YamlFile
@@ -36,7 +36,7 @@ class StudyAudit:
     plan: Plan
     expected: tuple[Expected, ...]
     audit: Audit
-    hashes: HashCache
+    hashes: FilesLeftOut
     listing: Listing
 
     @classmethod
@@ -44,8 +44,9 @@ class StudyAudit:
         """Open the study that the command line and config.yaml name. UserError lists mistakes in them and in it."""
         plan = load_plan(options)
         results = tuple(made(plan))
-        hashes = HashCache(None if options.no_cache else Path(plan.state) / "hashes.json")
-        listing = Listing(plan.results, [one.path for one in results])
+        known = [one.path for one in results]
+        hashes = files_of(plan, known, None if options.no_cache else Path(plan.state) / "hashes.json")
+        listing = Listing(plan.results, known)
         configs = {one.path: one.config for one in results}
         audit = Audit(
             configs,

@@ -1,7 +1,8 @@
 """Check results against their records, back to the pinned downloads: each is intact, stale or broken.
 
 With --archive, check a file of `supernet archive` or a folder of `supernet crate`, on any machine with this code.
-A file that the study does not list is unexpected. Exit code: 0 all intact, 1 some broken, 2 a mistake in the command
+A file that the study does not list is unexpected. In results that were unpacked, weights and resources may be missing
+that the manifest of their archive lists as left out. Exit code: 0 all intact, 1 some broken, 2 a mistake in the command
 line or the study, 3 some stale, 4 some unexpected. The worst one counts: broken, then unexpected, then stale.
 """
 
@@ -17,6 +18,7 @@ from supernet.audit.printable import printable
 from supernet.audit.study_audit import StudyAudit, add_arguments
 from supernet.errors import UserError
 
+LEFT_OUT = " (left out of the archive)"
 EXIT_CODES = {State.INTACT: 0, State.STALE: 3, State.UNEXPECTED: 4, State.BROKEN: 1}
 
 
@@ -37,7 +39,7 @@ def lines(status: FileStatus) -> list[str]:
     """Return the printed lines of one file: its state, and the reasons."""
     own = [one.text for one in status.discrepancies]
     inherited = [] if not status.cause or status.cause.startswith(f"{status.path}: ") else [f"through {status.cause}"]
-    head = f"{status.state.name.lower():10} {status.path}"
+    head = f"{status.state.name.lower():10} {status.path}{LEFT_OUT if status.left_out else ''}"
     return [printable(one) for one in (head, *(f"{'':13}{one}" for one in (*own, *inherited)))]
 
 
@@ -52,6 +54,7 @@ def as_json(study: str, root: str | None, statuses: Sequence[FileStatus]) -> str
         {
             "path": one.path,
             "state": one.state.name.lower(),
+            "left_out": one.left_out,
             "findings": [{"state": found.state.name.lower(), "text": found.text} for found in one.discrepancies],
             "link": one.cause,
         }
@@ -71,9 +74,6 @@ def of_archive(options: argparse.Namespace) -> tuple[str, str | None, list[FileS
     from supernet.audit.deposit.unpack import open_deposit
 
     with open_deposit(options.archive, Limits(options.max_gigabytes)) as deposit:
-        left_out = len(deposit.manifest.omitted)
-        if left_out and not options.json:
-            print(f"{left_out} files are left out; their entries in the manifest and in the records are checked")
         found = deposit.findings(cached=not options.no_cache)
         return deposit.manifest.study, found.root_digest, list(found.statuses)
 
@@ -93,5 +93,9 @@ def main(arguments: Sequence[str]) -> None:
         for status in statuses:
             print("\n".join(lines(status)))
         print(", ".join(f"{count} {state}" for state, count in counts(statuses).items()))
+        if left_out := sum(one.left_out for one in statuses):
+            print(
+                f"data left out: {left_out} of these files; their records and their entries in the manifest are checked"
+            )
         print(f"root digest of study {study}, of all its results: {root or 'none: broken'}")
     sys.exit(EXIT_CODES[max((one.state for one in statuses), default=State.INTACT)])

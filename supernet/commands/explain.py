@@ -42,4 +42,5 @@ def main(arguments: Sequence[str]) -> None:
     selection = select(path, conditions(options.row)) if options.row else None
     status = study_audit.audit.status(path)
     study_audit.hashes.save()
-    print(f"{path}\n\n{text(explanation(status, study_audit.plan.folders, selection))}")
+    sections = explanation(status, study_audit.plan.folders, selection, study_audit.hashes.is_left_out)
+    print(f"{path}\n\n{text(sections)}")

@@ -3,16 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from supernet.audit.causes import Causes
-from supernet.audit.dry_run import dry_run
 from supernet.audit.lineage import format_duration
 from supernet.audit.pending import BROKEN, STALE, TRAIN, TRUTH, Kept, Pending, kept, pending, seconds
 from supernet.audit.rule_names import counted, family, own_name
 from supernet.audit.schedule import wall_seconds
 from supernet.audit.study_audit import KEYS, StudyAudit, add_arguments
+from supernet.launcher.continuation import Continuation
 from supernet.pipeline.calibration import calibrated_speeds
 from supernet.pipeline.inherited import inherited_lines
 from supernet.pipeline.plan import Plan
@@ -127,6 +127,15 @@ def kept_lines(found: Sequence[Kept], limit: int | None) -> Iterator[str]:
         yield "To train these again: `snakemake --cores N --forcerun FILE…`, or `--forcerun train` for all."
 
 
+def missing_lines(missing: Iterable[str]) -> Iterator[str]:
+    """Yield what the plan assumes about resources that are missing beside existing results."""
+    for path in missing:
+        yield (
+            f"\n{path} is missing. `supernet run` makes it first. The plan assumes that its content is the one from "
+            "which the results were made; results that were made from another content would be made again."
+        )
+
+
 def about_times(found: Sequence[Pending], times: Times) -> Iterator[str]:
     """Yield where the times come from, and which jobs have none."""
     if times.speeds is not None:
@@ -181,11 +190,15 @@ def main(arguments: Sequence[str]) -> None:
     study_audit = StudyAudit.open(options)
     plan, limit = study_audit.plan, None if options.all else SHOWN
     configs = {os.path.normpath(one.path): one.config for one in study_audit.expected}
-    jobs = dry_run([f"{key}={getattr(options, key)}" for key in KEYS if getattr(options, key)])
+    config = tuple(f"{key}={getattr(options, key)}" for key in KEYS if getattr(options, key))
+    before = Continuation(plan, config, ())
+    missing = before.missing()
+    jobs = before.planned_with(missing)
     # In the order of the study: Snakemake's order is that of its scheduler.
     places = {path: place for place, path in enumerate(configs)}
     jobs.sort(key=lambda job: places.get(job.outputs[0], len(places)))
-    causes = Causes(jobs, configs, plan.study.model_dump(mode="json"), plan.folders, study_audit.hashes)
+    outdated = {one.job.outputs[0]: one.cause for one in before.outdated}
+    causes = Causes(jobs, configs, plan.study.model_dump(mode="json"), plan.folders, study_audit.hashes, outdated)
     found = pending(plan, jobs, causes)
     runs = kept(plan, found, study_audit.audit)
     study_audit.hashes.save()
@@ -193,7 +206,7 @@ def main(arguments: Sequence[str]) -> None:
     times = Times(seconds(plan, found, speeds), options.cores, speeds)
     print(title(plan, found, times))
     inherited = inherited_lines(plan.study_file, plan.root, limit)
-    for line in (*inherited, *blocks(found, times, limit), *kept_lines(runs, limit)):
+    for line in (*missing_lines(missing), *inherited, *blocks(found, times, limit), *kept_lines(runs, limit)):
         print(line)
     if notes := list(about_times(found, times)):
         print("", *notes, sep="\n")

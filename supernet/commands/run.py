@@ -3,7 +3,8 @@
 import io
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from supernet.launcher.display import Display, open_display
 from supernet.launcher.failure import failure_message
@@ -27,11 +28,9 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
     options = parse(arguments, working_folder(), checkout(), config_file())
     start = time.monotonic()
-    workflow = Workflow()
-    with locked_log(options.root / options.log) as log, Snakemake(options.command(), options.root, log) as snakemake:
-        with open_display(Caption.of(options), sys.stdout) as display:
-            _watch(snakemake, workflow, display, options)
-        seconds = time.monotonic() - start
+    with locked_log(options.root / options.log) as log:
+        snakemake, workflow = _run(options, log)
+    seconds = time.monotonic() - start
     if not snakemake.code:
         print(success_message(workflow, options, seconds))
     elif snakemake.signals:
@@ -39,6 +38,38 @@ def main(arguments: Sequence[str]) -> None:
     else:
         print(failure_message(workflow, snakemake.code, options), file=sys.stderr)
     sys.exit(snakemake.code)
+
+
+def _run(options: Options, log: TextIO) -> tuple[Snakemake, Workflow]:
+    """Make missing data of existing results, then everything else; return the Snakemake that ended the run."""
+    if not (options.root / options.folder).is_dir():
+        return _snakemake(options, options.command(), log)
+    # Imported here, because it takes a second, which the first run of a study does not need.
+    from supernet.launcher.continuation import announcement, continued
+
+    with continued(options) as before:
+        if options.starts_jobs:
+            _print(before.keep_times())
+        _print(announcement(before))
+        if options.starts_jobs and (missing := before.missing()):
+            ended = _snakemake(options, options.command(missing), log)
+            if ended[0].code or ended[0].signals:
+                return ended
+            _print(before.keep_times())
+        return _snakemake(options, options.command(again=before.again), log)
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def _snakemake(options: Options, command: Sequence[str], log: TextIO) -> tuple[Snakemake, Workflow]:
+    """Run Snakemake and show its progress; return it with the state of its workflow."""
+    workflow = Workflow()
+    with Snakemake(command, options.root, log) as snakemake, open_display(Caption.of(options), sys.stdout) as display:
+        _watch(snakemake, workflow, display, options)
+    return snakemake, workflow
 
 
 def _watch(snakemake: Snakemake, workflow: Workflow, display: Display, options: Options) -> None:

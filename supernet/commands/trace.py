@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
     study_audit = StudyAudit.open(options)
     target = note_input(resolve(options.target, study_audit.plan.results))
     note_config({"trace": options.target})
-    nodes = lineage(target, study_audit.plan.folders)
+    nodes = lineage(target, study_audit.plan.folders, study_audit.hashes.is_left_out)
     statuses = {node.path: study_audit.audit.status(node.path) for node in nodes.values() if node.kind == "result"}
     study_audit.hashes.save()
     counted = sum(node.kind == "result" for node in nodes.values())

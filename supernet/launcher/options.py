@@ -13,6 +13,9 @@ from supernet.pipeline.workflow_config import WorkflowConfig, expect_writable, s
 from supernet.runtime.machine import available_cores
 
 _FOLDERS: tuple[str, ...] = ("study", "results", "state")
+_NO_JOBS = frozenset({"-n", "--dry-run", "--dryrun", "-t", "--touch", "--unlock"})
+"""Options with which Snakemake starts no job."""
+_FORCED = ("--forcerun", "-R")
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,23 @@ class Options:
         """The study's file."""
         return self.root / study_file(self.workflow.study, self.project)
 
-    def command(self) -> list[str]:
-        """Return Snakemake's command line; options with several values come after the targets."""
+    @property
+    def starts_jobs(self) -> bool:
+        """Whether Snakemake may start jobs, instead of listing them."""
+        return _NO_JOBS.isdisjoint(self.extra)
+
+    def command(self, targets: Sequence[str] | None = None, again: Sequence[str] = ()) -> list[str]:
+        """Return Snakemake's command line for some targets, by default those of the user.
+
+        The files `again` are made again. Options with several values come after the targets.
+        """
         triggers = ["--rerun-triggers", "mtime", "params", "input"]
-        snakemake = [sys.executable, "-m", "snakemake", *self.targets, "--cores", str(self.cores)]
+        wanted = self.targets if targets is None else targets
+        snakemake = [sys.executable, "-m", "snakemake", *wanted, "--cores", str(self.cores)]
         config = ["--config", *self.config]
         if self.root != self.project:
             config = ["--snakefile", str(self.project / "Snakefile"), "--configfile", str(self.config_file), *config]
-        return [*snakemake, *triggers, "--rerun-incomplete", *config, "--nocolor", *self.extra]
+        return [*snakemake, *triggers, "--rerun-incomplete", *config, *_forced(["--nocolor", *self.extra], again)]
 
 
 def parse(
@@ -99,6 +111,18 @@ def parse(
     for folder in (options.folder, options.state):
         expect_writable(root / folder)
     return options
+
+
+def _forced(arguments: Sequence[str], files: Sequence[str]) -> list[str]:
+    """Return Snakemake's arguments, which begin with an option, and files that it makes again.
+
+    Snakemake takes the last `--forcerun` only, so the files are added to one of the user.
+    """
+    for place, argument in enumerate(arguments):
+        name, sign, value = argument.partition("=")
+        if name in _FORCED:
+            return [*arguments[:place], name, *files, *([value] if sign else []), *arguments[place + 1 :]]
+    return [*([_FORCED[0], *files] if files else []), *arguments]
 
 
 def _values(found: argparse.Namespace, theirs: Sequence[str]) -> tuple[dict[str, str], list[str]]:

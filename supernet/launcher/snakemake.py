@@ -27,6 +27,7 @@ class Snakemake:
         self._folder = folder
         self._log = log
         self._output = open(log.name, "rb")  # noqa: SIM115 (closed on exit)
+        self._output.seek(0, os.SEEK_END)  # an earlier Snakemake of this run may have written to the log
         self._partial = b""
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -28,6 +28,7 @@ from supernet.errors import UserError
 from supernet.pipeline.estimate import estimate, report
 from supernet.pipeline.workflow_config import WorkflowConfig, expect_folder, study_file, unsafe_in_rules
 from supernet.provenance.folders import Folders
+from supernet.provenance.record import record_path
 from supernet.runtime.kernels import reference_kernels
 
 
@@ -260,8 +261,9 @@ class Plan:
     def tables(self, space: str) -> list[str]:
         """Return the published table that is the ground truth of a space; an empty list if it is trained here.
 
-        If the study also has a recipe for trainings, the table is used only if it exists already, or if the downloads
-        or a mirror that is a folder have the files of one of its forms. No server is asked before the workflow starts.
+        If the study also has a recipe for trainings, the table is used only if it exists already or has a record, as in
+        an unpacked archive, or if the downloads or a mirror that is a folder have the files of one of its forms. No
+        server is asked before the workflow starts.
         """
         study = self.study.spaces[space]
         if study.published is None:
@@ -298,7 +300,8 @@ class Plan:
         if self.available is not None:
             return str(path) in self.available
         folders = [Path(self.located(self.artifacts.downloads)), *([Path(self.mirror)] if self.mirror else [])]
-        return os.path.exists(path) or any(
+        # Ground truth that was taken from the table must not be trained because the table was left out of an archive.
+        return any(map(os.path.exists, (path, record_path(path)))) or any(
             all(os.path.exists(folder / file.path) for file in files)
             for folder in folders
             for files in self.forms(table).values()

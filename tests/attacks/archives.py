@@ -21,7 +21,18 @@ import zstandard
 from attacks.attack import Attack, Outcome, Target, Verdict
 from attacks.execution import command
 from attacks.mutations import CONTENTS, changed, of_file, of_json, replaced
-from attacks.study import IMAGES, PARTS, PUBLISHED, RESULTS, STUDY, STUDY_FILE, judged, make_study, run_audit
+from attacks.study import (
+    IMAGES,
+    PARTS,
+    PUBLISHED,
+    RESULTS,
+    STUDY,
+    STUDY_FILE,
+    judge_study,
+    judged,
+    make_study,
+    run_audit,
+)
 from supernet.commands import archive, crate, unpack
 from supernet.provenance.record import digest
 
@@ -108,9 +119,17 @@ def _files(folder: str) -> set[str]:
     return {os.path.join(place, name) for place, _, names in os.walk(folder) for name in names}
 
 
+def make_unpacked() -> None:
+    """Unpack an archive of the finished study, and put its study file back: there are no weights and no data."""
+    make_archive()
+    _finished(command(unpack.main, ARCHIVE))
+    shutil.copy(STUDY_MEMBER, STUDY_FILE)
+
+
 ARCHIVE_TARGET = Target("archive", make_archive, judge_archive)
 CRATE_TARGET = Target("crate", make_crate, judge_crate)
 KILLED_TARGET = Target("unpacking", make_archive, judge_killed)
+UNPACKED_TARGET = Target("unpacked archive", make_unpacked, judge_study)
 
 
 # Reading and writing of archives by hand
@@ -190,6 +209,7 @@ def attacks() -> list[Attack]:
         *_studies(),
         *_crates(),
         *_killed(),
+        *_unpacked(),
         Attack("all results made up", "L1", ARCHIVE_TARGET, _make_up, Verdict.OTHER_DIGEST),
         Attack("all results made up before publication", "L2", ARCHIVE_TARGET, _make_up_first, Verdict.INTACT),
     ]
@@ -216,6 +236,50 @@ def _kill(ending: signal.Signals, share: float) -> None:
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(child, ending)
         os.waitpid(child, 0)
+
+
+def _unpacked() -> Iterator[Attack]:
+    """Attacks on unpacked results: what they lack is described by the manifest beside them."""
+
+    def attack(name: str, promise: str, mutate: Callable[[], object], verdict: Verdict, named: str = "") -> Attack:
+        return Attack(name, promise, UNPACKED_TARGET, mutate, verdict, named)  # type: ignore[arg-type]
+
+    def described(name: str, content: bytes | None) -> None:
+        manifest = json.loads(Path(MANIFEST).read_bytes())
+        made = json.loads(Path(f"{name}{SUFFIX}").read_bytes())["made"]
+        manifest["omitted"][name] = {"kind": "result", "size": made["size"], "digests": {"sha256": made["sha256"]}}
+        Path(MANIFEST).write_text(json.dumps(manifest))
+        Path(name).unlink(missing_ok=True)
+        if content is not None:
+            Path(name).write_bytes(content)
+
+    def edited(*keys: str, value: object) -> None:
+        manifest = replaced(json.loads(Path(MANIFEST).read_bytes()), list(keys), value)
+        Path(MANIFEST).write_text(json.dumps(manifest))
+
+    def put(name: str) -> None:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"forged")
+
+    yield attack("nothing is changed", "A12", lambda: None, Verdict.INTACT)
+    for name in (METRICS, SCORES, TABLE):
+        removed = partial(os.remove, name)
+        yield attack(f"{name} removed", "A13", removed, Verdict.BROKEN, name)
+        for content in (None, b"forged"):
+            what = "removed" if content is None else "forged"
+            apply = partial(described, name, content)
+            yield attack(f"{name} {what}, its true hash under omitted", "A13", apply, Verdict.BROKEN, name)
+    for name in (WEIGHTS, IMAGES):
+        yield attack(f"another {name} put back", "A13", partial(put, name), Verdict.BROKEN, name)
+        yield attack(f"{name}: record removed", "A13", partial(os.remove, f"{name}{SUFFIX}"), Verdict.BROKEN, name)
+        other = partial(edited, "omitted", name, "digests", "sha256", value="0" * 64)
+        yield attack(f"{name}: another hash under omitted", "A13", other, Verdict.BROKEN, name)
+        sized = partial(edited, "omitted", name, "size", value=1)
+        yield attack(f"{name}: another size under omitted", "A13", sized, Verdict.BROKEN, name)
+    yield attack("the manifest removed", "A13", partial(os.remove, MANIFEST), Verdict.BROKEN, WEIGHTS)
+    for what, text in {"truncated": "{", "of another form": '{"format": 2}'}.items():
+        apply = partial(Path(MANIFEST).write_text, text)
+        yield attack(f"the manifest {what}", "A14", apply, Verdict.REFUSED, "manifest.json")
 
 
 def _make_up() -> None:

@@ -420,6 +420,10 @@ class TestFinishedStudy:
         assert subprocess.run(unpacked, cwd=clone, env={**os.environ, "PYTHONPATH": str(clone)}).returncode == 0
         assert not list(clone.rglob("*.safetensors"))
         assert jobs(snakemake(clone, "-n", *SMOKE)) == {}
+        # Nor do the records differ from the study: of diverged runs, landmarks, sub-spaces, proxies and search systems.
+        assert "Nothing to do: all results are up to date" in program(clone, "run", "--", "--dry-run").stdout
+        found = json.loads(program(clone, "audit", "--json").stdout)
+        assert found["summary"]["broken"] == 0 and found["root_digest"] == study_digest(finished)
         drawn = snakemake(clone, "--forcerun", "figure_search", *SMOKE, "--", "figure_search")
         assert drawn.returncode == 0 and "1 of 1 steps (100%) done" in drawn.stdout + drawn.stderr
         for suffix in (".pdf", ".png", ".csv", ".md"):

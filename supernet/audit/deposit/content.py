@@ -53,16 +53,22 @@ def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
 
     The manifest describes inputs that are not in the deposit. Data sets, published tables and downloads are left out,
     because they can be downloaded again by their pinned hashes. Weights are left out unless `weights` is true. Paths in
-    a deposit are the names in records, wherever the folders are. Raises UserError if a result is broken or missing.
+    a deposit are the names in records, wherever the folders are. Raises UserError if a result is broken or missing,
+    also if an earlier archive has left it out and this one needs it.
     """
     results = made(plan)
     targets = [os.path.normpath(one.path) for one in results]
     configs = {one.path: one.config for one in results}
     audit = Audit(configs, hashes, plan.root, plan.reference_kernels, folders=plan.folders, shared=shared(plan))
     _check(audit, targets)
-    nodes = _nodes(targets, plan.folders)
+    nodes = _nodes(targets, plan.folders, hashes)
     recorded = {name: node for name, node in nodes.items() if node.kind == "result"}
     files = {name: Path(node.path) for name, node in recorded.items() if _is_kept(plan, name, weights)}
+    if absent := [str(path) for path in files.values() if hashes.is_left_out(str(path))]:
+        raise UserError(
+            f"{absent[0]}: was left out of the archive that these results come from ({len(absent)} such files); a "
+            "deposit with weights needs all of them: leave out --weights, or train these super-nets again"
+        )
     omitted = {name: node for name, node in nodes.items() if name not in files and node.kind != "source"}
     files |= {str(record_path(name)): record_path(node.path) for name, node in recorded.items()}
     own, study = dict(_workflow(plan)), _study(plan)
@@ -100,12 +106,12 @@ def _check(audit: Audit, targets: Sequence[str]) -> None:
         raise UserError(f"{broken[0].cause}{more}; a deposit needs intact results: see `supernet audit`")
 
 
-def _nodes(targets: Sequence[str], folders: Folders) -> dict[str, Node]:
+def _nodes(targets: Sequence[str], folders: Folders, hashes: HashCache) -> dict[str, Node]:
     """Return all files that results were made from, by the names that records have for them."""
     found: dict[str, Node] = {}
     for target in targets:
         if target not in found:
-            found |= lineage(target, folders)
+            found |= lineage(target, folders, hashes.is_left_out)
     return {folders.name(path, node.kind): node for path, node in found.items()}
 
 
@@ -118,7 +124,7 @@ def _omitted(node: Node, hashes: HashCache) -> dict[str, Any]:
     """Return the manifest entry of a file that is left out: kind, size and digests, as needed by an audit."""
     algorithms = {"sha256", *([node.pinned["algorithm"]] if node.pinned else [])}
     found = {algorithm: hashes.digest(node.path, algorithm) for algorithm in sorted(algorithms)}
-    return {"kind": node.kind, "size": os.path.getsize(node.path), "digests": found}
+    return {"kind": node.kind, "size": hashes.size(node.path), "digests": found}
 
 
 def _study(plan: Plan) -> bytes:

@@ -12,6 +12,7 @@ from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
 from supernet.audit.expected import Expected, expected, requested, shared
 from supernet.audit.file_status import Audit, Discrepancy, FileStatus, State
 from supernet.audit.hash_cache import HashCache
+from supernet.audit.left_out import may_be_left_out
 from supernet.config.artifacts import DEPOSIT, is_part, shared_folder
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
@@ -42,6 +43,9 @@ class DepositedFiles(HashCache):
     @property
     def cached(self) -> bool:
         return self._code_is_cached
+
+    def is_left_out(self, path: str) -> bool:
+        return path in self._omitted
 
     def exists(self, path: str) -> bool:
         known = path in self._present if path.startswith(self._folder) else True
@@ -91,14 +95,12 @@ class Deposit:
         plan = _plan(folder, manifest, where)
         found, more = tuple(expected(plan)), tuple(requested(plan))
         known = {one.path for one in (*found, *more)}
-        weights = {plan.artifacts.run(*run).weights for run in plan.runs}
-        may_be_left_out = weights | {path for path in known if not path.startswith(f"{manifest.folder}/")}
-        parts = shared(plan)
+        allowed, parts = may_be_left_out(plan, known), shared(plan)
         for path in manifest.results:
             if path not in known and not (is_part(path) and shared_folder(path) in parts):
                 raise UserError(f"{where}: the manifest lists {path!r}, which is not a result of the deposited study")
         for path, entry in manifest.omitted.items():
-            if path not in may_be_left_out and (path in known or entry.kind == "result"):
+            if path not in allowed and (path in known or entry.kind == "result"):
                 raise UserError(f"{where}: the manifest leaves out {path!r}, which is neither weights nor a resource")
         return cls(folder, manifest, found, more, parts)
 

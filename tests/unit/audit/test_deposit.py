@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from attacks.execution import command
 from attacks.study import PARTS, STUDY, add_parts, parts
 from checkouts import copy_checkout
 
@@ -23,6 +24,9 @@ from supernet.audit.deposit.unpack import open_deposit, unpack
 from supernet.audit.expected import expected, recorded_root_digest, requested
 from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.hash_cache import HashCache
+from supernet.audit.lineage import lineage
+from supernet.commands import archive as packing
+from supernet.commands import audit
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.pipeline.plan import Plan
@@ -347,6 +351,75 @@ class TestVerified:
         other = STUDY.replace("epochs: 4", "epochs: 5").encode()
         path = changed(whole, tmp_path / "b.tar.zst", "results/one/deposit/study/one.yaml", other)
         assert "setting.epochs: was 4, is 5" in statuses(path)[WEIGHTS].cause
+
+
+class TestLeftOut:
+    """Results that were unpacked: their weights and data are missing, and the manifest beside them says so."""
+
+    @pytest.fixture(autouse=True)
+    def fresh(self, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A folder with the unpacked archive and its study file, which is the current folder."""
+        monkeypatch.chdir(tmp_path)
+        unpack(whole, Folders(), LIMITS)
+        shutil.copy("results/one/deposit/study/one.yaml", "one.yaml")
+
+    def audited(self, *arguments: str) -> dict[str, Any]:
+        """What `supernet audit --json` prints, with its exit code, and the targets by path."""
+        done = command(audit.main, "--study", "one.yaml", "--json", *arguments)
+        report = json.loads(done.text)
+        return {**report, "code": done.code, "targets": {one["path"]: one for one in report["targets"]}}
+
+    def test_they_are_intact_with_the_same_root_digest(self, finished: Path) -> None:
+        with contextlib.chdir(finished):
+            root = recorded_root_digest(Plan.load({"study": "one"}, finished))
+        found = self.audited()
+        assert found["code"] == 0 and found["root_digest"] == root is not None
+        left_out = {path for path, one in found["targets"].items() if one["left_out"]}
+        assert left_out == {IMAGES, WEIGHTS, WEIGHTS.replace("baseline", "learning_rate=0.1")}
+        text = command(audit.main, "--study", "one.yaml").text
+        assert f"intact     {WEIGHTS} (left out of the archive)\n" in text
+        assert "\ndata left out: 3 of these files; " in text
+
+    @pytest.mark.parametrize("name", [METRICS, SCORES])
+    def test_the_manifest_vouches_for_weights_and_resources_only(self, name: str) -> None:
+        made = read_record(name)["made"]
+        manifest = json.loads(Path(MANIFEST).read_bytes())
+        manifest["omitted"][name] = {"kind": "result", "size": made["size"], "digests": {"sha256": made["sha256"]}}
+        Path(MANIFEST).write_text(json.dumps(manifest))
+        Path(name).unlink()
+        found = self.audited()
+        assert (found["code"], found["root_digest"]) == (1, None)
+        assert found["targets"][name]["link"] == f"{name}: missing"
+
+    def test_what_is_there_is_hashed(self) -> None:
+        Path(WEIGHTS).write_text("forged")
+        status = self.audited()["targets"][WEIGHTS]
+        assert (status["state"], status["left_out"]) == ("broken", False)
+        Path(WEIGHTS).write_text(WEIGHTS)
+        assert self.audited()["targets"][WEIGHTS]["state"] == "intact"
+
+    def test_without_the_manifest_they_are_missing(self) -> None:
+        Path(MANIFEST).unlink()
+        assert self.audited()["targets"][WEIGHTS]["link"] == f"{WEIGHTS}: missing"
+
+    def test_a_damaged_manifest_is_named(self) -> None:
+        Path(MANIFEST).write_text("{")
+        done = command(audit.main, "--study", "one.yaml")
+        assert done.code == 2 and f"{MANIFEST}: expected a manifest of format 2" in done.text
+
+    def test_they_can_be_packed_again_without_weights(self, whole: Path) -> None:
+        options = ("--study", "one.yaml", "--output", "again.tar.zst")
+        assert command(packing.main, *options).code == 0
+        assert {status.state for status in statuses(Path("again.tar.zst")).values()} == {State.INTACT}
+        first, again = (json.loads(members(path)[MANIFEST]) for path in (whole, Path("again.tar.zst")))
+        assert (again["omitted"], again["root_digest"]) == (first["omitted"], first["root_digest"])
+        done = command(packing.main, *options, "--weights")
+        assert done.code == 2 and "was left out of the archive that these results come from (2 such files)" in done.text
+
+    def test_the_origin_of_a_table_includes_what_was_left_out(self) -> None:
+        nodes = lineage(WEIGHTS, Folders(), lambda path: path == WEIGHTS)
+        assert nodes[WEIGHTS].problem == "" and IMAGES in nodes[WEIGHTS].inputs
+        assert nodes[IMAGES].problem == "missing"
 
 
 class TestUnpacked:

@@ -212,3 +212,16 @@ def test_the_folders_of_config_yaml_are_those_of_the_display(tmp_path: Path, mon
 def test_a_path_is_not_the_name_of_a_study(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"study '\.\./mini': expected the name of a file in workflow/studies"):
         parse(["--study", "../mini"], tmp_path)
+
+
+def test_files_to_make_again_join_those_of_the_user(tmp_path: Path) -> None:
+    assert parse(["--", "all"], tmp_path).command(again=["a", "b"])[-5:] == ["--forcerun", "a", "b", "--nocolor", "all"]
+    for theirs in (["--forcerun", "train"], ["-R", "train"], ["--forcerun=train"]):
+        command = parse(["--", "-n", *theirs, "--quiet"], tmp_path).command(again=["a"])
+        assert command[-6:] == ["--nocolor", "-n", theirs[0].partition("=")[0], "a", "train", "--quiet"]
+    assert parse(["b.pdf"], tmp_path).command(["a.pdf"])[3:5] == ["a.pdf", "--cores"]
+
+
+@pytest.mark.parametrize(("theirs", "starts"), [([], True), (["-n"], False), (["--unlock"], False), (["-p"], True)])
+def test_a_dry_run_starts_no_job(tmp_path: Path, theirs: list[str], starts: bool) -> None:
+    assert parse(["--", *theirs], tmp_path).starts_jobs is starts
