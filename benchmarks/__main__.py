@@ -23,6 +23,7 @@ from supernet.runtime.startup import TUNABLES
 
 PROGRAMS = (
     "bootstrap",
+    "census",
     "augmentation",
     "memory",
     "step",

@@ -14,6 +14,7 @@ from supernet import spaces
 from supernet.config.jobs import SearchJob
 from supernet.config.run_summary import read_summary
 from supernet.io.atomic import write_json, write_table
+from supernet.provenance.recorder import note_input
 from supernet.runtime import program
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
@@ -32,6 +33,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--summary", type=Path, required=True, help="summary of the run (JSON of scripts/train.py)")
     parser.add_argument("--pool", type=Path, required=True, help="pool with ground truth, for the quantiles")
     parser.add_argument("--table", type=Path, nargs="?", help="published table that is searched and looked up instead")
+    parser.add_argument("--store", type=Path, required=True, help="folder of finished trainings that studies share")
     parser.add_argument("--task", required=True, help="name of the search in progress lines")
     parser.add_argument("--output", type=Path, required=True, help="found architectures to write (Parquet)")
     parser.add_argument("--cost", type=Path, required=True, help="cost of the search to write (JSON)")
@@ -50,7 +52,7 @@ def work(options: argparse.Namespace) -> None:
         splits = now.splits(run.data, run.study_seed)
         evaluator = Evaluator(splits, job.ranking, run.protocol.channels_last, run.seed, space.format)
         network = load_supernet(run, space, splits, options.weights)
-        truth = ground_truth_of(job.truth, space, run.seed, splits, evaluator, options.table, options.pool)
+        truth = ground_truth_of(job.truth, space, run.seed, splits, options)
         images = len(getattr(splits, job.ranking.split)) * job.search.architectures
         drawn = job.search.architectures
         with now.phase("search"), Progress(options.task, "random search", drawn, options.progress) as progress:
@@ -59,6 +61,8 @@ def work(options: argparse.Namespace) -> None:
             print(f"{options.task}: a score is not finite: the super-net diverged, so that no search is made")
         with now.phase("retrain"), Progress(options.task, "stand-alone", len(best), options.progress) as progress:
             rows = found_rows(best, truth, space, progress)
+        for path in truth.origins((row["arch_id"], row["encoding"]) for row in rows):
+            note_input(path)
     write_table(options.output, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
     searched = job.search.architectures if rows else 0
     write_json(options.cost, {"architectures": searched, "images": images, "forward_passes": images})

@@ -10,6 +10,7 @@ from pathlib import Path
 from supernet import spaces
 from supernet.config.jobs import SystemsJob
 from supernet.io.atomic import write_table
+from supernet.provenance.recorder import note_input
 from supernet.runtime import program
 from supernet.runtime.arguments import positive_number
 from supernet.runtime.startup import start_time
@@ -18,7 +19,6 @@ from supernet.search.ground_truth import ground_truth_of
 from supernet.search.results import table
 from supernet.search.systems_runner import StateFiles, SystemsRunner
 from supernet.training import session
-from supernet.training.evaluator import Evaluator
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -34,6 +34,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--table", type=Path, nargs="?", help="published table with the ground truth of the architectures found"
     )
+    parser.add_argument("--store", type=Path, required=True, help="folder of finished trainings that studies share")
     parser.add_argument("--task", required=True, help="name of the job in progress lines")
     parser.add_argument("--output", type=Path, required=True, help="found architectures and costs to write (Parquet)")
     return parser.parse_args(arguments)
@@ -45,13 +46,16 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     space = spaces.load(job.run.own_space)
     splits = now.splits(job.run.data, job.run.study_seed)
-    evaluator = Evaluator(splits, job.ranking, job.run.protocol.channels_last, job.run.seed, space.format)
-    truth = ground_truth_of(job.truth, space, job.run.seed, splits, evaluator, options.table, options.pool)
+    truth = ground_truth_of(job.truth, space, job.run.seed, splits, options)
     files = StateFiles(options.state, options.checkpoint_seconds, options.pool, options.table)
     with Stopping(Deadline.of(start_time(), options.limit_minutes)) as stopping:
         runner = SystemsRunner(job, space, splits, truth, now, files, stopping, options.task, options.progress)
         finished = [runner.run(name) for name in runner.names]
-    write_table(options.output, table([row for one in finished for row in one.rows]))
+    found = [row for one in finished for row in one.rows]
+    trained = [(row["arch_id"], row["encoding"]) for row in found if row.get("parameters") is not None]
+    for path in truth.origins(trained):
+        note_input(path)
+    write_table(options.output, table(found))
     now.write_timing(
         earlier=sum(one.earlier for one in finished),
         systems_seconds={one.system: one.timing["seconds"] for one in finished},

@@ -1,4 +1,4 @@
-"""Train the super-net of one run; a killed job resumes from its checkpoint."""
+"""Train the super-net of one run, unless the store has it; a killed job resumes from its checkpoint."""
 
 import argparse
 import time
@@ -6,34 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from supernet import spaces
-from supernet.config.artifacts import CHECKPOINT
-from supernet.config.jobs import Ahead, ScoringJob
+from supernet.config.artifacts import CHECKPOINT, aside
+from supernet.config.jobs import Ahead
 from supernet.config.study import Run
-from supernet.data.images import Splits
-from supernet.io.atomic import write_json
-from supernet.io.parquet import write_rows
-from supernet.pools.file import read_pool, read_truths
-from supernet.provenance.recorder import recording_apart
+from supernet.io.atomic import read_json, write_json
+from supernet.provenance.recorder import package_versions
 from supernet.runtime import program
 from supernet.runtime.arguments import positive_number
-from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
-from supernet.runtime.stopping import Deadline, Stopping
-from supernet.spaces.base import Space
+from supernet.runtime.stopping import Deadline, Stopped
 from supernet.training import session
-from supernet.training.build import build_supernet, supernet_trainer
-from supernet.training.checkpoint import Checkpoint
-from supernet.training.landmarks import can_rank
-from supernet.training.outputs import summary, write_weights
-from supernet.training.scores import Scores, wanted
-from supernet.training.scoring import compute, evaluator_of
-from supernet.training.trainer import Trainer, TrainingResult, untrained
+from supernet.training.store.supernets import SupernetStore
 
-AHEAD = 1_000_000
-"""Images that a training scores at most: it takes about a minute on one core."""
+POLL_SECONDS = 2.0
+"""Time between two looks at a training that another process has claimed."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -49,89 +35,77 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--landmarks", type=Path, nargs="?", help="pool with ground truth for the ranking loss, if the setting uses it"
     )
     parser.add_argument("--task", required=True, help="name of the run in progress lines")
+    parser.add_argument("--store", type=Path, required=True, help="folder of super-nets and scores that studies share")
     parser.add_argument("--curve", type=Path, required=True, help="training curve to write (Parquet)")
     parser.add_argument("--weights", type=Path, required=True, help="weights to write (safetensors)")
     parser.add_argument("--summary", type=Path, required=True, help="summary of the run to write (JSON)")
-    parser.add_argument("--ahead", help="what to score at once for scripts/score.py (JSON); needs --store")
-    parser.add_argument("--store", type=Path, help="folder of scores that jobs share")
-    options = parser.parse_args(arguments)
-    if options.ahead is not None and options.store is None:
-        parser.error("--ahead: needs --store, the folder for the scores")
-    return options
+    parser.add_argument("--ahead", help="what to score at once for scripts/score.py (JSON)")
+    return parser.parse_args(arguments)
 
 
 def work(options: argparse.Namespace) -> None:
-    """Train, and write curve, weights and summary."""
+    """Complete the store, and write curve, weights and summary."""
     run = session.read_config(options.config, Run)
-    now = session.open_session(options, start_time())
-    space, splits = spaces.load(run.own_space), now.splits(run.data, run.study_seed)
-    landmarks = None if options.landmarks is None else read_truths(options.landmarks, space)
-    network = build_supernet(run, space, splits)
-    checkpoint = Checkpoint(
-        options.state / CHECKPOINT,
-        now.fingerprint(run.model_dump_json(), landmarks=options.landmarks),
-        options.checkpoint_seconds,
-    )
-    with now.phase("train"):
-        if can_rank(landmarks):
-            trained = train(options, supernet_trainer(run, space, network, splits, landmarks), checkpoint)
-        else:
-            print(f"{options.task}: no two landmarks have known accuracies that differ: diverged, not trained")
-            trained = untrained()
-    if trained.diverged_at is not None:
-        print(f"{options.task}: the loss was not finite at step {trained.diverged_at}: diverged")
-    write_rows(options.curve, trained.curve)
-    write_weights(options.weights, network)
-    write_json(options.summary, summary(run, network, trained))
-    if options.ahead is not None and trained.diverged_at is None:
-        # What it reads does not affect the results of this program.
-        with recording_apart(None, []):
-            score_ahead(options, run, space, network, splits, now)
-    now.write_timing(earlier=checkpoint.earlier, steps=trained.steps, passes=trained.passes)
-    checkpoint.discard()
+    store = SupernetStore(options.store, run, options.data, options.landmarks)
+    # The files of the run are put together without torch. Their records are the same whether or not it trains as well.
+    packages = package_versions()
+    timing = _trained(options, run, store)
+    store.take_over(options.curve, options.weights, options.summary, packages)
+    if timing is None:
+        print(f"{options.task}: taken over from {store.name}")
+        now = session.without_torch(options, start_time())
+        now.write_timing(taken_over=1, training=read_json(store.folder.timing))
+    elif options.timing is not None:
+        write_json(options.timing, timing)
+    checkpoint = options.state / CHECKPOINT
+    for path in (checkpoint, aside(checkpoint)):
+        path.unlink(missing_ok=True)
 
 
-def train(options: argparse.Namespace, trainer: Trainer, checkpoint: Checkpoint) -> TrainingResult:
-    """Train from the checkpoint on; raises Stopped if the job has to stop."""
-    recipe = trainer.recipe
-    unit, steps = recipe.batch_size * recipe.passes_per_step, recipe.steps
-    with (
-        Progress(options.task, "training", steps, options.progress, unit_images=unit, done=checkpoint.done) as progress,
-        Stopping(Deadline.of(start_time(), options.limit_minutes)) as stopping,
-    ):
-        return trainer.run(checkpoint, progress, stopping)
+def _trained(options: argparse.Namespace, run: Run, store: SupernetStore) -> dict[str, Any] | None:
+    """Return the timing of the training once the store has the super-net; None if another process has made it.
 
-
-def score_ahead(
-    options: argparse.Namespace,
-    run: Run,
-    space: Space[Any],
-    network: nn.Module,
-    splits: Splits,
-    now: session.Session,
-) -> None:
-    """Add the scores of the run's pool to the store, if this takes little time.
-
-    A separate job would import torch again, which takes longer than to score a small pool. It scores what is missing.
+    While another process trains it, this one waits. Raises Stopped before the time limit.
     """
-    ahead = session.read_option("--ahead", options.ahead, Ahead)
-    job, path = ScoringJob(run=run, scoring=ahead.scoring), Path(ahead.pool(run))
-    if not path.exists():
-        print(f"{options.task}: {path} does not exist yet: another job scores it")
-        return
-    pool = dict(read_pool(path, space))
-    scores = wanted(job, list(pool))
-    images = sum(len(getattr(splits, split)) for _, _, split in scores)
-    limit = Deadline.of(start_time(), options.limit_minutes)
-    if images > AHEAD or limit.over(needed=(time.time() - start_time()) / 2):
-        print(f"{options.task}: another job scores {len(pool)} architectures")
-        return
-    known = Scores(job, options.store, options.data, options.weights)
-    missing = known.missing(scores)
-    with now.phase("score"), Progress(options.task, "scoring", len(missing), options.progress) as progress:
-        evaluator = evaluator_of(run, ahead.scoring.evaluation, space, splits)
-        for found in compute(evaluator, network, pool, missing, progress):
-            known.add(found)
+    claim, deadline = store.claim(), Deadline.of(start_time(), options.limit_minutes)
+    while not store.has():
+        if claim.take():
+            try:
+                # A process that has just released the claim has added the super-net before.
+                return None if store.has() else _train(options, run, store, deadline)
+            finally:
+                claim.release()
+        if deadline.over():
+            raise Stopped(f"stopped while another process trained {store.name}, because its time limit is near")
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _train(options: argparse.Namespace, run: Run, store: SupernetStore, deadline: Deadline) -> dict[str, Any]:
+    """Train, and add the super-net to the store, with scores of a small pool; return the timing."""
+    ahead = None if options.ahead is None else session.read_option("--ahead", options.ahead, Ahead)
+    now = session.open_session(options, start_time())
+    # Importing torch takes seconds, and what the store has needs no training.
+    from supernet.training.run import Job, RunTraining
+
+    checkpoint = options.state / CHECKPOINT
+    training = RunTraining(
+        now,
+        run,
+        Job(
+            options.task,
+            options.data,
+            options.landmarks,
+            checkpoint,
+            options.checkpoint_seconds,
+            options.progress,
+            deadline,
+        ),
+    )
+    trained = training.add_to(store)
+    if ahead is not None and trained.diverged_at is None:
+        training.score(ahead, options.store, Path(store.folder.weights))
+    return now.timing(**training.counts(trained))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,19 +1,20 @@
 """Super-net training heuristics, measured: spaces, networks, training, metrics, figures.
 
-The public API is `__version__`, the package `spaces`, and the classes `Benchmark` (published tables), `Results` (of a
-study) and `TrainedSupernet`. Each is imported at its first use: `import supernet` itself imports neither torch nor
-pandas. `__init__.pyi` has the types.
+The public API is `__version__`, the package `spaces`, the classes `Benchmark` (published tables), `Results` (of a
+study) and `TrainedSupernet`, and the function `evaluate` (of scores from any code base). Each is imported at its first
+use: `import supernet` itself imports neither torch nor pandas. `__init__.pyi` has the types.
 """
 
 import importlib
 from typing import Any
 
-__all__ = ["Benchmark", "Results", "TrainedSupernet", "__version__", "spaces"]
+__all__ = ["Benchmark", "Results", "TrainedSupernet", "__version__", "evaluate", "spaces"]
 # Modules are given by name: import statements here would add them, some with torch, to every record.
-_CLASSES = (
+_MEMBERS = (
     ("Benchmark", "supernet.published.benchmark"),
     ("Results", "supernet.paper.load"),
     ("TrainedSupernet", "supernet.training.trained"),
+    ("evaluate", "supernet.metrics.own_scores.evaluation"),
 )
 
 
@@ -21,7 +22,7 @@ def __getattr__(name: str) -> Any:
     """Import a member of the public API at its first use (PEP 562)."""
     if name == "spaces":
         return importlib.import_module("supernet.spaces")
-    for known, module in _CLASSES:
+    for known, module in _MEMBERS:
         if name == known:
             return getattr(importlib.import_module(module), name)
     if name == "__version__":

@@ -29,6 +29,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         ),
         "resume": Command("supernet.commands.resume", "on a cluster: continue after Snakemake was killed"),
         "doctor": Command("supernet.commands.doctor", "say what this machine has, and what each missing thing costs"),
+        "evaluate": Command(
+            "supernet.commands.evaluate", "compare scores of any code base with ground truth, with intervals"
+        ),
         "audit": Command("supernet.commands.audit", "check results against their provenance records"),
         "explain": Command("supernet.commands.explain", "print which runs, code and data a result comes from"),
         "trace": Command("supernet.commands.trace", "draw which jobs and files a result comes from (SVG)"),

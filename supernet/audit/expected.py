@@ -5,13 +5,13 @@ Rules take the paths, the sets of jobs and the lists of tables and figures from 
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supernet.config.artifacts import PartsFolder
+from supernet.config.artifacts import PartsFolder, StoreFolder, is_stored, space_folder
 from supernet.config.base import Model
-from supernet.config.identity import standalone_identity
+from supernet.config.identity import standalone_identity, supernet_identity
 from supernet.config.jobs import (
     METRICS_SECTIONS,
     FeaturesJob,
@@ -73,16 +73,31 @@ def recorded_root_digest(plan: Plan) -> str | None:
 
 
 def shared(plan: Plan) -> dict[str, Mapping[str, Any]]:
-    """Return the folders of the store that have the parts of each space of the study, with the config of its parts.
+    """Return the folders of the store from which the study may take files (`shared_folder`), with the config of each.
 
-    Below it, parts of other configs are in other folders. Which parts the study has taken over, its records say.
+    Those of a space have the parts of its ground truth; below it, parts of other configs are in other folders. Those of
+    a run have its super-net. What the study has taken over, its records say.
     """
     spaces = dict.fromkeys(plan.pools[pool].space for pool, _ in plan.truth_shards)
-    found = {space: standalone_identity(truth_job(plan.study, space)) for space in spaces}
-    return {
-        os.path.normpath(PartsFolder.truth(plan.artifacts.store, space, "").path): identity.values
-        for space, identity in found.items()
+    truth = {space: standalone_identity(truth_job(plan.study, space)) for space in spaces}
+    found = {
+        PartsFolder.truth(plan.artifacts.store, space, "").path: identity.values for space, identity in truth.items()
     }
+    for run in (plan.study.run(*name) for name in plan.runs):
+        folder = StoreFolder.supernets(plan.artifacts.store, run.space, supernet_identity(run).digest)
+        found[folder.path] = {"run": run.model_dump(mode="json")}
+    return {os.path.normpath(path): config for path, config in found.items()}
+
+
+def may_take_over(plan: Plan) -> Callable[[str], bool]:
+    """Return a function that says whether a path is that of a file of the store that results of a study may name.
+
+    All trainings of its spaces are, whatever their config: whether it fits, an audit tells.
+    """
+    store = plan.artifacts.store
+    of_space = (PartsFolder.truth, StoreFolder.supernets)
+    folders = {os.path.normpath(kind(store, name, "").path) for kind in of_space for name in plan.study.spaces}
+    return lambda path: is_stored(path) and space_folder(os.path.normpath(path)) in folders
 
 
 def run_config(plan: Plan, space: str, setting: str, seed: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,13 +12,21 @@ from supernet.audit.file_status import FileStatus, State
 from supernet.audit.lineage import Job, Node, format_duration, jobs, lineage, read_object
 from supernet.audit.printable import printable
 from supernet.audit.rows import Selection, cell
-from supernet.config.artifacts import RunFolder, is_part, run_name
+from supernet.config.artifacts import (
+    RunFolder,
+    is_part,
+    is_stored,
+    is_stored_supernet,
+    run_name,
+    shared_folder,
+)
 from supernet.provenance.folders import Folders
 from supernet.provenance.record import inputs_digest
 
 ROWS = 5
 """Number of rows and of inputs that are printed; further ones are counted."""
 WIDTH = 110
+_TRAINING = "scripts/train.py"
 _PACKAGES = ("torch", "numpy", "pandas", "scipy", "matplotlib")
 _STAGES = {
     "scripts/truth.py": "stand-alone trainings",
@@ -54,7 +62,7 @@ def explanation(
     nodes = lineage(status.path, folders, is_left_out)
     found = jobs(nodes)
     target = nodes[status.path]
-    trained = [job for job in found if _is_training(job)]
+    trained = [_where_trained(job, found) for job in found if _is_training(job)]
     if selection is not None:
         trained = [job for job in trained if selection.may_use(*_run(job))]
     sections = [
@@ -173,14 +181,18 @@ def _baselines(trained: Sequence[Job]) -> Iterable[str]:
 
 
 def _shared(nodes: Mapping[str, Node], found: Sequence[Job]) -> Iterable[str]:
-    """Yield one line per folder of the store that it was made from."""
-    others = {path for job in found if all(map(is_part, job.files)) for path in job.files}
-    folders: dict[str, list[str]] = {}
-    for path in sorted(filter(is_part, nodes)):
-        folders.setdefault(os.path.dirname(path), []).append(path)
-    for folder, paths in folders.items():
+    """Yield one line per recipe of ground truth, and per space of super-nets, that it has from the store."""
+    others = {path for job in found if all(map(is_stored, job.files)) for path in job.files}
+    folders: dict[tuple[str, str], list[str]] = {}
+    for path in sorted(nodes):
+        if is_part(path):
+            folders.setdefault((os.path.dirname(path), "stand-alone training"), []).append(path)
+        elif is_stored_supernet(path) and path == RunFolder(os.path.dirname(path)).summary:
+            folders.setdefault((os.path.dirname(shared_folder(path)), "super-net"), []).append(path)
+    for (folder, kind), paths in folders.items():
         count = sum(path in others for path in paths)
-        yield f"{folder}: {len(paths)} parts, {count} of which were there before its jobs ran."
+        named = f"{len(paths)} {kind}{'s' * (len(paths) > 1)}"
+        yield f"{folder}: {named}, {count} from before its jobs ran."
 
 
 def _shown(value: Any) -> str:
@@ -192,11 +204,7 @@ def _hours(found: Sequence[Job], trained: Sequence[Job], selection: Selection | 
     for program, stage in _STAGES.items():
         group = [job for job in found if job.program == program]
         if group:
-            own = (
-                f", of which {format_duration(sum(job.seconds for job in trained))}"
-                if program == "scripts/train.py"
-                else ""
-            )
+            own = f", of which {format_duration(sum(job.seconds for job in trained))}" if program == _TRAINING else ""
             chosen = own if selection is not None else ""
             yield f"{stage}: {len(group)} job{'s' * (len(group) > 1)}, {_place(group)}{chosen}."
     if found:
@@ -257,7 +265,19 @@ def _is_training(job: Job) -> bool:
     config = job.config if isinstance(job.config, dict) else {}
     setting, seed = config.get("setting"), config.get("seed")
     known = isinstance(config.get("space"), str) and isinstance(seed, int)
-    return job.program == "scripts/train.py" and known and isinstance(setting, dict) and "epochs" in setting
+    return job.program == _TRAINING and known and isinstance(setting, dict) and "epochs" in setting
+
+
+def _where_trained(job: Job, found: Sequence[Job]) -> Job:
+    """Return the job of a run, with time and place of the job that trained its super-net, if it was taken over."""
+    names = {one["file"] for one in job.made["inputs"]}
+    trainer = next((one for one in found if one is not job and one.made["file"] in names and _trains(one)), None)
+    return job if trainer is None else replace(job, circumstances=trainer.circumstances, timing=trainer.timing)
+
+
+def _trains(job: Job) -> bool:
+    """Return whether all files of a job are super-nets in the store."""
+    return job.program == _TRAINING and all(map(is_stored_supernet, job.files))
 
 
 def _run(job: Job) -> tuple[str, str, str]:

@@ -25,7 +25,15 @@ from supernet.audit.config_changes import with_defaults
 from supernet.audit.current import Current
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.listing import Listing
-from supernet.config.artifacts import HASH_DIGITS, RunFolder, is_part, run_name, shared_folder
+from supernet.config.artifacts import (
+    HASH_DIGITS,
+    RunFolder,
+    is_part,
+    is_stored,
+    is_stored_supernet,
+    run_name,
+    shared_folder,
+)
 from supernet.config.identity import completed
 from supernet.download.sources import File, load_sources
 from supernet.provenance.closure import ROOT
@@ -96,7 +104,7 @@ class Audit:
 
         `kernels` is whether jobs use reference kernels now; None does not compare them, as for the results of others.
         `folders` are those that records name, by default `results` and `resources` of the current folder. Files that
-        `listing` does not list are unexpected. `shared` has the configs of parts, by `shared_folder`.
+        `listing` does not list are unexpected. `shared` has the configs of files of the store, by `shared_folder`.
         """
         self._configs = {os.path.normpath(path): config for path, config in configs.items()}
         self._hashes, self._root = hashes, root
@@ -160,6 +168,7 @@ class Audit:
             *self._identity(path, made),
             *self._content(path, made),
             *self._repeated(path, made),
+            *self._taken_over(path, made),
         ]
         discrepancies += self._inputs(made)
         discrepancies += [Discrepancy(State.STALE, text) for text in self._current.changes(record)]
@@ -236,13 +245,30 @@ class Audit:
         if isinstance(content, dict) and "run" in content and content["run"] != made["config"]:
             yield Discrepancy(State.BROKEN, "it has the config of another run than its record")
 
+    def _taken_over(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
+        """Compare config and landmarks of a run with those of the super-net in the store from which it was made."""
+        if run_name(path) is None or made["program"] != _TRAINING:
+            return
+        for name in (self._folders.path(one["file"]) for one in made["inputs"]):
+            if name is None or not is_stored_supernet(name):
+                continue
+            try:
+                config = self.record(name)["made"]["config"]
+            except RecordError:  # The status of the input reports this.
+                continue
+            if not _is_of_run(config, made):
+                yield Discrepancy(State.BROKEN, f"it was made from the super-net of another run, {name}")
+
     def _config(self, path: str, made: Mapping[str, Any]) -> Iterator[Discrepancy]:
         """Compare the recorded config with that of the study; that of another result is a sign of an exchange."""
         recorded, expected = made["config"], self._configs.get(path)
-        if expected is None and is_part(path):
-            # A key that did not exist when the part was made has its default, or the folder would have another name.
+        if expected is None and is_stored(path):
+            # A key that did not exist when the file was made has its default, or the folder would have another name.
             expected = self._shared.get(shared_folder(path))
             recorded = recorded if expected is None else completed(recorded, expected)
+            if is_stored_supernet(path) and isinstance(recorded, Mapping):
+                # The hash of the landmarks, which `_taken_over` compares.
+                recorded = {name: value for name, value in recorded.items() if name != "landmarks"}
         elif recorded != expected:
             recorded = with_defaults(made["program"], recorded)
         if expected is None or not (changes := differences(recorded, expected)):
@@ -266,6 +292,16 @@ class Audit:
 
 
 _OTHER = "has another content"
+_TRAINING = "scripts/train.py"
+
+
+def _is_of_run(config: Any, made: Mapping[str, Any]) -> bool:
+    """Return whether the config of a super-net in the store is that of a run: same values, and landmarks it names."""
+    if not isinstance(config, Mapping):
+        return False
+    trained, own = (with_defaults(_TRAINING, one) for one in (config.get("run"), made["config"]))
+    landmarks = config.get("landmarks")
+    return trained == own and (landmarks is None or landmarks in [one["sha256"] for one in made["inputs"]])
 
 
 def differences(old: Any, new: Any, key: str = "") -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from supernet.audit.deposit.limits import MAX_MANIFEST_BYTES
 from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
+from supernet.audit.expected import may_take_over
 from supernet.audit.hash_cache import HashCache
-from supernet.config.artifacts import DEPOSIT
+from supernet.config.artifacts import DEPOSIT, RunFolder, is_stored_supernet
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.folders import RESOURCES
@@ -49,10 +50,22 @@ class FilesLeftOut(HashCache):
         return super().digest(path, algorithm) if entry is None else entry.digests.get(algorithm, "unknown")
 
 
-def may_be_left_out(plan: Plan, known: Iterable[str]) -> set[str]:
-    """Return the results of a study that an archive may lack: of those that are `known`, resources; and all weights."""
+def may_be_left_out(plan: Plan, known: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that says whether an archive of a study may lack a result, given by its path.
+
+    It may lack weights, those of the store from which its runs were taken included, and of the `known` results those in
+    the folder of resources.
+    """
     weights = {plan.artifacts.run(*run).weights for run in plan.runs}
-    return weights | {path for path in known if not path.startswith(f"{plan.results}/")}
+    resources = (path for path in known if not path.startswith(f"{plan.results}/"))
+    listed = set(map(os.path.normpath, (*weights, *resources)))
+    is_shared = may_take_over(plan)
+
+    def is_allowed(path: str) -> bool:
+        stored = is_stored_supernet(path) and path == RunFolder(os.path.dirname(path)).weights
+        return os.path.normpath(path) in listed or (stored and is_shared(path))
+
+    return is_allowed
 
 
 def files_of(plan: Plan, known: Iterable[str], cache: Path | None) -> FilesLeftOut:
@@ -72,12 +85,12 @@ def _entries(plan: Plan, known: Iterable[str]) -> dict[str, Omitted]:
         return {}
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; expected the manifest of an archive") from None
-    allowed = set(map(os.path.normpath, may_be_left_out(plan, known)))
+    allowed = may_be_left_out(plan, known)
     found = {}
     for name, entry in Manifest.read(content, str(path)).omitted.items():
         place = plan.folders.path(name)
         # The manifest does not vouch for other files: if they are missing, they are broken.
         download = entry.kind == "download" and name.startswith(f"{RESOURCES}/")
-        if place is not None and (download or place in allowed):
+        if place is not None and (download or allowed(place)):
             found[place] = entry
     return found

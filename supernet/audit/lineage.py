@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from supernet.config.artifacts import is_part, timings_of
+from supernet.config.artifacts import is_stored, timings_of
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.provenance.folders import Folders
@@ -14,7 +14,7 @@ from supernet.provenance.record import RecordError, read_record
 from supernet.runtime.timing import job_seconds
 
 _STORE = ""
-"""Stands for the folder of all parts of the store."""
+"""Stands for the folder of all files of the store."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,19 @@ def lineage(target: str, folders: Folders, is_left_out: Callable[[str], bool] = 
 def jobs(nodes: Mapping[str, Node]) -> list[Job]:
     """Return the jobs that made these files, in the order in which they ended.
 
-    Parts of the store belong to the job of their process, if another of its files is among the nodes.
+    Files of the store belong to the job of their process, if another of its files is among the nodes.
     """
     files: dict[tuple[str, ...], list[Node]] = {}
     for node in nodes.values():
         if node.record is not None:
             ran = node.record["circumstances"]
             # Two jobs may start in the same millisecond on one machine, but they write to different folders.
-            folder = _STORE if is_part(node.path) else os.path.dirname(node.path)
+            folder = _STORE if is_stored(node.path) else os.path.dirname(node.path)
             key = (folder, node.record["made"]["program"], ran["started"], ran["host"])
             files.setdefault(key, []).append(node)
     own = {key[1:]: key for key in files if key[0] != _STORE}
-    for parts in [key for key in files if key[0] == _STORE and key[1:] in own]:
-        files[own[parts[1:]]] += files.pop(parts)
+    for stored in [key for key in files if key[0] == _STORE and key[1:] in own]:
+        files[own[stored[1:]]] += files.pop(stored)
     found = [_job(group) for group in files.values()]
     return sorted(found, key=lambda job: (job.circumstances["ended"], job.files))
 
@@ -116,11 +116,14 @@ def _inputs(node: Node) -> Iterator[Node]:
 
 
 def _job(nodes: list[Node]) -> Job:
-    # The parts of one process are made one after the other; they are listed after its other files.
+    # The files of one process are made one after the other; those of the store are listed after the others.
     ended = max(_ended(node) for node in nodes)
-    chosen = min(nodes, key=lambda node: (is_part(node.path), is_part(node.path) and _ended(node) != ended))
+    chosen = min(nodes, key=lambda node: (is_stored(node.path), is_stored(node.path) and _ended(node) != ended))
     assert chosen.record is not None, "files without a record are not in a job"
-    record, files = chosen.record, tuple(sorted((node.path for node in nodes), key=lambda path: (is_part(path), path)))
+    record, files = (
+        chosen.record,
+        tuple(sorted((node.path for node in nodes), key=lambda path: (is_stored(path), path))),
+    )
     made = record["made"]
     return Job(made["program"], made["config"], record["circumstances"], made, files, _timing(files[0]))
 

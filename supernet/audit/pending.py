@@ -1,7 +1,7 @@
 """What the next run of the workflow would do: its jobs with causes and times, and the super-nets that are kept."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from supernet.config.artifacts import RunFolder, RunName, checkpoint
 from supernet.pipeline.ground_truth import trainings_left
 from supernet.pipeline.plan import Plan
 from supernet.pipeline.speed import Speeds
+from supernet.pipeline.stored_supernets import is_stored
 from supernet.pipeline.workload import Workload, standalone_part, workload
 
 UNTRAINED = "not trained yet"
@@ -32,7 +33,7 @@ class Pending:
     work: Workload | None
     """Work of a job that trains or scores networks; None for others."""
     trainings: int = 0
-    """Stand-alone trainings of a job of ground truth."""
+    """Trainings that the job would do: of a super-net, or of stand-alone networks."""
 
     @property
     def run(self) -> RunName:
@@ -52,6 +53,7 @@ class Kept:
 
 def pending(plan: Plan, jobs: Sequence[PlannedJob], causes: Causes) -> list[Pending]:
     """Return the jobs that would be started, with their causes and work."""
+    remade = {path for job in jobs for path in job.outputs}
     left = trainings_left(plan, [_shard(job) for job in jobs if job.rule == TRUTH])
     found = []
     for job in jobs:
@@ -59,9 +61,13 @@ def pending(plan: Plan, jobs: Sequence[PlannedJob], causes: Causes) -> list[Pend
             pool, shard = _shard(job)
             count = left[pool, shard]
             found.append(Pending(job, causes.of(job), Workload((standalone_part(plan, pool, count),)), count))
+        elif job.rule == TRAIN:
+            found.append(
+                _training(plan, Pending(job, causes.of(job), workload(plan, job.rule, job.wildcards), 1), remade)
+            )
         else:
             found.append(Pending(job, causes.of(job), workload(plan, job.rule, job.wildcards)))
-    return [_in_words_of_runs(plan, one) if one.job.rule == TRAIN else one for one in found]
+    return found
 
 
 def kept(plan: Plan, waiting: Iterable[Pending], audit: Audit) -> list[Kept]:
@@ -96,11 +102,17 @@ def _shard(job: PlannedJob) -> tuple[str, int]:
     return job.wildcards["pool"], int(job.wildcards["shard"])
 
 
-def _in_words_of_runs(plan: Plan, one: Pending) -> Pending:
+def _training(plan: Plan, one: Pending, remade: Container[str]) -> Pending:
+    """Return the job of a super-net, with the cause in words of runs, and without work if the store has it.
+
+    `remade` are the outputs of all jobs.
+    """
+    if is_stored(plan, one.run, remade):
+        return Pending(one.job, one.cause, Workload(), 0)
     if one.cause.text != MISSING:
         return one
     text = RESUMED if os.path.exists(checkpoint(plan.state, *one.run)) else UNTRAINED
-    return Pending(one.job, Cause(text, one.cause.detail, one.cause.origins), one.work)
+    return Pending(one.job, Cause(text, one.cause.detail, one.cause.origins), one.work, one.trainings)
 
 
 def _reason_kept(folder: RunFolder, audit: Audit) -> tuple[str, str]:

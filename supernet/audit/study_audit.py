@@ -10,7 +10,7 @@ from supernet.audit.expected import Expected, made, shared
 from supernet.audit.file_status import Audit, FileStatus, State
 from supernet.audit.left_out import FilesLeftOut, files_of
 from supernet.audit.listing import Listing
-from supernet.config.artifacts import CRATE, Artifacts, is_part
+from supernet.config.artifacts import CRATE, Artifacts, is_stored
 from supernet.config.yamlfile import YamlFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
@@ -62,14 +62,14 @@ class StudyAudit:
     def paths(self, targets: list[str]) -> list[str]:
         """Return the targets, with all results of a folder; without targets, the results of the study.
 
-        The results of the study include all other files in its folder, the pages of its site, and the parts of the
+        The results of the study include all other files in its folder, the pages of its site, and the files of the
         store that its records name.
 
         UserError for a folder without results.
         """
         if not targets:
             known = [os.path.normpath(one.path) for one in self.expected]
-            found = [*known, *recorded(self.plan.results), *self.listing.unexpected(), *self.parts()]
+            found = [*known, *recorded(self.plan.results), *self.listing.unexpected(), *self.stored()]
             return list(dict.fromkeys(found))
         found = []
         for target in targets:
@@ -81,10 +81,10 @@ class StudyAudit:
             found += within
         return found
 
-    def parts(self) -> list[str]:
-        """Return the parts of the store that the records of the study's results name, sorted."""
+    def stored(self) -> list[str]:
+        """Return the files of the store that the records of the study's results name, sorted."""
         inputs = (self.audit.status(one.path).inputs for one in self.expected)
-        return sorted({path for found in inputs for path in found if is_part(path)})
+        return sorted({path for found in inputs for path in found if is_stored(path)})
 
     def root_digest(self) -> str | None:
         """Return the root digest of all results of the study; None if one is missing or broken."""

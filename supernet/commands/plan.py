@@ -87,23 +87,27 @@ def speeds_for(plan: Plan, found: Sequence[Pending], calibrate: bool) -> Speeds 
 
 def title(plan: Plan, found: Sequence[Pending], times: Times) -> str:
     """Return the first line: super-nets, stand-alone networks and time."""
-    trained = sum(one.job.rule == TRAIN for one in found)
+    trained = sum(one.trainings for one in found if one.job.rule == TRAIN)
     named = f"Study {plan.study.study}: {trained} of {len(plan.runs)} super-nets"
     if every := sum(plan.trainings_in(*shard) for shard in plan.truth_shards):
-        named += f" and {sum(one.trainings for one in found)} of {every} stand-alone networks"
+        named += f" and {sum(one.trainings for one in found if one.job.rule == TRUTH)} of {every} stand-alone networks"
     in_all = times.in_all(found)
     return f"{named} would be trained{f', {in_all}' if in_all else ''}."
 
 
 def blocks(found: Sequence[Pending], times: Times, limit: int | None) -> Iterator[str]:
     """Yield lines by cause: of super-nets, ground truth, other jobs; `limit` of each cause, None for all."""
-    nets = [one for one in found if one.job.rule == TRAIN]
+    nets = [one for one in found if one.job.rule == TRAIN and one.trainings]
+    stored = [one for one in found if one.job.rule == TRAIN and not one.trainings]
     truth = [one for one in found if one.job.rule == TRUTH]
     rest = [one for one in found if one.job.rule not in (TRAIN, TRUTH)]
     for cause, group in _grouped(nets, lambda one: one.cause.text):
         yield f"\n{counted(TRAIN, len(group))}: {cause}"
         rows = [f"{one.run!s:48} {times.of([one]):>9}  {one.cause.detail}" for one in group]
         yield from _listed(rows, limit)
+    for cause, group in _grouped(stored, lambda one: one.cause.text):
+        yield f"\n{counted(TRAIN, len(group))} to copy from the store, without training: {cause}"
+        yield from _listed([f"{one.run!s:58}  {one.cause.detail}" for one in group], limit)
     for cause, group in _grouped(truth, lambda one: one.cause.text):
         count = sum(one.trainings for one in group)
         yield f"\n{count} stand-alone network{'s' * (count != 1)} of the ground truth in {_jobs(len(group))}: {cause}"

@@ -12,6 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 Kind = Literal[
@@ -53,7 +54,7 @@ _TIMING = "timing.json"
 HASH_DIGITS = 16
 """Digits of the SHA-256 in the names of parts and of their folders."""
 _NAME, _NUMBER, _HASH = r"[^/]+", r"\d+", rf"[0-9a-f]{{{HASH_DIGITS}}}"
-_NUMBERS, _HASHES = ("seed", "shard", "part"), ("digest", "sha256")
+_NUMBERS, _HASHES = ("seed", "shard", "part"), ("digest", "sha256", "inputs")
 """Wildcards that are numbers, and those that are the start of a SHA-256."""
 
 
@@ -81,7 +82,7 @@ class EntryName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one super-net; `path` may also be that of a copy elsewhere."""
+    """The folder of one super-net: of a run of a study, in the store, or of a copy elsewhere."""
 
     path: str
 
@@ -182,14 +183,37 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class PartsFolder:
-    """A folder of the store: the parts of one kind that were made with one config."""
+class StoreFolder:
+    """A folder of the store: what was made with one config."""
 
     path: str
 
     @classmethod
+    def supernets(cls, store: str, space: str = "{space}", digest: str = "{digest}") -> Self:
+        """The super-nets of one config, which has the seed: one per content of the inputs."""
+        return cls(f"{store}/supernets/{space}/{digest}")
+
+    def supernet(self, inputs: str = "{inputs}") -> RunFolder:
+        """The super-net that was trained with these inputs, given by their digest."""
+        return RunFolder(f"{self.path}/{inputs[:HASH_DIGITS]}")
+
+    @property
+    def recipe(self) -> str:
+        """Which trainings the folder has, for people (JSON): no job reads it."""
+        return f"{self.path}/recipe.json"
+
+    def claim(self, name: str) -> str:
+        """Folder of the lock of a process that makes what `name` describes."""
+        return f"{self.path}/{LOCKS}/{hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS]}"
+
+
+@dataclass(frozen=True, slots=True)
+class PartsFolder(StoreFolder):
+    """A folder of the store with parts of one kind."""
+
+    @classmethod
     def truth(cls, store: str, space: str = "{space}", digest: str = "{digest}") -> Self:
-        """The stand-alone trainings of a space with one recipe; `store` is the folder of the store."""
+        """The stand-alone trainings of a space with one recipe."""
         return cls(f"{store}/truth/{space}/{digest}")
 
     @classmethod
@@ -200,15 +224,6 @@ class PartsFolder:
     def part(self, sha256: str = "{sha256}") -> str:
         """A part (Parquet), named by the start of the SHA-256 of its content."""
         return f"{self.path}/{sha256[:HASH_DIGITS]}.parquet"
-
-    @property
-    def recipe(self) -> str:
-        """Which trainings the folder has, for people (JSON): no program reads it."""
-        return f"{self.path}/recipe.json"
-
-    def claim(self, name: str) -> str:
-        """Folder of the lock of a process that makes a row, which `name` describes."""
-        return f"{self.path}/{LOCKS}/{hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +402,11 @@ def checkpoint(state: str, space: str, setting: str, seed: int | str) -> str:
     return f"{state}/runs/{run_path(space, setting, seed)}/{CHECKPOINT}"
 
 
+def aside(path: Path) -> Path:
+    """Return the file that keeps the state of another training, which had the path of a checkpoint."""
+    return path.with_name(f"{path.stem}.other{path.suffix}")
+
+
 def wildcards(path: str) -> dict[str, str] | None:
     """Return the wildcards in the path of a run, stand-alone training, random search or search system; else None.
 
@@ -412,14 +432,36 @@ def is_digest(name: str) -> bool:
     return re.fullmatch(_HASH, name) is not None
 
 
-def shared_folder(part: str) -> str:
-    """Return the folder of the store that has the folder of a part and those of other recipes."""
-    return os.path.dirname(os.path.dirname(part))
+def is_stored_supernet(path: str) -> bool:
+    """Return whether a path is that of a file of a super-net in the store, wherever the store is."""
+    return _stored_supernet().search(path) is not None
+
+
+def is_stored(path: str) -> bool:
+    """Return whether a path is that of a file of the store that records of studies name."""
+    return is_part(path) or is_stored_supernet(path)
+
+
+def shared_folder(path: str) -> str:
+    """Return the folder of the store whose files have one config or, for parts, those of one space."""
+    return os.path.dirname(os.path.dirname(path))
+
+
+def space_folder(path: str) -> str:
+    """Return the folder of the store that has all files of one kind and space, for a path for which `is_stored`."""
+    return shared_folder(path) if is_part(path) else os.path.dirname(shared_folder(path))
 
 
 @cache
 def _part() -> re.Pattern[str]:
     return re.compile(f"(?:^|/){_regex(PartsFolder.truth(STORE).part())}$")
+
+
+@cache
+def _stored_supernet() -> re.Pattern[str]:
+    folder = StoreFolder.supernets(STORE).supernet()
+    names = "|".join(re.escape(os.path.basename(path)) for path in folder.training)
+    return re.compile(f"(?:^|/){_regex(folder.path)}/(?:{names})$")
 
 
 def run_name(path: str) -> RunName | None:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from supernet.config.artifacts import HASH_DIGITS
 from supernet.config.base import Model
 from supernet.config.jobs import TruthJob
+from supernet.config.study import Run
 from supernet.provenance.record import digest
 
 _STANDALONE_PROTOCOL = frozenset(
@@ -65,6 +66,17 @@ def standalone_identity(job: TruthJob) -> Identity:
         "evaluation": job.evaluation,
     }
     return Identity.of(sections, {"protocol": _STANDALONE_PROTOCOL | widths, "evaluation": _STANDALONE_EVALUATION})
+
+
+def supernet_identity(run: Run) -> Identity:
+    """Return the identity of the training of a super-net; images and landmarks distinguish it further."""
+    return Identity.of({"run": run})
+
+
+def inputs_digest(hashes: Mapping[str, str], reference: bool) -> str:
+    """Return the digest of the inputs of a training, given by the SHA-256 of each, and of the kernels."""
+    kernels = {"reference_kernels": True} if reference else {}
+    return digest({**hashes, **kernels})[:HASH_DIGITS]
 
 
 def completed(recorded: Any, now: Any) -> Any:

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from supernet.metrics import large
 from supernet.metrics.arrays import Floats, fractions, scored_vectors, vector
 from supernet.metrics.bootstrap import RESAMPLES, Measure, bootstrap
-from supernet.metrics.definitions import POSITIONAL_THRESHOLDS
+from supernet.metrics.definitions import POSITIONAL_THRESHOLDS, SPARSE_THRESHOLD
 from supernet.metrics.interval import Estimate
 from supernet.metrics.large import Estimates, LargePool, is_resampled
+from supernet.metrics.measures import LARGEST_BOOTSTRAP
 from supernet.metrics.resampling import Ordering
 from supernet.metrics.statistics import (
     Family,
@@ -139,14 +140,58 @@ def predictor_taus(
 
     Raises ValueError like `evaluate`.
     """
-    values, truth = scored_vectors(values=values, truth=truth)
-    if is_resampled(len(truth), share):
-        families = list(_correlations("values", values, GroundTruth(truth, threshold)))
-        measures = bootstrap(families, len(truth), rng, resamples)
-        found = {measure.metric: measure.estimate for measure in measures}
-    else:
-        found = dict(LargePool(truth, threshold, share, rng).correlations(values))
+    found = correlations_of(values, truth, threshold, rng, resamples, share)
     return {metric: estimate for metric, estimate in found.items() if metric != "spearman"}
+
+
+def correlations_of(
+    values: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    threshold: float,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    share: float = 0.0,
+    largest: int = LARGEST_BOOTSTRAP,
+) -> dict[str, Estimate]:
+    """Compute the correlations of `evaluate` of any scores (n,), large for good; the keys are metric names.
+
+    Up to `largest` architectures, intervals come from the bootstrap.
+    Raises ValueError like `evaluate`.
+    """
+    values, truth = scored_vectors(values=values, truth=truth)
+    if not is_resampled(len(truth), share, largest):
+        return dict(LargePool(truth, threshold, share, rng).correlations(values))
+    families = list(_correlations("values", values, GroundTruth(truth, threshold)))
+    measures = bootstrap(families, len(truth), rng, resamples)
+    return {measure.metric: measure.estimate for measure in measures}
+
+
+def search_performance_of(
+    values: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    *,
+    k: int,
+    draws: int,
+    population_truth: npt.ArrayLike,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    share: float = 0.0,
+    largest: int = LARGEST_BOOTSTRAP,
+) -> dict[str, Estimate]:
+    """Compute P>R and final performance of `evaluate` of any scores (n,); the keys are metric names.
+
+    Equal scores keep the order of the input. `largest` as in `correlations_of`. Raises ValueError like `evaluate`.
+    """
+    values, truth = scored_vectors(values=values, truth=truth)
+    reference, equal = fractions("population_truth", population_truth), np.zeros(len(truth))
+    if not is_resampled(len(truth), share, largest):
+        pool = LargePool(truth, SPARSE_THRESHOLD, share, rng)
+        found = pool.search_performance(
+            values, equal, k=k, draws=draws, population_truth=reference, top_order="sorted", resamples=resamples
+        )
+        return dict(found)
+    family = search_performance(values, equal, truth, k=k, draws=draws, population_truth=reference)
+    return {one.metric: one.estimate for one in bootstrap([("values", family)], len(truth), rng, resamples)}
 
 
 def _measure_each(

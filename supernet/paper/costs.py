@@ -16,7 +16,7 @@ from supernet.paper.catalogue import on_request
 from supernet.paper.load import Results
 from supernet.paper.names import number
 from supernet.provenance.recorder import note_input
-from supernet.runtime.timing import job_seconds
+from supernet.runtime.timing import job_seconds, training_of
 
 PAPER_GPU_DAYS = 700
 """Yu, Ranftl and Salzmann (arXiv 2003.04276) report "over 700 GPU days" for all their experiments."""
@@ -56,7 +56,7 @@ class Cost:
     jobs: int
     hours: float
     taken_over: int = 0
-    """Stand-alone trainings that the jobs took over from the store; other jobs have made them."""
+    """Stand-alone trainings or super-nets that the jobs took over from the store; other jobs have made them."""
 
 
 def costs(results: Results, stages: Container[str] | None = None) -> tuple[Cost, ...]:
@@ -105,7 +105,8 @@ def _runs_sentence(results: Results, table: str) -> str:
     written = [(run.space, "super-nets", *_timing(path)) for run, path in paths if os.path.exists(path)]
     unknown = sum(not os.path.exists(one.timing) for one in folders.values())
     lost = f" The time of {unknown} super-nets is unknown." if unknown else ""
-    return f"Cost of these {len(runs)} super-nets, trained and scored: {_words(_summed(written))}.{lost}"
+    found = _summed(written)
+    return f"Cost of these {len(runs)} super-nets, trained and scored: {_words(found)}.{_taken_over(found)}{lost}"
 
 
 def _more_sentence(results: Results, table: str) -> str:
@@ -115,8 +116,12 @@ def _more_sentence(results: Results, table: str) -> str:
 
 
 def _taken_over(found: Sequence[Cost]) -> str:
-    count = sum(cost.taken_over for cost in found if cost.stage != "scoring")
-    return f" {count} stand-alone trainings were taken over from the store and are not included." if count else ""
+    nets = sum(cost.taken_over for cost in found if cost.stage == "super-nets")
+    count = sum(cost.taken_over for cost in found) - nets
+    noun = "super-net was" if nets == 1 else "super-nets were"
+    trained = f" {nets} {noun} taken over from the store; the time of their training is included."
+    alone = f" {count} stand-alone trainings were taken over from the store and are not included."
+    return trained * bool(nets) + alone * bool(count)
 
 
 def _words(found: Sequence[Cost]) -> str:
@@ -179,9 +184,14 @@ def _summed(rows: Iterable[tuple[str, str, str, float, int]]) -> tuple[Cost, ...
 
 
 def _timing(path: str) -> tuple[str, float, int]:
-    """Device and seconds of a job, including earlier attempts that it resumed, and trainings that it took over."""
+    """Device and seconds of a job, including earlier attempts that it resumed, and trainings that it took over.
+
+    A super-net that was taken over has those of its training. Scores that were taken over are not trainings.
+    """
     timing = read_json(note_input(path))
+    taken_over = 0 if "computed" in timing else int(timing.get("taken_over", 0))
     try:
-        return str(timing["device"]), job_seconds(timing), int(timing.get("taken_over", 0))
+        made = training_of(timing)
+        return str(made["device"]), job_seconds(made), taken_over
     except KeyError as error:
         raise UserError(f"{path}: lacks the key {error}; delete it and make it again") from None

@@ -75,7 +75,9 @@ def measured_speeds(plan: Plan, host: str | None) -> Speeds | None:
     sums, nets = _Sums(), 0
     for run in plan.runs:
         training, scoring = training_work(plan, run).parts
-        if (timing := _timing(plan.artifacts.run(*run).timing, host)) is not None:
+        timing = _timing(plan.artifacts.run(*run).timing, host)
+        # A super-net of the store may have been trained anywhere, with other jobs at the same time.
+        if timing is not None and not timing.get("taken_over"):
             sums.add(timing, {"train": training, "score": scoring})
             nets += 1
         timing = _timing(plan.artifacts.run(*run).scores_timing, host)

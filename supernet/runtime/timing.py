@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def training_of(timing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the timing of the training of a super-net, also if another job has made it for the store."""
+    found = timing.get("training", timing)
+    return found if isinstance(found, Mapping) else timing
+
+
 def job_seconds(timing: Mapping[str, Any]) -> float:
     """Return the seconds of a job, including the stopped processes that it resumed from.
 

@@ -1,5 +1,7 @@
 """The ground truth of found architectures: looked up in a published table, or trained here."""
 
+import argparse
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,18 @@ from supernet.io.parquet import read_table
 from supernet.metrics.definitions import truth_rank
 from supernet.metrics.population import Population, population_of
 from supernet.pools.draw import published_draw, uniform_rows
+from supernet.pools.trainings import Training
 from supernet.pools.truth import cost_columns
 from supernet.published.table import PublishedTable
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
 from supernet.training.evaluator import Evaluator
 from supernet.training.standalone import train_standalone
-from supernet.training.store.truth import StandAloneResult
+from supernet.training.store.truth import StandAloneResult, TruthStore
 
 
 class TrainedTruth:
-    """Trains found architectures with the recipe of the ground truth and the seed of the run."""
+    """Trains found architectures like the ground truth, with the seed of the run, or has them from the store."""
 
     def __init__(
         self,
@@ -32,11 +35,12 @@ class TrainedTruth:
         space: Space[Any],
         seed: int,
         splits: Splits,
-        evaluator: Evaluator,
         truths: npt.NDArray[np.float64],
+        store: TruthStore,
     ) -> None:
         """`truths` (N,) is the ground truth of the pool, the population of quantiles."""
-        self._job, self._space, self._seed, self._splits, self._evaluator = job, space, seed, splits, evaluator
+        self._job, self._space, self._seed, self._splits, self._store = job, space, seed, splits, store
+        self._evaluator = Evaluator(splits, job.evaluation, job.protocol.channels_last)
         self.population = Population(truths, "pool", "trained here")
         self.draw: Draw = partial(space.sample, law="random_a")
         self.available = space.distinct
@@ -47,8 +51,17 @@ class TrainedTruth:
         return True
 
     def result(self, arch: Any) -> StandAloneResult | None:
-        """Train an architecture and return its result."""
-        return train_standalone(self._job, self._space, arch, self._seed, self._splits, self._evaluator)
+        """Return the result of an architecture, which is in the store afterwards."""
+        training = Training(self._space.arch_id(arch), self._space.format(arch), self._seed)
+
+        def train() -> StandAloneResult:
+            return train_standalone(self._job, self._space, arch, self._seed, self._splits, self._evaluator)
+
+        return self._store.obtain(training, train)
+
+    def origins(self, found: Iterable[tuple[str, str]]) -> list[Path]:
+        """Return the files that have the results of architectures, given by arch_id and encoding."""
+        return self._store.parts(Training(*names, self._seed) for names in found)
 
 
 class PublishedTruth:
@@ -73,6 +86,10 @@ class PublishedTruth:
         accuracy = float(self._table.test_acc[self._table.rows([arch_id])][0])
         return StandAloneResult(accuracy, None, **cost_columns(self._space, arch))
 
+    def origins(self, found: Iterable[tuple[str, str]]) -> list[Path]:
+        """Return no file: the table is an input already."""
+        return []
+
 
 GroundTruth = TrainedTruth | PublishedTruth
 
@@ -82,20 +99,20 @@ def ground_truth_of(
     space: Space[Any],
     seed: int,
     splits: Splits,
-    evaluator: Evaluator,
-    table: Path | None,
-    pool: Path,
+    options: argparse.Namespace,
 ) -> GroundTruth:
     """Choose the ground truth: the published table if there is one, else trainings, which are compared with the pool.
 
+    `options` has the paths `table` (or None), `pool`, `store` and `data`.
+
     Raises UserError if there is neither a table nor a recipe (`job`).
     """
-    if table is not None:
-        return PublishedTruth(PublishedTable.load(table), space)
+    if options.table is not None:
+        return PublishedTruth(PublishedTable.load(options.table), space)
     if job is None:
         raise UserError("--config: has no recipe for the ground truth; give a published table with --table")
-    truths = read_table(pool, "truth")["truth"].dropna().to_numpy()
-    return TrainedTruth(job, space, seed, splits, evaluator, truths)
+    truths = read_table(options.pool, "truth")["truth"].dropna().to_numpy()
+    return TrainedTruth(job, space, seed, splits, truths, TruthStore(options.store, job, options.data))
 
 
 def quantile(accuracy: float | None, truths: npt.NDArray[np.float64]) -> float:

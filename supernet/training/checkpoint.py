@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from supernet.config.artifacts import aside
 from supernet.config.base import Model
 from supernet.errors import UserError
 from supernet.io.atomic import publish
@@ -119,7 +120,7 @@ class Checkpoint:
     @property
     def aside(self) -> Path:
         """The file that keeps the state of another training, which had the path of this one."""
-        return self.path.with_name(f"{self.path.stem}.other{self.path.suffix}")
+        return aside(self.path)
 
     def damaged(self, problem: str) -> UserError:
         """Return the error of a file that `save` never leaves; a disk error or an edit can."""

@@ -145,16 +145,19 @@ class Session:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def write_timing(self, *, earlier: float = 0.0, **more: Any) -> None:
-        """Write --timing: seconds per phase and in total, threads, device, host.
+        """Write --timing, if it is given: `timing`."""
+        if self.options.timing is not None:
+            write_json(self.options.timing, self.timing(earlier=earlier, **more))
+
+    def timing(self, *, earlier: float = 0.0, **more: Any) -> dict[str, Any]:
+        """Return the seconds per phase and in total until now, threads, device, host, and `more`.
 
         `earlier` is the number of seconds that earlier processes spent on the state from which this one resumed.
         """
-        if self.options.timing is None:
-            return
         seconds = {f"{name}_seconds": round(value, 3) for name, value in self.seconds.items()}
         total = {"total_seconds": round(time.time() - self.started, 3), "earlier_seconds": round(earlier, 3)}
         place = {"threads": self.options.threads, "device": str(self.device), "host": socket.gethostname()}
-        write_json(self.options.timing, {**seconds, **place, **more, **total})
+        return {**seconds, **place, **more, **total}
 
 
 def without_torch(options: argparse.Namespace, started: float) -> Session:

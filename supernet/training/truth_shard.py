@@ -16,11 +16,9 @@ from supernet.spaces.base import Space
 from supernet.training.evaluator import Evaluator
 from supernet.training.session import Session
 from supernet.training.standalone import TruthLog, result_problem, train_standalone
-from supernet.training.store.truth import TruthStore
+from supernet.training.store.truth import POLL_SECONDS, TruthStore
 
 _LOGGER = logging.getLogger(__name__)
-POLL_SECONDS = 2.0
-"""Time between two looks at trainings that other processes have claimed, once no other is left."""
 
 
 class TruthShard:

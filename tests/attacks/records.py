@@ -15,7 +15,19 @@ import pandas as pd
 
 from attacks.attack import Attack, Outcome, Target, Verdict, write
 from attacks.mutations import CONTENTS, MISSING, PLACES, WRONG_VALUES, of_file, of_json, replaced
-from attacks.study import IMAGES, PARTS, RESULTS, STUDY_FILE, STUDY_TARGET, judged, make_study, parts, run_audit
+from attacks.study import (
+    IMAGES,
+    PARTS,
+    RESULTS,
+    STUDY_FILE,
+    STUDY_TARGET,
+    SUPERNETS,
+    judged,
+    make_study,
+    parts,
+    run_audit,
+    supernets,
+)
 from supernet.provenance.hashes import digests
 from supernet.provenance.record import FORMAT, MAX_BYTES, SUFFIX, digest, record_path
 
@@ -31,7 +43,7 @@ RUN_FILES = (
 HASHES = Path("state/one/hashes.json")
 SEED = 1
 RANDOM_EDITS = 12
-LONGEST_CHAIN = 9
+LONGEST_CHAIN = 10
 """Results from the images to a table."""
 Record = dict[str, Any]
 
@@ -50,6 +62,7 @@ def attacks() -> list[Attack]:
     for maker in (
         *makers,
         _parts,
+        _supernets,
         _exchanges,
         _rewritten_exchanges,
         _planted,
@@ -90,6 +103,11 @@ def forge(path: str, content: bytes | None = None, **made: Any) -> None:
     record = read(path)
     record["made"] |= {"sha256": digests(Path(path), ["sha256"])["sha256"], "size": os.path.getsize(path), **made}
     put(path, record)
+
+
+def as_input(path: str) -> dict[str, Any]:
+    """Return the entry of a result among the inputs of a record; `rewrite_chain` fills it."""
+    return {"file": path, "kind": "result", "sha256": "0" * 64, "size": 0, "record": None}
 
 
 def rewrite_chain() -> None:
@@ -295,6 +313,43 @@ def _parts() -> Iterator[Attack]:
     yield _attack("two parts exchanged", "R7", lambda: exchange(*parts()), Verdict.BROKEN, PARTS)
     unused = partial(_unused_part, PARTS)
     yield _attack("a part that no record names is added", "R0", unused, Verdict.INTACT)
+
+
+def _supernets() -> Iterator[Attack]:
+    """Attacks on super-nets in the store, from which the study has taken over two."""
+
+    def first(mutation: Callable[[Path], object]) -> Callable[[], object]:
+        return lambda: mutation(Path(supernets()[0]))
+
+    def configured(path: Path, **changes: Any) -> None:
+        config = read(str(path))["made"]["config"]
+        forge(str(path), config={**config, "run": {**config["run"], **changes}})
+
+    def of_another_run() -> None:
+        """Rewrite the records of a run, so that they name the super-net of another run."""
+        own = {one["file"] for one in read(WEIGHTS)["made"]["inputs"]}
+        other = next(path for path in supernets() if path not in own)
+        for name in ("curve.parquet", "weights.safetensors", "run.json", "timing.json"):
+            record = read(f"{RUN}/{name}")
+            stored = [f"{os.path.dirname(other)}/{os.path.basename(one)}" for one in own if SUPERNETS in one]
+            images = [one for one in record["made"]["inputs"] if SUPERNETS not in one["file"]]
+            record["made"]["inputs"] = sorted([*images, *map(as_input, stored)], key=lambda one: one["file"])
+            put(f"{RUN}/{name}", record)
+        rewrite_chain()
+
+    for name, change in {**CONTENTS, **PLACES}.items():
+        mutation = first(lambda path, change=change: _mutated(path, change))  # type: ignore[misc]
+        yield _attack(f"weights in the store: {name}", "R1", mutation, Verdict.BROKEN, SUPERNETS)
+    forged = first(lambda path: forge(str(path), b"other weights"))
+    yield _attack("weights in the store are edited, and their record", "R5", forged, Verdict.BROKEN, SUPERNETS)
+    setting = first(partial(configured, study_seed=7))
+    yield _attack("the record of stored weights has another config", "R5", setting, Verdict.BROKEN, "of another run")
+    no_record = first(lambda path: record_path(path).unlink())
+    yield _attack("the record of stored weights is deleted", "R2", no_record, Verdict.BROKEN, SUPERNETS)
+    yield _attack("two stored weights exchanged", "R7", lambda: exchange(*supernets()), Verdict.BROKEN, SUPERNETS)
+    yield _attack("a run names the super-net of another run", "R8", of_another_run, Verdict.BROKEN, "of another run")
+    unused = partial(write, f"{SUPERNETS}/0123456789abcdef/0123456789abcdef/weights.safetensors", b"x")
+    yield _attack("a super-net that no record names is added", "R0", unused, Verdict.INTACT)
 
 
 def _mutated(path: Path, change: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ from attacks.attack import Outcome, Target, Verdict
 from attacks.execution import CommandResult, command
 from supernet.audit.expected import Expected, expected
 from supernet.commands import audit
+from supernet.config.artifacts import run_name
 from supernet.config.jobs import truth_job
 from supernet.io.atomic import publish
 from supernet.pipeline.files import StudyFiles
@@ -17,6 +18,7 @@ from supernet.pipeline.plan import Plan
 from supernet.pools.trainings import Training
 from supernet.provenance.closure import ROOT
 from supernet.provenance.recorder import Recorder, note_config, note_input, recording
+from supernet.training.store.supernets import SupernetStore
 from supernet.training.store.truth import StandAloneResult, TruthStore
 
 STUDY = """\
@@ -37,6 +39,7 @@ spaces:
 STUDY_FILE = "one.yaml"
 RESULTS = "results/one"
 PARTS = "results/store/truth/nasbench201"
+SUPERNETS = "results/store/supernets/nasbench201"
 IMAGES = "resources/data/digits.safetensors"
 PUBLISHED = "published-digest.txt"
 """Root digest of the study before the attack, as a reader finds it in a paper."""
@@ -60,12 +63,30 @@ def make_study(content: str = "content") -> None:
             note_config(made[0].config)
             for path in job.inputs:
                 note_input(path)
-            for part in add_parts(plan, content) if job.program == "truth.py" else ():
-                note_input(part)
+            for stored in _stored(plan, job.program, made[0], content):
+                note_input(stored)
             for one in made:
                 with publish(one.path) as temporary:
                     temporary.write_text(f"{content} of {one.path}")
     Path(PUBLISHED).write_text(str(json.loads(run_audit().text)["root_digest"]), encoding="utf-8")
+
+
+def _stored(plan: Plan, program: str, made: Expected, content: str) -> list[Path]:
+    """Add to the store what a job takes over from it, and return the files."""
+    if program == "truth.py":
+        return add_parts(plan, content)
+    return add_supernet(plan, made.path, content) if program == "train.py" else []
+
+
+def add_supernet(plan: Plan, path: str, content: str = "content") -> list[Path]:
+    """Add a made-up super-net to the store for the run of a file, and return its files."""
+    name = run_name(path)
+    assert name is not None, path
+    with SupernetStore(Path(plan.artifacts.store), plan.study.run(*name), Path(IMAGES)).adding() as folder:
+        for file in folder.training:
+            with publish(file) as temporary:
+                temporary.write_text(f"{content} of {file}")
+    return list(map(Path, folder.training))
 
 
 def add_parts(plan: Plan, content: str = "content", names: str = "ab") -> list[Path]:
@@ -80,6 +101,11 @@ def add_parts(plan: Plan, content: str = "content", names: str = "ab") -> list[P
 def parts() -> list[str]:
     """Return the parts in the store of the current folder, sorted."""
     return sorted(map(str, Path(PARTS).glob("*/*.parquet")))
+
+
+def supernets() -> list[str]:
+    """Return the weights in the store of the current folder, sorted."""
+    return sorted(map(str, Path(SUPERNETS).glob("*/*/weights.safetensors")))
 
 
 def judge_study() -> Outcome:

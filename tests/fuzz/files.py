@@ -7,7 +7,7 @@ import json
 import random
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 import torch
 import zstandard
+from attacks.execution import command
+from attacks.study import STUDY_FILE, make_study
 from PIL import Image
 from safetensors.numpy import save
 
 from fuzz.mutations import Draw, either, mutated, tree
 from fuzz.target import Target
-from supernet.commands import unpack
+from supernet.commands import archive, unpack
 from supernet.data import image_files, images
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
-from supernet.provenance.record import digest, read_record, record_path
+from supernet.provenance.record import FORMAT, digest, read_record, record_path
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.fingerprint import Fingerprint
 
@@ -41,9 +43,9 @@ def targets() -> list[Target]:
         Target("images in folders", either(mutated([_zip(), _tar()]), _archived), image_files.read_folders),
         Target("images of this project", _tensors(arrays, {"official_test": "1"}), images.load),
         Target("checkpoint", mutated([_checkpoint()]), _load_checkpoint, "state.safetensors"),
-        Target("record", either(mutated([_record({})]), _records), _read_record),
+        Target("record", either(mutated([valid_record()]), _records), _read_record),
         Target("JSON", mutated([b'{"status": "complete", "steps": [1, 2.5, null, "x"]}'], (b"[" * 9999,)), read_json),
-        Target("archive", either(mutated([_deposit(_MEMBERS)]), _deposits), _unpack, "one.tar.zst"),
+        Target("archive", either(_changed_archive, _archives), _unpack, "one.tar.zst"),
     ]
 
 
@@ -74,20 +76,20 @@ def _zip() -> bytes:
 
 def _zipped(members: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as written:
         for name, content in members.items():
-            archive.writestr(name, content)
+            written.writestr(name, content)
     return stream.getvalue()
 
 
 @cache
 def _tar() -> bytes:
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
+    with tarfile.open(fileobj=stream, mode="w") as written:
         for name in ("a/1.png", "b/1.png"):
             member = tarfile.TarInfo(name)
             member.size = len(_png())
-            archive.addfile(member, io.BytesIO(_png()))
+            written.addfile(member, io.BytesIO(_png()))
     return stream.getvalue()
 
 
@@ -113,10 +115,23 @@ def _load_checkpoint(path: Path) -> None:
     checkpoint.discard()
 
 
-def _record(changes: dict[str, Any]) -> bytes:
-    made: dict[str, Any] = {"file": "results/one/metrics.parquet", "sha256": "0" * 64, "size": 1, "program": "x.py"}
-    made |= {"modules": {}, "config": {}, "inputs": [], "python": "3.11", "packages": {}, "lock": None, "variables": {}}
-    return _sealed({"format": 2, "made": {**made, **changes}, "circumstances": {}})
+@cache
+def valid_record() -> bytes:
+    """Return a record that is read without an error, with inputs of every kind."""
+    zeros, time = "0" * 64, "2026-01-01T00:00:00+00:00"
+    result = {"file": "results/one/pools/x.parquet", "kind": "result", "sha256": zeros, "size": 3, "record": zeros}
+    pinned = {"path": "x.csv", "algorithm": "sha256", "digest": zeros}
+    download = {"file": "resources/downloads/x.csv", "kind": "download", "sha256": zeros, "size": 3, "pinned": pinned}
+    made = {
+        "file": "results/one/metrics.parquet", "sha256": zeros, "size": 1, "program": "scripts/metrics.py",
+        "modules": {"supernet/rng.py": zeros}, "config": {"seed": 0}, "inputs": [download, result], "python": "3.11.7",
+        "packages": {"numpy": "2.0.0"}, "lock": zeros, "variables": {},
+    }  # fmt: skip
+    circumstances = {
+        "started": time, "ended": time, "host": "here", "system": "Linux", "environment": {},
+        "files": {"supernet/rng.py": zeros}, "commit": "0" * 40, "dirty": False,
+    }  # fmt: skip
+    return _sealed({"format": FORMAT, "made": made, "circumstances": circumstances})
 
 
 def _sealed(record: dict[str, Any]) -> bytes:
@@ -132,7 +147,7 @@ def _digest(value: Any) -> str:
 
 
 def _records(rng: random.Random) -> bytes:
-    record = json.loads(_record({}))
+    record = json.loads(valid_record())
     return _sealed({key: tree(value, rng) for key, value in record.items() if key not in ("digest", "seal")})
 
 
@@ -145,40 +160,82 @@ def _read_record(path: Path) -> None:
         record.unlink()
 
 
-_MEMBERS = (
-    ("results/one/deposit/manifest.json", json.dumps({"format": 1, "study": "one", "files": {}}).encode()),
-    ("results/one/tables/a.csv", b"1,2\n"),
-)
+@cache
+def _members() -> tuple[tuple[str, bytes], ...]:
+    """Return name and content of the members of a valid archive of a small study."""
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        make_study()
+        command(archive.main, "--study", STUDY_FILE)
+        (packed,) = Path().glob("*.tar.zst")
+        with tarfile.open(fileobj=io.BytesIO(_plain(packed.read_bytes()))) as members:
+            return tuple((one.name, members.extractfile(one).read()) for one in members)  # type: ignore[union-attr]
+
+
+def _plain(packed: bytes) -> bytes:
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)) as reader:
+        return reader.read()
 
 
 Change = Callable[[tarfile.TarInfo], Any]
 
 
-def _deposit(members: tuple[tuple[str, bytes], ...], change: Change = lambda member: None) -> bytes:
+def _packed(members: Iterable[tuple[str, bytes]], change: Change = lambda member: None) -> bytes:
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as written:
         for name, content in members:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             change(member)
-            archive.addfile(member, io.BytesIO(content))
-    return zstandard.ZstdCompressor(level=1).compress(stream.getvalue())
+            written.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
 
 
-def _deposits(rng: random.Random) -> bytes:
-    if rng.random() < 0.3:
-        plain = zstandard.ZstdDecompressor().decompress(_deposit(_MEMBERS), max_output_size=1 << 20)
-        return zstandard.ZstdCompressor(level=1).compress(mutated([plain])(rng))
-    (manifest, text), (name, content) = _MEMBERS
-    changed = json.dumps(tree(json.loads(text), rng, [{name: {"size": 4}}, name])).encode()
-    names = (name, "../x.csv", "/tmp/x.csv", "results/one/a.py", "results/two/x.csv", manifest, "a" * 300 + ".csv")
-    kind = rng.choice((tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE))
+def _compressed(content: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1).compress(content)
+
+
+@cache
+def valid_archive() -> bytes:
+    """Return an archive that is unpacked without an error."""
+    return _compressed(_packed(_members()))
+
+
+def _changed_archive(rng: random.Random) -> bytes:
+    return mutated([valid_archive()])(rng)
+
+
+def _archives(rng: random.Random) -> bytes:
+    """Draw an archive with changed bytes, a changed JSON member, or members of another name, kind or number."""
+    members = list(_members())
+    kind = rng.randrange(4)
+    if kind == 0:
+        return _compressed(mutated([_packed(members)])(rng))
+    if kind == 1:
+        places = [place for place, (name, _) in enumerate(members) if name.endswith(".json")]
+        manifests = [place for place in places if members[place][0].endswith("manifest.json")]
+        place = rng.choice(manifests if rng.random() < 0.5 else places)
+        name, content = members[place]
+        try:
+            changed = tree(json.loads(content), rng, [name, {name: {"size": 4}}, members[0][0]])
+        except ValueError:  # made-up content
+            changed = {}
+        members[place] = (name, json.dumps(changed).encode())
+        return _compressed(_packed(members))
+    if kind == 2:
+        names = ("../x.csv", "/tmp/x.csv", "results/one/a.py", "results/two/x.csv", members[0][0], "a" * 300 + ".csv")
+        place = rng.randrange(len(members))
+        members[place] = (rng.choice(names), members[place][1])
+        if rng.random() < 0.5:
+            del members[rng.randrange(len(members))]
+        return _compressed(_packed(members))
+    chosen = rng.randrange(len(members))
+    form = rng.choice((tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE))
 
     def change(member: tarfile.TarInfo) -> None:
-        if member.name != manifest and rng.random() < 0.3:
-            member.type, member.linkname = kind, "x"
+        if member.name == members[chosen][0]:
+            member.type, member.linkname = form, "x"
 
-    return _deposit(((manifest, changed), *((rng.choice(names), content) for _ in range(rng.randrange(3)))), change)
+    return _compressed(_packed(members, change))
 
 
 def _unpack(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz.execution import SECONDS, run, run_apart
+from fuzz.files import valid_archive, valid_record
 from fuzz.report import line
 from fuzz.target import Target, all_targets
 from supernet import spaces
@@ -24,6 +26,13 @@ def test_every_input_is_read_or_refused(name: str, tmp_path: Path) -> None:
     report = run(TARGETS[name], range(INPUTS), 0, tmp_path)
     assert report.faults == {} and report.slowest <= SECONDS
     assert report.outcomes["UserError"] > 0, "inputs that are all valid test nothing"
+
+
+@pytest.mark.parametrize(("name", "content"), [("record", valid_record), ("archive", valid_archive)])
+def test_inputs_begin_as_valid_files(name: str, content: Callable[[], bytes], tmp_path: Path) -> None:
+    path = tmp_path / TARGETS[name].file
+    path.write_bytes(content())
+    TARGETS[name].read(path)
 
 
 @pytest.mark.parametrize("name", spaces.KINDS)

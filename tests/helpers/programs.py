@@ -67,7 +67,8 @@ class Programs:
                 "train", *self._common(self.plan.run(space, setting, str(seed)), files.timing),
                 "--landmarks", *([] if landmarks is None else [self.paths.pool(landmarks)]),
                 "--curve", files.curve, "--weights", files.weights, "--summary", files.summary,
-                "--task", "training", "--state", f"{self.plan.state}/runs/{space}/{setting}/{seed}",
+                "--task", "training", "--store", self.paths.store,
+                "--state", f"{self.plan.state}/runs/{space}/{setting}/{seed}",
             )  # fmt: skip
             self.run(
                 "score", *self._common(self.plan.scoring(space, setting, str(seed)), files.scores_timing),
@@ -90,7 +91,7 @@ class Programs:
             pool = self.paths.pool(self.plan.pool(space, "baseline", str(seed)))
             self.run(
                 "search", *self._common(self.plan.search(space, str(seed)), found.timing), "--pool", pool,
-                "--weights", run.weights, "--summary", run.summary, "--task", "search",
+                "--weights", run.weights, "--summary", run.summary, "--task", "search", "--store", self.paths.store,
                 "--output", found.table, "--cost", found.cost,
             )  # fmt: skip
         for space, seed, part in self.plan.system_jobs:
@@ -98,6 +99,7 @@ class Programs:
             self.run(
                 "systems", *self._common(self.plan.systems(space, str(seed), str(part)), files.timing),
                 "--pool", self.paths.pool(self.plan.pool(space, "baseline", str(seed))), "--task", "systems",
+                "--store", self.paths.store,
                 "--state", f"{self.plan.state}/systems/{space}/{seed}/{part}", "--output", files.table,
             )  # fmt: skip
         for space in study.landscape_spaces():

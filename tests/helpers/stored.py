@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from checkouts import ROOT
 
-from supernet.config.artifacts import HASH_DIGITS, Artifacts, PartsFolder, RunFolder
+from supernet.config.artifacts import HASH_DIGITS, Artifacts, StoreFolder
 from supernet.config.identity import Identity
 from supernet.config.jobs import TruthJob, scoring_job
 from supernet.config.study import load_study
@@ -100,8 +100,8 @@ class Stored:
     def supernet(self, content: str, seed: int = 0, inputs: str = "1") -> list[Path]:
         """Add a super-net to the store, with these weights; return its files, the weights first."""
         identity = Identity.of({"run": {"space": SPACE, "seed": seed}})
-        folder = PartsFolder(f"{self.store}/supernets/{SPACE}/{identity.digest}")
-        own = RunFolder(f"{folder.path}/{inputs * HASH_DIGITS}")
+        folder = StoreFolder.supernets(str(self.store), SPACE, identity.digest)
+        own = folder.supernet(inputs * HASH_DIGITS)
         with self.program("train"):
             describe(folder, identity, "A super-net.")
             for path in own.training:

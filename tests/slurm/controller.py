@@ -77,11 +77,15 @@ class Controller:
 
 @contextmanager
 def snakemake(
-    folder: Path, *arguments: str, config: tuple[str, ...] = (), program: tuple[str, ...] = ("-m", "snakemake")
+    folder: Path,
+    *arguments: str,
+    config: tuple[str, ...] = (),
+    program: tuple[str, ...] = ("-m", "snakemake"),
+    study: str = STUDY,
 ) -> Iterator[Controller]:
     """Start Snakemake with the SLURM profile; at the end it is killed with its jobs if it still runs."""
     command = [sys.executable, *program, "--profile", "slurm", *arguments, *TESTED]
-    command += ["--config", f"study={STUDY}", "checkpoint_seconds=0.5", *config]
+    command += ["--config", f"study={study}", "checkpoint_seconds=0.5", *config]
     log = folder / f"snakemake-{time.monotonic_ns()}.out"
     with log.open("wb") as stream:
         process = subprocess.Popen(

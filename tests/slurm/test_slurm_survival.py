@@ -16,6 +16,7 @@ import pytest
 from cluster import HANG, Cluster, output, wait
 from controller import (
     BASELINE,
+    STUDY,
     SWEPT,
     TESTED,
     cancel,
@@ -32,6 +33,8 @@ from controller import (
     trainings,
     undisturbed,
 )
+
+from supernet.io.atomic import read_json
 
 pytestmark = pytest.mark.slurm
 POOL = "results/cluster/drawn/nasbench201.parquet"
@@ -124,6 +127,32 @@ def test_out_of_memory_is_tried_again_with_more(slurm: Cluster, folder: Path, ex
     memory = [output("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%m") for job in jobs]
     assert memory == [f"{400 * attempt}M" for attempt in range(1, len(jobs) + 1)]
     same_results(folder / "results/cluster", expected, BASELINE)
+
+
+def test_two_studies_at_once_train_what_they_share_once(folder: Path) -> None:
+    text = (folder / STUDY).read_text().replace("epochs: 60", "epochs: 10")
+    assert text.count("seeds: [0]") == 2
+    text = text.replace("    seeds: [0]", f"    seeds: {list(range(10))}", 1)
+    names = ("left", "right")
+    for name in names:
+        (folder / f"{name}.yaml").write_text(text.replace("study: cluster", f"study: {name}"))
+    runs = [f"nasbench201/baseline/seed{seed}" for seed in range(10)]
+    with contextlib.ExitStack() as controllers:
+        both = [
+            controllers.enter_context(
+                snakemake(folder, *(f"results/{name}/runs/{run}/run.json" for run in runs), study=f"{name}.yaml")
+            )
+            for name in names
+        ]
+        for controller in both:
+            controller.finish()
+    timings = [[read_json(folder / f"results/{name}/runs/{run}/timing.json") for run in runs] for name in names]
+    trained_by = [sum("taken_over" not in timing for timing in found) for found in timings]
+    assert sum(trained_by) == 10 and all(trained_by), trained_by
+    assert len(list((folder / "results/store/supernets").rglob("weights.safetensors"))) == 10
+    for run in runs:
+        left, right = ((folder / f"results/{name}/runs/{run}/weights.safetensors").read_bytes() for name in names)
+        assert left == right
 
 
 def test_when_a_node_fails_its_job_moves(slurm: Cluster, folder: Path, expected: Path) -> None:

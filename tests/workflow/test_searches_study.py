@@ -24,6 +24,7 @@ from supernet.paper.costs import costs, table_sentence
 from supernet.paper.load import Results
 from supernet.paper.systems import at_random
 from supernet.pipeline.plan import Plan
+from supernet.provenance.recorder import Recorder, recording
 from supernet.search.results import COLUMNS
 
 TRUTH = {"channels": 4, "layers": 3, "epochs": 1, "batch_size": 128, "train_portion": 0.5}
@@ -201,16 +202,19 @@ def load_program(name: str) -> ModuleType:
     return module
 
 
-def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     load_program("data").main(["--name", "digits", "--output", str(tmp_path / "images.safetensors")])
     pd.DataFrame({"truth": [0.1, 0.2, None]}).to_parquet(tmp_path / "pool.parquet")
     job = systems_job(load_study(written(tmp_path, jobs=1)), "nasbench201", 0, 0, True).model_dump_json()
 
     def run(name: str, *more: str) -> None:
         files = {"data": "images.safetensors", "pool": "pool.parquet", "output": f"{name}.parquet"}
-        files |= {"state": f"state-{name}", "timing": f"{name}.timing.json"}
+        files |= {"state": f"state-{name}", "timing": f"{name}.timing.json", "store": f"results/{name}/store"}
         arguments = [text for key, file in files.items() for text in (f"--{key}", str(tmp_path / file))]
-        load_program("systems").main([*arguments, "--config", job, "--task", "test", "--device", "cpu", *more])
+        # Trainings in the store need records.
+        with recording(Recorder(ROOT / "scripts" / "systems.py")):
+            load_program("systems").main([*arguments, "--config", job, "--task", "test", "--device", "cpu", *more])
 
     run("whole")
     stops = 0

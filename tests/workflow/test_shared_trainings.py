@@ -38,9 +38,10 @@ class Checkout:
     def study(self, name: str, size: int, shards: int = 1) -> None:
         (self.folder / f"{name}.yaml").write_text(STUDY.format(name=name, size=size, shards=shards))
 
-    def snakemake(self, name: str, *arguments: str, results: str = "results") -> str:
-        pool = f"{results}/{name}/pools/nasbench201.parquet"
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, pool]
+    def snakemake(
+        self, name: str, *arguments: str, results: str = "results", target: str = "pools/nasbench201.parquet"
+    ) -> str:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, f"{results}/{name}/{target}"]
         command += ["--config", f"study={name}.yaml", f"results={results}", f"state={results}-state"]
         ran = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
         assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
@@ -87,7 +88,9 @@ def test_audit_and_explain_follow_the_chain_to_the_store(checkout: Checkout) -> 
     pool = "results/second/pools/nasbench201.parquet"
     assert checkout.supernet("second", "audit", pool).returncode == 0
     text = checkout.supernet("second", "explain", pool).stdout
-    assert re.search(r"results/store/truth/nasbench201/[0-9a-f]{16}: 8 parts, 6 of which were there before", text), text
+    assert re.search(
+        r"results/store/truth/nasbench201/[0-9a-f]{16}: 8 stand-alone trainings, 6 from before its jobs ran", text
+    ), text
     everything = checkout.supernet("second", "audit").stdout
     assert "results/store/truth/nasbench201/" in everything
     picture = checkout.folder / "pool.svg"
@@ -108,6 +111,33 @@ def test_a_renamed_study_trains_nothing_and_a_moved_folder_changes_nothing(check
     shard = checkout.folder / "elsewhere/fourth/truth/nasbench201/shard0.parquet"
     stored = [one["file"] for one in read_record(shard)["made"]["inputs"] if "/store/" in one["file"]]
     assert len(stored) == 8 and all(name.startswith("results/store/truth/nasbench201/") for name in stored)
+
+
+def test_a_renamed_study_trains_no_super_net(checkout: Checkout) -> None:
+    run = "runs/nasbench201/baseline/seed0"
+    checkout.study("large", 6)
+    checkout.snakemake("large", target=f"{run}/scores.parquet")
+    checkout.study("small", 4)
+    planned = checkout.supernet("small", "plan", "--no-calibration").stdout
+    assert planned.startswith("Study small: 0 of 1 super-nets and 0 of 6 stand-alone networks would be trained"), (
+        planned
+    )
+    assert "1 super-net to copy from the store, without training: not made yet" in planned, planned
+    checkout.snakemake("small", target=f"{run}/scores.parquet")
+    large, small = (checkout.folder / "results" / name / run for name in ("large", "small"))
+    for name in ("weights.safetensors", "curve.parquet", "run.json"):
+        assert (large / name).read_bytes() == (small / name).read_bytes()
+    assert "taken_over" not in read_json(large / "timing.json") and read_json(small / "timing.json")["taken_over"] == 1
+    scored = read_json(small / "scores.timing.json")
+    assert (scored["computed"], scored["taken_over"]) == (0, 4 * 2 * 2), "modes and splits"
+    target = f"results/small/{run}/weights.safetensors"
+    assert checkout.supernet("small", "audit", target).returncode == 0
+    text = checkout.supernet("small", "explain", target).stdout
+    assert re.search(r"results/store/supernets/nasbench201: 1 super-net, 1 from before its jobs ran", text), text
+    (stored,) = (checkout.folder / "results/store/supernets").rglob("weights.safetensors")
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    found = checkout.supernet("small", "audit", target)
+    assert found.returncode == 1 and stored.relative_to(checkout.folder).as_posix() in found.stdout
 
 
 def test_a_forged_part_is_found_and_its_training_repeated(checkout: Checkout) -> None:

@@ -32,6 +32,7 @@ rule systems:
     shell:
         f"{START} systems"
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
+        ' --store "$STORE"'
         " --output {output.found:q} --timing {output.timing:q}"
         # Partial results are not outputs, because Snakemake deletes outputs when it restarts a job.
         f' --state "$STATE"/systems/{SYSTEMS_IN_SHELL}'

@@ -1,5 +1,5 @@
 # Training of super-nets, scoring with shared weights, and random search on them. Programs are not inputs: an edit of
-# training code does not train again.
+# training code does not train again. Nor is the store, which has all finished super-nets: see ground_truth.smk.
 RUN_IN_SHELL = run_path(
     "{wildcards.space}", "{wildcards.setting:q}", "{wildcards.seed}"
 )
@@ -116,6 +116,7 @@ rule search:
         f"{START} search"
         " --config {params.config:q} --data {input.images:q} --pool {input.pool:q} --table {input.table:q}"
         " --weights {input.weights:q} --summary {input.summary:q} --output {output.found:q} --cost {output.cost:q}"
+        ' --store "$STORE"'
         " --timing {output.timing:q}"
         ' --progress "$STATE"/progress/search-{wildcards.space}-{wildcards.seed}.json'
         f' --lock "$STATE"/locks/search/{SEARCH_IN_SHELL}'

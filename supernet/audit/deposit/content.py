@@ -14,7 +14,7 @@ from supernet.audit.expected import made, shared
 from supernet.audit.file_status import Audit, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.lineage import Node, lineage
-from supernet.config.artifacts import is_part
+from supernet.config.artifacts import is_stored
 from supernet.config.inheritance import StudyFile
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
@@ -49,7 +49,7 @@ class Content:
 
 
 def collect(plan: Plan, hashes: HashCache, weights: bool) -> Content:
-    """Collect the results of a study, the parts of the store that their records name, and all records.
+    """Collect the results of a study, the files of the store that their records name, and all records.
 
     The manifest describes inputs that are not in the deposit. Data sets, published tables and downloads are left out,
     because they can be downloaded again by their pinned hashes. Weights are left out unless `weights` is true. Paths in
@@ -116,7 +116,7 @@ def _nodes(targets: Sequence[str], folders: Folders, hashes: HashCache) -> dict[
 
 
 def _is_kept(plan: Plan, name: str, weights: bool) -> bool:
-    own = name.startswith(f"{RESULTS}/{plan.study.study}/") or is_part(name)
+    own = name.startswith(f"{RESULTS}/{plan.study.study}/") or is_stored(name)
     return own and (weights or not name.endswith(WEIGHTS))
 
 

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 from supernet.audit.deposit.limits import MAX_MANIFEST_BYTES
 from supernet.audit.deposit.manifest import MANIFEST, Manifest, Omitted
-from supernet.audit.expected import Expected, expected, requested, shared
+from supernet.audit.expected import Expected, expected, may_take_over, requested, shared
 from supernet.audit.file_status import Audit, Discrepancy, FileStatus, State
 from supernet.audit.hash_cache import HashCache
 from supernet.audit.left_out import may_be_left_out
-from supernet.config.artifacts import DEPOSIT, is_part, shared_folder
+from supernet.config.artifacts import DEPOSIT, is_stored
 from supernet.errors import UserError
 from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
@@ -82,7 +82,7 @@ class Deposit:
     requested: tuple[Expected, ...]
     """The results that a deposit of this study may have besides."""
     shared: Mapping[str, Mapping[str, Any]]
-    """Folders of the store from which it may have parts, with their config."""
+    """Folders of the store from which it may have files, with their config."""
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest, where: str) -> Self:
@@ -95,14 +95,14 @@ class Deposit:
         plan = _plan(folder, manifest, where)
         found, more = tuple(expected(plan)), tuple(requested(plan))
         known = {one.path for one in (*found, *more)}
-        allowed, parts = may_be_left_out(plan, known), shared(plan)
+        allowed, is_shared = may_be_left_out(plan, known), may_take_over(plan)
         for path in manifest.results:
-            if path not in known and not (is_part(path) and shared_folder(path) in parts):
+            if path not in known and not is_shared(path):
                 raise UserError(f"{where}: the manifest lists {path!r}, which is not a result of the deposited study")
         for path, entry in manifest.omitted.items():
-            if path not in allowed and (path in known or entry.kind == "result"):
+            if not allowed(path) and (path in known or entry.kind == "result"):
                 raise UserError(f"{where}: the manifest leaves out {path!r}, which is neither weights nor a resource")
-        return cls(folder, manifest, found, more, parts)
+        return cls(folder, manifest, found, more, shared(plan))
 
     def findings(self, cached: bool = True) -> Findings:
         """Audit the manifest, all results that it lists, and those that the study expects.
@@ -119,7 +119,7 @@ class Deposit:
         audit = Audit(configs, files, folders=folders, shared=parts)
         paths = list(dict.fromkeys([*(one.path for one in self.expected), *manifest.results]))
         statuses = [audit.status(self._path(path)) for path in paths]
-        root = self._root_digest(audit, (path for path in paths if not is_part(path)))
+        root = self._root_digest(audit, (path for path in paths if not is_stored(path)))
         own = self._own_status(root, {name for status in statuses for name in status.inputs})
         broken = any(one.state is State.BROKEN for one in (own, *statuses))
         return Findings((own, *map(self._named, statuses)), None if broken else root)
@@ -144,7 +144,7 @@ class Deposit:
                 f"does not list {min(unlisted)} ({len(unlisted)} such files), which the study expects with this code; "
                 f"the deposit is of commit {self.manifest.code.commit or 'unknown'}"
             )
-        if others := [path for path in self.manifest.results if is_part(path) and self._path(path) not in used]:
+        if others := [path for path in self.manifest.results if is_stored(path) and self._path(path) not in used]:
             found.append(f"lists {others[0]} ({len(others)} such files), which no record of a result names")
         discrepancies = tuple(Discrepancy(State.BROKEN, text) for text in found)
         state = State.BROKEN if found else State.INTACT

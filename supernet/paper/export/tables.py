@@ -15,7 +15,7 @@ from supernet.io.atomic import read_json
 from supernet.io.parquet import read_table
 from supernet.paper.load import Results
 from supernet.provenance.recorder import note_input
-from supernet.runtime.timing import job_seconds
+from supernet.runtime.timing import job_seconds, training_of
 
 _COUNTS = ("steps", "passes", "images", "parameters")
 """Counts in run.json."""
@@ -41,7 +41,7 @@ def run_row(results: Results, run: RunName) -> dict[str, Any]:
     """Return one row of the table `runs`: outcome, counts, duration, and the value of each factor."""
     files = results.artifacts.run(*run)
     summary = read_json(note_input(files.summary))
-    timing = read_json(note_input(files.timing)) if os.path.exists(files.timing) else {}
+    timing = training_of(read_json(note_input(files.timing))) if os.path.exists(files.timing) else {}
     return {
         **run._asdict(),
         "status": summary["status"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from supernet.config.artifacts import LOCKS, EntryName, PartsFolder, RunFolder, entry_name, is_digest
+from supernet.config.artifacts import LOCKS, EntryName, RunFolder, StoreFolder, entry_name, is_digest
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.folders import files_below
@@ -217,7 +217,7 @@ def _rows(path: Path) -> int:
 
 
 def _recipe_file(folder: Path) -> Path:
-    return Path(PartsFolder(str(folder)).recipe)
+    return Path(StoreFolder(str(folder)).recipe)
 
 
 def _recipe(path: Path) -> Mapping[str, Any]:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from supernet.config.artifacts import PartsFolder
+from supernet.config.artifacts import StoreFolder
 from supernet.config.identity import Identity
 from supernet.io.atomic import write_json
 
 
-def describe(folder: PartsFolder, identity: Identity, content: str) -> None:
-    """Write recipe.json, unless it is there: `content` is a sentence about the parts. No job reads the file."""
+def describe(folder: StoreFolder, identity: Identity, content: str) -> None:
+    """Write recipe.json, unless it is there: `content` is a sentence about the files. No job reads the file."""
     if Path(folder.recipe).exists():
         return
     about = {

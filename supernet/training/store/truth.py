@@ -7,7 +7,8 @@ one training, because a part that had several would depend on when a process was
 everything that is made from it.
 """
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,9 @@ from supernet.runtime.kernels import VARIABLE, reference_kernels
 from supernet.runtime.lock import Claim, LockTiming
 from supernet.training.store.parts import Columns, Key, Parts, Record, Values
 from supernet.training.store.recipe import describe
+
+POLL_SECONDS = 2.0
+"""Time between two looks at trainings that other processes have claimed, once no other is left."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,28 @@ class TruthStore:
         content = f"Stand-alone trainings of {space}, one file per architecture and seed, shared by all studies."
         describe(self._paths, self._identity, content)
         self._parts.add({_key(training): astuple(result)}, self._identity.values, [self._images])
+
+    def obtain(self, training: Trained, make: Callable[[], StandAloneResult]) -> StandAloneResult:
+        """Return the result of a training from the store or, after it was added, of `make`.
+
+        While another process makes it, this one waits.
+        """
+        claim = self.claim(training)
+        while (found := self.get(training)) is None:
+            if claim.take():
+                try:
+                    # A process that has just released the claim has added the training before.
+                    self.refresh()
+                    if self.get(training) is None:
+                        found = make()
+                        self.add(training, found)
+                        return found
+                finally:
+                    claim.release()
+            else:
+                time.sleep(POLL_SECONDS)
+                self.refresh()
+        return found
 
     def claim(self, training: Trained, timing: LockTiming | None = None) -> Claim:
         """Return the claim of the process that makes a training, which is not taken yet."""

@@ -34,7 +34,7 @@ def job(rule: str, name: str, cause: str, trainings: int = 0, detail: str = "", 
 
 def net(number: int, cause: str, detail: str = "") -> Pending:
     wildcards = {"space": "darts", "setting": f"s{number}", "seed": "0"}
-    return job("train", f"net{number}", cause, detail=detail, **wildcards)
+    return job("train", f"net{number}", cause, 1, detail=detail, **wildcards)
 
 
 def shard(pool: str, number: int, cause: str) -> Pending:

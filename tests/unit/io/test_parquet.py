@@ -119,7 +119,7 @@ def test_a_column_of_anything_else_is_refused(tmp_path: Path, values: list[objec
 
 def test_programs_that_train_do_not_import_pandas(tmp_path: Path) -> None:
     program = (
-        "import sys, scripts.train, scripts.score, scripts.proxies; from supernet.io import parquet; "
+        "import sys, supernet.training.run, scripts.score, scripts.proxies; from supernet.io import parquet; "
         f"parquet.write_rows({str(tmp_path / 'rows.parquet')!r}, {[ROWS[0]]}); "
         f"parquet.read_columns({str(tmp_path / 'rows.parquet')!r}, step='integers'); print('pandas' in sys.modules)"
     )

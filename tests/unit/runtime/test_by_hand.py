@@ -48,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def train(**options: str) -> list[str]:
     """Return arguments of scripts/train.py."""
     given = {"config": "@run.json", "data": "images.safetensors", "task": "by hand"}
-    written = {name: f"out/{name}" for name in ("state", "curve", "weights", "summary")}
+    written = {name: f"out/{name}" for name in ("state", "store", "curve", "weights", "summary")}
     values = {**given, **written, **options}
     return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", value)]
 
@@ -76,7 +76,7 @@ def stopped(program: str, arguments: Sequence[str], capsys: pytest.CaptureFixtur
         ({"checkpoint_seconds": "-1"}, "argument --checkpoint-seconds: found '-1'; expected a number above 0"),
         ({"checkpoint_seconds": "nan"}, "argument --checkpoint-seconds: found 'nan'; expected a number above 0"),
         ({"limit_minutes": "0"}, "argument --limit-minutes: found '0'; expected a number above 0"),
-        ({"ahead": "{}"}, "--ahead: needs --store, the folder for the scores"),
+        ({"ahead": "{}"}, "--ahead: not a Ahead"),
         ({"device": "gpu"}, "--device: found 'gpu'; expected auto, cpu, cuda or cuda:N"),
         ({"device": "cuda:99"}, "--device: found 'cuda:99'; this machine has"),
         ({"config": "@none.json"}, "none.json: no such file; expected a JSON file"),
@@ -111,8 +111,8 @@ JOB = "--data d --pool p --task t"
 CONFIGS = {
     "proxies --data d --pool p --output out/p": "ProxiesJob",
     f"score {JOB} --weights w --summary s --store st --scores out/s": "ScoringJob",
-    f"search {JOB} --weights w --summary s --output out/o --cost out/c": "SearchJob",
-    f"systems {JOB} --state out/s --output out/o": "SystemsJob",
+    f"search {JOB} --store st --weights w --summary s --output out/o --cost out/c": "SearchJob",
+    f"systems {JOB} --store st --state out/s --output out/o": "SystemsJob",
     f"landscape {JOB} --state out/s --weights w --summary s --output out/o": "LandscapeJob",
     f"features {JOB} --weights w --summaries s --output out/o": "FeaturesJob",
 }
@@ -180,7 +180,7 @@ def test_a_summary_that_is_not_json_is_named(folder: Path, capsys: pytest.Captur
         job.model_dump_json(),
         *["--data", "images.safetensors", "--pool", "pool.parquet", "--task", "t"],
     ]
-    words += ["--weights", "w", "--summary", "text.txt", "--output", "out/o", "--cost", "out/c"]
+    words += ["--weights", "w", "--summary", "text.txt", "--output", "out/o", "--cost", "out/c", "--store", "st"]
     assert "text.txt: expected JSON with the keys run, status" in stopped("search", words, capsys)
 
 

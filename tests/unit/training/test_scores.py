@@ -93,7 +93,7 @@ class Programs:
         self.call(
             "train", "--config", "@run.json", "--data", "results/digits.safetensors", "--task", "t",
             "--state", "state", "--curve", "results/curve.parquet", "--weights", "results/weights.safetensors",
-            "--summary", "results/run.json", "--timing", "results/timing.json", *options,
+            "--summary", "results/run.json", "--timing", "results/timing.json", "--store", "results/store", *options,
         )  # fmt: skip
 
     def score(self, scoring: Scoring | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -127,8 +127,8 @@ def counts(timing: dict[str, Any]) -> tuple[int, int]:
 def test_scores_are_computed_once(programs: Programs, study: Study) -> None:
     ahead = Ahead(scoring=study.scoring, pools="results/{pool}.parquet", per_seed=False)
     # The pool of this run does not exist, so that its training scores nothing.
-    programs.train("--ahead", ahead.model_dump_json(), "--store", "results/store")
-    assert not (programs.folder / "results" / "store").exists()
+    programs.train("--ahead", ahead.model_dump_json())
+    assert not (programs.folder / "results" / "store" / "scores").exists()
     first, timing = programs.score()
     assert counts(timing) == (4 * 2 * 2, 0) and programs.imported_torch
 
@@ -152,10 +152,10 @@ def test_scores_are_computed_once(programs: Programs, study: Study) -> None:
 
 def test_a_training_scores_its_pool_at_once_and_other_weights_are_scored_anew(programs: Programs, study: Study) -> None:
     ahead = Ahead(scoring=study.scoring, pools="results/pool.parquet", per_seed=False)
-    programs.train("--ahead", ahead.model_dump_json(), "--store", "results/store")
+    programs.train("--ahead", ahead.model_dump_json())
     ours, timing = programs.score()
     assert counts(timing) == (0, 16) and not programs.imported_torch
-    parts = sorted((programs.folder / "results" / "store").rglob("*.parquet"))
+    parts = sorted((programs.folder / "results" / "store" / "scores").rglob("*.parquet"))
     assert len(parts) == 2, "one per batch-norm mode"
     pd.testing.assert_frame_equal(
         pd.concat(map(pd.read_parquet, parts)).sort_values(["arch_id", "bn_mode", "split"], ignore_index=True),

@@ -56,7 +56,7 @@ def test_a_momentum_is_not_a_gradient() -> None:
 def test_a_training_imports_no_compiler() -> None:
     program = """
 import sys
-import scripts.train
+import supernet.training.run
 from benchmarks.harness.bench import QUICK, Bench, random_splits
 from supernet.training.device import configure
 configure(1, "cpu")

@@ -1,0 +1,46 @@
+"""Subsets of scored architectures on which every correlation is given too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from supernet.metrics.arrays import Floats
+from supernet.spaces.base import Space
+from supernet.spaces.nasbench101 import NASBench101
+from supernet.spaces.nasbench201 import NASBench201
+from supernet.spaces.nasbench201.functions import function_of
+
+Mask = npt.NDArray[np.bool_]
+WHOLE = "all"
+
+
+def subsets(space: Space[Any], encodings: Sequence[str], truth: Floats) -> Mapping[str, Mask]:
+    """Return which architectures (n,), in the order of `arch_id`, belong to each subset.
+
+    - all
+    - top_half: the better half by ground truth (n,); of equal ones, the first
+    - regular: those that are not degenerate
+    - unique: of architectures that compute the same function, the first (NASBench-201 only)
+    """
+    top = np.zeros(len(truth), dtype=bool)
+    top[np.argsort(-truth, kind="stable")[: -(-len(truth) // 2)]] = True
+    found = {
+        WHOLE: np.ones(len(truth), dtype=bool),
+        "top_half": top,
+        "regular": np.array([not _is_degenerate(space, text) for text in encodings], dtype=bool),
+    }
+    if isinstance(space, NASBench201):
+        # The identifiers of NASBench-101 are already those of classes of isomorphic cells.
+        names = [function_of(space.parse(text)) for text in encodings]
+        first = np.unique(names, return_index=True)[1]
+        found["unique"] = np.isin(np.arange(len(names)), first)
+    return found
+
+
+def _is_degenerate(space: Space[Any], encoding: str) -> bool:
+    if isinstance(space, NASBench101):
+        # Without parsing, because the space has hundreds of thousands of cells: 3 and 1 are the convolutions.
+        return not {"3", "1"} & set(encoding.partition(":")[0])
+    return space.degenerate(space.parse(encoding))
