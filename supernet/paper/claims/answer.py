@@ -19,8 +19,7 @@ class SpaceAnswer:
 def verdict(of_spaces: Sequence[SpaceAnswer]) -> str:
     """Combine the answers of all spaces: reproduced, not reproduced or undecided.
 
-    A claim is reproduced if the answer is yes in every space, not reproduced if it is no in any space, and undecided
-    otherwise.
+    A claim is reproduced if every space answers yes, not reproduced if any space answers no, and undecided otherwise.
     """
     answers = {one.answer for one in of_spaces}
     if "no" in answers:

@@ -3,7 +3,7 @@
 All effects are those on S-KdT that were tested (`supernet.metrics.effects`: three seeds of the setting and of the
 baseline), significant at 5 % after Holm's correction. A contrast of a numeric factor is the S-KdT of its larger value
 minus that of the smaller one: more epochs against fewer, a network of more layers against one of fewer. The rule has
-three parts, and the answer is no if a part says no, yes if all say yes, unknown otherwise:
+three parts. If a part says no, so does the rule; if all say yes, so does the rule; otherwise it is unknown:
 
 - Epochs. Yes: a contrast is significantly positive and above `MARGIN`, and none is significantly negative. No: one is
   significantly negative, and none is significantly positive.
