@@ -86,7 +86,8 @@ def test_paths_are_those_of_finished_studies() -> None:
         "results/mini/pools/darts.parquet",
     )
     assert PATHS.measured == tuple(
-        f"results/mini/{name}" for name in ("metrics.parquet", "references.parquet", "spaces.json", "effects.parquet")
+        f"results/mini/{name}"
+        for name in ("metrics.parquet", "references.parquet", "spaces.json", "effects.parquet", "halves.parquet")
     )
     assert PATHS.table("costs").files == tuple(
         f"results/mini/tables/costs{x}" for x in (".csv", ".md", ".tex", ".html")

@@ -134,7 +134,7 @@ CONFIGS = {
         (f"{METRICS} --study-file none.yaml", "none.yaml: "),
         (f"{METRICS} --data text.txt", "text.txt: not a safetensors file of scripts/data.py"),
         (f"{METRICS} --threads 0", "--threads: found '0'; expected an integer of 1 or more"),
-        ("effects --study-file hand.yaml --results none --output out/e", "no such file"),
+        ("effects --study-file hand.yaml --results none --output out/e --halves out/h", "no such file"),
         ("table spaces --study-file hand.yaml --results none --output-stem out/t", "no such file"),
         ("figure effects --study-file none.yaml --results none --output-stem out/t", "none.yaml: "),
         ("site --study-file hand.yaml --results none --output out/site", "none/tables: lacks "),
