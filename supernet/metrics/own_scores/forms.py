@@ -104,7 +104,7 @@ def _identified(space: Space[Any], form: str, columns: Columns, row: int) -> tup
 
 
 def _read(space: Space[Any], form: str, value: Any) -> Any:
-    """Return the architecture that a value stands for; UserError if it is none of the space in this form."""
+    """Return the architecture of a value. Raises UserError if the space does not have it in this form."""
     if form == TEXT:
         return space.parse(value)
     plain = _literal(value) if isinstance(value, str) else value
