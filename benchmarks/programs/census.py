@@ -111,7 +111,7 @@ def child(task: str, folder: str, size: int) -> tuple[float, float]:
     return float(seconds), float(resident) / 1e9
 
 
-def print_line(found: Findings, what: str, target: float, measured: tuple[float, float]) -> None:
+def show(found: Findings, what: str, target: float, measured: tuple[float, float]) -> None:
     """Print and keep seconds and peak memory of a task with its target in seconds."""
     seconds, memory = measured
     verdict = "met" if seconds <= target else "missed"
@@ -129,9 +129,9 @@ def main(arguments: Sequence[str]) -> None:
     found = Findings()
     cells, rows = (3_000, 2_000) if options.quick else (15_625, SIZE)
     with tempfile.TemporaryDirectory(prefix="supernet-census-") as made:
-        print_line(found, f"metrics of a run on {cells} architectures, 2 modes, 2 splits", 5.0, child("run", made, cells))
+        show(found, f"metrics of a run on {cells} architectures, 2 modes, 2 splits", 5.0, child("run", made, cells))
         write_table(Path(made), rows, spaces.load("nasbench101"))
-        print_line(found, f"supernet evaluate with {rows} rows", 10.0, child("evaluate", made, rows))
+        show(found, f"supernet evaluate with {rows} rows", 10.0, child("evaluate", made, rows))
     found.save(options.json)
 
 
