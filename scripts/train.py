@@ -1,7 +1,6 @@
 """Train the super-net of one run, unless the store has it; a killed job resumes from its checkpoint."""
 
 import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,6 @@ from supernet.runtime.startup import start_time
 from supernet.runtime.stopping import Deadline, Stopped
 from supernet.training import session
 from supernet.training.store.supernets import SupernetStore
-
-POLL_SECONDS = 2.0
-"""Time between two looks at a training that another process has claimed."""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -67,18 +63,13 @@ def _trained(options: argparse.Namespace, run: Run, store: SupernetStore) -> dic
 
     While another process trains it, this one waits. Raises Stopped before the time limit.
     """
-    claim, deadline = store.claim(), Deadline.of(start_time(), options.limit_minutes)
-    while not store.has():
-        if claim.take():
-            try:
-                # A process that has just released the claim has added the super-net before.
-                return None if store.has() else _train(options, run, store, deadline)
-            finally:
-                claim.release()
+    deadline = Deadline.of(start_time(), options.limit_minutes)
+
+    def stop_in_time() -> None:
         if deadline.over():
             raise Stopped(f"stopped while another process trained {store.name}, because its time limit is near")
-        time.sleep(POLL_SECONDS)
-    return None
+
+    return store.claim().do_once(store.has, lambda: _train(options, run, store, deadline), stop_in_time)
 
 
 def _train(options: argparse.Namespace, run: Run, store: SupernetStore, deadline: Deadline) -> dict[str, Any]:
@@ -88,20 +79,16 @@ def _train(options: argparse.Namespace, run: Run, store: SupernetStore, deadline
     # Importing torch takes seconds, and what the store has needs no training.
     from supernet.training.run import Job, RunTraining
 
-    checkpoint = options.state / CHECKPOINT
-    training = RunTraining(
-        now,
-        run,
-        Job(
-            options.task,
-            options.data,
-            options.landmarks,
-            checkpoint,
-            options.checkpoint_seconds,
-            options.progress,
-            deadline,
-        ),
+    job = Job(
+        task=options.task,
+        images=options.data,
+        landmarks=options.landmarks,
+        checkpoint=options.state / CHECKPOINT,
+        checkpoint_seconds=options.checkpoint_seconds,
+        progress=options.progress,
+        deadline=deadline,
     )
+    training = RunTraining(now, run, job)
     trained = training.add_to(store)
     if ahead is not None and trained.diverged_at is None:
         training.score(ahead, options.store, Path(store.folder.weights))

@@ -108,7 +108,7 @@ def summary(found: Inventory, used: Usage, store: Path) -> Iterator[str]:
     unused_entries = sum(not used.of(entry) for entry in found.entries)
     yield f"{len(found.entries)} entries, {total.files} files, {size(total.size)} in {store}; {unused_entries} unused"
     if total.linked:
-        yield f"{size(total.linked)} of it have further names elsewhere, such as in runs; hard links are counted once"
+        yield f"{size(total.linked)} of it have further names elsewhere (hard links)"
     if found.left:
         yield f"Left by ended processes: {len(found.left)} files or folders, which `prune` removes"
     yield from _remarks(found, used)
@@ -218,7 +218,7 @@ def _removed(removal: Removal) -> str:
 def _carry_out(plan: Plan, results: Path, planned: Callable[[], Plan], yes: bool) -> None:
     amount = plan.amount
     if amount.linked:
-        print(f"{size(amount.linked)} of it stay on the disk under further names, such as in runs (hard links)")
+        print(f"{size(amount.linked)} of it stay on the disk under further names (hard links)")
     what = f"{amount.files} file{'s' * (amount.files != 1)}, {size(amount.freed)}"
     if not yes and not _agreed(f"Remove {what}? [y/N] "):
         print("Nothing was removed")
@@ -228,7 +228,7 @@ def _carry_out(plan: Plan, results: Path, planned: Callable[[], Plan], yes: bool
 
 
 def _agreed(question: str) -> bool:
-    """Ask; UserError if there is no terminal."""
+    """Ask a question, and return whether the answer is yes. Raises UserError without a terminal."""
     if not sys.stdin.isatty():
         raise UserError("nothing was removed: the input is not a terminal, so the question cannot be asked; use --yes")
     try:

@@ -10,7 +10,7 @@ from supernet.config.study import Study
 from supernet.io.parquet import read_table
 
 MODE = "batch"
-"""Batch-norm statistics of the scores that are compared, as in all tables and figures."""
+"""Batch-norm statistics of the scores that are compared, here and in every table and figure."""
 Floats = npt.NDArray[np.float64]
 
 

@@ -21,7 +21,7 @@ COLUMNS = {
     "s_kdt": "float64",
     "final_mean": "float64",
 }
-"""Of halves.parquet; `half` counts the first halves, two per split, and is the same split in all runs of a space."""
+"""Of halves.parquet; `half` counts the first halves, two per split. It is the same half in every run of a space."""
 
 
 def half_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from supernet.errors import UserError
 from supernet.io.folders import files_below
@@ -32,6 +33,9 @@ _LOGGER = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"[0-9]{1,18}\.json")
 _LARGEST = 1 << 16
 """Bytes that are read of a lock file, which has less than a thousand."""
+_T = TypeVar("_T")
+POLL_SECONDS = 2.0
+"""Time between two looks at work that another process has claimed, if there is no other work."""
 LOCK_LOST = 70
 """Exit code of a process whose lock another one took, because it seemed to have ended."""
 
@@ -118,6 +122,24 @@ class Claim:
                 self._held.enter_context(_heartbeat(lock, self._waiter.timing.heartbeat, _go_on_without_lock))
                 return True
         return False
+
+    def do_once(
+        self, is_done: Callable[[], bool], make: Callable[[], _T], before_wait: Callable[[], None] = lambda: None
+    ) -> _T | None:
+        """Return the result of `make`; None if the work was done before, or by another process, which is waited for.
+
+        `before_wait` is called before each wait: it may raise an exception.
+        """
+        while not is_done():
+            if self.take():
+                try:
+                    # A process that has just released the claim has done the work before.
+                    return None if is_done() else make()
+                finally:
+                    self.release()
+            before_wait()
+            time.sleep(POLL_SECONDS)
+        return None
 
     def release(self) -> None:
         """Release the claim, if it is held."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from supernet.config.jobs import TruthJob
 from supernet.pools.trainings import Training
-from supernet.runtime.lock import Claim
+from supernet.runtime.lock import POLL_SECONDS, Claim
 from supernet.runtime.progress import Progress
 from supernet.runtime.stopping import Deadline, Stopped
 from supernet.spaces.base import Space
 from supernet.training.evaluator import Evaluator
 from supernet.training.session import Session
 from supernet.training.standalone import TruthLog, result_problem, train_standalone
-from supernet.training.store.truth import POLL_SECONDS, TruthStore
+from supernet.training.store.truth import TruthStore
 
 _LOGGER = logging.getLogger(__name__)
 

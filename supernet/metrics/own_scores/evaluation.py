@@ -168,7 +168,7 @@ def _check(columns: Columns, lower_is_better: Sequence[str], options: Options) -
     for name, values in columns.numbers.items():
         if (values == values[0]).all():
             raise UserError(
-                f"{columns.where}: column {name}: found {values[0]:g} in all {n} rows; constant scores rank nothing"
+                f"{columns.where}: column {name}: found {values[0]:g} in each of {n} rows; constant scores rank nothing"
             )
     if not 1 <= options.top <= n:
         raise UserError(f"top: found {options.top}; expected 1 to {n}, the number of scored architectures")

@@ -15,7 +15,7 @@ from supernet.io.parquet import opened
 from supernet.io.writers import leftovers
 from supernet.provenance.folders import is_at
 from supernet.provenance.record import SUFFIX, RecordError, read_record, record_path
-from supernet.training.store.parts import PART_NAME, intact_record
+from supernet.training.store.parts import PART_NAME, part_record
 
 SUPERNETS = "supernets"
 """The kind whose folders have super-nets, each in a folder of several files; those of other kinds have parts."""
@@ -167,7 +167,7 @@ def _part(path: Path, own: Container[Path]) -> Item:
         return Item(path, (path,), files, complete=False)
     try:
         _expect_file(path)
-        made = intact_record(path)["made"]
+        made = part_record(path)["made"]
         inputs = frozenset(one["sha256"] for one in made["inputs"])
         return Item(path, (path,), files, complete=True, rows=_rows(path), inputs=inputs)
     except (UserError, OSError) as error:

@@ -19,10 +19,9 @@ from supernet.config.artifacts import HASH_DIGITS
 from supernet.errors import UserError
 from supernet.io.atomic import publish
 from supernet.io.parquet import parquet_bytes, read_arrow
-from supernet.provenance.folders import is_at
-from supernet.provenance.hashes import digests
-from supernet.provenance.record import RecordError, read_record
+from supernet.provenance.record import RecordError
 from supernet.provenance.recorder import note_input, recording_apart
+from supernet.training.store.intact import intact_record
 
 _LOGGER = logging.getLogger(__name__)
 PART_NAME = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}\.parquet")
@@ -142,7 +141,7 @@ class Parts:
 
     def _checked(self, path: Path) -> dict[Key, Values]:
         """Return the rows of a part. Raises UserError if it is not valid."""
-        record = intact_record(path)
+        record = part_record(path)
         if problem := self.unfit(record):
             raise UserError(f"{path}: {problem}")
         kinds = {**self.columns.keys, **self.columns.values}
@@ -175,17 +174,12 @@ class Parts:
             _LOGGER.warning("%s", message)
 
 
-def intact_record(path: Path) -> dict[str, Any]:
+def part_record(path: Path) -> dict[str, Any]:
     """Return the record of a part. Raises RecordError unless the part has the content and the names in the record."""
-    record = read_record(path)
-    made = record["made"]
-    sha256 = digests(path, ["sha256"])["sha256"]
-    if not is_at(made["file"], path):
-        raise RecordError(path, f"its record is of {made['file']}: the file was moved or exchanged")
-    if made["sha256"] != sha256:
-        raise RecordError(path, "its content differs from its record: it was changed after it was made")
-    if not path.name.startswith(sha256[:HASH_DIGITS]):
-        raise RecordError(path, f"its content has the name {sha256[:HASH_DIGITS]}.parquet: it was renamed or edited")
+    record = intact_record(path)
+    name = record["made"]["sha256"][:HASH_DIGITS]
+    if not path.name.startswith(name):
+        raise RecordError(path, f"its content has the name {name}.parquet: it was renamed or edited")
     return record
 
 

@@ -1,4 +1,4 @@
-"""What the name of a folder of the store stands for, in a file for people."""
+"""A file for people, which says what the folder of the store with this hash has."""
 
 from pathlib import Path
 

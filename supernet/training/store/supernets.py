@@ -17,12 +17,10 @@ from supernet.config.run_summary import read_summary
 from supernet.config.study import Run
 from supernet.errors import UserError
 from supernet.io.atomic import publish, read_json, write_json
-from supernet.provenance.folders import is_at
-from supernet.provenance.hashes import digests
-from supernet.provenance.record import RecordError, read_record
 from supernet.provenance.recorder import input_sha256, recording_apart
 from supernet.runtime.kernels import VARIABLE, reference_kernels
 from supernet.runtime.lock import Claim, LockTiming
+from supernet.training.store.intact import intact_record
 from supernet.training.store.recipe import describe
 from supernet.training.store.sameness import made_otherwise
 
@@ -104,13 +102,8 @@ class SupernetStore:
 
     def _record(self, path: str) -> dict[str, Any]:
         """Return the record of a file of the super-net. Raises UserError if the file cannot be used."""
-        record = read_record(path)
-        made = record["made"]
-        if not is_at(made["file"], path):
-            raise RecordError(path, f"its record is of {made['file']}: the file was moved or exchanged")
-        if made["sha256"] != digests(Path(path), ["sha256"])["sha256"]:
-            raise RecordError(path, "its content differs from its record: it was changed after it was made")
-        if problem := "; ".join(self._problems(made)):
+        record = intact_record(path)
+        if problem := "; ".join(self._problems(record["made"])):
             raise UserError(f"{path}: {problem}")
         return record
 

@@ -7,7 +7,6 @@ one training, because a part that had several would depend on when a process was
 everything that is made from it.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -21,9 +20,6 @@ from supernet.runtime.kernels import VARIABLE, reference_kernels
 from supernet.runtime.lock import Claim, LockTiming
 from supernet.training.store.parts import Columns, Key, Parts, Record, Values
 from supernet.training.store.recipe import describe
-
-POLL_SECONDS = 2.0
-"""Time between two looks at trainings that other processes have claimed, once no other is left."""
 
 
 @dataclass(frozen=True)
@@ -100,22 +96,17 @@ class TruthStore:
 
         While another process makes it, this one waits.
         """
-        claim = self.claim(training)
-        while (found := self.get(training)) is None:
-            if claim.take():
-                try:
-                    # A process that has just released the claim has added the training before.
-                    self.refresh()
-                    if self.get(training) is None:
-                        found = make()
-                        self.add(training, found)
-                        return found
-                finally:
-                    claim.release()
-            else:
-                time.sleep(POLL_SECONDS)
-                self.refresh()
-        return found
+
+        def is_done() -> bool:
+            self.refresh()
+            return self.get(training) is not None
+
+        def make_and_add() -> StandAloneResult:
+            result = make()
+            self.add(training, result)
+            return result
+
+        return self.claim(training).do_once(is_done, make_and_add) or self.result(training)
 
     def claim(self, training: Trained, timing: LockTiming | None = None) -> Claim:
         """Return the claim of the process that makes a training, which is not taken yet."""

@@ -239,7 +239,7 @@ LINE = "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"
         (lambda rows: [*rows[:2], (rows[2][0], ""), *rows[3:]], {}, "row 3: column score: found ''"),
         (lambda rows: [*rows[:2], (rows[2][0], "0,5"), *rows[3:]], {}, "row 3: column score: found '0,5'"),
         (lambda rows: [*rows[:2], ("", 0.5), *rows[3:]], {}, "row 3: column arch: found nothing"),
-        (lambda rows: [(arch, 0.25) for arch, _ in rows], {}, "column score: found 0.25 in all 60 rows"),
+        (lambda rows: [(arch, 0.25) for arch, _ in rows], {}, "column score: found 0.25 in each of 60 rows"),
         (lambda rows: [(6111, 0.5), *rows[1:]], {}, "row 1: column arch: found '6111'.*as index of nasbench201"),
         (lambda rows: [("I3O:10/1", 0.5), *rows[1:]], {}, "row 1: .*can be read as text of nasbench101"),
         (lambda rows: [("(4, 0, 3, 1, 4, 3)", 1), *rows], {}, "row 1: .*as nats of nasbench201 or as naslib of nasb"),
