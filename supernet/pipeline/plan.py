@@ -254,8 +254,9 @@ class Plan:
         return _job(features_job(self.study, space))
 
     def first_runs(self, space: str) -> list[RunName]:
-        """Return the runs whose features are measured: the first baseline run and, if any, the first that tracks."""
-        settings = ["baseline"] if (found := self.study.tracking(space)) is None else ["baseline", found]
+        """Return the runs whose features are measured: the first baseline run, and the first that tracks if another."""
+        found = self.study.tracking(space)
+        settings = ["baseline"] if found in (None, "baseline") else ["baseline", found]
         return [RunName(space, setting, self.study.seeds(space, setting)[0]) for setting in settings]
 
     def tables(self, space: str) -> list[str]:

@@ -1,6 +1,9 @@
 """The config of the workflow."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from checkouts import ROOT
 from pydantic import ValidationError
 
@@ -28,3 +31,22 @@ def test_a_wrong_kernel_variable_stops_before_any_job(monkeypatch: pytest.Monkey
         Plan.load({"study": "mini"}, ROOT)
     monkeypatch.setenv(VARIABLE, "1")
     assert Plan.load({"study": "mini"}, ROOT).reference_kernels
+
+
+@pytest.mark.parametrize(
+    ("batch_norms", "measured"),
+    [
+        (["affine", "none"], ["baseline"]),
+        (["affine", "tracking"], ["baseline", "batch_norm=tracking"]),
+        (["affine+tracking", "none"], ["baseline"]),
+    ],
+)
+def test_features_are_measured_on_the_baseline_and_on_another_run_that_tracks(
+    batch_norms: list[str], measured: list[str], tmp_path: Path
+) -> None:
+    study = yaml.safe_load((ROOT / "tests/studies/mini.yaml").read_text())
+    space = study["spaces"]["nasbench201"]
+    space["baseline"]["batch_norm"], space["sweep"]["batch_norm"] = batch_norms[0], batch_norms
+    (file := tmp_path / "mini.yaml").write_text(yaml.safe_dump(study))
+    runs = Plan.load({"study": str(file)}, ROOT).first_runs("nasbench201")
+    assert [run.setting for run in runs] == measured
