@@ -47,7 +47,8 @@ class PoolTruth:
     P>R and final performance is at most the number of the others. With fewer than `FEWEST` of them, all metrics that
     need ground truth are nan; accuracy and loss are then those of all architectures. Without a published population,
     the population of P>R is the pool. `share` is the part of the space whose ground truth is known. `proxies` has
-    arch_id and one column per zero-cost proxy.
+    arch_id and one column per zero-cost proxy. `alone` has the accuracies of unshared networks of the super-net's size
+    by arch_id, for the reference `fidelity`.
     """
 
     def __init__(
@@ -58,8 +59,9 @@ class PoolTruth:
         images: Sizes,
         published: Population | None = None,
         proxies: pd.DataFrame | None = None,
+        alone: "pd.Series[float] | None" = None,
     ) -> None:
-        self.study, self.name, self.images, self.all = study, name, images, pool
+        self.study, self.name, self.images, self.all, self.alone = study, name, images, pool, alone
         self.space = spaces.load(name.own_space)
         names = [] if proxies is None else [column for column in proxies.columns if column != "arch_id"]
         self.predictors = (*COSTS, *names)
@@ -111,6 +113,15 @@ class PoolTruth:
         if self.seeds.shape[1] > 1:
             share = len(complete) / self.space.distinct
             yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling", share)
+        if self.alone is not None:
+            yield from self._fidelity(self.alone)
+
+    def _fidelity(self, alone: "pd.Series[float]") -> Iterator[dict[str, Any]]:
+        """Yield the rows of the second ceiling: of a score by networks that differ from a super-net in sharing only."""
+        members = self.pool["arch_id"].isin(alone.index).to_numpy()
+        values = np.array(alone.loc[self.pool.loc[members, "arch_id"]], dtype=np.float64)
+        share = len(values) / self.space.distinct
+        yield from self._taus("fidelity", "", values, self.truth[members], "fidelity", share)
 
     def facts(self) -> dict[str, Any]:
         """Return the entry of the pool in spaces.json; null where a number is undefined."""
