@@ -5,7 +5,7 @@ over the number of classes, which is the worst that a value can do; it is not le
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,11 +104,6 @@ def interval(values: Floats) -> tuple[float, float]:
         return math.nan, math.nan
     reach = float(stdtrit(count - 1, 1 - LEVEL / 2)) * float(values.std(ddof=1)) / math.sqrt(count)
     return float(values.mean()) - reach, float(values.mean()) + reach
-
-
-def best_of(found: Sequence[Alone]) -> Mapping[str, Alone]:
-    """Return the values by their text, the best one first; empty without values."""
-    return {one.value: one for one in sorted(found, key=lambda one: not one.is_best)}
 
 
 def _part(rows: pd.DataFrame, factor: str, value: str, baseline: str) -> pd.DataFrame:

@@ -55,12 +55,16 @@ CONTRAST_COLUMNS = {
     "high": "float64",
     "p": "float64",
     "p_holm": "float64",
+    "smallest": "float64",
     "seeds": "int64",
     "other_seeds": "int64",
     "tested": "bool",
     "n": "int64",
 }
 """Of contrasts.parquet: metric of the setting with `value` minus that of the setting with `other`."""
+
+
+_COPIED = ("metric", "low", "high", "p", "p_holm", "smallest", "seeds", "tested")
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
@@ -95,8 +99,8 @@ def contrast_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
             for other, found in contrasts(scores, truth, threshold, rng, share=share):
                 yield {
                     **{"space": space, "factor": factor, "value": names[found.setting], "other": names[other]},
-                    **{name: getattr(found, name) for name in ("metric", "low", "high", "p", "p_holm", "tested")},
-                    **{"difference": found.effect, "seeds": found.seeds, "other_seeds": found.baseline_seeds},
+                    **{name: getattr(found, name) for name in _COPIED},
+                    **{"difference": found.effect, "other_seeds": found.baseline_seeds},
                     "n": len(pool),
                 }
 

@@ -65,7 +65,7 @@ CONTRAST_COLUMNS = (
     "low",
     "high",
     "p_holm",
-    "seeds",
+    "smallest",
     "tested",
 )
 SYSTEM_COLUMNS = (

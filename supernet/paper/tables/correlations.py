@@ -42,7 +42,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, str]:
     found = {metric: summary(results, space, "baseline", f"{metric}{suffix}") for metric in TAUS}
-    predictors = {name: label for name, label in references_of(results).items() if name != "seed"}
+    predictors = {name: label for name, label in references_of(results).items() if name not in ("seed", "fidelity")}
     n = found["kdt"].n
     return {
         "Space": SPACE_NAMES[space],

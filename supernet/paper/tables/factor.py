@@ -7,6 +7,7 @@ from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
 from supernet.config.pool_name import PoolName
 from supernet.paper import captions
+from supernet.paper.alone import unshared_sentence, unshared_words
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
@@ -39,10 +40,11 @@ _PRINTED_OF_OWN_POOLS = ("parameters", "seed")
 
 
 def references_of(results: Results) -> dict[str, str]:
-    """Return the names and labels of a study's references; the ceiling is last."""
+    """Return the names and labels of a study's references; the ceilings are last."""
     words = REFERENCES | {name: f"{PROXY_NAMES[name]}, untrained" for name in results.study.proxies.names}
     ceiling = {"seed": words.pop("seed")}
-    return words | ceiling
+    unshared = unshared_words(results)
+    return words | ({"fidelity": unshared} if unshared else {}) | ceiling
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -143,7 +145,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: 
         captions.paragraph(
             f"{entry.label}: {entry.meaning}; an asterisk marks the baseline, at which all other factors are held.",
             "Cells show mean ± standard deviation over seeds, with the interval in brackets.",
-            "The last rows of each space are scores that need no super-net, and the seed-to-seed ceiling.",
+            "The last rows of each space are scores that need no super-net, and ceilings.",
         ),
         (
             captions.study_sentence(results),
@@ -153,6 +155,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: 
             captions.surpass_sentence(results, spaces),
             captions.final_sentence(results, spaces),
             "The seed-to-seed ceiling is the correlation between two stand-alone trainings of the pool.",
+            unshared_sentence(results),
             captions.proxies_sentence(results),
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),
