@@ -63,7 +63,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "tested": Column("whether there are three seeds of both, so that the interval covers seeds"),
         "left_out": Column("reason of a missing effect: pool, runs, baseline, seeds or truth; empty if it exists"),
         "references.name": Column(
-            "parameters, macs, live_macs or a zero-cost proxy; seed and fidelity for the ceilings"
+            "parameters, macs, live_macs or a zero-cost proxy; seed, replicates and fidelity for ceilings"
         ),
         # Pools
         "spaces.name": Column("name of the pool"),

@@ -11,22 +11,20 @@ from matplotlib.patches import Patch
 
 from supernet.metrics.interval import Estimate
 from supernet.paper import style
+from supernet.paper.alone import unshared_words
 from supernet.paper.load import Results
+from supernet.paper.names import CEILING_NAMES
 
 STYLES: Mapping[str, Any] = MappingProxyType({"seed": "--", "replicates": (0, (5, 1, 1, 1, 1, 1)), "fidelity": ":"})
 """Line styles by the name of the reference."""
-_WORDS = {
-    "seed": "seed-to-seed ceiling",
-    "replicates": "ceiling by equal functions",
-    "fidelity": "unshared networks",
-}
 _ALPHA = 0.1
 NOTE = "Bands around ceilings are their 95 % intervals over architectures, with thin edges in the style of the line."
 
 
 def ceilings_of(results: Results, space: str) -> dict[str, Estimate]:
-    """Return the ceilings of S-KdT of a space that are known, by name."""
-    found = {name: results.reference(space, name, "s_kdt") for name in STYLES}
+    """Return the ceilings of S-KdT of a space that are known, by name: that of any score, and unshared networks."""
+    name, ceiling = results.ceiling(space, "s_kdt")
+    found = {name: ceiling, "fidelity": results.reference(space, "fidelity", "s_kdt")}
     return {name: one for name, one in found.items() if math.isfinite(one.value)}
 
 
@@ -42,10 +40,9 @@ def draw_ceiling(axes: Axes, name: str, found: Estimate, color: str) -> None:
 
 def ceiling_entries(results: Results, names: Iterable[str]) -> dict[str, Any]:
     """Return the entries of a legend for ceilings, by their words."""
-    section, drawn = results.study.standalone, set(names)
-    details = {} if section is None else {"fidelity": f", {section.epochs} epochs"}
+    words, drawn = {**CEILING_NAMES, "fidelity": unshared_words(results)}, set(names)
     return {
-        f"{_WORDS[name]}{details.get(name, '')}": (
+        words[name]: (
             Patch(color=style.GREY, alpha=_ALPHA, lw=0),
             Line2D([], [], color=style.GREY, ls=look, lw=0.9),
         )

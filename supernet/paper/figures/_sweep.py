@@ -326,10 +326,9 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
             captions.scores_sentence(results),
             captions.threshold_sentence(results, spaces),
             captions.final_sentence(results, spaces),
-            "The seed-to-seed ceiling (dashed) is the correlation between two stand-alone trainings of the pool. Thin "
-            "lines with a letter use a predictor as the score. The mean ground truth of the pool (dash-dotted) is the "
-            "expected result of a random choice.",
-            captions.paragraph(unshared_sentence(results), NOTE),
+            captions.paragraph(captions.ceiling_sentence(results, spaces), unshared_sentence(results), NOTE),
+            "Thin lines with a letter use a predictor as the score. The mean ground truth of the pool (dash-dotted) is "
+            "the expected result of a random choice.",
             captions.proxies_sentence(results),
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),

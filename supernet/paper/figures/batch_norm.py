@@ -260,9 +260,9 @@ def _modes_note(results: Results) -> str:
 
 
 def _ceilings_note(results: Results, spaces: tuple[str, ...]) -> str:
-    known = {name for space in spaces for name in ceilings_of(results, space)}
-    seed = "The seed-to-seed ceiling is the S-KdT between two stand-alone trainings of the pool."
-    return captions.paragraph(seed if "seed" in known else "", unshared_sentence(results), NOTE) if known else ""
+    if not any(ceilings_of(results, space) for space in spaces):
+        return ""
+    return captions.paragraph(captions.ceiling_sentence(results, spaces), unshared_sentence(results), NOTE)
 
 
 def _feature_notes(results: Results, drawn: pd.DataFrame) -> tuple[str, ...]:
