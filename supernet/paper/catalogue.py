@@ -59,7 +59,9 @@ def figure_module(name: str) -> Path:
 
 def heading(name: str) -> str:
     """Return the heading of a table or figure: a factor's label, else its name in words."""
-    return FACTORS[name].label if name in FACTORS else name.replace("_", " ").replace("kdt vs skdt", "KdT and S-KdT")
+    if name in FACTORS:
+        return FACTORS[name].label
+    return {"kdt_vs_skdt": "KdT and S-KdT", "standalone": "stand-alone networks"}.get(name, name.replace("_", " "))
 
 
 def section(name: str) -> str:
