@@ -385,11 +385,7 @@ class Landscape(Model):
 
 
 class Standalone(Model):
-    """Stand-alone networks of the super-net's size, trained with the swept values; without this section there are none.
-
-    They show which learning rate and which batch norm are best without shared weights, and how well a short training of
-    such networks ranks the pool.
-    """
+    """Stand-alone networks of the super-net's size, trained with swept values; without this section there are none."""
 
     architectures: Annotated[int, Field(ge=3)] = Field(
         default=16,
