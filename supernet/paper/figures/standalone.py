@@ -92,7 +92,9 @@ def _figure(factors: Sequence[str], spaces: tuple[str, ...], found: dict[tuple[s
     for column, space in enumerate(spaces):
         style.title(grid[0, column], space)
     figure.align_ylabels(grid[:, 0])
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=2 if len(spaces) == 1 else 4)
+    shown = [_interval(one, kind)[0] for values in found.values() for one in values for kind in KINDS]
+    handles = _legend(lost=not all(map(math.isfinite, shown)))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if len(spaces) == 1 else 5)
     return figure
 
 
@@ -110,6 +112,7 @@ def _pair(pair: dict[str, Axes], factor: str, space: str, values: Sequence[Both]
             if value == alone:
                 axes.axvspan(*around(place, where, logarithmic), color=style.BAND, lw=0, zorder=-1)
             if not math.isfinite(mean):
+                axes.plot(place, 0.06, transform=axes.get_xaxis_transform(), clip_on=False, **_LOST)
                 continue
             across.append(place)
             means.append(scale * mean)
@@ -129,6 +132,8 @@ def _pair(pair: dict[str, Axes], factor: str, space: str, values: Sequence[Both]
 
 _RING: dict[str, Any] = {"ms": 9, "mfc": "none", "mec": "black", "mew": 0.9}
 """Marker properties around the best value of a panel."""
+_LOST: dict[str, Any] = {"marker": "x", "ls": "none", "color": style.DIVERGED, "ms": 5, "mew": 1.2}
+"""Marker properties of a value without a mean."""
 
 
 def _without(pair: dict[str, Axes], factor: str) -> None:
@@ -144,14 +149,15 @@ def _without(pair: dict[str, Axes], factor: str) -> None:
     )
 
 
-def _legend() -> list[Any]:
+def _legend(lost: bool) -> list[Any]:
     grey = style.GREY
-    return [
+    handles: list[Any] = [
         Line2D([], [], color=grey, marker="o", label="mean"),
         Line2D([], [], color=grey, marker="|", ms=12, mew=0.9, ls="none", label="95 % interval"),
         Line2D([], [], marker="o", ls="none", **_RING, label="best of the panel"),
         Patch(color=style.BAND, label="value that is best alone"),
     ]
+    return handles + [Line2D([], [], **_LOST, label="diverged or undefined")] * lost
 
 
 def _caption(results: Results, spaces: tuple[str, ...]) -> Caption:
