@@ -94,7 +94,7 @@ def test_stand_alone_networks_have_the_size_of_the_super_net_and_a_short_schedul
         "stand-alone": Part("stand-alone", "darts", count * steps, pytest.approx(count * macs))
     }
     total = sum(map(plan.standalone_count, plan.study.spaces))
-    assert f"In addition, {total} stand-alone trainings with swept values" in plan.estimate()
+    assert f"In addition, {total} stand-alone trainings of the section" in plan.estimate()
     assert "In addition" not in plan_of(tmp_path).estimate()
 
 
