@@ -41,18 +41,19 @@ _INHERITANCE = """\
 ## Studies that extend another
 
 `extends: NAME` takes the keys of another study, the parent, so that the file has only those that differ. This one is
-`mini` with another seed, fewer architectures, one training for each, no loss landscapes, two spaces, and dropout in
-place of epochs in one of them:
+`mini` with another seed, fewer architectures, one training for each, no loss landscapes, no stand-alone twins, one space, and dropout in
+place of epochs:
 
 ```yaml
 study: short
-title: Dropout in two spaces of mini
+title: Dropout in one space of mini
 extends: mini
 seed: 7
 pool: {size: 16, seeds: null, repeated: null}
 landscape: null
+standalone: null
 spaces:
-  darts: null
+  nasbench101: null
   nasbench201:
     sweep: {epochs: null, dropout: [none, path-0.2]}
 ```
@@ -62,7 +63,7 @@ spaces:
   `workflow/studies/` need not be a complete study.
 - Mappings are merged key by key. Lists and single values replace those of the parent. An empty mapping changes nothing.
 - `null` removes what the parent has, and the key then has its default: an optional section (`landscape: null`), a space
-  (`darts: null`), a factor of a sweep (`epochs: null`), a whole mapping (`sweep: null`) or a single value
+  (`nasbench101: null`), a factor of a sweep (`epochs: null`), a whole mapping (`sweep: null`) or a single value
   (`pool: {seeds: null}`). A null that removes nothing is an error, unless the type of the key includes null.
 - `study` and `title` are not inherited.
 - The keys of a mapping have the order in which the file writes them. Each other key follows the key that it follows in
