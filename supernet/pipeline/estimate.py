@@ -125,16 +125,18 @@ def _ranking_passes(run: Run, steps: int) -> int:
     return 2 * run.protocol.landmark_pairs * (steps - step_after(run.protocol.landmark_start, steps))
 
 
-def report(work: Mapping[str, Work], tflops: float | None, standalone: Mapping[str, int]) -> str:
+def report(work: Mapping[str, Work], tflops: float | None, standalone: Mapping[str, int], swept: int = 0) -> str:
     """Format the estimate: counts per space and in total and, for a stated rate, GPU days with their assumptions.
 
     `tflops` is the sustained rate of a GPU in teraflop/s, None if it is not known; `standalone` is the number of
-    stand-alone trainings of the ground truth of each space.
+    stand-alone trainings of the ground truth of each space, and `swept` that of the section `standalone`.
     """
     total = sum(work.values(), start=Work())
     rows = [(name, one, standalone.get(name, 0)) for name, one in work.items()]
     rows.append(("total", total, sum(standalone.values())))
     lines = ["Super-nets and ground truth of this study, including what is finished:", *_table(rows, tflops)]
+    if swept:
+        lines.append(f"In addition, {swept} stand-alone trainings of the section `standalone`.")
     return "\n".join([*lines, *(_without_rate() if tflops is None else _gpu_days(total, tflops))])
 
 
