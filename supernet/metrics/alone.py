@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from supernet.metrics.effects import LEVEL
+from supernet.metrics.power import LEVEL
 
 BASELINE = "baseline"
 """The factor of trainings with the values of the super-net's baseline."""

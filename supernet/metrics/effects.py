@@ -15,7 +15,8 @@ false positives (tests/unit/metrics/test_effects.py). In a large pool, V_a is th
 common with the baseline is not tested: it has no p-value, and its interval covers only the choice of architectures.
 P-values are adjusted for the number of tested settings of a space by Holm (1979), which is valid under any dependence.
 The smallest detectable effect is the one that a two-sided test at 5 % / k, the first step of Holm's procedure for k
-settings, finds in 80 of 100 studies.
+settings, finds in 80 of 100 studies (`supernet.metrics.power`). An effect is within the margin if its 95 % interval is,
+which is the same as two one-sided tests at 2.5 %; this is not corrected for the number of settings.
 """
 
 import math
@@ -31,18 +32,18 @@ from supernet.metrics.concordance import Ranks
 from supernet.metrics.definitions import kendall_tau, round_truth
 from supernet.metrics.jackknife import Pair, variance
 from supernet.metrics.large import is_resampled
+from supernet.metrics.power import FEWEST_SEEDS, LEVEL, Spread
 from supernet.metrics.resampling import Ordering, Resamples, resample_counts
 from supernet.metrics.statistics import GroundTruth, rank_correlations
 
 Floats = npt.NDArray[np.float64]
 Scores = Mapping[int, Floats]
 """Scores (n,) of the runs of a setting, by seed."""
-LEVEL = 0.05
-POWER = 0.8
+MARGIN = 0.1
+"""Difference of correlations that counts as barely different. This project's choice, fixed before results were looked
+at."""
 RESAMPLES = 4_000
 METRICS = ("s_kdt", "kdt")
-FEWEST_SEEDS = 3
-"""Minimum number of seeds that a setting and the baseline have in common for a test: two give no useful variance."""
 _MOST = 2.0
 """Largest possible difference between two correlations."""
 
@@ -51,8 +52,10 @@ _MOST = 2.0
 class Effect:
     """The effect of a setting on one metric; `p_holm` and `smallest` depend on all settings of the same call.
 
-    `seeds` and `baseline_seeds` are the numbers of runs. `tested` is whether they have `FEWEST_SEEDS` in common and the
-    interval includes the variance between seeds; otherwise `p`, `p_holm` and `smallest` are nan.
+    `seeds` and `baseline_seeds` are the numbers of runs, `common` that of seeds which both have. `tested` is whether
+    these are `FEWEST_SEEDS` and the interval includes the variance between seeds; otherwise `p`, `p_holm` and
+    `smallest` are nan. `sd` is the standard deviation of the differences of single seeds (nan for one seed),
+    `pool_error` the standard error from the choice of architectures. `outcome` is that of the tests, with `margin`.
     """
 
     setting: str
@@ -65,16 +68,27 @@ class Effect:
     smallest: float
     seeds: int
     baseline_seeds: int
+    common: int
+    sd: float
+    pool_error: float
     tested: bool
+    outcome: str
+    margin: float = MARGIN
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """The standard error of an effect, its degrees of freedom, and whether it includes the variance between seeds."""
+    """The standard error of an effect, its degrees of freedom, and whether it includes the variance between seeds.
+
+    `sd` is the standard deviation between seeds, nan for one seed, `of_pool` the standard error from the choice of
+    architectures.
+    """
 
     size: float
     freedom: float
     tested: bool
+    sd: float
+    of_pool: float
 
     def reach(self, level: float) -> float:
         """Return half of the length of a two-sided interval at 1 - `level`."""
@@ -174,20 +188,35 @@ def _of_metric(
     adjusted = dict(zip(p, holm(list(p.values())), strict=True))
     for name, one in settings.items():
         error, reach = errors[name], errors[name].reach(LEVEL)
-        smallest = error.reach(LEVEL / len(p)) + error.size * _quantile(POWER, error.freedom) if p else math.nan
+        spread = Spread(error.sd, error.of_pool, len(common[name]))
+        low, high = max(effect[name] - reach, -_MOST), min(effect[name] + reach, _MOST)
         yield Effect(
             setting=name,
             metric=metric,
             effect=effect[name],
-            low=max(effect[name] - reach, -_MOST),
-            high=min(effect[name] + reach, _MOST),
+            low=low,
+            high=high,
             p=p.get(name, math.nan),
             p_holm=adjusted.get(name, math.nan),
-            smallest=smallest if error.tested else math.nan,
+            smallest=spread.detectable(LEVEL / len(p)) if error.tested else math.nan,
             seeds=len(one.values),
             baseline_seeds=len(base.values),
+            common=len(common[name]),
+            sd=error.sd,
+            pool_error=error.of_pool,
             tested=error.tested,
+            outcome=outcome(low, high, adjusted[name]) if error.tested else "",
         )
+
+
+def outcome(low: float, high: float, p_holm: float) -> str:
+    """Return the outcome of the tests of an effect: significant, within, significant and within, or neither.
+
+    `low` and `high` are its 95 % interval, `p_holm` its corrected p-value. An effect is within if the interval is
+    within ± `MARGIN`.
+    """
+    found = {"significant": p_holm < LEVEL, "within": low > -MARGIN and high < MARGIN}
+    return " and ".join(name for name, passed in found.items() if passed) or "neither"
 
 
 def standard_error(differences: Floats, of_pool: float) -> Error:
@@ -195,12 +224,14 @@ def standard_error(differences: Floats, of_pool: float) -> Error:
 
     `of_pool` is the variance from the choice of architectures. Without `FEWEST_SEEDS` it is the only source of error.
     """
-    count = len(differences)
+    count, pool_error = len(differences), math.sqrt(of_pool)
+    sd = float(differences.std(ddof=1)) if count > 1 else math.nan
     if count < FEWEST_SEEDS:
-        return Error(math.sqrt(of_pool), math.inf, False)
-    of_seeds = float(differences.var(ddof=1)) / count
+        return Error(pool_error, math.inf, False, sd, pool_error)
+    of_seeds = sd**2 / count
     total = of_pool + of_seeds
-    return Error(math.sqrt(total), (count - 1) * total**2 / of_seeds**2 if of_seeds else math.inf, True)
+    freedom = (count - 1) * total**2 / of_seeds**2 if of_seeds else math.inf
+    return Error(math.sqrt(total), freedom, True, sd, pool_error)
 
 
 def holm(p: list[float]) -> list[float]:

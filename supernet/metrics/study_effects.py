@@ -15,8 +15,9 @@ from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.parquet import read_table
-from supernet.metrics.effects import FEWEST_SEEDS, METRICS, contrasts, effects
+from supernet.metrics.effects import MARGIN, METRICS, contrasts, effects
 from supernet.metrics.measures import FEWEST
+from supernet.metrics.power import FEWEST_SEEDS
 from supernet.metrics.run_scores import compared_scores
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
@@ -35,7 +36,12 @@ COLUMNS = {
     "smallest": "float64",
     "seeds": "int64",
     "baseline_seeds": "int64",
+    "common": "int64",
+    "sd": "float64",
+    "pool_error": "float64",
     "tested": "bool",
+    "outcome": "str",
+    "margin": "float64",
     "n": "int64",
     "left_out": "str",
 }
@@ -162,5 +168,7 @@ def _usable(
 
 
 def _nothing() -> dict[str, Any]:
-    numbers = dict.fromkeys(("effect", "low", "high", "p", "p_holm", "smallest"), float("nan"))
-    return {**numbers, "seeds": 0, "baseline_seeds": 0, "tested": False}
+    names = ("effect", "low", "high", "p", "p_holm", "smallest", "sd", "pool_error")
+    numbers = dict.fromkeys(names, float("nan"))
+    none = {"seeds": 0, "baseline_seeds": 0, "common": 0, "tested": False, "outcome": ""}
+    return {**numbers, **none, "margin": MARGIN}

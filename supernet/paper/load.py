@@ -44,7 +44,12 @@ EFFECT_COLUMNS = (
     "high",
     "p_holm",
     "smallest",
+    "common",
+    "sd",
+    "pool_error",
     "tested",
+    "outcome",
+    "margin",
     "left_out",
 )
 HALF_COLUMNS = ("space", "setting", "seed", "half", "accuracy", "s_kdt", "final_mean")

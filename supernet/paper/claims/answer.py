@@ -18,6 +18,8 @@ class SpaceAnswer:
     """Lines that say which differences this study would have found, with a power of 80 %."""
     missing: tuple[str, ...] = ()
     """Lines that say what an undecided answer needs."""
+    power_numbers: dict[str, float] = field(default_factory=dict)
+    """The numbers in `power` and `missing` by name, for the CSV file."""
 
 
 def verdict(of_spaces: Sequence[SpaceAnswer]) -> str:
@@ -40,8 +42,7 @@ def combined(parts: Sequence[Answer]) -> Answer:
 
 def csv_rows(of_space: SpaceAnswer) -> list[dict[str, Any]]:
     """Return rows of a CSV file: space, answer, missing, quantity, value."""
-    rows = [{"quantity": name, "value": value} for name, value in of_space.numbers.items()] or [
-        {"quantity": "", "value": float("nan")}
-    ]
+    numbers = {**of_space.numbers, **of_space.power_numbers} or {"": float("nan")}
+    rows = [{"quantity": name, "value": value} for name, value in numbers.items()]
     start = {"space": of_space.space, "answer": of_space.answer, "missing": "; ".join(of_space.missing)}
     return [{**start, **row} for row in rows]

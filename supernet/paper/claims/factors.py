@@ -11,20 +11,37 @@ three parts. If a part says no, so does the rule; if all say yes, so does the ru
   must pass, so none is corrected). No: a significant effect has an interval that lies beyond the margin.
 - Low fidelity: layers, train portion, batch size and channels. Yes: a contrast is significantly positive, and none is
   significantly negative. No: one is significantly negative, and none is significantly positive.
+
+The power of a part is that of the contrast with the smallest error, and for path sampling, where all effects must pass,
+of the effect with the largest one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
-from supernet.metrics.effects import LEVEL
+from supernet.metrics.effects import MARGIN
+from supernet.metrics.power import FEWEST_SEEDS, LEVEL, Spread, seeds_for
 from supernet.paper.claims.answer import Answer, SpaceAnswer, combined
+from supernet.paper.names import number
 
 EPOCHS, SAMPLING = "epochs", "path_sampling"
 LOW_FIDELITY = ("layers", "train_portion", "batch_size", "channels")
 """Factors whose smaller value is the lower fidelity."""
-MARGIN = 0.1
-"""S-KdT that counts as barely different. This project's choice, fixed before results were looked at."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the rule: its answer, and the power that the study had for it, in words and as numbers by name."""
+
+    name: str
+    rows: pd.DataFrame
+    answer: Answer
+    power: str = ""
+    missing: str = ""
+    reach: float = float("nan")
+    seeds: int | None = None
 
 
 def answer(effects: pd.DataFrame, space: str, baseline: Mapping[str, float]) -> SpaceAnswer:
@@ -32,18 +49,35 @@ def answer(effects: pd.DataFrame, space: str, baseline: Mapping[str, float]) -> 
 
     `baseline` has the baseline's value of each numeric factor of the rule.
     """
-    own = effects[(effects["space"] == space) & (effects["left_out"] == "")]
-    own = own[own["tested"].astype(bool)]
-    epochs, low = contrasts(own, (EPOCHS,), baseline), contrasts(own, LOW_FIDELITY, baseline)
-    paths = own[own["factor"] == SAMPLING]
-    named = (("epochs", epochs), ("path sampling", paths), ("low fidelity", low))
-    numbers = {words: float(max(rows["effect"], key=abs)) for words, rows in named if len(rows)}
-    tested = pd.concat([epochs, paths, low])
+    own = effects[effects["space"] == space]
+    known = own[(own["left_out"] == "") & own["tested"].astype(bool)]
+    level = LEVEL / max(len(known), 1)
+    parts = (
+        _contrasted("epochs", contrasts(known, (EPOCHS,), baseline), MARGIN, own[own["factor"] == EPOCHS], level),
+        _equal("path sampling", known[known["factor"] == SAMPLING], own[own["factor"] == SAMPLING]),
+        _contrasted(
+            "low fidelity",
+            contrasts(known, LOW_FIDELITY, baseline),
+            0.0,
+            own[own["factor"].isin(LOW_FIDELITY)],
+            level,
+        ),
+    )
+    numbers = {part.name: float(max(part.rows["effect"], key=abs)) for part in parts if len(part.rows)}
+    tested = pd.concat([part.rows for part in parts])
     numbers |= {"tested": float(len(tested)), "significant": float(_significant(tested).sum())}
-    if len(tested):
-        numbers["smallest detectable"] = float(tested["smallest"].median())
-    parts = (_direction(epochs, MARGIN), _barely(paths), _direction(low, 0.0))
-    return SpaceAnswer(space, combined(parts), numbers)
+    said = combined([part.answer for part in parts])
+    undecided = said == "unknown"
+    powers = {f"{part.name}, power": part.reach for part in parts if part.power}
+    seeds = {f"{part.name}, seeds": float(part.seeds) for part in parts if undecided and part.seeds is not None}
+    return SpaceAnswer(
+        space,
+        said,
+        numbers,
+        power=tuple(part.power for part in parts if part.power),
+        missing=tuple(part.missing for part in parts if undecided and part.missing),
+        power_numbers=powers | seeds,
+    )
 
 
 def contrasts(effects: pd.DataFrame, factors: tuple[str, ...], baseline: Mapping[str, float]) -> pd.DataFrame:
@@ -54,8 +88,44 @@ def contrasts(effects: pd.DataFrame, factors: tuple[str, ...], baseline: Mapping
     return rows.assign(**{name: rows[name].where(~smaller, values) for name, values in turned.items()})
 
 
-def _significant(rows: pd.DataFrame) -> "pd.Series[bool]":
-    return rows["p_holm"] < LEVEL
+def _contrasted(name: str, rows: pd.DataFrame, least: float, swept: pd.DataFrame, level: float) -> Part:
+    """Return a part that asks whether more is better, with the power of tests at `level`."""
+    said = _direction(rows, least)
+    if rows.empty:
+        return Part(name, rows, said, missing=_untested(name, swept))
+    smallest = float(rows["smallest"].min())
+    power = f"{name}: finds a difference of {smallest:.2f}"
+    if said != "unknown":
+        return Part(name, rows, said, power, reach=smallest)
+    if _significant(rows).any():
+        both = len(set(rows.loc[_significant(rows), "effect"] > 0)) == 2
+        missing = f"{name}: nothing, significant {'in both directions' if both else f'but not above {least}'}"
+        return Part(name, rows, said, power, missing, smallest)
+    if smallest <= MARGIN:
+        missing = f"{name}: nothing, a difference of {MARGIN} would have been found"
+        return Part(name, rows, said, power, missing, smallest)
+    found = _seeds(rows, lambda spread: spread.detectable(level))
+    seeds = min((one for one in found if one is not None), default=None)
+    return Part(name, rows, said, power, _needed(name, seeds, f"a difference of {MARGIN}"), smallest, seeds)
+
+
+def _equal(name: str, rows: pd.DataFrame, swept: pd.DataFrame) -> Part:
+    """Return the part that asks whether all effects are within the margin."""
+    said = _barely(rows)
+    if rows.empty:
+        return Part(name, rows, said, missing=_untested(name, swept))
+    reach = max(spread.equivalence() for spread in _spreads(rows))
+    power = f"{name}: shows equality within ±{reach:.2f}"
+    if said != "unknown":
+        return Part(name, rows, said, power, reach=reach)
+    if reach <= MARGIN:
+        largest = float(max(rows["effect"], key=abs))
+        return Part(
+            name, rows, said, power, f"{name}: nothing, an effect of {number(largest, 2)} is near the margin", reach
+        )
+    found = _seeds(rows, Spread.equivalence)
+    seeds = None if None in found else max(one for one in found if one is not None)
+    return Part(name, rows, said, power, _needed(name, seeds, f"equality within ±{MARGIN}"), reach, seeds)
 
 
 def _direction(rows: pd.DataFrame, least: float) -> Answer:
@@ -73,6 +143,37 @@ def _barely(rows: pd.DataFrame) -> Answer:
         return "no"
     within = len(rows) and bool(((rows["low"] > -MARGIN) & (rows["high"] < MARGIN)).all())
     return "yes" if within else "unknown"
+
+
+def _significant(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return rows["p_holm"] < LEVEL
+
+
+def _spreads(rows: pd.DataFrame) -> Sequence[Spread]:
+    values = rows[["sd", "pool_error", "common"]].itertuples(index=False)
+    return [Spread(float(sd), float(error), int(seeds)) for sd, error, seeds in values]
+
+
+def _seeds(rows: pd.DataFrame, reach: Callable[[Spread], float]) -> Sequence[int | None]:
+    return [seeds_for(MARGIN, one.sd, one.pool_error, reach) for one in _spreads(rows)]
+
+
+def _needed(name: str, seeds: int | None, aim: str) -> str:
+    if seeds is None:
+        return f"{name}: more architectures for {aim}; more seeds are not enough"
+    return f"{name}: about {seeds} seeds for {aim}"
+
+
+def _untested(name: str, swept: pd.DataFrame) -> str:
+    """Say why no effect of a part is tested; `swept` has its rows of effects.parquet."""
+    if swept.empty:
+        return f"{name}: not swept"
+    few = swept[swept["left_out"].isin(["", "seeds"])]
+    if few.empty:
+        return f"{name}: effects that can be compared with the baseline"
+    # Where the whole space is scored, effects of too few seeds are left out, without their number.
+    known = int(few["common"].max())
+    return f"{name}: {FEWEST_SEEDS} common seeds of setting and baseline" + (f" (has {known})" if known else "")
 
 
 def baseline_values(baseline: object) -> dict[str, float]:

@@ -5,17 +5,24 @@ half, final search performance on the other (`supernet.metrics.halves`), so that
 is yes if, over the runs of a space, the mean Kendall's tau of S-KdT with final performance exceeds that of super-net
 accuracy, with the 95 % interval of the difference above zero; no if the interval is below zero. Settings are resampled
 with all their seeds. A run without a correlation in a half has no value there, and is left out; fewer than
-`FEWEST_SETTINGS` settings decide nothing.
+`FEWEST_SETTINGS` settings decide nothing. The power is that of a normal difference with the standard error that the
+interval implies, which shrinks with the square root of the number of settings.
 """
+
+import math
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import ndtri
 
 from supernet.metrics.halves import mean_tau
+from supernet.metrics.power import LEVEL, NORMAL_DETECTABLE
 from supernet.paper.claims.answer import Answer, SpaceAnswer
 
 FEWEST_SETTINGS = 8
+DIFFERENCE = 0.1
+"""Difference of taus for which the number of settings is given that would find it."""
 RESAMPLES = 2_000
 _TAILS = (2.5, 97.5)
 
@@ -30,7 +37,8 @@ def answer(halves: pd.DataFrame, space: str, rng: np.random.Generator) -> SpaceA
     settings = tables["accuracy"].index.get_level_values("setting").to_numpy(dtype=str)[kept]
     count = len(set(settings))
     if count < FEWEST_SETTINGS:
-        return SpaceAnswer(space, "unknown", {"settings": float(count)})
+        lacking = f"{FEWEST_SETTINGS} settings with a correlation in every half (has {count})"
+        return SpaceAnswer(space, "unknown", {"settings": float(count)}, missing=(lacking,))
     accuracy, s_kdt, final = (table.to_numpy()[kept] for table in tables.values())
     whole = np.ones((1, len(settings)))
     low, high = difference_interval(settings, accuracy, s_kdt, final, rng)
@@ -42,7 +50,22 @@ def answer(halves: pd.DataFrame, space: str, rng: np.random.Generator) -> SpaceA
         "settings": float(count),
     }
     said: Answer = "yes" if low > 0 else "no" if high < 0 else "unknown"
-    return SpaceAnswer(space, said, numbers)
+    smallest = smallest_difference(low, high)
+    power = (f"finds a difference of {smallest:.2f} of tau",)
+    if said != "unknown":
+        return SpaceAnswer(space, said, numbers, power, power_numbers={"power": smallest})
+    if smallest <= DIFFERENCE:
+        found = f"nothing, a difference of {DIFFERENCE} would have been found"
+        return SpaceAnswer(space, said, numbers, power, (found,), {"power": smallest})
+    needed = math.ceil(count * (smallest / DIFFERENCE) ** 2)
+    lacking = f"about {needed} settings for a difference of {DIFFERENCE}"
+    return SpaceAnswer(space, said, numbers, power, (lacking,), {"power": smallest, "settings needed": float(needed)})
+
+
+def smallest_difference(low: float, high: float) -> float:
+    """Return the difference whose 95 % interval, as wide as [low, high], is above zero in 80 of 100 studies."""
+    error = (high - low) / 2 / float(ndtri(1 - LEVEL / 2))
+    return error * NORMAL_DETECTABLE
 
 
 def difference_interval(

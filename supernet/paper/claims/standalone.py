@@ -20,10 +20,10 @@ import pandas as pd
 
 from supernet.config.factors import FACTORS
 from supernet.metrics.alone import Alone
-from supernet.metrics.effects import FEWEST_SEEDS, LEVEL
+from supernet.metrics.effects import MARGIN
+from supernet.metrics.power import FEWEST_SEEDS, LEVEL
 from supernet.paper.alone import compared, contrasts_with, rows_by_value
 from supernet.paper.claims.answer import Answer, SpaceAnswer
-from supernet.paper.claims.factors import MARGIN
 from supernet.paper.load import Results
 
 

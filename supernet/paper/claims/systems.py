@@ -7,25 +7,25 @@ seeds by exact rank-sum tests (Wilcoxon), with the other system shifted by `MARG
 than any other system by more than the margin, each test at 5 %; all must pass, so none is corrected. No: it is worse
 than one by more than the margin, at 5 % after Bonferroni's correction. A system is equivalent if neither of the two is
 worse than the other by more than the margin. Without search systems, or with fewer than `FEWEST_SEEDS` seeds of any,
-the answer is unknown.
+the answer is unknown. The power is that for normal quantiles with the standard deviation between seeds, pooled over
+systems.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet.metrics.effects import LEVEL
+from supernet.metrics.power import FEWEST_SEEDS, LEVEL, MOST_RANKED, fewest, rank_sum_shift
 from supernet.paper.claims.answer import Answer, SpaceAnswer
 from supernet.paper.load import Results
 
 MARGIN = 0.05
 """Difference of quantiles, five percentage points of rank, that claim 4 ignores. This project's choice, fixed before
 results were looked at."""
-FEWEST_SEEDS = 3
-"""With three seeds each, a one-sided test can just reach 5 %."""
 RANDOM_SEARCH = "random_search"
 _MOST = 200_000
 """Largest number of permutations that are enumerated."""
@@ -40,7 +40,8 @@ def answer(results: Results, space: str) -> SpaceAnswer:
     if systems is None:
         means = [search.found["truth_quantile"].mean() for search in results.searches(space).values()]
         found = [mean for mean in means if math.isfinite(mean)]
-        return SpaceAnswer(space, "unknown", {"random search": float(np.mean(found))} if found else {})
+        own = {"random search": float(np.mean(found))} if found else {}
+        return SpaceAnswer(space, "unknown", own, missing=("search systems (`searches` in the study file)",))
     return compare(space, systems[systems["rank"] == 1])
 
 
@@ -53,7 +54,9 @@ def compare(space: str, best: pd.DataFrame) -> SpaceAnswer:
     own: Floats = quantiles.pop(RANDOM_SEARCH, np.empty(0, dtype=np.float64))
     numbers = {"random search": float(own.mean())} if own.size else {}
     if not quantiles or min(len(own), *map(len, quantiles.values())) < FEWEST_SEEDS:
-        return SpaceAnswer(space, "unknown", numbers)
+        least = min(len(own), *map(len, quantiles.values())) if quantiles else 0
+        lacking = f"{FEWEST_SEEDS} seeds of random search and each other system (has {least})"
+        return SpaceAnswer(space, "unknown", numbers, missing=(lacking,))
     # Small quantiles are good: random search is worse where its quantiles are large.
     inferior = {name: rank_sum_p(own, values + MARGIN) for name, values in quantiles.items()}
     not_inferior = {name: rank_sum_p(values + MARGIN, own) for name, values in quantiles.items()}
@@ -70,7 +73,37 @@ def compare(space: str, best: pd.DataFrame) -> SpaceAnswer:
     said: Answer = "yes" if len(passed) == len(quantiles) else "unknown"
     if min(inferior.values()) <= LEVEL / len(quantiles):
         said = "no"
-    return SpaceAnswer(space, said, numbers)
+    power, missing, reached = _power(own, list(quantiles.values()))
+    return SpaceAnswer(space, said, numbers, power, missing if said == "unknown" else (), reached)
+
+
+def _power(own: Floats, others: Sequence[Floats]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]:
+    """Return what the study finds, what is missing for an answer, and the numbers of both by name."""
+    freedom = sum(len(one) - 1 for one in (own, *others))
+    sd = math.sqrt(sum((len(one) - 1) * float(one.var(ddof=1)) for one in (own, *others)) / freedom)
+    least = min(map(len, others))
+    level = LEVEL / len(others)
+    shift = rank_sum_shift(len(own), least, level)
+    slack = MARGIN - sd * rank_sum_shift(least, len(own), LEVEL)
+    allowed = f"up to a difference of {slack:.2f}" if slack >= 0 else f"if it is better by {-slack:.2f}"
+    not_worse = f"finds that random search is not worse {allowed}"
+    seeds = fewest(lambda count: sd * rank_sum_shift(count, count, LEVEL) <= MARGIN, FEWEST_SEEDS, MOST_RANKED)
+    reached = {"power, worse by at most": slack, **({} if seeds is None else {"seeds, not worse": float(seeds)})}
+    enough = seeds is not None and seeds <= min(least, len(own))
+    number = f"more than {MOST_RANKED}" if seeds is None else f"about {seeds}"
+    missing = [
+        "nothing, the differences are near the margin"
+        if enough
+        else f"{number} seeds to find that an equal search is not worse"
+    ]
+    if math.isinf(shift):
+        # All values of one sample are larger than all of the other in one of so many orders.
+        needed = fewest(lambda count: 1 / math.comb(2 * count, count) <= level, FEWEST_SEEDS, MOST_RANKED)
+        missing.append(f"{needed} seeds to find that it is worse than one of {len(others)} systems")
+        return (not_worse,), tuple(missing), reached
+    worse = MARGIN + sd * shift
+    found = f"finds that it is worse from a difference of {worse:.2f}"
+    return (not_worse, found), tuple(missing), reached | {"power, worse by": worse}
 
 
 def rank_sum_p(larger: Floats, smaller: Floats) -> float:

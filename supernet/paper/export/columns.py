@@ -60,6 +60,11 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "smallest": Column("smallest effect that the study could have detected"),
         "seeds": Column("seeds of the setting that the effect uses"),
         "baseline_seeds": Column("seeds of the baseline that the effect uses"),
+        "common": Column("seeds that the setting and the baseline have in common"),
+        "effects.sd": Column("standard deviation of the effects of single seeds"),
+        "pool_error": Column("standard error of the effect from the choice of architectures"),
+        "outcome": Column("significant after Holm's correction, within the margin, both or neither; empty if untested"),
+        "margin": Column("difference that counts as barely different"),
         "tested": Column("whether there are three seeds of both, so that the interval covers seeds"),
         "left_out": Column("reason of a missing effect: pool, runs, baseline, seeds or truth; empty if it exists"),
         "references.name": Column(

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
-from supernet.metrics.effects import FEWEST_SEEDS, LEVEL
+from supernet.metrics.power import FEWEST_SEEDS, LEVEL
 from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.names import value_name

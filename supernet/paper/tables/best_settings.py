@@ -7,12 +7,13 @@ import pandas as pd
 
 from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
-from supernet.metrics.effects import FEWEST_SEEDS, LEVEL
+from supernet.metrics.effects import MARGIN
 from supernet.metrics.interval import Estimate
+from supernet.metrics.power import FEWEST_SEEDS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
+from supernet.paper.names import ABSENT, SPACE_NAMES, number, value_name
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import Point, frame, point_pool, summary, summary_row, sweep
 from supernet.paper.tables._cells import estimate_cell, summary_cell
@@ -33,11 +34,11 @@ def make(results: Results, out_stem: Path) -> None:
                 text.append(_text(results, space, factor, best))
                 numbers.append(_numbers(results, space, factor, best))
     table = Table(
-        frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Significant"]),
+        frame(text, ["Space", "Factor", "Baseline", "Best", "S-KdT", "Effect", "Outcome", "Smallest"]),
         frame(numbers, ["space", "factor", "setting"]),
         _caption(results),
         group="Space",
-        left=frozenset({"Factor", "Baseline", "Best", "Significant"}),
+        left=frozenset({"Factor", "Baseline", "Best", "Outcome"}),
     )
     write(table, out_stem)
 
@@ -64,21 +65,20 @@ def _text(results: Results, space: str, factor: str, best: Point | None) -> dict
         "Baseline": value_name(baseline),
     }
     if best is None:
-        return start | {"Best": ABSENT, "S-KdT": ABSENT, "Effect": ABSENT, "Significant": ABSENT}
+        return start | {"Best": ABSENT, "S-KdT": ABSENT, "Effect": ABSENT, "Outcome": ABSENT, "Smallest": ABSENT}
     effect = _effect(results, space, best)
     return start | {
         "Best": "baseline" if best.is_baseline else value_name(best.value),
         "S-KdT": summary_cell(summary(results, space, best.setting, METRIC), METRIC),
         "Effect": ABSENT if effect is None else estimate_cell(_estimate(effect)),
-        "Significant": ABSENT if effect is None else _significant(effect),
+        "Outcome": ABSENT if effect is None else _outcome(effect),
+        "Smallest": ABSENT if effect is None else number(effect["smallest"], 2),
     }
 
 
-def _significant(effect: "pd.Series[Any]") -> str:
-    """Say whether an effect is significant; one of fewer than three seeds is not tested."""
-    if not effect["tested"]:
-        return "not tested"
-    return "yes" if effect["p_holm"] < LEVEL else "no"
+def _outcome(effect: "pd.Series[Any]") -> str:
+    """Say what the tests of an effect found; one of fewer than three seeds is not tested."""
+    return str(effect["outcome"]).replace("within", f"within ±{effect['margin']:g}") or "not tested"
 
 
 def _numbers(results: Results, space: str, factor: str, best: Point | None) -> dict[str, Any]:
@@ -89,7 +89,8 @@ def _numbers(results: Results, space: str, factor: str, best: Point | None) -> d
     effect = _effect(results, space, best)
     if effect is None:
         return start
-    return start | {f"effect_{name}": effect[name] for name in ("effect", "low", "high", "p_holm", "smallest")}
+    names = ("effect", "low", "high", "p_holm", "smallest", "outcome", "margin")
+    return start | {f"effect_{name}": effect[name] for name in names}
 
 
 def _effect(results: Results, space: str, best: Point) -> "pd.Series[Any] | None":
@@ -116,8 +117,10 @@ def _caption(results: Results) -> Caption:
             captions.study_sentence(results),
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
             "The best of several values is biased upwards. An effect is significant if it differs from zero at 5 % "
-            "after Holm's correction for all tested settings of its space (figure effects). Effects of fewer than "
-            f"{FEWEST_SEEDS} seeds are not tested, and their intervals cover only the choice of architectures.",
+            "after Holm's correction for all tested settings of its space (figure effects), and barely different if "
+            f"its interval is within ±{MARGIN}. Smallest: the effect that its test finds with a power of 80 %.",
+            f"Effects of fewer than {FEWEST_SEEDS} seeds are not tested, and their intervals cover only the choice of "
+            "architectures.",
             captions.scores_sentence(results),
             captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
             captions.missing_sentence(results, spaces),

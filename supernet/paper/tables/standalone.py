@@ -9,7 +9,7 @@ from supernet.config.factors import FACTORS
 from supernet.config.study import STANDALONE_FACTORS
 from supernet.errors import UserError
 from supernet.metrics.alone import Alone
-from supernet.metrics.effects import FEWEST_SEEDS
+from supernet.metrics.power import FEWEST_SEEDS
 from supernet.paper import captions
 from supernet.paper.alone import METRIC, Both, both, chance, spaces_of
 from supernet.paper.costs import table_sentence

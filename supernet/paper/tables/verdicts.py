@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet.config.artifacts import Kind
+from supernet.metrics.effects import MARGIN
 from supernet.metrics.halves import SPLITS
+from supernet.metrics.power import FEWEST_SEEDS
 from supernet.paper import captions
 from supernet.paper.claims import factors, measure, standalone, systems
 from supernet.paper.claims.answer import SpaceAnswer, csv_rows, verdict
@@ -39,13 +41,13 @@ _TESTS = (
     "in every space, a value of learning rate or batch norm has a significantly higher S-KdT than the value that is "
     "best for stand-alone networks of the super-net's size, and is significantly worse for these; requires stand-alone "
     "networks that are trained with the swept values",
-    f"in every space, more epochs are significantly better by more than {factors.MARGIN}, all effects of path sampling "
-    f"are within ±{factors.MARGIN}, and a larger value of layers, train portion, batch size or channels is "
+    f"in every space, more epochs are significantly better by more than {MARGIN}, all effects of path sampling "
+    f"are within ±{MARGIN}, and a larger value of layers, train portion, batch size or channels is "
     "significantly better and none is worse",
     "in every space, Kendall's tau over runs with final performance on other architectures is larger for S-KdT than "
     "for accuracy, with the interval of the difference above zero",
     "in every space, the quantile of what random search found is not worse than that of any other system by more than "
-    f"{systems.MARGIN}, by rank-sum tests over seeds; requires search systems of {systems.FEWEST_SEEDS} or more seeds",
+    f"{systems.MARGIN}, by rank-sum tests over seeds; requires search systems of {FEWEST_SEEDS} or more seeds",
 )
 
 
@@ -120,12 +122,14 @@ def _caption(results: Results) -> Caption:
             "the largest S-KdT, and its differences from the best one, with p-values corrected for the values of a "
             "factor. Feature means: how far they move, in standard deviations.",
             "Claim 2: the largest effect of each kind on S-KdT, larger minus smaller value, of the effects that are "
-            "tested with three seeds; how many of them are significant at 5 % after Holm's correction; and the median "
-            "of the smallest effects that the study can detect with a power of 80 %.",
+            "tested with three seeds; and how many of them are significant at 5 % after Holm's correction.",
             "Claim 3: accuracy and S-KdT on one half of the pool, final performance on the other, averaged over "
             f"{SPLITS} splits; settings are resampled with all their seeds.",
             "Claim 4: mean quantile (0 is the best) of the architectures found; a search without a ground truth counts "
             "as 1. With the smallest p-value that this number of seeds can give.",
+            "Power: the smallest difference that the tests find in 80 of 100 studies with the spread of this one. For "
+            "equality, the smallest margin that they show where nothing differs. An uncertain answer lists what is "
+            "missing; numbers of seeds and settings are estimates from that spread.",
             captions.scores_sentence(results),
             captions.paragraph(captions.threshold_sentence(results, spaces), captions.effects_sentence(results)),
             captions.missing_sentence(results, spaces),

@@ -1,4 +1,4 @@
-"""The studies on CIFAR-10: valid, consistent with each other, and planned as intended."""
+"""The studies of the project: valid, consistent with each other, and planned as intended."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 from checkouts import ROOT
 
 from supernet.config.factors import factors_of
+from supernet.config.jobs import truth_job
 from supernet.config.study import load_study
 from supernet.pipeline.plan import Plan
 
@@ -28,25 +29,20 @@ def test_the_jpeg_study_is_the_baselines_of_the_other_one_on_other_images() -> N
     }
 
 
-def test_midi_has_the_images_networks_and_ground_truth_of_mini() -> None:
+def test_midi_takes_the_runs_and_the_ground_truth_of_mini_over() -> None:
     mini, midi = (load_study(STUDIES / f"{name}.yaml") for name in ("mini", "midi"))
-    for key in ("data", "scoring", "metrics", "search", "proxies"):
-        assert getattr(mini, key) == getattr(midi, key), key
-    assert midi.protocol == mini.protocol.model_copy(update={"landmarks": 12})
-    assert midi.pool == mini.pool.model_copy(update={"repeated": 16})
-    assert list(mini.spaces) == list(midi.spaces)
-    for space, study in midi.spaces.items():
-        assert study.truth == mini.spaces[space].truth
-        for factor in ("channels", "layers", "epochs", "batch_size", "train_portion"):
-            assert getattr(study.baseline, factor) == getattr(mini.spaces[space].baseline, factor), factor
-    assert midi.seed != mini.seed
+    assert mini.pool == midi.pool and list(mini.spaces) == list(midi.spaces)
+    for space in mini.spaces:
+        assert truth_job(mini, space) == truth_job(midi, space)
+    shared = {run for run in mini.runs() if mini.run(*run) == midi.run(*run)}
+    assert shared == set(mini.runs())
 
 
-def test_midi_sweeps_all_factors_in_the_order_of_their_table_with_one_seed() -> None:
+def test_midi_sweeps_all_factors_in_the_order_of_their_table_with_three_seeds() -> None:
     midi = load_study(STUDIES / "midi.yaml")
     for space in midi.spaces:
         assert list(midi.spaces[space].sweep) == [factor.name for factor in factors_of(space)]
-        assert {midi.seeds(space, setting) for setting in midi.settings(space)} == {(0,)}
+        assert {midi.seeds(space, setting) for setting in midi.settings(space)} == {(0, 1, 2)}
         assert midi.cumulative(space) != []
     assert midi.searches is not None and not midi.searches.in_all
 

@@ -39,7 +39,7 @@ def schema() -> jsonschema.Draft202012Validator:
 
 
 def _mini() -> dict[str, Any]:
-    content = yaml.safe_load((ROOT / "workflow" / "studies" / "mini.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((ROOT / "tests" / "studies" / "mini.yaml").read_text(encoding="utf-8"))
     return copy.deepcopy(content)
 
 

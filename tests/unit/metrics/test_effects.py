@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from supernet.metrics.effects import LEVEL, METRICS, Effect, Scores, effects, holm, standard_error
+from supernet.metrics.effects import METRICS, Effect, Scores, effects, holm, standard_error
+from supernet.metrics.power import LEVEL
 
 POOL = 40
 

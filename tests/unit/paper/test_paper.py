@@ -18,7 +18,7 @@ from supernet.config.study import Features, Landscape, Study, load_study
 from supernet.errors import UserError
 from supernet.paper import captions, catalogue, render
 from supernet.paper.load import Results
-from supernet.paper.names import number, percent
+from supernet.paper.names import ABSENT, number, percent
 from supernet.paper.published_numbers import PublishedNumbers
 from supernet.paper.style import LOOKS
 from supernet.paper.summary import RunValue, summarise, swept_spaces
@@ -654,14 +654,17 @@ def test_best_settings_are_the_highest_means_and_their_effects(mini: Results, tm
     assert "| baseline |" in text and "Holm's correction" in text
 
 
-@pytest.mark.parametrize(("tested", "answer"), [(True, "yes"), (False, "not tested")])
-def test_an_effect_of_one_seed_is_not_tested(mini: Results, tmp_path: Path, tested: bool, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "answer"),
+    [("significant and within", "significant and within ±0.1"), ("neither", "neither"), ("", "not tested")],
+)
+def test_an_effect_of_one_seed_is_not_tested(mini: Results, tmp_path: Path, outcome: str, answer: str) -> None:
     changed = Results(mini.study, mini.folder)
-    changed.__dict__["effects"] = mini.effects.assign(p_holm=0.001 if tested else np.nan, tested=tested)
+    changed.__dict__["effects"] = mini.effects.assign(outcome=outcome, tested=bool(outcome))
     catalogue.make_table("best_settings", changed, tmp_path / "best")
     lines = (tmp_path / "best.md").read_text(encoding="utf-8").splitlines()
-    found = {line.split("|")[-2].strip() for line in lines if line.startswith("|")}
-    assert {cell for cell in found if cell.startswith(("yes", "no"))} == {answer}
+    cells = [line.split("|")[-3].strip() for line in lines if line.startswith("|")]
+    assert cells[0] == "Outcome" and {*cells[2:]} - {ABSENT} == {answer}
 
 
 def test_best_settings_of_a_study_that_diverged(lost: Results, tmp_path: Path) -> None:

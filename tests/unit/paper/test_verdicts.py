@@ -21,16 +21,20 @@ BASELINE = {"epochs": 100.0, "layers": 3.0, "train_portion": 0.75, "batch_size":
 
 
 def effects(*rows: tuple[str, str, float, float], tested: bool = True) -> pd.DataFrame:
-    """Return effects from (factor, value, effect, corrected p), each with an interval of ± .05."""
+    """Return effects from (factor, value, effect, corrected p) of three seeds, each with an interval of ± .05."""
     return pd.DataFrame(
         [
             {
                 "space": "darts", "factor": factor, "value": value, "effect": effect, "low": effect - 0.05,
-                "high": effect + 0.05, "p_holm": p, "smallest": 0.08, "tested": tested, "left_out": "",
+                "high": effect + 0.05, "p_holm": p, "smallest": 0.08, "common": 3, "sd": 0.02, "pool_error": 0.0,
+                "tested": tested, "left_out": "",
             }
             for factor, value, effect, p in rows
         ],
-        columns=["space", "factor", "value", "effect", "low", "high", "p_holm", "smallest", "tested", "left_out"],
+        columns=[
+            "space", "factor", "value", "effect", "low", "high", "p_holm", "smallest", "common", "sd", "pool_error",
+            "tested", "left_out",
+        ],
     )  # fmt: skip
 
 

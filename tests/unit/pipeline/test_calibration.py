@@ -49,7 +49,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def plan_of(edit: Any = None, **config: Any) -> Plan:
-    study = yaml.safe_load((ROOT / "workflow" / "studies" / "mini.yaml").read_text())
+    study = yaml.safe_load((ROOT / "tests" / "studies" / "mini.yaml").read_text())
     if edit is not None:
         edit(study)
     Path("mini.yaml").write_text(yaml.safe_dump(study))
