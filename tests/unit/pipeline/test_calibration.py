@@ -135,7 +135,8 @@ def test_a_failure_is_an_error(machine: Machine, monkeypatch: pytest.MonkeyPatch
 
 
 def test_large_networks_are_measured_with_smaller_batches(machine: Machine) -> None:
-    small, large = plan_of(), Plan.load({"study": "paper"}, ROOT)
+    small = plan_of(lambda study: study["spaces"]["darts"]["baseline"].update(batch_size=32))
+    large = Plan.load({"study": "paper"}, ROOT)
     case = case_of(small, "darts", gpu=False)
     assert case.batches == (32, 8) and case.standalone_batches == (64, 16) and case.scored_batch == 250
     assert (case.architectures, case.images) == (12, 2000)
