@@ -31,7 +31,7 @@ install:  ## install the packages of envs/requirements.lock into .venv (PYTHON=n
 run: install  ## run a study and print its main results (STUDY=name CORES=n)
 	@$(BIN)/supernet run $(OF_STUDY) --cores $(CORES)
 
-midi: install  ## run study midi: all fourteen heuristics, three seeds, an hour
+midi: install  ## run study midi: all fourteen heuristics, three seeds, 45 minutes
 	@$(BIN)/supernet run --study midi --cores $(CORES)
 
 report: install  ## write results/STUDY/report.html and results/STUDY/site/index.html (STUDY=name)

@@ -74,7 +74,7 @@ def _seconds_of_one(path: Path) -> float:
 def config() -> dict[str, object]:
     """Return the config of a training."""
     plan = Plan.load({"study": "mini"}, ROOT)
-    found: dict[str, object] = json.loads(plan.run("darts", "baseline", "0"))
+    found: dict[str, object] = json.loads(plan.run("nasbench201", "baseline", "0"))
     return found
 
 
@@ -94,7 +94,7 @@ def write_study(folder: Path, runs: int) -> list[str]:
     recorder.read(write("pool.parquet"), "result", None)
     for run in range(runs):
         for name in RUN_FILES:
-            write(f"runs/darts/baseline/seed{run}/{name}")
+            write(f"runs/nasbench201/baseline/seed{run}/{name}")
     return paths
 
 

@@ -12,7 +12,7 @@ from supernet.audit.config_changes import SHOWN, config_changes, with_defaults
 from supernet.audit.expected import expected, run_config
 from supernet.pipeline.plan import Plan
 
-MINI = Plan.load({"study": str(ROOT / "workflow" / "studies" / "mini.yaml")}, ROOT)
+MINI = Plan.load({"study": str(ROOT / "tests" / "studies" / "three-spaces" / "mini.yaml")}, ROOT)
 STUDY = MINI.study.model_dump(mode="json")
 Edit = Callable[[dict[str, Any]], object]
 

@@ -18,7 +18,7 @@ SPACE = {"space": "darts", "seed": "0"}
 
 def plan_of(folder: Path, **changes: Any) -> Plan:
     """The plan of the study `mini` with other sections."""
-    study = yaml.safe_load((ROOT / "workflow" / "studies" / "mini.yaml").read_text())
+    study = yaml.safe_load((ROOT / "tests" / "studies" / "three-spaces" / "mini.yaml").read_text())
     file = folder / "mini.yaml"
     file.write_text(yaml.safe_dump({**study, **changes}))
     return Plan.load({"study": str(file)}, ROOT)
@@ -45,7 +45,7 @@ def test_a_super_net_is_trained_and_scored(plan: Plan) -> None:
 
 
 def test_passes_are_counted_by_layers(tmp_path: Path) -> None:
-    spaces = yaml.safe_load((ROOT / "workflow" / "studies" / "mini.yaml").read_text())["spaces"]
+    spaces = yaml.safe_load((ROOT / "tests" / "studies" / "three-spaces" / "mini.yaml").read_text())["spaces"]
     spaces["darts"]["sweep"]["layers"] = [3, 5]
     plan = plan_of(tmp_path, spaces=spaces)
     once, more = (training_work(plan, RunName("darts", name, 0)).parts[0] for name in ("baseline", "layers=5"))
