@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet import spaces
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.study import Study
 from supernet.errors import UserError
@@ -63,7 +62,7 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
     scores, reasons = _usable(study, paths, space, pool) if enough else ({}, {})
     baseline = scores.pop("baseline", {})
     rng = stream(study.seed, "effects", space)
-    share = len(pool) / spaces.load(study.main_pool(space).own_space).distinct
+    share = len(pool) / study.scorable(study.main_pool(space))
     truth = pool["truth"].to_numpy()
     estimates = effects(baseline, scores, truth, threshold, rng, share=share) if enough else []
     known = {(one.setting, one.metric): one for one in estimates}

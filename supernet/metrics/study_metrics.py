@@ -46,8 +46,8 @@ class PoolTruth:
     Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out. The K of
     P>R and final performance is at most the number of the others. With fewer than `FEWEST` of them, all metrics that
     need ground truth are nan; accuracy and loss are then those of all architectures. Without a published population,
-    the population of P>R is the pool. `share` is the part of the space whose ground truth is known. `proxies` has
-    arch_id and one column per zero-cost proxy.
+    the population of P>R is the pool. `share` is the part of the `scorable` architectures whose ground truth is known.
+    `proxies` has arch_id and one column per zero-cost proxy.
     """
 
     def __init__(
@@ -67,7 +67,8 @@ class PoolTruth:
             pool = _joined(pool, proxies, str(name))
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy(dtype=float)
-        self.share = len(self.pool) / self.space.distinct
+        self.scorable = study.scorable(name)
+        self.share = len(self.pool) / self.scorable
         self.top = min(study.metrics.top, len(self.pool))
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
@@ -109,7 +110,7 @@ class PoolTruth:
         complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
         # The ceiling: the tau of a perfect predictor of one seed.
         if self.seeds.shape[1] > 1:
-            share = len(complete) / self.space.distinct
+            share = len(complete) / self.scorable
             yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling", share)
 
     def facts(self) -> dict[str, Any]:
