@@ -1,6 +1,6 @@
 """Metrics of a study from scores and ground truth: one row per run, batch-norm mode, split, score and metric."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ from supernet.config.study import Study
 from supernet.io.parquet import read_table
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus, without_truth
 from supernet.metrics.interval import Estimate
-from supernet.metrics.measures import FEWEST, MEASURES, SUBSETS, WITHOUT_TRUTH
+from supernet.metrics.measures import FEWEST, WITHOUT_TRUTH, measures
 from supernet.metrics.population import Population
 from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
+from supernet.metrics.subsets import WHOLE, subsets
 from supernet.pools.truth import COSTS
 from supernet.rng import stream
 
@@ -75,7 +76,9 @@ class PoolTruth:
         self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
         chosen = study.metrics.threshold
         self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
-        self.subsets = self._subsets()
+        found = subsets(self.space, self.pool["encoding"].tolist(), self.truth)
+        self.subsets = {name: members for name, members in found.items() if name != WHOLE}
+        self.measures = measures(self.subsets)
 
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
         """Yield the rows (bn_mode, split, score, metric, estimate, low, high, n, status) of one run."""
@@ -89,7 +92,7 @@ class PoolTruth:
         measured = dict(zip(finite, self._measures(list(finite.values())), strict=True))
         for bn_mode, split in groups:
             found = measured.get((bn_mode, split))
-            for metric, score, numbers in found or ((*names, _NOTHING) for names in MEASURES):
+            for metric, score, numbers in found or ((*names, _NOTHING) for names in self.measures):
                 yield {
                     "bn_mode": bn_mode,
                     "split": split,
@@ -172,14 +175,14 @@ class PoolTruth:
     def _measures_without_truth(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
         resamples = self.study.metrics.resamples
         found = without_truth([_pair(scores) for scores in scored], rng=self._rng("bootstrap"), resamples=resamples)
-        empty = [(metric, score, _NOTHING) for metric, score in MEASURES if metric not in WITHOUT_TRUTH]
+        empty = [(metric, score, _NOTHING) for metric, score in self.measures if metric not in WITHOUT_TRUTH]
         return [[*((one.metric, one.score, _numbers(one.estimate)) for one in own), *empty] for own in found]
 
     def _measures_of_subset(
         self, subset: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
     ) -> list[list[_Row]]:
         if len(truth) < FEWEST:
-            nothing = [(metric, score, _NOTHING) for metric, score in MEASURES if metric.endswith(f"_{subset}")]
+            nothing = [(*names, _NOTHING) for names in self.measures if names[0].endswith(f"_{subset}")]
             return [nothing for _ in scored]
         measured = correlations(
             [_pair(scores) for scores in scored],
@@ -219,19 +222,10 @@ class PoolTruth:
                 "n": len(truth),
             }
 
-    def _subsets(self) -> Mapping[str, npt.NDArray[np.bool_]]:
-        """Return which architectures (n,) belong to each of `SUBSETS`; ties of ground truth go to the first arch_id."""
-        count = len(self.pool)
-        top = np.zeros(count, dtype=bool)
-        top[np.argsort(-self.truth, kind="stable")[: -(-count // 2)]] = True
-        space = self.space
-        regular = [not space.degenerate(space.parse(encoding)) for encoding in self.pool["encoding"]]
-        return dict(zip(SUBSETS, (top, np.array(regular, dtype=bool)), strict=True))
-
     def _count(self, metric: str) -> int:
         if metric in WITHOUT_TRUTH and len(self.pool) < FEWEST:
             return len(self.all)
-        subset = next((subset for subset in SUBSETS if metric.endswith(f"_{subset}")), None)
+        subset = next((subset for subset in self.subsets if metric.endswith(f"_{subset}")), None)
         return len(self.pool) if subset is None else int(self.subsets[subset].sum())
 
     def _rng(self, name: str) -> np.random.Generator:

@@ -73,6 +73,9 @@ SYSTEM_COLUMNS = (
     "kind",
     "population",
 )
+CEILINGS = ("seed", "replicates")
+"""References that are the ceiling of a space, the preferred one first: two trainings of each architecture, and two
+architectures that compute one function."""
 SEARCH_COLUMNS = ("rank", "arch_id", "encoding", "score", "truth", "truth_quantile", "parameters", "macs")
 
 
@@ -268,6 +271,15 @@ class Results:
             return Estimate(math.nan, math.nan, math.nan)
         row = rows.iloc[0]
         return Estimate(float(row["estimate"]), float(row["low"]), float(row["high"]))
+
+    def ceiling(self, space: str, metric: str, pool: str | None = None) -> tuple[str, Estimate]:
+        """Return the name and value of the ceiling, the first of `CEILINGS` that is known; without one, "" and nan.
+
+        The arguments are those of `reference`.
+        """
+        known = {name: self.reference(space, name, metric, pool) for name in CEILINGS}
+        nothing = ("", Estimate(math.nan, math.nan, math.nan))
+        return next(((name, one) for name, one in known.items() if not math.isnan(one.value)), nothing)
 
 
 def printed_metric(study: Study, metric: str) -> str:

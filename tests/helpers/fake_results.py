@@ -148,13 +148,17 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
 
 
 def _subsets(pool: pd.DataFrame) -> dict[str, Any]:
-    """Return the pool, its better half, and all but the first two architectures, by suffix of a metric's name."""
+    """Return the pool, its better half, and all but the first two or three architectures, by suffix of a metric's name.
+
+    The last one is that of unique functions, which only NASBench-201 has.
+    """
     truth = pool["truth"].to_numpy()
-    return {
+    found = {
         "": np.ones(len(pool), dtype=bool),
         "_top_half": truth >= np.median(truth),
         "_regular": np.arange(len(pool)) >= 2,
     }
+    return found | ({"_unique": np.arange(len(pool)) >= 3} if pool["encoding"][0].startswith("|") else {})
 
 
 def _run(

@@ -18,7 +18,7 @@ from supernet.metrics.measures import FEWEST
 from supernet.metrics.own_scores.columns import Columns, read_columns
 from supernet.metrics.own_scores.forms import ABSENT, TEXT, locate, require_distinct
 from supernet.metrics.own_scores.ground_truth import KnownTruth, TableFormat, known_truth
-from supernet.metrics.own_scores.subsets import WHOLE, Mask, subsets
+from supernet.metrics.subsets import WHOLE, Mask, subsets
 from supernet.pools.truth import COSTS, cost_columns
 from supernet.rng import stream
 from supernet.spaces.base import Space

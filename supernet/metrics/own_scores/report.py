@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from supernet.metrics.own_scores.evaluation import LARGEST_BOOTSTRAP, Evaluation, Row
-from supernet.metrics.own_scores.subsets import WHOLE
+from supernet.metrics.subsets import WHOLE
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {

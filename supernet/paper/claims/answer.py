@@ -14,6 +14,10 @@ class SpaceAnswer:
     space: str
     answer: Answer
     numbers: dict[str, float] = field(default_factory=dict)
+    power: tuple[str, ...] = ()
+    """Lines that say which differences this study would have found, with a power of 80 %."""
+    missing: tuple[str, ...] = ()
+    """Lines that say what an undecided answer needs."""
 
 
 def verdict(of_spaces: Sequence[SpaceAnswer]) -> str:
@@ -35,8 +39,9 @@ def combined(parts: Sequence[Answer]) -> Answer:
 
 
 def csv_rows(of_space: SpaceAnswer) -> list[dict[str, Any]]:
-    """Return rows of a CSV file: space, answer, quantity, value."""
+    """Return rows of a CSV file: space, answer, missing, quantity, value."""
     rows = [{"quantity": name, "value": value} for name, value in of_space.numbers.items()] or [
         {"quantity": "", "value": float("nan")}
     ]
-    return [{"space": of_space.space, "answer": of_space.answer, **row} for row in rows]
+    start = {"space": of_space.space, "answer": of_space.answer, "missing": "; ".join(of_space.missing)}
+    return [{**start, **row} for row in rows]

@@ -1,15 +1,14 @@
-"""Table of correlations on subsets of the pool: its better half, and architectures that are not degenerate."""
+"""Table of correlations on subsets of the pool: its better half, no degenerate architectures, equal ones once."""
 
 import math
 from pathlib import Path
 from typing import Any
 
 from supernet.config.artifacts import Kind
-from supernet.metrics.measures import SUBSETS
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, SPACE_NAMES, count
+from supernet.paper.names import ABSENT, SPACE_NAMES, count, listed
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import diverged_runs, frame, summary, summary_row
 from supernet.paper.tables._cells import estimate_cell, summary_cell
@@ -18,8 +17,13 @@ from supernet.paper.tables.factor import references_of
 INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
 TAUS = ("kdt", "s_kdt")
-_WORDS = ("better half", "without degenerate ones")
-_SUBSETS = {"": "whole pool"} | {f"_{subset}": words for subset, words in zip(SUBSETS, _WORDS, strict=True)}
+_SUBSETS = {
+    "": "whole pool",
+    "_top_half": "better half",
+    "_regular": "without degenerate ones",
+    "_unique": "equal functions counted once",
+}
+"""By the suffix of a metric's name; spaces in which equal functions are not looked for lack the last one."""
 
 
 def make(results: Results, out_stem: Path) -> None:
@@ -27,7 +31,7 @@ def make(results: Results, out_stem: Path) -> None:
     text: list[dict[str, str]] = []
     numbers: list[dict[str, Any]] = []
     for space in results.spaces:
-        for suffix, words in _SUBSETS.items():
+        for suffix, words in _subsets(results, space).items():
             text.append(_text(results, space, suffix, words))
             numbers += _numbers(results, space, suffix)
     table = Table(
@@ -38,6 +42,12 @@ def make(results: Results, out_stem: Path) -> None:
         left=frozenset({"Subset"}),
     )
     write(table, out_stem)
+
+
+def _subsets(results: Results, space: str) -> dict[str, str]:
+    """Return the suffixes and names of the subsets of which the space has metrics."""
+    measured = set(results.metrics.loc[results.metrics["space"] == space, "metric"])
+    return {suffix: words for suffix, words in _SUBSETS.items() if f"kdt{suffix}" in measured}
 
 
 def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, str]:
@@ -74,6 +84,17 @@ def _numbers(results: Results, space: str, suffix: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _unique_sentence(results: Results) -> str:
+    """Define the subset of unique functions; empty if no space has it."""
+    having = [space for space in results.spaces if "_unique" in _subsets(results, space)]
+    if not having:
+        return ""
+    return (
+        "Equal functions counted once: of the cells that compute the same function, only the first in the order of "
+        f"identifiers. Such cells are looked for in {listed(having)} only."
+    )
+
+
 def _caption(results: Results) -> Caption:
     spaces = results.spaces
     diverged = diverged_runs(results, spaces, frozenset({"baseline"}))
@@ -88,6 +109,7 @@ def _caption(results: Results) -> Caption:
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
             "The better half is the half with the higher ground truth. An architecture is degenerate if no path from a "
             "cell's input to its output contains a convolution, or if there is no such path.",
+            _unique_sentence(results),
             captions.scores_sentence(results),
             captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
             captions.INTERVAL,

@@ -10,7 +10,7 @@ from supernet.paper.claims import factors, measure, standalone, systems
 from supernet.paper.claims.answer import SpaceAnswer, csv_rows, verdict
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import Results
-from supernet.paper.names import SPACE_NAMES, number
+from supernet.paper.names import ABSENT, SPACE_NAMES, number
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.rng import stream
@@ -62,8 +62,8 @@ def make(results: Results, out_stem: Path) -> None:
         frame(numbers),
         _caption(results),
         group="Claim",
-        left=frozenset({"Test", "Verdict", "Space", "Answer", "Numbers"}),
-        widths={"Claim": "1.4in", "Test": "1.7in", "Numbers": "1.6in"},
+        left=frozenset({"Test", "Verdict", "Space", "Answer", "Numbers", "Power"}),
+        widths={"Claim": "1.4in", "Test": "1.4in", "Numbers": "1.2in", "Power": "1.5in"},
     )
     write(table, out_stem)
 
@@ -91,6 +91,7 @@ def _text(place: int, answers: Sequence[SpaceAnswer]) -> list[dict[str, str]]:
                 "Space": SPACE_NAMES[one.space],
                 "Answer": {"yes": "yes", "no": "no", "unknown": "uncertain"}[one.answer],
                 "Numbers": "\n".join(f"{name}: {_plain(name, value)}" for name, value in one.numbers.items()),
+                "Power": "\n".join([*one.power, *(f"missing: {line}" for line in one.missing)]) or ABSENT,
             }
         )
     return rows

@@ -10,11 +10,11 @@ from supernet import spaces
 from supernet.config.pool_name import PoolName
 from supernet.config.splits import Sizes
 from supernet.config.study import Study
-from supernet.metrics.measures import SUBSETS
 from supernet.metrics.study_metrics import FEWEST, PoolTruth
 from supernet.pools.draw import draw_pool
 from supernet.pools.truth import COSTS
 from supernet.rng import stream
+from supernet.spaces.nasbench201.functions import function_of
 
 
 def plain_study() -> Study:
@@ -37,19 +37,34 @@ def test_subsets_of_a_pool_have_their_own_correlations() -> None:
     found = {(row["metric"], row["score"]): row for row in truth.run_rows(scores, "complete")}
     top = pool["truth"] >= pool["truth"].sort_values().iloc[30]
     regular = [not space.degenerate(space.parse(text)) for text in pool["encoding"]]
-    for subset, members in (("top_half", top), ("regular", regular)):
+    unique = ~pool["encoding"].map(lambda text: function_of(space.parse(text))).duplicated()
+    assert 0 < unique.sum() < 60
+    for subset, members in (("top_half", top), ("regular", regular), ("unique", unique)):
         chosen, row = scores[np.array(members)], found[f"kdt_{subset}", "accuracy"]
         tau = stats.kendalltau(chosen["accuracy"], pool["truth"][np.array(members)]).statistic
         assert row["estimate"] == pytest.approx(tau) and row["n"] == sum(members)
         assert row["low"] < row["estimate"] < row["high"]
     assert truth.facts()["degenerate"] == 60 - sum(regular) > 0
     references = pd.DataFrame(truth.references()).set_index(["name", "metric"])
-    expected = stats.kendalltau(pool["macs"][top], pool["truth"][top]).statistic
-    assert references.loc[("macs", "kdt_top_half"), "estimate"] == pytest.approx(expected)
+    for subset, members in (("top_half", top), ("unique", unique)):
+        expected = stats.kendalltau(pool["macs"][members], pool["truth"][members]).statistic
+        row = references.loc[("macs", f"kdt_{subset}")]
+        assert row["estimate"] == pytest.approx(expected) and row["n"] == members.sum()
     # A diverged run has the same rows, without numbers.
     lost = list(truth.run_rows(scores.assign(accuracy=np.nan), "diverged"))
     assert {(row["metric"], row["score"]) for row in lost} == set(found)
     assert all(np.isnan(row["estimate"]) for row in lost)
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "darts"])
+def test_spaces_without_equal_functions_lack_the_subset(name: str) -> None:
+    pool = draw_pool(spaces.load(name), 5, stream(1, "pool"))
+    pool = pool.assign(truth=np.linspace(0.5, 0.9, 5), **dict.fromkeys(COSTS, range(5)))
+    truth = PoolTruth(plain_study(), PoolName(name), pool, Sizes(10_000, 5_000, 45_000))
+    scores = pool[["arch_id"]].assign(bn_mode="batch", split="scoring", accuracy=np.linspace(0, 1, 5), loss=0.0)
+    rows = [*truth.run_rows(scores, "complete"), *truth.run_rows(scores, "diverged"), *truth.references()]
+    assert {"kdt", "kdt_top_half"} <= {row["metric"] for row in rows}
+    assert not any("unique" in row["metric"] for row in rows)
 
 
 def test_a_pool_that_is_the_whole_space_has_no_error_of_sampling() -> None:
@@ -66,9 +81,16 @@ def test_a_pool_that_is_the_whole_space_has_no_error_of_sampling() -> None:
         measured = PoolTruth(plain_study(), PoolName("nasbench201"), known, Sizes(10_000, 5_000, 45_000))
         rows = {(row["metric"], row["score"]): row for row in measured.run_rows(scores, "complete")}
         rows |= {(row["metric"], row["name"]): row for row in measured.references() if row["name"] == "macs"}
-        for name in (("kdt", "accuracy"), ("s_kdt_regular", "loss"), ("final_best", "loss"), ("kdt", "macs")):
+        for name in (
+            ("kdt", "accuracy"),
+            ("s_kdt_regular", "loss"),
+            ("s_kdt_unique", "loss"),
+            ("final_best", "loss"),
+            ("kdt", "macs"),
+        ):
             row = rows[name]
             assert (row["low"] == row["high"] == row["estimate"]) == (count == len(texts)), name
+        assert rows["s_kdt_unique", "loss"]["n"] == 5_044 - (len(texts) - count)
         tau = stats.kendalltau(scores["accuracy"].head(count), known["truth"]).statistic
         assert rows["kdt", "accuracy"]["estimate"] == tau
         # One architecture of 15 625 is missing: the interval is small, but not empty.
@@ -86,7 +108,6 @@ def test_a_subset_that_is_too_small_has_no_correlation() -> None:
     scores = scores.assign(accuracy=np.linspace(0, 1, 5), loss=np.linspace(1, 0, 5))
     rows = {row["metric"]: row for row in truth.run_rows(scores, "complete")}
     assert np.isnan(rows["kdt_regular"]["estimate"]) and np.isfinite(rows["kdt_top_half"]["estimate"])
-    assert set(SUBSETS) == {"top_half", "regular"}
     assert not any(row["metric"].endswith("_regular") for row in truth.references())
 
 

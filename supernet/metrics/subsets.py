@@ -1,4 +1,4 @@
-"""Subsets of scored architectures on which every correlation is given too."""
+"""Subsets of architectures on which every correlation is given too, in studies and for scores of other code bases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ def subsets(space: Space[Any], encodings: Sequence[str], truth: Floats) -> Mappi
     - all
     - top_half: the better half by ground truth (n,); of equal ones, the first
     - regular: those that are not degenerate
-    - unique: of architectures that compute the same function, the first (NASBench-201 only)
+    - unique: of architectures that compute the same function, the first; only in spaces with `functions`
     """
     top = np.zeros(len(truth), dtype=bool)
     top[np.argsort(-truth, kind="stable")[: -(-len(truth) // 2)]] = True
@@ -31,12 +31,21 @@ def subsets(space: Space[Any], encodings: Sequence[str], truth: Floats) -> Mappi
         "top_half": top,
         "regular": np.array([not _is_degenerate(space, text) for text in encodings], dtype=bool),
     }
-    if isinstance(space, NASBench201):
-        # The identifiers of NASBench-101 are already those of classes of isomorphic cells.
-        names = [function_of(space.parse(text)) for text in encodings]
-        first = np.unique(names, return_index=True)[1]
-        found["unique"] = np.isin(np.arange(len(names)), first)
+    names = functions(space, encodings)
+    if names is not None:
+        found["unique"] = np.isin(np.arange(len(names)), np.unique(names, return_index=True)[1])
     return found
+
+
+def functions(space: Space[Any], encodings: Sequence[str]) -> Sequence[str] | None:
+    """Return names (n,) that are equal for architectures that compute the same function.
+
+    Returns None if they are not looked for: isomorphic cells of NASBench-101 have one `arch_id` from the start, and
+    equal functions hardly ever occur among a few thousand genotypes of DARTS.
+    """
+    if not isinstance(space, NASBench201):
+        return None
+    return [function_of(space.parse(text)) for text in encodings]
 
 
 def _is_degenerate(space: Space[Any], encoding: str) -> bool:
