@@ -386,6 +386,10 @@ class Proxies(Model):
         "only if they are fewer than the values of one image.",
     )
     seeds: Positive = Field(default=1, description="Number of initialisations over which a proxy is averaged.")
+    architectures: Positive = Field(
+        default=500,
+        description="Architectures of a pool whose proxies are computed, at most: the first of the draw.",
+    )
 
 
 class Landscape(Model):

@@ -65,11 +65,12 @@ class PoolTruth:
         names = [] if proxies is None else [column for column in proxies.columns if column != "arch_id"]
         self.predictors = (*COSTS, *names)
         if proxies is not None:
-            pool = _joined(pool, proxies, str(name))
+            pool = _joined(pool, proxies, str(name), study.proxies.architectures)
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy(dtype=float)
         self.scorable = study.scorable(name)
         self.share = len(self.pool) / self.scorable
+        self.without_proxies = frozenset() if proxies is None else frozenset(pool["arch_id"]) - set(proxies["arch_id"])
         self.top = min(study.metrics.top, len(self.pool))
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
@@ -106,10 +107,13 @@ class PoolTruth:
     def references(self) -> Iterator[dict[str, Any]]:
         """Yield rows (space, pool, name, metric, estimate, low, high, n) of predictors and of the ceiling."""
         whole = np.ones(len(self.pool), dtype=bool)
+        first = ~self.pool["arch_id"].isin(self.without_proxies).to_numpy()
         for name in self.predictors:
-            values = self.pool[name].to_numpy(float)
-            for suffix, members in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
-                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor", self.share)
+            values, ranked = self.pool[name].to_numpy(float), whole if name in COSTS else first
+            share = int(ranked.sum()) / self.scorable
+            for suffix, mask in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
+                members = mask & ranked
+                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor", share)
         complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
         # The ceiling: the tau of a perfect predictor of one seed.
         if self.seeds.shape[1] > 1:
@@ -233,11 +237,11 @@ class PoolTruth:
         return stream(self.study.seed, name, str(self.name))
 
 
-def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the pool with its proxies; ValueError if an architecture lacks one."""
+def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str, most: int) -> pd.DataFrame:
+    """Return the pool with its proxies, of `most` architectures at most; ValueError if another one lacks them."""
     table = pool.merge(proxies, on="arch_id", how="left", validate="one_to_one")
     missing = table.loc[~table["arch_id"].isin(proxies["arch_id"]), "arch_id"]
-    if len(missing):
+    if len(missing) > max(0, len(table) - most):
         raise ValueError(f"{name}: {len(missing)} architectures lack a proxy, the first is {missing.iloc[0]}")
     return table
 

@@ -102,7 +102,7 @@ def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
     study, pool = results.study, results.study.pool
     trained = [space for space in spaces if any(one.space == space for one in study.landmarks())]
     landmarks = (
-        f" In {listed(trained)} the {study.protocol.landmarks} landmarks are not in the pool."
+        f" In {listed(trained)} the {study.protocol.landmarks} landmarks are not scored and count as outside the space."
         if pool.size == "all" and trained
         else ""
     )
@@ -162,7 +162,9 @@ def proxies_sentence(results: Results) -> str:
     data = "" if proxies.names == ("synflow",) else f" on {proxies.images} training images"
     several = f", mean over {proxies.seeds} initialisations" if proxies.seeds > 1 else ""
     words = "; ".join(f"{PROXY_NAMES[name]}: {_PROXIES[name]}" for name in proxies.names)
-    return f"Zero-cost proxies of the untrained stand-alone networks{data}{several}. {words}."
+    larger = [one for one in results.facts.values() if one.pool + one.diverged > proxies.architectures]
+    first = f" In larger pools, they are of the first {count(proxies.architectures)} architectures of the draw."
+    return f"Zero-cost proxies of the untrained stand-alone networks{data}{several}. {words}.{first if larger else ''}"
 
 
 def surpass_sentence(results: Results, spaces: Iterable[str]) -> str:

@@ -132,7 +132,7 @@ def _features(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
 def _proxies(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
     pool, proxies = plan.pools[wildcards["pool"]], plan.study.proxies
     steps, macs = standalone_work(standalone_job(plan.study, pool.space), pool.own_space)
-    networks = plan.pool_size(wildcards["pool"]).architectures * proxies.seeds
+    networks = min(plan.pool_size(wildcards["pool"]).architectures, proxies.architectures) * proxies.seeds
     passes = len(proxies.names) * networks
     # A pass on a few images takes about as long as a step: most of both is not arithmetic.
     return Workload((Part("stand-alone", pool.space, passes, passes * macs / steps),))

@@ -193,7 +193,9 @@ def _dense(results: Results, shown: Iterable[str]) -> list[str]:
 
 def _rank_handles(results: Results, shown: Iterable[str]) -> list[Line2D | Patch]:
     dense = _dense(results, shown)
-    density = [Patch(color=style.LOOKS[space].color, label="density after rounding, darker is more") for space in dense[:1]]
+    density: list[Line2D | Patch] = [
+        Patch(color=style.LOOKS[space].color, label="density after rounding, darker is more") for space in dense[:1]
+    ]
     return density if len(dense) == len(list(shown)) else [*_markers_of_ranks(), *density]
 
 
