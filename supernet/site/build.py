@@ -39,7 +39,7 @@ INPUTS: tuple[Kind, ...] = (
 _ABOVE = Artifacts("../../..")
 """Results of the study as the page of a setting links to them."""
 LONGEST = 5_000
-"""Rows of the longest table that is on a page and has an interactive plot; a longer one is a file only."""
+"""Rows of the longest table that a page has, with an interactive plot; longer tables are only CSV files."""
 _LOG = logging.getLogger(__name__)
 _MARK = ".supernet-site"
 _STATIC = ("site.css", "site.js")
