@@ -19,6 +19,7 @@ from supernet.data.sizes import file_sizes
 from supernet.io.atomic import write_json, write_table
 from supernet.io.parquet import read_table
 from supernet.metrics.population import population_of
+from supernet.metrics.replicates import published_replicates
 from supernet.metrics.study_metrics import REFERENCES, PoolTruth, measure_run
 from supernet.provenance.recorder import note_config, note_input
 from supernet.published.table import PublishedTable
@@ -35,7 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables used as ground truth")
     parser.add_argument("--proxies", type=Path, nargs="*", default=[], help="proxies of spaces: {space}.parquet")
     parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
-    parser.add_argument("--references", type=Path, required=True, help="predictors and ceiling to write (Parquet)")
+    parser.add_argument("--references", type=Path, required=True, help="predictors and ceilings to write (Parquet)")
     parser.add_argument("--spaces", type=Path, required=True, help="facts of the spaces to write (JSON)")
     parser.add_argument("--threads", type=positive, default=1, help="processes")
     parser.add_argument("--log", type=Path, help="log file")
@@ -80,8 +81,11 @@ def pool_truth(
 ) -> PoolTruth:
     """Return a pool with its ground truth, and the published population of its space or sub-space if there is one."""
     pool, table = read_table(paths.pool(str(name))), published.get(name.space)
-    population = None if table is None else population_of(table, spaces.load(name.own_space))
-    return PoolTruth(study, name, pool, sizes, population, proxies)
+    if table is None:
+        return PoolTruth(study, name, pool, sizes, proxies=proxies)
+    space = spaces.load(name.own_space)
+    population, pairs = population_of(table, space), published_replicates(space, table)
+    return PoolTruth(study, name, pool, sizes, population, proxies, pairs)
 
 
 def measure_one(
@@ -92,7 +96,7 @@ def measure_one(
 
 
 def references_of(truth: PoolTruth) -> list[dict[str, Any]]:
-    """Return the rows of the predictors and the ceiling of one pool, in a worker process."""
+    """Return the rows of the predictors and the ceilings of one pool, in a worker process."""
     return list(truth.references())
 
 

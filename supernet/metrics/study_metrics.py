@@ -48,7 +48,8 @@ class PoolTruth:
     P>R and final performance is at most the number of the others. With fewer than `FEWEST` of them, all metrics that
     need ground truth are nan; accuracy and loss are then those of all architectures. Without a published population,
     the population of P>R is the pool. `share` is the part of the `scorable` architectures whose ground truth is known.
-    `proxies` has arch_id and one column per zero-cost proxy.
+    `proxies` has arch_id and one column per zero-cost proxy, `replicates` (groups, 2) pairs of published accuracies of
+    one function.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class PoolTruth:
         images: Sizes,
         published: Population | None = None,
         proxies: pd.DataFrame | None = None,
+        replicates: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self.study, self.name, self.images, self.all = study, name, images, pool
+        self.replicates = np.empty((0, 2)) if replicates is None else replicates
         self.space = spaces.load(name.own_space)
         names = [] if proxies is None else [column for column in proxies.columns if column != "arch_id"]
         self.predictors = (*COSTS, *names)
@@ -105,7 +108,7 @@ class PoolTruth:
                 }
 
     def references(self) -> Iterator[dict[str, Any]]:
-        """Yield rows (space, pool, name, metric, estimate, low, high, n) of predictors and of the ceiling."""
+        """Yield rows (space, pool, name, metric, estimate, low, high, n) of predictors and of the ceilings."""
         whole = np.ones(len(self.pool), dtype=bool)
         first = ~self.pool["arch_id"].isin(self.without_proxies).to_numpy()
         for name in self.predictors:
@@ -119,6 +122,9 @@ class PoolTruth:
         if self.seeds.shape[1] > 1:
             share = len(complete) / self.scorable
             yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling", share)
+        # A share of 0: the pairs vary with the trainings, even if the table has all functions.
+        pairs = self.replicates
+        yield from self._taus("replicates", "", pairs[:, 0], pairs[:, 1], "replicates", 0.0)
 
     def facts(self) -> dict[str, Any]:
         """Return the entry of the pool in spaces.json; null where a number is undefined."""

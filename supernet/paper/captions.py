@@ -7,7 +7,7 @@ from supernet.config.datasets import DATASETS
 from supernet.config.fidelity import theirs
 from supernet.config.study import Study
 from supernet.metrics.measures import FEWEST, LARGEST_BOOTSTRAP
-from supernet.paper.load import Results
+from supernet.paper.load import CEILINGS, Results
 from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import ScoreSelection, main_selection, point_pools
 
@@ -134,6 +134,23 @@ def own_pools_sentence(results: Results, factor: str, spaces: Iterable[str]) -> 
     facts = {pool.dynamic_channels: results.pools[str(pool)] for pool in own}
     named = (f"{name} (N = {count(fact.size)}, pool of {count(fact.pool)})" for name, fact in facts.items())
     return f"{SUBSPACE_MARK} marks a sub-space with its own pool, not comparable with the others: {', '.join(named)}."
+
+
+def ceiling_sentence(results: Results, spaces: Iterable[str]) -> str:
+    """Define the ceilings that the spaces have."""
+    found = {space: results.ceiling(space, "s_kdt")[0] for space in spaces}
+    seed, replicates = ([space for space, one in found.items() if one == name] for name in CEILINGS)
+    where = f" in {listed(seed)}" if replicates else ""
+    return paragraph(
+        f"The seed-to-seed ceiling{where} is the correlation between two stand-alone trainings of the pool."
+        if seed or not replicates
+        else "",
+        f"The ceiling of equal functions in {listed(replicates)}, whose table has only means, is the correlation over "
+        "functions between the published accuracies of two cells that compute the same function. It is a ceiling for "
+        "means of trainings, and functions with two cells are not a random sample of the space."
+        if replicates
+        else "",
+    )
 
 
 def threshold_sentence(results: Results, spaces: Iterable[str]) -> str:

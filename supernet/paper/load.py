@@ -176,7 +176,7 @@ class Results:
 
     @cached_property
     def references(self) -> pd.DataFrame:
-        """references.parquet: correlations of scores that need no super-net, and the ceiling (name `seed`)."""
+        """references.parquet: correlations of scores that need no super-net, and the ceilings (names `CEILINGS`)."""
         return _table(self.artifacts.references, REFERENCE_COLUMNS)
 
     @cached_property
@@ -260,8 +260,8 @@ class Results:
     def reference(self, space: str, name: str, metric: str, pool: str | None = None) -> Estimate:
         """Return one reference tau on a pool, by default the space's main pool; nan if there is none.
 
-        `name` is seed, parameters, macs, live_macs or a zero-cost proxy. `metric` is kdt or s_kdt, also on a subset;
-        `s_kdt` is read as the variant that the study prints as S-KdT.
+        `name` is one of `CEILINGS`, parameters, macs, live_macs or a zero-cost proxy. `metric` is kdt or s_kdt, also
+        on a subset; `s_kdt` is read as the variant that the study prints as S-KdT.
         """
         metric = printed_metric(self.study, metric)
         table = self.references

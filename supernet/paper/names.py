@@ -27,6 +27,7 @@ BN_MODE_NAMES = MappingProxyType(
     }
 )
 PROXY_NAMES = MappingProxyType({"synflow": "synflow", "jacov": "jacov", "naswot": "NASWOT"})
+CEILING_NAMES = MappingProxyType({"seed": "seed-to-seed ceiling", "replicates": "ceiling of equal functions"})
 _PREFIX = 8
 ABSENT = "\u2013"
 """A dash in place of a missing number."""

@@ -231,12 +231,15 @@ def _predictor_rows(pool: _Pool) -> Iterator[Row]:
 
 
 def _ceiling_rows(pool: _Pool) -> Iterator[Row]:
-    """Yield the tau of a perfect predictor of one training: between two trainings of an architecture."""
-    runs = pool.known.runs[pool.positions]
-    complete = runs[np.isfinite(runs).all(axis=1)]
+    """Yield the tau of a perfect predictor of one training: between two trainings of an architecture, or function."""
+    runs, pairs = pool.known.runs[pool.positions], pool.known.replicates
     if runs.shape[1] > 1:
+        complete = runs[np.isfinite(runs).all(axis=1)]
         share = len(complete) / pool.space.distinct
         yield from _correlation_rows(pool, "seed", "ceiling", WHOLE, complete[:, 0], complete[:, 1], share)
+    else:
+        # Of the whole table, as the population of P>R. The pairs vary with the trainings, whatever is scored.
+        yield from _correlation_rows(pool, "replicates", "ceiling", WHOLE, pairs[:, 0], pairs[:, 1], 0.0)
 
 
 def _correlation_rows(

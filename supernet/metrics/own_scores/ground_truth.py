@@ -15,6 +15,7 @@ from supernet.metrics.arrays import Floats
 from supernet.metrics.own_scores.columns import PARQUET, Columns, read_columns
 from supernet.metrics.own_scores.forms import TEXT, identified
 from supernet.metrics.population import population_of
+from supernet.metrics.replicates import published_replicates, replicates
 from supernet.published.about import METADATA
 from supernet.published.schema import RUNS
 from supernet.published.table import PublishedTable
@@ -37,8 +38,9 @@ class TableFormat:
 class KnownTruth:
     """Ground truth of architectures (N,), sorted by `arch_id`.
 
-    `runs` (N, r) are single trainings, nan where there is none, r = 0 in a table of means. `population` is the ground
-    truth in which P>R takes its rank; `kind` is table (the whole space), sample (uniform) or given (anything else).
+    `runs` (N, r) are single trainings, nan where there is none, r = 0 in a table of means. `replicates` (groups, 2) are
+    accuracies of pairs that compute the same function. `population` is the ground truth in which P>R takes its rank;
+    `kind` is table (the whole space), sample (uniform) or given (anything else).
     """
 
     where: str
@@ -47,6 +49,7 @@ class KnownTruth:
     encodings: pa.Array
     accuracy: Floats
     runs: Floats
+    replicates: Floats
     population: Floats
     kind: str
 
@@ -93,6 +96,7 @@ def _published(space: Space[Any], path: Path) -> KnownTruth:
     runs = np.column_stack([np.asarray(table.column(name), dtype=np.float64) for name in RUNS])
     return KnownTruth(
         where=str(path),
+        replicates=published_replicates(space, table),
         source=population.source,
         arch_ids=table.data.column("arch_id").combine_chunks(),
         encodings=table.data.column("encoding").combine_chunks(),
@@ -114,13 +118,15 @@ def _of_others(space: Space[Any], source: Path | pd.DataFrame, format: TableForm
     accuracy = _fractions(columns, format)
     found = identified(space, format.form, columns)
     order = sorted(range(len(found)), key=lambda row: found[row])
+    encodings = [found[row][1] for row in order]
     return KnownTruth(
         where=columns.where,
         source=f"{columns.where}, column {format.accuracy_column}: {len(found)} architectures",
         arch_ids=pa.array([found[row][0] for row in order], pa.string()),
-        encodings=pa.array([found[row][1] for row in order], pa.string()),
+        encodings=pa.array(encodings, pa.string()),
         accuracy=accuracy[order],
         runs=np.empty((len(found), 0)),
+        replicates=replicates(space, encodings, accuracy[order]),
         population=accuracy[order],
         kind="table" if len(found) == space.distinct else "given",
     )

@@ -38,6 +38,7 @@ REFERENCES: Mapping[str, str] = MappingProxyType(
         "macs": "multiply-adds (FLOPs), as a score",
         "live_macs": "multiply-adds without convolutions of zeros",
         "seed": "ceiling: one training against another",
+        "replicates": "ceiling: cells that compute the same function",
     }
 )
 _POPULATIONS = MappingProxyType(
@@ -66,9 +67,11 @@ def as_json(found: Evaluation) -> str:
 def law(found: Evaluation) -> str:
     """State how the scored architectures must have been drawn for the intervals to be valid."""
     if found.census:
-        return (
+        whole = (
             "All architectures of the space are scored: there is no error of sampling, and both ends are the estimate."
         )
+        pairs = any(row.name == "replicates" for row in found.rows)
+        return f"{whole} The interval of the ceiling is over functions." if pairs else whole
     return (
         "Intervals (95 %) are valid if the scored architectures are a uniform random sample of the space, without "
         "replacement, chosen without regard to their scores or accuracies."

@@ -62,7 +62,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "baseline_seeds": Column("seeds of the baseline that the effect uses"),
         "tested": Column("whether there are three seeds of both, so that the interval covers seeds"),
         "left_out": Column("reason of a missing effect: pool, runs, baseline, seeds or truth; empty if it exists"),
-        "references.name": Column("parameters, macs, live_macs or a zero-cost proxy; seed for the ceiling"),
+        "references.name": Column("parameters, macs, live_macs or a zero-cost proxy; seed and replicates for ceilings"),
         # Pools
         "spaces.name": Column("name of the pool"),
         "size": Column("architectures of the space", _ARCHITECTURES),

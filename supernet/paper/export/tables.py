@@ -143,7 +143,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "scores": Table("Scores of the pool: one row per run, architecture, batch-norm mode and split.", _scores),
         "metrics": Table("One row per run, batch-norm mode, split, score and metric.", _whole("metrics")),
         "effects": Table("Effect of each setting against the baseline: one row per metric.", _whole("effects")),
-        "references": Table("Correlations without a super-net: predictors and the ceiling.", _whole("references")),
+        "references": Table("Correlations without a super-net: predictors and the ceilings.", _whole("references")),
         "spaces": Table("One row per pool: its size, origin and ground truth.", _spaces),
         "pools": Table("One row per architecture of each pool: ground truth and cost.", _pools),
         "proxies": Table("Zero-cost proxies: one row per architecture of each pool.", _proxies),

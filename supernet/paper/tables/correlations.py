@@ -7,12 +7,12 @@ from typing import Any
 from supernet.config.artifacts import Kind
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
-from supernet.paper.load import Results
+from supernet.paper.load import CEILINGS, Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, count, listed
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import diverged_runs, frame, summary, summary_row
 from supernet.paper.tables._cells import estimate_cell, summary_cell
-from supernet.paper.tables.factor import references_of
+from supernet.paper.tables.factor import predictors_of
 
 INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
@@ -52,7 +52,6 @@ def _subsets(results: Results, space: str) -> dict[str, str]:
 
 def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, str]:
     found = {metric: summary(results, space, "baseline", f"{metric}{suffix}") for metric in TAUS}
-    predictors = {name: label for name, label in references_of(results).items() if name != "seed"}
     n = found["kdt"].n
     return {
         "Space": SPACE_NAMES[space],
@@ -62,7 +61,7 @@ def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, st
         "S-KdT": summary_cell(found["s_kdt"], "s_kdt"),
         **{
             f"S-KdT, {label}": estimate_cell(results.reference(space, name, f"s_kdt{suffix}"))
-            for name, label in predictors.items()
+            for name, label in predictors_of(results).items()
         },
     }
 
@@ -75,7 +74,7 @@ def _numbers(results: Results, space: str, suffix: str) -> list[dict[str, Any]]:
         | summary_row(summary(results, space, "baseline", f"{metric}{suffix}"))
         for metric in TAUS
     ]
-    for name in references_of(results):
+    for name in (*predictors_of(results), *CEILINGS):
         for metric in TAUS:
             found = results.reference(space, name, f"{metric}{suffix}")
             if not math.isnan(found.value):

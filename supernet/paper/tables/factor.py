@@ -8,8 +8,8 @@ from supernet.config.factors import FACTORS
 from supernet.config.pool_name import PoolName
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
-from supernet.paper.load import Results
-from supernet.paper.names import ABSENT, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
+from supernet.paper.load import CEILINGS, Results
+from supernet.paper.names import ABSENT, CEILING_NAMES, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
 from supernet.paper.published_numbers import PublishedNumbers
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import (
@@ -29,20 +29,22 @@ INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "run_timings")
 
 METRICS = ("accuracy", "kdt", "s_kdt", "p_surpass", "final_mean")
 """The columns of every factor table, those of several factors (`_group`) included."""
-REFERENCES = {
+_PREDICTORS = {
     "parameters": "parameters alone",
     "macs": "multiply-adds alone",
     "live_macs": "live multiply-adds alone",
-    "seed": "seed-to-seed ceiling",
 }
-_PRINTED_OF_OWN_POOLS = ("parameters", "seed")
 
 
-def references_of(results: Results) -> dict[str, str]:
-    """Return the names and labels of a study's references; the ceiling is last."""
-    words = REFERENCES | {name: f"{PROXY_NAMES[name]}, untrained" for name in results.study.proxies.names}
-    ceiling = {"seed": words.pop("seed")}
-    return words | ceiling
+def predictors_of(results: Results) -> dict[str, str]:
+    """Return the names and labels of the scores of a study that need no super-net."""
+    return _PREDICTORS | {name: f"{PROXY_NAMES[name]}, untrained" for name in results.study.proxies.names}
+
+
+def _references(results: Results, space: str, pool: PoolName) -> dict[str, str]:
+    """Return the names and labels of the references of a pool; the ceiling is last, `seed` if none is known."""
+    ceiling = results.ceiling(space, "s_kdt", str(pool))[0] or CEILINGS[0]
+    return predictors_of(results) | {ceiling: CEILING_NAMES[ceiling]}
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -108,8 +110,8 @@ def _reference_text(
 ) -> list[dict[str, str]]:
     rows = []
     own = pool != results.study.main_pool(space)
-    for name, words in references_of(results).items():
-        if own and name not in _PRINTED_OF_OWN_POOLS:
+    for name, words in _references(results, space, pool).items():
+        if own and name in predictors_of(results) and name != "parameters":
             continue
         cells = {metric_header(metric): ABSENT for metric in METRICS}
         for metric in ("kdt", "s_kdt"):
@@ -122,7 +124,7 @@ def _reference_text(
 
 def _reference_numbers(results: Results, space: str, pool: PoolName) -> list[dict[str, Any]]:
     rows = []
-    for name in references_of(results):
+    for name in _references(results, space, pool):
         for metric in ("kdt", "s_kdt"):
             found = results.reference(space, name, metric, str(pool))
             start = {"space": space, "row": "reference", "name": name, "metric": metric, "pool": str(pool)}
@@ -143,7 +145,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: 
         captions.paragraph(
             f"{entry.label}: {entry.meaning}; an asterisk marks the baseline, at which all other factors are held.",
             "Cells show mean ± standard deviation over seeds, with the interval in brackets.",
-            "The last rows of each space are scores that need no super-net, and the seed-to-seed ceiling.",
+            "The last rows of each space are scores that need no super-net, and the ceiling of any score.",
         ),
         (
             captions.study_sentence(results),
@@ -152,7 +154,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: 
             captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
             captions.surpass_sentence(results, spaces),
             captions.final_sentence(results, spaces),
-            "The seed-to-seed ceiling is the correlation between two stand-alone trainings of the pool.",
+            captions.ceiling_sentence(results, spaces),
             captions.proxies_sentence(results),
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),

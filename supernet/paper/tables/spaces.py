@@ -9,7 +9,7 @@ from supernet.config.artifacts import Kind
 from supernet.metrics.interval import Estimate
 from supernet.paper import captions
 from supernet.paper.costs import table_sentence
-from supernet.paper.load import Results
+from supernet.paper.load import CEILINGS, Results
 from supernet.paper.names import ABSENT, PROXY_NAMES, SPACE_NAMES, count, percent, significant_percent
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
@@ -19,7 +19,7 @@ INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "searches", "trut
 
 Row = tuple[str, str, Callable[[Results, str], str]]
 TAUS = (
-    ("seed", "Ceiling: seed-to-seed tau"),
+    ("", "Ceiling of any score"),
     ("parameters", "Parameter count as the score"),
     ("macs", "Multiply-adds as the score"),
     ("live_macs", "Live multiply-adds as the score"),
@@ -59,7 +59,7 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _taus(results: Results) -> list[tuple[str, str]]:
-    """Name and label of each reference of the study."""
+    """Name and label of each reference of the study; the name of the ceiling, which depends on the space, is empty."""
     return [*TAUS, *((name, f"{PROXY_NAMES[name]} as the score") for name in results.study.proxies.names)]
 
 
@@ -102,10 +102,17 @@ def _fact(shown: Callable[[Any], str]) -> Callable[[Results, str], str]:
 
 def _tau(name: str, metric: str) -> Callable[[Results, str], str]:
     def cell(results: Results, space: str) -> str:
-        found: Estimate = results.reference(space, name, metric)
-        return estimate_cell(found, separator=" ")
+        return estimate_cell(_reference(results, space, name, metric)[1], separator=" ")
 
     return cell
+
+
+def _reference(results: Results, space: str, name: str, metric: str) -> tuple[str, Estimate]:
+    """Return a reference with its name; `seed` for a ceiling that is not known."""
+    if name:
+        return name, results.reference(space, name, metric)
+    found, ceiling = results.ceiling(space, metric)
+    return found or CEILINGS[0], ceiling
 
 
 def _super_net(results: Results, space: str) -> str:
@@ -142,11 +149,11 @@ def _numbers(results: Results, space: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [{"space": space, "quantity": name, "value": getattr(facts, name)} for name in _FACTS]
     for metric in ("kdt", "s_kdt"):
         for name, _ in _taus(results):
-            tau = results.reference(space, name, metric)
+            found, tau = _reference(results, space, name, metric)
             rows.append(
                 {
                     "space": space,
-                    "quantity": f"{metric} of {name}",
+                    "quantity": f"{metric} of {found}",
                     "value": tau.value,
                     "low": tau.low,
                     "high": tau.high,
@@ -177,7 +184,7 @@ def _caption(results: Results) -> Caption:
             captions.paragraph(
                 captions.truth_sentence(results, spaces), captions.large_pools_sentence(results, spaces)
             ),
-            "The seed-to-seed tau between two stand-alone trainings of the pool is the ceiling of any score.",
+            captions.ceiling_sentence(results, spaces),
             "Multiply-adds are live unless all inputs of the convolution are zero.",
             captions.proxies_sentence(results),
             captions.threshold_sentence(results, spaces),
