@@ -209,8 +209,7 @@ class Pool(Model):
         findings = Findings()
         result = findings.attempt(lambda: handler(value))
         if result is None:
-            message = "should be `all`, or a whole number of at least 3"
-            raise PydanticCustomError("study", "{message}", {"message": message})
+            raise PydanticCustomError("int_or_word", "should be `all`, or an integer of at least 3")
         return result
 
     @model_validator(mode="after")

@@ -120,8 +120,8 @@ def test_a_census_of_a_sub_space(table: PublishedTable, tmp_path: Path) -> None:
         ("seeds", 2, "has no effect while pool.size is all: ground truth is published, not trained: leave it out"),
         ("repeated", 5, "has no effect while pool.size is all: ground truth is published, not trained: leave it out"),
         ("shards", 2, "has no effect while pool.size is all: ground truth is published, not trained: leave it out"),
-        ("size", "everything", "should be `all`, or a whole number of at least 3"),
-        ("size", 2, "should be `all`, or a whole number of at least 3"),
+        ("size", "everything", "should be `all`, or an integer of at least 3"),
+        ("size", 2, "should be `all`, or an integer of at least 3"),
     ],
 )
 def test_keys_that_a_census_cannot_have(key: str, value: Any, message: str, tmp_path: Path) -> None:
