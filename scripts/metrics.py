@@ -11,6 +11,7 @@ import pandas as pd
 
 from supernet import spaces
 from supernet.config.artifacts import Artifacts
+from supernet.config.datasets import DATASETS
 from supernet.config.jobs import METRICS_SECTIONS
 from supernet.config.pool_name import PoolName
 from supernet.config.splits import Sizes
@@ -18,6 +19,7 @@ from supernet.config.study import Study, load_study
 from supernet.data.sizes import file_sizes
 from supernet.io.atomic import write_json, write_table
 from supernet.io.parquet import read_table
+from supernet.metrics.alone import BASELINE, accuracies
 from supernet.metrics.population import population_of
 from supernet.metrics.replicates import published_replicates
 from supernet.metrics.study_metrics import REFERENCES, PoolTruth, measure_run
@@ -35,6 +37,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="images: file of scripts/data.py")
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables used as ground truth")
     parser.add_argument("--proxies", type=Path, nargs="*", default=[], help="proxies of spaces: {space}.parquet")
+    parser.add_argument(
+        "--standalone", type=Path, nargs="*", default=[], help="unshared networks of spaces: {space}.parquet"
+    )
     parser.add_argument("--metrics", type=Path, required=True, help="metrics to write (Parquet)")
     parser.add_argument("--references", type=Path, required=True, help="predictors and ceilings to write (Parquet)")
     parser.add_argument("--spaces", type=Path, required=True, help="facts of the spaces to write (JSON)")
@@ -54,6 +59,8 @@ def work(options: argparse.Namespace) -> None:
     truths = {
         str(name): pool_truth(study, name, paths, sizes, published, proxies.get(str(name))) for name in study.pools()
     }
+    for path in options.standalone:
+        truths[str(study.main_pool(path.stem))].alone = unshared(study, path)
     for run in study.runs():
         # Worker processes read these files; this process writes the records.
         note_input(paths.run(*run).summary)
@@ -86,6 +93,12 @@ def pool_truth(
     space = spaces.load(name.own_space)
     population, pairs = population_of(table, space), published_replicates(space, table)
     return PoolTruth(study, name, pool, sizes, population, proxies, pairs)
+
+
+def unshared(study: Study, path: Path) -> "pd.Series[float]":
+    """Return the accuracies, by arch_id, of the networks of scripts/standalone.py with the values of the baseline."""
+    rows = read_table(path, "arch_id", "factor", "accuracy")
+    return accuracies(rows[rows["factor"] == BASELINE], 1 / DATASETS[study.data.name].classes)
 
 
 def measure_one(

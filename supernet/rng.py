@@ -10,7 +10,8 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
 
     Streams are addressed by name (`stream(seed, "batches", epoch)`), so that a resumed run draws the same values again
     and stores no generator states. The study seed is used for the streams `pool` and `split`; a run seed for `init`,
-    `paths`, `landmarks`, `batches`, `augmentation`, `layers`, `evaluation`, `search`, `landscape` and `features`.
+    `paths`, `landmarks`, `batches`, `augmentation`, `layers`, `evaluation`, `search`, `landscape`, `features` and
+    `standalone`.
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(map(_key, names)))))
 

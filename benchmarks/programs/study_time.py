@@ -27,7 +27,7 @@ from supernet.pipeline.plan import Plan
 from supernet.provenance.closure import ROOT
 
 STUDIES = {"mini": ("make_run", "overhead_mini"), "midi": ("make_midi", "overhead_midi")}
-FOLDERS = ("runs", "truth", "search", "proxies", "analysis", "systems")
+FOLDERS = ("runs", "truth", "search", "proxies", "analysis", "systems", "standalone")
 """Folders of results whose jobs import torch and write timing files."""
 PARTS = {
     "train_seconds": "training super-nets",
@@ -41,6 +41,7 @@ PARTS = {
 }
 IN_ANALYSIS = "loss landscapes and features"
 TRUTH = "ground truth: stand-alone trainings"
+UNSHARED = "stand-alone networks with swept values"
 IMPORT, OTHER = "importing torch", "torch jobs, other"
 
 
@@ -94,7 +95,7 @@ def torch_seconds(results: Path) -> dict[str, float]:
         named = 0.0
         for key, part in PARTS.items():
             if key in timing:
-                part = {"truth": TRUTH, "analysis": IN_ANALYSIS}.get(folder, part)
+                part = {"truth": TRUTH, "analysis": IN_ANALYSIS, "standalone": UNSHARED}.get(folder, part)
                 seconds[part] += timing["threads"] * timing[key]
                 named += timing[key]
         seconds[OTHER] += timing["total_seconds"] - imports - named
@@ -105,7 +106,7 @@ def other_seconds(results: Path) -> dict[str, float]:
     """Return the wall seconds of the jobs without torch, from Snakemake's benchmark files."""
     seconds: dict[str, float] = defaultdict(float)
     names = {"table": "drawing tables", "figure": "drawing figures", "metrics": "metrics", "effects": "metrics"}
-    torch_jobs = {"train", "truth", "search", "score", "proxies", "landscape", "features", "systems"}
+    torch_jobs = {"train", "truth", "search", "score", "proxies", "landscape", "features", "systems", "standalone"}
     for path in (results / "benchmarks").rglob("*.tsv"):
         rule = path.relative_to(results / "benchmarks").parts[0].removesuffix(".tsv")
         if rule not in torch_jobs:

@@ -13,7 +13,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from supernet.config.base import Model
-from supernet.config.jobs import FeaturesJob, LandscapeJob, ProxiesJob, ScoringJob, SearchJob, SystemsJob, TruthJob
+from supernet.config.jobs import (
+    FeaturesJob,
+    LandscapeJob,
+    ProxiesJob,
+    ScoringJob,
+    SearchJob,
+    StandaloneJob,
+    SystemsJob,
+    TruthJob,
+)
 from supernet.config.study import Run, Study
 
 Key = tuple[str, ...]
@@ -57,6 +66,7 @@ _MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "scripts/proxies.py": ProxiesJob,
         "scripts/landscape.py": LandscapeJob,
         "scripts/features.py": FeaturesJob,
+        "scripts/standalone.py": StandaloneJob,
         "scripts/metrics.py": Study,
         "scripts/effects.py": Study,
         "scripts/table.py": _Drawing,

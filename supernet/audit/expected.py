@@ -19,6 +19,7 @@ from supernet.config.jobs import (
     ProxiesJob,
     ScoringJob,
     SearchJob,
+    StandaloneJob,
     SystemsJob,
     TruthJob,
     truth_job,
@@ -145,7 +146,8 @@ def _systems(plan: Plan) -> Iterator[Expected]:
 
 
 def _measured(plan: Plan) -> Iterator[Expected]:
-    yield from _each(plan.artifacts.measured, plan.study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
+    measured = (*plan.artifacts.measured, *plan.contrasts)
+    yield from _each(measured, plan.study.model_dump(mode="json", include=set(METRICS_SECTIONS)))
 
 
 def _analysed(plan: Plan) -> Iterator[Expected]:
@@ -153,6 +155,8 @@ def _analysed(plan: Plan) -> Iterator[Expected]:
         yield from _each(plan.artifacts.landscape(space).files, _full(LandscapeJob, plan.landscape(space)))
     for space in plan.study.feature_spaces():
         yield from _each(plan.artifacts.features(space).files, _full(FeaturesJob, plan.features(space)))
+    for space in plan.study.standalone_spaces():
+        yield from _each(plan.artifacts.standalone(space).files, _full(StandaloneJob, plan.standalone(space)))
 
 
 def _drawn(plan: Plan, requested: bool) -> Iterator[Expected]:

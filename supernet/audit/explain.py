@@ -37,6 +37,7 @@ _STAGES = {
     "scripts/systems.py": "search systems",
     "scripts/landscape.py": "loss landscapes",
     "scripts/features.py": "batch-norm statistics",
+    "scripts/standalone.py": "stand-alone networks with swept values",
 }
 """Programs that take long, in the order in which they run."""
 

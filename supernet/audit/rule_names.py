@@ -16,6 +16,10 @@ _NOUNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "systems": ("job of search systems", "jobs of search systems"),
         "landscape": ("loss landscape", "loss landscapes"),
         "features": ("set of feature statistics", "sets of feature statistics"),
+        "standalone": (
+            "set of stand-alone trainings with swept values",
+            "sets of stand-alone trainings with swept values",
+        ),
         "proxies": ("set of zero-cost proxies", "sets of zero-cost proxies"),
         "table": ("table", "tables"),
         "figure": ("figure", "figures"),

@@ -27,6 +27,8 @@ Kind = Literal[
     "systems",
     "landscapes",
     "features",
+    "standalone",
+    "contrasts",
     "run_timings",
     "truth_timings",
     "proxy_timings",
@@ -308,6 +310,10 @@ class Artifacts:
         """Feature statistics of a space."""
         return TimedTable(f"{self.results}/analysis/features/{space}")
 
+    def standalone(self, space: str = "{space}") -> TimedTable:
+        """Accuracies of stand-alone networks of the super-net's size, trained with the swept values."""
+        return TimedTable(f"{self.results}/standalone/{space}")
+
     # The study as a whole
 
     @property
@@ -334,6 +340,11 @@ class Artifacts:
     def halves(self) -> str:
         """Measures of all runs on halves of their pools (Parquet)."""
         return f"{self.results}/halves.parquet"
+
+    @property
+    def contrasts(self) -> str:
+        """Differences between all values of the factors with which stand-alone networks are trained (Parquet)."""
+        return f"{self.results}/contrasts.parquet"
 
     @property
     def measured(self) -> tuple[str, ...]:

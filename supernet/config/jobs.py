@@ -2,7 +2,7 @@
 
 from supernet import spaces
 from supernet.config.base import Model
-from supernet.config.factors import Count, LayerCount
+from supernet.config.factors import Count, LayerCount, Rate
 from supernet.config.pool_name import scored_pool
 from supernet.config.sections import BnMode, SplitName
 from supernet.config.study import (
@@ -18,10 +18,12 @@ from supernet.config.study import (
     Searches,
     Seed,
     SpaceName,
+    Standalone,
     Study,
     Truth,
 )
 from supernet.errors import UserError
+from supernet.nn.heuristics import BatchNorm
 
 METRICS_SECTIONS = frozenset({"study", "seed", "pool", "metrics"})
 """Sections of a study on which metrics depend, besides scores and ground truth."""
@@ -130,6 +132,21 @@ class FeaturesJob(Model):
     features: Features
 
 
+class StandaloneJob(Model):
+    """Everything that the stand-alone trainings of a space with swept values depend on, except the architectures.
+
+    `recipe` and `batch_norm` have the values of the super-net's baseline; the other values replace one of them.
+    """
+
+    recipe: TruthJob
+    batch_norm: BatchNorm
+    learning_rates: tuple[Rate, ...] = ()
+    batch_norms: tuple[BatchNorm, ...] = ()
+    standalone: Standalone
+    split: SplitName
+    """Split of the column `accuracy`."""
+
+
 def truth_job(study: Study, space: str) -> TruthJob:
     """Return the job of the stand-alone trainings of a space. Raises UserError without a recipe for them."""
     recipe = study.spaces[space].truth
@@ -233,8 +250,28 @@ def standalone_job(study: Study, space: str) -> TruthJob:
     """
     if study.spaces[space].truth is not None:
         return truth_job(study, space)
+    return _baseline_job(study, space)
+
+
+def standalone_values_job(study: Study, space: str) -> StandaloneJob:
+    """Return the job of the stand-alone trainings with swept values. Raises UserError without the section."""
+    if study.standalone is None:
+        raise UserError(f"study {study.study!r} has no section `standalone`")
+    values = study.standalone_values(space)
+    return StandaloneJob(
+        recipe=_baseline_job(study, space, epochs=study.standalone.epochs),
+        batch_norm=study.spaces[space].baseline.batch_norm,
+        learning_rates=values.get("learning_rate", ()),
+        batch_norms=values.get("batch_norm", ()),
+        standalone=study.standalone,
+        split=study.scoring.ranked_on,
+    )
+
+
+def _baseline_job(study: Study, space: str, **others: int) -> TruthJob:
+    """Return the job of stand-alone trainings with the values of the super-net's baseline, except `others`."""
     baseline = study.spaces[space].baseline
-    recipe = Truth.model_validate({name: getattr(baseline, name) for name in Truth.model_fields})
+    recipe = Truth.model_validate({name: getattr(baseline, name) for name in Truth.model_fields} | others)
     return _truth_job(study, space, recipe)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from supernet import spaces
 from supernet.config.datasets import DATASETS
 from supernet.config.searches import Searches
-from supernet.config.sections import Data, Landscape, Metrics, Pool, Proxies, Scoring, Search
+from supernet.config.sections import Data, Landscape, Metrics, Pool, Proxies, Scoring, Search, Standalone
 from supernet.config.sections import Protocol as Training
 from supernet.config.space_section import SpaceStudy
 from supernet.config.splits import Sizes, split_sizes
@@ -73,6 +73,8 @@ class Sections(Protocol):
     def proxies(self) -> Proxies: ...
     @property
     def landscape(self) -> Landscape | None: ...
+    @property
+    def standalone(self) -> Standalone | None: ...
     @property
     def searches(self) -> Searches | None: ...
     @property
@@ -272,14 +274,19 @@ def _drawn(study: Sections, space: str, section: SpaceStudy, drawn: int) -> Iter
 
 
 def _left_by_landmarks(study: Sections, space: str, section: SpaceStudy) -> Iterator[Bound]:
-    """Bound the landmarks of a space whose other architectures are all in the pool, and K of P>R by that pool."""
+    """Bound the landmarks of a space whose other architectures are all in the pool, and parts of that pool."""
     most, landmarks, top = _available(space, section), study.protocol.landmarks, study.metrics.top
     if _has_landmarks(section):
         yield Bound(
             ("protocol", "landmarks"), landmarks, landmarks + top, f"{space} has {most} architectures, and the pool "
             f"needs {top} that are not landmarks", "use fewer landmarks", most=most,
         )  # fmt: skip
-    yield Bound(("metrics", "top"), top, top, f"{space} has {most} architectures", "use fewer", most=most)
+    counts: list[tuple[Key, int]] = [(("metrics", "top"), top)]
+    if (standalone := study.standalone) is not None:
+        key = "architectures" if standalone.ceiling is None else "ceiling"
+        counts.append((("standalone", key), standalone.most))
+    for key_of_count, count in counts:
+        yield Bound(key_of_count, count, count, f"{space} has {most} architectures", "use fewer", most=most)
 
 
 def _own_spaces(space: str, section: SpaceStudy, drawn: int) -> list[str]:

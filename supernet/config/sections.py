@@ -416,6 +416,37 @@ class Landscape(Model):
         return grid
 
 
+class Standalone(Model):
+    """Stand-alone networks of the super-net's size, trained with swept values; without this section there are none."""
+
+    architectures: Annotated[int, Field(ge=3)] = Field(
+        default=16,
+        description="Architectures that are trained with each value of `learning_rate` and `batch_norm` that the space "
+        "sweeps: the first ones in the order in which the pool was drawn, at most `pool.size`.",
+    )
+    ceiling: Annotated[int, Field(ge=3)] | None = Field(
+        default=None,
+        description="Architectures that are trained with the values of the baseline: at least `architectures`, the "
+        "default, and at most `pool.size`. More give a narrower interval of the reference `fidelity`.",
+    )
+    epochs: Positive = Field(description="Passes over the training images: those of a short schedule.")
+    seeds: Positive = Field(default=1, description="Trainings of each architecture with each value.")
+
+    @model_validator(mode="after")
+    def _ceiling_contains_all(self) -> Self:
+        findings = Findings()
+        if self.ceiling is not None and self.ceiling < self.architectures:
+            message = f"should be at least `architectures`, which is {self.architectures}"
+            findings.add(message, self.ceiling, "ceiling")
+        findings.raise_all()
+        return self
+
+    @property
+    def most(self) -> int:
+        """Architectures that are trained with the values of the baseline."""
+        return self.architectures if self.ceiling is None else self.ceiling
+
+
 class Features(Model):
     """Statistics of the inputs of batch norms if `batch_norm` is swept; without this section there are none."""
 

@@ -28,6 +28,7 @@ from supernet.config.sections import (
     Proxies,
     Scoring,
     Search,
+    Standalone,
 )
 from supernet.config.space_section import Seed, SpaceStudy, Truth
 from supernet.config.validation import did_you_mean, read_as, validate
@@ -54,10 +55,14 @@ __all__ = [
     "Setting",
     "SpaceName",
     "SpaceStudy",
+    "Standalone",
     "Study",
     "Truth",
     "load_study",
 ]
+
+STANDALONE_FACTORS = ("learning_rate", "batch_norm")
+"""Factors with whose values stand-alone networks are trained: those of the paper's first claim."""
 
 if TYPE_CHECKING:
     SpaceName = str
@@ -117,6 +122,7 @@ class Study(Model):
     proxies: Proxies = Proxies()
     landscape: Landscape | None = None
     features: Features | None = None
+    standalone: Standalone | None = None
     searches: Searches | None = None
     spaces: dict[str, SpaceStudy] = Field(min_length=1, description="The spaces of the study.")
 
@@ -160,6 +166,19 @@ class Study(Model):
             findings.add(f"the pool has {pool.size} architectures: at most that many", metrics.top, "top")
         findings.raise_all()
         return metrics
+
+    @field_validator("standalone")
+    @classmethod
+    def _trained_in_pool(cls, standalone: Standalone | None, info: ValidationInfo) -> Standalone | None:
+        findings = Findings()
+        pool = info.data.get("pool")
+        if isinstance(pool, Pool) and pool.size != "all" and standalone is not None:
+            for name in ("architectures", "ceiling"):
+                count = getattr(standalone, name)
+                if count is not None and count > pool.size:
+                    findings.add(f"the pool has {pool.size} architectures: at most that many", count, name)
+        findings.raise_all()
+        return standalone
 
     @field_validator("spaces", mode="wrap")
     @classmethod
@@ -366,6 +385,22 @@ class Study(Model):
         """Return the spaces whose feature statistics are measured: those that sweep `batch_norm`."""
         swept = (name for name, space in self.spaces.items() if "batch_norm" in space.sweep)
         return () if self.features is None else tuple(swept)
+
+    def standalone_spaces(self) -> tuple[str, ...]:
+        """Return the spaces in which stand-alone networks are trained with the swept values."""
+        return () if self.standalone is None else tuple(self.spaces)
+
+    def standalone_values(self, space: str) -> dict[str, tuple[Any, ...]]:
+        """Return the values of each factor of `STANDALONE_FACTORS` that a space sweeps, without the baseline's value.
+
+        A factor that has only the value of the baseline is left out.
+        """
+        study = self._space(space)
+        swept = {
+            factor: tuple(value for value in study.sweep.get(factor, ()) if value != getattr(study.baseline, factor))
+            for factor in STANDALONE_FACTORS
+        }
+        return {factor: values for factor, values in swept.items() if values}
 
     def tracking(self, space: str) -> str | None:
         """Return the first setting that tracks batch-norm statistics and changes nothing else; None without one."""

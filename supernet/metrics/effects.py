@@ -120,18 +120,43 @@ def effects(
     the part of the space that is scored. If it is 1, a setting that is not tested has no effect, because neither source
     of error can be estimated.
     """
-    measure: Measure
-    of_pool: Variance
-    if is_resampled(len(truth), share):
-        counts = resample_counts(len(truth), resamples, rng)
-        measure, of_pool = partial(_by_bootstrap, truth, threshold, counts), _variance_of_resamples
-    else:
-        measure, of_pool = partial(_by_jackknife, truth, threshold), partial(variance, share=share)
+    measure, of_pool = _methods(truth, threshold, rng, resamples, share)
     found: list[Effect] = []
     for metric in METRICS:
         taus = {name: measure(scores, metric) for name, scores in settings.items()}
         found += _of_metric(metric, measure(baseline, metric), taus, of_pool, share)
     return found
+
+
+def contrasts(
+    settings: Mapping[str, Scores],
+    truth: Floats,
+    threshold: float,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    share: float = 0.0,
+) -> Iterator[tuple[str, Effect]]:
+    """Yield (other, effect): the effects of all settings against each other one, in whose place the baseline is.
+
+    Arguments are those of `effects`. `p_holm` is adjusted for the settings that are compared with the same other one.
+    """
+    measure, of_pool = _methods(truth, threshold, rng, resamples, share)
+    for metric in METRICS:
+        taus = {name: measure(scores, metric) for name, scores in settings.items()}
+        for other, base in taus.items():
+            rest = {name: one for name, one in taus.items() if name != other}
+            for effect in _of_metric(metric, base, rest, of_pool, share):
+                yield other, effect
+
+
+def _methods(
+    truth: Floats, threshold: float, rng: np.random.Generator, resamples: int, share: float
+) -> tuple[Measure, Variance]:
+    """Return how taus are measured, with the perturbations of a pool of this size, and the variance over pools."""
+    if is_resampled(len(truth), share):
+        counts = resample_counts(len(truth), resamples, rng)
+        return partial(_by_bootstrap, truth, threshold, counts), _variance_of_resamples
+    return partial(_by_jackknife, truth, threshold), partial(variance, share=share)
 
 
 def _of_metric(

@@ -1,7 +1,7 @@
 """Effects of a study's settings from the scores of its runs: one row per setting and metric."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +14,7 @@ from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.io.parquet import read_table
-from supernet.metrics.effects import FEWEST_SEEDS, METRICS, effects
+from supernet.metrics.effects import FEWEST_SEEDS, METRICS, contrasts, effects
 from supernet.metrics.measures import FEWEST
 from supernet.metrics.run_scores import compared_scores
 from supernet.provenance.recorder import note_input
@@ -43,6 +43,29 @@ with the baseline, or too few if the whole space is scored), or truth if fewer t
 truth."""
 
 
+CONTRAST_COLUMNS = {
+    "space": "str",
+    "factor": "str",
+    "value": "str",
+    "other": "str",
+    "metric": "str",
+    "difference": "float64",
+    "low": "float64",
+    "high": "float64",
+    "p": "float64",
+    "p_holm": "float64",
+    "smallest": "float64",
+    "seeds": "int64",
+    "other_seeds": "int64",
+    "tested": "bool",
+    "n": "int64",
+}
+"""Of contrasts.parquet: metric of the setting with `value` minus that of the setting with `other`."""
+
+
+_COPIED = ("metric", "low", "high", "p", "p_holm", "smallest", "seeds", "tested")
+
+
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
     """Yield the rows of effects.parquet from the artifacts of a study: pools, thresholds, scores and status of runs.
 
@@ -55,14 +78,45 @@ def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
         yield from _of_space(study, paths, space, thresholds[str(study.main_pool(space))])
 
 
+def contrast_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
+    """Yield the rows of contrasts.parquet: differences between all values of the factors of the section `standalone`.
+
+    The baseline's value is one of them. Values whose settings cannot be compared, and pairs without a seed in common,
+    have no rows. Raises UserError as `effect_rows`.
+    """
+    facts = read_json(note_input(paths.spaces))
+    for space in study.standalone_spaces():
+        pool, share = _compared_pool(study, paths, space)
+        if len(pool) < FEWEST:
+            continue
+        truth, threshold = pool["truth"].to_numpy(), float(facts[str(study.main_pool(space))]["threshold"])
+        for factor, values in study.standalone_values(space).items():
+            names = {study.setting_of(space, factor, value): str(value) for value in values}
+            names["baseline"] = str(getattr(study.spaces[space].baseline, factor))
+            scores, _ = _usable(study, paths, space, pool, tuple(names))
+            rng = stream(study.seed, "contrasts", space, factor)
+            for other, found in contrasts(scores, truth, threshold, rng, share=share):
+                yield {
+                    **{"space": space, "factor": factor, "value": names[found.setting], "other": names[other]},
+                    **{name: getattr(found, name) for name in _COPIED},
+                    **{"difference": found.effect, "other_seeds": found.baseline_seeds},
+                    "n": len(pool),
+                }
+
+
+def _compared_pool(study: Study, paths: Artifacts, space: str) -> tuple[pd.DataFrame, float]:
+    """Return the architectures with a ground truth of the main pool of a space, and their share of all `scorable`."""
+    name = study.main_pool(space)
+    pool = read_table(paths.pool(str(name))).dropna(subset="truth").sort_values("arch_id", ignore_index=True)
+    return pool, len(pool) / study.scorable(name)
+
+
 def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> Iterator[dict[str, Any]]:
-    pool = read_table(paths.pool(str(study.main_pool(space))))
-    pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
+    pool, share = _compared_pool(study, paths, space)
     enough = len(pool) >= FEWEST
-    scores, reasons = _usable(study, paths, space, pool) if enough else ({}, {})
+    scores, reasons = _usable(study, paths, space, pool, study.single(space)) if enough else ({}, {})
     baseline = scores.pop("baseline", {})
     rng = stream(study.seed, "effects", space)
-    share = len(pool) / study.scorable(study.main_pool(space))
     truth = pool["truth"].to_numpy()
     estimates = effects(baseline, scores, truth, threshold, rng, share=share) if enough else []
     known = {(one.setting, one.metric): one for one in estimates}
@@ -85,12 +139,12 @@ def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> I
 
 
 def _usable(
-    study: Study, paths: Artifacts, space: str, pool: pd.DataFrame
+    study: Study, paths: Artifacts, space: str, pool: pd.DataFrame, settings: Sequence[str]
 ) -> tuple[dict[str, dict[int, npt.NDArray[np.float64]]], dict[str, str]]:
-    """Return the scores (n,) by seed of the settings that can be compared on a pool, and why others cannot."""
+    """Return the scores (n,) by seed of those settings that can be compared on a pool, and why others cannot."""
     reasons: dict[str, str] = {}
     scores: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
-    for setting in study.single(space):
+    for setting in settings:
         seeds = study.seeds(space, setting)
         # Only architectures that both have scored can be resampled for both.
         if any(study.pool_of(space, setting, seed) != study.main_pool(space) for seed in seeds):

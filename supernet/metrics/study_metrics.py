@@ -49,7 +49,8 @@ class PoolTruth:
     need ground truth are nan; accuracy and loss are then those of all architectures. Without a published population,
     the population of P>R is the pool. `share` is the part of the `scorable` architectures whose ground truth is known.
     `proxies` has arch_id and one column per zero-cost proxy, `replicates` (groups, 2) pairs of published accuracies of
-    one function.
+    one function, `alone` the accuracies by arch_id of unshared networks of the super-net's size, for the reference
+    `fidelity`.
     """
 
     def __init__(
@@ -61,8 +62,9 @@ class PoolTruth:
         published: Population | None = None,
         proxies: pd.DataFrame | None = None,
         replicates: npt.NDArray[np.float64] | None = None,
+        alone: "pd.Series[float] | None" = None,
     ) -> None:
-        self.study, self.name, self.images, self.all = study, name, images, pool
+        self.study, self.name, self.images, self.all, self.alone = study, name, images, pool, alone
         self.replicates = np.empty((0, 2)) if replicates is None else replicates
         self.space = spaces.load(name.own_space)
         names = [] if proxies is None else [column for column in proxies.columns if column != "arch_id"]
@@ -125,6 +127,15 @@ class PoolTruth:
         # A share of 0: the pairs vary with the trainings, even if the table has all functions.
         pairs = self.replicates
         yield from self._taus("replicates", "", pairs[:, 0], pairs[:, 1], "replicates", 0.0)
+        if self.alone is not None:
+            yield from self._fidelity(self.alone)
+
+    def _fidelity(self, alone: "pd.Series[float]") -> Iterator[dict[str, Any]]:
+        """Yield the rows of the second ceiling: of a score by networks that differ from a super-net in sharing only."""
+        members = self.pool["arch_id"].isin(alone.index).to_numpy()
+        values = np.array(alone.loc[self.pool.loc[members, "arch_id"]], dtype=np.float64)
+        share = len(values) / self.scorable
+        yield from self._taus("fidelity", "", values, self.truth[members], "fidelity", share)
 
     def facts(self) -> dict[str, Any]:
         """Return the entry of the pool in spaces.json; null where a number is undefined."""

@@ -20,6 +20,7 @@ _SWEEP = "_sweep"
 def table_names(study: Study) -> tuple[str, ...]:
     """Return the tables of a study: those with a module whose subject the study has, then one per swept factor."""
     absent = {_OF_ANY_FACTOR} | ({"search_systems"} if study.searches is None else set())
+    absent |= set() if has_standalone(study) else {"standalone"}
     own = tuple(name for name in _modules(list(tables.__path__)) if name not in absent)
     return own + tuple(study.factors())
 
@@ -31,8 +32,14 @@ def figure_names(study: Study) -> tuple[str, ...]:
     absent |= set() if swept else {"effects"}
     absent |= set() if any(space.cumulative for space in study.spaces.values()) else {"cumulative"}
     absent |= {"search_systems"} if study.searches is None else set()
+    absent |= set() if has_standalone(study) else {"standalone"}
     own = tuple(name for name in _modules(list(figures.__path__)) if name not in absent)
     return own + tuple(factor for factor in swept if factor not in own)
+
+
+def has_standalone(study: Study) -> bool:
+    """Return whether stand-alone networks are trained with values that a space sweeps."""
+    return any(study.standalone_values(space) for space in study.standalone_spaces())
 
 
 def on_request(study: Study) -> frozenset[str]:
@@ -52,7 +59,9 @@ def figure_module(name: str) -> Path:
 
 def heading(name: str) -> str:
     """Return the heading of a table or figure: a factor's label, else its name in words."""
-    return FACTORS[name].label if name in FACTORS else name.replace("_", " ").replace("kdt vs skdt", "KdT and S-KdT")
+    if name in FACTORS:
+        return FACTORS[name].label
+    return {"kdt_vs_skdt": "KdT and S-KdT", "standalone": "stand-alone networks"}.get(name, name.replace("_", " "))
 
 
 def section(name: str) -> str:

@@ -30,6 +30,7 @@ STAGES = (
     "search systems",
     "loss landscapes",
     "batch-norm statistics",
+    "stand-alone networks",
 )
 _GROUPS = ("low fidelity", "implementation")
 _WITHOUT_RUNS = frozenset({"factors", "search_systems", "spaces"})
@@ -169,6 +170,7 @@ def _files(results: Results) -> Iterator[tuple[str, str, str]]:
     for space in study.spaces:
         yield space, "loss landscapes", paths.landscape(space).timing
         yield space, "batch-norm statistics", paths.features(space).timing
+        yield space, "stand-alone networks", paths.standalone(space).timing
 
 
 def _summed(rows: Iterable[tuple[str, str, str, float, int]]) -> tuple[Cost, ...]:

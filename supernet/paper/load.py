@@ -54,6 +54,20 @@ POOL_COLUMNS = ("arch_id", "truth", "parameters", "macs", "live_macs")
 SCORE_COLUMNS = ("arch_id", "bn_mode", "split", "accuracy")
 LANDSCAPE_COLUMNS = ("kind", "arch_id", "x", "y", "loss", "accuracy")
 FEATURE_COLUMNS = ("network", "kind", "setting", "layer", "step", "sample", "mean_distance", "scale_distance")
+STANDALONE_COLUMNS = ("arch_id", "factor", "value", "seed", "accuracy", "test_accuracy", "diverged_at")
+CONTRAST_COLUMNS = (
+    "space",
+    "factor",
+    "value",
+    "other",
+    "metric",
+    "difference",
+    "low",
+    "high",
+    "p_holm",
+    "smallest",
+    "tested",
+)
 SYSTEM_COLUMNS = (
     "system",
     "status",
@@ -170,6 +184,11 @@ class Results:
         return _table(self.artifacts.effects, EFFECT_COLUMNS)
 
     @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """contrasts.parquet: one row per space x factor x ordered pair of values x metric."""
+        return _table(self.artifacts.contrasts, CONTRAST_COLUMNS)
+
+    @cached_property
     def halves(self) -> pd.DataFrame:
         """halves.parquet: one row per run x half of the pool."""
         return _table(self.artifacts.halves, HALF_COLUMNS)
@@ -252,6 +271,12 @@ class Results:
         if space not in self.study.feature_spaces():
             return None
         return _table(self.artifacts.features(space).table, FEATURE_COLUMNS)
+
+    def standalone(self, space: str) -> pd.DataFrame | None:
+        """Return the stand-alone trainings with swept values of a space; None if the study has none."""
+        if space not in self.study.standalone_spaces():
+            return None
+        return _table(self.artifacts.standalone(space).table, STANDALONE_COLUMNS)
 
     def published_numbers(self, table: str) -> PublishedNumbers:
         """Return the published numbers of a table."""

@@ -134,24 +134,27 @@ def report(
     work: Mapping[str, Work],
     tflops: float | None,
     standalone: Mapping[str, int],
+    swept: int = 0,
     at_most: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
     """Format the estimate: counts per space and in total and, for a stated rate, GPU days with their assumptions.
 
     `tflops` is the sustained rate of a GPU in teraflop/s, None if it is not known; `standalone` is the number of
-    stand-alone trainings of the ground truth of each space; `at_most` has the pools whose number of architectures is
-    not known yet, with the most that they can have.
+    stand-alone trainings of the ground truth of each space, and `swept` that of the section `standalone`; `at_most` has
+    the pools whose number of architectures is not known yet, with the most that they can have.
     """
     total = sum(work.values(), start=Work())
     rows = [(name, one, standalone.get(name, 0)) for name, one in work.items()]
     rows.append(("total", total, sum(standalone.values())))
     lines = ["Super-nets and ground truth of this study, including what is finished:", *_table(rows, tflops)]
-    bounds = [
+    if swept:
+        lines.append(f"In addition, {swept} stand-alone trainings of the section `standalone`.")
+    lines += [
         f"{pool}: scored images are those of {most} architectures, the most that its published table can have; "
         "the number is known when the table is there."
         for pool, most in at_most.items()
     ]
-    return "\n".join([*lines, *bounds, *(_without_rate() if tflops is None else _gpu_days(total, tflops))])
+    return "\n".join([*lines, *(_without_rate() if tflops is None else _gpu_days(total, tflops))])
 
 
 def _gpu_days(total: Work, tflops: float) -> list[str]:

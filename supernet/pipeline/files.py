@@ -107,6 +107,16 @@ class StudyFiles:
         return [self._paths.features(space).table for space in self.plan.study.feature_spaces()]
 
     @property
+    def standalone(self) -> list[str]:
+        """Stand-alone networks trained with the swept values."""
+        return [self._paths.standalone(space).table for space in self.plan.study.standalone_spaces()]
+
+    @property
+    def contrasts(self) -> list[str]:
+        """Differences between all values of the factors of stand-alone networks."""
+        return self.plan.contrasts
+
+    @property
     def truth_timings(self) -> list[str]:
         """Timings of stand-alone trainings, of spaces whose ground truth is trained here."""
         return [self._paths.truth(*shard).timing for shard in self.plan.truth_shards]
@@ -128,9 +138,11 @@ class StudyFiles:
 
     @property
     def analysis_timings(self) -> list[str]:
-        """Timings of loss landscapes and feature statistics."""
-        landscapes = [self._paths.landscape(space).timing for space in self.plan.study.landscape_spaces()]
-        return landscapes + [self._paths.features(space).timing for space in self.plan.study.feature_spaces()]
+        """Timings of loss landscapes, feature statistics and stand-alone networks with swept values."""
+        study, paths = self.plan.study, self._paths
+        landscapes = [paths.landscape(space).timing for space in study.landscape_spaces()]
+        features = [paths.features(space).timing for space in study.feature_spaces()]
+        return landscapes + features + [paths.standalone(space).timing for space in study.standalone_spaces()]
 
     @property
     def _paths(self) -> Artifacts:

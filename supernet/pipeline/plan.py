@@ -19,6 +19,7 @@ from supernet.config.jobs import (
     proxies_job,
     scoring_job,
     search_job,
+    standalone_values_job,
     systems_job,
     truth_job,
 )
@@ -284,6 +285,23 @@ class Plan:
         """Return all that the feature statistics of a space depend on as JSON."""
         return _job(features_job(self.study, space))
 
+    def standalone(self, space: str) -> str:
+        """Return all that the stand-alone trainings with swept values of a space depend on as JSON."""
+        return _job(standalone_values_job(self.study, space))
+
+    def standalone_count(self, space: str) -> int:
+        """Return the number of stand-alone trainings with swept values of a space."""
+        section = self.study.standalone
+        if section is None:
+            return 0
+        values = sum(map(len, self.study.standalone_values(space).values()))
+        return section.seeds * (section.most + values * section.architectures)
+
+    @property
+    def contrasts(self) -> list[str]:
+        """The file of differences between all values; empty if the study has no section `standalone`."""
+        return [] if self.study.standalone is None else [self.artifacts.contrasts]
+
     def first_runs(self, space: str) -> list[RunName]:
         """Return the runs whose features are measured: the first baseline run and, if any, the first that tracks."""
         settings = ["baseline"] if (found := self.study.tracking(space)) is None else ["baseline", found]
@@ -307,7 +325,7 @@ class Plan:
         return _sections(self.study, set(METRICS_SECTIONS))
 
     def estimate(self) -> str:
-        """Return lines about the cost of the super-nets and the ground truth of the study, for a dry run."""
+        """Return lines about the cost of super-nets and stand-alone trainings of the study, for a dry run."""
         standalone: dict[str, int] = {}
         for pool, shard in self.truth_shards:
             space = self.pools[pool].space
@@ -315,7 +333,8 @@ class Plan:
         work = estimate(self.study, lambda pool: self.pool_size(pool).architectures)
         sizes = {name: self.pool_size(name) for name in map(str, self.study.pools())}
         unknown = {name: size.architectures for name, size in sizes.items() if not size.known}
-        return report(work, self.config.gpu_tflops, standalone, unknown)
+        swept = sum(map(self.standalone_count, self.study.standalone_spaces()))
+        return report(work, self.config.gpu_tflops, standalone, swept, unknown)
 
     def paper(self) -> str:
         """Return the study as JSON, for tables and figures."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from supernet.config.artifacts import RunName
-from supernet.config.jobs import standalone_job, truth_job
+from supernet.config.jobs import standalone_job, standalone_values_job, truth_job
 from supernet.pipeline.estimate import (
     TRAINING_PASS,
     run_work,
@@ -129,6 +129,14 @@ def _features(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
     return Workload((training, Part("scoring", space, 0, compared), *_alone(plan, space, 1)))
 
 
+def _standalone(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
+    space = wildcards["space"]
+    recipe, pool = standalone_values_job(plan.study, space).recipe, plan.study.main_pool(space)
+    steps, macs = standalone_work(recipe, pool.own_space)
+    count = plan.standalone_count(space)
+    return Workload((Part("stand-alone", space, count * steps, count * macs),))
+
+
 def _proxies(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
     pool, proxies = plan.pools[wildcards["pool"]], plan.study.proxies
     steps, macs = standalone_work(standalone_job(plan.study, pool.space), pool.own_space)
@@ -154,6 +162,7 @@ _RULES: Mapping[str, Callable[[Plan, Mapping[str, str]], Workload]] = MappingPro
         "systems": _systems,
         "landscape": _landscape,
         "features": _features,
+        "standalone": _standalone,
         "proxies": _proxies,
     }
 )

@@ -192,16 +192,18 @@ class Space(ABC, Generic[Arch]):
         in_channels: int = 3,
         bn_momentum: float | None = None,
         widths: str = "benchmark",
+        batch_norm: str = "affine+tracking",
     ) -> nn.Module:
         """Return the network of one architecture, called as `net(images)`; the default size is the benchmark's.
 
-        `channels` are those of the first cell, `layers` and `widths` as in `NetworkSize`.
+        `channels` are those of the first cell, `layers` and `widths` as in `NetworkSize`, and `batch_norm` is a value
+        of the factor of that name.
         """
         from supernet.nn.factory import LayerFactory
         from supernet.nn.standalone import StandAlone
 
         size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
-        factory = LayerFactory(bn_momentum=bn_momentum or self.bn_momentum)
+        factory = LayerFactory(batch_norm, bn_momentum or self.bn_momentum)
         return StandAlone(self.network(factory, arch, size), arch)
 
     def build_supernet(

@@ -12,6 +12,7 @@ from supernet.config.study import Protocol, Run
 from supernet.data.images import Augmenter, Images, Splits, memory_format
 from supernet.errors import UserError
 from supernet.io.tensors import open_tensors
+from supernet.nn.heuristics import BatchNorm
 from supernet.rng import torch_seed
 from supernet.spaces.base import Space
 from supernet.training.few_shot import FewShot, SplitStep
@@ -55,7 +56,9 @@ def load_supernet(run: Run, space: Space[Any], splits: Splits, weights: Path) ->
     return network
 
 
-def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits) -> nn.Module:
+def build_standalone(
+    job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits, batch_norm: BatchNorm = "affine+tracking"
+) -> nn.Module:
     """Build the path network of one architecture, initialised from a seed and called as `net(images, arch)`."""
     with _seeded(seed):
         network = space.build_standalone(
@@ -66,6 +69,7 @@ def build_standalone(job: TruthJob, space: Space[Any], arch: Any, seed: int, spl
             in_channels=splits.train.pixels.shape[1],
             bn_momentum=_momentum(job.protocol, space),
             widths=job.protocol.nasbench101_widths,
+            batch_norm=batch_norm,
         )
     path_network: nn.Module = network.network  # type: ignore[assignment]
     return _placed(path_network, job.protocol.channels_last, splits)

@@ -17,7 +17,7 @@ from supernet.metrics.bootstrap import Measure
 from supernet.metrics.definitions import truth_rank
 from supernet.metrics.evaluate import correlations, evaluate, predictor_taus
 from supernet.metrics.seed_noise import seed_noise, threshold_for
-from supernet.metrics.study_effects import COLUMNS, effect_rows
+from supernet.metrics.study_effects import COLUMNS, CONTRAST_COLUMNS, contrast_rows, effect_rows
 from supernet.metrics.study_halves import COLUMNS as HALF_COLUMNS
 from supernet.metrics.study_halves import half_rows
 from supernet.rng import stream
@@ -59,6 +59,9 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
     write_table(
         folder / "effects.parquet", pd.DataFrame(effect_rows(study, Artifacts(str(folder))), columns=list(COLUMNS))
     )
+    if study.standalone is not None:
+        contrasts = pd.DataFrame(contrast_rows(study, Artifacts(str(folder))), columns=list(CONTRAST_COLUMNS))
+        write_table(folder / "contrasts.parquet", contrasts.astype(CONTRAST_COLUMNS))
     halves = pd.DataFrame(half_rows(study, Artifacts(str(folder))), columns=list(HALF_COLUMNS))
     write_table(folder / "halves.parquet", halves.astype(HALF_COLUMNS))
     return folder
@@ -135,6 +138,8 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
         pairs[name] = (pool["truth"] + 0.1 * rng.normal(size=len(pool)), pool["truth"])
     if len(seeds) == 2:
         pairs["seed"] = (seeds[0], seeds[1])
+    if study.standalone is not None and pool_name == str(study.main_pool(space)):
+        rows += _fidelity(study, space, pool, threshold)
     for predictor, (values, truth) in pairs.items():
         for suffix, members in _subsets(pool).items():
             rng = stream(0, "fake", "references", space, predictor)
@@ -145,6 +150,19 @@ def _references(study: Study, space: str, pool_name: str, pool: pd.DataFrame, th
                 row |= {"estimate": found.value, "low": found.low, "high": found.high}
                 rows.append({**row, "n": int(members.sum())})
     return rows
+
+
+def _fidelity(study: Study, space: str, pool: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
+    alone = _standalone(study, space)
+    values = alone[alone["factor"] == "baseline"].groupby("arch_id")["accuracy"].mean()
+    truth = pool.set_index("arch_id")["truth"].loc[values.index]
+    rng = stream(0, "fake", "references", space, "fidelity")
+    found = predictor_taus(values.to_numpy(), truth.to_numpy(), threshold, rng, RESAMPLES)
+    start = {"space": space, "pool": space, "name": "fidelity", "n": len(values)}
+    return [
+        {**start, "metric": metric, "estimate": one.value, "low": one.low, "high": one.high}
+        for metric, one in found.items()
+    ]
 
 
 def _subsets(pool: pd.DataFrame) -> dict[str, Any]:
@@ -345,6 +363,8 @@ def _analyses(study: Study, folder: Path, space: str) -> None:
             for x in side
         ]
         write_table(folder / "analysis" / "landscape" / f"{space}.parquet", pd.DataFrame(rows))
+    if space in study.standalone_spaces():
+        write_table(folder / "standalone" / f"{space}.parquet", _standalone(study, space))
     if space in study.feature_spaces():
         kinds = [("supernet", "step", 0.5), ("standalone", "step", 0.02), ("standalone", "batches", 0.01)]
         kinds += [("supernet", "batches", 0.02), ("supernet", "architectures", 0.3), ("standalone", "tracked", 0.03)]
@@ -368,3 +388,25 @@ def _analyses(study: Study, folder: Path, space: str) -> None:
         ]
         table = pd.DataFrame(rows).astype({"step": "Int64", "sample": "Int64"})
         write_table(folder / "analysis" / "features" / f"{space}.parquet", table)
+
+
+def _standalone(study: Study, space: str) -> pd.DataFrame:
+    """Return trainings that rank the pool nearly as the ground truth, and lose .03 per place in a list of values."""
+    section = study.standalone
+    assert section is not None
+    pool, rng = _pool(study, space).head(section.most), stream(study.seed, "fake", "standalone", space)
+    values = [("baseline", "", 0.0)]
+    for factor, others in study.standalone_values(space).items():
+        values += [(factor, str(value), 0.03 * place) for place, value in enumerate(others, start=1)]
+    rows = [
+        {"arch_id": arch_id, "factor": factor, "value": value, "seed": seed, "accuracy": truth - 0.1 - loss}
+        for factor, value, loss in values
+        for arch_id, truth in pool[["arch_id", "truth"]]
+        .head(section.most if factor == "baseline" else section.architectures)
+        .itertuples(index=False)
+        for seed in range(section.seeds)
+    ]
+    table = pd.DataFrame(rows)
+    table["accuracy"] += 0.01 * rng.normal(size=len(table))
+    table["test_accuracy"] = table["accuracy"]
+    return table.assign(diverged_at=None).astype({"diverged_at": "Int64"})

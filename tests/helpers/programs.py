@@ -126,16 +126,26 @@ class Programs:
                 "--task", "features", "--output", files.table,
             )  # fmt: skip
 
+        for space in study.standalone_spaces():
+            files = self.paths.standalone(space)
+            self.run(
+                "standalone", *self._common(self.plan.standalone(space), files.timing),
+                "--pool", self.paths.drawn_pool(str(study.main_pool(space))),
+                "--state", f"{self.plan.state}/standalone/{space}", "--task", "standalone", "--output", files.table,
+            )  # fmt: skip
+
     def measures(self) -> None:
         paths = self.paths
         own = ("--study-file", self.plan.study_file, "--results", self.plan.results)
         proxies = [paths.proxies(name).table for name in self.plan.proxied]
+        alone = [paths.standalone(space).table for space in self.study.standalone_spaces()]
         self.run(
             "metrics", *own, "--data", self.images, "--tables", *StudyFiles(self.plan).published,
-            "--proxies", *proxies, "--metrics", paths.metrics,
+            "--proxies", *proxies, "--standalone", *alone, "--metrics", paths.metrics,
             "--references", paths.references, "--spaces", paths.spaces,
         )  # fmt: skip
-        self.run("effects", *own, "--output", paths.effects, "--halves", paths.halves)
+        contrasts = ("--contrasts", *self.plan.contrasts)
+        self.run("effects", *own, "--output", paths.effects, "--halves", paths.halves, *contrasts)
 
     def table(self, name: str) -> None:
         self._draw("table", name, self.paths.table(name).stem)

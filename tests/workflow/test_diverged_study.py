@@ -41,6 +41,7 @@ STUDY: dict[str, Any] = {
     "proxies": {"images": 8, "names": ["naswot"]},
     "landscape": {"grid": 3, "images": 16, "paths": 1},
     "features": {"steps": 2, "architectures": 2, "batches": 2},
+    "standalone": {"architectures": 3, "epochs": 1},
     "searches": {
         "systems": {"nasbench201": ["random_search", "darts_1st"], "nasbench101": ["random_search"]},
         "images": 300,
@@ -124,6 +125,19 @@ def test_a_setting_whose_landmarks_diverged_is_a_diverged_run(programs: Programs
     assert (summary["status"], summary["diverged_at"], summary["steps"]) == ("diverged", 0, 0)
     assert pd.read_parquet(files.curve)[["step", "loss"]].isna().to_numpy().tolist() == [[False, True]]
     assert set(metric(programs, LOST_TRUTH, "accuracy", "landmarks=ranking")["status"]) == {"diverged"}
+
+
+def test_stand_alone_networks_that_diverged_count_as_a_guess(programs: Programs) -> None:
+    found = pd.read_parquet(programs.paths.standalone(LOST_NETS).table)
+    lost = found[found["factor"] == "baseline"]
+    assert len(lost) == 3 and lost["accuracy"].isna().all() and lost["diverged_at"].notna().all()
+    programs.table("standalone")
+    table = pd.read_csv(f"{programs.paths.table('standalone').stem}.csv", dtype={"value": str})
+    rows = table[table["space"] == LOST_NETS].set_index("value")
+    assert rows.loc["1e+30", "alone"] == pytest.approx(0.1) and rows.loc["1e+30", "trainings_diverged"] == 3
+    assert rows["alone_best"].to_dict() == {"0.1": True, "1e+30": False}
+    # All super-nets of the baseline diverged: there is nothing to compare with.
+    assert "not compared" in markdown(programs, "standalone")
 
 
 def test_every_table_and_figure_is_made_and_says_what_diverged(programs: Programs) -> None:

@@ -255,6 +255,24 @@ class TestFinishedStudy:
         assert set(found.loc[(found["kind"] == "step") & (found["network"] == "supernet"), "step"]) == {0, 1, 2, 3}
         assert found.loc[found["kind"] != "step", ["mean_distance", "scale_distance"]].notna().all(axis=None)
 
+    def test_stand_alone_networks_are_trained_with_the_swept_values(self, finished: Path) -> None:
+        results = finished / "results" / "smoke"
+        counts = {"nasbench101": {}, "darts": {}, "nasbench201": {"learning_rate": 6, "batch_norm": 6}}
+        for space, swept in counts.items():
+            found = pd.read_parquet(results / "standalone" / f"{space}.parquet")
+            assert found.groupby("factor").size().to_dict() == {"baseline": 4, **swept}
+        lost = found[found["value"] == "1e+30"]
+        assert len(lost) == 3 and lost["diverged_at"].notna().all() and lost["accuracy"].isna().all()
+        assert found.loc[found["value"] != "1e+30", "accuracy"].between(0, 1).all()
+        references = pd.read_parquet(results / "references.parquet").query("name == 'fidelity' and metric == 'kdt'")
+        assert references[["space", "n"]].to_numpy().tolist() == [["nasbench101", 4], ["nasbench201", 4], ["darts", 4]]
+        contrasts = pd.read_parquet(results / "contrasts.parquet").query("metric == 's_kdt'")
+        # All super-nets with the learning rate 1e30 diverged.
+        assert set(contrasts.loc[contrasts["factor"] == "learning_rate", "value"]) <= {"0.1", "0.025"}
+        assert not contrasts["tested"].any()
+        for path in (results / "tables" / "standalone.md", results / "figures" / "standalone.png"):
+            assert path.stat().st_size > 0
+
     def test_state_is_gone_when_runs_are_complete(self, finished: Path) -> None:
         assert not list((finished / "state").rglob("*.safetensors"))
         assert not list((finished / "state").rglob("*.jsonl"))
@@ -301,6 +319,7 @@ class TestFinishedStudy:
                 "size: 7",
                 # Of the super-nets, only that with landmarks: these are drawn outside of the pool.
                 {"pool", "truth", "proxies", "train", "score", "search", "systems", "landscape", "features"}
+                | {"standalone"}
                 | {"metrics", "effects", "table", "figure"},
             ),
             ("images: 16", "images: 17", {"proxies", "metrics", "effects", "table", "figure"}),
@@ -308,10 +327,11 @@ class TestFinishedStudy:
             ("resamples: 200", "resamples: 300", {"metrics", "effects", "table", "figure"}),
             ("grid: 3", "grid: 5", {"landscape", "table", "figure"}),
             ("steps: 4", "steps: 5", {"features", "table", "figure"}),
+            ("ceiling: 4", "ceiling: 5", {"standalone", "metrics", "effects", "table", "figure"}),
             (
                 "learning_rate: [0.1, 1.0e+30]",
                 "learning_rate: [0.2, 1.0e+30]",
-                {"train", "score", "metrics", "effects", "table", "figure"},
+                {"train", "score", "standalone", "metrics", "effects", "table", "figure"},
             ),
         ],
     )

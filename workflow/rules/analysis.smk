@@ -74,3 +74,41 @@ rule features:
         ' "$LOCKS"/features/{wildcards.space}'
         ' --progress "$STATE"/progress/features-{wildcards.space}.json'
         " --task {params.task:q} --threads {threads} --device $DEVICE --log {log:q}"
+
+
+# Stand-alone networks of the super-net's size, with the swept values of two factors.
+rule standalone:
+    input:
+        images=rules.data.output.images,
+        pool=lambda wildcards: ARTIFACTS.drawn_pool(
+            str(STUDY.main_pool(wildcards.space))
+        ),
+    output:
+        trainings=ARTIFACTS.standalone().table,
+        timing=ARTIFACTS.standalone().timing,
+    log:
+        ARTIFACTS.log("standalone", "{space}"),
+    benchmark:
+        ARTIFACTS.benchmark("standalone", "{space}")
+    priority: SOON
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2500),
+        runtime=minutes(240),
+    params:
+        config=lambda wildcards: PLAN.standalone(wildcards.space),
+        task="{space} stand-alone networks",
+    message:
+        "Stand-alone networks of {wildcards.space} with the swept values"
+    shell:
+        f"{START} standalone"
+        " --config {params.config:q} --data {input.images:q} --pool {input.pool:q}"
+        " --output {output.trainings:q} --timing {output.timing:q}"
+        ' --state "$STATE"/standalone/{wildcards.space}'
+        ' --lock "$STATE"/locks/standalone/{wildcards.space}'
+        ' "$LOCKS"/standalone/{wildcards.space}'
+        ' --progress "$STATE"/progress/standalone-{wildcards.space}.json'
+        " --task {params.task:q} --threads {threads} $(limit {resources.runtime})"
+        " --device $DEVICE --log {log:q}"

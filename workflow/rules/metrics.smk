@@ -5,6 +5,7 @@ rule metrics:
         pools=FILES.all_pools,
         tables=FILES.published,
         proxies=FILES.proxies,
+        standalone=FILES.standalone,
         scores=FILES.scores,
         summaries=FILES.summaries,
     output:
@@ -32,7 +33,7 @@ rule metrics:
         "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1; "
         f"{START} metrics"
         ' --study-file "$STUDY_FILE" --results {params.results:q}'
-        " --tables {input.tables:q} --proxies {input.proxies:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
+        " --tables {input.tables:q} --proxies {input.proxies:q} --standalone {input.standalone:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"
 
 
@@ -46,6 +47,7 @@ rule effects:
     output:
         effects=ARTIFACTS.effects,
         halves=ARTIFACTS.halves,
+        contrasts=FILES.contrasts,
     log:
         ARTIFACTS.log("effects"),
     benchmark:
@@ -65,4 +67,4 @@ rule effects:
     shell:
         f"{START} effects"
         ' --study-file "$STUDY_FILE" --results {params.results:q}'
-        " --output {output.effects:q} --halves {output.halves:q} --log {log:q}"
+        " --output {output.effects:q} --halves {output.halves:q} --contrasts {output.contrasts:q} --log {log:q}"

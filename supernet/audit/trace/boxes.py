@@ -24,6 +24,7 @@ _WORDS = {
     "scripts/systems.py": "search systems",
     "scripts/landscape.py": "loss landscapes",
     "scripts/features.py": "batch-norm statistics",
+    "scripts/standalone.py": "stand-alone networks with swept values",
     "scripts/metrics.py": "metrics of all runs",
     "scripts/effects.py": "effects of settings",
     "scripts/table.py": "table",

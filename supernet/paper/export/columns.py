@@ -62,7 +62,9 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "baseline_seeds": Column("seeds of the baseline that the effect uses"),
         "tested": Column("whether there are three seeds of both, so that the interval covers seeds"),
         "left_out": Column("reason of a missing effect: pool, runs, baseline, seeds or truth; empty if it exists"),
-        "references.name": Column("parameters, macs, live_macs or a zero-cost proxy; seed and replicates for ceilings"),
+        "references.name": Column(
+            "parameters, macs, live_macs or a zero-cost proxy; seed, replicates and fidelity for ceilings"
+        ),
         # Pools
         "spaces.name": Column("name of the pool"),
         "size": Column("architectures of the space", _ARCHITECTURES),
@@ -118,6 +120,12 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "variance": Column("variance over the channels' means"),
         "mean_distance": Column("distance of the means (supernet/analysis/features.py)"),
         "scale_distance": Column("distance of the scales (supernet/analysis/features.py)"),
+        "test_accuracy": Column("accuracy on the test split; empty if diverged", FRACTION),
+        "contrasts.factor": Column("the factor whose values are compared"),
+        "contrasts.value": Column("value of the factor as text"),
+        "other": Column("the value that it is compared with, as text"),
+        "difference": Column("metric of the setting with the value minus that of the setting with the other one"),
+        "other_seeds": Column("seeds of the other value"),
     }
 )
 """Columns by name, or by `table.name` where the name has another meaning in that table."""

@@ -119,8 +119,14 @@ def _features(results: Results) -> Iterator[pd.DataFrame]:
             yield _labelled(results.features(space), space=space)
 
 
+def _standalone(results: Results) -> Iterator[pd.DataFrame]:
+    for space in results.study.standalone_spaces():
+        if os.path.exists(results.artifacts.standalone(space).table):
+            yield _labelled(results.standalone(space), space=space)
+
+
 def _whole(name: str) -> Callable[[Results], Iterator[pd.DataFrame]]:
-    """Return the function that yields metrics.parquet, effects.parquet or references.parquet, if it exists."""
+    """Return the function that yields a file of the whole study, such as metrics.parquet, if it exists."""
 
     def parts(results: Results) -> Iterator[pd.DataFrame]:
         if os.path.exists(getattr(results.artifacts, name)):
@@ -151,6 +157,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "systems": Table("Search systems: one row per seed and architecture found.", _systems),
         "landscapes": Table("Loss landscapes: one row per point.", _landscapes),
         "features": Table("Statistics of batch-norm inputs: one row per layer and measurement.", _features),
+        "standalone": Table("Stand-alone networks with swept values: one row per training.", _standalone),
+        "contrasts": Table("Differences between two values of a factor: one row per metric.", _whole("contrasts")),
     }
 )
 """Tables by name, in the order of the flow of data from runs to analyses."""

@@ -16,7 +16,10 @@ from matplotlib.transforms import offset_copy
 
 from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS, Factor
+from supernet.metrics.interval import Estimate
 from supernet.paper import captions, style
+from supernet.paper.alone import unshared_sentence
+from supernet.paper.figures._ceilings import NOTE, STYLES, ceiling_entries, ceilings_of, draw_ceiling
 from supernet.paper.load import Results
 from supernet.paper.names import METRIC_NAMES, value_name
 from supernet.paper.render import Caption
@@ -37,7 +40,7 @@ INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces")
 METRICS = ("s_kdt", "accuracy", "final_mean")
 _LABELS = {"s_kdt": "S-KdT", "accuracy": "Super-net\naccuracy (%)", "final_mean": "Final\nperformance (%)"}
 _HEIGHTS = (1.9, 1.15, 1.15)
-_LINES = {"seed": ("--", "seed-to-seed ceiling"), "pool": ("-.", "mean of the pool")}
+_POOL = ("-.", "mean of the pool")
 _PREDICTORS = {
     "parameters": ("P", "parameters alone"),
     "macs": ("M", "multiply-adds alone"),
@@ -81,17 +84,20 @@ def _numbers(results: Results, space: str, factor: str) -> list[dict[str, Any]]:
                     }
                 )
             rows.append({**start, "kind": "mean", **summary_row(summarise(runs))})
-        for name, value in _references(results, space, metric).items():
-            rows.append({"space": space, "metric": metric, "kind": "reference", "value": name, "mean": value})
+        for name, found in _references(results, space, metric).items():
+            reference = {"space": space, "metric": metric, "kind": "reference", "value": name, "mean": found.value}
+            interval = {"low": found.low, "high": found.high} if name in STYLES else {}
+            rows.append({**reference, **interval})
     return rows
 
 
-def _references(results: Results, space: str, metric: str) -> dict[str, float]:
+def _references(results: Results, space: str, metric: str) -> dict[str, Estimate]:
     """Values of the horizontal lines of a panel by name; super-net accuracy has none."""
     if metric == "s_kdt":
-        names = ("seed", "parameters", "macs", *results.study.proxies.names)
-        return {name: results.reference(space, name, metric).value for name in names}
-    return {"pool": results.facts[space].truth_mean} if metric == "final_mean" else {}
+        names = ("parameters", "macs", *results.study.proxies.names)
+        return ceilings_of(results, space) | {name: results.reference(space, name, metric) for name in names}
+    mean = results.facts[space].truth_mean
+    return {"pool": Estimate(mean, math.nan, math.nan)} if metric == "final_mean" else {}
 
 
 def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.DataFrame) -> Figure:
@@ -109,10 +115,10 @@ def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.Da
         grid[-1, column].set_xlabel(FACTORS[factor].label)
     for row, metric in enumerate(METRICS):
         grid[row, 0].set_ylabel(_LABELS[metric])
-    _share_tau_axis(list(grid[0]))
+    share_tau_axis(list(grid[0]))
     figure.align_ylabels(grid[:, 0])
     figure.align_xlabels(grid[-1])
-    _legend(figure, drawn, columns=4 if len(spaces) > 1 else 2)
+    _legend(figure, results, drawn, columns=4 if len(spaces) > 1 else 2)
     return figure
 
 
@@ -127,12 +133,12 @@ def _panel(
     axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str], panel: pd.DataFrame, space: str
 ) -> None:
     """Draw one metric of one space over the factor's values."""
-    places = _places(axes, factor, points, labels)
+    places = places_of(axes, factor, points, labels)
     scale = 1 if (panel["metric"] == "s_kdt").all() else 100
     look = style.LOOKS[space]
     for point, place in zip(points, places, strict=True):
         if point.is_baseline:
-            axes.axvspan(*_around(place, places, axes.get_xscale() == "log"), color=style.BAND, lw=0, zorder=-1)
+            axes.axvspan(*around(place, places, axes.get_xscale() == "log"), color=style.BAND, lw=0, zorder=-1)
     _draw_references(axes, panel, scale, look)
     where = {point.setting: place for point, place in zip(points, places, strict=True)}
     _draw_runs(axes, panel, where, scale, look)
@@ -143,10 +149,14 @@ def _panel(
 
 
 def _draw_references(axes: Axes, panel: pd.DataFrame, scale: float, look: style.Look) -> None:
-    """Draw the ceiling and the mean of the pool as broken lines, predictors as thin lines with a letter."""
-    known = {name: value for name, value in _rows(panel, "reference", "value", "mean") if math.isfinite(value)}
-    for name in _LINES.keys() & known.keys():
-        axes.axhline(scale * known[name], color=look.color, ls=_LINES[name][0], lw=0.9, zorder=1)
+    """Draw ceilings, with their intervals, and the mean of the pool as broken lines, predictors as thin lines."""
+    lines = [row for row in _rows(panel, "reference", "value", "mean", "low", "high") if math.isfinite(row[1])]
+    known = {name: value for name, value, *_ in lines}
+    for name, *found in lines:
+        if name in STYLES:
+            draw_ceiling(axes, name, Estimate(*found), look.color)
+    if "pool" in known:
+        axes.axhline(scale * known["pool"], color=look.color, ls=_POOL[0], lw=0.9, zorder=1)
     predictors = sorted(_PREDICTORS.keys() & known.keys(), key=lambda name: (known[name], name))
     for name, place in zip(predictors, itertools.cycle(_LETTERS), strict=False):
         axes.axhline(scale * known[name], color=style.GREY, lw=0.4, zorder=0.8)  # above the grid
@@ -229,8 +239,11 @@ def _limits(panel: pd.DataFrame, scale: float) -> tuple[float, float]:
     return low - (_MARGIN + strip) * span, high + _MARGIN * span
 
 
-def _places(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str]) -> list[float]:
-    """Set up the x axis: numbers to scale, categories (and values with a zero on a log scale) in equal steps."""
+def places_of(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str]) -> list[float]:
+    """Set up the x axis, and return the place of each point.
+
+    Numbers are to scale; categories, and values with a zero on a log scale, have equal steps.
+    """
     values = [point.value for point in points]
     if factor.scale == "category" or (factor.scale == "log" and min(values) <= 0):
         places = [float(position) for position in range(len(values))]
@@ -238,7 +251,7 @@ def _places(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[st
     else:
         places = [float(value) for value in values]
         axes.set_xscale(factor.scale)
-        ends = [_around(place, places, factor.scale == "log") for place in (places[0], places[-1])]
+        ends = [around(place, places, factor.scale == "log") for place in (places[0], places[-1])]
         axes.set_xlim(ends[0][0], ends[1][1])
     if factor.scale == "category":
         labels = [label.replace("+", " +\n").replace("-NAS", "-\nNAS") for label in labels]
@@ -250,8 +263,8 @@ def _places(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[st
     return places
 
 
-def _around(place: float, places: Sequence[float], logarithmic: bool) -> tuple[float, float]:
-    """A narrow interval around a position: a share of the axis, or of its logarithm."""
+def around(place: float, places: Sequence[float], logarithmic: bool) -> tuple[float, float]:
+    """Return a narrow interval around a position: a share of the axis, or of its logarithm."""
     forward, back = (math.log, math.exp) if logarithmic else (float, float)
     width = 0.08 * (forward(places[-1]) - forward(places[0])) or 0.5
     return back(forward(place) - width), back(forward(place) + width)
@@ -261,7 +274,7 @@ def _rows(panel: pd.DataFrame, kind: str, *columns: str) -> list[Any]:
     return list(panel.loc[panel["kind"] == kind, list(columns)].itertuples(index=False, name=None))
 
 
-def _share_tau_axis(top: Sequence[Axes]) -> None:
+def share_tau_axis(top: Sequence[Axes]) -> None:
     """Use one scale for the correlations of all spaces, with a line at zero."""
     low = min(axes.get_ylim()[0] for axes in top)
     high = max(axes.get_ylim()[1] for axes in top)
@@ -270,7 +283,7 @@ def _share_tau_axis(top: Sequence[Axes]) -> None:
         axes.axhline(0, color=style.GREY, lw=0.6, zorder=0)
 
 
-def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
+def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, columns: int) -> None:
     """Draw a legend below the panels, with entries only for signs that are drawn."""
     grey = style.GREY
     mean = (
@@ -283,9 +296,9 @@ def _legend(figure: Figure, drawn: pd.DataFrame, columns: int) -> None:
     if complete.groupby(["space", "setting", "metric"]).size().max() > 1:
         entries["single run"] = run
     lines = drawn[(drawn["kind"] == "reference") & drawn["mean"].notna()]
-    for name, (look, words) in _LINES.items():
-        if (lines["value"] == name).any():
-            entries[words] = Line2D([], [], color=grey, ls=look, lw=0.9)
+    entries |= ceiling_entries(results, lines["value"])
+    if (lines["value"] == "pool").any():
+        entries[_POOL[1]] = Line2D([], [], color=grey, ls=_POOL[0], lw=0.9)
     for name, (_, words) in _PREDICTORS.items():
         if (lines["value"] == name).any():
             entries[words] = Line2D([], [], **_letter(name))
@@ -305,7 +318,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
             f"{entry.label} ({entry.meaning}): {METRIC_NAMES['s_kdt']}, super-net accuracy and final performance for "
             "each space, with all other factors at the baseline (grey band).",
             f"Filled markers are means over seeds with 95 % intervals{', open markers single runs' * several}.",
-            "Horizontal lines are scores that need no super-net, the seed-to-seed ceiling, and the mean of the pool.",
+            "Horizontal lines are scores that need no super-net, ceilings with intervals, and the mean of the pool.",
         ),
         (
             captions.study_sentence(results),
@@ -313,9 +326,9 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...]) -> Caption:
             captions.scores_sentence(results),
             captions.threshold_sentence(results, spaces),
             captions.final_sentence(results, spaces),
-            "The seed-to-seed ceiling (dashed) is the correlation between two stand-alone trainings of the pool. Thin "
-            "lines with a letter use a predictor as the score. The mean ground truth of the pool (dash-dotted) is the "
-            "expected result of a random choice.",
+            captions.paragraph(captions.ceiling_sentence(results, spaces), unshared_sentence(results), NOTE),
+            "Thin lines with a letter use a predictor as the score. The mean ground truth of the pool (dash-dotted) is "
+            "the expected result of a random choice.",
             captions.proxies_sentence(results),
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),

@@ -14,7 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from supernet.config.artifacts import Kind
+from supernet.metrics.interval import Estimate
 from supernet.paper import captions, style
+from supernet.paper.alone import unshared_sentence
+from supernet.paper.figures._ceilings import NOTE, ceiling_entries, ceilings_of, draw_ceiling
 from supernet.paper.load import Results
 from supernet.paper.names import BN_MODE_NAMES, value_name
 from supernet.paper.render import Caption
@@ -30,7 +33,7 @@ from supernet.paper.summary import (
     swept_spaces,
 )
 
-INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "features")
+INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "features")
 
 Face = Literal["full", "left", "none"]
 FACTOR = "batch_norm"
@@ -76,6 +79,9 @@ def _numbers(results: Results, space: str, features: pd.DataFrame | None) -> lis
         for bn_mode in _bn_modes(results)
         for point in sweep(results.study, space, FACTOR)
     ]
+    for name, found in ceilings_of(results, space).items():
+        reference = {"space": space, "metric": "s_kdt", "kind": "reference", "value": name, "mean": found.value}
+        rows.append({**reference, "low": found.low, "high": found.high})
     return rows if features is None else [*rows, *_steps(space, features), *_ends(space, features)]
 
 
@@ -176,6 +182,8 @@ def _setting_panel(results: Results, metric: str) -> Callable[[Axes, pd.DataFram
             axes.set_xlabel("Batch norm in training")
         else:
             axes.axhline(0, color=style.GREY, lw=0.6, zorder=0)
+            for _, one in drawn[drawn["kind"] == "reference"].iterrows():
+                draw_ceiling(axes, one["value"], Estimate(one["mean"], one["low"], one["high"]), look.color)
         for place, point in enumerate(points):
             if point.is_baseline:
                 axes.axvspan(place - 0.42, place + 0.42, color=style.BAND, lw=0, zorder=-1)
@@ -206,6 +214,7 @@ def _legend(figure: Figure, results: Results, drawn: pd.DataFrame, features: boo
         for bn_mode in _bn_modes(results)
     }
     entries["baseline"] = Patch(color=style.BAND)
+    entries |= ceiling_entries(results, drawn.loc[drawn["kind"] == "reference", "value"])
     if ((drawn["diverged"] > 0) & drawn["mean"].isna()).any():
         entries["diverged"] = Line2D([], [], color=style.DIVERGED, marker="x", ms=5, mew=1.2, ls="none")
     if features:
@@ -232,6 +241,7 @@ def _caption(results: Results, spaces: tuple[str, ...], drawn: pd.DataFrame, fea
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
             _modes_note(results),
             captions.threshold_sentence(results, spaces),
+            _ceilings_note(results, spaces),
             captions.INTERVAL,
             captions.paragraph(
                 captions.diverged_sentence(diverged_runs(results, spaces, settings)),
@@ -247,6 +257,12 @@ def _modes_note(results: Results) -> str:
         f"Scores: accuracy on {captions.SPLITS[main_selection(results.study).split]}, ranked by accuracy, with "
         f"{modes}. Tracked statistics exist only in settings whose training tracks them."
     )
+
+
+def _ceilings_note(results: Results, spaces: tuple[str, ...]) -> str:
+    if not any(ceilings_of(results, space) for space in spaces):
+        return ""
+    return captions.paragraph(captions.ceiling_sentence(results, spaces), unshared_sentence(results), NOTE)
 
 
 def _feature_notes(results: Results, drawn: pd.DataFrame) -> tuple[str, ...]:

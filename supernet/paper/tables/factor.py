@@ -7,6 +7,7 @@ from supernet.config.artifacts import Kind
 from supernet.config.factors import FACTORS
 from supernet.config.pool_name import PoolName
 from supernet.paper import captions
+from supernet.paper.alone import unshared_sentence, unshared_words
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import CEILINGS, Results
 from supernet.paper.names import ABSENT, CEILING_NAMES, METRIC_NAMES, PROXY_NAMES, SPACE_NAMES, value_name
@@ -42,9 +43,14 @@ def predictors_of(results: Results) -> dict[str, str]:
 
 
 def _references(results: Results, space: str, pool: PoolName) -> dict[str, str]:
-    """Return the names and labels of the references of a pool; the ceiling is last, `seed` if none is known."""
+    """Return the names and labels of the references of a pool; the ceilings are last, `seed` if none is known.
+
+    Unshared networks, if the study has them, are those of the main pool.
+    """
     ceiling = results.ceiling(space, "s_kdt", str(pool))[0] or CEILINGS[0]
-    return predictors_of(results) | {ceiling: CEILING_NAMES[ceiling]}
+    unshared = unshared_words(results) if pool == results.study.main_pool(space) else ""
+    named = {"fidelity": unshared} if unshared else {}
+    return predictors_of(results) | named | {ceiling: CEILING_NAMES[ceiling]}
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -155,6 +161,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: 
             captions.surpass_sentence(results, spaces),
             captions.final_sentence(results, spaces),
             captions.ceiling_sentence(results, spaces),
+            unshared_sentence(results),
             captions.proxies_sentence(results),
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),

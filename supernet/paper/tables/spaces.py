@@ -8,6 +8,7 @@ from typing import Any
 from supernet.config.artifacts import Kind
 from supernet.metrics.interval import Estimate
 from supernet.paper import captions
+from supernet.paper.alone import unshared_sentence, unshared_words
 from supernet.paper.costs import table_sentence
 from supernet.paper.load import CEILINGS, Results
 from supernet.paper.names import ABSENT, PROXY_NAMES, SPACE_NAMES, count, percent, significant_percent
@@ -60,7 +61,10 @@ def make(results: Results, out_stem: Path) -> None:
 
 def _taus(results: Results) -> list[tuple[str, str]]:
     """Name and label of each reference of the study; the name of the ceiling, which depends on the space, is empty."""
-    return [*TAUS, *((name, f"{PROXY_NAMES[name]} as the score") for name in results.study.proxies.names)]
+    unshared = unshared_words(results)
+    ceiling = [("fidelity", f"Ceiling: {unshared}")] if unshared else []
+    proxies = [(name, f"{PROXY_NAMES[name]} as the score") for name in results.study.proxies.names]
+    return [TAUS[0], *ceiling, *TAUS[1:], *proxies]
 
 
 def _rows(taus: Sequence[tuple[str, str]]) -> list[Row]:
@@ -185,6 +189,7 @@ def _caption(results: Results) -> Caption:
                 captions.truth_sentence(results, spaces), captions.large_pools_sentence(results, spaces)
             ),
             captions.ceiling_sentence(results, spaces),
+            unshared_sentence(results),
             "Multiply-adds are live unless all inputs of the convolution are zero.",
             captions.proxies_sentence(results),
             captions.threshold_sentence(results, spaces),

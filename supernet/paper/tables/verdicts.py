@@ -23,6 +23,8 @@ INPUTS: tuple[Kind, ...] = (
     "searches",
     "systems",
     "features",
+    "standalone",
+    "contrasts",
     "run_timings",
 )
 
@@ -34,8 +36,9 @@ _CLAIMS = (
     "With a well-trained super-net, random search matches complex systems",
 )
 _TESTS = (
-    "requires stand-alone trainings with the swept settings, which no study has; shows how far feature means move, in "
-    "standard deviations",
+    "in every space, a value of learning rate or batch norm has a significantly higher S-KdT than the value that is "
+    "best for stand-alone networks of the super-net's size, and is significantly worse for these; requires stand-alone "
+    "networks that are trained with the swept values",
     f"in every space, more epochs are significantly better by more than {factors.MARGIN}, all effects of path sampling "
     f"are within ±{factors.MARGIN}, and a larger value of layers, train portion, batch size or channels is "
     "significantly better and none is worse",
@@ -98,7 +101,7 @@ def _text(place: int, answers: Sequence[SpaceAnswer]) -> list[dict[str, str]]:
 
 
 def _plain(name: str, value: float) -> str:
-    return f"{value:.0f}" if name in _COUNTS else number(value, 2)
+    return f"{value:.0f}" if name in _COUNTS else number(value, 3 if name.endswith(", p") else 2)
 
 
 def _caption(results: Results) -> Caption:
@@ -113,6 +116,9 @@ def _caption(results: Results) -> Caption:
         (
             captions.study_sentence(results),
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
+            "Claim 1: for each factor, the value that is best alone and its accuracy; of the other values the one with "
+            "the largest S-KdT, and its differences from the best one, with p-values corrected for the values of a "
+            "factor. Feature means: how far they move, in standard deviations.",
             "Claim 2: the largest effect of each kind on S-KdT, larger minus smaller value, of the effects that are "
             "tested with three seeds; how many of them are significant at 5 % after Holm's correction; and the median "
             "of the smallest effects that the study can detect with a power of 80 %.",

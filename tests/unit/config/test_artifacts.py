@@ -37,7 +37,7 @@ VALUES: dict[str, Any] = {
     "part": 2,
 }
 WITH_WILDCARDS = ("published", "drawn_pool", "pool", "truth", "proxies", "run", "search", "systems",
-                  "landscape", "features")  # fmt: skip
+                  "landscape", "features", "standalone")  # fmt: skip
 WORDS = st.text("abzAZ019=_+-.", min_size=1)
 
 
@@ -81,6 +81,7 @@ def test_paths_are_those_of_finished_studies() -> None:
     assert PATHS.systems("darts", 0, 2).table == "results/mini/systems/darts/seed0/part2.parquet"
     assert PATHS.landscape("darts").table == "results/mini/analysis/landscape/darts.parquet"
     assert PATHS.features("darts").timing == "results/mini/analysis/features/darts.timing.json"
+    assert PATHS.standalone("darts").table == "results/mini/standalone/darts.parquet"
     assert (PATHS.drawn_pool("darts"), PATHS.pool("darts")) == (
         "results/mini/drawn/darts.parquet",
         "results/mini/pools/darts.parquet",

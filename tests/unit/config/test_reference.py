@@ -204,6 +204,7 @@ def test_the_page_has_every_section_key_and_factor() -> None:
     page = page_text()
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     sections = ["data", "protocol", "pool", "scoring", "metrics", "search", "proxies", "landscape", "features"]
+    sections += ["standalone"]
     systems = ["random_nas", "spos", "fairnas", "enas", "nao", "darts", "snas", "gdas", "fbnet"]
     systems += ["proxylessnas", "pc_darts", "robust_darts", "xnas", "gaea"]
     sections += ["searches", *(f"searches.{name}" for name in systems)]

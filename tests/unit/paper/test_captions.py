@@ -36,6 +36,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Made-up results of a study with every optional section, with a record, and all of its tables and figures."""
     content = yaml.safe_load((ROOT / "tests" / "studies" / "mini.yaml").read_text(encoding="utf-8"))
     content |= {"landscape": {"grid": 3, "images": 32, "paths": 2}, "features": {"steps": 40, "batches": 6}}
+    content |= {"standalone": {"architectures": 8, "ceiling": 12, "epochs": 5, "seeds": 2}}
     content["searches"] = {"systems": dict.fromkeys(("nasbench201", "darts"), SYSTEMS), "images": 9_000}
     content["spaces"]["nasbench101"]["cumulative"] = COMMON_PRACTICE
     path = tmp_path_factory.mktemp("study") / "mini.yaml"

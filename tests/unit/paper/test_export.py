@@ -34,6 +34,7 @@ search: {architectures: 10, retrain: 2}
 proxies: {names: [synflow], images: 16}
 landscape: {grid: 3, images: 32, paths: 2}
 features: {steps: 4, architectures: 3, batches: 2}
+standalone: {architectures: 3, epochs: 1}
 searches: {systems: {nasbench201: [random_search, spos]}, images: 900, batch_size: 32, scored_images: 64}
 spaces:
   nasbench201:

@@ -626,7 +626,7 @@ def test_batch_norm_figure_summarises_features(analysed: Results, tmp_path: Path
 def test_batch_norm_figure_without_features_says_so(mini: Results, figures: Callable[[str], Path]) -> None:
     stem = figures("batch_norm")
     assert "does not record feature statistics" in stem.with_suffix(".md").read_text(encoding="utf-8")
-    assert set(pd.read_csv(stem.with_suffix(".csv"))["kind"]) == {"mean"}
+    assert set(pd.read_csv(stem.with_suffix(".csv"))["kind"]) == {"mean", "reference"}
 
 
 def test_paradigms_need_no_results(one_study: Study, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import yaml
 from checkouts import ROOT
 
 from supernet.config.artifacts import RunName
-from supernet.config.jobs import truth_job
+from supernet.config.jobs import standalone_values_job, truth_job
 from supernet.pipeline.estimate import run_work, scored_work, standalone_work, training_passes
 from supernet.pipeline.plan import Plan
 from supernet.pipeline.workload import Part, Workload, standalone_part, training_work, workload
@@ -80,6 +80,22 @@ def test_searches_and_analyses_have_the_work_of_their_budgets(plan: Plan) -> Non
     assert features["training"] == Part("training", "darts", 200, pytest.approx(3 * scored_work(run, 1, 200 * 32)))
     # Three proxies of 64 networks.
     assert parts(plan, "proxies", pool="darts")["stand-alone"].passes == 192
+
+
+def test_stand_alone_networks_have_the_size_of_the_super_net_and_a_short_schedule(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, standalone={"architectures": 5, "ceiling": 8, "epochs": 2, "seeds": 3})
+    swept = plan.study.standalone_values("darts")
+    count = 3 * (8 + 5 * sum(map(len, swept.values())))
+    assert count == plan.standalone_count("darts")
+    recipe = standalone_values_job(plan.study, "darts").recipe
+    assert recipe.truth.epochs == 2 and recipe.truth.batch_size == plan.study.spaces["darts"].baseline.batch_size
+    steps, macs = standalone_work(recipe, "darts")
+    assert parts(plan, "standalone", space="darts") == {
+        "stand-alone": Part("stand-alone", "darts", count * steps, pytest.approx(count * macs))
+    }
+    total = sum(map(plan.standalone_count, plan.study.spaces))
+    assert f"In addition, {total} stand-alone trainings of the section" in plan.estimate()
+    assert "In addition" not in plan_of(tmp_path).estimate()
 
 
 def test_search_systems_have_a_budget_of_images_or_of_seconds(tmp_path: Path) -> None:

@@ -141,13 +141,18 @@ def test_a_census_needs_published_ground_truth(truth: dict[str, Any], tmp_path: 
         planned(tmp_path, census(**truth))
 
 
-def test_a_census_keeps_as_many_architectures_as_the_search_returns(tmp_path: Path) -> None:
-    for protocol, top, refused in (
-        ({"landmarks": 15_620}, 5, None),
-        ({"landmarks": 15_621}, 5, r"protocol.landmarks: .* nasbench201 has 15625 architectures, and the pool needs 5"),
-        ({}, 15_626, r"metrics.top: .* nasbench201 has 15625 architectures; expected at most 15625: use fewer"),
+def test_a_census_keeps_as_many_architectures_as_its_parts_need(tmp_path: Path) -> None:
+    many = {"epochs": 1, "architectures": 15_625}
+    for key, value, refused in (
+        ("protocol", {"landmarks": 15_620}, None),
+        ("protocol", {"landmarks": 15_621}, "15625 architectures, and the pool needs 5"),
+        ("metrics", {"top": 15_626}, r"metrics.top: .* nasbench201 has 15625 architectures; expected at most 15625"),
+        ("standalone", many | {"architectures": 15_626}, "standalone.architectures: .* expected at most 15625"),
+        ("standalone", many | {"ceiling": 15_626}, "standalone.ceiling: .* expected at most 15625: use fewer"),
+        ("standalone", many, None),
     ):
-        content = census() | {"protocol": protocol, "metrics": {"top": top}}
+        content = census() | {key: value}
+        content["spaces"]["nasbench201"]["sweep"]["learning_rate"] = [0.1]
         if refused is None:
             planned(tmp_path, content)
         else:

@@ -114,6 +114,7 @@ CONFIGS = {
     f"search {JOB} --store st --weights w --summary s --output out/o --cost out/c": "SearchJob",
     f"systems {JOB} --store st --state out/s --output out/o": "SystemsJob",
     f"landscape {JOB} --state out/s --weights w --summary s --output out/o": "LandscapeJob",
+    f"standalone {JOB} --state out/s --output out/o": "StandaloneJob",
     f"features {JOB} --weights w --summaries s --output out/o": "FeaturesJob",
 }
 
