@@ -1,6 +1,7 @@
 """Draw a pool of different architectures, uniform over their space.
 
-With a published table they are drawn from the table, so that each has a ground truth.
+With a published table they are drawn from the table, so that each has a ground truth. The size `all` takes all
+architectures of the table that are a uniform sample of the space.
 """
 
 import argparse
@@ -22,7 +23,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", required=True, help="search space, or a sub-space such as nasbench101-constant-2")
-    parser.add_argument("--size", type=positive, required=True, help="architectures, or intervals of a stratified pool")
+    parser.add_argument(
+        "--size", type=_size, required=True, help="architectures, intervals of a stratified pool, or `all` of a table"
+    )
     parser.add_argument(
         "--law", choices=("uniform", "stratified"), default="uniform", help="how architectures are chosen"
     )
@@ -36,6 +39,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _size(text: str) -> int | str:
+    return text if text == "all" else positive(text)
+
+
 def work(options: argparse.Namespace) -> None:
     """Draw the pool and write it."""
     note_config(
@@ -44,16 +51,20 @@ def work(options: argparse.Namespace) -> None:
     space = spaces.load(options.space)
     rng = pool_stream(space, options.study_seed, options.landmarks, options.run_seed)
     exclude = frozenset(arch_id for path in options.exclude for arch_id in read_arch_ids(path))
+    whole = options.size == "all"
+    if whole and options.law == "stratified":
+        raise UserError("--size all: a stratified pool has a number of intervals; expected a number, or --law uniform")
     if options.table is None:
-        if options.law == "stratified":
-            raise UserError("--law stratified: needs the accuracies of a published table: give --table")
+        for wanted, name in ((options.law == "stratified", "--law stratified"), (whole, "--size all")):
+            if wanted:
+                raise UserError(f"{name}: needs the accuracies of a published table: give --table")
         pool = draw_pool(space, options.size, rng, exclude)
     else:
         table = PublishedTable.load(options.table, ["arch_id", "encoding", "uniform", "test_acc"])
         if options.law == "stratified":
             pool = stratified(table, space, options.size)
         else:
-            pool = draw_published(table, space, options.size, rng, exclude)
+            pool = draw_published(table, space, None if whole else options.size, rng, exclude)
     write_table(options.output, pool)
     print(f"{options.output}: {len(pool)} architectures of {options.space}")
 

@@ -1,4 +1,4 @@
-"""Compute zero-cost proxies of a pool: scores of its untrained networks."""
+"""Compute zero-cost proxies of a pool, or of its first architectures: scores of untrained networks."""
 
 import argparse
 import statistics
@@ -8,7 +8,7 @@ from pathlib import Path
 from supernet import spaces
 from supernet.config.jobs import ProxiesJob
 from supernet.io.parquet import write_rows
-from supernet.pools.file import read_pool
+from supernet.pools.file import first_drawn, read_pool
 from supernet.runtime import program
 from supernet.runtime.progress import Progress
 from supernet.runtime.startup import start_time
@@ -32,7 +32,8 @@ def work(options: argparse.Namespace) -> None:
     now = session.open_session(options, start_time())
     space, splits = spaces.load(job.space), now.splits(job.data, job.study_seed)
     images = first_images(splits, job.proxies.images)
-    pool = read_pool(options.pool, space)
+    first = first_drawn(options.pool, job.proxies.architectures)
+    pool = [(arch_id, arch) for arch_id, arch in read_pool(options.pool, space) if arch_id in first]
     rows = []
     with (
         now.phase("proxies"),

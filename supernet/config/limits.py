@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from supernet import spaces
 from supernet.config.datasets import DATASETS
 from supernet.config.searches import Searches
-from supernet.config.sections import Data, Landscape, Metrics, Pool, Proxies, Scoring, Search
+from supernet.config.sections import Data, Landscape, Metrics, Pool, Proxies, Scoring, Search, Standalone
 from supernet.config.sections import Protocol as Training
 from supernet.config.space_section import SpaceStudy
 from supernet.config.splits import Sizes, split_sizes
@@ -73,6 +73,8 @@ class Sections(Protocol):
     def proxies(self) -> Proxies: ...
     @property
     def landscape(self) -> Landscape | None: ...
+    @property
+    def standalone(self) -> Standalone | None: ...
     @property
     def searches(self) -> Searches | None: ...
     @property
@@ -246,24 +248,45 @@ def _one_batch(key: Key, value: Any, train_portion: float, batch_size: int, size
 def _architectures(study: Sections) -> Iterator[Bound]:
     """Bound the numbers of architectures that are drawn without replacement."""
     for space, section in study.spaces.items():
-        drawn = study.pool.size if study.pool.law == "uniform" else 0
-        for own in _own_spaces(space, section, drawn):
-            most = _available(own, section)
-            yield Bound(
-                ("pool", "size"), study.pool.size, drawn, f"{own} has {most} architectures", "use fewer", most=most
-            )
-            if _has_landmarks(section):
-                both = drawn + study.protocol.landmarks
-                yield Bound(
-                    ("protocol", "landmarks"), study.protocol.landmarks, both, f"{own} has {most} architectures, "
-                    f"{drawn} of which are the pool", "use fewer landmarks or a smaller pool", most=most,
-                )  # fmt: skip
+        if study.pool.size == "all":
+            yield from _left_by_landmarks(study, space, section)
+        else:
+            yield from _drawn(study, space, section, study.pool.size if study.pool.law == "uniform" else 0)
         searched = spaces.subspace(space, section.baseline.dynamic_channels)
         most = _available(searched, section)
         yield Bound(
             ("search", "architectures"), study.search.architectures, study.search.architectures,
             f"{searched} has {most} architectures", "use fewer", most=most,
         )  # fmt: skip
+
+
+def _drawn(study: Sections, space: str, section: SpaceStudy, drawn: int) -> Iterator[Bound]:
+    """Bound a pool, and its landmarks, which are others; `drawn` is 0 if it is not drawn at random."""
+    for own in _own_spaces(space, section, drawn):
+        most = _available(own, section)
+        yield Bound(("pool", "size"), study.pool.size, drawn, f"{own} has {most} architectures", "use fewer", most=most)
+        if _has_landmarks(section):
+            both = drawn + study.protocol.landmarks
+            yield Bound(
+                ("protocol", "landmarks"), study.protocol.landmarks, both, f"{own} has {most} architectures, "
+                f"{drawn} of which are the pool", "use fewer landmarks or a smaller pool", most=most,
+            )  # fmt: skip
+
+
+def _left_by_landmarks(study: Sections, space: str, section: SpaceStudy) -> Iterator[Bound]:
+    """Bound the landmarks of a space whose other architectures are all in the pool, and parts of that pool."""
+    most, landmarks, top = _available(space, section), study.protocol.landmarks, study.metrics.top
+    if _has_landmarks(section):
+        yield Bound(
+            ("protocol", "landmarks"), landmarks, landmarks + top, f"{space} has {most} architectures, and the pool "
+            f"needs {top} that are not landmarks", "use fewer landmarks", most=most,
+        )  # fmt: skip
+    counts: list[tuple[Key, int]] = [(("metrics", "top"), top)]
+    if (standalone := study.standalone) is not None:
+        key = "architectures" if standalone.ceiling is None else "ceiling"
+        counts.append((("standalone", key), standalone.most))
+    for key_of_count, count in counts:
+        yield Bound(key_of_count, count, count, f"{space} has {most} architectures", "use fewer", most=most)
 
 
 def _own_spaces(space: str, section: SpaceStudy, drawn: int) -> list[str]:

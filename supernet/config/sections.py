@@ -174,8 +174,11 @@ class Protocol(Model):
 class Pool(Model):
     """The architectures of each space that every run scores."""
 
-    size: Annotated[int, Field(ge=3)] = Field(
-        default=200, description="Architectures in the pool, or intervals of accuracy if `law` is stratified."
+    size: Annotated[int, Field(ge=3)] | Literal["all"] = Field(
+        default=200,
+        description="Architectures in the pool, or intervals of accuracy if `law` is stratified. `all`: every "
+        "architecture of the space if its published table is complete, else all rows of the table that are a uniform "
+        "sample of the space; it needs `published` without `truth`.",
     )
     seeds: Positive = Field(default=1, description="Stand-alone trainings of a repeated architecture.")
     repeated: int = Field(
@@ -199,9 +202,22 @@ class Pool(Model):
         description="Each run seed has its own pool, as in the authors' code; by default all seeds share one pool.",
     )
 
+    @field_validator("size", mode="wrap")
+    @classmethod
+    def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        # A union reports one error per branch.
+        findings = Findings()
+        result = findings.attempt(lambda: handler(value))
+        if result is None:
+            raise PydanticCustomError("int_or_word", "should be `all`, or an integer of at least 3")
+        return result
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         findings = Findings()
+        if self.size == "all":
+            self._whole(findings)
+            return self
         if self.repeated > self.size:
             findings.add(f"the pool has {self.size} architectures: at most that many", self.repeated, "repeated")
         if self.shards > self.size:
@@ -214,6 +230,18 @@ class Pool(Model):
             findings.add("has no effect while pool.law is stratified: nothing is drawn", self.per_seed, "per_seed")
         findings.raise_all()
         return self
+
+    def _whole(self, findings: Findings) -> None:
+        """Raise for the keys that choose or train architectures: `all` leaves nothing to choose or to train."""
+        reasons = {
+            "law": "nothing is chosen: leave it at `uniform`, or set pool.size to a number",
+            "per_seed": "all seeds would have the same pool: leave it out, or set pool.size to a number",
+            **dict.fromkeys(("seeds", "repeated", "shards"), "ground truth is published, not trained: leave it out"),
+        }
+        for name, reason in reasons.items():
+            if (value := getattr(self, name)) != type(self).model_fields[name].default:
+                findings.add(f"has no effect while pool.size is all: {reason}", value, name)
+        findings.raise_all()
 
 
 class Evaluation(Model):
@@ -357,6 +385,10 @@ class Proxies(Model):
         "only if they are fewer than the values of one image.",
     )
     seeds: Positive = Field(default=1, description="Number of initialisations over which a proxy is averaged.")
+    architectures: Positive = Field(
+        default=500,
+        description="Architectures of a pool whose proxies are computed, at most: the first of the draw.",
+    )
 
 
 class Landscape(Model):

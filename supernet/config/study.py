@@ -33,6 +33,7 @@ from supernet.config.sections import (
 from supernet.config.space_section import Seed, SpaceStudy, Truth
 from supernet.config.validation import did_you_mean, read_as, validate
 from supernet.errors import UserError
+from supernet.spaces import load as load_space
 from supernet.spaces import subspace
 
 __all__ = [
@@ -161,7 +162,7 @@ class Study(Model):
     def _top_in_pool(cls, metrics: Metrics, info: ValidationInfo) -> Metrics:
         findings = Findings()
         pool = info.data.get("pool")
-        if isinstance(pool, Pool) and metrics.top > pool.size:
+        if isinstance(pool, Pool) and pool.size != "all" and metrics.top > pool.size:
             findings.add(f"the pool has {pool.size} architectures: at most that many", metrics.top, "top")
         findings.raise_all()
         return metrics
@@ -171,7 +172,7 @@ class Study(Model):
     def _trained_in_pool(cls, standalone: Standalone | None, info: ValidationInfo) -> Standalone | None:
         findings = Findings()
         pool = info.data.get("pool")
-        if isinstance(pool, Pool) and standalone is not None:
+        if isinstance(pool, Pool) and pool.size != "all" and standalone is not None:
             for name in ("architectures", "ceiling"):
                 count = getattr(standalone, name)
                 if count is not None and count > pool.size:
@@ -199,10 +200,16 @@ class Study(Model):
     @model_validator(mode="after")
     def _known_before_it_is_drawn(self) -> Self:
         findings = Findings()
+        needs = []
+        if self.pool.law == "stratified":
+            needs.append("pool.law is stratified, which needs accuracies before the pool")
+        if self.pool.size == "all":
+            needs.append("pool.size is all, which needs published accuracies of the space")
         for name, space in self.spaces.items():
-            if self.pool.law == "stratified" and (space.published is None or space.truth is not None):
-                message = "pool.law is stratified, which needs accuracies before the pool: `published` without `truth`"
-                findings.add(message, space.published, "spaces", name, "published")
+            if space.published is None or space.truth is not None:
+                for need in needs:
+                    message = f"{need}: `published` without `truth`"
+                    findings.add(message, space.published, "spaces", name, "published")
         findings.raise_all()
         return self
 
@@ -320,6 +327,16 @@ class Study(Model):
         """Return all landmarks with which runs train, without duplicates."""
         found = (self.landmarks_of(space, setting) for space in self.spaces for setting in self.settings(space))
         return tuple(dict.fromkeys(name for name in found if name is not None))
+
+    def scorable(self, pool: PoolName) -> int:
+        """Return the most architectures that a pool can have: all of its space, except landmarks if it has the rest.
+
+        If it has as many, no other pool can be drawn.
+        """
+        size = load_space(pool.own_space).distinct
+        if self.pool.size != "all":
+            return size
+        return size - self.protocol.landmarks * sum(one.own_space == pool.own_space for one in self.landmarks())
 
     def runs(self) -> Iterator[tuple[str, str, int]]:
         """Yield all runs as (space, name of the setting, seed)."""

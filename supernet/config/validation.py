@@ -117,10 +117,11 @@ def _hint(kind: str, value: Any) -> str:
     """Return how to write the value that was probably intended, if YAML reads another type."""
     if kind == "string_type" and value is not None and not isinstance(value, list | dict):
         return ": put it in quotes"
-    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+    whole = kind in ("int_type", "int_or_word")
+    if whole and isinstance(value, float) and value.is_integer():
         return f": write {int(value)}"
-    if kind in ("int_type", "float_type") and isinstance(value, str) and (number := _number(value)) is not None:
-        meant = int(number) if kind == "int_type" and number == int(number) else number
+    if (whole or kind == "float_type") and isinstance(value, str) and (number := _number(value)) is not None:
+        meant = int(number) if whole and number == int(number) else number
         return f": YAML reads {value} as text here, write {_as_yaml(meant)} without quotes"
     return ""
 

@@ -70,6 +70,12 @@ def read_table(path: Path | str, *required: str) -> "pd.DataFrame":
         return frame
 
 
+def row_count(path: Path | str) -> int:
+    """Return the number of rows without reading them. Raises UserError if the file is missing or damaged."""
+    with opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
 @contextmanager
 def opened(path: Path | str) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file. Raises UserError if it is missing, damaged or too large, also while it is read."""

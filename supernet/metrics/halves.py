@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from supernet.metrics.arrays import Floats, scored_vectors
-from supernet.metrics.definitions import round_truth, top_k
+from supernet.metrics.definitions import kendall_tau, round_truth, top_k
+from supernet.metrics.measures import LARGEST_BOOTSTRAP
 from supernet.metrics.resampling import Ordering, Resamples
 
 SPLITS = 50
@@ -82,6 +83,9 @@ def _resampled(first: Floats, second: Floats, resamples: Resamples) -> Floats:
 
 
 def _tau(first: Floats, second: Floats) -> float:
+    # The signs of all pairs of a large pool take gigabytes.
+    if len(first) > LARGEST_BOOTSTRAP:
+        return kendall_tau(first, second)
     return float(_resampled(first, second, Resamples(np.ones((1, len(first)))))[0])
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from supernet import spaces
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.study import Study
 from supernet.errors import UserError
@@ -112,10 +111,10 @@ def contrast_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
 
 
 def _compared_pool(study: Study, paths: Artifacts, space: str) -> tuple[pd.DataFrame, float]:
-    """Return the architectures with a ground truth of the main pool of a space, and their share of the space."""
+    """Return the architectures with a ground truth of the main pool of a space, and their share of all `scorable`."""
     name = study.main_pool(space)
     pool = read_table(paths.pool(str(name))).dropna(subset="truth").sort_values("arch_id", ignore_index=True)
-    return pool, len(pool) / spaces.load(name.own_space).distinct
+    return pool, len(pool) / study.scorable(name)
 
 
 def _of_space(study: Study, paths: Artifacts, space: str, threshold: float) -> Iterator[dict[str, Any]]:

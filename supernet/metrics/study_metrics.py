@@ -47,9 +47,10 @@ class PoolTruth:
     Architectures whose stand-alone trainings all diverged have no ground truth; they are counted and left out. The K of
     P>R and final performance is at most the number of the others. With fewer than `FEWEST` of them, all metrics that
     need ground truth are nan; accuracy and loss are then those of all architectures. Without a published population,
-    the population of P>R is the pool. `share` is the part of the space whose ground truth is known. `proxies` has
-    arch_id and one column per zero-cost proxy, `replicates` (groups, 2) pairs of published accuracies of one function,
-    `alone` the accuracies by arch_id of unshared networks of the super-net's size, for the reference `fidelity`.
+    the population of P>R is the pool. `share` is the part of the `scorable` architectures whose ground truth is known.
+    `proxies` has arch_id and one column per zero-cost proxy, `replicates` (groups, 2) pairs of published accuracies of
+    one function, `alone` the accuracies by arch_id of unshared networks of the super-net's size, for the reference
+    `fidelity`.
     """
 
     def __init__(
@@ -69,10 +70,12 @@ class PoolTruth:
         names = [] if proxies is None else [column for column in proxies.columns if column != "arch_id"]
         self.predictors = (*COSTS, *names)
         if proxies is not None:
-            pool = _joined(pool, proxies, str(name))
+            pool = _joined(pool, proxies, str(name), study.proxies.architectures)
         self.pool = pool.dropna(subset="truth").sort_values("arch_id", ignore_index=True)
         self.truth = self.pool["truth"].to_numpy(dtype=float)
-        self.share = len(self.pool) / self.space.distinct
+        self.scorable = study.scorable(name)
+        self.share = len(self.pool) / self.scorable
+        self.without_proxies = frozenset() if proxies is None else frozenset(pool["arch_id"]) - set(proxies["arch_id"])
         self.top = min(study.metrics.top, len(self.pool))
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
@@ -109,14 +112,17 @@ class PoolTruth:
     def references(self) -> Iterator[dict[str, Any]]:
         """Yield rows (space, pool, name, metric, estimate, low, high, n) of predictors and of the ceilings."""
         whole = np.ones(len(self.pool), dtype=bool)
+        first = ~self.pool["arch_id"].isin(self.without_proxies).to_numpy()
         for name in self.predictors:
-            values = self.pool[name].to_numpy(float)
-            for suffix, members in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
-                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor", self.share)
+            values, ranked = self.pool[name].to_numpy(float), whole if name in COSTS else first
+            share = int(ranked.sum()) / self.scorable
+            for suffix, mask in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
+                members = mask & ranked
+                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor", share)
         complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
         # The ceiling: the tau of a perfect predictor of one seed.
         if self.seeds.shape[1] > 1:
-            share = len(complete) / self.space.distinct
+            share = len(complete) / self.scorable
             yield from self._taus("seed", "", complete[:, 0], complete[:, 1], "ceiling", share)
         # A share of 0: the pairs vary with the trainings, even if the table has all functions.
         pairs = self.replicates
@@ -128,7 +134,7 @@ class PoolTruth:
         """Yield the rows of the second ceiling: of a score by networks that differ from a super-net in sharing only."""
         members = self.pool["arch_id"].isin(alone.index).to_numpy()
         values = np.array(alone.loc[self.pool.loc[members, "arch_id"]], dtype=np.float64)
-        share = len(values) / self.space.distinct
+        share = len(values) / self.scorable
         yield from self._taus("fidelity", "", values, self.truth[members], "fidelity", share)
 
     def facts(self) -> dict[str, Any]:
@@ -248,11 +254,11 @@ class PoolTruth:
         return stream(self.study.seed, name, str(self.name))
 
 
-def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the pool with its proxies; ValueError if an architecture lacks one."""
+def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str, most: int) -> pd.DataFrame:
+    """Return the pool with its proxies, of `most` architectures at most; ValueError if another one lacks them."""
     table = pool.merge(proxies, on="arch_id", how="left", validate="one_to_one")
     missing = table.loc[~table["arch_id"].isin(proxies["arch_id"]), "arch_id"]
-    if len(missing):
+    if len(missing) > max(0, len(table) - most):
         raise ValueError(f"{name}: {len(missing)} architectures lack a proxy, the first is {missing.iloc[0]}")
     return table
 

@@ -10,7 +10,6 @@ from supernet.metrics.measures import FEWEST, LARGEST_BOOTSTRAP
 from supernet.paper.load import CEILINGS, Results
 from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import ScoreSelection, main_selection, point_pools
-from supernet.spaces import load
 
 INTERVAL = (
     "Intervals are 95 % bootstrap percentile intervals over architectures. With several seeds, an interval is the mean "
@@ -100,12 +99,18 @@ def scores_sentence(results: Results, selection: ScoreSelection | None = None) -
 
 def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
     """State the pool size of each space, and how the pool was chosen if not at random."""
-    pool = results.study.pool
+    study, pool = results.study, results.study.pool
+    trained = [space for space in spaces if any(one.space == space for one in study.landmarks())]
+    landmarks = (
+        f" In {listed(trained)} the {study.protocol.landmarks} landmarks are not scored and count as outside the space."
+        if pool.size == "all" and trained
+        else ""
+    )
     stratified = f" The pool is not a random sample: it holds the best architecture of {pool.size} accuracy intervals."
     per_seed = " Each run seed has its own pool; statements about the pool refer to the first."
     sentences = (
         f"Architectures in the pool: {_by_space(results, spaces, 'pool')}."
-        f"{stratified if pool.law == 'stratified' else ''}{per_seed if pool.per_seed else ''}"
+        f"{stratified if pool.law == 'stratified' else ''}{per_seed if pool.per_seed else ''}{landmarks}"
     )
     return paragraph(sentences, large_pools_sentence(results, spaces))
 
@@ -113,7 +118,7 @@ def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
 def large_pools_sentence(results: Results, spaces: Iterable[str]) -> str:
     """State in which spaces intervals do not come from the bootstrap; empty if all do."""
     study, sizes = results.study, {space: results.facts[space].pool for space in spaces}
-    whole = [space for space, size in sizes.items() if size == load(study.main_pool(space).own_space).distinct]
+    whole = [space for space, size in sizes.items() if size == study.scorable(study.main_pool(space))]
     large = [space for space, size in sizes.items() if size > LARGEST_BOOTSTRAP and space not in whole]
     return paragraph(
         f"In {listed(whole)} the pool is the whole space: both ends of an interval are the estimate." if whole else "",
@@ -174,7 +179,9 @@ def proxies_sentence(results: Results) -> str:
     data = "" if proxies.names == ("synflow",) else f" on {proxies.images} training images"
     several = f", mean over {proxies.seeds} initialisations" if proxies.seeds > 1 else ""
     words = "; ".join(f"{PROXY_NAMES[name]}: {_PROXIES[name]}" for name in proxies.names)
-    return f"Zero-cost proxies of the untrained stand-alone networks{data}{several}. {words}."
+    larger = [one for one in results.facts.values() if one.pool + one.diverged > proxies.architectures]
+    first = f" In larger pools, they are of the first {count(proxies.architectures)} architectures of the draw."
+    return f"Zero-cost proxies of the untrained stand-alone networks{data}{several}. {words}.{first if larger else ''}"
 
 
 def surpass_sentence(results: Results, spaces: Iterable[str]) -> str:

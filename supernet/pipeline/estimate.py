@@ -9,9 +9,10 @@ activations and poolings; the full widths that `dynamic_channels` computes in ve
 stand-alone trainings; searches.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Self
 
 from supernet import spaces
@@ -62,13 +63,17 @@ class Work:
         return self.macs * FLOPS_PER_MAC / (tflops * 1e12) / DAY
 
 
-def estimate(study: Study) -> dict[str, Work]:
-    """Estimate the work of all super-nets of each space. Raises UserError if a batch has more images than there are."""
+def estimate(study: Study, architectures: Callable[[str], int]) -> dict[str, Work]:
+    """Estimate the work of all super-nets of each space; `architectures` returns the size of a pool of that name.
+
+    Raises UserError if a batch has more images than there are.
+    """
     found = {space: Work() for space in study.spaces}
     for space in study.spaces:
         for name in study.settings(space):
             seeds = study.seeds(space, name)
-            one = run_work(study.run(space, name, seeds[0]), study.scoring, study.pool.size)
+            scored = architectures(str(study.pool_of(space, name, seeds[0])))
+            one = run_work(study.run(space, name, seeds[0]), study.scoring, scored)
             for _ in seeds:
                 found[space] += one
     return found
@@ -125,11 +130,18 @@ def _ranking_passes(run: Run, steps: int) -> int:
     return 2 * run.protocol.landmark_pairs * (steps - step_after(run.protocol.landmark_start, steps))
 
 
-def report(work: Mapping[str, Work], tflops: float | None, standalone: Mapping[str, int], swept: int = 0) -> str:
+def report(
+    work: Mapping[str, Work],
+    tflops: float | None,
+    standalone: Mapping[str, int],
+    swept: int = 0,
+    at_most: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """Format the estimate: counts per space and in total and, for a stated rate, GPU days with their assumptions.
 
     `tflops` is the sustained rate of a GPU in teraflop/s, None if it is not known; `standalone` is the number of
-    stand-alone trainings of the ground truth of each space, and `swept` that of the section `standalone`.
+    stand-alone trainings of the ground truth of each space, and `swept` that of the section `standalone`; `at_most` has
+    the pools whose number of architectures is not known yet, with the most that they can have.
     """
     total = sum(work.values(), start=Work())
     rows = [(name, one, standalone.get(name, 0)) for name, one in work.items()]
@@ -137,6 +149,11 @@ def report(work: Mapping[str, Work], tflops: float | None, standalone: Mapping[s
     lines = ["Super-nets and ground truth of this study, including what is finished:", *_table(rows, tflops)]
     if swept:
         lines.append(f"In addition, {swept} stand-alone trainings of the section `standalone`.")
+    lines += [
+        f"{pool}: scored images are those of {most} architectures, the most that its published table can have; "
+        "the number is known when the table is there."
+        for pool, most in at_most.items()
+    ]
     return "\n".join([*lines, *(_without_rate() if tflops is None else _gpu_days(total, tflops))])
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+from supernet import spaces
 from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.base import Model
 from supernet.config.inheritance import StudyFile
@@ -56,6 +57,13 @@ def _escaped(text: str) -> str:
     start elements. The escape is part of JSON: programs read the same values.
     """
     return text.replace("<", "\\u003c")
+
+
+class PoolSize(NamedTuple):
+    """The number of architectures of a pool; the most that it can have if the number is not known yet."""
+
+    architectures: int
+    known: bool
 
 
 @dataclass(frozen=True)
@@ -157,15 +165,38 @@ class Plan:
     def trainings_in(self, pool: str, shard: int) -> int:
         """Return the number of stand-alone trainings of one job of a pool, whose rows the jobs take in turn."""
         seeds, repeated = self.training_counts(pool)
-        every = int(self.pool_choice(pool)["size"]) + repeated * (seeds - 1)
+        every = self.pool_size(pool).architectures + repeated * (seeds - 1)
         return len(range(shard, every, self.study.pool.shards))
 
     def others(self, pool: str) -> list[str]:
-        """Return the pools with which a pool must not share architectures: for landmarks, all that runs score."""
-        if not self.pools[pool].landmarks:
+        """Return the pools whose architectures are excluded from a pool, so that no run scores its landmarks.
+
+        Landmarks are drawn from what the pools of their space leave. If `pool.size` is `all`, landmarks are drawn
+        first, and the pools have what they leave.
+        """
+        own, first = self.pools[pool], self.study.pool.size == "all"
+        if own.landmarks == first:
             return []
-        space = self.pools[pool].space
-        return [name for name, other in self.pools.items() if other.space == space and not other.landmarks]
+        return [name for name, other in self.pools.items() if other.space == own.space and other.landmarks == first]
+
+    def pool_size(self, pool: str) -> PoolSize:
+        """Return the number of architectures of a pool, or the most that it can have while its table is missing."""
+        name, size = self.pools[pool], self.pool_choice(pool)["size"]
+        if size != "all":
+            return PoolSize(int(size), known=True)
+        # Each start of Snakemake imports this module, and other pools do not need pyarrow.
+        from supernet.io.parquet import row_count
+        from supernet.published.about import read_about
+
+        drawn = Path(self.located(self.artifacts.drawn_pool(pool)))
+        if drawn.exists():
+            return PoolSize(row_count(drawn), known=True)
+        left_out = sum(self.pool_size(other).architectures for other in self.others(pool))
+        (table,) = map(Path, map(self.located, self.tables(name.space)))
+        # How many rows of a table are in a sub-space is known when they are drawn.
+        if table.exists() and name.own_space == name.space:
+            return PoolSize(read_about(table).uniform_rows - left_out, known=True)
+        return PoolSize(spaces.load(name.own_space).size - left_out, known=False)
 
     def pool_arguments(self, pool: str) -> str:
         """Return the arguments of scripts/pool.py that select a pool."""
@@ -300,8 +331,11 @@ class Plan:
         for pool, shard in self.truth_shards:
             space = self.pools[pool].space
             standalone[space] = standalone.get(space, 0) + self.trainings_in(pool, shard)
+        work = estimate(self.study, lambda pool: self.pool_size(pool).architectures)
+        sizes = {name: self.pool_size(name) for name in map(str, self.study.pools())}
+        unknown = {name: size.architectures for name, size in sizes.items() if not size.known}
         swept = sum(map(self.standalone_count, self.study.standalone_spaces()))
-        return report(estimate(self.study), self.config.gpu_tflops, standalone, swept)
+        return report(work, self.config.gpu_tflops, standalone, swept, unknown)
 
     def paper(self) -> str:
         """Return the study as JSON, for tables and figures."""

@@ -55,7 +55,8 @@ def workload(plan: Plan, rule: str, wildcards: Mapping[str, str]) -> Workload | 
 def training_work(plan: Plan, run: RunName) -> Workload:
     """Return the work of training a super-net and of scoring its pool, which the training does if the pool is small."""
     config = plan.study.run(*run)
-    work = run_work(config, plan.study.scoring, plan.study.pool.size)
+    scored = plan.pool_size(plan.pool(run.space, run.setting, str(run.seed))).architectures
+    work = run_work(config, plan.study.scoring, scored)
     passes = training_passes(config) * config.setting.layers / plan.study.spaces[run.space].baseline.layers
     training = Part("training", run.space, passes, work.training_macs)
     return Workload((training, Part("scoring", run.space, 0, work.scoring_macs)))
@@ -139,7 +140,7 @@ def _standalone(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
 def _proxies(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
     pool, proxies = plan.pools[wildcards["pool"]], plan.study.proxies
     steps, macs = standalone_work(standalone_job(plan.study, pool.space), pool.own_space)
-    networks = plan.study.pool.size * proxies.seeds
+    networks = min(plan.pool_size(wildcards["pool"]).architectures, proxies.architectures) * proxies.seeds
     passes = len(proxies.names) * networks
     # A pass on a few images takes about as long as a step: most of both is not arithmetic.
     return Workload((Part("stand-alone", pool.space, passes, passes * macs / steps),))

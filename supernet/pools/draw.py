@@ -52,25 +52,28 @@ def draw_pool(
 def draw_published(
     table: PublishedTable,
     space: Space[Any],
-    size: int,
+    size: int | None,
     rng: np.random.Generator,
     exclude: frozenset[str] = frozenset(),
 ) -> pd.DataFrame:
     """Draw `size` rows of a published table, from the rows that are a uniform sample of the space: as `draw_pool`.
 
-    A larger pool of the same generator contains the smaller one. Raises UserError if the table has fewer rows, or
-    `size` is not positive.
+    Without a size, all these rows are in the pool, in the order of the draw. A larger pool of the same generator
+    contains the smaller one. Raises UserError if the table has fewer rows, or `size` is not positive.
     """
-    _expect_positive(size)
+    if size is not None:
+        _expect_positive(size)
     rows = uniform_rows(table, space)
     candidates = table.take(rng.permutation(rows))[["arch_id", "encoding"]]
-    chosen = candidates[~candidates["arch_id"].isin(exclude)].head(size)
-    if size > len(chosen):
+    others = candidates[~candidates["arch_id"].isin(exclude)]
+    chosen = others if size is None else others.head(size)
+    if len(chosen) < (size or 1):
         raise UserError(
-            f"pool.size {size}: {table.path} has only {len(chosen)} architectures that are a uniform sample of "
-            f"{space.name}{' and in no other pool' if exclude else ''}; use a smaller one"
+            f"pool.size {size or 'all'}: {table.path} has only {len(chosen)} architectures that are a uniform sample "
+            f"of {space.name}{' and in no other pool' if exclude else ''}; "
+            f"{'use a smaller one' if size else 'use fewer landmarks'}"
         )
-    return chosen.assign(drawn=range(size)).sort_values("arch_id", ignore_index=True)
+    return chosen.assign(drawn=range(len(chosen))).sort_values("arch_id", ignore_index=True)
 
 
 def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.DataFrame:

@@ -27,6 +27,12 @@ def read_arch_ids(path: Path) -> list[str]:
     return ids
 
 
+def first_drawn(path: Path, count: int) -> frozenset[str]:
+    """Read the arch_ids of the first `count` architectures of the draw. Raises UserError without the columns."""
+    ids, places = read_columns(path, arch_id="text", drawn="integers")
+    return frozenset(arch_id for arch_id, place in zip(ids, places, strict=True) if place < count)
+
+
 def read_truths(path: Path, space: Space[Arch]) -> list[tuple[Arch, float]]:
     """Read (architecture, ground truth) of each row, in the order of the file; nan where all trainings diverged.
 

@@ -19,7 +19,7 @@ from supernet.paper import captions
 from supernet.paper.catalogue import figure_names, heading, on_request, section, table_names
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
-from supernet.paper.names import SPACE_NAMES, listed
+from supernet.paper.names import SPACE_NAMES, count, listed
 from supernet.paper.render import Caption, read_caption, table_element
 from supernet.site.grid import Grid, grid, run_page
 from supernet.site.libraries import versions, write_libraries
@@ -38,6 +38,8 @@ INPUTS: tuple[Kind, ...] = (
 """Inputs in addition to all tables, figures and summaries of runs."""
 _ABOVE = Artifacts("../../..")
 """Results of the study as the page of a setting links to them."""
+LONGEST = 5_000
+"""Rows of the longest table that a page has, with an interactive plot; longer tables are only CSV files."""
 _LOG = logging.getLogger(__name__)
 _MARK = ".supernet-site"
 _STATIC = ("site.css", "site.js")
@@ -45,13 +47,15 @@ _STATIC = ("site.css", "site.js")
 
 @dataclass(frozen=True)
 class Item:
-    """A table or figure on its page: caption, numbers, the printed table (`body`) or the data of its plot."""
+    """A table or figure on its page: caption, numbers and their rows, the printed table (`body`) or its plot's data."""
 
     name: str
     title: str
     section: str
     caption: Caption
-    numbers: Grid
+    numbers: Grid | None
+    """None if the table has more than `LONGEST` rows."""
+    rows: str
     files: tuple[Path, ...]
     body: str = ""
     plot: str = ""
@@ -142,13 +146,16 @@ class Site:
             raise UserError(f"{files[0].parent}: lacks {', '.join(lacking)}; make them with `snakemake {kind}`")
         numbers = pd.read_csv(f"{found.stem}.csv")
         page = Path(f"{found.stem}.html").read_text(encoding="utf-8") if kind == "tables" else ""
-        drawn = plot(name, numbers, self._link) if kind == "figures" else None
+        # A browser takes seconds for each of tables and plots that are longer.
+        short = len(numbers) <= LONGEST
+        drawn = plot(name, numbers, self._link) if kind == "figures" and short else None
         return Item(
             name=name,
             title=heading(name)[:1].upper() + heading(name)[1:],
             section=section(name),
             caption=read_caption(Path(f"{found.stem}.md")),
-            numbers=grid(numbers, self.pages),
+            numbers=grid(numbers, self.pages) if short else None,
+            rows=count(len(numbers)),
             files=files,
             body=table_element(page) if page else "",
             plot="" if drawn is None else _script(drawn),

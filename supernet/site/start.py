@@ -19,7 +19,7 @@ def start_page(study: Study, folder: Path, root: str | None) -> str:
         "Spaces": f"{listed(study.spaces)}.",
         "Factors": f"{factors}.",
         "Super-nets": f"{sum(1 for _ in study.runs())}, one per space, setting and seed.",
-        "Pool": f"{study.pool.size} architectures per space, scored with every super-net of the space.",
+        "Pool": f"{_pool(study)}, scored with every super-net of the space.",
         "Root digest": f"{root}, which covers all results and their inputs back to the downloads."
         if root
         else "none, because a result or its provenance record is missing.",
@@ -29,6 +29,12 @@ def start_page(study: Study, folder: Path, root: str | None) -> str:
     lines += ["", "Costs", "-----", "", _escape(total_sentence(costs(Results(study, folder))))]
     lines += ["", "The table *costs* lists them by space and stage."]
     return "\n".join(lines) + "\n"
+
+
+def _pool(study: Study) -> str:
+    if study.pool.size == "all":
+        return "All architectures of each published table that are a uniform sample of the space"
+    return f"{study.pool.size} architectures per space"
 
 
 def _escape(text: str) -> str:

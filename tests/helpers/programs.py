@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 
 from supernet.paper.catalogue import figure_names, table_names
+from supernet.pipeline.files import StudyFiles
 from supernet.pipeline.plan import Plan
 from supernet.provenance.recorder import Recorder, recording
 
@@ -42,10 +43,14 @@ class Programs:
         )  # fmt: skip
 
     def pools(self) -> None:
-        for name, pool in self.plan.pools.items():
+        # A pool is drawn after those whose architectures it must not have.
+        for name in sorted(self.plan.pools, key=lambda name: len(self.plan.others(name))):
+            pool, drawn = self.plan.pools[name], self.paths.drawn_pool(name)
             exclude = [self.paths.drawn_pool(other) for other in self.plan.others(name)]
-            drawn = self.paths.drawn_pool(name)
-            self.run("pool", *self.plan.pool_arguments(name).split(), "--exclude", *exclude, "--output", drawn)
+            published = ("--table", *self.plan.tables(pool.space))
+            self.run(
+                "pool", *self.plan.pool_arguments(name).split(), "--exclude", *exclude, *published, "--output", drawn
+            )  # fmt: skip
             shards = [shard for other, shard in self.plan.truth_shards if other == name]
             for shard in shards:
                 self.run(
@@ -56,7 +61,7 @@ class Programs:
                 )  # fmt: skip
             tables = [self.paths.truth(name, shard).table for shard in shards]
             self.run(
-                "pool_truth", "--space", pool.space, "--pool", drawn, "--trainings", *tables,
+                "pool_truth", "--space", pool.space, "--pool", drawn, "--trainings", *tables, *published,
                 "--output", self.paths.pool(name),
             )  # fmt: skip
 
@@ -91,6 +96,7 @@ class Programs:
             pool = self.paths.pool(self.plan.pool(space, "baseline", str(seed)))
             self.run(
                 "search", *self._common(self.plan.search(space, str(seed)), found.timing), "--pool", pool,
+                "--table", *self.plan.tables(space),
                 "--weights", run.weights, "--summary", run.summary, "--task", "search", "--store", self.paths.store,
                 "--output", found.table, "--cost", found.cost,
             )  # fmt: skip
@@ -134,8 +140,9 @@ class Programs:
         proxies = [paths.proxies(name).table for name in self.plan.proxied]
         alone = [paths.standalone(space).table for space in self.study.standalone_spaces()]
         self.run(
-            "metrics", *own, "--data", self.images, "--proxies", *proxies, "--standalone", *alone,
-            "--metrics", paths.metrics, "--references", paths.references, "--spaces", paths.spaces,
+            "metrics", *own, "--data", self.images, "--tables", *StudyFiles(self.plan).published,
+            "--proxies", *proxies, "--standalone", *alone, "--metrics", paths.metrics,
+            "--references", paths.references, "--spaces", paths.spaces,
         )  # fmt: skip
         contrasts = ("--contrasts", *self.plan.contrasts)
         self.run("effects", *own, "--output", paths.effects, "--halves", paths.halves, *contrasts)

@@ -1,21 +1,24 @@
 """Figure of rounding: similar ground truths become ties, which turns KdT into S-KdT."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from supernet.config.artifacts import Kind
 from supernet.metrics.definitions import sparse_truth
+from supernet.metrics.measures import LARGEST_BOOTSTRAP
 from supernet.paper import captions, style
 from supernet.paper.load import Results
-from supernet.paper.names import SPACE_NAMES, number
+from supernet.paper.names import SPACE_NAMES, count, listed, number
 from supernet.paper.render import Caption
 from supernet.paper.summary import diverged_runs, frame, main_selection, run_values
 
@@ -23,6 +26,8 @@ INPUTS: tuple[Kind, ...] = ("metrics", "spaces", "pools", "baseline_scores")
 
 _COLUMNS = ("kind", "space", "setting", "seed", "kdt", "s_kdt")
 _ARROW = "#9A9A9A"
+_CELLS = 48
+"""Cells of a density per side."""
 
 
 def make(results: Results, out_stem: Path) -> None:
@@ -89,7 +94,7 @@ def _figure(results: Results, drawn: pd.DataFrame, shown: dict[str, int]) -> Fig
             _draw_ranks(axes, drawn[(drawn["kind"] == "architecture") & (drawn["space"] == space)], space)
             style.title(axes, space, _change(results, space, shown[space]))
         above.axes[0].set_ylabel("Ground truth (%), ranked")
-        above.legend(handles=_rank_handles(), loc="outside lower center", ncols=3 if wide else 1)
+        above.legend(handles=_rank_handles(results, shown), loc="outside lower center", ncols=3 if wide else 1)
     below = figure.add_subfigure(grid[1])
     left, right = below.subplots(1, 2)
     runs = drawn[drawn["kind"] == "run"]
@@ -109,16 +114,30 @@ def _change(results: Results, space: str, seed: int) -> str:
 
 
 def _draw_ranks(axes: Axes, panel: pd.DataFrame, space: str) -> None:
-    """Draw the ranks of one run; each band contains architectures whose ground truths round to one value."""
+    """Draw the ranks of one run; each band contains architectures whose ground truths round to one value.
+
+    Of a large pool the density is drawn, because markers and bands would cover the panel.
+    """
     look = style.LOOKS[space]
+    _label_by_truth(axes, panel)
+    axes.set_xlabel("Rank by super-net accuracy")
+    if len(panel) > LARGEST_BOOTSTRAP:
+        _draw_density(axes, panel, look.color)
+        return
     for position, (_, tied) in enumerate(panel.groupby("rounded_truth")):
         if position % 2 == 0:
             axes.axhspan(tied["truth_rank"].min() - 0.5, tied["truth_rank"].max() + 0.5, color=style.BAND, lw=0)
     axes.vlines(panel["score_rank"], panel["truth_rank"], panel["rounded_rank"], color=_ARROW, lw=0.6)
     axes.plot(panel["score_rank"], panel["truth_rank"], "o", color=_ARROW, mfc="white", ms=2.5, mew=0.6)
     axes.plot(panel["score_rank"], panel["rounded_rank"], look.marker, color=look.color, ms=3, mew=0)
-    _label_by_truth(axes, panel)
-    axes.set_xlabel("Rank by super-net accuracy")
+
+
+def _draw_density(axes: Axes, panel: pd.DataFrame, color: str) -> None:
+    """Draw how many architectures have similar ranks after rounding; the square root keeps small numbers visible."""
+    colors = LinearSegmentedColormap.from_list("density", ["white", color])
+    reach = (0.5, len(panel) + 0.5)
+    ranks = (panel["score_rank"], panel["rounded_rank"])
+    axes.hist2d(*ranks, bins=_CELLS, range=(reach, reach), cmap=colors, norm=PowerNorm(0.5, vmin=0), rasterized=True)
 
 
 def _label_by_truth(axes: Axes, panel: pd.DataFrame) -> None:
@@ -167,7 +186,20 @@ def _markers(axes: Axes, runs: pd.DataFrame, space: str, x: str, y: str) -> None
         axes.plot(chosen[x], chosen[y], look.marker, color=look.color, mfc=face, ms=4, mew=0.8)
 
 
-def _rank_handles() -> list[Line2D | Patch]:
+def _dense(results: Results, shown: Iterable[str]) -> list[str]:
+    """Return the spaces whose density is drawn."""
+    return [space for space in shown if results.facts[space].pool > LARGEST_BOOTSTRAP]
+
+
+def _rank_handles(results: Results, shown: Iterable[str]) -> list[Line2D | Patch]:
+    dense = _dense(results, shown)
+    density: list[Line2D | Patch] = [
+        Patch(color=style.LOOKS[space].color, label="density after rounding, darker is more") for space in dense[:1]
+    ]
+    return density if len(dense) == len(list(shown)) else [*_markers_of_ranks(), *density]
+
+
+def _markers_of_ranks() -> list[Line2D | Patch]:
     return [
         Line2D(
             [],
@@ -222,11 +254,24 @@ def _caption(results: Results, shown: dict[str, int]) -> Caption:
             captions.paragraph(captions.truth_sentence(results, spaces), captions.pool_sentence(results, spaces)),
             captions.scores_sentence(results),
             captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
+            _density(results, shown),
             _cut_off(results),
             captions.paragraph(
                 captions.diverged_sentence(diverged_runs(results, spaces)), captions.missing_sentence(results, spaces)
             ),
         ),
+    )
+
+
+def _density(results: Results, shown: Iterable[str]) -> str:
+    """State which panels show a density; empty if none does."""
+    names = listed(_dense(results, shown))
+    if not names:
+        return ""
+    return (
+        f"{names}: the pool has more than {count(LARGEST_BOOTSTRAP)} architectures, so the top row has their density "
+        "at the ranks after rounding, without bands. The intensity of the colour grows with the square root of the "
+        "number of architectures."
     )
 
 

@@ -109,23 +109,24 @@ CASES = {
     ),
     "text for an integer": (
         _swap("size: 10", "size: many"),
-        "7: pool.size: found 'many'; should be an integer",
+        "7: pool.size: found 'many'; should be `all`, or an integer of at least 3",
     ),
     "quoted integer": (
         _swap("size: 10", "size: '10'"),
-        "7: pool.size: found '10'; should be an integer: YAML reads 10 as text here, write 10 without quotes",
+        "7: pool.size: found '10'; should be `all`, or an integer of at least 3: YAML reads 10 as text here, write 10 "
+        "without quotes",
     ),
     "float for an integer": (
         _swap("size: 10", "size: 10.0"),
-        "7: pool.size: found 10.0; should be an integer: write 10",
+        "7: pool.size: found 10.0; should be `all`, or an integer of at least 3: write 10",
     ),
     "fraction for an integer": (
         _swap("size: 10", "size: 10.5"),
-        "7: pool.size: found 10.5; should be an integer",
+        "7: pool.size: found 10.5; should be `all`, or an integer of at least 3",
     ),
     "bool for an integer": (
         _swap("size: 10", "size: true"),
-        "7: pool.size: found True; should be an integer",
+        "7: pool.size: found True; should be `all`, or an integer of at least 3",
     ),
     "bool for a float": (
         _swap("scoring_portion: 0.25", "scoring_portion: true"),

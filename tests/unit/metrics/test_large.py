@@ -9,8 +9,9 @@ import pytest
 from metric_samples import by_two_sorts, evaluated, example, explicit_metrics, same
 
 from supernet.metrics.arrays import Floats
-from supernet.metrics.definitions import positional_sparse_kendall_tau
+from supernet.metrics.definitions import kendall_tau, positional_sparse_kendall_tau, round_truth
 from supernet.metrics.evaluate import correlations, predictor_taus, without_truth
+from supernet.metrics.halves import Halves
 from supernet.metrics.large import GROUPS, LargePool, is_resampled
 from supernet.metrics.measures import LARGEST_BOOTSTRAP
 from supernet.metrics.resampling import first_counts
@@ -119,3 +120,15 @@ def test_a_whole_space_needs_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 30e6
+
+
+def test_halves_of_a_large_pool_have_the_s_kdt_of_the_definition_in_little_memory() -> None:
+    accuracy, loss, truth = example(2 * LARGE)
+    halves = Halves.draw(len(truth), np.random.default_rng(0), splits=2)
+    tracemalloc.start()
+    _, taus, _ = halves.measure(accuracy, loss, truth, 2e-3, 5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    rounded = round_truth(truth, 2e-3)
+    assert taus.tolist() == [kendall_tau(accuracy[half], rounded[half]) for half in halves.first]
+    assert peak < 8 * LARGE**2 / 2, "signs of all pairs"

@@ -59,3 +59,17 @@ def test_an_effect_in_a_whole_space_needs_three_seeds(
     catalogue.make_figure("effects", Results(study, folder), tmp_path / "effects")
     found = "too few to tell an effect from noise" in (tmp_path / "effects.md").read_text()
     assert found == (len(seeds) < 3)
+
+
+def test_ranks_of_a_large_pool_are_a_density(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = load_study(FILE)
+    results = Results(study, fake_results.write_results(study, tmp_path / "results", frozenset()))
+    written = []
+    for most in (results.facts["darts"].pool, 1):
+        monkeypatch.setattr("supernet.paper.figures.kdt_vs_skdt.LARGEST_BOOTSTRAP", most)
+        catalogue.make_figure("kdt_vs_skdt", results, tmp_path / "ranks")
+        written.append({suffix: (tmp_path / f"ranks{suffix}").read_bytes() for suffix in (".png", ".csv", ".md")})
+    markers, density = written
+    assert markers[".csv"] == density[".csv"] and markers[".png"] != density[".png"]
+    said = b"the top row has their density at the ranks after rounding"
+    assert said in density[".md"] and said not in markers[".md"]

@@ -50,17 +50,17 @@ def test_the_paper_study_has_the_whole_grid_three_times(paper: Study) -> None:
     steps = {"nasbench101": 4, "nasbench201": 4, "darts": 5}
     counted = {space: 3 * (1 + others + steps[space]) for space, others in OTHER_VALUES.items()}
     assert counted == {"nasbench101": 144, "nasbench201": 126, "darts": 120}
-    assert {space: work.runs for space, work in estimate(paper).items()} == counted
+    assert {space: work.runs for space, work in estimate(paper, lambda pool: 200).items()} == counted
     assert sum(1 for _ in paper.runs()) == sum(counted.values())
 
 
 def test_images_by_hand(paper: Study) -> None:
     # 45 000 of 50 000 images, 351 full batches of 128, 1000 epochs. Scored: 5 000 + 10 000 images in two modes (nothing
     # is tracked), and four batches of 250 to re-calibrate, for each of 200 architectures.
-    work = run_work(paper.run("nasbench201", "baseline", 0), paper.scoring, paper.pool.size)
+    work = run_work(paper.run("nasbench201", "baseline", 0), paper.scoring, 200)
     assert work.trained_images == 351 * 128 * 1000
     assert work.scored_images == 200 * (2 * 15_000 + 4 * 250)
-    tracked = run_work(paper.run("nasbench201", "batch_norm=affine+tracking", 0), paper.scoring, paper.pool.size)
+    tracked = run_work(paper.run("nasbench201", "batch_norm=affine+tracking", 0), paper.scoring, 200)
     assert tracked.scored_images == 200 * (3 * 15_000 + 4 * 250)
     # NASBench-101: 37 500 images, 146 batches of 256.
     assert training_passes(paper.run("nasbench101", "baseline", 0)) == 146 * 400
@@ -74,7 +74,7 @@ def test_multiply_adds_and_days_by_hand(paper: Study) -> None:
     macs = np.array([space.cost(cell, size, 32).macs for cell in cells])
     sampled = mean_macs("nasbench201", "random_a", size, 32, False, paper.seed)
     assert abs(sampled - macs.mean()) < 3 * macs.std() / np.sqrt(200)
-    work = run_work(run, paper.scoring, paper.pool.size)
+    work = run_work(run, paper.scoring, 200)
     assert work.training_macs == pytest.approx(3 * sampled * work.trained_images)
     assert work.scoring_macs == pytest.approx(sampled * work.scored_images)
     assert work.days(3.0) == pytest.approx(2 * work.macs / 3e12 / 24 / 3600)
@@ -140,7 +140,7 @@ def test_a_batch_of_more_images_than_there_are(paper: Study) -> None:
 
 
 def test_the_report_adds_up_and_follows_the_rate(paper: Study) -> None:
-    work = estimate(paper)
+    work = estimate(paper, lambda pool: 200)
     alone = {"nasbench101": 5, "darts": 7}
     lines = report(work, 3.0, alone).splitlines()
     days = [float(line.split()[-1]) for line in lines[2:6]]
@@ -153,7 +153,8 @@ def test_the_report_adds_up_and_follows_the_rate(paper: Study) -> None:
 
 
 def test_without_a_rate_there_are_no_gpu_days(paper: Study) -> None:
-    said, with_rate = report(estimate(paper), None, {}), report(estimate(paper), 3.0, {})
+    work = estimate(paper, lambda pool: 200)
+    said, with_rate = report(work, None, {}), report(work, 3.0, {})
     assert "GPU days" not in said.splitlines()[1] and "teraflop/s" in said and "assumed" not in said.lower()
     # The other columns are the same.
     for line, longer in zip(said.splitlines()[1:6], with_rate.splitlines()[1:6], strict=True):
@@ -169,7 +170,7 @@ def test_a_dry_run_of_the_paper_lists_every_run_and_ends_with_the_estimate(paper
         assert f"Super-net of {space}, {setting}, seed {seed}: training\n" in result.stdout
     # Without the published tables, the ground truth of no space is trained here. In each of three spaces, 48 networks
     # have the values of the baseline, and 24 each of five learning rates and three batch norms.
-    assert result.stdout.rstrip().endswith(report(estimate(paper), None, {}, swept=3 * (48 + 8 * 24)))
+    assert result.stdout.rstrip().endswith(report(estimate(paper, lambda pool: 200), None, {}, swept=3 * (48 + 8 * 24)))
     assert not (tmp_path / "resources").exists()
 
 

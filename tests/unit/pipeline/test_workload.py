@@ -37,7 +37,7 @@ def parts(plan: Plan, rule: str, **wildcards: str) -> dict[str, Part]:
 
 def test_a_super_net_is_trained_and_scored(plan: Plan) -> None:
     run = plan.study.run("darts", "baseline", 0)
-    work = run_work(run, plan.study.scoring, plan.study.pool.size)
+    work = run_work(run, plan.study.scoring, plan.pool_size("darts").architectures)
     training, scoring = training_work(plan, RunName("darts", "baseline", 0)).parts
     assert training == Part("training", "darts", training_passes(run), work.training_macs)
     assert scoring == Part("scoring", "darts", 0, work.scoring_macs)

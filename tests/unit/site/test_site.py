@@ -176,6 +176,26 @@ def test_a_new_site_replaces_the_old_one_and_nothing_else(results: Results, tmp_
     assert (mine / "letter.txt").exists()
 
 
+def test_a_long_table_of_numbers_is_a_file_only(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers of a figure with 15 625 architectures would make a page of megabytes."""
+    lengths = {name: len(pd.read_csv(results.folder / "figures" / f"{name}.csv")) for name in ("search", "paradigms")}
+    monkeypatch.setattr("supernet.site.build.LONGEST", lengths["search"] - 1)
+    Site(results).write(tmp_path / "site")
+    sections = (tmp_path / "site" / "figures.html").read_text().split("<section ")
+    found = {name: next(text for text in sections if f'id="{name}"' in text) for name in lengths}
+    assert f"{lengths['search']} rows, too many for a page: they are in the CSV file." in found["search"]
+    assert "<table" not in found["search"] and 'class="plot"' not in found["search"]
+    assert "search.csv" in found["search"] and "<table" in found["paradigms"]
+
+
+def test_the_start_page_names_a_pool_that_is_everything(results: Results) -> None:
+    whole = results.study.pool.model_copy(update={"size": "all"})
+    text = start_page(results.study.model_copy(update={"pool": whole}), results.folder, None)
+    assert ":Pool: All architectures of each published table that are a uniform sample of the space, scored" in text
+
+
 def test_a_missing_figure_is_named(results: Results, tmp_path: Path) -> None:
     file = results.folder / "figures" / "epochs.png"
     kept = file.read_bytes()

@@ -308,3 +308,9 @@ class TestReferences:
         scores = pool[["arch_id"]].assign(synflow=1.0).iloc[1:]
         with pytest.raises(ValueError, match=f"1 architectures lack a proxy, the first is {pool['arch_id'][0]}"):
             PoolTruth(study, PoolName("darts"), pool, Sizes(800, 300, 700), proxies=scores)
+        # Unless the study computes fewer.
+        fewer = study.proxies.model_copy(update={"architectures": len(pool) - 1})
+        study = study.model_copy(update={"proxies": fewer})
+        rows = PoolTruth(study, PoolName("darts"), pool, Sizes(800, 300, 700), proxies=scores).references()
+        counts = {row["name"]: row["n"] for row in rows if row["metric"] == "kdt"}
+        assert counts["synflow"] == len(pool) - 1 and counts["macs"] == len(pool)
