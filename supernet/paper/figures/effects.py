@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -81,6 +82,7 @@ def _panel(axes: Axes, effects: pd.DataFrame, places: dict[str, float], space: s
     axes.tick_params(axis="y", length=0)
     columns = ["setting", "left_out", "effect", "low", "high", "p_holm", "smallest", "tested"]
     rows: list[Any] = list(effects[columns].itertuples(index=False, name=None))
+    widest = _widest(effects)
     for setting, left_out, effect, low, high, p, smallest, tested in rows:
         place = places[setting]
         if left_out:
@@ -88,7 +90,14 @@ def _panel(axes: Axes, effects: pd.DataFrame, places: dict[str, float], space: s
             continue
         axes.plot([low, high], [place, place], color=look.color, lw=0.9, ls="-" if tested else ":")
         axes.plot(effect, place, look.marker, color=look.color, mfc=look.color if p < LEVEL else "white", ms=4, mew=0.8)
-        axes.plot([-smallest, smallest], [place, place], "|", color=style.GREY, ms=5, mew=0.7)
+        if smallest <= widest:
+            axes.plot([-smallest, smallest], [place, place], "|", color=style.GREY, ms=5, mew=0.7)
+
+
+def _widest(effects: pd.DataFrame) -> float:
+    """Return the largest distance of an interval's end from zero: ticks further out would compress the intervals."""
+    ends = effects[["low", "high"]].to_numpy(dtype=float)
+    return float(np.abs(ends[np.isfinite(ends)]).max(initial=0.0))
 
 
 def _separate_factors(grid: Any, rows: list[tuple[str, str]], places: dict[str, float]) -> None:
@@ -172,8 +181,15 @@ def _detectable_sentence(drawn: pd.DataFrame) -> str:
     smallest = drawn.loc[drawn["smallest"] > 0, "smallest"]
     if smallest.empty:
         return ""
-    median = f"The median of the smallest detectable effects is {smallest.median():.2f}."
-    return f"Smaller effects than the grey ticks may exist without being detected. {median}"
+    widest = drawn["space"].map({space: _widest(rows) for space, rows in drawn.groupby("space")})
+    outside = int((drawn["smallest"] > widest).sum())
+    return captions.paragraph(
+        "Smaller effects than the grey ticks may exist without being detected.",
+        f"The median of the smallest detectable effects is {smallest.median():.2f}.",
+        f"{outside} of {len(smallest)} are larger than the ends of all intervals of their space, and have no tick."
+        if outside
+        else "",
+    )
 
 
 def _left_out_sentence(drawn: pd.DataFrame) -> str:

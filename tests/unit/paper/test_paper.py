@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import fake_results
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from supernet.config.study import Features, Landscape, Study, load_study
 from supernet.errors import UserError
-from supernet.paper import captions, catalogue, render
+from supernet.paper import captions, catalogue, render, style
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, number, percent
 from supernet.paper.published_numbers import PublishedNumbers
@@ -540,6 +541,20 @@ def test_the_caption_counts_tested_effects(one: Results, tmp_path: Path) -> None
         caption = (tmp_path / "effects.md").read_text(encoding="utf-8")
         assert said.replace("2 of 2", f"{len(known)} of {len(known)}") in caption
         assert ("Grey ticks" in caption) == ("another seed may change them by more" not in caption) == tested
+
+
+def test_ticks_beyond_all_intervals_do_not_widen_the_axis(one: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(style, "save", lambda figure, stem, drawn, caption: saved.append((figure, caption)))
+    known = one.effects[one.effects["metric"] == "s_kdt"].assign(tested=True, left_out="", effect=0.2, p_holm=0.5)
+    for smallest in (0.25, 1.9):
+        changed = Results(one.study, one.folder)
+        changed.__dict__["effects"] = known.assign(low=0.1, high=0.3, smallest=smallest)
+        catalogue.make_figure("effects", changed, Path("effects"))
+    for figure, _ in saved:
+        assert all(-0.4 < low < high < 0.4 for low, high in (axes.get_xlim() for axes in figure.axes))
+    said = f"{len(known)} of {len(known)} are larger than the ends of all intervals"
+    assert [any(said in one for one in caption.notes) for _, caption in saved] == [False, True]
 
 
 def test_effects_of_one_seed_say_what_they_do_not_cover(one: Results, lost: Results, tmp_path: Path) -> None:
