@@ -96,7 +96,7 @@ def test_a_study_runs_in_an_empty_folder(command: Path, tmp_path: Path) -> None:
 
 def test_a_study_of_the_folder_extends_one_of_the_package(command: Path, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text("study: own\ntitle: Another pool\nextends: mini\nseed: 3\n")
-    made = run(command, tmp_path, "run", "--study", "own.yaml", "--cores", "1", "results/own/drawn/darts.parquet")
+    made = run(command, tmp_path, "run", "--study", "own.yaml", "--cores", "1", "results/own/drawn/nasbench201.parquet")
     assert made.returncode == 0 and "Done: 1 job" in made.stdout, made.stdout + made.stderr
     planned = run(command, tmp_path, "plan", "--study", "own.yaml", "--no-calibration").stdout
     assert "\nown extends mini and changes 1 of its values:\n  seed: 20 → 3\n" in planned
