@@ -14,9 +14,9 @@ title: NASBench-201 of mini, and dropout
 extends: mini
 pool: {size: 16, seeds: null, repeated: null}
 landscape: null
+standalone: null
 spaces:
   nasbench101: null
-  darts: null
   nasbench201:
     sweep: {epochs: null, dropout: [none, path-0.2]}
 """
@@ -46,8 +46,8 @@ def folder(tmp_path: Path) -> Path:
 def test_a_dry_run_plans_the_merged_study(folder: Path) -> None:
     planned = output(snakemake(folder, "-n"))
     counts = {line.split()[0]: line.split()[1] for line in planned.splitlines() if len(line.split()) == 2}
-    # Two seeds of the baseline; one seed of learning_rate=0.1, two values of batch_norm, FairNAS and dropout.
-    assert (counts["train"], counts["search"], counts["truth"]) == ("7", "2", "2")
+    # Three seeds of the baseline, two values of learning_rate, one of batch_norm, FairNAS and dropout.
+    assert (counts["train"], counts["search"], counts["truth"]) == ("18", "3", "2")
     assert "figure_dropout" in counts and "figure_epochs" not in counts and "landscape" not in counts
     assert "nasbench101" not in planned
 
@@ -77,4 +77,4 @@ def test_a_mistake_in_the_parent_is_an_error_before_any_job(folder: Path) -> Non
 def test_a_file_elsewhere_extends_a_study_of_the_checkout(folder: Path) -> None:
     (folder / "mine").mkdir()
     (folder / "mine" / "own.yaml").write_text(CHILD.replace("study: short", "study: own"))
-    assert re.search(r"^train +7$", output(snakemake(folder, "-n", study="mine/own.yaml")), re.MULTILINE)
+    assert re.search(r"^train +18$", output(snakemake(folder, "-n", study="mine/own.yaml")), re.MULTILINE)
