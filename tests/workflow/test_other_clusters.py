@@ -75,7 +75,7 @@ def test_without_a_scheduler_one_line_says_what_is_missing(profile: str, missing
     for name in ("bash", "sh", "git", "python3", "which"):
         if found := shutil.which(name):
             (programs / name).symlink_to(found)
-    target = ("--profile", profile, "results/mini/drawn/darts.parquet", "--config", "study=mini")
+    target = ("--profile", profile, "results/mini/drawn/nasbench201.parquet", "--config", "study=mini")
     result = snakemake(folder, *target, PATH=str(programs))
     assert result.returncode == 1
     said = (result.stdout + result.stderr).splitlines()

@@ -514,10 +514,10 @@ class TestFinishedStudy:
 BAD = {
     "unknown key": ("seed: 20", "sead: 20", "sead"),
     "wrong type": ("size: 64", "size: many", "pool.size"),
-    "unknown factor": ("learning_rate: [0.025", "learning_rat: [0.025", "learning_rat"),
-    "factor of a later version": ("epochs: [60, 180]", "wsbn: [true]", "wsbn"),
-    "factor that the space lacks": ("epochs: [30, 90]", "dynamic_channels: [fixed]", "dynamic_channels"),
-    "negative epochs": ("epochs: 90,", "epochs: -90,", "epochs"),
+    "unknown factor": ("learning_rate: [0.001", "learning_rat: [0.001", "learning_rat"),
+    "factor of a later version": ("epochs: [2, 30, 360]", "wsbn: [true]", "wsbn"),
+    "factor that the space lacks": ("epochs: [2, 10, 120]", "dynamic_channels: [fixed]", "dynamic_channels"),
+    "negative epochs": ("epochs: 120,", "epochs: -120,", "epochs"),
     "train portion above 1": ("train_portion: 0.75}", "train_portion: 1.5}", "train_portion"),
 }
 
