@@ -41,7 +41,7 @@ _INHERITANCE = """\
 ## Studies that extend another
 
 `extends: NAME` takes the keys of another study, the parent, so that the file has only those that differ. This one is
-`mini` with another seed, fewer architectures, one training for each, no loss landscapes, no stand-alone twins, one
+`mini` with another seed, fewer architectures, one training for each, no loss landscapes, no unshared networks, one
 space, and dropout in place of epochs:
 
 ```yaml

@@ -35,7 +35,7 @@ _LARGEST = 1 << 16
 """Bytes that are read of a lock file, which has less than a thousand."""
 _T = TypeVar("_T")
 POLL_SECONDS = 2.0
-"""Time between two looks at work that another process has claimed, if there is no other work."""
+"""Seconds until work that another process has claimed is checked again, if there is no other work."""
 LOCK_LOST = 70
 """Exit code of a process whose lock another one took, because it seemed to have ended."""
 

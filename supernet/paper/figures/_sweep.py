@@ -41,6 +41,8 @@ METRICS = ("s_kdt", "accuracy", "final_mean")
 _LABELS = {"s_kdt": "S-KdT", "accuracy": "Super-net\naccuracy (%)", "final_mean": "Final\nperformance (%)"}
 _HEIGHTS = (1.9, 1.15, 1.15)
 _POOL = ("-.", "mean of the pool")
+_WIDE = 20
+"""Ratio of the largest to the smallest number above which small ones would overlap on a linear scale."""
 _PREDICTORS = {
     "parameters": ("P", "parameters alone"),
     "macs": ("M", "multiply-adds alone"),
@@ -101,7 +103,9 @@ def _references(results: Results, space: str, metric: str) -> dict[str, Estimate
 
 
 def _figure(results: Results, factor: str, spaces: tuple[str, ...], drawn: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(style.PAGE if len(spaces) > 1 else style.COLUMN, 5.0))
+    # One column has a legend of twice as many rows.
+    size = (style.PAGE, 5.0) if len(spaces) > 1 else (style.COLUMN, 6.2)
+    figure = Figure(figsize=size)
     grid = figure.subplots(
         len(METRICS), len(spaces), squeeze=False, sharex="col", gridspec_kw={"height_ratios": _HEIGHTS}
     )
@@ -242,16 +246,20 @@ def _limits(panel: pd.DataFrame, scale: float) -> tuple[float, float]:
 def places_of(axes: Axes, factor: Factor, points: Sequence[Point], labels: list[str]) -> list[float]:
     """Set up the x axis, and return the place of each point.
 
-    Numbers are to scale; categories, and values with a zero on a log scale, have equal steps.
+    Numbers are to scale, on a log scale if the largest is `_WIDE` times the smallest or more; categories, and values
+    with a zero on a log scale, have equal steps.
     """
     values = [point.value for point in points]
-    if factor.scale == "category" or (factor.scale == "log" and min(values) <= 0):
+    scale = factor.scale
+    if scale == "linear" and 0 < _WIDE * min(values) <= max(values):
+        scale = "log"
+    if scale == "category" or (scale == "log" and min(values) <= 0):
         places = [float(position) for position in range(len(values))]
         axes.set_xlim(-0.5, len(values) - 0.5)
     else:
         places = [float(value) for value in values]
-        axes.set_xscale(factor.scale)
-        ends = [around(place, places, factor.scale == "log") for place in (places[0], places[-1])]
+        axes.set_xscale(scale)
+        ends = [around(place, places, scale == "log") for place in (places[0], places[-1])]
         axes.set_xlim(ends[0][0], ends[1][1])
     if factor.scale == "category":
         labels = [label.replace("+", " +\n").replace("-NAS", "-\nNAS") for label in labels]

@@ -48,7 +48,7 @@ def text(first: int, second: int, third: int, node: int) -> str:
 
 @pytest.fixture
 def table(tmp_path: Path) -> PublishedTable:
-    """Means of eight functions with one to five cells each, 23 in all."""
+    """Means of eight functions with one to five cells each, 23 cells in total."""
     rng = np.random.default_rng(0)
     choices = [(one, two, three) for one in (2, 3) for two in (2, 3) for three in (2, 3)]
     texts = [text(*choice, node) for number, choice in enumerate(choices) for node in OPERATIONS[: 1 + number % 5]]

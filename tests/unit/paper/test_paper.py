@@ -14,15 +14,18 @@ import pytest
 from checkouts import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
+from supernet.config.factors import FACTORS
 from supernet.config.study import Features, Landscape, Study, load_study
 from supernet.errors import UserError
 from supernet.paper import captions, catalogue, render, style
+from supernet.paper.figures._sweep import places_of
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, number, percent
 from supernet.paper.published_numbers import PublishedNumbers
 from supernet.paper.style import LOOKS
-from supernet.paper.summary import RunValue, summarise, swept_spaces
+from supernet.paper.summary import Point, RunValue, summarise, swept_spaces
 
 STUDY_FILE = ROOT / "tests" / "studies" / "mini.yaml"
 ONE_SPACE = """
@@ -734,3 +737,13 @@ def test_numbers_without_columns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no columns"):
         render.write_csv(tmp_path / "empty.csv", pd.DataFrame())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"), [((2, 10, 120), "log"), ((60, 180), "linear"), ((0, 10, 400), "linear"), ((10, 200), "log")]
+)
+def test_numbers_that_differ_much_have_a_log_scale(values: tuple[int, ...], scale: str) -> None:
+    axes = Figure().subplots()
+    points = [Point(value, f"epochs={value}") for value in values]
+    assert places_of(axes, FACTORS["epochs"], points, list(map(str, values))) == list(values)
+    assert axes.get_xscale() == scale
