@@ -1,6 +1,7 @@
 """Read a user's images as bytes, from files of arrays or from an archive with one folder per class."""
 
 import io
+import tokenize
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +19,16 @@ _LARGEST_IMAGE = 40_000_000
 _MODES = ("L", "RGB")
 _PNG = b"\x89PNG\r\n\x1a\n"
 """The first bytes of a PNG file; byte 24 is its number of bits per channel (PNG specification, IHDR)."""
+_BROKEN_ARRAY = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    tokenize.TokenError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
+"""Errors of NumPy for the head of a damaged array file, which is Python's text of a dictionary."""
 _LARGEST_SIDE = 2048
 _LARGEST_SET = 4 * 10**9
 """Bytes of all unpacked images."""
@@ -54,7 +65,7 @@ def _array(path: Path, member: str) -> np.ndarray[Any, Any]:
             raise ValueError(f"version {version}")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
         return np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")
-    except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError) as error:
+    except _BROKEN_ARRAY as error:
         raise UserError(f"{path}: {member}: not an array of numbers, or a damaged one ({error})") from error
 
 

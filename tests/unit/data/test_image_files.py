@@ -232,6 +232,7 @@ def header(shape: str, data: bytes = b"", dtype: str = "|u1") -> bytes:
         ({"images.npy": header("(1000000000000,)")}, "images.npy: not an array of numbers, or a damaged one"),
         ({"images.npy": header("(2, 2)", b"012")}, "images.npy: not an array of numbers, or a damaged one"),
         ({"images.npy": b"\x93NUMPY\x03\x00"}, r"damaged one \(version \(3, 0\)\)"),
+        ({"images.npy": header("(2, 2", b"0123")}, "images.npy: not an array of numbers, or a damaged one"),
         ({"images.npy": b"x"}, "images.npy: not an array of numbers, or a damaged one"),
         (
             {"images.npy": header("(1,)", b"12345678", "|O")},
