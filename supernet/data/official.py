@@ -1,7 +1,8 @@
 """Read CIFAR-10, CIFAR-100 (Krizhevsky 2009) and SVHN (Netzer et al. 2011) from their official files with torchvision.
 
-torchvision unpickles CIFAR. It checks the MD5 of each file before, and it gets only files whose hash was checked when
-they were fetched. It imports torch; `supernet.data.readers` imports this module when a file is read.
+torchvision unpickles CIFAR. Before that, the hash of the archive was checked when it was fetched, the allow-list of
+`supernet.io.unpickling` is applied to each file here, and torchvision checks its MD5. torchvision imports torch, so
+`supernet.data.readers` imports this module when a file is read.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from supernet.data.jpegs import Bytes, Labels
 from supernet.errors import UserError
+from supernet.io import unpickling
 from supernet.io.archives import read_members
 
 _LARGEST_MEMBER = 160_000_000
@@ -56,6 +58,7 @@ def _read_cifar(path: Path, kind: type[CIFAR10], classes: int) -> tuple[Bytes, L
     with tempfile.TemporaryDirectory(prefix="supernet-") as folder:
         (Path(folder) / kind.base_folder).mkdir()
         for member, content in read_members(path, wanted.__contains__, _LARGEST_MEMBER):
+            unpickling.load(content, unpickling.CIFAR, name=f"{path}: {member}")
             (Path(folder) / member).write_bytes(content)
             wanted.discard(member)
         if wanted:
@@ -83,4 +86,5 @@ def _joined(pixels: list[Bytes], labels: list[Labels], classes: int, where: str)
     found = np.concatenate(labels).astype(np.int64)
     if found.min() < 0 or found.max() >= classes:
         raise UserError(f"{where}: found labels from {found.min()} to {found.max()}; expected 0 to {classes - 1}")
-    return np.concatenate(pixels), found
+    # The arrays of SVHN are transposed: without `out`, the result would be as well.
+    return np.concatenate(pixels, out=np.empty((len(found), *pixels[0].shape[1:]), dtype=np.uint8)), found

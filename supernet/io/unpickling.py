@@ -23,7 +23,7 @@ from supernet.errors import UserError
 Global = tuple[str, str]
 """Module and name of a class or function, as written in a pickle."""
 
-CIFAR10: frozenset[Global] = frozenset(
+CIFAR: frozenset[Global] = frozenset(
     {
         ("numpy", "ndarray"),
         ("numpy", "dtype"),
@@ -45,7 +45,8 @@ NATS: frozenset[Global] = frozenset(
 """Types in the files of NATS-Bench without weights: ordered dictionaries and NumPy numbers, and built-in types."""
 
 MAX_STEPS = 600_000
-"""Largest accepted number of opcodes; a pickle of NATS-Bench has up to 300 000, one of CIFAR-10 40 000."""
+"""Largest accepted number of opcodes; a pickle of NATS-Bench has up to 300 000, of CIFAR-10 40 000, of CIFAR-100
+200 000."""
 
 _BROKEN = (ValueError, TypeError, IndexError, KeyError, OverflowError, struct.error)
 _KEYS = (str, bytes, int, float, bool, type(None), np.generic)
@@ -62,7 +63,7 @@ def load(content: bytes, allowed: frozenset[Global], *, name: str = "pickle") ->
 
     Args:
         content: the pickle.
-        allowed: functions and classes, each as (module, name), from those of `CIFAR10` and `NATS`.
+        allowed: functions and classes, each as (module, name), from those of `CIFAR` and `NATS`.
         name: archive and member, for messages.
 
     Strings of Python 2 are bytes, including keys of dictionaries. Arrays are views of `content`, and read-only. Raises

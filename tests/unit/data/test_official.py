@@ -82,7 +82,7 @@ def test_cifar_100_has_its_fine_labels(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_svhns_labels_are_the_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, labels = read("svhn", "svhn_matlab", *svhn(tmp_path, monkeypatch, [3, 10, 1]))
-    assert np.array_equal(pixels, PIXELS[:23]) and pixels.dtype == np.uint8
+    assert np.array_equal(pixels, PIXELS[:23]) and pixels.dtype == np.uint8 and pixels.flags.c_contiguous
     assert labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] * 2 + [3, 0, 1] and labels.dtype == np.int64
 
 
@@ -100,14 +100,21 @@ class Evil:
 
 
 @pytest.mark.parametrize("kind", [CIFAR10, CIFAR100])
-def test_a_member_that_is_not_the_official_one_is_never_unpickled(kind: Any, tmp_path: Path) -> None:
+def test_a_member_that_is_not_the_official_one_is_not_loaded(kind: Any, tmp_path: Path) -> None:
     """The classes are torchvision's own, which accept only the official files."""
-    evil = pickle.dumps(Evil(tmp_path / "ran"))
-    members = [name for name, _ in (*kind.train_list, *kind.test_list)] + [kind.meta["filename"]]
-    path = made.archive(tmp_path / "a.tar.gz", kind, dict.fromkeys(members, evil))
+    members = ten() if kind is CIFAR10 else hundred()
+    path = made.archive(tmp_path / "a.tar.gz", kind, members)
     form = {CIFAR10: "cifar10_python", CIFAR100: "cifar100_python"}[kind]
     with pytest.raises(UserError, match=r"a\.tar\.gz: its members: torchvision \S+ expects the MD5 of the official"):
         read("a", form, path)
+
+
+def test_a_pickle_that_would_run_code_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if torchvision accepts its MD5."""
+    evil = pickle.dumps(Evil(tmp_path / "ran"))
+    path = written(tmp_path, monkeypatch, CIFAR10, ten(data_batch_2=evil))
+    with pytest.raises(UserError, match="data_batch_2: refers to"):
+        read("cifar10", "cifar10_python", path)
     assert not (tmp_path / "ran").exists()
     pickle.loads(evil)
     assert (tmp_path / "ran").exists(), "the pickle would have run"
@@ -195,7 +202,8 @@ def test_two_files_of_a_data_set_are_downloaded_and_read(
     bodies = {path.name: (server.serve(f"/{path.name}", whole(path.read_bytes())), path.read_bytes()) for path in files}
     monkeypatch.setattr(program, "DATASETS", {"svhn": DataSet("SVHN", 32, 3, 23, 3)})
     program.main(arguments(tmp_path, "svhn", "svhn_matlab", bodies))
-    assert load_file(tmp_path / "out.safetensors")["labels"].tolist()[-3:] == [3, 0, 1]
+    written = load_file(tmp_path / "out.safetensors")
+    assert np.array_equal(written["images"], PIXELS[:23]) and written["labels"].tolist()[-3:] == [3, 0, 1]
 
 
 def test_an_archive_that_was_tampered_with_is_not_opened(
