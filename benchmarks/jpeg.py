@@ -134,6 +134,13 @@ def scores(splits: Mapping[str, Splits], archs: Sequence[Any], passes: int, seed
     return found
 
 
+def kept_pairs(one: Sequence[float], other: Sequence[float], gap: float) -> tuple[float, float]:
+    """Return the share of pairs that are at least `gap` apart in `one`, and the share of these with equal order."""
+    first, second = (np.subtract.outer(values, values)[np.triu_indices(len(values), 1)] for values in (one, other))
+    far = np.abs(first) >= gap - 1e-9
+    return float(far.mean()), float((np.sign(first) == np.sign(second))[far].mean())
+
+
 def summary(found: Mapping[str, Any], truth: np.ndarray[Any, Any]) -> str:
     """Return one line: tau between the rankings of both versions, and mean accuracy and S-KdT of each."""
     one, other = (found[version] for version in VERSIONS)
@@ -146,7 +153,9 @@ def summary(found: Mapping[str, Any], truth: np.ndarray[Any, Any]) -> str:
         for version in VERSIONS
     ]
     tau = f"tau {by_accuracy:.3f} by accuracy, {by_loss:.3f} by loss"
-    return f"{tau}; {'; '.join(parts)}; sd of the differences {100 * changes.std(ddof=1):.2f} points"
+    far, kept = kept_pairs(one["accuracy"], other["accuracy"], 0.01)
+    pairs = f"{100 * far:.0f} % of pairs differ by a point or more, {100 * kept:.1f} % of these keep their order"
+    return f"{tau}; {'; '.join(parts)}; sd of the differences {100 * changes.std(ddof=1):.2f} points; {pairs}"
 
 
 def between(results: Mapping[str, Any]) -> list[str]:

@@ -60,6 +60,11 @@ def test_versions_differ_in_the_held_out_images_only(training: str, images: dict
     assert bool(trained <= rows) == (training == "lossless")
 
 
+def test_pairs_that_keep_their_order() -> None:
+    # Three of the six pairs are at least a point apart: .5 with .515 and .51, .505 with .515; the second is reversed.
+    assert jpeg.kept_pairs([0.5, 0.505, 0.515, 0.51], [0.5, 0.49, 0.51, 0.48], 0.01) == (3 / 6, 2 / 3)
+
+
 def test_the_same_weights_score_both_versions(images: dict[str, Images]) -> None:
     space = spaces.load("nasbench201")
     archs = space.sample(np.random.default_rng(0), "random_a", count=8)
