@@ -28,5 +28,7 @@ DATASETS = MappingProxyType(
 
 PUBLISHED = MappingProxyType({space: kind.published for space, kind in KINDS.items()})
 """Tables of CIFAR-10 accuracies of each space, by their names in `workflow/sources.yaml`."""
+RENAMED = MappingProxyType({"darts": "darts-nds", "darts-varied": "darts-nds-varied"})
+"""Former names of tables, for messages."""
 CIFAR10 = ("cifar10", "cifar10-jpeg")
 """Data sets on which those tables are ground truth."""

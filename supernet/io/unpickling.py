@@ -44,6 +44,9 @@ NATS: frozenset[Global] = frozenset(
 )
 """Types in the files of NATS-Bench without weights: ordered dictionaries and NumPy numbers, and built-in types."""
 
+GENOTYPES: frozenset[Global] = NATS - {("collections", "OrderedDict")}
+"""NumPy numbers beside built-in types: a list of genotypes with an accuracy each."""
+
 MAX_STEPS = 600_000
 """Largest accepted number of opcodes; a pickle of NATS-Bench has up to 300 000, one of CIFAR-10 40 000."""
 
@@ -62,7 +65,7 @@ def load(content: bytes, allowed: frozenset[Global], *, name: str = "pickle") ->
 
     Args:
         content: the pickle.
-        allowed: functions and classes, each as (module, name), from those of `CIFAR10` and `NATS`.
+        allowed: functions and classes, each as (module, name), from those of `CIFAR10`, `NATS` and `GENOTYPES`.
         name: archive and member, for messages.
 
     Strings of Python 2 are bytes, including keys of dictionaries. Arrays are views of `content`, and read-only. Raises

@@ -18,8 +18,9 @@ def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame
         )
     (one,) = fetched.files
     parsed = read(name, table.space, table.dataset, fetched.form, one.path)
-    rows, whole = parsed.rows, size(table.space)
-    complete = parsed.entries == whole
+    rows, whole = parsed.rows, size(name, table.space)
+    # Complete files can have more entries than architectures.
+    complete = whole in (len(rows), parsed.entries)
     about = About(
         table=name,
         space=table.space,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.published.darts import nds
+from supernet.published.darts import mirror as darts_mirror
+from supernet.published.darts import nds, oncenas, swap
 from supernet.published.macro import mirror as macro_mirror
 from supernet.published.macro import official as macro_official
 from supernet.published.macro.facts import SIZE as MACRO_SIZE
@@ -25,7 +26,7 @@ def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedT
     """Read a published table in one of its forms.
 
     Args:
-        table: name in the sources; it distinguishes the two DARTS tables of one archive.
+        table: name in the sources; it distinguishes tables of one file.
         space, dataset: space of the architectures, and data set that they were trained on.
         form: name of the format.
         path: the downloaded file.
@@ -39,9 +40,9 @@ def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedT
     return readers[space, form](path)
 
 
-def size(space: str) -> int:
-    """Return the number of architectures of the complete published table of a space."""
-    return MACRO_SIZE if space == MACRO else spaces.load(space).size
+def size(table: str, space: str) -> int:
+    """Return the number of distinct architectures of a complete published table of a space."""
+    return MACRO_SIZE if space == MACRO else spaces.load(space).published_size(table)
 
 
 def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Path], ParsedTable]]:
@@ -52,6 +53,9 @@ def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Pat
         ("nasbench201", "nasgraph_csv"): lambda path: nasbench201_nasgraph.read(path, dataset),
         ("nasbench201", "nats"): lambda path: nats.read(path, dataset),
         ("nasbench201", "mirror"): lambda path: nasbench201_mirror.read(path, dataset),
+        ("darts", "oncenas_csv"): lambda path: oncenas.read(path, table),
+        ("darts", "swap_csv"): lambda path: swap.read(path, table),
+        ("darts", "mirror"): lambda path: darts_mirror.read(path, table),
         ("darts", "nds_json"): lambda path: nds.read(path, _nds_file(table)),
         (MACRO, "macro_json"): macro_official.read,
         (MACRO, "mirror"): macro_mirror.read,

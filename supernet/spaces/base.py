@@ -63,7 +63,7 @@ class Space(ABC, Generic[Arch]):
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
     """Values of a `paper` sweep in this space, where they differ from those of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
-    """Names of its tables of CIFAR-10 accuracies in `workflow/sources.yaml`."""
+    """Names of its tables of CIFAR-10 accuracies in `workflow/sources.yaml`, the default first."""
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
     branches: ClassVar[int]
@@ -81,6 +81,10 @@ class Space(ABC, Generic[Arch]):
     @property
     def distinct(self) -> int:
         """How many distinct architectures `draw` can return: `size`, unless that counts a published table."""
+        return self.size
+
+    def published_size(self, table: str) -> int:
+        """Return the number of distinct architectures of a complete published table: `size`, unless it has a part."""
         return self.size
 
     @abstractmethod

@@ -40,7 +40,8 @@ class KnownTruth:
 
     `runs` (N, r) are single trainings, nan where there is none, r = 0 in a table of means. `replicates` (groups, 2) are
     accuracies of pairs that compute the same function. `population` is the ground truth in which P>R takes its rank;
-    `kind` is table (the whole space), sample (uniform) or given (anything else).
+    `kind` is table (the whole space), sample (uniform), listed (a published table of a part of the space) or given
+    (anything else).
     """
 
     where: str

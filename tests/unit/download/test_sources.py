@@ -37,8 +37,12 @@ def test_tables_and_data_sets_are_those_that_were_published(sources: Sources) ->
         "nasbench201",
         "nasbench201-cifar100",
         "nasbench201-imagenet16",
-        "darts",
-        "darts-varied",
+        "darts-oncenas545",
+        "darts-oncenas545-10epochs",
+        "darts-214",
+        "darts-swap1000",
+        "darts-nds",
+        "darts-nds-varied",
         "nasbench_macro",
     ]
     assert list(sources.datasets) == ["cifar10", "cifar10-jpeg"]
