@@ -80,7 +80,9 @@ class PoolTruth:
         self.trained = published is None
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
-        self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
+        # A published table can have single trainings of some architectures only.
+        trained = self.seeds[np.isfinite(self.seeds).any(axis=1)]
+        self.noise = seed_noise(trained) if trained.size else NO_NOISE
         chosen = study.metrics.threshold
         self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
         found = subsets(self.space, self.pool["encoding"].tolist(), self.truth)
