@@ -5,11 +5,13 @@ and the best accuracy of any epoch. The array (genotypes, epochs) has test accur
 that of the last epoch: the best one is chosen by test accuracy. Source: antoyang/NAS-Benchmark, notebooks in `Plots`.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from supernet.errors import UserError
 from supernet.io.unpickling import GENOTYPES, load
@@ -74,11 +76,18 @@ def _flat(text: str) -> dict[str, Any]:
 
 
 def _curves(path: Path, shape: tuple[int, int]) -> Floats:
-    """Return the accuracies by epoch; mapped, so that a wrong shape does not allocate memory."""
+    """Return the accuracies by epoch, without `numpy.load`, which can unpickle."""
+    content = io.BytesIO(path.read_bytes())
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        if npy.read_magic(content) != (1, 0):
+            raise ValueError("another version of the format than 1.0")
+        found = npy.read_array_header_1_0(content)
+    except (ValueError, TypeError, EOFError) as error:
         raise UserError(f"{path}: not a NumPy array ({error}); delete the file and fetch it again") from error
-    if not isinstance(found, np.ndarray) or found.dtype != np.float64 or found.shape != shape:
-        raise UserError(f"{path}: found another array than {shape} of numbers in double precision; fetch it again")
-    return np.asarray(found)
+    expected, numbers = (shape, False, np.dtype("<f8")), content.read()
+    if found != expected or len(numbers) != 8 * shape[0] * shape[1]:
+        raise UserError(
+            f"{path}: found (shape, Fortran order, type) {found} and {len(numbers)} bytes; expected {expected} with "
+            "all of its bytes: delete the file and fetch it again"
+        )
+    return np.frombuffer(numbers, expected[2]).reshape(shape)

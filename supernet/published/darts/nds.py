@@ -56,9 +56,7 @@ def read(path: Path, name: str) -> ParsedTable:
             ) from error
         entries.append(entry)
     epochs = {entry.epochs for entry in entries}
-    return ParsedTable(
-        trainings.rows(), _truth(entries), epochs.pop() if len(epochs) == 1 else None, trainings.entries
-    )
+    return ParsedTable(trainings.rows(), _truth(entries), epochs.pop() if len(epochs) == 1 else None, trainings.entries)
 
 
 def _truth(entries: list[_Entry]) -> str:

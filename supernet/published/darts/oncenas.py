@@ -1,4 +1,4 @@
-"""DARTS trained by OnceNAS-Bench: a CSV file with one line per training, whose genotype is as in the code base of DARTS.
+"""DARTS trained by OnceNAS-Bench: a CSV file with one line per training, with a genotype as DARTS' code base prints it.
 
 The validation accuracies after 50 epochs differ from the test accuracies by at most two images of 10 000: both are of
 the same images. All published numbers of parameters are those of our networks of 36 channels and 20 cells.
