@@ -94,7 +94,7 @@ def _published(space: Space[Any], path: Path) -> KnownTruth:
     table = PublishedTable.load(path, ["encoding", "test_acc", *RUNS, "uniform"])
     # Of a sub-space, the rows that are its members; of another space, an error.
     population = population_of(table, space)
-    runs = np.column_stack([np.asarray(table.column(name), dtype=np.float64) for name in RUNS])
+    runs = np.array([table.column(name) for name in table.runs], dtype=np.float64).reshape(-1, len(table)).T
     return KnownTruth(
         where=str(path),
         replicates=published_replicates(space, table),
@@ -102,7 +102,7 @@ def _published(space: Space[Any], path: Path) -> KnownTruth:
         arch_ids=table.data.column("arch_id").combine_chunks(),
         encodings=table.data.column("encoding").combine_chunks(),
         accuracy=table.test_acc,
-        runs=runs[:, np.isfinite(runs).any(axis=0)],
+        runs=runs,
         population=population.truth,
         kind=population.kind,
     )

@@ -198,6 +198,7 @@ class Harmful:
 
 HEADER = "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 600000000000), }".ljust(117) + "\n"
 HUGE = b"\x93NUMPY\x01\x00" + len(HEADER).to_bytes(2, "little") + HEADER.encode()
+OTHER_ARRAY = r"architectures\.npy: found another file than a NumPy array of 1 x 600 numbers in double precision"
 TEXT = nas_benchmark_text(ONE)
 
 
@@ -229,16 +230,14 @@ def test_pickles_that_are_not_of_the_214(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (curves(97.0, 96.0), r"architectures\.npy: found .shape, Fortran order, type. .*expected \(\(1, 600\), False"),
-        (curves(97.0, epochs=599), r"found .shape, Fortran order, type. .*expected \(\(1, 600\), False"),
-        (curves(97.0).astype(np.float32), "expected .*float64"),
-        (np.array([[Harmful()] * 600]), "found .*dtype.'O'."),
-        (b"no array", "not a NumPy array"),
-        (b"", "not a NumPy array"),
-        (
-            b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1, 9999999999999), }",
-            "not a NumPy",
-        ),
+        (curves(97.0, 96.0), OTHER_ARRAY),
+        (curves(97.0, epochs=599), OTHER_ARRAY),
+        (curves(97.0).astype(np.float32), OTHER_ARRAY),
+        (np.asfortranarray(curves(97.0, 97.0).T), OTHER_ARRAY),
+        (np.array([[Harmful()] * 600]), OTHER_ARRAY),
+        (b"no array", OTHER_ARRAY),
+        (b"", OTHER_ARRAY),
+        (HUGE, OTHER_ARRAY),
         (curves(float("nan")), "found the best accuracy"),
     ],
 )
