@@ -149,7 +149,7 @@ def fields(text: str) -> dict[str, Any]:
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("not a call with keywords")
         return {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # the last if too deeply nested
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # MemoryError: nested too deep
         raise UserError(f"DARTS: {text!r} is not a genotype ({error}); expected Genotype(normal=[…], …)") from None
 
 
