@@ -16,7 +16,7 @@ from supernet.published.nasbench101 import nasgraph as nasbench101_nasgraph
 from supernet.published.nasbench101 import official as nasbench101_official
 from supernet.published.nasbench201 import mirror as nasbench201_mirror
 from supernet.published.nasbench201 import nasgraph as nasbench201_nasgraph
-from supernet.published.nasbench201 import nats
+from supernet.published.nasbench201 import nats, short
 from supernet.published.parsed import ParsedTable
 
 MACRO = "nasbench_macro"
@@ -70,6 +70,8 @@ def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], _Reader]:
         ("nasbench201", "mirror_runs"): _Reader(
             lambda means, runs: nasbench201_mirror.read_with_runs(means, runs, dataset), files=2
         ),
+        ("nasbench201", "mini_frame"): _Reader(lambda path: short.read_frame(path, dataset)),
+        ("nasbench201", "mirror_12epochs"): _Reader(lambda path: short.read_mirror(path, dataset)),
         ("darts", "oncenas_csv"): _Reader(lambda path: oncenas.read(path, table)),
         ("darts", "genotypes_and_curves"): _Reader(
             lambda genotypes, curves: nas_benchmark.read(genotypes, curves, table), files=2

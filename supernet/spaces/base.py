@@ -63,7 +63,9 @@ class Space(ABC, Generic[Arch]):
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
     """Values of a `paper` sweep in this space, where they differ from those of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
-    """Names of its tables of CIFAR-10 accuracies in `workflow/sources.yaml`, the default first."""
+    """Names of its tables in `workflow/sources.yaml` that can be ground truth on CIFAR-10, the default first."""
+    further: ClassVar[tuple[str, ...]] = ()
+    """Names of its other tables there: accuracies on other data sets, or after fewer epochs."""
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
     branches: ClassVar[int]

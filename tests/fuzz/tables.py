@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from published_formats import nasbench101_record, nats_state, nats_tar, nds_entry, tfrecord
+from published_formats import nasbench101_record, nats_state, nats_tar, nds_entry, pickled_frame, tfrecord
 from table_metadata import about
 
 from fuzz.mutations import Draw, either, mutated, odd, tree
@@ -54,6 +54,8 @@ def _published() -> list[Target]:
         _reader("nasbench201", "nasbench201", "nasgraph_csv", mutated([csv.encode()], tokens)),
         _reader("nasbench201", "nasbench201", "mirror", parquet(_edges)),
         Target("mirror_runs of nasbench201", parquet(_runs), _read_runs),
+        _reader("nasbench201-12epochs", "nasbench201", "mini_frame", mutated([pickled_frame(_short())], tokens)),
+        _reader("nasbench201-12epochs", "nasbench201", "mirror_12epochs", parquet(_short_mirror)),
         _reader("nasbench201", "nasbench201", "nats", either(mutated([_nats(_state())]), _nats_trees)),
         _reader("nasbench101", "nasbench101", "mirror", parquet(_cells)),
         _reader("nasbench101", "nasbench101", "tfrecord", either(mutated([tfrecord(_records())]), _tfrecords)),
@@ -92,6 +94,15 @@ def _edges() -> Mapping[str, Any]:
     edges = [f"op_e{source}{target}" for source, target in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))]
     accuracies = {name: [80.0, 90.0, 91.5] for name in ("cifar10_test_acc", "cifar10valid_valid_acc")}
     return {**{edge: [0, 1, position % 5] for position, edge in enumerate(edges)}, **accuracies}
+
+
+def _short() -> Mapping[str, Any]:
+    return {"cellstr": TEXTS, **{name: [80.0] * len(TEXTS) for name in ("cifar10-test", "cifar10-val")}}
+
+
+def _short_mirror() -> Mapping[str, Any]:
+    accuracies = ("cifar10_test_acc_12", "cifar10_valid_acc_12")
+    return {"arch_str": TEXTS, **{name: [80.0] * len(TEXTS) for name in accuracies}}
 
 
 def _runs() -> Mapping[str, Any]:

@@ -58,7 +58,8 @@ class Darts(Space[Genotype]):
         }
     )
     grid = MappingProxyType({"layers": (12, 8, 4), "channels": (36, 16, 8)})
-    published = tuple(_PUBLISHED)
+    published = ("darts-oncenas545", "darts-214", "darts-swap1000", "darts-nds", "darts-nds-varied")
+    further = ("darts-oncenas545-10epochs",)
     branches = len(OPERATIONS)
     choices = choices.SIZES
     conventions = conventions.CONVENTIONS

@@ -398,12 +398,27 @@ CASES = {
     "former name of a published table": (
         _swap("  darts:\n", "  darts:\n    published: darts\n").replace("digits", "cifar10"),
         "17: spaces.darts.published: found 'darts'; not a table of darts, now called darts-nds; allowed here: "
-        "darts-oncenas545, darts-oncenas545-10epochs, darts-214, darts-swap1000, darts-nds, darts-nds-varied",
+        "darts-oncenas545, darts-214, darts-swap1000, darts-nds, darts-nds-varied",
     ),
     "published table of another data set": (
         _published("published: nasbench201", "digits"),
         f"12: {S201}.published: found 'nasbench201'; accuracies on CIFAR-10, while data.name is digits; "
         "allowed there: cifar10, cifar10-jpeg",
+    ),
+    "unknown further truth": (
+        _swap("title:", "metrics: {further_truths: [nasbench301]}\ntitle:"),
+        "2: metrics.further_truths.0: found 'nasbench301'; not a table of the spaces of this study; allowed here: "
+        "nasbench101, nasbench201, nasbench201-cifar100, ",
+    ),
+    "further truth that is the ground truth": (
+        _published("published: nasbench201", "cifar10").replace(
+            "title:", "metrics: {further_truths: [nasbench201-cifar100, nasbench201]}\ntitle:"
+        ),
+        "2: metrics.further_truths.1: found 'nasbench201'; is the ground truth of this study already: leave it out",
+    ),
+    "further truth twice": (
+        _swap("title:", "metrics: {further_truths: [nasbench201, nasbench201]}\ntitle:"),
+        "2: metrics.further_truths",
     ),
     "neither recipe nor table": (
         _published("seeds: [0]", "cifar10"),

@@ -15,6 +15,7 @@ from supernet.published.nasbench101 import mirror as nasbench101
 from supernet.published.nasbench101 import official
 from supernet.published.nasbench101.cells import SIZE, cells
 from supernet.published.nasbench201 import mirror as nasbench201
+from supernet.published.nasbench201 import short
 from supernet.published.parsed import ParsedTable
 from supernet.published.readers import read
 from supernet.published.schema import COLUMNS, RUNS
@@ -137,6 +138,24 @@ def test_nasbench201_single_trainings(mirror: Path) -> None:
     certain = np.round(runs["test_acc"] * 20_000) % 2 == 1
     assert certain.sum() == 2_862
     assert stats.kendalltau(first[certain], second[certain]).statistic == pytest.approx(0.897, abs=2e-3)
+
+
+def test_nasbench201_after_12_epochs(mirror: Path) -> None:
+    """Tau with the accuracies after 200 epochs is .700, as stated with the file; accuracies are counts of images."""
+    path = mirror / "benchmarks" / "nasbench201_12epochs.parquet"
+    long = nasbench201.read(mirror / "benchmarks" / "nasbench201.parquet", "cifar10").rows
+    for name, images, best in (
+        ("cifar10", 10_000, 0.8916),
+        ("cifar100", 5_000, 0.6118),
+        ("imagenet16-120", 3_000, 0.3827),
+    ):
+        rows = short.read_mirror(path, name).rows
+        assert rows["arch_id"].equals(long["arch_id"]) and round(rows["test_acc"].max(), 4) == best
+        counts = rows["test_acc"] * images
+        np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
+        assert rows[RUNS[0]].equals(rows["test_acc"].rename(RUNS[0])) and rows[RUNS[1]].isna().all()
+    tau = stats.kendalltau(short.read_mirror(path, "cifar10").rows["test_acc"], long["test_acc"]).statistic
+    assert tau == pytest.approx(0.700, abs=5e-4)
 
 
 def without_runs(path: Path) -> pd.DataFrame:
