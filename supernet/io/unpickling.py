@@ -22,7 +22,7 @@ from supernet.errors import UserError
 Global = tuple[str, str]
 """Module and name of a class or function, as written in a pickle."""
 
-CIFAR10: frozenset[Global] = frozenset(
+CIFAR: frozenset[Global] = frozenset(
     {
         ("numpy", "ndarray"),
         ("numpy", "dtype"),
@@ -65,7 +65,8 @@ PANDAS: frozenset[Global] = frozenset(
 """Data frames of pandas 1.0, each a `Frame`: numbers and texts, with a range as the index."""
 
 MAX_STEPS = 600_000
-"""Largest accepted number of opcodes; a pickle of NATS-Bench has up to 300 000, one of CIFAR-10 40 000."""
+"""Largest accepted number of opcodes; a pickle of NATS-Bench has up to 300 000, of CIFAR-10 40 000, of CIFAR-100
+200 000."""
 
 _BROKEN = (ValueError, TypeError, IndexError, KeyError, OverflowError, struct.error)
 _KEYS = (str, bytes, int, float, bool, type(None), np.generic)
