@@ -132,6 +132,14 @@ class Space(ABC, Generic[Arch]):
         """Return whether an architecture, given as text, is a member; a sub-space has only some architectures."""
         return True
 
+    def function_of(self, arch: Arch) -> str:
+        """Return a text that is equal for architectures that compute the same function, for some weights of each.
+
+        With shared weights they are different paths, which have different scores. The default is their `arch_id`:
+        equal functions are not looked for.
+        """
+        return self.arch_id(arch)
+
     @abstractmethod
     def degenerate(self, arch: Arch) -> bool:
         """Return whether no convolution is on a path from input to output of any of its cells."""
@@ -180,8 +188,19 @@ class Space(ABC, Generic[Arch]):
         """
         if image < 1:
             raise UserError(f"{self.name}: found images of {image} pixels a side; expected 1 or more")
-        size = size or NetworkSize(self.channels, self.layers, num_classes=10, in_channels=3)
+        size = size or self.network_size(None, None)
         return self.count(arch, size, image, zero_in_zero_out)
+
+    def network_size(
+        self,
+        channels: int | None,
+        layers: int | None,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        widths: str = "benchmark",
+    ) -> NetworkSize:
+        """Return a size in which None is the benchmark's; the others are as in `NetworkSize`."""
+        return NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
 
     def build_standalone(
         self,
@@ -202,7 +221,7 @@ class Space(ABC, Generic[Arch]):
         from supernet.nn.factory import LayerFactory
         from supernet.nn.standalone import StandAlone
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
+        size = self.network_size(channels, layers, num_classes, in_channels, widths)
         factory = LayerFactory(batch_norm, bn_momentum or self.bn_momentum)
         return StandAlone(self.network(factory, arch, size), arch)
 
@@ -226,7 +245,7 @@ class Space(ABC, Generic[Arch]):
         """
         from supernet.nn.factory import LayerFactory
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
+        size = self.network_size(channels, layers, num_classes, in_channels, widths)
         factory = LayerFactory(bn_momentum=bn_momentum or self.bn_momentum, **heuristics)
         self._expect_supported(factory, size)
         return self.network(factory, None, size)
