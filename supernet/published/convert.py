@@ -2,11 +2,12 @@
 
 import pandas as pd
 
+from supernet import spaces
 from supernet.download.fetch import FetchedForm
 from supernet.download.sources import Table
 from supernet.errors import UserError
 from supernet.published.about import About
-from supernet.published.readers import read, size
+from supernet.published.readers import read
 
 
 def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame, About]:
@@ -18,7 +19,7 @@ def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame
         )
     (one,) = fetched.files
     parsed = read(name, table.space, table.dataset, fetched.form, one.path)
-    rows, whole = parsed.rows, size(table.space)
+    rows, whole = parsed.rows, spaces.load(table.space).size
     complete = parsed.entries == whole
     about = About(
         table=name,

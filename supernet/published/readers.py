@@ -3,12 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from supernet import spaces
 from supernet.errors import UserError
 from supernet.published.darts import nds
 from supernet.published.macro import mirror as macro_mirror
 from supernet.published.macro import official as macro_official
-from supernet.published.macro.facts import SIZE as MACRO_SIZE
 from supernet.published.nasbench101 import mirror as nasbench101_mirror
 from supernet.published.nasbench101 import nasgraph as nasbench101_nasgraph
 from supernet.published.nasbench101 import official as nasbench101_official
@@ -16,9 +14,6 @@ from supernet.published.nasbench201 import mirror as nasbench201_mirror
 from supernet.published.nasbench201 import nasgraph as nasbench201_nasgraph
 from supernet.published.nasbench201 import nats
 from supernet.published.parsed import ParsedTable
-
-MACRO = "nasbench_macro"
-"""A published space without an implementation here: its table can be converted, but there is no super-net."""
 
 
 def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedTable:
@@ -39,11 +34,6 @@ def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedT
     return readers[space, form](path)
 
 
-def size(space: str) -> int:
-    """Return the number of architectures of the complete published table of a space."""
-    return MACRO_SIZE if space == MACRO else spaces.load(space).size
-
-
 def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Path], ParsedTable]]:
     return {
         ("nasbench101", "nasgraph_csv"): nasbench101_nasgraph.read,
@@ -53,8 +43,8 @@ def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Pat
         ("nasbench201", "nats"): lambda path: nats.read(path, dataset),
         ("nasbench201", "mirror"): lambda path: nasbench201_mirror.read(path, dataset),
         ("darts", "nds_json"): lambda path: nds.read(path, _nds_file(table)),
-        (MACRO, "macro_json"): macro_official.read,
-        (MACRO, "mirror"): macro_mirror.read,
+        ("macro", "macro_json"): macro_official.read,
+        ("macro", "mirror"): macro_mirror.read,
     }
 
 

@@ -66,6 +66,9 @@ class Space(ABC, Generic[Arch]):
     """Names of its tables of CIFAR-10 accuracies in `workflow/sources.yaml`."""
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
+    trained_apart: ClassVar[bool] = True
+    """Whether its benchmark trained architectures of one function apart from each other, so that their accuracies are
+    independent."""
     branches: ClassVar[int]
     choices: ClassVar[tuple[int, ...]]
     """Number of values of each choice that defines an architecture; searches decide these one by one."""

@@ -57,8 +57,8 @@ def _published() -> list[Target]:
         _reader("nasbench101", "nasbench101", "mirror", _parquet(_cells)),
         _reader("nasbench101", "nasbench101", "tfrecord", either(mutated([tfrecord(_records())]), _tfrecords)),
         _reader("darts", "darts", "nds_json", either(mutated([_nds(json.dumps([_training()] * 2))]), _trainings)),
-        _reader("nasbench_macro", "nasbench_macro", "macro_json", macro_file),
-        _reader("nasbench_macro", "nasbench_macro", "mirror", _parquet(_chains)),
+        _reader("macro", "macro", "macro_json", macro_file),
+        _reader("macro", "macro", "mirror", _parquet(_chains)),
     ]
 
 

@@ -57,6 +57,7 @@ class Macro(Space[Chain]):
     )
     grid = MappingProxyType({"epochs": (25, 50, 100, 200), "channels": (32, 16, 8)})
     published = ("macro",)
+    trained_apart = False
     branches = len(OPERATIONS)
     choices = (len(OPERATIONS),) * LAYERS
 

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from supernet.nn.blocks import ConvNorm, ConvNormReLU
 from supernet.nn.factory import LayerFactory
-from supernet.nn.mixture import expect_whole
 from supernet.nn.reuse import Reuse, keeping
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.macro.encoding import BLOCKS, IDENTITY, LAYERS, Chain, computes, shapes, tail_channels
@@ -20,9 +19,7 @@ class InvertedResidual(nn.Module):
     `expansion`·c_in hidden channels h: h·(c_in + k² + c_out) + 4h + 2·c_out parameters with affine.
     """
 
-    def __init__(
-        self, factory: LayerFactory, c_in: int, c_out: int, stride: int, expansion: int, kernel: int
-    ) -> None:
+    def __init__(self, factory: LayerFactory, c_in: int, c_out: int, stride: int, expansion: int, kernel: int) -> None:
         super().__init__()
         hidden = expansion * c_in
         self.expand = ConvNormReLU(factory, c_in, hidden, 1)
@@ -64,9 +61,7 @@ class Layer(nn.Module):
     one's channels. Pointwise convolutions and norms are not shared.
     """
 
-    def __init__(
-        self, factory: LayerFactory, c_in: int, c_out: int, stride: int, candidates: Sequence[str]
-    ) -> None:
+    def __init__(self, factory: LayerFactory, c_in: int, c_out: int, stride: int, candidates: Sequence[str]) -> None:
         super().__init__()
         self.operations = nn.ModuleDict()
         if IDENTITY in candidates and stride > 1:
@@ -91,12 +86,9 @@ class Network(nn.Module):
 
     def __init__(self, factory: LayerFactory, candidates: Sequence[Sequence[str]], size: NetworkSize) -> None:
         super().__init__()
-        self.partial = factory.partial_channels
         self.stem = ConvNormReLU(factory, size.in_channels, size.channels, 3)
         places = shapes(size.channels)
-        self.layers = nn.ModuleList(
-            Layer(factory, *place, own) for place, own in zip(places, candidates, strict=True)
-        )
+        self.layers = nn.ModuleList(Layer(factory, *place, own) for place, own in zip(places, candidates, strict=True))
         width = tail_channels(size.channels)
         self.tail = ConvNormReLU(factory, places[-1][1], width, 1)
         self.dropout = factory.dropout_of(LAYERS)
@@ -107,7 +99,6 @@ class Network(nn.Module):
 
         Chains that begin with the same layers share their values in `reuse`.
         """
-        expect_whole(self.partial)
         keep = keeping(reuse, self)
         features = keep((), partial(self.stem, images))
         # The layers so far that compute something, which identify the features.

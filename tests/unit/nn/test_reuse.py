@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import BATCH_NORMS, small_splits, supernet
+from tiny import BATCH_NORMS, SPACES, small_splits, supernet
 from torch import nn
 
 from supernet.config.study import Evaluation
@@ -39,10 +39,12 @@ def one_at_a_time(scored: Evaluator, network: nn.Module, archs: list[Cell], bn_m
 
 
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
-def test_scores_are_those_of_one_at_a_time_to_the_bit(batch_norm: str) -> None:
-    network = made(SPACE, batch_norm)
+@pytest.mark.parametrize("name", ["nasbench201", "macro"])
+def test_scores_are_those_of_one_at_a_time_to_the_bit(name: str, batch_norm: str) -> None:
+    space = SPACES[name]
+    network = made(space, batch_norm)
     scored = evaluator()
-    archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=40))
+    archs = list(space.sample(np.random.default_rng(0), law="random_a", count=40))
     for bn_mode in ("batch", "recalibrated", *(["tracked"] if tracks(network) else [])):
         assert scored.evaluate_many(network, archs, bn_mode, ["scoring", "test"]) == one_at_a_time(
             scored, network, archs, bn_mode
