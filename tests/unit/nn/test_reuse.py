@@ -1,5 +1,6 @@
 """Scoring many architectures at once: the same bits as one at a time, with less work."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -79,6 +80,22 @@ def test_every_operation_of_the_first_cell_is_computed_once_for_each_input() -> 
         if operation.startswith("nor_conv"):
             expected[f"{number}.{operation}"] += batches
     assert calls == expected + Counter({"second cell": batches * len(plans)})
+
+
+def test_layers_of_a_chain_are_computed_once_for_each_beginning() -> None:
+    """Beginnings that differ only by identities that keep the shape are computed apart, but these layers are not."""
+    space = SPACES["macro"]
+    network = made(space, "affine")
+    calls: Counter[int] = Counter()
+    for number, layer in enumerate(network.layers):  # type: ignore[arg-type]
+        for module in layer.operations.values():
+            module.register_forward_hook(lambda *_, number=number: calls.update([number]))
+    scored = evaluator()
+    archs = [space.parse("".join(digits) + "000") for digits in itertools.product("012", repeat=5)]
+    scored.evaluate_many(network, archs, "batch", ["scoring"])
+    # Three operations where a stage begins, else the two blocks, for each of the inputs.
+    expected = Counter({0: 3, 1: 3 * 2, 2: 9 * 3, 3: 27 * 2, 4: 81 * 2, 5: 243})
+    assert calls == Counter({layer: count * len(scored.batches["scoring"]) for layer, count in expected.items()})
 
 
 def fed_edges(plan: Any) -> list[Any]:
