@@ -45,6 +45,8 @@ class Space(ABC, Generic[Arch]):
     name: str
     title: ClassVar[str]
     """The name in tables and figures."""
+    of_the_paper: ClassVar[bool] = False
+    """Whether the paper has it: captions name spaces of the paper that a study lacks."""
     size: int
     encodings: str
     operations: ClassVar[tuple[str, ...]]

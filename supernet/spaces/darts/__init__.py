@@ -26,6 +26,7 @@ class Darts(Space[Genotype]):
 
     name = "darts"
     title = "DARTS-NDS"
+    of_the_paper = True
     size = 5_000
     encodings = "(2·3·4·5·8^4)^4 = 5.8e22"
     operations = OPERATIONS

@@ -25,6 +25,7 @@ class NASBench201(Space[Cell]):
 
     name = "nasbench201"
     title = "NASBench-201"
+    of_the_paper = True
     size = 15_625
     encodings = "5^6 = 15 625"
     operations = OPERATIONS
