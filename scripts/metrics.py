@@ -1,7 +1,7 @@
 """Compute the metrics of all runs of a study with intervals, reference predictors, and facts of each pool."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True, help="results of the study: pools and runs")
     parser.add_argument("--data", type=Path, required=True, help="images: file of scripts/data.py")
     parser.add_argument("--tables", type=Path, nargs="*", default=[], help="published tables used as ground truth")
+    parser.add_argument("--further", type=Path, nargs="*", default=[], help="published tables that are further truths")
     parser.add_argument("--proxies", type=Path, nargs="*", default=[], help="proxies of spaces: {space}.parquet")
     parser.add_argument(
         "--standalone", type=Path, nargs="*", default=[], help="unshared networks of spaces: {space}.parquet"
@@ -61,6 +62,7 @@ def work(options: argparse.Namespace) -> None:
     }
     for path in options.standalone:
         truths[str(study.main_pool(path.stem))].alone = unshared(study, path)
+    add_further_truths(truths, options.further)
     for run in study.runs():
         # Worker processes read these files; this process writes the records.
         note_input(paths.run(*run).summary)
@@ -93,6 +95,16 @@ def pool_truth(
     space = spaces.load(name.own_space)
     population, pairs = population_of(table, space), published_replicates(space, table)
     return PoolTruth(study, name, pool, sizes, population, proxies, pairs)
+
+
+def add_further_truths(truths: Mapping[str, PoolTruth], paths: Sequence[Path]) -> None:
+    """Compare the pools of each table's space with it too; UserError if a table has too few of their architectures."""
+    for path in paths:
+        table = PublishedTable.load(path, ["test_acc"])
+        accuracy = pd.Series(table.test_acc, index=table.data.column("arch_id").to_pylist())
+        for truth in truths.values():
+            if truth.name.space == table.about.space:
+                truth.compare_with(table.about.table, accuracy, table.about.truth)
 
 
 def unshared(study: Study, path: Path) -> "pd.Series[float]":

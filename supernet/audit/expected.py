@@ -110,7 +110,7 @@ def _resources(plan: Plan) -> Iterator[Expected]:
     name = plan.study.data.name
     yield Expected(plan.artifacts.images(name), {"dataset": name})
     used = (space.published for name, space in plan.study.spaces.items() if plan.tables(name))
-    for table in dict.fromkeys(filter(None, used)):
+    for table in dict.fromkeys([*filter(None, used), *plan.study.metrics.further_truths]):
         yield Expected(plan.artifacts.published(table), {"table": table})
 
 

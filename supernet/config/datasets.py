@@ -27,6 +27,8 @@ DATASETS = MappingProxyType(
 )
 
 PUBLISHED = MappingProxyType({space: kind.published for space, kind in KINDS.items()})
-"""Tables of CIFAR-10 accuracies of each space, by their names in `workflow/sources.yaml`."""
+"""Tables of each space that can be ground truth on CIFAR-10, by their names in `workflow/sources.yaml`."""
+TABLES = MappingProxyType({space: (*kind.published, *kind.further) for space, kind in KINDS.items()})
+"""All tables of each space, by their names in `workflow/sources.yaml`."""
 CIFAR10 = ("cifar10", "cifar10-jpeg")
 """Data sets on which those tables are ground truth."""

@@ -332,6 +332,15 @@ class Metrics(Model):
         default=10_000, description="Bootstrap resamples of the pool for each interval."
     )
 
+    further_truths: Annotated[tuple[str, ...], AfterValidator(distinct)] = Field(
+        default=(),
+        strict=False,
+        description="Further published tables (workflow/sources.yaml) of the study's spaces: accuracies on other data "
+        "sets, or after fewer epochs. Scores are compared with each of them as with the ground truth, on the "
+        "architectures of the pool that it has, and its own accuracies are a reference for scores.",
+        json_schema_extra={"uniqueItems": True},
+    )
+
     @property
     def positional_percent(self) -> str | None:
         """The threshold of the printed positional S-KdT in percent; None if the rounded S-KdT is printed."""

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 
 from supernet.config.artifacts import STORE
 from supernet.config.base import Findings, Model
+from supernet.config.datasets import TABLES
 from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
 from supernet.config.inheritance import EXTENDS, StudyFile
@@ -210,6 +211,20 @@ class Study(Model):
                 for need in needs:
                     message = f"{need}: `published` without `truth`"
                     findings.add(message, space.published, "spaces", name, "published")
+        findings.raise_all()
+        return self
+
+    @model_validator(mode="after")
+    def _further_truths_of_the_spaces(self) -> Self:
+        findings = Findings()
+        known = [table for space in self.spaces for table in TABLES[space]]
+        others = f"not a table of the spaces of this study; allowed here: {', '.join(known)}"
+        for position, table in enumerate(self.metrics.further_truths):
+            place = ("metrics", "further_truths", position)
+            if table not in known:
+                findings.add(others, table, *place)
+            elif any(table == space.published for space in self.spaces.values()):
+                findings.add("is the ground truth of this study already: leave it out", table, *place)
         findings.raise_all()
         return self
 

@@ -12,7 +12,6 @@ import re
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -44,6 +43,24 @@ NATS: frozenset[Global] = frozenset(
 )
 """Types in the files of NATS-Bench without weights: ordered dictionaries and NumPy numbers, and built-in types."""
 
+PANDAS: frozenset[Global] = frozenset(
+    {
+        ("pandas.core.frame", "DataFrame"),
+        ("pandas.core.internals.managers", "BlockManager"),
+        ("pandas.core.indexes.base", "_new_Index"),
+        ("pandas.core.indexes.base", "Index"),
+        ("pandas.core.indexes.range", "RangeIndex"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy.core.numeric", "_frombuffer"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy._core.numeric", "_frombuffer"),
+        ("builtins", "slice"),
+    }
+)
+"""Data frames of pandas 1.0, each a `Frame`: numbers and texts, with a range as the index."""
+
 MAX_STEPS = 600_000
 """Largest accepted number of opcodes; a pickle of NATS-Bench has up to 300 000, one of CIFAR-10 40 000."""
 
@@ -54,6 +71,7 @@ _LONGEST_LINE = 1000
 _LARGEST_INTEGER = 32
 """Bytes."""
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+_OBJECTS = "O8"
 _DOUBLE = struct.Struct(">d")
 
 
@@ -62,7 +80,7 @@ def load(content: bytes, allowed: frozenset[Global], *, name: str = "pickle") ->
 
     Args:
         content: the pickle.
-        allowed: functions and classes, each as (module, name), from those of `CIFAR10` and `NATS`.
+        allowed: functions and classes, each as (module, name), from those of `CIFAR10`, `NATS` and `PANDAS`.
         name: archive and member, for messages.
 
     Strings of Python 2 are bytes, including keys of dictionaries. Arrays are views of `content`, and read-only. Raises
@@ -77,7 +95,7 @@ class _DType:
 
     def __init__(self, spec: Any, align: Any = False, copy: Any = False) -> None:
         text = spec.decode("ascii") if isinstance(spec, bytes) else spec
-        if not isinstance(text, str) or not _DTYPE.fullmatch(text):
+        if not isinstance(text, str) or not (_DTYPE.fullmatch(text) or text == _OBJECTS):
             raise ValueError("found a dtype that is not one of numbers")
         self.value = np.dtype(text)
 
@@ -96,15 +114,47 @@ class _Array:
     def __init__(self, kind: Any, shape: Any, code: Any) -> None:
         if kind is not _ARRAY_TYPE:
             raise ValueError("found an array of another class than numpy.ndarray")
+        self.places: list[int] = []
+        """Keys of the memo whose value it is."""
 
-    def build(self, state: Any) -> np.ndarray:
+    def build(self, state: Any) -> Any:
         version, shape, dtype, fortran, data = state
-        if version != 1 or not isinstance(dtype, _DType) or not isinstance(data, bytes):
+        if version == 1 and isinstance(dtype, _DType) and dtype.value.hasobject and isinstance(data, list):
+            # Objects are plain data, in a list as the pickle has them.
+            return data
+        if version != 1 or not isinstance(data, bytes):
             raise ValueError("found the state of an array that is not one of numbers")
-        if not isinstance(shape, tuple) or len(shape) > 8 or not all(type(side) is int and side >= 0 for side in shape):
-            raise ValueError("found an array without a shape")
-        # A view: data that the pickle refers to many times is not copied each time.
-        return np.frombuffer(data, dtype.value).reshape(shape, order="F" if fortran else "C")
+        return _from_bytes(data, dtype, shape, "F" if fortran else "C")
+
+
+class Frame:
+    """Replaces a data frame and its block manager: holds the state that the pickle gives it."""
+
+    state: Any = None
+
+    def build(self, state: Any) -> None:
+        self.state = state
+
+
+def _from_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    if not isinstance(data, bytes) or not isinstance(dtype, _DType) or order not in ("C", "F"):
+        raise ValueError("found an array that is not one of numbers")
+    if not isinstance(shape, tuple) or len(shape) > 8 or not all(type(side) is int and side >= 0 for side in shape):
+        raise ValueError("found an array without a shape")
+    # A view: data that the pickle refers to many times is not copied each time.
+    return np.frombuffer(data, dtype.value).reshape(shape, order=order)
+
+
+def _index(kind: Any, state: Any) -> Any:
+    if not any(kind is known for known in _INDEX_TYPES) or not isinstance(state, dict):
+        raise ValueError("found an index that is not one of names or a range")
+    return state
+
+
+def _slice(*bounds: Any) -> slice:
+    if len(bounds) != 3 or not all(type(bound) is int for bound in bounds):
+        raise ValueError("found a slice that is not one of integers")
+    return slice(*bounds)
 
 
 def _scalar(dtype: Any, data: Any) -> Any:
@@ -120,6 +170,7 @@ def _encoded(text: Any, encoding: Any) -> bytes:
 
 
 _ARRAY_TYPE = object()
+_INDEX_TYPES = (object(), object())
 _CONSTRUCTORS: Mapping[Global, Any] = MappingProxyType(
     {
         ("numpy", "ndarray"): _ARRAY_TYPE,
@@ -130,6 +181,14 @@ _CONSTRUCTORS: Mapping[Global, Any] = MappingProxyType(
         ("numpy._core.multiarray", "scalar"): _scalar,
         ("_codecs", "encode"): _encoded,
         ("collections", "OrderedDict"): OrderedDict,
+        ("pandas.core.frame", "DataFrame"): Frame,
+        ("pandas.core.internals.managers", "BlockManager"): Frame,
+        ("pandas.core.indexes.base", "_new_Index"): _index,
+        ("pandas.core.indexes.base", "Index"): _INDEX_TYPES[0],
+        ("pandas.core.indexes.range", "RangeIndex"): _INDEX_TYPES[1],
+        ("numpy.core.numeric", "_frombuffer"): _from_bytes,
+        ("numpy._core.numeric", "_frombuffer"): _from_bytes,
+        ("builtins", "slice"): _slice,
     }
 )
 """What is called in place of a function or class that a pickle names."""
@@ -221,7 +280,7 @@ class _Reader:
         self._position += 1
 
     def _memoize(self) -> None:
-        self._memo[len(self._memo)] = self._stack[-1]
+        self._put(len(self._memo))
 
     def _global(self, module: Any, name: Any) -> None:
         if (module, name) not in self._allowed:
@@ -239,7 +298,8 @@ class _Reader:
 
     def _reduce(self) -> None:
         arguments, call = self._pop(), self._pop()
-        if not isinstance(arguments, tuple) or not any(call is known for known in _CONSTRUCTORS.values()):
+        functions = (known for known in _CONSTRUCTORS.values() if callable(known) and known is not Frame)
+        if not isinstance(arguments, tuple) or not any(call is known for known in functions):
             raise TypeError("not a call")
         if call is OrderedDict and arguments:
             raise TypeError("an ordered dictionary with content")
@@ -250,15 +310,25 @@ class _Reader:
                 raise ValueError("more bytes than the pickle has")
         self._stack.append(call(*arguments))
 
+    def _new_object(self) -> None:
+        arguments, kind = self._pop(), self._pop()
+        if kind is not Frame or arguments != ():
+            raise TypeError("not a new data frame")
+        self._stack.append(Frame())
+
     def _build(self) -> None:
         state, target = self._pop(), self._pop()
-        if not isinstance(state, tuple) or not isinstance(target, _DType | _Array):
+        if isinstance(target, Frame):
+            if not isinstance(state, tuple | dict):
+                raise TypeError("a state, but not of a data frame")
+        elif not isinstance(state, tuple) or not isinstance(target, _DType | _Array):
             raise TypeError("a state, but not of an array")
         built = target.build(state)
         if isinstance(target, _Array):
-            # The pickle may refer to the array later: the last entries of the memo are looked at, where arrays are.
-            for key in [key for key in islice(reversed(self._memo), 64) if self._memo[key] is target]:
-                self._memo[key] = built
+            # The pickle may refer to the array later.
+            for key in target.places:
+                if self._memo[key] is target:
+                    self._memo[key] = built
         self._stack.append(target if built is None else built)
 
     def _set_items(self, items: list[Any]) -> None:
@@ -284,7 +354,9 @@ class _Reader:
         self._top(list).extend(items)
 
     def _put(self, key: int) -> None:
-        self._memo[key] = self._stack[-1]
+        top = self._memo[key] = self._stack[-1]
+        if isinstance(top, _Array):
+            top.places.append(key)
 
     def _push(self, value: Any) -> None:
         self._stack.append(value)
@@ -346,6 +418,8 @@ _ACTIONS: Mapping[bytes, Callable[[_Reader], Any]] = MappingProxyType(
         b"B": lambda r: r._push(r._take(r._number(4))),
         b"C": lambda r: r._push(r._take(r._number(1))),
         b"\x8e": lambda r: r._push(r._take(r._number(8))),
+        b"\x96": lambda r: r._push(r._take(r._number(8))),  # BYTEARRAY8
+        b"\x81": _Reader._new_object,
         b"]": lambda r: r._push([]),
         b"l": lambda r: r._push(r._since_mark()),
         b"a": _Reader._append,

@@ -1,7 +1,7 @@
 """Metrics of a study from scores and ground truth: one row per run, batch-norm mode, split, score and metric."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,15 @@ from supernet.config.pool_name import PoolName
 from supernet.config.run_summary import read_summary
 from supernet.config.splits import Sizes
 from supernet.config.study import Study
+from supernet.errors import UserError
 from supernet.io.parquet import read_table
+from supernet.metrics.arrays import Floats
 from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_taus, without_truth
 from supernet.metrics.interval import Estimate
-from supernet.metrics.measures import FEWEST, WITHOUT_TRUTH, measures
+from supernet.metrics.measures import CORRELATIONS, FEWEST, WITHOUT_TRUTH, measures
 from supernet.metrics.population import Population
 from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
-from supernet.metrics.subsets import WHOLE, subsets
+from supernet.metrics.subsets import WHOLE, Mask, subsets
 from supernet.pools.truth import COSTS
 from supernet.rng import stream
 
@@ -39,6 +41,16 @@ NO_NOISE = SeedNoise(std=float("nan"), standard_error=float("nan"), tau=float("n
 _NOTHING = dict.fromkeys(("estimate", "low", "high"), float("nan"))
 _Row = tuple[str, str, dict[str, float]]
 """Metric, score, and the numbers of an estimate."""
+
+
+class Part(NamedTuple):
+    """A subset of the pool, or the architectures of another published table: members (n,), and the truth of each (n,).
+
+    Accuracies of architectures that are not members have no meaning.
+    """
+
+    members: Mask
+    truth: Floats
 
 
 class PoolTruth:
@@ -79,12 +91,35 @@ class PoolTruth:
         self.top = min(study.metrics.top, len(self.pool))
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
-        self.noise = seed_noise(self.seeds) if self.seeds.size else NO_NOISE
+        # A published table can have single trainings of some architectures only.
+        trained = self.seeds[np.isfinite(self.seeds).any(axis=1)]
+        self.noise = seed_noise(trained) if trained.size else NO_NOISE
         chosen = study.metrics.threshold
         self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
         found = subsets(self.space, self.pool["encoding"].tolist(), self.truth)
-        self.subsets = {name: members for name, members in found.items() if name != WHOLE}
-        self.measures = measures(self.subsets)
+        self.parts = {name: Part(members, self.truth) for name, members in found.items() if name != WHOLE}
+        self.further: dict[str, str] = {}
+
+    def compare_with(self, table: str, accuracy: "pd.Series[float]", words: str) -> None:
+        """Compare scores with the accuracies of another published table too, by arch_id; `words` say what they are.
+
+        Its metrics are those of a part of the pool: of the architectures that the table has. Raises UserError if they
+        are fewer than `FEWEST`.
+        """
+        values = np.asarray(accuracy.reindex(self.pool["arch_id"]), dtype=np.float64)
+        members = np.isfinite(values)
+        if members.sum() < FEWEST:
+            raise UserError(
+                f"metrics: further_truths: {table}: has {int(members.sum())} of the {len(values)} architectures of the "
+                f"pool {self.name}; expected {FEWEST} or more: leave it out"
+            )
+        self.parts[table] = Part(members, values)
+        self.further[table] = words
+
+    @property
+    def measures(self) -> tuple[tuple[str, str], ...]:
+        """Metric and score of every row that a run has in one BN mode and split."""
+        return measures(self.parts)
 
     def run_rows(self, scores: pd.DataFrame, status: str) -> Iterator[dict[str, Any]]:
         """Yield the rows (bn_mode, split, score, metric, estimate, low, high, n, status) of one run."""
@@ -116,9 +151,13 @@ class PoolTruth:
         for name in self.predictors:
             values, ranked = self.pool[name].to_numpy(float), whole if name in COSTS else first
             share = int(ranked.sum()) / self.scorable
-            for suffix, mask in {"": whole, **{f"_{subset}": mask for subset, mask in self.subsets.items()}}.items():
-                members = mask & ranked
-                yield from self._taus(name, suffix, values[members], self.truth[members], "predictor", share)
+            parts = {"": Part(whole, self.truth), **{f"_{part}": found for part, found in self.parts.items()}}
+            for suffix, part in parts.items():
+                members = part.members & ranked
+                yield from self._taus(name, suffix, values[members], part.truth[members], "predictor", share)
+        for table in self.further:
+            members, values = self.parts[table]
+            yield from self._taus(table, "", values[members], self.truth[members], "predictor", self.share)
         complete = self.seeds[np.isfinite(self.seeds).all(axis=1)]
         # The ceiling: the tau of a perfect predictor of one seed.
         if self.seeds.shape[1] > 1:
@@ -155,7 +194,7 @@ class PoolTruth:
             "encodings": space.encodings,
             "pool": len(self.pool),
             "law": study.pool.law,
-            "degenerate": len(self.pool) - int(self.subsets["regular"].sum()),
+            "degenerate": len(self.pool) - int(self.parts["regular"].members.sum()),
             "repeated": int((np.isfinite(self.seeds).sum(axis=1) > 1).sum()),
             **{name: float(value) if np.isfinite(value) else None for name, value in numbers.items()},
             "images_test": self.images.test,
@@ -166,10 +205,11 @@ class PoolTruth:
             "population": len(self.population.truth),
             "top": self.top,
             "draws": self.top,
+            "further": self.further,
         }
 
     def _measures(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
-        """For each table of finite scores of the pool: the metrics of the pool, then those of its subsets."""
+        """For each table of finite scores of the pool: the metrics of the pool, then those of its parts."""
         if len(self.pool) < FEWEST:
             return self._measures_without_truth(scored)
         aligned = [scores.set_index("arch_id").loc[self.pool["arch_id"]] for scores in scored]
@@ -188,9 +228,9 @@ class PoolTruth:
             share=self.share,
         )
         found = [[(one.metric, one.score, _numbers(one.estimate)) for one in measures] for measures in whole]
-        for subset, members in self.subsets.items():
-            of_subset = self._measures_of_subset(subset, [scores[members] for scores in aligned], self.truth[members])
-            found = [[*rows, *more] for rows, more in zip(found, of_subset, strict=True)]
+        for name, (members, truth) in self.parts.items():
+            of_part = self._measures_of_part(name, [scores[members] for scores in aligned], truth[members])
+            found = [[*rows, *more] for rows, more in zip(found, of_part, strict=True)]
         return found
 
     def _measures_without_truth(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
@@ -199,22 +239,22 @@ class PoolTruth:
         empty = [(metric, score, _NOTHING) for metric, score in self.measures if metric not in WITHOUT_TRUTH]
         return [[*((one.metric, one.score, _numbers(one.estimate)) for one in own), *empty] for own in found]
 
-    def _measures_of_subset(
-        self, subset: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
+    def _measures_of_part(
+        self, part: str, scored: Sequence[pd.DataFrame], truth: npt.NDArray[np.float64]
     ) -> list[list[_Row]]:
         if len(truth) < FEWEST:
-            nothing = [(*names, _NOTHING) for names in self.measures if names[0].endswith(f"_{subset}")]
+            nothing = [(*names, _NOTHING) for names in self.measures if names[0] in _metrics_of(part)]
             return [nothing for _ in scored]
         measured = correlations(
             [_pair(scores) for scores in scored],
             truth,
             threshold=self.threshold,
-            rng=self._rng(f"bootstrap {subset}"),
+            rng=self._rng(f"bootstrap {part}"),
             resamples=self.study.metrics.resamples,
             share=self.share,
         )
         return [
-            [(f"{one.metric}_{subset}", one.score, _numbers(one.estimate)) for one in measures] for measures in measured
+            [(f"{one.metric}_{part}", one.score, _numbers(one.estimate)) for one in measures] for measures in measured
         ]
 
     def _taus(
@@ -246,12 +286,17 @@ class PoolTruth:
     def _count(self, metric: str) -> int:
         if metric in WITHOUT_TRUTH and len(self.pool) < FEWEST:
             return len(self.all)
-        subset = next((subset for subset in self.subsets if metric.endswith(f"_{subset}")), None)
-        return len(self.pool) if subset is None else int(self.subsets[subset].sum())
+        part = next((part for name, part in self.parts.items() if metric in _metrics_of(name)), None)
+        return len(self.pool) if part is None else int(part.members.sum())
 
     def _rng(self, name: str) -> np.random.Generator:
         # All runs on a pool use the same resamples, so that differences between settings are paired.
         return stream(self.study.seed, name, str(self.name))
+
+
+def _metrics_of(part: str) -> frozenset[str]:
+    """Return the metrics of a part of the pool."""
+    return frozenset(f"{metric}_{part}" for metric in CORRELATIONS)
 
 
 def _joined(pool: pd.DataFrame, proxies: pd.DataFrame, name: str, most: int) -> pd.DataFrame:

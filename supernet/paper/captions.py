@@ -98,6 +98,12 @@ def scores_sentence(results: Results, selection: ScoreSelection | None = None) -
     )
 
 
+def further_truths(results: Results, spaces: Iterable[str]) -> str:
+    """List the further truths of spaces with their meaning; empty if there are none."""
+    found = {table: words for space in spaces for table, words in results.facts[space].further.items()}
+    return "; ".join(f"{table}: {words}" for table, words in found.items())
+
+
 def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
     """State the pool size of each space, and how the pool was chosen if not at random."""
     study, pool = results.study, results.study.pool

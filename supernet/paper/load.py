@@ -107,7 +107,7 @@ class SpaceFacts:
     architecture, `truth_se` the standard error of an architecture's mean, and `threshold` the step to which S-KdT
     rounds ground truth. `source` names the source of ground truth. `quantile` names the set in which P>R takes its
     rank, `population` its size. `law` is the way in which the pool was chosen; `degenerate` architectures have no
-    convolution on any path.
+    convolution on any path. `further` has the meaning of the accuracies of each further truth, by its table.
     """
 
     size: int
@@ -131,6 +131,7 @@ class SpaceFacts:
     population: int
     top: int
     draws: int
+    further: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -321,6 +321,10 @@ class Plan:
         path = self.artifacts.published(study.published)
         return [path] if study.truth is None or self._is_available(study.published, Path(self.located(path))) else []
 
+    def further_tables(self) -> list[str]:
+        """Return the published tables with which scores are compared besides the ground truth."""
+        return list(map(self.artifacts.published, self.study.metrics.further_truths))
+
     def metrics(self) -> str:
         """Return the sections of the study on which metrics depend, besides scores and ground truth, as JSON."""
         return _sections(self.study, set(METRICS_SECTIONS))

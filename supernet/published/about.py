@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from supernet.config.base import Model
 from supernet.errors import UserError
@@ -10,6 +10,21 @@ from supernet.io.parquet import opened
 
 METADATA = b"supernet"
 """Key of the metadata of the Parquet file whose value is an `About` as JSON."""
+
+
+class SourceFile(Model):
+    """A downloaded file that a table was made from."""
+
+    file: str
+    """Name of the file."""
+    origin: str
+    """Where it was fetched: a URL or a file of the mirror."""
+    algorithm: str
+    """Algorithm of `digest`: sha256, md5 or git_blob."""
+    digest: str
+    licence: str
+    source: str
+    """Reference to cite."""
 
 
 class About(Model):
@@ -21,26 +36,18 @@ class About(Model):
     dataset: str
     """Data set that the architectures were trained on."""
     form: str
-    """Published format of the source file."""
-    file: str
-    """Name of the source file."""
-    origin: str
-    """Where the source file was fetched: a URL or a file of the mirror."""
-    algorithm: str
-    """Algorithm of `digest`: sha256, md5 or git_blob."""
-    digest: str
-    licence: str
-    source: str
-    """Reference to cite."""
+    """Published format of the source files."""
+    files: tuple[SourceFile, ...] = Field(min_length=1, strict=False)
+    """The source files, in the order of `workflow/sources.yaml`."""
     rows: int
     size: int
     """Number of architectures of the complete published table."""
     complete: bool
-    """Whether the source file has all architectures of the published table."""
+    """Whether the source files have all architectures of the published table."""
     uniform_rows: int
     """Number of rows that belong to a uniform random sample of the space."""
     merged: int
-    """Number of entries of the file that were averaged into the row of an equal architecture."""
+    """Number of entries of the source files that were averaged into the row of an equal architecture."""
     epochs: int | None
     truth: str
     """Description of `test_acc`."""

@@ -1,24 +1,17 @@
-"""Conversion of a downloaded file to a table in the schema, with its metadata."""
+"""Conversion of downloaded files to a table in the schema, with its metadata."""
 
 import pandas as pd
 
 from supernet import spaces
-from supernet.download.fetch import FetchedForm
+from supernet.download.fetch import Fetched, FetchedForm
 from supernet.download.sources import Table
-from supernet.errors import UserError
-from supernet.published.about import About
+from supernet.published.about import About, SourceFile
 from supernet.published.readers import read
 
 
 def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame, About]:
-    """Return rows and metadata of the table of this name; UserError if the file does not have the expected form."""
-    if len(fetched.files) != 1:
-        raise UserError(
-            f"table {name}: the form {fetched.form} has {len(fetched.files)} files and its reader expects one; "
-            "correct the sources"
-        )
-    (one,) = fetched.files
-    parsed = read(name, table.space, table.dataset, fetched.form, one.path)
+    """Return rows and metadata of the table of this name; UserError if the files do not have the expected form."""
+    parsed = read(name, table.space, table.dataset, fetched.form, *(one.path for one in fetched.files))
     rows, whole = parsed.rows, spaces.load(table.space).size
     complete = parsed.entries == whole
     about = About(
@@ -26,12 +19,7 @@ def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame
         space=table.space,
         dataset=table.dataset,
         form=fetched.form,
-        file=one.file.name,
-        origin=one.origin,
-        algorithm=one.algorithm,
-        digest=one.digest,
-        licence=one.file.licence,
-        source=one.file.source,
+        files=tuple(map(_source, fetched.files)),
         rows=len(rows),
         size=whole,
         complete=complete,
@@ -41,3 +29,14 @@ def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame
         truth=parsed.truth,
     )
     return rows, about
+
+
+def _source(one: Fetched) -> SourceFile:
+    return SourceFile(
+        file=one.file.name,
+        origin=one.origin,
+        algorithm=one.algorithm,
+        digest=one.digest,
+        licence=one.file.licence,
+        source=one.file.source,
+    )

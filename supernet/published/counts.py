@@ -19,7 +19,7 @@ def exact(accuracies: npt.ArrayLike, images: int) -> Floats:
     For means, `images` is the number of images of all runs, or a common multiple.
     """
     given = np.asarray(accuracies, dtype=np.float64)
-    counts = np.round(given * images)
-    with np.errstate(invalid="ignore"):  # infinities stay as they are; the table refuses them
+    with np.errstate(invalid="ignore", over="ignore"):  # huge numbers stay as they are; the table refuses them
+        counts = np.round(given * images)
         near = np.abs(given * images - counts) < _TOLERANCE
     return np.where(near, counts / images, given)

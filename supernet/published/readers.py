@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from supernet.errors import UserError
 from supernet.published.darts import nds
@@ -12,39 +13,57 @@ from supernet.published.nasbench101 import nasgraph as nasbench101_nasgraph
 from supernet.published.nasbench101 import official as nasbench101_official
 from supernet.published.nasbench201 import mirror as nasbench201_mirror
 from supernet.published.nasbench201 import nasgraph as nasbench201_nasgraph
-from supernet.published.nasbench201 import nats
+from supernet.published.nasbench201 import nats, short
 from supernet.published.parsed import ParsedTable
 
 
-def read(table: str, space: str, dataset: str, form: str, path: Path) -> ParsedTable:
+class _Reader(NamedTuple):
+    read: Callable[..., ParsedTable]
+    """Called with the paths of the files of the form."""
+    files: int = 1
+
+
+def read(table: str, space: str, dataset: str, form: str, *files: Path) -> ParsedTable:
     """Read a published table in one of its forms.
 
     Args:
         table: name in the sources; it distinguishes the two DARTS tables of one archive.
         space, dataset: space of the architectures, and data set that they were trained on.
         form: name of the format.
-        path: the downloaded file.
+        files: the downloaded files of the form, in the order of the sources.
 
-    Raises UserError if there is no reader for this form of this space, or if the file does not have this form.
+    Raises UserError if there is no reader for this form of this space, if the form has another number of files, or if
+    a file does not have this form.
     """
     readers = _readers(table, dataset)
     if (space, form) not in readers:
         known = ", ".join(f"{form} of {space}" for space, form in readers)
         raise UserError(f"table {table}: found the form {form!r} of {space}; there are readers for {known}")
-    return readers[space, form](path)
+    reader = readers[space, form]
+    if len(files) != reader.files:
+        raise UserError(
+            f"table {table}: forms: {form}: found {len(files)} files; its reader expects {reader.files}: correct the "
+            "sources"
+        )
+    return reader.read(*files)
 
 
-def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], Callable[[Path], ParsedTable]]:
+def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], _Reader]:
     return {
-        ("nasbench101", "nasgraph_csv"): nasbench101_nasgraph.read,
-        ("nasbench101", "tfrecord"): nasbench101_official.read,
-        ("nasbench101", "mirror"): nasbench101_mirror.read,
-        ("nasbench201", "nasgraph_csv"): lambda path: nasbench201_nasgraph.read(path, dataset),
-        ("nasbench201", "nats"): lambda path: nats.read(path, dataset),
-        ("nasbench201", "mirror"): lambda path: nasbench201_mirror.read(path, dataset),
-        ("darts", "nds_json"): lambda path: nds.read(path, _nds_file(table)),
-        ("macro", "macro_json"): macro_official.read,
-        ("macro", "mirror"): macro_mirror.read,
+        ("nasbench101", "nasgraph_csv"): _Reader(nasbench101_nasgraph.read),
+        ("nasbench101", "tfrecord"): _Reader(nasbench101_official.read),
+        ("nasbench101", "mirror"): _Reader(nasbench101_mirror.read),
+        ("nasbench201", "nasgraph_csv"): _Reader(lambda path: nasbench201_nasgraph.read(path, dataset)),
+        ("nasbench201", "nats"): _Reader(lambda path: nats.read(path, dataset)),
+        ("nasbench201", "mirror"): _Reader(lambda path: nasbench201_mirror.read(path, dataset)),
+        ("nasbench201", "mirror_runs"): _Reader(
+            lambda means, runs: nasbench201_mirror.read_with_runs(means, runs, dataset), files=2
+        ),
+        ("nasbench201", "mini_frame"): _Reader(lambda path: short.read_frame(path, dataset)),
+        ("nasbench201", "mirror_12epochs"): _Reader(lambda path: short.read_mirror(path, dataset)),
+        ("darts", "nds_json"): _Reader(lambda path: nds.read(path, _nds_file(table))),
+        ("macro", "macro_json"): _Reader(macro_official.read),
+        ("macro", "mirror"): _Reader(macro_mirror.read),
     }
 
 

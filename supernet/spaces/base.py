@@ -65,7 +65,9 @@ class Space(ABC, Generic[Arch]):
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
     """Values of a `paper` sweep in this space, where they differ from those of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
-    """Names of its tables of CIFAR-10 accuracies in `workflow/sources.yaml`."""
+    """Names of its tables in `workflow/sources.yaml` that can be the ground truth of a study on CIFAR-10."""
+    further: ClassVar[tuple[str, ...]] = ()
+    """Names of its other tables there: accuracies on other data sets, or after fewer epochs."""
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
     trained_apart: ClassVar[bool] = True

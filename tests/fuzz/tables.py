@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from published_formats import nasbench101_record, nats_state, nats_tar, nds_entry, tfrecord
+from published_formats import nasbench101_record, nats_state, nats_tar, nds_entry, pickled_frame, tfrecord
 from table_metadata import about
 
 from fuzz.mutations import Draw, either, mutated, odd, tree
@@ -53,6 +53,9 @@ def _published() -> list[Target]:
     return [
         _reader("nasbench201", "nasbench201", "nasgraph_csv", mutated([csv.encode()], tokens)),
         _reader("nasbench201", "nasbench201", "mirror", _parquet(_edges)),
+        Target("mirror_runs of nasbench201", _parquet(_runs), _read_runs),
+        _reader("nasbench201-12epochs", "nasbench201", "mini_frame", mutated([pickled_frame(_short())], tokens)),
+        _reader("nasbench201-12epochs", "nasbench201", "mirror_12epochs", _parquet(_short_mirror)),
         _reader("nasbench201", "nasbench201", "nats", either(mutated([_nats(_state())]), _nats_trees)),
         _reader("nasbench101", "nasbench101", "mirror", _parquet(_cells)),
         _reader("nasbench101", "nasbench101", "tfrecord", either(mutated([tfrecord(_records())]), _tfrecords)),
@@ -91,6 +94,29 @@ def _edges() -> Mapping[str, Any]:
     edges = [f"op_e{source}{target}" for source, target in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))]
     accuracies = {name: [80.0, 90.0, 91.5] for name in ("cifar10_test_acc", "cifar10valid_valid_acc")}
     return {**{edge: [0, 1, position % 5] for position, edge in enumerate(edges)}, **accuracies}
+
+
+def _short() -> Mapping[str, Any]:
+    return {"cellstr": TEXTS, **{name: [80.0] * len(TEXTS) for name in ("cifar10-test", "cifar10-val")}}
+
+
+def _short_mirror() -> Mapping[str, Any]:
+    accuracies = ("cifar10_test_acc_12", "cifar10_valid_acc_12")
+    return {"arch_str": TEXTS, **{name: [80.0] * len(TEXTS) for name in accuracies}}
+
+
+def _runs() -> Mapping[str, Any]:
+    texts = [
+        SPACE.format(SPACE.decode(operations, "nats")) for operations in zip(*list(_edges().values())[:6], strict=True)
+    ]
+    return {"arch_str": texts, "seed_a": [79.0, 90.5, 91.5], "seed_b": [81.0, 89.5, 91.5]}
+
+
+def _read_runs(path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        means = Path(folder) / "means.parquet"
+        means.write_bytes(_file(_edges()))
+        read("nasbench201", "nasbench201", "cifar10", "mirror_runs", means, path)
 
 
 def _cells() -> Mapping[str, Any]:

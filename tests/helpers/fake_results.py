@@ -126,6 +126,7 @@ def _facts(study: Study, space: str, pool: pd.DataFrame) -> dict[str, Any]:
         "population": len(pool),
         "top": study.metrics.top,
         "draws": study.metrics.top,
+        "further": {},
     }
 
 

@@ -2,17 +2,89 @@
 
 import base64
 import bz2
+import copyreg
 import io
 import json
 import pickle
 import struct
 import tarfile
+import types
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
+
+_OLD_NAMES = MappingProxyType(
+    {
+        pd.DataFrame: ("pandas.core.frame", "DataFrame"),
+        pd.Index: ("pandas.core.indexes.base", "Index"),
+        pd.RangeIndex: ("pandas.core.indexes.range", "RangeIndex"),
+    }
+)
+
+
+class _FrameWriter(pickle._Pickler):
+    """Writes names of classes and functions without looking whether this version of pandas or NumPy has them there."""
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        module, called = _OLD_NAMES.get(obj, (obj.__module__, name or obj.__qualname__))
+        self.save(module)
+        self.save(called)
+        self.write(pickle.STACK_GLOBAL)
+        self.memoize(obj)
+
+    def save_type(self, obj: Any) -> None:
+        self.save_global(obj)
+
+    dispatch: ClassVar[Any] = {**pickle._Pickler.dispatch, type: save_type, types.FunctionType: save_global}
+
+
+class _Old:
+    """An object that is pickled as a new object of a class, with a state."""
+
+    def __init__(self, kind: type, state: Any) -> None:
+        self.kind, self.state = kind, state
+
+    # The pickler compares both.
+    __class__ = property(lambda self: self.kind)  # type: ignore[assignment]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return copyreg.__newobj__, (self.kind,), self.state
+
+
+class _Called:
+    """An object that is pickled as the call of a function."""
+
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.call[0], self.call[1:]
+
+
+def pickled_frame(columns: Mapping[str, Sequence[Any]], layout: str = "0.14.1") -> bytes:
+    """Return the pickle of a data frame as pandas 1.0 wrote it; the first column has texts, the others numbers."""
+    text, *numbers = columns
+    index = partial(_Called, pd.core.indexes.base._new_Index)
+    names = index(pd.Index, {"data": np.array(list(columns), dtype=object), "name": None})
+    rows = index(pd.RangeIndex, {"name": None, "start": 0, "stop": len(columns[text]), "step": 1})
+    texts = np.array([list(columns[text])], dtype=object)
+    values = np.array([list(columns[name]) for name in numbers])
+    blocks = [
+        {"values": values, "mgr_locs": _Called(slice, 1, len(columns), 1)},
+        {"values": texts, "mgr_locs": _Called(slice, 0, 1, 1)},
+    ]
+    content = {layout: {"axes": [names, rows], "blocks": blocks}}
+    manager = _Old(pd.core.internals.managers.BlockManager, ([names, rows], [values, texts], [names, names], content))
+    state = {"_data": manager, "_typ": "dataframe", "_metadata": [], "attrs": {}}
+    file = io.BytesIO()
+    _FrameWriter(file, protocol=5).dump(_Old(pd.DataFrame, state))
+    return file.getvalue()
 
 
 def crc32c(data: bytes) -> int:

@@ -2,9 +2,17 @@
 
 from typing import Any
 
-from supernet.published.about import About
+from supernet.published.about import About, SourceFile
 
 WHOLE = 423_624
+SOURCE = SourceFile(
+    file="nasbench101.parquet",
+    origin="a mirror",
+    algorithm="sha256",
+    digest="0" * 64,
+    licence="MIT",
+    source="a repository",
+)
 
 
 def about(**changes: Any) -> About:
@@ -13,12 +21,7 @@ def about(**changes: Any) -> About:
         "space": "nasbench101",
         "dataset": "cifar10",
         "form": "mirror",
-        "file": "nasbench101.parquet",
-        "origin": "a mirror",
-        "algorithm": "sha256",
-        "digest": "0" * 64,
-        "licence": "MIT",
-        "source": "a repository",
+        "files": (SOURCE,),
         "rows": 3,
         "size": WHOLE,
         "complete": False,

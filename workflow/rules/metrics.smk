@@ -4,6 +4,7 @@ rule metrics:
         images=ARTIFACTS.images(STUDY.data.name),
         pools=FILES.all_pools,
         tables=FILES.published,
+        further=PLAN.further_tables(),
         proxies=FILES.proxies,
         standalone=FILES.standalone,
         scores=FILES.scores,
@@ -33,7 +34,7 @@ rule metrics:
         "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1; "
         f"{START} metrics"
         ' --study-file "$STUDY_FILE" --results {params.results:q}'
-        " --tables {input.tables:q} --proxies {input.proxies:q} --standalone {input.standalone:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
+        " --tables {input.tables:q} --further {input.further:q} --proxies {input.proxies:q} --standalone {input.standalone:q} --data {input.images:q} --metrics {output.metrics:q} --references {output.references:q}"
         " --spaces {output.spaces:q} --threads {threads} --log {log:q}"
 
 

@@ -40,6 +40,8 @@ def _needed(plan: Plan, known: Sources) -> Iterator[tuple[str, Published]]:
     for space in plan.study.spaces.values():
         if space.published is not None:
             yield space.published, known.tables[space.published]
+    for table in plan.study.metrics.further_truths:
+        yield table, known.tables[table]
 
 
 def _published(name: str, forms: dict[str, tuple[File, ...]], plan: Plan, hashes: bool) -> Finding:

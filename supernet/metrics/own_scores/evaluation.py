@@ -233,8 +233,8 @@ def _predictor_rows(pool: _Pool) -> Iterator[Row]:
 def _ceiling_rows(pool: _Pool) -> Iterator[Row]:
     """Yield the tau of a perfect predictor of one training: between two trainings of an architecture, or function."""
     runs, pairs = pool.known.runs[pool.positions], pool.known.replicates
-    if runs.shape[1] > 1:
-        complete = runs[np.isfinite(runs).all(axis=1)]
+    complete = runs[np.isfinite(runs).all(axis=1)] if runs.shape[1] > 1 else runs[:0]
+    if len(complete) >= FEWEST:
         share = len(complete) / pool.space.distinct
         yield from _correlation_rows(pool, "seed", "ceiling", WHOLE, complete[:, 0], complete[:, 1], share)
     else:

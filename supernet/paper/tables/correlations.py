@@ -1,4 +1,4 @@
-"""Table of correlations on subsets of the pool: its better half, no degenerate architectures, equal ones once."""
+"""Table of correlations on parts of the pool: better half, not degenerate, equal ones once; and with further truths."""
 
 import math
 from pathlib import Path
@@ -45,14 +45,17 @@ def make(results: Results, out_stem: Path) -> None:
 
 
 def _subsets(results: Results, space: str) -> dict[str, str]:
-    """Return the suffixes and names of the subsets of which the space has metrics."""
+    """Return the suffixes and names of the subsets of which the space has metrics, and of its further truths."""
     measured = set(results.metrics.loc[results.metrics["space"] == space, "metric"])
-    return {suffix: words for suffix, words in _SUBSETS.items() if f"kdt{suffix}" in measured}
+    known = {suffix: words for suffix, words in _SUBSETS.items() if f"kdt{suffix}" in measured}
+    return known | {f"_{table}": f"with {table}" for table in results.facts[space].further}
 
 
 def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, str]:
     found = {metric: summary(results, space, "baseline", f"{metric}{suffix}") for metric in TAUS}
     n = found["kdt"].n
+    further = any(results.facts[one].further for one in results.spaces)
+    between = estimate_cell(results.reference(space, suffix.removeprefix("_"), "kdt"))
     return {
         "Space": SPACE_NAMES[space],
         "Subset": words,
@@ -63,6 +66,7 @@ def _text(results: Results, space: str, suffix: str, words: str) -> dict[str, st
             f"S-KdT, {label}": estimate_cell(results.reference(space, name, f"s_kdt{suffix}"))
             for name, label in predictors_of(results).items()
         },
+        **({"KdT between truths": between} if further else {}),
     }
 
 
@@ -74,12 +78,15 @@ def _numbers(results: Results, space: str, suffix: str) -> list[dict[str, Any]]:
         | summary_row(summary(results, space, "baseline", f"{metric}{suffix}"))
         for metric in TAUS
     ]
-    for name in (*predictors_of(results), *CEILINGS):
+    references = {name: (name, suffix) for name in (*predictors_of(results), *CEILINGS)}
+    if subset in results.facts[space].further:
+        references["ground_truth"] = (subset, "")
+    for shown, (name, of_part) in references.items():
         for metric in TAUS:
-            found = results.reference(space, name, f"{metric}{suffix}")
+            found = results.reference(space, name, f"{metric}{of_part}")
             if not math.isnan(found.value):
                 values = {"mean": found.value, "low": found.low, "high": found.high}
-                rows.append({**start, "name": name, "metric": metric, **values})
+                rows.append({**start, "name": shown, "metric": metric, **values})
     return rows
 
 
@@ -91,6 +98,15 @@ def _unique_sentence(results: Results) -> str:
     return (
         "Equal functions counted once: of the cells that compute the same function, only the first in the order of "
         f"identifiers. Such cells are looked for in {listed(having)} only."
+    )
+
+
+def _further_sentence(results: Results) -> str:
+    """State what rows of further truths are; empty if there are none."""
+    meanings = captions.further_truths(results, results.spaces)
+    return meanings and (
+        f"Rows with the name of a published table have its accuracies in place of the ground truth ({meanings}). "
+        "KdT between truths is that of these accuracies with the ground truth."
     )
 
 
@@ -109,6 +125,7 @@ def _caption(results: Results) -> Caption:
             "The better half is the half with the higher ground truth. An architecture is degenerate if no path from a "
             "cell's input to its output contains a convolution, or if there is no such path.",
             _unique_sentence(results),
+            _further_sentence(results),
             captions.scores_sentence(results),
             captions.paragraph(captions.KDT, captions.threshold_sentence(results, spaces)),
             captions.INTERVAL,

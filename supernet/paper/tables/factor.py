@@ -50,7 +50,8 @@ def _references(results: Results, space: str, pool: PoolName) -> dict[str, str]:
     ceiling = results.ceiling(space, "s_kdt", str(pool))[0] or CEILINGS[0]
     unshared = unshared_words(results) if pool == results.study.main_pool(space) else ""
     named = {"fidelity": unshared} if unshared else {}
-    return predictors_of(results) | named | {ceiling: CEILING_NAMES[ceiling]}
+    further = {table: f"accuracies of {table}" for table in results.pools[str(pool)].further}
+    return predictors_of(results) | further | named | {ceiling: CEILING_NAMES[ceiling]}
 
 
 def make(results: Results, factor: str, out_stem: Path) -> None:
@@ -144,6 +145,12 @@ def metric_header(metric: str) -> str:
     return f"{short} (%)" if metric in PERCENT_METRICS else short
 
 
+def _further_sentence(results: Results, spaces: tuple[str, ...]) -> str:
+    """State what the rows of further truths are; empty if there are none."""
+    meanings = captions.further_truths(results, spaces)
+    return meanings and f"Accuracies of other published tables are used as scores ({meanings})."
+
+
 def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: tuple[str, ...]) -> Caption:
     settings = frozenset(p.setting for space in spaces for p in sweep(results.study, space, factor))
     entry = FACTORS[factor]
@@ -163,6 +170,7 @@ def _caption(results: Results, factor: str, spaces: tuple[str, ...], published: 
             captions.ceiling_sentence(results, spaces),
             unshared_sentence(results),
             captions.proxies_sentence(results),
+            _further_sentence(results, spaces),
             captions.INTERVAL,
             captions.own_pools_sentence(results, factor, spaces),
             captions.paragraph(

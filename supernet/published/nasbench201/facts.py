@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from supernet.errors import UserError
 
 EPOCHS = 200
+IMAGES = 10_000
+"""Test images of CIFAR-10."""
 # Least common multiple of one, two and three runs, over which means are taken.
 _MEANS = 6
 
@@ -40,7 +42,7 @@ def dataset(name: str) -> Dataset:
             nats_valid="cifar10-valid",
             mirror_test="cifar10_test_acc",
             mirror_valid="cifar10valid_valid_acc",
-            test_images=10_000 * _MEANS,
+            test_images=IMAGES * _MEANS,
             valid_images=25_000 * _MEANS,
             truth="mean test accuracy of the available runs (1 to 3) after 200 epochs on all 50 000 training images; "
             "validation accuracy after 200 epochs on half of them",

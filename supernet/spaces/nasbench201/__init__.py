@@ -57,6 +57,13 @@ class NASBench201(Space[Cell]):
         }
     )
     published = ("nasbench201",)
+    further = (
+        "nasbench201-cifar100",
+        "nasbench201-imagenet16",
+        "nasbench201-12epochs",
+        "nasbench201-cifar100-12epochs",
+        "nasbench201-imagenet16-12epochs",
+    )
     branches = len(OPERATIONS)
     choices = (len(OPERATIONS),) * len(EDGES)
     relaxation = (1, len(EDGES))

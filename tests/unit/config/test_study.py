@@ -401,6 +401,21 @@ CASES = {
         f"12: {S201}.published: found 'nasbench201'; accuracies on CIFAR-10, while data.name is digits; "
         "allowed there: cifar10, cifar10-jpeg",
     ),
+    "unknown further truth": (
+        _swap("title:", "metrics: {further_truths: [nasbench301]}\ntitle:"),
+        "2: metrics.further_truths.0: found 'nasbench301'; not a table of the spaces of this study; allowed here: "
+        "nasbench101, nasbench201, nasbench201-cifar100, ",
+    ),
+    "further truth that is the ground truth": (
+        _published("published: nasbench201", "cifar10").replace(
+            "title:", "metrics: {further_truths: [nasbench201-cifar100, nasbench201]}\ntitle:"
+        ),
+        "2: metrics.further_truths.1: found 'nasbench201'; is the ground truth of this study already: leave it out",
+    ),
+    "further truth twice": (
+        _swap("title:", "metrics: {further_truths: [nasbench201, nasbench201]}\ntitle:"),
+        "2: metrics.further_truths",
+    ),
     "neither recipe nor table": (
         _published("seeds: [0]", "cifar10"),
         f"11: {S201}.truth: found None (a default, not in the file); a space needs `truth`, `published`, or both",

@@ -13,6 +13,7 @@ import yaml
 from checkouts import ROOT
 from mirror import mirror
 
+from supernet.config.datasets import PUBLISHED, TABLES
 from supernet.download.sources import Sources, load_sources
 from supernet.errors import UserError
 from supernet.provenance.hashes import digests
@@ -32,15 +33,9 @@ def sources() -> Sources:
 
 
 def test_tables_and_data_sets_are_those_that_were_published(sources: Sources) -> None:
-    assert list(sources.tables) == [
-        "nasbench101",
-        "nasbench201",
-        "nasbench201-cifar100",
-        "nasbench201-imagenet16",
-        "darts",
-        "darts-varied",
-        "macro",
-    ]
+    for space, tables in TABLES.items():
+        assert {name for name, table in sources.tables.items() if table.space == space} == set(tables)
+        assert {sources.table(name).dataset for name in PUBLISHED[space]} <= {"cifar10"}
     assert list(sources.datasets) == ["cifar10", "cifar10-jpeg"]
     assert [form.form for form in sources.table("nasbench101").forms] == ["tfrecord", "nasgraph_csv", "mirror"]
     assert sources.table("nasbench101").forms[0].file == "nasbench101-tfrecord"

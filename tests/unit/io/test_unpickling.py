@@ -107,7 +107,7 @@ STATE = b"(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
 HOSTILE = {
     "state of a dtype": (DTYPE + b"(I3\nS'<'\nN(S'a'\ntNI-1\nI-1\nI0\ntb.", "state of a dtype"),
     "state that is not a tuple": (DTYPE + b"]b.", "parts do not fit"),
-    "dtype of objects": (b"cnumpy\ndtype\n(S'O'\ntR.", "dtype that is not one of numbers"),
+    "dtype of objects with another name": (b"cnumpy\ndtype\n(S'O'\ntR.", "dtype that is not one of numbers"),
     "dtype of text": (b"cnumpy\ndtype\n(S'S99999999'\ntR.", "dtype that is not one of numbers"),
     "number without its bytes": (
         b"cnumpy.core.multiarray\nscalar\n(" + DTYPE + STATE + b"S'abc'\ntR.",
@@ -120,8 +120,9 @@ HOSTILE = {
     "sizes": (b"\x8d" + b"\xff" * 8 + b".", "it is cut"),
     "integer": (b"\x8b\xff\xff\xff\x7f.", "an integer of 2147483647 bytes"),
     "digits": (b"L" + b"9" * 900 + b"L\n.", "an integer of many digits"),
-    "another opcode": (b"]\x81.", "the opcode 0x81 is not one of plain data"),
+    "another opcode": (b"]\x92.", "the opcode 0x92 is not one of plain data"),
     "pop below a mark": (b"](0.", "nothing on the stack|it is cut"),
+    "new object of data": (b"])\x81.", "parts do not fit"),
     "call of data": (b"]()R.", "it is cut"),
     "half of a character": (b"V\\ud800\nI1\n\x86\x8c\x03\xed\xa0\x80.", "can't decode"),
 }

@@ -10,6 +10,7 @@ from supernet import spaces
 from supernet.config.pool_name import PoolName
 from supernet.config.splits import Sizes
 from supernet.config.study import Study
+from supernet.errors import UserError
 from supernet.metrics.study_metrics import FEWEST, PoolTruth
 from supernet.pools.draw import draw_pool
 from supernet.pools.truth import COSTS
@@ -97,13 +98,46 @@ def test_a_pool_that_is_the_whole_space_has_no_error_of_sampling() -> None:
         assert rows["kdt", "accuracy"]["high"] - rows["kdt", "accuracy"]["low"] < 1e-3
 
 
+def test_further_truths_are_measured_as_the_ground_truth_is() -> None:
+    """Scores are compared with another table on the nine architectures that it has, and so are costs and the truth."""
+    space, rng = spaces.load("nasbench201"), np.random.default_rng(3)
+    texts = sorted({space.format(arch) for arch in space.sample(rng, count=14)})
+    count, names = len(texts), ("kdt", "s_kdt", "spearman")
+    pool = pd.DataFrame({"arch_id": texts, "encoding": texts, "truth": rng.random(count)})
+    pool = pool.assign(**{name: rng.permutation(count) for name in COSTS})
+    other = pd.Series(rng.random(count), index=texts).iloc[[8, 3, 0, 1, 2, 4, 6, 7, 10]]
+    scores = pd.DataFrame({"arch_id": texts, "bn_mode": "batch", "split": "scoring", "accuracy": rng.random(count)})
+    scores = scores.assign(loss=-scores["accuracy"])
+    plain = PoolTruth(plain_study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
+    truth = PoolTruth(plain_study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
+    truth.compare_with("nasbench201-cifar100", other, "another data set")
+    rows = {(row["metric"], row["score"]): row for row in truth.run_rows(scores, "complete")}
+    known = {(row["metric"], row["score"]): row for row in plain.run_rows(scores, "complete")}
+    assert {name: rows[name] for name in known} == known and len(rows) == len(known) + 10
+    score = scores.set_index("arch_id")["accuracy"][other.index]
+    expected = stats.kendalltau(score, other).statistic
+    for metric in names:
+        row = rows[f"{metric}_nasbench201-cifar100", "accuracy"]
+        assert row["n"] == 9 and row["low"] <= row["estimate"] <= row["high"]
+    assert rows["kdt_nasbench201-cifar100", "accuracy"]["estimate"] == pytest.approx(expected)
+    found = {(row["name"], row["metric"]): row for row in truth.references()}
+    own = pool.set_index("arch_id").loc[other.index]
+    between = found["nasbench201-cifar100", "kdt"]
+    assert between["estimate"] == pytest.approx(stats.kendalltau(own["truth"], other).statistic) and between["n"] == 9
+    costs = found["macs", "kdt_nasbench201-cifar100"]["estimate"]
+    assert costs == pytest.approx(stats.kendalltau(own["macs"], other).statistic)
+    assert truth.facts()["further"] == {"nasbench201-cifar100": "another data set"}
+    with pytest.raises(UserError, match=r"further_truths: nasbench201-old: has 2 of the \d+ architectures of the pool"):
+        truth.compare_with("nasbench201-old", other.head(2), "")
+
+
 def test_a_subset_that_is_too_small_has_no_correlation() -> None:
     space = spaces.load("nasbench201")
     texts = [space.format(space.decode([1, 1, 1, 1, 4, number], "nats")) for number in range(5)]
     pool = pd.DataFrame({"arch_id": texts, "encoding": texts, "truth": np.linspace(0.5, 0.9, 5)}).sort_values("arch_id")
     pool = pool.assign(**dict.fromkeys(COSTS, range(5)))
     truth = PoolTruth(plain_study(), PoolName("nasbench201"), pool, Sizes(10_000, 5_000, 45_000))
-    assert int(truth.subsets["regular"].sum()) == 2 < FEWEST
+    assert int(truth.parts["regular"].members.sum()) == 2 < FEWEST
     scores = pd.DataFrame({"arch_id": texts, "bn_mode": "batch", "split": "scoring", "accuracy": 0.5, "loss": 1.0})
     scores = scores.assign(accuracy=np.linspace(0, 1, 5), loss=np.linspace(1, 0, 5))
     rows = {row["metric"]: row for row in truth.run_rows(scores, "complete")}

@@ -182,3 +182,47 @@ class TestFilesThatAreNotTheMirrors:
     def test_repeated_row(self, tmp_path: Path, read: Any, row: dict[str, Any]) -> None:
         with pytest.raises(UserError, match=r"table\.parquet: 1 rows repeat an architecture, the first is .*each once"):
             read(parquet(tmp_path, [row, row]))
+
+
+TWO = [[3, 3, 3, 3, 3, 3], [1, 0, 2, 3, 4, 1], [2, 2, 2, 2, 2, 2]]
+"""Three architectures of NASBench-201, as numbers of operations; the last has no single trainings."""
+
+
+def with_runs(folder: Path, dataset: str = "cifar10", **changed: Any) -> ParsedTable:
+    """Read means 90, 80 and 70 percent, and runs of the first two architectures, changed as given."""
+    means = [
+        edge_row(operations, cifar10_test_acc=mean) for operations, mean in zip(TWO, (90.0, 80.0, 70.0), strict=True)
+    ]
+    texts = [NASBENCH201.format(NASBENCH201.decode(operations, "nats")) for operations in TWO]
+    runs = folder / "runs.parquet"
+    pd.DataFrame({"arch_str": texts[:2], "seed_a": [89.9, 80.2], "seed_b": [90.1, 79.8]} | changed).to_parquet(runs)
+    return nasbench201.read_with_runs(parquet(folder, means), runs, dataset)
+
+
+def test_nasbench201_with_two_runs_of_some_architectures(tmp_path: Path) -> None:
+    parsed = with_runs(tmp_path)
+    assert tuple(parsed.rows.columns) == COLUMNS and "two trainings of 2 architectures" in parsed.truth
+    rows = parsed.rows.set_index("test_acc").sort_index()
+    assert rows.loc[0.9, list(RUNS[:2])].tolist() == [0.899, 0.901]
+    assert rows.loc[0.8, list(RUNS[:2])].tolist() == [0.802, 0.798]
+    assert rows.loc[0.7, list(RUNS)].isna().all() and rows[RUNS[2]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"seed_b": [90.3, 79.8]}, r"nor_conv_3x3~2\|: the mean of both runs is 0.10% off that of .*table.parquet"),
+        ({"seed_b": [np.nan, 79.8]}, "column seed_b: 1 values are missing|is not from 0 to 100"),
+        ({"seed_a": [189.9, 80.2], "seed_b": [-9.9, 79.8]}, "is not from 0 to 100 percent"),
+        ({"arch_str": ["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"] * 2}, "an architecture is repeated"),
+        (
+            {"arch_str": [f"|none~0|+|none~0|none~1|+|none~0|none~1|{last}~2|" for last in ("none", "skip_connect")]},
+            "which .*table.parquet does not have",
+        ),
+        ({"arch_str": ["a", "b"]}, "a"),
+        ({"dataset": "cifar100"}, "found the data set 'cifar100'"),
+    ],
+)
+def test_nasbench201_runs_that_do_not_fit(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        with_runs(tmp_path, **changed)

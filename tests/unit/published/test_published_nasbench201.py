@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from published_formats import nats_state, nats_tar
+from published_formats import nats_state, nats_tar, pickled_frame
 
 from supernet.errors import UserError
-from supernet.published.nasbench201 import nasgraph, nats
+from supernet.published.nasbench201 import nasgraph, nats, short
 from supernet.published.schema import RUNS
 
 HEADER = "file id,arch str,cfg name,C,N,train accuracy,validation accuracy,test accuracy"
@@ -178,3 +179,58 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(UserError, match=r"nats_bench is not installed, .* install nats_bench==1\.8, or fetch another"):
         nats.read(archive(tmp_path, both()), "cifar10")
+
+
+FRAME: dict[str, Any] = {
+    "cellstr": [FIRST, SECOND],
+    "cifar10-test": [69.55, 88.22],
+    "cifar10-val": [63.36399998, 82.83399999],
+    "cifar100-test": [31.25999996, 58.25999996],
+    "cifar100-val": [31.84, 57.79999997],
+    "imagenet-test": [16.99999997, 33.80000003],
+    "imagenet-val": [18.46666666, 35.43333335],
+}
+"""The first two rows of the published file."""
+
+
+@pytest.mark.parametrize(
+    ("dataset", "test", "valid"),
+    [
+        ("cifar10", [6_955 / 10_000, 8_822 / 10_000], [15_841 / 25_000, 20_708.5 / 25_000]),
+        ("cifar100", [1_563 / 5_000, 2_913 / 5_000], [1_592 / 5_000, 2_890 / 5_000]),
+        ("imagenet16-120", [510 / 3_000, 1_014 / 3_000], [554 / 3_000, 1_063 / 3_000]),
+    ],
+)
+def test_short_trainings_in_both_forms(tmp_path: Path, dataset: str, test: list[float], valid: list[float]) -> None:
+    official, mirrored = tmp_path / "frame.pd", tmp_path / "mirror.parquet"
+    official.write_bytes(pickled_frame(FRAME))
+    names = {
+        "cellstr": "arch_str",
+        "cifar10-test": "cifar10_test_acc_12",
+        "cifar10-val": "cifar10_valid_acc_12",
+        "cifar100-test": "cifar100_test_acc_12",
+        "imagenet-test": "imagenet16_test_acc_12",
+    }
+    pd.DataFrame(FRAME)[list(names)].rename(columns=names).to_parquet(mirrored)
+    parsed = short.read_frame(official, dataset)
+    rows = parsed.rows.set_index("arch_id").loc[[FIRST, SECOND]]
+    assert rows["test_acc"].tolist() == rows[RUNS[0]].tolist() == test and parsed.epochs == 12
+    assert rows["valid_acc"].tolist() == pytest.approx(valid, abs=1e-9)
+    other = short.read_mirror(mirrored, dataset).rows
+    unknown = {} if dataset == "cifar10" else {"valid_acc": np.nan}
+    pd.testing.assert_frame_equal(parsed.rows.assign(**unknown), other)
+
+
+def test_short_trainings_that_are_not_expected(tmp_path: Path) -> None:
+    path = tmp_path / "frame.pd"
+    for changed, message in (
+        ({"cellstr": [FIRST, "a"]}, "found 'a'|'a'"),
+        ({"cellstr": [FIRST, FIRST]}, "repeat an architecture"),
+        ({"cifar10-test": [169.0, 1.0]}, "expected a fraction"),
+        ({"cifar10-test": ["x", "y"]}, "not a number|not numbers|frame"),
+    ):
+        path.write_bytes(pickled_frame({**FRAME, **changed}))
+        with pytest.raises(UserError, match=message):
+            short.read_frame(path, "cifar10")
+    with pytest.raises(UserError, match="found the data set 'svhn'; expected one of cifar10, cifar100"):
+        short.read_frame(path, "svhn")

@@ -74,14 +74,15 @@ def test_table_with_its_provenance(folder: Path, table: str, accuracy: float) ->
     made, about = PublishedTable.load(output), read_about(output)
     assert made.test_acc.tolist() == [accuracy]
     expected = digests(folder / "mirror" / "nds" / "data.zip", ["sha256"])["sha256"]
-    assert (about.table, about.form, about.file, about.algorithm, about.digest) == (
+    (file,) = about.files
+    assert (about.table, about.form, file.file, file.algorithm, file.digest) == (
         table,
         "nds_json",
         "data.zip",
         "sha256",
         expected,
     )
-    assert str(folder / "mirror") in about.origin and about.licence == "MIT" and about.source == "a repository"
+    assert str(folder / "mirror") in file.origin and file.licence == "MIT" and file.source == "a repository"
     assert (about.rows, about.size, about.complete, about.uniform_rows) == (1, 5_000, False, 1)
     assert f"{table}, form nds_json: 1 of 5000 architectures" in done.stdout
 
@@ -101,9 +102,15 @@ def test_every_form_of_the_sources_has_a_reader() -> None:
     """The reader is found, and stops at the file, which does not exist."""
     sources: Any = yaml.safe_load((ROOT / "workflow" / "sources.yaml").read_text())
     for name, table in sources["tables"].items():
-        for form in table["forms"]:
+        for form, of_form in table["forms"].items():
             with pytest.raises((UserError, FileNotFoundError), match=r"absent|nats_bench is not installed"):
-                read(name, table["space"], table["dataset"], form, Path("absent"))
+                files = [Path("absent")] * (1 if isinstance(of_form, str) else len(of_form))
+                read(name, table["space"], table["dataset"], form, *files)
+
+
+def test_a_form_with_another_number_of_files() -> None:
+    with pytest.raises(UserError, match="table one: forms: mirror_runs: found 1 files; its reader expects 2"):
+        read("one", "nasbench201", "cifar10", "mirror_runs", Path("absent"))
 
 
 def test_unknown_form() -> None:

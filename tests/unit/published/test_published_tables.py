@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from mirror import mirror
 from published_formats import nasbench101_record, tfrecord
+from scipy import stats
 
 from supernet import spaces
 from supernet.published.macro import mirror as macro
@@ -14,6 +15,7 @@ from supernet.published.nasbench101 import mirror as nasbench101
 from supernet.published.nasbench101 import official
 from supernet.published.nasbench101.cells import SIZE, cells
 from supernet.published.nasbench201 import mirror as nasbench201
+from supernet.published.nasbench201 import short
 from supernet.published.schema import COLUMNS, RUNS
 from supernet.spaces.nasbench101.encoding import format_cell, parse
 
@@ -115,3 +117,44 @@ def test_macro_table(mirror: Path) -> None:
     np.testing.assert_allclose(rows["test_acc"], means[rows.index], atol=1e-7)
     # The second stage is the third to fifth layer: the position of its identity makes no difference.
     assert rows.loc["00102000", "test_acc"] == rows.loc["00120000", "test_acc"]
+
+
+def test_nasbench201_single_trainings(mirror: Path) -> None:
+    """The figures that came with the file: 5 955 architectures, tau .897; .778 and .244 points above 90 %."""
+    folder = mirror / "benchmarks"
+    means, two = folder / "nasbench201.parquet", folder / "nasbench201_two_seeds.parquet"
+    rows = nasbench201.read_with_runs(means, two, "cifar10").rows
+    pd.testing.assert_frame_equal(rows.drop(columns=list(RUNS)), without_runs(means))
+    runs = rows.loc[rows[RUNS[0]].notna(), [*RUNS, "test_acc"]]
+    assert len(runs) == 5_955 and runs[RUNS[1]].notna().all() and runs[RUNS[2]].isna().all()
+    first, second = runs[RUNS[0]].to_numpy(), runs[RUNS[1]].to_numpy()
+    assert stats.kendalltau(first, second).statistic == pytest.approx(0.897, abs=2e-3)
+    good = runs["test_acc"] > 0.9
+    assert stats.kendalltau(first[good], second[good]).statistic == pytest.approx(0.778, abs=2e-3)
+    assert ((first - second)[good] / np.sqrt(2)).std() == pytest.approx(0.00244, abs=5e-6)
+    # A mean with half a count is one of two trainings, so that the derived training is real: the same tau.
+    certain = np.round(runs["test_acc"] * 20_000) % 2 == 1
+    assert certain.sum() == 2_862
+    assert stats.kendalltau(first[certain], second[certain]).statistic == pytest.approx(0.897, abs=2e-3)
+
+
+def test_nasbench201_after_12_epochs(mirror: Path) -> None:
+    """Tau with the accuracies after 200 epochs is .700, as stated with the file; accuracies are counts of images."""
+    path = mirror / "benchmarks" / "nasbench201_12epochs.parquet"
+    long = nasbench201.read(mirror / "benchmarks" / "nasbench201.parquet", "cifar10").rows
+    for name, images, best in (
+        ("cifar10", 10_000, 0.8916),
+        ("cifar100", 5_000, 0.6118),
+        ("imagenet16-120", 3_000, 0.3827),
+    ):
+        rows = short.read_mirror(path, name).rows
+        assert rows["arch_id"].equals(long["arch_id"]) and round(rows["test_acc"].max(), 4) == best
+        counts = rows["test_acc"] * images
+        np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
+        assert rows[RUNS[0]].equals(rows["test_acc"].rename(RUNS[0])) and rows[RUNS[1]].isna().all()
+    tau = stats.kendalltau(short.read_mirror(path, "cifar10").rows["test_acc"], long["test_acc"]).statistic
+    assert tau == pytest.approx(0.700, abs=5e-4)
+
+
+def without_runs(path: Path) -> pd.DataFrame:
+    return nasbench201.read(path, "cifar10").rows.drop(columns=list(RUNS))
