@@ -37,6 +37,7 @@ DEGENERATE = {
     "nasbench201": [NO_PATH, "|skip_connect~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"],
     "nasbench101": [],
     "darts": [],
+    "macro": ["00000000"],
 }
 SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"
 
