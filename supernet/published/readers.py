@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from supernet.errors import UserError
-from supernet.published.darts import nds
+from supernet.published.darts import mirror as darts_mirror
+from supernet.published.darts import nas_benchmark, nds, oncenas, swap
 from supernet.published.macro import mirror as macro_mirror
 from supernet.published.macro import official as macro_official
 from supernet.published.nasbench101 import mirror as nasbench101_mirror
@@ -27,7 +28,7 @@ def read(table: str, space: str, dataset: str, form: str, *files: Path) -> Parse
     """Read a published table in one of its forms.
 
     Args:
-        table: name in the sources; it distinguishes the two DARTS tables of one archive.
+        table: name in the sources; it distinguishes tables of one file.
         space, dataset: space of the architectures, and data set that they were trained on.
         form: name of the format.
         files: the downloaded files of the form, in the order of the sources.
@@ -61,6 +62,12 @@ def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], _Reader]:
         ),
         ("nasbench201", "mini_frame"): _Reader(lambda path: short.read_frame(path, dataset)),
         ("nasbench201", "mirror_12epochs"): _Reader(lambda path: short.read_mirror(path, dataset)),
+        ("darts", "oncenas_csv"): _Reader(lambda path: oncenas.read(path, table)),
+        ("darts", "genotypes_and_curves"): _Reader(
+            lambda genotypes, curves: nas_benchmark.read(genotypes, curves, table), files=2
+        ),
+        ("darts", "swap_csv"): _Reader(lambda path: swap.read(path, table)),
+        ("darts", "mirror"): _Reader(lambda path: darts_mirror.read(path, table)),
         ("darts", "nds_json"): _Reader(lambda path: nds.read(path, _nds_file(table))),
         ("macro", "macro_json"): _Reader(macro_official.read),
         ("macro", "mirror"): _Reader(macro_mirror.read),
