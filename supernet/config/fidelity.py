@@ -60,6 +60,15 @@ class Trap:
 TRAPS = (
     Trap(
         "protocol",
+        "untouched",
+        "rest",
+        "decay",
+        "`zero_grad` fills gradients with zeros: after its first use, a weight decays and moves by its momentum at "
+        "every step, also if no path of the step uses it. With Random-A that is two of three steps or more.",
+        "PyTorch 1.5, whose `zero_grad` has no `set_to_none`",
+    ),
+    Trap(
+        "protocol",
         "nasbench101_widths",
         "benchmark",
         "doubled",

@@ -231,7 +231,7 @@ def test_every_caption_says_what_is_theirs(authors: Results, tmp_path: Path) -> 
     assert captions
     for name, text in captions.items():
         plain = text.replace("\\", "")
-        assert "As in the authors' code, not corrected: protocol.nasbench101_widths doubled" in plain, name
+        assert "As in the authors' code, not corrected: protocol.untouched decay, protocol.nasbench101_widths doubled" in plain, name
         assert "(preset fidelity: authors_code)" in plain, name
         assert "pool.per_seed" not in plain, name
     assert "positional variant of the authors' code at 1 %" in captions["epochs.md"].replace("\\", "")
