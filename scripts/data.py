@@ -1,6 +1,7 @@
 """Write an image data set to a safetensors file: `images` (N, C, H, W) uint8 and `labels` (N,) int64.
 
-The file's metadata contain the size of the official test set, which comes last. CIFAR-10 is fetched first.
+The file's metadata contain the size of the official test set, which comes last. Files that the sources list are fetched
+first.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from sklearn.datasets import load_digits
 
 from supernet.config.datasets import DATASETS, DataSet
 from supernet.data import readers
-from supernet.data.cifar10 import Bytes, Labels
+from supernet.data.jpegs import Bytes, Labels
 from supernet.download import command_line
 from supernet.errors import UserError
 from supernet.io.atomic import publish

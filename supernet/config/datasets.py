@@ -23,6 +23,9 @@ DATASETS = MappingProxyType(
         "digits": DataSet("scikit-learn's digits, 8 x 8", 8, 0, 1_797, 1),
         "cifar10": DataSet("CIFAR-10", 32, 10_000, 60_000, 3),
         "cifar10-jpeg": DataSet("CIFAR-10, re-encoded as JPEG", 32, 10_000, 60_000, 3),
+        "cifar10-first4000": DataSet("CIFAR-10, the first 4 000 training images", 32, 0, 4_000, 3),
+        "cifar100": DataSet("CIFAR-100", 32, 10_000, 60_000, 3, classes=100),
+        "svhn": DataSet("SVHN, cropped digits", 32, 26_032, 99_289, 3),
     }
 )
 
@@ -30,5 +33,5 @@ PUBLISHED = MappingProxyType({space: kind.published for space, kind in KINDS.ite
 """Tables of each space that can be ground truth on CIFAR-10, by their names in `workflow/sources.yaml`."""
 TABLES = MappingProxyType({space: (*kind.published, *kind.further) for space, kind in KINDS.items()})
 """All tables of each space, by their names in `workflow/sources.yaml`."""
-CIFAR10 = ("cifar10", "cifar10-jpeg")
+CIFAR10 = ("cifar10", "cifar10-jpeg", "cifar10-first4000")
 """Data sets on which those tables are ground truth."""

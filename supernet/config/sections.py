@@ -45,8 +45,9 @@ class Data(Model):
     """The images and their splits; the seed of the study draws the splits once."""
 
     name: DataName = Field(
-        description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8); `cifar10` the official "
-        "archive; `cifar10-jpeg` the same 60 000 images with lossy re-encoding, which some mirrors have."
+        description="Data set: `digits` is scikit-learn's (1 797 images of 8 x 8); `cifar10`, `cifar100` and `svhn` "
+        "(cropped digits) are the official files; `cifar10-jpeg` has the 60 000 images of CIFAR-10 with lossy "
+        "re-encoding, and `cifar10-first4000` the first 4 000 without loss, which some mirrors have."
     )
     test_portion: Share | None = Field(
         default=None,
@@ -60,7 +61,11 @@ class Data(Model):
     crop_padding: int = Field(
         default=4, ge=0, description="Zero padding in pixels before a random crop of the original size."
     )
-    flip: bool = Field(default=True, description="Mirror images left to right at random.")
+    flip: bool = Field(
+        default=True,
+        description="Mirror images left to right at random; false for digits (`digits`, `svhn`), which do not stay "
+        "the same.",
+    )
     resolution: Positive | None = Field(
         default=None,
         description="Side in pixels to which images are averaged down, a divisor of their side; null keeps their size.",

@@ -1,15 +1,17 @@
-"""Read a user's images as bytes, from an array file or from an archive with one folder per class."""
+"""Read a user's images as bytes, from files of arrays or from an archive with one folder per class."""
 
 import io
+import tokenize
 import unicodedata
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from supernet.data.cifar10 import BROKEN_IMAGE, Bytes, Labels
+from supernet.data.jpegs import BROKEN_IMAGE, Bytes, Labels
 from supernet.errors import UserError
-from supernet.io.archives import read_members
+from supernet.io.archives import read_member, read_members
 from supernet.io.tensors import open_foreign
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -17,6 +19,16 @@ _LARGEST_IMAGE = 40_000_000
 _MODES = ("L", "RGB")
 _PNG = b"\x89PNG\r\n\x1a\n"
 """The first bytes of a PNG file; byte 24 is its number of bits per channel (PNG specification, IHDR)."""
+_BROKEN_ARRAY = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    tokenize.TokenError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
+"""Errors of NumPy for the head of a damaged array file, which is Python's text of a dictionary."""
 _LARGEST_SIDE = 2048
 _LARGEST_SET = 4 * 10**9
 """Bytes of all unpacked images."""
@@ -32,8 +44,34 @@ def read_arrays(path: Path) -> tuple[Bytes, Labels]:
     images, labels = found.get("images"), found.get("labels")
     if images is None or labels is None:
         raise UserError(f"{path}: found {', '.join(sorted(found)) or 'nothing'}; expected `images` and `labels`")
+    return _checked(path, images, labels, "(N, C, H, W)")
+
+
+def read_npz(path: Path) -> tuple[Bytes, Labels]:
+    """Read the same from NumPy's archive of arrays, in which `images` has the channels last: (N, H, W, C).
+
+    Nothing is unpickled. Raises UserError if an array is missing, wrong, or one of Python objects.
+    """
+    images, labels = (_array(path, f"{name}.npy") for name in ("images", "labels"))
+    images, labels = _checked(path, images, labels, "(N, H, W, C)")
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels
+
+
+def _array(path: Path, member: str) -> np.ndarray[Any, Any]:
+    """Read an array as a view of its bytes: NumPy's own reader allocates what the header says before it reads."""
+    stream = io.BytesIO(content := read_member(path, member, _LARGEST_SET))
+    try:
+        if (version := np.lib.format.read_magic(stream)) != (1, 0):
+            raise ValueError(f"version {version}")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        return np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")
+    except _BROKEN_ARRAY as error:
+        raise UserError(f"{path}: {member}: not an array of numbers, or a damaged one ({error})") from error
+
+
+def _checked(path: Path, images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], axes: str) -> tuple[Bytes, Labels]:
     if images.dtype != np.uint8 or images.ndim != 4:
-        raise UserError(f"{path}: images: found {images.dtype} of shape {images.shape}; expected uint8 (N, C, H, W)")
+        raise UserError(f"{path}: images: found {images.dtype} of shape {images.shape}; expected uint8 {axes}")
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise UserError(
             f"{path}: labels: found {labels.dtype} of shape {labels.shape}; expected whole numbers ({len(images)},)"

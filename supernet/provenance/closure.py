@@ -19,7 +19,7 @@ from supernet.provenance.regular import read_regular
 PACKAGE = "supernet"
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the folder with the package and the programs."""
-_FORMAT = 3
+_FORMAT = 4
 _LARGEST = 64 << 20
 """Bytes of the largest cache that is read."""
 
@@ -153,10 +153,10 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
 
 
 def _loads_torch(tree: ast.Module) -> bool:
-    """Whether a statement of the module itself, not of a function in it, imports torch."""
+    """Whether a statement of the module itself, not of a function in it, imports torch, or torchvision, which does."""
     modules = [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
     modules += [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
-    return any(module.split(".")[0] == "torch" for module in modules)
+    return any(module.split(".")[0] in ("torch", "torchvision") for module in modules)
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

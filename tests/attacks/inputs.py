@@ -18,7 +18,7 @@ from attacks.study import STUDY, STUDY_FILE
 from supernet import spaces
 from supernet.config.study import load_study
 from supernet.data.image_files import read_folders
-from supernet.io.unpickling import CIFAR10, NATS, load
+from supernet.io.unpickling import CIFAR, NATS, load
 from supernet.pools.file import read_truths
 from supernet.published.readers import read
 
@@ -56,7 +56,7 @@ def _make() -> None:
 
 def _judge() -> Outcome:
     load_study(STUDY_FILE)
-    load(Path(PICKLE).read_bytes(), CIFAR10 | NATS, name=PICKLE)
+    load(Path(PICKLE).read_bytes(), CIFAR | NATS, name=PICKLE)
     read("nasbench201", "nasbench201", "cifar10", "nasgraph_csv", Path(TABLE))
     read_truths(Path(POOL), SPACE)
     read_folders(Path(IMAGES))

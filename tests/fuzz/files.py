@@ -40,6 +40,7 @@ def targets() -> list[Target]:
     arrays = {"images": pixels, "labels": labels}
     return [
         Target("images as arrays", _tensors(arrays, {}), image_files.read_arrays),
+        Target("images of NumPy", _npz(pixels.transpose(0, 2, 3, 1), labels), image_files.read_npz),
         Target("images in folders", either(mutated([_zip(), _tar()]), _archived), image_files.read_folders),
         Target("images of this project", _tensors(arrays, {"official_test": "1"}), images.load),
         Target("checkpoint", mutated([_checkpoint()]), _load_checkpoint, "state.safetensors"),
@@ -66,6 +67,24 @@ def _tensors(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> Draw:
 def _png(mode: str = "RGB", side: int = 4, form: str = "PNG") -> bytes:
     stream = io.BytesIO()
     Image.new(mode, (side, side)).save(stream, form)
+    return stream.getvalue()
+
+
+def _npz(images: np.ndarray, labels: np.ndarray) -> Draw:
+    """Return a function that draws NumPy's archives in which one of the arrays has changed bytes."""
+    members = {f"{name}.npy": _npy(array) for name, array in (("images", images), ("labels", labels))}
+    draws = {name: mutated([content]) for name, content in members.items()}
+
+    def draw(rng: random.Random) -> bytes:
+        name = rng.choice(list(members))
+        return _zipped({**members, name: draws[name](rng)})
+
+    return draw
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
     return stream.getvalue()
 
 

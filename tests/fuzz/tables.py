@@ -22,7 +22,7 @@ from fuzz.mutations import Draw, either, mutated, odd, tree
 from fuzz.target import Target
 from supernet import spaces
 from supernet.io.parquet import read_table
-from supernet.io.unpickling import CIFAR10, NATS, load
+from supernet.io.unpickling import CIFAR, NATS, load
 from supernet.pools.draw import draw_published
 from supernet.pools.file import best_of, read_arch_ids, read_pool, read_truths
 from supernet.published.readers import read
@@ -82,7 +82,7 @@ def _pickles() -> list[Target]:
         return load(content, allowed, name="a file")
 
     return [
-        Target("pickle of CIFAR-10", mutated(seeds, opcodes), lambda path: of(path.read_bytes(), CIFAR10)),
+        Target("pickle of CIFAR-10", mutated(seeds, opcodes), lambda path: of(path.read_bytes(), CIFAR)),
         Target("pickle of NATS-Bench", mutated(states, opcodes), lambda path: of(path.read_bytes(), NATS)),
     ]
 

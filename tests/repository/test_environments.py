@@ -274,6 +274,6 @@ def test_snakemake_installs_the_pin_file_and_runs_jobs_in_it(tmp_path: Path) -> 
         env={**os.environ, "PATH": f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}"},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
-    assert (here / "asked.txt").read_bytes() == (ENVS / "analysis.linux-64.pin.txt").read_bytes()
+    assert (here / "asked.txt").read_bytes() == (ENVS / "torch.linux-64.pin.txt").read_bytes()
     assert (checkout / "resources" / "data" / "digits.safetensors").exists()
     assert (here / "ran.txt").exists(), "the job did not run in the environment"

@@ -15,8 +15,9 @@ rule data:
     priority: AT_ONCE
     # Local on clusters too, because their nodes often have no network.
     localrule: True
+    # torchvision reads some data sets.
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(2000),

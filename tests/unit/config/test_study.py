@@ -377,7 +377,8 @@ CASES = {
     ),
     "unknown data set": (
         _swap("name: digits", "name: cifar"),
-        "4: data.name: found 'cifar'; should be 'digits', 'cifar10' or 'cifar10-jpeg'",
+        "4: data.name: found 'cifar'; should be 'digits', 'cifar10', 'cifar10-jpeg', 'cifar10-first4000', 'cifar100' "
+        "or 'svhn'",
     ),
     "test share of a data set that has a test set": (
         _swap("  name: digits", "  name: cifar10\n  test_portion: 0.1"),
@@ -398,7 +399,7 @@ CASES = {
     "published table of another data set": (
         _published("published: nasbench201", "digits"),
         f"12: {S201}.published: found 'nasbench201'; accuracies on CIFAR-10, while data.name is digits; "
-        "allowed there: cifar10, cifar10-jpeg",
+        "allowed there: cifar10, cifar10-jpeg, cifar10-first4000",
     ),
     "unknown further truth": (
         _swap("title:", "metrics: {further_truths: [nasbench301]}\ntitle:"),

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from checkouts import ROOT
+from mirror import mirror
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from supernet.config.datasets import DataSet
-from supernet.data.image_files import read_arrays, read_folders
+from supernet.data.image_files import read_arrays, read_folders, read_npz
 from supernet.errors import UserError
 from supernet.provenance.hashes import digests
+
+__all__ = ["mirror"]
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (4, 6, 6)).astype(np.uint8)
@@ -198,6 +201,71 @@ def test_a_file_that_is_cut(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-5])
     with pytest.raises(UserError, match="not a safetensors file, or a damaged one"):
         read_arrays(file)
+
+
+def npz(path: Path, **arrays: Any) -> Path:
+    np.savez_compressed(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_of_numpys_archive_have_their_channels_last(order: Any, tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(256, size=(4, 6, 6, 3), dtype=np.uint8)
+    images = np.array(colours, order=order)
+    pixels, labels = read_npz(npz(tmp_path / "a.npz", images=images, labels=np.arange(4, dtype=np.uint8)))
+    assert np.array_equal(pixels, colours.transpose(0, 3, 1, 2)) and pixels.flags.c_contiguous
+    assert labels.tolist() == [0, 1, 2, 3] and labels.dtype == np.int64
+
+
+def header(shape: str, data: bytes = b"", dtype: str = "|u1") -> bytes:
+    """Return an array file whose header says what it says."""
+    text = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"labels.npy": header("(1,)", b"0")}, "no member 'images.npy'"),
+        ({"images.npy": header("(1, 1, 1, 1)", b"0")}, "no member 'labels.npy'"),
+        ({"images.npy": header("(10**12,)")}, "images.npy: not an array of numbers, or a damaged one"),
+        ({"images.npy": header("(1000000000000,)")}, "images.npy: not an array of numbers, or a damaged one"),
+        ({"images.npy": header("(2, 2)", b"012")}, "images.npy: not an array of numbers, or a damaged one"),
+        ({"images.npy": b"\x93NUMPY\x03\x00"}, r"damaged one \(version \(3, 0\)\)"),
+        ({"images.npy": header("(2, 2", b"0123")}, "images.npy: not an array of numbers, or a damaged one"),
+        ({"images.npy": b"x"}, "images.npy: not an array of numbers, or a damaged one"),
+        (
+            {"images.npy": header("(1,)", b"12345678", "|O")},
+            r"images.npy: not an array of numbers, .*cannot create an OBJECT array",
+        ),
+        (
+            {"images.npy": header("(1, 2)", b"12"), "labels.npy": header("(1,)", b"0")},
+            r"images: found uint8 of shape \(1, 2\); expected uint8 \(N, H, W, C\)",
+        ),
+        (
+            {"images.npy": header("(1, 1, 1, 1)", b"1"), "labels.npy": header("(1,)", b"12345678", "<f8")},
+            "labels: found float64",
+        ),
+    ],
+)
+def test_an_archive_of_numpy_that_is_wrong(members: dict[str, bytes], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        read_npz(zipped(tmp_path / "a.npz", members))
+
+
+def test_objects_are_not_unpickled(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a.npz", images=np.array([{"a": 1}], dtype=object), labels=np.zeros(1, np.int64))
+    with pytest.raises(UserError, match=r"images\.npy: not an array of numbers"):
+        read_npz(path)
+
+
+@pytest.mark.benchmarks
+def test_the_first_images_of_cifar_10(mirror: Path) -> None:
+    """Labels of the first ten images of data_batch_1, and the first pixel of the first one, as published."""
+    pixels, labels = read_npz(mirror / "datasets" / "cifar10-first4000.npz")
+    assert pixels.shape == (4_000, 3, 32, 32) and np.array_equal(np.unique(labels), np.arange(10))
+    assert labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
+    assert pixels[0, :, 0, 0].tolist() == [59, 62, 63]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tiny import raw_images
 from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as vision
 
 from supernet.config.splits import Sizes
 from supernet.config.study import Data
@@ -194,6 +197,35 @@ def test_batches_are_crops_and_flips_of_single_images(padding: int, flip: bool, 
             for i, t, c, f in zip(indices, epoch.top[chosen], epoch.left[chosen], epoch.flip[chosen], strict=True)
         ]
         assert torch.equal(images, splits.normalise(torch.from_numpy(np.stack(expected))))
+
+
+@pytest.mark.parametrize(("padding", "flip"), [(4, True), (2, False), (0, True)])
+def test_batches_are_those_of_torchvision(padding: int, flip: bool) -> None:
+    """Crops and flips are the same bytes; the normalisation rounds in another order."""
+    data = config(crop_padding=padding, flip=flip)
+    splits = split(raw_images(200, in_channels=3, height=16, width=16), data, 0)
+    # With this mean and standard deviation, normalisation returns the bytes as numbers.
+    bytes_kept = replace(splits, mean=torch.zeros(3), std=torch.full((3,), 1 / 255))
+    epoch, of_bytes = (Augmenter(splits.train, one, data, False).epoch(7, 3, 64) for one in (splits, bytes_kept))
+    cropped = []
+    for index, top, left, mirrored in zip(epoch.order[:64], epoch.top, epoch.left, epoch.flip, strict=False):
+        image = vision.crop(vision.pad(splits.train.pixels[index], [padding]), int(top), int(left), 16, 16)
+        cropped.append(vision.horizontal_flip(image) if mirrored else image)
+    expected = torch.stack(cropped)
+    assert torch.equal(of_bytes.batch(0)[0], expected.float())
+    assert bool(epoch.flip.any()) == flip
+    scaled = vision.to_dtype(expected, torch.float32, scale=True)
+    normal = vision.normalize(scaled, splits.mean.tolist(), splits.std.tolist())
+    torch.testing.assert_close(epoch.batch(0)[0], normal, atol=2e-6, rtol=1e-6)
+
+
+def test_lower_resolution_is_that_of_torchvision() -> None:
+    """Halving by linear interpolation between pixels is the mean of four; halved again, that of sixteen."""
+    images = raw_images(50, in_channels=3, height=32, width=32)
+    expected = images.pixels.double()
+    for side in (16, 8):
+        expected = vision.resize(expected, [side, side], InterpolationMode.BILINEAR, antialias=False)
+        assert torch.equal(images.averaged(side).pixels, (expected + 0.5).floor().to(torch.uint8))
 
 
 def test_crops_and_flips_cover_their_range_evenly() -> None:

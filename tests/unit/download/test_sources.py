@@ -12,8 +12,10 @@ import pytest
 import yaml
 from checkouts import ROOT
 from mirror import mirror
+from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
-from supernet.config.datasets import PUBLISHED, TABLES
+from supernet.config.datasets import DATASETS, PUBLISHED, TABLES
+from supernet.data.readers import READERS
 from supernet.download.sources import Sources, load_sources
 from supernet.errors import UserError
 from supernet.provenance.hashes import digests
@@ -36,7 +38,7 @@ def test_tables_and_data_sets_are_those_that_were_published(sources: Sources) ->
     for space, tables in TABLES.items():
         assert {name for name, table in sources.tables.items() if table.space == space} == set(tables)
         assert {sources.table(name).dataset for name in PUBLISHED[space]} <= {"cifar10"}
-    assert list(sources.datasets) == ["cifar10", "cifar10-jpeg"]
+    assert list(sources.datasets) == ["cifar10", "cifar10-jpeg", "cifar10-first4000", "cifar100", "svhn"]
     assert [form.form for form in sources.table("nasbench101").forms] == ["tfrecord", "nasgraph_csv", "mirror"]
     assert sources.table("nasbench101").forms[0].file == "nasbench101-tfrecord"
     (jpeg,) = sources.forms(sources.dataset("cifar10-jpeg")).values()
@@ -53,10 +55,25 @@ def test_every_file_is_of_use(sources: Sources) -> None:
     assert used == set(sources.files)
 
 
-def test_addresses_are_encrypted_and_name_full_commits(sources: Sources) -> None:
+def test_official_images_are_those_of_torchvision(sources: Sources) -> None:
+    """Addresses, names and MD5 are those in the classes that read the files; every form has a reader."""
+    known = {
+        "cifar10": (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5),
+        "cifar100": (CIFAR100.url, CIFAR100.filename, CIFAR100.tgz_md5),
+        "svhn-train": tuple(SVHN.split_list["train"]),
+        "svhn-test": tuple(SVHN.split_list["test"]),
+    }
+    for name, found in known.items():
+        file = sources.file(name)
+        assert (*file.urls, file.name, file.hash.md5) == found
+    forms = {form.form for dataset in sources.datasets.values() for form in dataset.forms}
+    assert forms <= set(READERS) and set(sources.datasets) == set(DATASETS) - {"digits"}
+
+
+def test_addresses_are_encrypted_or_pinned_and_name_full_commits(sources: Sources) -> None:
     for name, file in sources.files.items():
         for url in file.urls:
-            assert url.startswith("https://"), name
+            assert url.startswith("https://") or file.hash.sha256, name
             assert "github" not in url or FULL_COMMIT.search(url), name
             # A blob that is requested by its content hash is the expected one.
             assert "/git/blobs/" not in url or url.endswith(f"/{file.hash.git_blob}"), name

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from supernet.errors import UserError
-from supernet.io.unpickling import CIFAR10, NATS, load
+from supernet.io.unpickling import CIFAR, NATS, load
 
 PYTHON2 = (
     b"\x80\x02}q\x01(U\x04dataq\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85q\x05"
@@ -34,7 +34,7 @@ class Evil:
 
 
 def test_what_python_2_wrote() -> None:
-    content = load(PYTHON2, CIFAR10)
+    content = load(PYTHON2, CIFAR)
     assert set(content) == {b"data", b"labels"} and content[b"labels"] == [6, 9]
     assert content[b"data"].dtype == np.uint8
     assert content[b"data"].tolist() == [[0, 1, 2], [253, 254, 255]]
@@ -53,7 +53,7 @@ def test_arrays_of_all_ages(protocol: int, age: Callable[[bytes], bytes]) -> Non
     array = np.arange(12, dtype=np.uint8).reshape(3, 4)
     content = age(pickle.dumps({"data": array, "name": b"bytes"}, protocol))
     assert (b"numpy._core" in content) == (age is bytes)
-    loaded = load(content, CIFAR10)
+    loaded = load(content, CIFAR)
     np.testing.assert_array_equal(loaded["data"], array)
     assert loaded["name"] == b"bytes"
 
@@ -68,7 +68,7 @@ def test_what_nats_bench_writes(age: Callable[[bytes], bytes]) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("allowed", [CIFAR10, NATS, frozenset()])
+@pytest.mark.parametrize("allowed", [CIFAR, NATS, frozenset()])
 def test_nothing_is_run(tmp_path: Path, protocol: int, allowed: frozenset[tuple[str, str]]) -> None:
     evil = pickle.dumps(Evil(tmp_path / "run"), protocol)
     with pytest.raises(UserError, match=r"^batch: refers to (posix|os)\.system, which is not expected there"):
@@ -93,13 +93,13 @@ def test_neighbours_of_what_is_allowed_are_not(module: str, name: str) -> None:
     spelled = b"\x80\x04" + b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)) + b"\x93."
     for content in (spelled, f"c{module}\n{name}\n.".encode()):
         with pytest.raises(UserError, match=f"refers to {module}.{name}"):
-            load(content, CIFAR10)
+            load(content, CIFAR)
 
 
 @pytest.mark.parametrize("code", [b"\x82\xf1", b"\x83\xf1\0", b"\x84\xf1\0\0\0"])
 def test_extension_codes_are_no_way_around(code: bytes) -> None:
     with pytest.raises(UserError, match=r"refers to the extension 241"):
-        load(b"\x80\x02" + code + b".", CIFAR10)
+        load(b"\x80\x02" + code + b".", CIFAR)
 
 
 DTYPE = b"cnumpy\ndtype\n(S'f8'\ntR"
@@ -142,20 +142,20 @@ def test_endless_pickles_are_refused() -> None:
 def test_an_array_is_never_larger_than_its_bytes() -> None:
     content = pickle.dumps(np.arange(6, dtype=np.uint8), 2).replace(b"K\x06\x85", b"J\xff\xff\xff\x7f\x85")
     with pytest.raises(UserError, match="cannot reshape array of size 6"):
-        load(content, CIFAR10)
+        load(content, CIFAR)
 
 
 def test_objects_outside_the_pickle_are_refused() -> None:
     with pytest.raises(UserError, match=r"refers to an object outside the pickle \('7'\)"):
-        load(b"P7\n.", CIFAR10)
+        load(b"P7\n.", CIFAR)
 
 
 def test_a_cut_pickle_is_an_error_at_every_length() -> None:
     for length in range(len(PYTHON2)):
         with pytest.raises(UserError, match="not a pickle, or a damaged one"):
-            load(PYTHON2[:length], CIFAR10)
+            load(PYTHON2[:length], CIFAR)
 
 
 def test_another_file_is_not_a_pickle() -> None:
     with pytest.raises(UserError, match=r"^a page: not a pickle"):
-        load(b"<html>sign in</html>", CIFAR10, name="a page")
+        load(b"<html>sign in</html>", CIFAR, name="a page")
