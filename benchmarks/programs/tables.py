@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.harness.findings import Findings, parse
-from supernet.published.about import About
+from supernet.published.about import About, SourceFile
 from supernet.published.nasbench101.cells import SIZE
 from supernet.published.schema import tabulate, write
 from supernet.published.table import PublishedTable
@@ -38,12 +38,10 @@ def simulated_rows(count: int, rng: np.random.Generator) -> pd.DataFrame:
 
 def simulated_about(rows: int) -> About:
     """Return metadata, which loading reads as well."""
-    text = dict.fromkeys(
-        ("table", "space", "dataset", "form", "file", "origin", "algorithm", "digest", "licence", "source", "truth"),
-        "simulated",
-    )
+    text = dict.fromkeys(("table", "space", "dataset", "form", "truth"), "simulated")
+    file = dict.fromkeys(SourceFile.model_fields, "simulated")
     numbers = dict.fromkeys(("rows", "size", "uniform_rows"), rows)
-    return About.model_validate({**text, **numbers, "complete": True, "merged": 0, "epochs": 108})
+    return About.model_validate({**text, **numbers, "files": [file], "complete": True, "merged": 0, "epochs": 108})
 
 
 def seconds(task: Callable[[], object]) -> float:

@@ -53,7 +53,8 @@ def _jobs(options: argparse.Namespace) -> list[Callable[[], Fetched | FetchedFor
 
 def _table(sources: Sources, name: str) -> Callable[[str, Path], object]:
     """Return the reader of a table, called with the form and its file."""
-    return partial(read_table, name, sources.tables[name].space, sources.tables[name].dataset)
+    table = sources.table(name)
+    return partial(read_table, name, table.space, table.dataset)
 
 
 def _open(sources: Sources, file: str, path: Path) -> None:

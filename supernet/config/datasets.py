@@ -33,5 +33,7 @@ PUBLISHED = MappingProxyType({space: kind.published for space, kind in KINDS.ite
 """Tables of each space that can be ground truth on CIFAR-10, by their names in `workflow/sources.yaml`."""
 TABLES = MappingProxyType({space: (*kind.published, *kind.further) for space, kind in KINDS.items()})
 """All tables of each space, by their names in `workflow/sources.yaml`."""
+RENAMED = MappingProxyType({"darts": "darts-nds", "darts-varied": "darts-nds-varied"})
+"""Former names of tables, for messages."""
 CIFAR10 = ("cifar10", "cifar10-jpeg", "cifar10-first4000")
 """Data sets on which those tables are ground truth."""

@@ -298,7 +298,7 @@ def _own_spaces(space: str, section: SpaceStudy, drawn: int) -> list[str]:
 def _available(own: str, section: SpaceStudy) -> int:
     """Return how many architectures can be drawn: those of the published table, or all of the space."""
     known = spaces.load(own)
-    return known.distinct if section.published is None else known.size
+    return known.distinct if section.published is None else known.published_size(section.published)
 
 
 def _has_landmarks(section: SpaceStudy) -> bool:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from supernet.config.base import Findings, Model, distinct
 from supernet.config.baselines import BASELINES, SWEEPS
-from supernet.config.datasets import CIFAR10, PUBLISHED
+from supernet.config.datasets import CIFAR10, PUBLISHED, RENAMED
 from supernet.config.factors import (
     FACTORS,
     BatchSize,
@@ -92,7 +92,8 @@ class SpaceStudy(Model):
             return name
         if name not in PUBLISHED[context.space]:
             allowed = ", ".join(PUBLISHED[context.space])
-            raise PydanticCustomError("study", f"not a table of {context.space}; allowed here: {allowed}")
+            now = f", now called {RENAMED[name]}" if name in RENAMED else ""
+            raise PydanticCustomError("study", f"not a table of {context.space}{now}; allowed here: {allowed}")
         if context.images not in (None, *CIFAR10):
             allowed = ", ".join(CIFAR10)
             raise PydanticCustomError(

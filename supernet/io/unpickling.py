@@ -43,6 +43,9 @@ NATS: frozenset[Global] = frozenset(
 )
 """Types in the files of NATS-Bench without weights: ordered dictionaries and NumPy numbers, and built-in types."""
 
+GENOTYPES: frozenset[Global] = NATS - {("collections", "OrderedDict")}
+"""NumPy numbers beside built-in types: a list of genotypes with an accuracy each."""
+
 PANDAS: frozenset[Global] = frozenset(
     {
         ("pandas.core.frame", "DataFrame"),
@@ -81,7 +84,7 @@ def load(content: bytes, allowed: frozenset[Global], *, name: str = "pickle") ->
 
     Args:
         content: the pickle.
-        allowed: functions and classes, each as (module, name), from those of `CIFAR`, `NATS` and `PANDAS`.
+        allowed: functions and classes, each as (module, name), from those of the sets in this module.
         name: archive and member, for messages.
 
     Strings of Python 2 are bytes, including keys of dictionaries. Arrays are views of `content`, and read-only. Raises

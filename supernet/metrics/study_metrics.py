@@ -89,6 +89,7 @@ class PoolTruth:
         self.share = len(self.pool) / self.scorable
         self.without_proxies = frozenset() if proxies is None else frozenset(pool["arch_id"]) - set(proxies["arch_id"])
         self.top = min(study.metrics.top, len(self.pool))
+        self.trained = published is None
         self.population = published or Population(self.truth, "pool", "trained here")
         self.seeds = self.pool[[name for name in pool.columns if name.startswith("truth_seed")]].to_numpy(float)
         # A published table can have single trainings of some architectures only.
@@ -190,7 +191,7 @@ class PoolTruth:
             "threshold": self.threshold,
         }
         return {
-            "size": space.size,
+            "size": self._size(),
             "encodings": space.encodings,
             "pool": len(self.pool),
             "law": study.pool.law,
@@ -207,6 +208,11 @@ class PoolTruth:
             "draws": self.top,
             "further": self.further,
         }
+
+    def _size(self) -> int:
+        """Return the number of architectures of the space, or of its published table if that is the ground truth."""
+        table = self.study.spaces[self.name.space].published
+        return self.space.size if table is None or self.trained else self.space.published_size(table)
 
     def _measures(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
         """For each table of finite scores of the pool: the metrics of the pool, then those of its parts."""

@@ -77,7 +77,7 @@ def relaxed_sentence(spaces: tuple[str, ...]) -> str:
     """Describe the relaxation of each space, and name the spaces without one."""
     what = {
         "nasbench201": "a relaxed super-net of NASBench-201 has all operations on each of the six edges",
-        "darts": "a relaxed super-net of DARTS-NDS has all operations on each of the 14 edges of both cells and "
+        "darts": "a relaxed super-net of DARTS has all operations on each of the 14 edges of both cells and "
         "concatenates all four nodes; two edges per node are kept at the end",
     }
     relaxed = "; ".join(what[space] for space in spaces if space in what)

@@ -196,7 +196,8 @@ class Plan:
         # How many rows of a table are in a sub-space is known when they are drawn.
         if table.exists() and name.own_space == name.space:
             return PoolSize(read_about(table).uniform_rows - left_out, known=True)
-        return PoolSize(spaces.load(name.own_space).size - left_out, known=False)
+        published = str(self.study.spaces[name.space].published)
+        return PoolSize(spaces.load(name.own_space).published_size(published) - left_out, known=False)
 
     def pool_arguments(self, pool: str) -> str:
         """Return the arguments of scripts/pool.py that select a pool."""

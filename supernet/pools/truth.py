@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from supernet.published.schema import RUNS
 from supernet.published.table import PublishedTable
 from supernet.spaces.base import NetworkSize, Space
 
@@ -42,10 +41,11 @@ def with_truth(pool: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
 def with_published(pool: pd.DataFrame, table: PublishedTable, space: Space[Any]) -> pd.DataFrame:
     """Add published ground truth to a pool; parameters and multiply-adds are those of the benchmark's networks.
 
-    Single runs are in `truth_seed…` if the table has them. Raises UserError if the table lacks an architecture.
+    Single runs are in `truth_seed…` if the table has them (`PublishedTable.runs`). Raises UserError if the table lacks
+    an architecture.
     """
     published = table.take(table.rows(pool["arch_id"]))
-    known = [name for name in RUNS if published[name].notna().any()]
+    known = [name for name in table.runs if published[name].notna().any()]
     costs = pd.DataFrame([cost_columns(space, space.parse(encoding)) for encoding in pool["encoding"]])
     truths = {"truth": published["test_acc"], **{f"truth_seed{n}": published[name] for n, name in enumerate(known)}}
     return (

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from supernet import spaces
 from supernet.errors import UserError
-from supernet.published.darts import nds
+from supernet.published.darts import mirror as darts_mirror
+from supernet.published.darts import nas_benchmark, nds, oncenas, swap
 from supernet.published.macro import mirror as macro_mirror
 from supernet.published.macro import official as macro_official
 from supernet.published.macro.facts import SIZE as MACRO_SIZE
@@ -32,7 +33,7 @@ def read(table: str, space: str, dataset: str, form: str, *files: Path) -> Parse
     """Read a published table in one of its forms.
 
     Args:
-        table: name in the sources; it distinguishes the two DARTS tables of one archive.
+        table: name in the sources; it distinguishes tables of one file.
         space, dataset: space of the architectures, and data set that they were trained on.
         form: name of the format.
         files: the downloaded files of the form, in the order of the sources.
@@ -53,9 +54,9 @@ def read(table: str, space: str, dataset: str, form: str, *files: Path) -> Parse
     return reader.read(*files)
 
 
-def size(space: str) -> int:
-    """Return the number of architectures of the complete published table of a space."""
-    return MACRO_SIZE if space == MACRO else spaces.load(space).size
+def size(table: str, space: str) -> int:
+    """Return the number of distinct architectures of a complete published table of a space."""
+    return MACRO_SIZE if space == MACRO else spaces.load(space).published_size(table)
 
 
 def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], _Reader]:
@@ -71,6 +72,12 @@ def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], _Reader]:
         ),
         ("nasbench201", "mini_frame"): _Reader(lambda path: short.read_frame(path, dataset)),
         ("nasbench201", "mirror_12epochs"): _Reader(lambda path: short.read_mirror(path, dataset)),
+        ("darts", "oncenas_csv"): _Reader(lambda path: oncenas.read(path, table)),
+        ("darts", "genotypes_and_curves"): _Reader(
+            lambda genotypes, curves: nas_benchmark.read(genotypes, curves, table), files=2
+        ),
+        ("darts", "swap_csv"): _Reader(lambda path: swap.read(path, table)),
+        ("darts", "mirror"): _Reader(lambda path: darts_mirror.read(path, table)),
         ("darts", "nds_json"): _Reader(lambda path: nds.read(path, _nds_file(table))),
         (MACRO, "macro_json"): _Reader(macro_official.read),
         (MACRO, "mirror"): _Reader(macro_mirror.read),

@@ -29,6 +29,9 @@ _KINDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+FEWEST_REPEATED = 0.05
+"""Smallest share of rows with a run: fewer happen to be trained again, and do not represent the table."""
+
 Positions: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -68,6 +71,13 @@ class PublishedTable:
     def test_acc(self) -> Floats:
         """Test accuracies (n,) as fractions: the ground truth."""
         return np.asarray(self.column("test_acc"), dtype=np.float64)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of the loaded runs that a ceiling can use: those that `FEWEST_REPEATED` of the rows or more have."""
+        known = [name for name in RUNS if name in self.data.column_names]
+        fewest = max(1, FEWEST_REPEATED * len(self))
+        return tuple(name for name in known if np.isfinite(self.column(name)).sum() >= fewest)
 
     @property
     def uniform(self) -> npt.NDArray[np.bool_]:

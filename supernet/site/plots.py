@@ -61,7 +61,7 @@ _SPECS: Mapping[str, PlotSpec] = MappingProxyType(
         "kdt_vs_skdt": PlotSpec(
             "score_rank", "truth_rank", "Rank by score", "Rank by ground truth", where={"kind": "architecture"}
         ),
-        "search": PlotSpec("truth", "kind", "Stand-alone test accuracy (%)", "", category=True, percent=("truth",)),
+        "search": PlotSpec("truth", "kind", "Stand-alone accuracy (%)", "", category=True, percent=("truth",)),
     }
 )
 

@@ -63,7 +63,7 @@ class Space(ABC, Generic[Arch]):
     grid: ClassVar[Mapping[str, tuple[Any, ...]]]
     """Values of a `paper` sweep in this space, where they differ from those of `supernet.config.baselines`."""
     published: ClassVar[tuple[str, ...]] = ()
-    """Names of its tables in `workflow/sources.yaml` that can be the ground truth of a study on CIFAR-10."""
+    """Names of its tables in `workflow/sources.yaml` that can be ground truth on CIFAR-10, the default first."""
     further: ClassVar[tuple[str, ...]] = ()
     """Names of its other tables there: accuracies on other data sets, or after fewer epochs."""
     bn_momentum: ClassVar[float] = 0.1
@@ -83,6 +83,10 @@ class Space(ABC, Generic[Arch]):
     @property
     def distinct(self) -> int:
         """How many distinct architectures `draw` can return: `size`, unless that counts a published table."""
+        return self.size
+
+    def published_size(self, table: str) -> int:
+        """Return the number of distinct architectures of a complete published table: `size`, unless it has a part."""
         return self.size
 
     @abstractmethod

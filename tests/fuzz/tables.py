@@ -52,23 +52,23 @@ def _published() -> list[Target]:
     tokens = (b"nan", b"inf", b"-1", b"101", b"1e999", b",", b'"', b"\n", b"9" * 5000)
     return [
         _reader("nasbench201", "nasbench201", "nasgraph_csv", mutated([csv.encode()], tokens)),
-        _reader("nasbench201", "nasbench201", "mirror", _parquet(_edges)),
-        Target("mirror_runs of nasbench201", _parquet(_runs), _read_runs),
+        _reader("nasbench201", "nasbench201", "mirror", parquet(_edges)),
+        Target("mirror_runs of nasbench201", parquet(_runs), _read_runs),
         _reader("nasbench201-12epochs", "nasbench201", "mini_frame", mutated([pickled_frame(_short())], tokens)),
-        _reader("nasbench201-12epochs", "nasbench201", "mirror_12epochs", _parquet(_short_mirror)),
+        _reader("nasbench201-12epochs", "nasbench201", "mirror_12epochs", parquet(_short_mirror)),
         _reader("nasbench201", "nasbench201", "nats", either(mutated([_nats(_state())]), _nats_trees)),
-        _reader("nasbench101", "nasbench101", "mirror", _parquet(_cells)),
+        _reader("nasbench101", "nasbench101", "mirror", parquet(_cells)),
         _reader("nasbench101", "nasbench101", "tfrecord", either(mutated([tfrecord(_records())]), _tfrecords)),
-        _reader("darts", "darts", "nds_json", either(mutated([_nds(json.dumps([_training()] * 2))]), _trainings)),
+        _reader("darts-nds", "darts", "nds_json", either(mutated([_nds(json.dumps([_training()] * 2))]), _trainings)),
         _reader("nasbench_macro", "nasbench_macro", "macro_json", macro_file),
-        _reader("nasbench_macro", "nasbench_macro", "mirror", _parquet(_chains)),
+        _reader("nasbench_macro", "nasbench_macro", "mirror", parquet(_chains)),
     ]
 
 
 def _own() -> list[Target]:
     return [
         Target("table of this project", _own_table, _use_table),
-        Target("pool", _parquet(_pool_columns), _use_pool),
+        Target("pool", parquet(_pool_columns), _use_pool),
     ]
 
 
@@ -115,7 +115,7 @@ def _runs() -> Mapping[str, Any]:
 def _read_runs(path: Path) -> None:
     with TemporaryDirectory() as folder:
         means = Path(folder) / "means.parquet"
-        means.write_bytes(_file(_edges()))
+        means.write_bytes(file_of(_edges()))
         read("nasbench201", "nasbench201", "cifar10", "mirror_runs", means, path)
 
 
@@ -141,9 +141,9 @@ def _pool_columns() -> Mapping[str, Any]:
     return {"arch_id": ids, "encoding": TEXTS, "truth": [0.9] * len(TEXTS), "truth_seed0": [0.9] * len(TEXTS)}
 
 
-def _parquet(columns: Callable[[], Mapping[str, Any]]) -> Draw:
+def parquet(columns: Callable[[], Mapping[str, Any]]) -> Draw:
     """Return a function that draws files with changed bytes, or with changed columns."""
-    return either(mutated([_file(dict(columns()))]), lambda rng: _file(_changed_columns(dict(columns()), rng)))
+    return either(mutated([file_of(dict(columns()))]), lambda rng: file_of(_changed_columns(dict(columns()), rng)))
 
 
 def _changed_columns(columns: dict[str, Any], rng: random.Random) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _changed_columns(columns: dict[str, Any], rng: random.Random) -> dict[str, A
     return columns
 
 
-def _file(columns: Mapping[str, Any], metadata: Mapping[Any, Any] | None = None) -> bytes:
+def file_of(columns: Mapping[str, Any], metadata: Mapping[Any, Any] | None = None) -> bytes:
     arrays = {}
     for name, values in columns.items():
         try:
@@ -270,7 +270,7 @@ def _own_table(rng: random.Random) -> bytes:
     metadata = table.schema.metadata
     if rng.random() < 0.3:
         metadata = {**metadata, b"supernet": _dumped(tree(json.loads(metadata[b"supernet"]), rng))}
-    return _file(_changed_columns(table.to_pydict(), rng), metadata)
+    return file_of(_changed_columns(table.to_pydict(), rng), metadata)
 
 
 def _use_table(path: Path) -> None:

@@ -1,11 +1,13 @@
 """Writers of the official formats of published tables, written from the descriptions of the formats."""
 
+import ast
 import base64
 import bz2
 import copyreg
 import io
 import json
 import pickle
+import re
 import struct
 import tarfile
 import types
@@ -154,6 +156,50 @@ def nds_zip(path: Path, files: Mapping[str, Any]) -> Path:
         for name, content in files.items():
             archive.writestr(f"nds_data/{name}", content if isinstance(content, str | bytes) else json.dumps(content))
     return path
+
+
+ONCENAS_COLUMNS = (
+    "weights_index,architecture,flop,params,train_time10,train_acc10,valid_acc10,train_time50,train_acc50,valid_acc50,"
+    "test_acc50,gpu_latency,rasp_latency,fpga_latency,mcu_latency"
+)
+
+
+def oncenas_csv(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return the CSV file of OnceNAS-Bench; a row has genotype, parameters in millions, and three accuracies.
+
+    These are the validation accuracies after 10 and 50 epochs, and the test accuracy after 50.
+    """
+    lines = [ONCENAS_COLUMNS]
+    for number, (genotype, millions, valid10, valid50, test50) in enumerate(rows):
+        text = genotype.replace("[2, 3, 4, 5]", "range(2, 6)")
+        before = f'000-{number:02d},"{text}",536.55264,{millions!r},0:20:57,75.1,{valid10!r},1:44:56,86.7,'
+        lines.append(f"{before}{valid50!r},{test50!r},29.3,250.44,489.66,406.42")
+    return "\n".join([*lines, ""]).encode()
+
+
+def swap_csv(rows: Iterable[tuple[str, float]]) -> bytes:
+    """Return the CSV file of SWAP: lines with a genotype and an accuracy in percent, without a header."""
+    return "".join(f'"{genotype}",{accuracy!r}\r\n' for genotype, accuracy in rows).encode()
+
+
+def nas_benchmark_pickle(rows: Iterable[tuple[str, float]]) -> bytes:
+    """Return the pickle of NAS-Benchmark, as older versions of NumPy wrote it: genotypes with their best accuracy."""
+    listed = [(nas_benchmark_text(genotype), np.float64(best)) for genotype, best in rows]
+    content = pickle.dumps(listed, protocol=3)
+    for now, then in ((b"cnumpy._core.", b"cnumpy.core."), (b"f8q\x04\x89\x88\x87", b"f8q\x04K\x00K\x01\x87")):
+        content = content.replace(now, then)
+    return content
+
+
+def nas_benchmark_text(genotype: str) -> str:
+    """Return a genotype that concatenates all nodes, with one list of edges per node."""
+
+    def by_node(match: "re.Match[str]") -> str:
+        edges = ast.literal_eval(match[2])
+        return f"{match[1]}={[edges[first : first + 2] for first in range(0, len(edges), 2)]}"
+
+    text = re.sub(r"(normal|reduce)=(\[\(.*?\)\])", by_node, genotype)
+    return "GENOTYPE=" + text.replace("[2, 3, 4, 5]", "range(2, 6)")
 
 
 def nats_state(text: str, index: int, accuracies: Mapping[tuple[str, int], Mapping[str, float]]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class KnownTruth:
 
     `runs` (N, r) are single trainings, nan where there is none, r = 0 in a table of means. `replicates` (groups, 2) are
     accuracies of pairs that compute the same function. `population` is the ground truth in which P>R takes its rank;
-    `kind` is table (the whole space), sample (uniform) or given (anything else).
+    `kind` is table (the whole space), sample (uniform), listed (a published table of a part of the space) or given
+    (anything else).
     """
 
     where: str
@@ -93,7 +94,7 @@ def _published(space: Space[Any], path: Path) -> KnownTruth:
     table = PublishedTable.load(path, ["encoding", "test_acc", *RUNS, "uniform"])
     # Of a sub-space, the rows that are its members; of another space, an error.
     population = population_of(table, space)
-    runs = np.column_stack([np.asarray(table.column(name), dtype=np.float64) for name in RUNS])
+    runs = np.array([table.column(name) for name in table.runs], dtype=np.float64).reshape(-1, len(table)).T
     return KnownTruth(
         where=str(path),
         replicates=published_replicates(space, table),
@@ -101,7 +102,7 @@ def _published(space: Space[Any], path: Path) -> KnownTruth:
         arch_ids=table.data.column("arch_id").combine_chunks(),
         encodings=table.data.column("encoding").combine_chunks(),
         accuracy=table.test_acc,
-        runs=runs[:, np.isfinite(runs).any(axis=0)],
+        runs=runs,
         population=population.truth,
         kind=population.kind,
     )

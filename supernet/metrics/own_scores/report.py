@@ -45,6 +45,7 @@ _POPULATIONS = MappingProxyType(
     {
         "table": "the whole space",
         "sample": "a uniform sample of the space",
+        "listed": "the published table",
         "given": "the given table",
     }
 )

@@ -93,7 +93,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "population": Column("size of that set", _ARCHITECTURES),
         "top": Column("K, the best-scored architectures of P>R", _ARCHITECTURES),
         "draws": Column("n, the architectures that random search draws in P>R", _ARCHITECTURES),
-        "truth": Column("ground truth: mean stand-alone test accuracy", FRACTION),
+        "truth": Column("ground truth: mean stand-alone accuracy", FRACTION),
         "macs": Column("multiply-adds of the stand-alone network", _MACS),
         "live_macs": Column("multiply-adds without convolutions whose input is always zero", _MACS),
         "synflow": Column("zero-cost proxy SynFlow"),
@@ -141,5 +141,5 @@ def column(table: str, name: str) -> Column:
     if table == "runs" and name in FACTORS:
         return Column(FACTORS[name].meaning)
     if seed := re.fullmatch(r"truth_seed(\d+)", name):
-        return Column(f"stand-alone test accuracy of seed {seed[1]}; empty if not trained or diverged", FRACTION)
+        return Column(f"stand-alone accuracy of seed {seed[1]}; empty if not trained or diverged", FRACTION)
     return COLUMNS.get(f"{table}.{name}") or COLUMNS[name]

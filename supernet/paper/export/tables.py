@@ -71,7 +71,9 @@ def _scores(results: Results) -> Iterator[pd.DataFrame]:
 
 def _spaces(results: Results) -> Iterator[pd.DataFrame]:
     if os.path.exists(results.artifacts.spaces):
-        yield pd.DataFrame([{"name": name, **asdict(facts)} for name, facts in results.pools.items()])
+        # `further` has a text per table of further truths; the study file names these tables.
+        known = {name: asdict(facts) for name, facts in results.pools.items()}
+        yield pd.DataFrame([{"name": name, **facts} for name, facts in known.items()]).drop(columns="further")
 
 
 def _pools(results: Results) -> Iterator[pd.DataFrame]:

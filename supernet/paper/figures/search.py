@@ -124,7 +124,7 @@ def _pool(axes: Axes, panel: pd.DataFrame) -> None:
     if not len(truths):
         axes.text(0.5, 0.5, "no ground truth", ha="center", va="center", transform=axes.transAxes, color=style.GREY)
         axes.set_yticks([])
-        axes.set_xlabel("Stand-alone test accuracy (%)")
+        axes.set_xlabel("Stand-alone accuracy (%)")
         return
     start, end = _start(panel), float(np.max(truths))
     axes.hist(
@@ -134,7 +134,7 @@ def _pool(axes: Axes, panel: pd.DataFrame) -> None:
         axes.set_xlim(left=100 * (start - 0.03 * (end - start)))
         axes.text(0.02, 0.95, f"{below} below", transform=axes.transAxes, va="top", color=style.GREY)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.set_xlabel("Stand-alone test accuracy (%)")
+    axes.set_xlabel("Stand-alone accuracy (%)")
     _pool_lines(axes, panel)
 
 
@@ -159,7 +159,7 @@ def _caption(results: Results, spaces: tuple[str, ...]) -> Caption:
     search = results.study.search
     return Caption.of(
         captions.paragraph(
-            f"Random search: stand-alone test accuracy of the {search.retrain} best-scored of "
+            f"Random search: stand-alone accuracy of the {search.retrain} best-scored of "
             f"{count(search.architectures)} random architectures, against the distribution of the pool.",
             "Each line of markers is one search; the architecture with the best score is filled.",
         ),

@@ -55,7 +55,7 @@ def _figure(results: Results, drawn: pd.DataFrame, spaces: tuple[str, ...]) -> F
         second = _quantiles(axes, truths)
         axes.set_xlabel("Search time (minutes)")
         style.title(axes, space)
-    figure.axes[0].set_ylabel("Stand-alone test accuracy (%)")
+    figure.axes[0].set_ylabel("Stand-alone accuracy (%)")
     second.set_ylabel("Share of the pool that is better")
     handles = [Line2D([], [], ls="none", ms=4.5, label=SYSTEM_NAMES[name], **look(name)) for name in systems]
     figure.legend(handles=handles, loc="outside lower center", ncols=4 if len(spaces) > 1 else 2)
@@ -123,7 +123,7 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFra
     )
     return Caption.of(
         captions.paragraph(
-            "Search systems: stand-alone test accuracy of the best architecture of each search (one marker per seed) "
+            "Search systems: stand-alone accuracy of the best architecture of each search (one marker per seed) "
             "against the time of the search, including the training of its super-net.",
             "The second axis gives the share of the pool that is better.",
         ),

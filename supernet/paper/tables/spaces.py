@@ -193,7 +193,7 @@ def _caption(results: Results) -> Caption:
             "Multiply-adds are live unless all inputs of the convolution are zero.",
             captions.proxies_sentence(results),
             captions.threshold_sentence(results, spaces),
-            f"Random search: mean stand-alone test accuracy of the {search.retrain} best-scored of "
+            f"Random search: mean stand-alone accuracy of the {search.retrain} best-scored of "
             f"{search.architectures} random architectures, over baseline super-nets (seeds).",
             captions.missing_sentence(results, spaces),
             table_sentence(results, "spaces"),

@@ -1,1 +1,1 @@
-"""DARTS architectures trained by NDS."""
+"""DARTS architectures trained by OnceNAS-Bench, NAS-Benchmark, SWAP and NDS."""

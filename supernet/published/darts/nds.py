@@ -8,35 +8,20 @@ notebooks of facebookresearch/nds; microsoft/nni, which reads the same file, for
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from supernet import spaces
 from supernet.errors import UserError
 from supernet.io.archives import read_member
-from supernet.published.counts import exact
+from supernet.published.darts.trainings import Trainings
 from supernet.published.parsed import ParsedTable
-from supernet.published.schema import RUNS, tabulate
 
 _FOLDER = "nds_data"
 _MAX_BYTES = 4 * 10**9
 """Largest accepted size of one JSON file in bytes; the actual size is not published."""
-_IMAGES = 10_000
 _GENOTYPE = ("normal", "normal_concat", "reduce", "reduce_concat")
 _FILLER = re.compile(r"[\s,]*")
-
-
-@dataclass
-class _Trained:
-    """The trainings of one architecture."""
-
-    encoding: str
-    accuracies: list[float] = field(default_factory=list)
-    parameters: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -54,48 +39,24 @@ class _Entry:
 def read(path: Path, name: str) -> ParsedTable:
     """Read one JSON file of the archive, such as `DARTS.json`.
 
-    Genotypes that differ only in the order of the two edges of a node are one architecture: its accuracy is the mean,
-    its runs are the first three, and its number of parameters is unknown if the entries differ. Raises UserError with
-    the number of an entry that is not a training of DARTS.
+    Equal genotypes are put together as in `supernet.published.darts.trainings`. Raises UserError with the number of an
+    entry that is not a training of DARTS.
     """
-    space = spaces.load("darts")
     where = f"{path}: {name}"
-    found: dict[str, _Trained] = {}
+    trainings = Trainings(path)
     entries = []
     for number, value in enumerate(_listed(_text(path, name), where)):
         try:
             entry = _entry(value)
-            arch = space.parse(entry.genotype)
+            trainings.add(entry.genotype, entry.accuracy, parameters=entry.parameters)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, UserError) as error:
             raise UserError(
                 f"{where}: entry {number} (from 0) is not a training of DARTS ({error!r}); expected net.genotype, "
                 "params and test_ep_top1: delete the file and fetch it again"
             ) from error
-        trained = found.setdefault(space.arch_id(arch), _Trained(space.format(arch)))
-        trained.accuracies.append(entry.accuracy)
-        trained.parameters.add(entry.parameters)
         entries.append(entry)
-    if not entries:
-        raise UserError(f"{where}: found no training; delete the file and fetch it again")
     epochs = {entry.epochs for entry in entries}
-    return ParsedTable(_rows(path, found), _truth(entries), epochs.pop() if len(epochs) == 1 else None, len(entries))
-
-
-def _rows(path: Path, found: dict[str, _Trained]) -> pd.DataFrame:
-    """Return rows in the schema, one per architecture."""
-    runs = np.full((len(found), len(RUNS)), np.nan)
-    for row, trained in enumerate(found.values()):
-        first = trained.accuracies[: len(RUNS)]
-        runs[row, : len(first)] = first
-    known = [next(iter(one.parameters)) if len(one.parameters) == 1 else None for one in found.values()]
-    return tabulate(
-        path,
-        list(found),
-        [trained.encoding for trained in found.values()],
-        [float(np.mean(trained.accuracies)) for trained in found.values()],
-        runs=runs,
-        parameters=known,
-    )
+    return ParsedTable(trainings.rows(), _truth(entries), epochs.pop() if len(epochs) == 1 else None, trainings.entries)
 
 
 def _truth(entries: list[_Entry]) -> str:
@@ -104,7 +65,9 @@ def _truth(entries: list[_Entry]) -> str:
         f"{what} {min(values)}" if len(values) == 1 else f"{what} {min(values)} to {max(values)}"
         for what, values in sizes.items()
     )
-    return f"test accuracy after the last epoch of one run, {ranges}"
+    epochs = [entry.epochs for entry in entries]
+    last = f"{min(epochs)}" if min(epochs) == max(epochs) else f"{min(epochs)} to {max(epochs)}"
+    return f"test accuracy after the last of {last} epochs, trained by NDS (Radosavovic et al. 2019), {ranges}"
 
 
 def _text(path: Path, name: str) -> str:
@@ -141,7 +104,7 @@ def _entry(value: Any) -> _Entry:
     net, errors = value["net"], value["test_ep_top1"]
     return _Entry(
         genotype={key: net["genotype"][key] for key in _GENOTYPE},
-        accuracy=float(exact((100 - float(errors[-1])) / 100, _IMAGES)),
+        accuracy=100 - float(errors[-1]),
         parameters=int(value["params"]),
         epochs=len(errors),
         width=int(net["width"]),

@@ -1,4 +1,4 @@
-"""CSV files with a known header."""
+"""CSV files with known columns."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,3 +23,20 @@ def read_csv(path: Path, columns: Mapping[str, str], used: tuple[str, ...]) -> p
         return pd.read_csv(path, usecols=list(used), dtype={name: columns[name] for name in used})
     except ValueError as error:  # from pandas: text instead of a number, wrong number of fields, no header
         raise UserError(f"{path}: cannot be read as CSV: {error}; delete the file and fetch it again") from error
+
+
+def read_without_header(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read a CSV file that has no header, with exactly `columns` (name to dtype), in this order.
+
+    Raises UserError if the number of columns or a value is not as expected.
+    """
+    try:
+        found = pd.read_csv(path, header=None, dtype=dict(enumerate(columns.values())))
+    except ValueError as error:
+        raise UserError(f"{path}: cannot be read as CSV: {error}; delete the file and fetch it again") from error
+    if found.shape[1] != len(columns):
+        raise UserError(
+            f"{path}:1: found {found.shape[1]} columns; expected {len(columns)} without a header "
+            f"({', '.join(columns)}): is this the file that workflow/sources.yaml names?"
+        )
+    return found.set_axis(list(columns), axis=1)

@@ -1,4 +1,4 @@
-"""DARTS as sampled by NDS (Radosavovic et al. 2019): 5 000 trained genotypes."""
+"""DARTS (Liu et al. 2019), with published accuracies of genotypes that others sampled and trained."""
 
 from __future__ import annotations
 
@@ -20,12 +20,25 @@ if TYPE_CHECKING:
 
     from supernet.nn.factory import LayerFactory
 
+_PUBLISHED = MappingProxyType(
+    {
+        # 545 trainings, of which some repeat a genotype.
+        "darts-oncenas545": 526,
+        "darts-oncenas545-10epochs": 526,
+        "darts-214": 214,
+        "darts-swap1000": 1_000,
+        "darts-nds": 5_000,
+        "darts-nds-varied": 5_000,
+    }
+)
+"""Distinct genotypes of each table."""
+
 
 class Darts(Space[Genotype]):
-    """Two cells of four nodes; `size` counts the genotypes whose ground truth NDS publishes."""
+    """Two cells of four nodes; `size` counts the genotypes of NDS (Radosavovic et al. 2019), as in the paper."""
 
     name = "darts"
-    title = "DARTS-NDS"
+    title = "DARTS"
     size = 5_000
     encodings = "(2·3·4·5·8^4)^4 = 5.8e22"
     operations = OPERATIONS
@@ -45,7 +58,8 @@ class Darts(Space[Genotype]):
         }
     )
     grid = MappingProxyType({"layers": (12, 8, 4), "channels": (36, 16, 8)})
-    published = ("darts", "darts-varied")
+    published = ("darts-oncenas545", "darts-214", "darts-swap1000", "darts-nds", "darts-nds-varied")
+    further = ("darts-oncenas545-10epochs",)
     branches = len(OPERATIONS)
     choices = choices.SIZES
     conventions = conventions.CONVENTIONS
@@ -54,9 +68,13 @@ class Darts(Space[Genotype]):
 
     @property
     def distinct(self) -> int:
-        """The number of genotypes: two of the lower states and two operations per node, in both cells."""
-        pairs = prod(comb(2 + node, 2) * len(OPERATIONS) ** 2 for node in range(NODES))
-        return pairs**2
+        """The number of genotypes that end in their loose ends: an unordered pair of edges per node, in both cells."""
+        edges = [len(OPERATIONS) * (2 + node) for node in range(NODES)]
+        return prod(comb(count + 1, 2) for count in edges) ** 2
+
+    def published_size(self, table: str) -> int:
+        """Return the number of distinct genotypes of a published table; `size` for a table of another name."""
+        return _PUBLISHED.get(table, self.size)
 
     def parse(self, source: Any) -> Genotype:
         """Parse a text, or a mapping with normal, reduce and their concat, to a genotype."""

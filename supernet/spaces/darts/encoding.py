@@ -127,25 +127,29 @@ def parse(source: Any) -> Genotype:
     """Return the genotype of a text, of a mapping with normal, reduce and optional concats, or of a genotype."""
     if isinstance(source, Genotype):
         return source
-    fields = _parse_text(source) if isinstance(source, str) else source
-    if not isinstance(fields, Mapping) or not {"normal", "reduce"} <= set(fields) <= set(_FIELDS):
+    found = fields(source) if isinstance(source, str) else source
+    if not isinstance(found, Mapping) or not {"normal", "reduce"} <= set(found) <= set(_FIELDS):
         raise UserError(
             f"DARTS: found {source!r}; expected Genotype(normal=[…], normal_concat=[…], reduce=[…], …), "
             "or decode(value, convention) of the space for numbers"
         )
     return Genotype(
-        Cell.build(fields["normal"], fields.get("normal_concat")),
-        Cell.build(fields["reduce"], fields.get("reduce_concat")),
+        Cell.build(found["normal"], found.get("normal_concat")),
+        Cell.build(found["reduce"], found.get("reduce_concat")),
     )
 
 
-def _parse_text(text: str) -> dict[str, Any]:
+def fields(text: str) -> dict[str, Any]:
+    """Return the keywords of `Genotype(…)` with literals as values, unchecked; UserError if it is not such a text.
+
+    Nothing is evaluated but literals and `range`.
+    """
     try:
         call = ast.parse(text.strip(), mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("not a call with keywords")
         return {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError, TypeError, RecursionError) as error:
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # MemoryError: nested too deep
         raise UserError(f"DARTS: {text!r} is not a genotype ({error}); expected Genotype(normal=[…], …)") from None
 
 

@@ -86,7 +86,7 @@ def test_the_table_has_a_row_for_each_target() -> None:
 def test_the_profile_has_its_largest_parts_first() -> None:
     profile = {"darts": {"sums": 0.25, "ReLU": 0.75}, "nasbench101": {"sums": 0.5, "max pooling": 0.5}}
     assert profile_table(profile).splitlines() == [
-        "| part | NASBench-101 | DARTS-NDS |",
+        "| part | NASBench-101 | DARTS |",
         "|---|---:|---:|",
         "| ReLU | 0% | 75% |",
         "| sums | 50% | 25% |",

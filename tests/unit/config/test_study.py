@@ -396,6 +396,11 @@ CASES = {
         _published("published: nasbench101", "cifar10"),
         f"12: {S201}.published: found 'nasbench101'; not a table of nasbench201; allowed here: nasbench201",
     ),
+    "former name of a published table": (
+        _swap("  darts:\n", "  darts:\n    published: darts\n").replace("digits", "cifar10"),
+        "17: spaces.darts.published: found 'darts'; not a table of darts, now called darts-nds; allowed here: "
+        "darts-oncenas545, darts-214, darts-swap1000, darts-nds, darts-nds-varied",
+    ),
     "published table of another data set": (
         _published("published: nasbench201", "digits"),
         f"12: {S201}.published: found 'nasbench201'; accuracies on CIFAR-10, while data.name is digits; "
@@ -682,9 +687,9 @@ def test_a_table_a_recipe_or_both(tmp_path: Path) -> None:
     assert study.spaces["nasbench201"].truth is None
     assert study.spaces["nasbench101"].published is None
     assert study.data.test_portion is None
-    darts = _swap("  darts:\n", "  darts:\n    published: darts\n").replace("digits", "cifar10")
+    darts = _swap("  darts:\n", "  darts:\n    published: darts-nds\n").replace("digits", "cifar10")
     both = _load(tmp_path, darts).spaces["darts"]
-    assert both.published == "darts"
+    assert both.published == "darts-nds"
     assert both.truth is not None
     with pytest.raises(UserError, match="nasbench201 has no `truth`: its ground truth is published, not trained"):
         truth_job(study, "nasbench201")

@@ -745,4 +745,5 @@ def test_the_program_fetches_what_it_can_and_says_what_it_cannot(server: Server,
     assert run("--table", "found", "--log", "a.log").returncode == 0
     assert "kept, sha256" in (tmp_path / "a.log").read_text()
     assert "did you mean 'images'?" in run("--dataset", "image").stderr
+    assert run("--table", "foun").stderr.startswith("error: found the table 'foun'; no such table in the sources; did ")
     assert run("--file", "good").returncode == 0

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from checkouts import ROOT
 from mirror import mirror
+from published_formats import nas_benchmark_pickle, swap_csv
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from supernet.config.datasets import DATASETS, PUBLISHED, TABLES
@@ -101,6 +103,21 @@ def test_the_pin_of_nas_bench_macro_is_that_of_its_numbers(sources: Sources, mir
     assert hashlib.sha256(content).hexdigest() == file.hash.sha256
     assert hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.hash.git_blob
     assert len(content) == file.size
+
+
+@pytest.mark.benchmarks
+def test_the_pins_of_darts_are_those_of_its_numbers(sources: Sources, mirror: Path) -> None:
+    """Two of the official files follow from the mirror's tables; the others have columns that these lack."""
+    swap, random = (pd.read_parquet(mirror / "benchmarks" / f"darts_{name}.parquet") for name in ("swap1000", "214"))
+    made = {
+        "darts-swap-csv": swap_csv(zip(swap["genotype"], swap["cifar10_valid_acc"].tolist(), strict=True)),
+        "darts-214-genotypes": nas_benchmark_pickle(zip(random["genotype"], random["listed"].tolist(), strict=True)),
+    }
+    for name, content in made.items():
+        file = sources.file(name)
+        assert hashlib.sha256(content).hexdigest() == file.hash.sha256
+        assert hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.hash.git_blob
+        assert len(content) == file.size
 
 
 # Mistakes

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from table_metadata import about
 
 from supernet import spaces
@@ -16,6 +17,18 @@ from supernet.spaces.base import Space
 def metadata(space: Space[Any], rows: int) -> Any:
     """Metadata of a published table of so many rows."""
     return about(table="nasbench101", space=space.name, size=space.size, rows=rows, uniform_rows=rows)
+
+
+@pytest.mark.parametrize(("name", "size", "kind"), [("darts", 1, "listed"), ("nasbench201", 15_625, "table")])
+def test_a_complete_table_can_be_a_part_of_its_space(tmp_path: Path, name: str, size: int, kind: str) -> None:
+    space, path = spaces.load(name), tmp_path / "table.parquet"
+    (arch,) = space.sample(np.random.default_rng(0), count=1)
+    rows = tabulate(path, [space.arch_id(arch)], [space.format(arch)], [0.9])
+    truth = "validation accuracy after 200 epochs"
+    write(path, rows, about(table="t", space=name, size=size, rows=1, uniform_rows=1, complete=True, truth=truth))
+    found = population_of(PublishedTable.load(path), space)
+    assert (found.kind, found.truth.tolist()) == (kind, [0.9])
+    assert found.source.startswith("published, validation accuracy after 200 epochs (t, ")
 
 
 def test_a_sub_space_takes_its_rank_among_its_own(tmp_path: Path) -> None:

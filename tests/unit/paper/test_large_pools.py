@@ -40,7 +40,7 @@ def test_notes_name_the_pools_whose_intervals_are_not_of_the_bootstrap(tmp_path:
     # 5 000 genotypes of DARTS are a sample, although `size` counts no others.
     assert sentence.endswith(
         "In NASBench-201 the pool is the whole space: both ends of an interval are the estimate. "
-        "In DARTS-NDS intervals come from the jackknife, not the bootstrap."
+        "In DARTS intervals come from the jackknife, not the bootstrap."
     )
 
 

@@ -173,7 +173,7 @@ def test_factor_table_prints_what_the_csv_holds(mini: Results, tmp_path: Path) -
     catalogue.make_table("epochs", mini, tmp_path / "epochs")
     rows = raw(mini, "darts", "epochs=50", "accuracy")
     text = (tmp_path / "epochs.md").read_text(encoding="utf-8")
-    line = next(x for x in text.split("**DARTS-NDS**")[1].splitlines() if x.startswith(" | 50 |"))
+    line = next(x for x in text.split("**DARTS**")[1].splitlines() if x.startswith(" | 50 |"))
     assert f"| {percent(rows['estimate'].iloc[0])}<br>" in line
     assert "150 \\* |" in text  # the baseline, marked
 
@@ -210,7 +210,7 @@ def test_search_table_names_quantile_cost_and_what_is_missing(mini: Results, tmp
     table = pd.read_csv(tmp_path / "search.csv")
     assert len(table) == 5 * 3  # five searches (one baseline diverged), three architectures each
     text = (tmp_path / "search.md").read_text(encoding="utf-8")
-    assert "DARTS-NDS seed 1" in text
+    assert "DARTS seed 1" in text
     assert "200 forward passes" in text
     assert "rank from the top by ground truth in the pool" in text
 
@@ -348,7 +348,7 @@ def test_a_study_of_one_space_and_one_seed_draws_and_says_what_is_missing(
 ) -> None:
     catalogue.make_figure(name, one, tmp_path / name)
     caption = (tmp_path / f"{name}.md").read_text(encoding="utf-8")
-    assert "NASBench-101, DARTS-NDS" in caption.split("Not shown")[1]
+    assert "NASBench-101, DARTS" in caption.split("Not shown")[1]
     assert (tmp_path / f"{name}.png").exists()
 
 
@@ -602,7 +602,7 @@ def test_landscape_figure_says_what_is_missing(analysed: Results, tmp_path: Path
     finally:
         whole.to_parquet(path)
     text = (tmp_path / "landscape.md").read_text(encoding="utf-8")
-    assert "Not measured because the training diverged: DARTS-NDS, super-net, random paths." in text
+    assert "Not measured because the training diverged: DARTS, super-net, random paths." in text
     assert "Left blank: 1 of the points, whose loss is infinite." in text
 
 

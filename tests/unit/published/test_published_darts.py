@@ -50,7 +50,8 @@ def test_rows(tmp_path: Path) -> None:
         assert row[list(RUNS[1:])].isna().all() and np.isnan(row["valid_acc"])
         assert row["parameters"] == 250_000 and row["uniform"]
     assert (parsed.epochs, parsed.entries) == (3, 4)
-    assert parsed.truth == "test accuracy after the last epoch of one run, width 16, depth 20"
+    nds = "trained by NDS (Radosavovic et al. 2019)"
+    assert parsed.truth == f"test accuracy after the last of 3 epochs, {nds}, width 16, depth 20"
 
 
 def test_concatenated_states_are_those_of_the_file(tmp_path: Path) -> None:
@@ -82,7 +83,8 @@ def test_parameters_of_equal_genotypes_that_differ_are_unknown(tmp_path: Path) -
     parsed = read(tmp_path, [nds_entry(mapping(arch), 6.0), wide], "DARTS.json")
     assert parsed.rows["parameters"].isna().all()
     assert parsed.epochs is None
-    assert parsed.truth == "test accuracy after the last epoch of one run, width 16 to 32, depth 20"
+    nds = "trained by NDS (Radosavovic et al. 2019)"
+    assert parsed.truth == f"test accuracy after the last of 2 to 3 epochs, {nds}, width 16 to 32, depth 20"
 
 
 def test_list_may_be_laid_out_in_any_way(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
         "size": path.stat().st_size,
     }
     table = {"title": "DARTS", "space": "darts", "dataset": "cifar10", "forms": {"nds_json": ["nds"]}}
-    sources = {"files": {"nds": file}, "tables": {"darts": table, "darts-varied": table}, "datasets": {}}
+    sources = {"files": {"nds": file}, "tables": {"darts-nds": table, "darts-nds-varied": table}, "datasets": {}}
     (tmp_path / "sources.yaml").write_text(yaml.safe_dump(sources))
     return tmp_path
 
@@ -66,7 +66,7 @@ def _path() -> str:
     return ":".join([str(ROOT), *filter(None, sys.path)])
 
 
-@pytest.mark.parametrize(("table", "accuracy"), [("darts", 0.95), ("darts-varied", 0.75)])
+@pytest.mark.parametrize(("table", "accuracy"), [("darts-nds", 0.95), ("darts-nds-varied", 0.75)])
 def test_table_with_its_provenance(folder: Path, table: str, accuracy: float) -> None:
     done = run(folder, table, folder / "mirror")
     assert done.returncode == 0, done.stderr
@@ -88,14 +88,14 @@ def test_table_with_its_provenance(folder: Path, table: str, accuracy: float) ->
 
 
 def test_without_any_form_the_error_says_what_to_do(folder: Path) -> None:
-    done = run(folder, "darts", None)
-    assert done.returncode == 2 and not (folder / "darts.parquet").exists()
+    done = run(folder, "darts-nds", None)
+    assert done.returncode == 2 and not (folder / "darts-nds.parquet").exists()
     assert "ask for it" in done.stderr
 
 
 def test_unknown_table(folder: Path) -> None:
-    done = run(folder, "dart", folder / "mirror")
-    assert done.returncode == 2 and "'dart'" in done.stderr and "darts" in done.stderr
+    done = run(folder, "darts", folder / "mirror")
+    assert done.returncode == 2 and "'darts'" in done.stderr and "darts-nds" in done.stderr
 
 
 def test_every_form_of_the_sources_has_a_reader() -> None:
@@ -114,8 +114,8 @@ def test_a_form_with_another_number_of_files() -> None:
 
 
 def test_unknown_form() -> None:
-    with pytest.raises(UserError, match="table darts: found the form 'csv' of darts; there are readers for "):
-        read("darts", "darts", "cifar10", "csv", Path("absent"))
+    with pytest.raises(UserError, match="table darts-nds: found the form 'csv' of darts; there are readers for "):
+        read("darts-nds", "darts", "cifar10", "csv", Path("absent"))
 
 
 def test_genotype_of_this_test_is_one_of_the_space() -> None:

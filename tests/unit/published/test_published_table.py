@@ -103,6 +103,15 @@ def test_table_comes_back(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("repeated", "expected"), [(4, RUNS[:1]), (5, RUNS[:2]), (100, RUNS[:2])])
+def test_runs_of_few_rows_are_not_used(tmp_path: Path, repeated: int, expected: tuple[str, ...]) -> None:
+    names = [f"{number:03d}" for number in range(100)]
+    runs = [[0.5, 0.6 if number < repeated else np.nan] for number in range(100)]
+    write(tmp_path / "table.parquet", tabulate(SOURCE, names, names, [0.5] * 100, runs=runs), about(rows=100))
+    assert PublishedTable.load(tmp_path / "table.parquet").runs == expected
+    assert PublishedTable.load(tmp_path / "table.parquet", ["test_acc"]).runs == ()
+
+
 def test_same_rows_give_the_same_bytes(path: Path, tmp_path: Path) -> None:
     write(tmp_path / "again.parquet", rows(), about())
     assert path.read_bytes() == (tmp_path / "again.parquet").read_bytes()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mirror import mirror
-from published_formats import nasbench101_record, tfrecord
+from published_formats import nas_benchmark_pickle, nasbench101_record, oncenas_csv, swap_csv, tfrecord
 from scipy import stats
 
 from supernet import spaces
@@ -16,6 +16,8 @@ from supernet.published.nasbench101 import official
 from supernet.published.nasbench101.cells import SIZE, cells
 from supernet.published.nasbench201 import mirror as nasbench201
 from supernet.published.nasbench201 import short
+from supernet.published.parsed import ParsedTable
+from supernet.published.readers import read
 from supernet.published.schema import COLUMNS, RUNS
 from supernet.spaces.nasbench101.encoding import format_cell, parse
 
@@ -158,3 +160,77 @@ def test_nasbench201_after_12_epochs(mirror: Path) -> None:
 
 def without_runs(path: Path) -> pd.DataFrame:
     return nasbench201.read(path, "cifar10").rows.drop(columns=list(RUNS))
+
+
+def darts(mirror: Path, table: str) -> ParsedTable:
+    file = table.removesuffix("-10epochs").replace("-", "_")
+    return read(table, "darts", "cifar10", "mirror", mirror / "benchmarks" / f"{file}.parquet")
+
+
+@pytest.mark.parametrize(
+    ("table", "entries", "architectures", "lowest", "median", "highest"),
+    [
+        ("darts-oncenas545", 545, 526, 0.547, 0.918, 0.944),
+        ("darts-214", 214, 214, 0.9603, 0.970, 0.9741),
+        ("darts-swap1000", 1_000, 1_000, 0.102, 0.803, 0.866),
+    ],
+)
+def test_darts_counts_and_ranges(
+    mirror: Path, table: str, entries: int, architectures: int, lowest: float, median: float, highest: float
+) -> None:
+    """Numbers of the repositories that publish the files, computed from their entries; 19 of them repeat a genotype."""
+    parsed, space = darts(mirror, table), spaces.load("darts")
+    accuracy = parsed.rows["test_acc"]
+    assert (parsed.entries, len(parsed.rows)) == (entries, architectures)
+    assert space.published_size(table) == architectures
+    found = [accuracy.min(), accuracy.median(), accuracy.max()]
+    assert found == pytest.approx([lowest, median, highest], abs=1e-3)
+    counts = parsed.rows["test_acc_run0"] * 10_000
+    np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
+
+
+def test_early_accuracies_of_darts_rank_as_published(mirror: Path) -> None:
+    """Tau .645, computed from all 545 entries of the file; here repeated genotypes are one architecture."""
+    early, late = (darts(mirror, f"darts-oncenas545{suffix}").rows for suffix in ("-10epochs", ""))
+    assert early["arch_id"].tolist() == late["arch_id"].tolist()
+    assert stats.kendalltau(early["test_acc"], late["test_acc"]).statistic == pytest.approx(0.645, abs=0.01)
+    # The validation accuracies after 50 epochs are of the test images: at most two images are counted differently.
+    assert (late["valid_acc"] - late["test_acc"]).abs().max() < 2.5e-4
+
+
+def test_parameters_of_darts_are_those_of_our_networks(mirror: Path) -> None:
+    """The networks of OnceNAS-Bench have 36 channels, 20 cells and no auxiliary head; all nodes are concatenated."""
+    rows, space = darts(mirror, "darts-oncenas545").rows, spaces.load("darts")
+    parsed = [space.parse(text) for text in rows["encoding"]]
+    assert [space.cost(arch).parameters for arch in parsed] == rows["parameters"].tolist()
+    assert any(operation == "none" for arch in parsed for operation, _ in arch.normal.edges)
+
+
+def test_swap_in_the_official_form(mirror: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(mirror / "benchmarks" / "darts_swap1000.parquet")
+    path = tmp_path / "DARTS_archs_CIFAR10.csv"
+    path.write_bytes(swap_csv(zip(table["genotype"], table["cifar10_valid_acc"].tolist(), strict=True)))
+    official = read("darts-swap1000", "darts", "cifar10", "swap_csv", path)
+    pd.testing.assert_frame_equal(official.rows, darts(mirror, "darts-swap1000").rows, check_exact=True)
+
+
+@pytest.mark.parametrize("table", ["darts-oncenas545", "darts-oncenas545-10epochs"])
+def test_oncenas_in_the_official_form(mirror: Path, tmp_path: Path, table: str) -> None:
+    columns = ["genotype", "params", "valid_acc10", "valid_acc50", "test_acc50"]
+    rows = pd.read_parquet(mirror / "benchmarks" / "darts_oncenas545.parquet")[columns]
+    path = tmp_path / "data-545.csv"
+    path.write_bytes(oncenas_csv(rows.itertuples(index=False, name=None)))
+    official = read(table, "darts", "cifar10", "oncenas_csv", path)
+    pd.testing.assert_frame_equal(official.rows, darts(mirror, table).rows, check_exact=True)
+
+
+def test_the_214_in_the_official_form(mirror: Path, tmp_path: Path) -> None:
+    """The mirror has the best and the last accuracy, and no others of the curves."""
+    table = pd.read_parquet(mirror / "benchmarks" / "darts_214.parquet")
+    genotypes, curves = tmp_path / "214genotypes.pkl", tmp_path / "214_random_architectures.npy"
+    genotypes.write_bytes(nas_benchmark_pickle(zip(table["genotype"], table["listed"].tolist(), strict=True)))
+    accuracies = np.repeat(table["listed"].to_numpy()[:, None], 600, axis=1)
+    accuracies[:, -1] = table["cifar10_test_acc"]
+    np.save(curves, accuracies)
+    official = read("darts-214", "darts", "cifar10", "genotypes_and_curves", genotypes, curves)
+    pd.testing.assert_frame_equal(official.rows, darts(mirror, "darts-214").rows, check_exact=True)

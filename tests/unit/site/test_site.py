@@ -87,7 +87,7 @@ def test_a_plot_has_the_numbers_of_the_figure(results: Results) -> None:
     drawn = pd.read_csv(results.folder / "figures" / "learning_rate.csv")
     made = plot("learning_rate", drawn, run_page)
     assert made is not None
-    trace = next(one for one in made["data"] if one["name"] == "DARTS-NDS" and one["yaxis"] == "y2")
+    trace = next(one for one in made["data"] if one["name"] == "DARTS" and one["yaxis"] == "y2")
     own = drawn[(drawn["space"] == "darts") & (drawn["metric"] == "accuracy") & (drawn["kind"] == "mean")]
     assert trace["x"] == ["0.005", "0.025", "0.1"]
     assert trace["y"] == pytest.approx(100 * own["mean"].to_numpy())
@@ -290,7 +290,7 @@ class TestBrowser:
         page.wait("document.querySelectorAll('table.dataTable').length === 3")
         page.click("#darts ~ * a[href*='path_sampling']")
         page.wait("location.pathname.includes('/runs/darts/') && document.querySelector('h1')")
-        assert page.run("document.querySelector('h1').textContent") == "DARTS-NDS, path_sampling=fairnas"
+        assert page.run("document.querySelector('h1').textContent") == "DARTS, path_sampling=fairnas"
         assert page.run("location.hash") == "#seed0"
 
     def test_values_show_under_the_pointer_and_a_click_opens_the_runs(self, page: Browser, site: Path) -> None:

@@ -10,7 +10,10 @@ import pytest
 import torch
 from mirror import mirror  # noqa: F401
 from scipy.stats import chi2_contingency, kendalltau
+from tiny import copy_weights, origins, random_images, standalone, supernet
 
+from supernet.nn.norm import statistics
+from supernet.spaces.darts import Darts
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.encoding import CONV1X1, CONV3X3, INPUT, MAXPOOL3X3, OUTPUT, Cell
 from supernet.spaces.nasbench101.sampling import random_a, random_nas
@@ -18,6 +21,8 @@ from supernet.spaces.nasbench201 import NASBench201
 
 pytestmark = pytest.mark.benchmarks
 
+DARTS = Darts()
+EVEN = range(0, 8, 2)
 LETTERS = {"I": INPUT, "3": CONV3X3, "1": CONV1X1, "M": MAXPOOL3X3, "O": OUTPUT}
 UPPER = {size: np.triu_indices(size, 1) for size in range(2, 8)}
 
@@ -115,3 +120,25 @@ def test_nasbench201_costs_are_bounded_by_the_published_extremes(nasbench201_cos
     # Published: .073306 and 1.531546 M parameters, 7.78305 and 220.11969 M operations with the ten biases.
     assert (min(parameters), max(parameters)) == (73_306, 1_531_546)
     assert (min(macs), max(macs)) == (7_783_050 - 10, 220_119_690 - 10)
+
+
+@pytest.mark.parametrize("batch_norm", ["affine+tracking", "none"])
+@pytest.mark.parametrize("table", ["oncenas545", "214", "swap1000"])
+def test_published_darts_genotypes_compute_the_same_alone_and_in_the_supernet(
+    mirror: Path,  # noqa: F811
+    table: str,
+    batch_norm: str,
+) -> None:
+    """Genotypes with `none`, equal inputs and equal edges among them; in the super-net, equal edges share weights."""
+    texts = pd.read_parquet(mirror / "benchmarks" / f"darts_{table}.parquet")["genotype"]
+    drawn = [DARTS.parse(text) for text in texts.sample(12, random_state=0)]
+    edges = [cell.edges[place : place + 2] for arch in drawn for cell in (arch.normal, arch.reduce) for place in EVEN]
+    assert any("none" in (one[0], two[0]) for one, two in edges) == (table != "214")
+    assert any(one == two for one, two in edges) == (table == "swap1000")
+    shared, images = supernet(DARTS, batch_norm).eval(), random_images(2)
+    with statistics(shared, "tracked" if "tracking" in batch_norm else "batch"), torch.no_grad():
+        for arch in drawn:
+            own = standalone(DARTS, arch, batch_norm).eval()
+            copy_weights(shared, own, origins(DARTS, shared, own, arch))
+            with statistics(own, "tracked" if "tracking" in batch_norm else "batch"):
+                torch.testing.assert_close(own(images, arch), shared(images, arch), rtol=0, atol=1e-12)

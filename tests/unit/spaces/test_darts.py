@@ -102,6 +102,8 @@ def test_without_concat_a_cell_ends_in_its_loose_ends(edges: list[tuple[str, int
         ("range(2, 6)", "range(10**9)", "is not a genotype"),
         ("range(2, 6)", "range(1000000000)", r"found concat range\(0, 1000000000\)"),
         ("range(2, 6)", "len([2])", "is not a genotype"),
+        ("reduce=", "r" + "[" * 3_000, "is not a genotype"),
+        ("range(2, 6)", "-" * 5_000 + "1", "is not a genotype"),
         ("normal_concat", "concat", r"expected Genotype\(normal="),
         ("Genotype(", "Genotype(**{}, ", r"expected Genotype\(normal="),
         ("Genotype(", "Genotype([], ", "not a call with keywords"),
