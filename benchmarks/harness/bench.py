@@ -15,7 +15,6 @@ from supernet import spaces
 from supernet.config.baselines import BASELINES
 from supernet.config.study import Data, Protocol, Run
 from supernet.data.images import Images, Splits, split
-from supernet.spaces.base import NetworkSize
 from supernet.training.build import build_supernet, supernet_trainer
 from supernet.training.path_sampling import epoch_paths
 from supernet.training.trainer import Trainer
@@ -57,7 +56,9 @@ class Bench:
     def __init__(
         self, space: str, size: Size, splits: Splits, factors: Mapping[str, str] = NOTHING, plain: bool = False
     ) -> None:
-        setting = {**BASELINES[space], "channels": size.channels, "layers": size.layers, "batch_size": size.batch_size}
+        own = {"channels": size.channels, "layers": size.layers, "batch_size": size.batch_size}
+        # Without `layers` in a space that lacks it.
+        setting = {**BASELINES[space], **{name: value for name, value in own.items() if name in BASELINES[space]}}
         run = {"space": space, "setting": {**setting, **factors, "epochs": 1000}, "seed": 0, "study_seed": 0}
         self.run = Run.model_validate({**run, "data": DATA, "protocol": Protocol()})
         self.space = spaces.load(space)
@@ -78,7 +79,7 @@ class Bench:
     def macs(self, arch: Any) -> int:
         """Return the multiply-adds of a forward pass of one image on the path of an architecture."""
         setting = self.run.setting
-        size = NetworkSize(setting.channels, setting.layers, 10, 3)
+        size = self.space.network_size(setting.channels, setting.layers)
         return self.space.cost(arch, size, 32, zero_in_zero_out=setting.batch_norm == "none").macs
 
 

@@ -33,7 +33,6 @@ from supernet.nn.conv import Conv
 from supernet.nn.fast.batchnorm import batch_norm
 from supernet.nn.fast.maxpooling import max_pool
 from supernet.nn.fast.pooling import average_pool
-from supernet.spaces.base import NetworkSize
 
 FORMATS = (torch.contiguous_format, torch.channels_last)
 _RECORDED = ("conv2d", "batch_norm", "relu", "average_pool", "avg_pool2d", "halve", "max_pool", "max_pool2d")
@@ -137,7 +136,7 @@ def classifier_macs(bench: Bench, arch: Any) -> int:
     setting = bench.run.setting
 
     def cost(classes: int) -> int:
-        size = NetworkSize(setting.channels, setting.layers, classes, 3)
+        size = bench.space.network_size(setting.channels, setting.layers, classes)
         return bench.space.cost(arch, size, 32, zero_in_zero_out=setting.batch_norm == "none").macs
 
     return 10 * (cost(11) - cost(10))

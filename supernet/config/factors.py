@@ -81,7 +81,7 @@ class SpaceContext:
     images: str | None = None
 
 
-def _of_space(value: str | None, info: ValidationInfo) -> str | None:
+def _of_space(value: Any, info: ValidationInfo) -> Any:
     context = info.context
     if not isinstance(context, SpaceContext):
         return value
@@ -131,6 +131,7 @@ Count = Annotated[int, Field(gt=0)]
 # Batch norm in training needs two values per channel where a layer's output is a single pixel.
 BatchSize = Annotated[int, Field(ge=2)]
 LayerCount = Annotated[int, Field(gt=0), AfterValidator(_whole_stacks)]
+LayersOfSpace = Annotated[LayerCount | None, AfterValidator(_of_space)]
 TrainPortion = Annotated[float, Field(gt=0, le=1), AfterValidator(_apart_from_scoring)]
 
 
@@ -167,9 +168,12 @@ class Setting(Model):
         Factor("sampling", "Path sampling", "which architecture each mini-batch trains", "category", "build"),
     ] = Field(description="Distribution from which the architecture of each mini-batch is drawn.")
     layers: Annotated[
-        LayerCount,
+        LayersOfSpace,
         Factor("low fidelity", "Layers", "cells of the super-net; in NASBench-201 cells per stage", "linear", "build"),
-    ] = Field(description="Cells: in total for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201.")
+    ] = Field(
+        default=None,
+        description="Cells: in total for NASBench-101 (a multiple of 3) and DARTS, per stage for NASBench-201.",
+    )
     train_portion: Annotated[
         TrainPortion,
         Factor("low fidelity", "Train portion", "share of the training set that is trained on", "linear", "build"),

@@ -103,7 +103,7 @@ class ProxiesJob(Model):
 
     space: SpaceName
     channels: Count
-    layers: LayerCount
+    layers: LayerCount | None
     widths: str
     channels_last: bool
     study_seed: Seed

@@ -137,11 +137,14 @@ def _space_schema(space: str, template: Schema, setting: Schema) -> Schema:
     """Return the schema of `SpaceStudy` with the factors and rules of one space, and with optional keys."""
     result = copy.deepcopy(template)
     keys = result["properties"]
-    multiple = {"multipleOf": LAYER_MULTIPLES[space]} if LAYER_MULTIPLES[space] > 1 else {}
-    keys["truth"] |= {"properties": {"layers": multiple}} if multiple else {}
     keys["published"] |= {"enum": [*PUBLISHED[space], None]}
     values = {factor.name: dict(setting["properties"][factor.name]) for factor in factors_of(space)}
-    values["layers"] |= multiple
+    if "layers" in values:
+        multiple = {"multipleOf": LAYER_MULTIPLES[space]} if LAYER_MULTIPLES[space] > 1 else {}
+        values["layers"] |= multiple
+        keys["truth"] |= {"properties": {"layers": {"type": "integer", **multiple}}, "required": ["layers"]}
+    else:
+        keys["truth"] |= {"properties": {"layers": {"type": "null"}}}
     values["path_sampling"]["enum"] = list(PATH_LAWS[space])
     keys["baseline"] = _mapping(
         keys["baseline"]["description"],

@@ -21,7 +21,7 @@ from supernet.config.factors import (
     BatchSize,
     Count,
     Decay,
-    LayerCount,
+    LayersOfSpace,
     Lists,
     Rate,
     Setting,
@@ -44,7 +44,11 @@ class Truth(Model):
     """The recipe of the stand-alone trainings that give the ground truth of a space."""
 
     channels: Count = Field(description="Channels of the first cell of a stand-alone network.")
-    layers: LayerCount = Field(description="Cells of a stand-alone network, counted as by the factor `layers`.")
+    layers: LayersOfSpace = Field(
+        default=None,
+        validate_default=True,
+        description="Cells of a stand-alone network, counted as by the factor `layers`; null in spaces without it.",
+    )
     epochs: Count = Field(description="Passes over the training images.")
     learning_rate: Rate = Field(default=0.1, description="Initial learning rate.")
     weight_decay: Decay = Field(default=5e-4, description="L2 penalty.")

@@ -22,9 +22,10 @@ def replicates(space: Space[Any], encodings: Sequence[str], accuracy: Floats) ->
     """Return the accuracies (groups, 2) of the first two architectures of each function that has two or more.
 
     `encodings` and `accuracy` (n,) are in the order of `arch_id`, as are the groups by their first architecture.
-    Spaces without `functions` have no groups.
+    Spaces without `functions` have no groups, nor have those whose benchmark lists one training for all architectures
+    of a function.
     """
-    names = functions(space, encodings)
+    names = functions(space, encodings) if space.trained_apart else None
     if names is None:
         return np.empty((0, 2))
     groups: dict[str, list[float]] = {}

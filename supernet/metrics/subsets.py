@@ -9,8 +9,6 @@ import numpy.typing as npt
 from supernet.metrics.arrays import Floats
 from supernet.spaces.base import Space
 from supernet.spaces.nasbench101 import NASBench101
-from supernet.spaces.nasbench201 import NASBench201
-from supernet.spaces.nasbench201.functions import function_of
 
 Mask = npt.NDArray[np.bool_]
 WHOLE = "all"
@@ -22,7 +20,7 @@ def subsets(space: Space[Any], encodings: Sequence[str], truth: Floats) -> Mappi
     - all
     - top_half: the better half by ground truth (n,); of equal ones, the first
     - regular: those that are not degenerate
-    - unique: of architectures that compute the same function, the first; only in spaces with `functions`
+    - unique: of architectures that compute the same function, the first; only in spaces that define `function_of`
     """
     top = np.zeros(len(truth), dtype=bool)
     top[np.argsort(-truth, kind="stable")[: -(-len(truth) // 2)]] = True
@@ -43,9 +41,9 @@ def functions(space: Space[Any], encodings: Sequence[str]) -> Sequence[str] | No
     Returns None if they are not looked for: isomorphic cells of NASBench-101 have one `arch_id` from the start, and
     equal functions hardly ever occur among a few thousand genotypes of DARTS.
     """
-    if not isinstance(space, NASBench201):
+    if type(space).function_of is Space.function_of:
         return None
-    return [function_of(space.parse(text)) for text in encodings]
+    return [space.function_of(space.parse(text)) for text in encodings]
 
 
 def _is_degenerate(space: Space[Any], encoding: str) -> bool:

@@ -37,16 +37,21 @@ class Crop(nn.Module):
 def share_kernels(convs: Sequence[Conv], transform: bool) -> None:
     """Share one kernel among the convolutions of a position: each crops the kernel of the next larger one.
 
-    The largest keeps its weight. With `transform` there is one matrix per step, for example 7 to 5 and 5 to 3. The
-    initial values of a crop are those of the large kernel, k_large/k times smaller than He initialisation would give;
-    the batch norm after it compensates. Raises ValueError for two kernels of one size or of different channels.
+    The largest keeps its weight. A depthwise convolution with fewer channels uses the first ones. With `transform`
+    there is one matrix per step, for example 7 to 5 and 5 to 3. The initial values of a crop are those of the large
+    kernel, k_large/k times smaller than He initialisation would give; the batch norm after it compensates. Raises
+    ValueError for two kernels of one size, for dense ones of different channels, and for a smaller depthwise one of
+    more channels.
     """
     ordered = sorted(convs, key=lambda conv: -conv.kernel)
     for larger, conv in pairwise(ordered):
         if larger.kernel == conv.kernel or (larger.kernel - conv.kernel) % 2:
             raise ValueError(f"a kernel of {conv.kernel} is not the centre of one of {larger.kernel}")
-        if (larger.c_in, larger.c_out, larger.depthwise) != (conv.c_in, conv.c_out, conv.depthwise):
+        equal = (larger.c_in, larger.c_out) == (conv.c_in, conv.c_out)
+        fewer = larger.depthwise and conv.c_out <= larger.c_out
+        if larger.depthwise != conv.depthwise or not (equal or fewer):
             raise ValueError(
-                "convolutions that share a kernel need the same channels and must be all depthwise or all dense"
+                "convolutions that share a kernel must be all depthwise, the smaller ones with as many channels or "
+                "fewer, or all dense with the same channels"
             )
         conv.take_kernel(Crop(larger, conv.kernel, transform))

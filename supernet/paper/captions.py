@@ -10,6 +10,7 @@ from supernet.metrics.measures import FEWEST, LARGEST_BOOTSTRAP
 from supernet.paper.load import CEILINGS, Results
 from supernet.paper.names import BN_MODE_NAMES, PROXY_NAMES, SPACE_NAMES, count, listed, significant_percent
 from supernet.paper.summary import ScoreSelection, main_selection, point_pools
+from supernet.spaces import KINDS
 
 INTERVAL = (
     "Intervals are 95 % bootstrap percentile intervals over architectures. With several seeds, an interval is the mean "
@@ -250,7 +251,7 @@ def diverged_sentence(number: int) -> str:
 def missing_sentence(results: Results, drawn: Iterable[str], what: str = "results") -> str:
     """List the spaces of the paper that are not shown; empty if none is missing."""
     shown = set(drawn)
-    missing = [space for space in SPACE_NAMES if space not in shown]
+    missing = [space for space, kind in KINDS.items() if kind.of_the_paper and space not in shown]
     return f"Not shown because study {results.study.study} has no such {what}: {listed(missing)}." if missing else ""
 
 

@@ -107,7 +107,8 @@ def standalone_work(job: TruthJob, own_space: str) -> tuple[int, float]:
     """
     sizes, known, truth = _sizes(job.data), DATASETS[job.data.name], job.truth
     steps = standalone_steps(truth, sizes).total
-    size = NetworkSize(truth.channels, truth.layers, known.classes, known.channels, job.protocol.nasbench101_widths)
+    widths = job.protocol.nasbench101_widths
+    size = spaces.load(own_space).network_size(truth.channels, truth.layers, known.classes, known.channels, widths)
     image = job.data.resolution or known.side
     macs = mean_macs(own_space, "random_a", size, image, zero_in_zero_out=False, seed=job.study_seed)
     return steps, (TRAINING_PASS * steps * truth.batch_size + sizes.test) * macs
@@ -212,7 +213,9 @@ def _macs(run: Run, law: str) -> float:
     return mean_macs(
         run.own_space,
         law,
-        NetworkSize(setting.channels, setting.layers, known.classes, known.channels, run.protocol.nasbench101_widths),
+        spaces.load(run.own_space).network_size(
+            setting.channels, setting.layers, known.classes, known.channels, run.protocol.nasbench101_widths
+        ),
         run.data.resolution or known.side,
         setting.batch_norm == "none",
         run.study_seed,

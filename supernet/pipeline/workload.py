@@ -57,7 +57,9 @@ def training_work(plan: Plan, run: RunName) -> Workload:
     config = plan.study.run(*run)
     scored = plan.pool_size(plan.pool(run.space, run.setting, str(run.seed))).architectures
     work = run_work(config, plan.study.scoring, scored)
-    passes = training_passes(config) * config.setting.layers / plan.study.spaces[run.space].baseline.layers
+    baseline = plan.study.spaces[run.space].baseline
+    # A space without the factor has one number of layers.
+    passes = training_passes(config) * (config.setting.layers or 1) / (baseline.layers or 1)
     training = Part("training", run.space, passes, work.training_macs)
     return Workload((training, Part("scoring", run.space, 0, work.scoring_macs)))
 

@@ -2,16 +2,17 @@
 
 import pandas as pd
 
+from supernet import spaces
 from supernet.download.fetch import Fetched, FetchedForm
 from supernet.download.sources import Table
 from supernet.published.about import About, SourceFile
-from supernet.published.readers import read, size
+from supernet.published.readers import read
 
 
 def convert(name: str, table: Table, fetched: FetchedForm) -> tuple[pd.DataFrame, About]:
     """Return rows and metadata of the table of this name; UserError if the files do not have the expected form."""
     parsed = read(name, table.space, table.dataset, fetched.form, *(one.path for one in fetched.files))
-    rows, whole = parsed.rows, size(name, table.space)
+    rows, whole = parsed.rows, spaces.load(table.space).published_size(name)
     # Complete files can have more entries than architectures.
     complete = whole in (len(rows), parsed.entries)
     about = About(

@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from supernet import spaces
 from supernet.errors import UserError
 from supernet.published.darts import mirror as darts_mirror
 from supernet.published.darts import nas_benchmark, nds, oncenas, swap
 from supernet.published.macro import mirror as macro_mirror
 from supernet.published.macro import official as macro_official
-from supernet.published.macro.facts import SIZE as MACRO_SIZE
 from supernet.published.nasbench101 import mirror as nasbench101_mirror
 from supernet.published.nasbench101 import nasgraph as nasbench101_nasgraph
 from supernet.published.nasbench101 import official as nasbench101_official
@@ -18,9 +16,6 @@ from supernet.published.nasbench201 import mirror as nasbench201_mirror
 from supernet.published.nasbench201 import nasgraph as nasbench201_nasgraph
 from supernet.published.nasbench201 import nats, short
 from supernet.published.parsed import ParsedTable
-
-MACRO = "nasbench_macro"
-"""A published space without an implementation here: its table can be converted, but there is no super-net."""
 
 
 class _Reader(NamedTuple):
@@ -54,11 +49,6 @@ def read(table: str, space: str, dataset: str, form: str, *files: Path) -> Parse
     return reader.read(*files)
 
 
-def size(table: str, space: str) -> int:
-    """Return the number of distinct architectures of a complete published table of a space."""
-    return MACRO_SIZE if space == MACRO else spaces.load(space).published_size(table)
-
-
 def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], _Reader]:
     return {
         ("nasbench101", "nasgraph_csv"): _Reader(nasbench101_nasgraph.read),
@@ -79,8 +69,8 @@ def _readers(table: str, dataset: str) -> Mapping[tuple[str, str], _Reader]:
         ("darts", "swap_csv"): _Reader(lambda path: swap.read(path, table)),
         ("darts", "mirror"): _Reader(lambda path: darts_mirror.read(path, table)),
         ("darts", "nds_json"): _Reader(lambda path: nds.read(path, _nds_file(table))),
-        (MACRO, "macro_json"): _Reader(macro_official.read),
-        (MACRO, "mirror"): _Reader(macro_mirror.read),
+        ("macro", "macro_json"): _Reader(macro_official.read),
+        ("macro", "mirror"): _Reader(macro_mirror.read),
     }
 
 

@@ -11,13 +11,14 @@ from supernet.errors import UserError
 from supernet.nn.heuristics import constant_outputs
 from supernet.spaces.base import Space
 from supernet.spaces.darts import Darts
+from supernet.spaces.macro import Macro
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.constant import OUTPUTS, ConstantChannels
 from supernet.spaces.nasbench201 import NASBench201
 
 # Imported by name, not found by listing folders, so that the records of results see the code that may run.
 KINDS: Mapping[str, type[Space[Any]]] = MappingProxyType(
-    {kind.name: kind for kind in (NASBench101, NASBench201, Darts)}  # the order of tables and panels
+    {kind.name: kind for kind in (NASBench101, NASBench201, Darts, Macro)}  # the order of tables and panels
 )
 
 

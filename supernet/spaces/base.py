@@ -45,6 +45,8 @@ class Space(ABC, Generic[Arch]):
     name: str
     title: ClassVar[str]
     """The name in tables and figures."""
+    of_the_paper: ClassVar[bool] = False
+    """Whether the paper has it: captions name spaces of the paper that a study lacks."""
     size: int
     encodings: str
     operations: ClassVar[tuple[str, ...]]
@@ -68,6 +70,9 @@ class Space(ABC, Generic[Arch]):
     """Names of its other tables there: accuracies on other data sets, or after fewer epochs."""
     bn_momentum: ClassVar[float] = 0.1
     authors_bn_momentum: ClassVar[float] = 0.1
+    trained_apart: ClassVar[bool] = True
+    """Whether its benchmark trained architectures of one function apart from each other, so that their accuracies are
+    independent."""
     branches: ClassVar[int]
     choices: ClassVar[tuple[int, ...]]
     """Number of values of each choice that defines an architecture; searches decide these one by one."""
@@ -138,6 +143,14 @@ class Space(ABC, Generic[Arch]):
         """Return whether an architecture, given as text, is a member; a sub-space has only some architectures."""
         return True
 
+    def function_of(self, arch: Arch) -> str:
+        """Return a text that is equal for architectures that compute the same function, for some weights of each.
+
+        With shared weights they are different paths, which have different scores. The default is their `arch_id`:
+        equal functions are not looked for.
+        """
+        return self.arch_id(arch)
+
     @abstractmethod
     def degenerate(self, arch: Arch) -> bool:
         """Return whether no convolution is on a path from input to output of any of its cells."""
@@ -186,8 +199,19 @@ class Space(ABC, Generic[Arch]):
         """
         if image < 1:
             raise UserError(f"{self.name}: found images of {image} pixels a side; expected 1 or more")
-        size = size or NetworkSize(self.channels, self.layers, num_classes=10, in_channels=3)
+        size = size or self.network_size(None, None)
         return self.count(arch, size, image, zero_in_zero_out)
+
+    def network_size(
+        self,
+        channels: int | None,
+        layers: int | None,
+        num_classes: int = 10,
+        in_channels: int = 3,
+        widths: str = "benchmark",
+    ) -> NetworkSize:
+        """Return a size in which None is the benchmark's; the others are as in `NetworkSize`."""
+        return NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
 
     def build_standalone(
         self,
@@ -208,7 +232,7 @@ class Space(ABC, Generic[Arch]):
         from supernet.nn.factory import LayerFactory
         from supernet.nn.standalone import StandAlone
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
+        size = self.network_size(channels, layers, num_classes, in_channels, widths)
         factory = LayerFactory(batch_norm, bn_momentum or self.bn_momentum)
         return StandAlone(self.network(factory, arch, size), arch)
 
@@ -232,7 +256,7 @@ class Space(ABC, Generic[Arch]):
         """
         from supernet.nn.factory import LayerFactory
 
-        size = NetworkSize(channels or self.channels, layers or self.layers, num_classes, in_channels, widths)
+        size = self.network_size(channels, layers, num_classes, in_channels, widths)
         factory = LayerFactory(bn_momentum=bn_momentum or self.bn_momentum, **heuristics)
         self._expect_supported(factory, size)
         return self.network(factory, None, size)

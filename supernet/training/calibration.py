@@ -93,7 +93,7 @@ def _training(run: Run, space: Space[Any], network: torch.nn.Module, splits: Spl
     per_epoch = trainer.recipe.steps_per_epoch
     groups = [group for epoch in range(-(-steps // per_epoch)) for group in trainer.paths(epoch, per_epoch)][:steps]
     setting = run.setting
-    size = _size(splits, setting.channels, setting.layers, run.protocol.nasbench101_widths)
+    size = _size(space, splits, setting.channels, setting.layers, run.protocol.nasbench101_widths)
     image, without_norms = splits.train.pixels.shape[-1], setting.batch_norm == "none"
     macs = [space.cost(arch, size, image, without_norms).macs for group in groups for arch in group]
     return Pass(images=batch, macs=statistics.fmean(macs), seconds=seconds / len(macs))
@@ -117,7 +117,7 @@ def _scoring(
     setting, images = case.run.setting, len(splits.scoring)
     evaluator.evaluate_many(network, archs, "batch", ["scoring"])
     seconds = clock.seconds(lambda: evaluator.evaluate_many(network, archs, "batch", ["scoring"]))
-    size = _size(splits, setting.channels, setting.layers, case.run.protocol.nasbench101_widths)
+    size = _size(space, splits, setting.channels, setting.layers, case.run.protocol.nasbench101_widths)
     macs = _mean_macs(space, archs, size, splits, setting.batch_norm == "none")
     return Pass(images=images, macs=macs, seconds=seconds / len(archs))
 
@@ -130,12 +130,12 @@ def _standalone(case: Case, space: Space[Any], splits: Splits, archs: Sequence[A
         network = build_standalone(job, space, arch, 0, splits)
         steps, seconds = _timed(standalone_trainer(job, network, arch, 0, splits), clock, SECONDS / len(archs))
         passes.append(seconds / steps)
-    size = _size(splits, truth.channels, truth.layers, job.protocol.nasbench101_widths)
+    size = _size(space, splits, truth.channels, truth.layers, job.protocol.nasbench101_widths)
     return Pass(images=batch, macs=_mean_macs(space, archs, size, splits, False), seconds=statistics.fmean(passes))
 
 
-def _size(splits: Splits, channels: int, layers: int, widths: str) -> NetworkSize:
-    return NetworkSize(channels, layers, splits.classes, splits.train.pixels.shape[1], widths)
+def _size(space: Space[Any], splits: Splits, channels: int, layers: int | None, widths: str) -> NetworkSize:
+    return space.network_size(channels, layers, splits.classes, splits.train.pixels.shape[1], widths)
 
 
 def _mean_macs(

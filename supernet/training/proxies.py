@@ -7,8 +7,7 @@ batch, as in training, and tracks nothing: the network does not change.
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,9 +43,11 @@ def synflow(network: nn.Module, shape: tuple[int, int, int]) -> float:
     with torch.no_grad():
         for parameter in absolute.parameters():
             parameter.abs_()
+    for layer in norms(absolute):
+        layer.batch_norm = _unchanged
     weights = [parameter for parameter in absolute.parameters() if parameter.dim() > 1]
     ones = torch.full((1, *shape), _SMALL, dtype=torch.float64, device=weights[0].device)
-    with statistics(absolute, "batch"), _without_norms(absolute):
+    with statistics(absolute, "batch"):
         flow = _SMALL * absolute(ones).sum()
         gradients = torch.autograd.grad(flow, weights, allow_unused=True, materialize_grads=True)
     total = math.fsum(
@@ -109,15 +110,9 @@ def proxies(network: nn.Module, images: Tensor, names: tuple[str, ...]) -> dict[
     return {name: measures[name]() for name in names}
 
 
-@contextmanager
-def _without_norms(network: nn.Module) -> Iterator[None]:
-    """Replace batch norm by the identity."""
-    hooks = [layer.register_forward_hook(lambda _, inputs, __: inputs[0]) for layer in norms(network)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _unchanged(images: Tensor, *_: object) -> Tensor:
+    """Replace a batch norm, which refuses one image of one pixel, by a copy: layers overwrite outputs of norms."""
+    return images.clone()
 
 
 def _correlation(rows: Floats) -> Floats:

@@ -23,7 +23,7 @@ def train_standalone(
     job: TruthJob, space: Space[Any], arch: Any, seed: int, splits: Splits, evaluator: Evaluator
 ) -> StandAloneResult:
     """Train one architecture and test it with tracked batch-norm statistics. Images must be square (UserError)."""
-    costs = cost_columns(space, arch, _size(job, splits), splits.train.pixels.shape[-1])
+    costs = cost_columns(space, arch, _size(job, space, splits), splits.train.pixels.shape[-1])
     network = build_standalone(job, space, arch, seed, splits)
     trained = standalone_trainer(job, network, arch, seed, splits).run()
     if trained.diverged_at is not None:
@@ -32,11 +32,11 @@ def train_standalone(
     return StandAloneResult(accuracy, None, **costs)
 
 
-def _size(job: TruthJob, splits: Splits) -> NetworkSize:
+def _size(job: TruthJob, space: Space[Any], splits: Splits) -> NetworkSize:
     in_channels, height, width = splits.train.pixels.shape[1:]
     if height != width:
         raise UserError(f"found images of {height} x {width} pixels; expected square images")
-    return NetworkSize(
+    return space.network_size(
         job.truth.channels, job.truth.layers, splits.classes, in_channels, job.protocol.nasbench101_widths
     )
 
@@ -90,7 +90,7 @@ def result_problem(job: TruthJob, space: Space[Any], encoding: str, splits: Spli
     An accuracy is a share of the test images, a divergence has a step of the training, and costs are those of the
     network.
     """
-    costs = cost_columns(space, space.parse(encoding), _size(job, splits), splits.train.pixels.shape[-1])
+    costs = cost_columns(space, space.parse(encoding), _size(job, space, splits), splits.train.pixels.shape[-1])
     if {name: getattr(result, name) for name in costs} != costs:
         return f"its network has {costs['parameters']} parameters and {costs['macs']} multiply-adds, which differ"
     if (result.accuracy is None) == (result.diverged_at is None):

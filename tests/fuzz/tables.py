@@ -60,8 +60,8 @@ def _published() -> list[Target]:
         _reader("nasbench101", "nasbench101", "mirror", parquet(_cells)),
         _reader("nasbench101", "nasbench101", "tfrecord", either(mutated([tfrecord(_records())]), _tfrecords)),
         _reader("darts-nds", "darts", "nds_json", either(mutated([_nds(json.dumps([_training()] * 2))]), _trainings)),
-        _reader("nasbench_macro", "nasbench_macro", "macro_json", macro_file),
-        _reader("nasbench_macro", "nasbench_macro", "mirror", parquet(_chains)),
+        _reader("macro", "macro", "macro_json", macro_file),
+        _reader("macro", "macro", "mirror", parquet(_chains)),
     ]
 
 

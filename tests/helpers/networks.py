@@ -20,6 +20,7 @@ SPECIAL: dict[str, list[Any]] = {
          "reduce": [(op, state)] * 2 + [("none", 0)] * 2 + [(op, 3)] * 2 + [("skip_connect", 0)] * 2}
         for op, state in (("dil_conv_5x5", 0), ("skip_connect", 1), ("none", 1))
     ],
+    "macro": ["00000000", "20001000", "02012100"],
 }  # fmt: skip
 
 

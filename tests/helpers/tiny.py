@@ -12,17 +12,19 @@ from supernet.data.images import Images, Splits, split
 from supernet.nn.norm import norms
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.darts import Darts
+from supernet.spaces.macro import Macro
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench201 import NASBench201
 
 BATCH_NORMS = ("affine+tracking", "affine", "tracking", "none")
-SPACES: dict[str, Space[Any]] = {space.name: space for space in (NASBench101(), NASBench201(), Darts())}
+SPACES: dict[str, Space[Any]] = {space.name: space for space in (NASBench101(), NASBench201(), Darts(), Macro())}
 # The smallest number of cells with every kind of cell: DARTS needs a cell after a normal and each reduction cell.
 SIZES = {
     # Seven channels, so that vertices that split them differ in width.
     "nasbench101": NetworkSize(7, 3, 5, 2),
     "nasbench201": NetworkSize(4, 1, 5, 2),
     "darts": NetworkSize(4, 5, 5, 2),
+    "macro": NetworkSize(3, 8, 5, 2),
 }
 
 

@@ -37,9 +37,10 @@ def run_of(space: str = "nasbench201", seed: int = 0, protocol: dict[str, Any] |
     size = SIZES[space]
     setting = {
         "batch_norm": "affine+tracking", "learning_rate": 0.05, "epochs": 2, "weight_decay": 1e-3,
-        "path_sampling": "random_a", "layers": size.layers, "train_portion": 0.4, "batch_size": 8,
-        "channels": size.channels,
+        "path_sampling": "random_a", "train_portion": 0.4, "batch_size": 8, "channels": size.channels,
     }  # fmt: skip
+    if "layers" in BASELINES[space]:
+        setting["layers"] = size.layers
     return Run.model_validate(
         {
             "space": space,

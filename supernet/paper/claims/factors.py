@@ -178,4 +178,5 @@ def _untested(name: str, swept: pd.DataFrame) -> str:
 
 def baseline_values(baseline: object) -> dict[str, float]:
     """Return the values of the numeric factors of the rule in a baseline setting."""
-    return {name: float(getattr(baseline, name)) for name in (EPOCHS, *LOW_FIDELITY)}
+    values = {name: getattr(baseline, name) for name in (EPOCHS, *LOW_FIDELITY)}
+    return {name: float(value) for name, value in values.items() if value is not None}

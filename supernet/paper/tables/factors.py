@@ -5,13 +5,14 @@ from typing import Any
 
 from supernet.config.artifacts import Kind
 from supernet.config.baselines import BASELINES, SWEEPS
-from supernet.config.factors import FACTORS, SPACES, Factor, beyond_the_paper, of_the_paper
+from supernet.config.factors import FACTORS, Factor, beyond_the_paper, of_the_paper
 from supernet.config.study import Study
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, SPACE_NAMES, value_name
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
+from supernet.spaces import KINDS
 
 INPUTS: tuple[Kind, ...] = ()
 
@@ -21,7 +22,7 @@ SWEPT = "Swept here"
 
 def make(results: Results, out_stem: Path) -> None:
     """Write the table of all factors, those beyond the paper last; spaces with equal entries share a row."""
-    numbers = [_entry(results.study, factor, space) for factor in FACTORS.values() for space in SPACES]
+    numbers = [_entry(results.study, factor, space) for factor in FACTORS.values() for space in _shown(results.study)]
     text = [row for factor in FACTORS.values() for row in _merged(results.study, factor)]
     table = Table(
         frame(text),
@@ -34,6 +35,11 @@ def make(results: Results, out_stem: Path) -> None:
     write(table, out_stem)
 
 
+def _shown(study: Study) -> list[str]:
+    """List the spaces of the paper, and others of the study."""
+    return [space for space, kind in KINDS.items() if kind.of_the_paper or space in study.spaces]
+
+
 def _merged(study: Study, factor: Factor) -> list[dict[str, str]]:
     """Rows of a factor, one per distinct (baseline, swept, grid)."""
     spaces_of: dict[tuple[str, str, str], list[str]] = {}
@@ -43,7 +49,7 @@ def _merged(study: Study, factor: Factor) -> list[dict[str, str]]:
             spaces_of.setdefault((entry["baseline"], entry["swept"], entry["grid"]), []).append(space)
     rows = []
     for position, ((baseline, swept, grid), spaces) in enumerate(spaces_of.items()):
-        names = "all" if tuple(spaces) == SPACES else ", ".join(SPACE_NAMES[space] for space in spaces)
+        names = "all" if spaces == _shown(study) else ", ".join(SPACE_NAMES[space] for space in spaces)
         shown = swept or "not swept"
         label = factor.label if position == 0 else ""
         cells = {"Spaces": names, "Baseline": baseline or ABSENT, SWEPT: shown, GRID: grid or ABSENT}

@@ -15,6 +15,7 @@ from supernet.paper.names import ABSENT, PROXY_NAMES, SPACE_NAMES, count, percen
 from supernet.paper.render import Caption, Table, write
 from supernet.paper.summary import frame
 from supernet.paper.tables._cells import estimate_cell
+from supernet.spaces import KINDS
 
 INPUTS: tuple[Kind, ...] = ("metrics", "references", "spaces", "searches", "truth_timings")
 
@@ -121,14 +122,18 @@ def _reference(results: Results, space: str, name: str, metric: str) -> tuple[st
 
 def _super_net(results: Results, space: str) -> str:
     baseline = results.study.spaces[space].baseline
-    return f"{baseline.layers} x {baseline.channels}"
+    return f"{_layers(space, baseline.layers)} x {baseline.channels}"
 
 
 def _stand_alone(results: Results, space: str) -> str:
     truth = results.study.spaces[space].truth
     if truth is None or results.facts[space].quantile != "pool":
         return "the benchmark's"
-    return f"{truth.layers} x {truth.channels}"
+    return f"{_layers(space, truth.layers)} x {truth.channels}"
+
+
+def _layers(space: str, layers: int | None) -> int:
+    return layers or KINDS[space].layers
 
 
 def _found(results: Results, space: str) -> tuple[float, float, int]:

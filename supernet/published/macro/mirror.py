@@ -6,7 +6,7 @@ import numpy as np
 
 from supernet.published.counts import exact
 from supernet.published.formats.parquet_table import read_parquet
-from supernet.published.macro.facts import IMAGES, RUNS, TRUTH, check_chains
+from supernet.published.macro.facts import EPOCHS, IMAGES, RUNS, TRUTH, check_chains
 from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 
@@ -26,4 +26,4 @@ def read(path: Path) -> ParsedTable:
         runs=test,
         parameters=table["params"].to_numpy(dtype=np.int64),
     )
-    return ParsedTable(rows, TRUTH, None, len(rows))
+    return ParsedTable(rows, TRUTH, EPOCHS, len(rows))

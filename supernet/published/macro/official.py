@@ -11,7 +11,7 @@ import numpy as np
 
 from supernet.errors import UserError
 from supernet.published.counts import exact
-from supernet.published.macro.facts import IMAGES, RUNS, TRUTH, check_chains
+from supernet.published.macro.facts import EPOCHS, IMAGES, RUNS, TRUTH, check_chains
 from supernet.published.parsed import ParsedTable
 from supernet.published.schema import tabulate
 
@@ -31,7 +31,7 @@ def read(path: Path) -> ParsedTable:
     check_chains(path, chains)
     test = exact(percent / 100, IMAGES)
     rows = tabulate(path, chains, chains, exact(test.mean(axis=1), IMAGES * RUNS), runs=test, parameters=parameters)
-    return ParsedTable(rows, TRUTH, None, len(rows))
+    return ParsedTable(rows, TRUTH, EPOCHS, len(rows))
 
 
 def _accuracies(entry: Any) -> list[float]:

@@ -39,6 +39,7 @@ class Darts(Space[Genotype]):
 
     name = "darts"
     title = "DARTS"
+    of_the_paper = True
     size = 5_000
     encodings = "(2·3·4·5·8^4)^4 = 5.8e22"
     operations = OPERATIONS

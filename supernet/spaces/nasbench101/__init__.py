@@ -24,6 +24,7 @@ class NASBench101(Space[Cell]):
 
     name = "nasbench101"
     title = "NASBench-101"
+    of_the_paper = True
     size = 423_624
     encodings = "2^21 · 3^5 = 5.1e8"
     operations = OPERATIONS

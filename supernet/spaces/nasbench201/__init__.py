@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from supernet.spaces.base import NetworkSize, Space, permuted_operations
 from supernet.spaces.counting import Cost
-from supernet.spaces.nasbench201 import conventions, cost, encoding
+from supernet.spaces.nasbench201 import conventions, cost, encoding, functions
 from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class NASBench201(Space[Cell]):
 
     name = "nasbench201"
     title = "NASBench-201"
+    of_the_paper = True
     size = 15_625
     encodings = "5^6 = 15 625"
     operations = OPERATIONS
@@ -80,6 +81,10 @@ class NASBench201(Space[Cell]):
     def arch_id(self, arch: Cell) -> str:
         """Return the official architecture string: the benchmark lists each encoding separately."""
         return encoding.format_cell(arch)
+
+    def function_of(self, arch: Cell) -> str:
+        """Return a text of the convolutions and sums of a cell, equal for cells that compute the same function."""
+        return functions.function_of(arch)
 
     def index(self, arch: Cell) -> int:
         """Return the number of a cell in NATS-Bench, from 0 to 15 624."""

@@ -1,5 +1,6 @@
 """The study file: accepted values, names, and error messages."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any, get_args
@@ -629,12 +630,14 @@ def test_paper_stands_for_the_grid(tmp_path: Path) -> None:
 
 def test_paper_for_every_factor_of_every_space(tmp_path: Path) -> None:
     truth = {"channels": 8, "layers": 3, "epochs": 2}
+    truths = {space: {key: value for key, value in truth.items() if key in BASELINES[space]} for space in SPACES}
     content = {
         "study": "case",
         "title": "x",
         "data": {"name": "digits"},
         "spaces": {
-            space: {"truth": truth, "sweep": {factor.name: "paper" for factor in factors_of(space)}} for space in SPACES
+            space: {"truth": truths[space], "sweep": {factor.name: "paper" for factor in factors_of(space)}}
+            for space in SPACES
         },
     }
     # Norms per input need affine parameters, and operations that several inputs share.
@@ -645,6 +648,28 @@ def test_paper_for_every_factor_of_every_space(tmp_path: Path) -> None:
         assert study.spaces[space].sweep == dict(SWEEPS[space])
         own = specialised if space == "darts" else {}
         assert study.spaces[space].baseline.model_dump(exclude_none=True) == {**BASELINES[space], **own}
+
+
+@pytest.mark.parametrize(
+    ("space", "layers", "message"),
+    [
+        ("macro", {}, None),
+        ("macro", {"layers": 8}, "spaces.macro.truth.layers: found 8; macro lacks this factor"),
+        ("nasbench201", {"layers": 2}, None),
+        ("nasbench201", {}, "(a default, not in the file); nasbench201 has this factor: expected a value"),
+    ],
+)
+def test_a_recipe_has_layers_where_the_space_has_the_factor(
+    space: str, layers: dict[str, int], message: str | None, tmp_path: Path
+) -> None:
+    section = {"truth": {"channels": 8, "epochs": 2, **layers}}
+    text = yaml.safe_dump({"study": "case", "title": "x", "data": {"name": "digits"}, "spaces": {space: section}})
+    if message is None:
+        truth = _load(tmp_path, text).spaces[space].truth
+        assert truth is not None and truth.layers == layers.get("layers")
+    else:
+        with pytest.raises(UserError, match=re.escape(message)):
+            _load(tmp_path, text)
 
 
 def test_integers_become_floats_where_a_factor_is_one(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from checkouts import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supernet.config.factors import SPACES
+from supernet.config.factors import FACTORS, SPACES
 from supernet.config.study import Run, Study
 from supernet.nn.heuristics import VALUES
 
@@ -29,24 +29,29 @@ FACTOR_VALUES = {
     "dropout": st.sampled_from(["none", "path-0.1", "global-0.2"]),
 }
 PORTION = {name: FACTOR_VALUES[name] for name in ("train_portion", "batch_size")}
-OTHERS = {name: value for name, value in FACTOR_VALUES.items() if name not in PORTION}
-# The baseline of a space may not fit the images of the study: portion and batch size are always given.
-BASELINE = st.fixed_dictionaries(PORTION, optional=OTHERS)
-SWEEP = st.fixed_dictionaries(
-    {},
-    optional={name: st.lists(value, min_size=1, max_size=4, unique=True) for name, value in FACTOR_VALUES.items()},
-)
+
+
+def section(space: str) -> st.SearchStrategy[dict[str, Any]]:
+    """The section of a space, with factors that it has."""
+    own = {name: value for name, value in FACTOR_VALUES.items() if space in FACTORS[name].spaces}
+    truth = {"channels": 8, "layers": 3, "epochs": 20, "train_portion": 0.75}
+    # The baseline of a space may not fit the images of the study: portion and batch size are always given.
+    others = {name: value for name, value in own.items() if name not in PORTION}
+    lists = {name: st.lists(value, min_size=1, max_size=4, unique=True) for name, value in own.items()}
+    return st.fixed_dictionaries(
+        {
+            "truth": st.just({key: value for key, value in truth.items() if key in own or key == "epochs"}),
+            "baseline": st.fixed_dictionaries(PORTION, optional=others),
+            "sweep": st.fixed_dictionaries({}, optional=lists),
+        },
+        optional={"seeds": st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3, unique=True)},
+    )
 
 
 @st.composite
 def contents(draw: st.DrawFn) -> dict[str, Any]:
     """Studies as they are authored."""
-    truth = {"channels": 8, "layers": 3, "epochs": 20, "train_portion": 0.75}
     spaces = draw(st.lists(st.sampled_from(SPACES), min_size=1, unique=True))
-    space = st.fixed_dictionaries(
-        {"truth": st.just(truth), "baseline": BASELINE, "sweep": SWEEP},
-        optional={"seeds": st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3, unique=True)},
-    )
     return {
         "study": "random",
         "title": "Random",
@@ -56,7 +61,7 @@ def contents(draw: st.DrawFn) -> dict[str, Any]:
             "clip": draw(RATE),
             "bn_momentum": draw(st.sampled_from(["benchmark", "authors_code"]) | st.floats(0.001, 1)),
         },
-        "spaces": {name: draw(space) for name in spaces},
+        "spaces": {name: draw(section(name)) for name in spaces},
     }
 
 

@@ -94,12 +94,12 @@ def test_pins_are_those_of_the_mirrors_files(sources: Sources, mirror: Path) -> 
 def test_the_pin_of_nas_bench_macro_is_that_of_its_numbers(sources: Sources, mirror: Path) -> None:
     """The mirror's table has the numbers of the official JSON file in its order, so they reproduce its bytes."""
     official = {}
-    for row in pq.read_table(mirror / sources.file("nasbench_macro-mirror").path).to_pylist():
+    for row in pq.read_table(mirror / sources.file("macro-mirror").path).to_pylist():
         runs = [row[f"test_acc_{run}"] for run in range(3)]
         spread = {"mean_acc": row["mean_acc"], "std": float(np.std(runs))}
         official[row["arch"]] = {"test_acc": runs, **spread, "params": row["params"], "flops": row["flops"]}
     content = json.dumps(official).encode()
-    file = sources.file("nasbench_macro-json")
+    file = sources.file("macro-json")
     assert hashlib.sha256(content).hexdigest() == file.hash.sha256
     assert hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.hash.git_blob
     assert len(content) == file.size

@@ -18,6 +18,7 @@ from supernet.nn.dropout import Dropout
 from supernet.nn.factory import LayerFactory
 from supernet.rng import torch_seed
 from supernet.spaces.darts.network import SearchCell as DartsCell
+from supernet.spaces.macro.network import Layer as MacroLayer
 from supernet.spaces.nasbench101.network import SearchCell as NASBench101Cell
 from supernet.spaces.nasbench201.network import SearchCell as NASBench201Cell
 from supernet.training.checkpoint import Checkpoint
@@ -27,8 +28,8 @@ from supernet.training.trainer import Trainer
 
 IMAGES = random_images(8)
 CPU = torch.device("cpu")
-# With one cell per stack or stage, of NASBench-201 three in all; DARTS has five.
-CELLS = {"nasbench101": 3, "nasbench201": 3, "darts": 5}
+# With one cell per stack or stage, of NASBench-201 three in all; DARTS has five, a chain eight layers.
+CELLS = {"nasbench101": 3, "nasbench201": 3, "darts": 5, "macro": 8}
 
 
 def built(name: str, dropout: str, batch_norm: str = "affine+tracking") -> nn.Module:
@@ -103,15 +104,18 @@ def masks(dropout: str, network: nn.Module, channels: int, arch: Any, seed: int)
     """Return modules of a plain network and the masks that multiply their outputs, by the definition."""
     kind, probability = dropout.split("-")[0], float(dropout.split("-")[1])
     generator = torch.Generator().manual_seed(seed)
-    cells = [m for m in network.modules() if isinstance(m, (NASBench101Cell, NASBench201Cell, DartsCell))]
+    kinds = (NASBench101Cell, NASBench201Cell, DartsCell, MacroLayer)
+    cells = [module for module in network.modules() if isinstance(module, kinds)]
     if kind == "path":
         rates = [probability * number / len(cells) for number in range(1, len(cells) + 1)]
         draws = [torch.rand(len(IMAGES), 1, 1, 1, generator=generator) for _ in cells]
         return [(cell, (u >= p).double() / (1 - p)) for cell, u, p in zip(cells, draws, rates, strict=True)]
     # Pooling is linear and ReLU keeps factors that are not negative: masking channels before them is masking features.
     last: nn.Module = network.last_norm if isinstance(cells[0], NASBench201Cell) else cells[-1]  # type: ignore[assignment]
-    blocks = len(arch.normal.concat) if isinstance(last, DartsCell) else 1
-    drawn = torch.rand(len(IMAGES), 4 * channels * blocks, generator=generator)[:, :, None, None]
+    widths = 4 * (len(arch.normal.concat) if isinstance(last, DartsCell) else 1)
+    if isinstance(last, MacroLayer):
+        last, widths = network.tail, 40  # type: ignore[assignment]
+    drawn = torch.rand(len(IMAGES), widths * channels, generator=generator)[:, :, None, None]
     return [(last, (drawn >= probability).double() / (1 - probability))]
 
 

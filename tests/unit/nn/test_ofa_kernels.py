@@ -24,6 +24,7 @@ SIZES_IN_NAMES = {
     "nasbench101": (".conv1x1-bn-relu.conv.", ".conv3x3-bn-relu.conv."),
     "nasbench201": (".nor_conv_1x1.conv.", ".nor_conv_3x3.conv."),
     "darts": ("conv_3x3", "conv_5x5"),
+    "macro": (".mb3_k3.depthwise.", ".mb6_k5.depthwise."),
 }
 # One architecture with a small and a large kernel on many positions.
 MIXED: dict[str, Any] = {
@@ -33,6 +34,7 @@ MIXED: dict[str, Any] = {
         "normal": [("sep_conv_3x3", 0), ("sep_conv_5x5", 0), ("dil_conv_3x3", 1), ("dil_conv_5x5", 2)] * 2,
         "reduce": [("dil_conv_3x3", 1), ("dil_conv_5x5", 1), ("sep_conv_3x3", 0), ("sep_conv_5x5", 2)] * 2,
     },
+    "macro": "21211212",
 }
 
 
@@ -48,7 +50,7 @@ def architectures(space: Space[Any], count: int) -> list[Any]:
 def larger(space: Space[Any], name: str) -> str | None:
     """Return the kernel that contains the small kernel of this name; None for every other tensor."""
     found = name.replace(*SIZES_IN_NAMES[space.name])
-    kernel = name.endswith("depthwise.weight") if space.name == "darts" else name.endswith("conv.weight")
+    kernel = name.endswith("depthwise.weight" if space.name in ("darts", "macro") else "conv.weight")
     return found if kernel and found != name else None
 
 
@@ -74,7 +76,8 @@ def plain_network(space: Space[Any], shared: nn.Module, batch_norm: str) -> nn.M
         if (source := larger(space, name)) is None:
             made[name] = state[name]
         else:
-            centre = state[source][:, :, 1:-1, 1:-1]
+            # The first channels: in a chain, the small kernel has half as many.
+            centre = state[source][: len(plain.state_dict()[name]), :, 1:-1, 1:-1]
             matrix = state.get(matrix_name(name), torch.eye(centre[0, 0].numel(), dtype=torch.float64))
             made[name] = torch.einsum("ij,ocj->oci", matrix, centre.flatten(2)).view_as(centre)
     plain.load_state_dict(made)
@@ -114,11 +117,12 @@ def test_function_and_gradients_are_those_of_kernels_made_by_hand(
                 continue
             small += 1
             total = expected.get(source, torch.zeros_like(state[source])).clone()
-            centre, flat = state[source][:, :, 1:-1, 1:-1].flatten(2), gradient.flatten(2)
+            count = len(gradient)
+            centre, flat = state[source][:count, :, 1:-1, 1:-1].flatten(2), gradient.flatten(2)
             if kind == "transform":
                 expected[matrix_name(name)] = torch.einsum("oci,ocj->ij", flat, centre)
                 flat = torch.einsum("ij,oci->ocj", state[matrix_name(name)], flat)
-            total[:, :, 1:-1, 1:-1] += flat.view_as(gradient)
+            total[:count, :, 1:-1, 1:-1] += flat.view_as(gradient)
             expected[source] = total
         assert found.keys() == expected.keys()
         for name, gradient in found.items():
@@ -194,6 +198,8 @@ def small_kernels(space: Space[Any]) -> Any:
         return space.parse("I1111O:11110/0001/001/01/1")
     if space.name == "nasbench201":
         return space.parse(["nor_conv_1x1"] * 6)
+    if space.name == "macro":
+        return space.parse("11111111")
     edges = [("sep_conv_3x3", 0), ("dil_conv_3x3", 1)] * 4
     return space.parse({"normal": edges, "reduce": edges})
 
@@ -215,7 +221,7 @@ def test_small_kernels_are_gone_and_all_other_weights_start_with_the_same_bits(s
     """A large kernel and everything beside the kernels is drawn as without the heuristic, which leaves no trace."""
     plain = supernet(space).state_dict()
     small = {name for name in plain if larger(space, name)}
-    assert len(small) == {"nasbench101": 3 * 5, "nasbench201": 3 * 6, "darts": 5 * 14 * 3}[space.name]
+    assert len(small) == {"nasbench101": 3 * 5, "nasbench201": 3 * 6, "darts": 5 * 14 * 3, "macro": 8}[space.name]
     assert not any("source" in name for name in plain)
     for kind in ("crop", "transform"):
         state = supernet(space, ofa_kernel=kind).state_dict()
@@ -253,8 +259,10 @@ def parameters(network: nn.Module) -> int:
 def test_parameters_that_are_saved_and_added(space: Space[Any]) -> None:
     # NASBench-101: 5 vertices, widths 7, 14, 28; NASBench-201: 6 edges, widths 4, 8, 16: a 1x1 kernel each.
     # DARTS: 14 pairs of node and state, widths 4, 8, 8, 16, 16: three depthwise 3x3 kernels each.
+    # Chains: a depthwise 3x3 kernel of thrice the layer's input channels, which are 3, 2 x 6, 3 x 12 and 2 x 24.
     saved = {"nasbench101": 5 * (49 + 196 + 784), "nasbench201": 6 * (16 + 64 + 256), "darts": 14 * 27 * 52}
-    added = {"nasbench101": 15, "nasbench201": 18, "darts": 5 * 14 * 3 * 81}
+    saved["macro"] = 27 * (3 + 2 * 6 + 3 * 12 + 2 * 24)
+    added = {"nasbench101": 15, "nasbench201": 18, "darts": 5 * 14 * 3 * 81, "macro": 8 * 81}
     plain = parameters(supernet(space))
     assert parameters(supernet(space, ofa_kernel="crop")) == plain - saved[space.name]
     assert parameters(supernet(space, ofa_kernel="transform")) == plain - saved[space.name] + added[space.name]
@@ -295,5 +303,9 @@ def test_unknown_values_and_kernels_that_do_not_fit_are_errors() -> None:
     with pytest.raises(ValueError, match="a kernel of 2 is not the centre of one of 3"):
         share_kernels([Conv(4, 4, 2), Conv(4, 4, 3)], transform=False)
     for other in (Conv(4, 5, 1), Conv(5, 4, 1), Conv(4, 4, 1, depthwise=True)):
-        with pytest.raises(ValueError, match="need the same channels and must be all depthwise or all dense"):
+        with pytest.raises(
+            ValueError, match="must be all depthwise, the smaller ones with as many channels or fewer, or all dense"
+        ):
             share_kernels([other, Conv(4, 4, 3)], transform=False)
+    with pytest.raises(ValueError, match="the smaller ones with as many channels or fewer"):
+        share_kernels([Conv(6, 6, 3, depthwise=True), Conv(4, 4, 5, depthwise=True)], transform=False)

@@ -1,5 +1,6 @@
 """Scoring many architectures at once: the same bits as one at a time, with less work."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import BATCH_NORMS, small_splits, supernet
+from tiny import BATCH_NORMS, SPACES, small_splits, supernet
 from torch import nn
 
 from supernet.config.study import Evaluation
@@ -39,10 +40,12 @@ def one_at_a_time(scored: Evaluator, network: nn.Module, archs: list[Cell], bn_m
 
 
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
-def test_scores_are_those_of_one_at_a_time_to_the_bit(batch_norm: str) -> None:
-    network = made(SPACE, batch_norm)
+@pytest.mark.parametrize("name", ["nasbench201", "macro"])
+def test_scores_are_those_of_one_at_a_time_to_the_bit(name: str, batch_norm: str) -> None:
+    space = SPACES[name]
+    network = made(space, batch_norm)
     scored = evaluator()
-    archs = list(SPACE.sample(np.random.default_rng(0), law="random_a", count=40))
+    archs = list(space.sample(np.random.default_rng(0), law="random_a", count=40))
     for bn_mode in ("batch", "recalibrated", *(["tracked"] if tracks(network) else [])):
         assert scored.evaluate_many(network, archs, bn_mode, ["scoring", "test"]) == one_at_a_time(
             scored, network, archs, bn_mode
@@ -77,6 +80,22 @@ def test_every_operation_of_the_first_cell_is_computed_once_for_each_input() -> 
         if operation.startswith("nor_conv"):
             expected[f"{number}.{operation}"] += batches
     assert calls == expected + Counter({"second cell": batches * len(plans)})
+
+
+def test_layers_of_a_chain_are_computed_once_for_each_beginning() -> None:
+    """Beginnings that differ only by identities that keep the shape are computed apart, but these layers are not."""
+    space = SPACES["macro"]
+    network = made(space, "affine")
+    calls: Counter[int] = Counter()
+    for number, layer in enumerate(network.layers):  # type: ignore[arg-type]
+        for module in layer.operations.values():
+            module.register_forward_hook(lambda *_, number=number: calls.update([number]))
+    scored = evaluator()
+    archs = [space.parse("".join(digits) + "000") for digits in itertools.product("012", repeat=5)]
+    scored.evaluate_many(network, archs, "batch", ["scoring"])
+    # Three operations where a stage begins, else the two blocks, for each of the inputs.
+    expected = Counter({0: 3, 1: 3 * 2, 2: 9 * 3, 3: 27 * 2, 4: 81 * 2, 5: 243})
+    assert calls == Counter({layer: count * len(scored.batches["scoring"]) for layer, count in expected.items()})
 
 
 def fed_edges(plan: Any) -> list[Any]:

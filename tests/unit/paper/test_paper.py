@@ -24,7 +24,6 @@ from supernet.paper.figures._sweep import places_of
 from supernet.paper.load import Results
 from supernet.paper.names import ABSENT, number, percent
 from supernet.paper.published_numbers import PublishedNumbers
-from supernet.paper.style import LOOKS
 from supernet.paper.summary import Point, RunValue, summarise, swept_spaces
 
 STUDY_FILE = ROOT / "tests" / "studies" / "mini.yaml"
@@ -331,7 +330,7 @@ def test_scatter_of_runs_leaves_diverged_ones_out(mini: Results, figures: Callab
 def test_rounding_figure_ties_what_rounds_to_one_value(figures: Callable[[str], Path]) -> None:
     stem = figures("kdt_vs_skdt")
     drawn = pd.read_csv(f"{stem}.csv").query("kind == 'architecture'")
-    assert set(drawn["space"]) == set(LOOKS)
+    assert set(drawn["space"]) == set(load_study(STUDY_FILE).spaces)
     for _, panel in drawn.groupby("space"):
         assert sorted(panel["truth"]) == panel.sort_values("truth_rank")["truth"].tolist()
         for _, tied in panel.groupby("rounded_truth"):
@@ -718,7 +717,7 @@ def test_group_table_of_a_study_without_its_factors_has_baselines_and_says_so(
     catalogue.make_table(name, mini, tmp_path / name)
     drawn = pd.read_csv(tmp_path / f"{name}.csv")
     assert set(drawn["setting"]) == {"baseline"}
-    assert set(drawn["space"]) == set(LOOKS)
+    assert set(drawn["space"]) == set(load_study(STUDY_FILE).spaces)
     assert "Not swept in study mini" in (tmp_path / f"{name}.md").read_text(encoding="utf-8")
 
 

@@ -30,7 +30,7 @@ def test_rows(tmp_path: Path) -> None:
     assert rows.loc[1, list(RUNS)].tolist() == [0.8947, 0.8895, 0.8917]
     assert rows["test_acc"].tolist() == [15_001 / 30_000, 26_759 / 30_000]
     assert rows["parameters"].tolist() == [890_666] * 2
-    assert parsed.entries == 2 and parsed.truth == "mean test accuracy of 3 runs"
+    assert parsed.entries == 2 and parsed.truth == "mean over 3 runs of the best test accuracy of 50 epochs"
 
 
 @pytest.mark.parametrize(

@@ -149,11 +149,12 @@ def test_macro_rows(tmp_path: Path) -> None:
     assert rows["arch_id"].tolist() == rows["encoding"].tolist() == ["00000000", "22221111"]
     assert rows.loc[0, list(RUNS)].tolist() == [0.8947, 0.9047, 0.9147]
     assert rows.loc[0, "test_acc"] == 0.9047 and rows.loc[0, "parameters"] == 890_666
-    assert rows["valid_acc"].isna().all() and parsed.epochs is None
+    assert rows["valid_acc"].isna().all() and parsed.epochs == 50
 
 
 def test_macro_architecture_that_is_not_a_chain(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="found the architecture '22220003'; expected eight digits from 0 to 2"):
+    expected = r"table\.parquet: macro: found the architecture '22220003'; expected eight digits from 0 to 2"
+    with pytest.raises(UserError, match=expected):
         macro.read(parquet(tmp_path, [chain_row("22220003")]))
 
 

@@ -113,8 +113,8 @@ def real_problem(space_name: str, budget: int) -> Problem:
 
     def build(partial_channels: int) -> torch.nn.Module:
         torch.manual_seed(0)
-        layers = 3 if space_name != "nasbench201" else 1
-        options = {} if space_name == "nasbench101" else {"partial_channels": partial_channels}
+        layers = {"nasbench101": 3, "nasbench201": 1, "darts": 3, "macro": 8}[space_name]
+        options = {} if space.relaxation is None else {"partial_channels": partial_channels}
         return space.build_supernet(4, layers, 5, 2, batch_norm="affine", dropout="path-0.2", **options)
 
     return problem_of(space, build, raw_images(160, height=4, width=4), 0, budget)
@@ -164,7 +164,7 @@ def test_a_search_that_goes_on_is_the_same(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PATHWISE)
-@pytest.mark.parametrize("space", ["nasbench101", "darts"])
+@pytest.mark.parametrize("space", ["nasbench101", "darts", "macro"])
 def test_path_based_systems_search_every_space(space: str, name: str) -> None:
     outcome = run(name, real_problem(space, 700), **QUICK)
     assert outcome.proposals

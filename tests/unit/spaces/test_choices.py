@@ -66,8 +66,9 @@ def test_darts_takes_two_inputs_of_each_node_and_never_none() -> None:
     assert all(operation != NONE for cell in (genotype.normal, genotype.reduce) for operation, _ in cell.edges)
 
 
-def test_nasbench101_has_no_relaxation() -> None:
-    space = SPACES["nasbench101"]
+@pytest.mark.parametrize("name", ["nasbench101", "macro"])
+def test_spaces_without_relaxation(name: str) -> None:
+    space = SPACES[name]
     assert space.relaxation is None
     with pytest.raises(UserError, match="no relaxation"):
         space.discretised(np.zeros((1, 1, 3)))

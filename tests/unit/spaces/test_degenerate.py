@@ -18,6 +18,9 @@ from supernet.spaces.nasbench201.encoding import EDGES
         ("nasbench201", [3, 0, 0, 1, 0, 0], True),
         # The only convolution is fed by zeros.
         ("nasbench201", [0, 0, 0, 1, 3, 0], True),
+        # Convolutions that halve the resolution only.
+        ("macro", "00000000", True),
+        ("macro", "00010000", False),
         ("nasbench101", "IO:1", True),
         ("nasbench101", "IMO:11/1", True),
         ("nasbench101", "IM1O:110/01/1", False),

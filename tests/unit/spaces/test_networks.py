@@ -32,6 +32,7 @@ from supernet.errors import UserError
 from supernet.nn.norm import statistics
 from supernet.spaces import load
 from supernet.spaces.base import Space
+from supernet.spaces.macro.encoding import BLOCKS
 from supernet.spaces.nasbench101.encoding import vertex_channels
 from supernet.training.path_sampling import epoch_paths, passes_per_step
 from supernet.training.trainer import Recipe, Trainer
@@ -209,6 +210,8 @@ def positions(space: Space[Any], arch: Any) -> list[tuple[str, Position]]:
         edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
         named = enumerate(zip(edges, arch.operations, strict=True))
         return [(f"stages.2.0.edges.{n}.", (source, target, op)) for n, ((source, target), op) in named]
+    if space.name == "macro":
+        return [(f"layers.{n}.operations.", (n, n + 1, op)) for n, op in enumerate(arch.operations)]
     return [
         (f"cells.{SIZES['darts'].layers - 1}.operations.node{n // 2}_from{state}_", (state, 2 + n // 2, op))
         for n, (op, state) in enumerate(arch.normal.edges)
@@ -233,7 +236,7 @@ def test_fairnas_updates_each_operation_once_unless_its_edge_is_dead(space: Spac
     """Each operation of each position is in one model of a group; an edge that `none` cuts off there has no
     gradient.
 
-    NASBench-101 has no `none`: every operation of every vertex is updated exactly once. Elsewhere an
+    NASBench-101 and chains have no `none`: every operation of every position is updated exactly once. Elsewhere an
     operation is updated exactly once if its edge is alive in its model, else not at all: then the super-net's
     function does not depend on it. Two edges of a DARTS node from the same state share their operations,
     which are updated once for each.
@@ -250,7 +253,7 @@ def test_fairnas_updates_each_operation_once_unless_its_edge_is_dead(space: Spac
             inputs, outputs = ends(space, arch)
             lives = alive([position for _, position in named], inputs, outputs, batch_norm != "none")
             for (prefix, (_, _, operation)), live in zip(named, lives, strict=True):
-                if "conv" in operation:
+                if "conv" in operation or operation in BLOCKS:
                     module = f"{prefix}{operation}."
                     found[module] += any(name.startswith(module) for name in updated)
                     expected[module] += live
@@ -258,14 +261,14 @@ def test_fairnas_updates_each_operation_once_unless_its_edge_is_dead(space: Spac
         # Where one of two edges that share an operation is alive, the gradient is there for both.
         assert all(found[m] == times for m, times in expected.items() if expected_once(space, m, group))
         assert all((found[m] > 0) == (times > 0) for m, times in expected.items())
-    assert (dead > 0) == (space.name != "nasbench101")
+    assert (dead > 0) == (space.name in ("nasbench201", "darts"))
 
 
 def ends(space: Space[Any], arch: Any) -> tuple[set[int], set[int]]:
     """Return the states of the last cell that are its inputs, and the states that its output uses."""
     if space.name == "darts":
         return {0, 1}, set(arch.normal.concat)
-    return {0}, {1} if space.name == "nasbench101" else {3}
+    return {0}, {{"nasbench101": 1, "nasbench201": 3, "macro": 8}[space.name]}
 
 
 def expected_once(space: Space[Any], module: str, group: tuple[Any, ...]) -> bool:
@@ -313,8 +316,10 @@ def test_fairnas_step_adds_or_averages_the_gradients_of_its_models(space: Space[
 def test_one_cell_fewer_or_unknown_names_are_errors() -> None:
     with pytest.raises(UserError, match="found 4 layers; expected a multiple of 3"):
         SPACES["nasbench101"].build_supernet(channels=4, layers=4)
-    with pytest.raises(UserError, match="found space 'enas'; expected one of nasbench101, nasbench201, darts"):
+    with pytest.raises(UserError, match="found space 'enas'; expected one of nasbench101, nasbench201, darts, macro"):
         load("enas")
+    with pytest.raises(UserError, match="found 7 layers; expected 8: each of the eight layers is a choice"):
+        SPACES["macro"].build_supernet(channels=4, layers=7)
     with pytest.raises(ValueError, match="batch_norm: found 'affine\\+wsbn'; expected affine\\+tracking"):
         SPACES["darts"].build_supernet(channels=4, layers=3, batch_norm="affine+wsbn")
 

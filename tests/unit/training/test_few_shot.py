@@ -64,6 +64,7 @@ BRANCHES = {
              "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
         )
     },
+    "macro": {"02012100": 0, "12012100": 1, "22012100": 2},
 }  # fmt: skip
 
 

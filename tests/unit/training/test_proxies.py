@@ -37,6 +37,7 @@ DEGENERATE = {
     "nasbench201": [NO_PATH, "|skip_connect~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"],
     "nasbench101": [],
     "darts": [],
+    "macro": ["00000000"],
 }
 SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"
 
@@ -105,6 +106,15 @@ class TestSynflow:
     def test_without_a_path_it_is_the_log_of_the_smallest_double(self) -> None:
         space = NASBench201()
         assert synflow(built(space, space.parse(NO_PATH)), (2, 8, 8)) == pytest.approx(-744.4400719213812)
+
+    @pytest.mark.parametrize(("name", "side"), [("nasbench201", 4), ("macro", 8)])
+    def test_last_layers_may_have_one_pixel(self, name: str, side: int) -> None:
+        """Doubling the weights of the classifier adds log 2, as at any resolution."""
+        network = built(SPACES[name], SPACES[name].sample(stream(1, "test")))
+        before = synflow(network, (2, side, side))
+        with torch.no_grad():
+            network.network.classifier.weight.mul_(2)  # type: ignore[union-attr,operator]
+        assert synflow(network, (2, side, side)) == pytest.approx(before + math.log(2), abs=1e-9)
 
     def test_more_may_flow_than_a_double_holds(self) -> None:
         """Twenty DARTS cells, each a chain of 5x5 separable convolutions, are near the largest double, e^709.8."""

@@ -25,11 +25,12 @@ from supernet.training.evaluator import Evaluator
 
 FOLDER = Path(fast.__path__[0])
 # Parameters of the factors with which each space calls most of the fast code.
-FACTORS = {"nasbench101": {"batch_norm": "affine"}, "nasbench201": {"batch_norm": "none"}, "darts": {}}
+FACTORS = {"nasbench101": {"batch_norm": "affine"}, "nasbench201": {"batch_norm": "none"}, "darts": {}, "macro": {}}
 FASTER = {
     "nasbench101": {"convolution", "batchnorm", "maxpooling", "layout"},
     "nasbench201": {"convolution", "batchnorm", "pooling", "sums", "reuse"},
     "darts": {"convolution", "batchnorm", "maxpooling", "pooling", "layout", "sums", "depthwise", "depthwise_matrices"},
+    "macro": {"convolution", "batchnorm", "layout", "sums", "depthwise", "depthwise_matrices", "reuse"},
 }
 
 
