@@ -24,7 +24,7 @@ class Finding:
 
     def __str__(self) -> str:
         """Return one line."""
-        return f"{self.state:8}{self.subject:13}{self.found}{f' - {self.cost}' if self.cost else ''}"
+        return f"{self.state:8}{self.subject:12} {self.found}{f' - {self.cost}' if self.cost else ''}"
 
 
 def ok(subject: str, found: str) -> Finding:
