@@ -6,14 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from mirror import mirror
 from tiny import SIZES, random_images, randomised, standalone, supernet
 
+from supernet.config.baselines import BASELINES
+from supernet.config.factors import Setting, SpaceContext
 from supernet.errors import UserError
+from supernet.metrics.own_scores.columns import read_columns
+from supernet.metrics.own_scores.forms import locate
 from supernet.metrics.replicates import replicates
 from supernet.metrics.subsets import subsets
+from supernet.paper.claims.factors import baseline_values
 from supernet.spaces import load
 from supernet.spaces.macro.encoding import Chain
 
@@ -86,8 +92,8 @@ def test_the_benchmarks_network() -> None:
     assert seen == [(32, 32), *[(64, 16)] * 2, *[(128, 8)] * 3, *[(256, 4)] * 3, (1280, 4)]
 
 
-def test_no_layer_has_no_shortcut_where_shapes_agree() -> None:
-    """A block whose projection is zero passes its input on, with stride it does not."""
+def test_blocks_have_a_shortcut_where_shapes_agree() -> None:
+    """A block whose projection is zero returns its input, and zeros if it has a stride."""
     size = SIZES["macro"]
     network = supernet(SPACE).eval()
     for number, layer in enumerate(network.layers):
@@ -99,7 +105,7 @@ def test_no_layer_has_no_shortcut_where_shapes_agree() -> None:
             found = block(images)
         reducing = number in {0, 2, 5}
         assert torch.equal(found, torch.zeros_like(found) if reducing else images)
-        assert found.shape[1:] == (images.shape[1] * 2, 2, 2) if reducing else images.shape[1:]
+        assert found.shape[1:] == ((images.shape[1] * 2, 2, 2) if reducing else images.shape[1:])
     assert network.classifier.in_features == 40 * size.channels
 
 
@@ -110,6 +116,21 @@ def test_parameters_and_multiply_adds_of_all_chains_are_the_tables(mirror: Path)
     costs = [SPACE.cost(SPACE.parse(text)) for text in table["arch"]]
     assert [cost.parameters for cost in costs] == table["params"].tolist()
     assert [cost.macs for cost in costs] == table["flops"].tolist()
+
+
+def test_scores_in_a_csv_file_keep_the_zeros_at_the_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("arch,score\n00000012,0.5\n02012100,0.25\n")
+    columns = read_columns(path, "arch", (), option="--arch-column", unnamed="--score-column")
+    ids = pa.array(TEXTS, pa.string())
+    assert locate(SPACE, "text", columns, ids, ids).tolist() == [TEXTS.index("00000012"), TEXTS.index("02012100")]
+
+
+def test_a_rule_for_factors_leaves_out_the_one_that_the_space_lacks() -> None:
+    assert "layers" not in BASELINES["macro"]
+    baseline = Setting.model_validate(dict(BASELINES["macro"]), context=SpaceContext("macro"))
+    found = baseline_values(baseline)
+    assert found == {"epochs": 50, "train_portion": 0.9, "batch_size": 256, "channels": 32}
 
 
 @pytest.mark.benchmarks
