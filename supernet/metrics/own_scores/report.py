@@ -29,7 +29,7 @@ SUBSETS: Mapping[str, str] = MappingProxyType(
         WHOLE: "all scored architectures",
         "top_half": "the better half by ground truth",
         "regular": "architectures with a convolution on a path",
-        "unique": "cells that compute the same function, counted once",
+        "unique": "architectures that compute the same function, counted once",
     }
 )
 REFERENCES: Mapping[str, str] = MappingProxyType(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from mirror import mirror
@@ -14,6 +15,8 @@ from tiny import SIZES, random_images, randomised, standalone, supernet
 from supernet.config.baselines import BASELINES
 from supernet.config.factors import Setting, SpaceContext
 from supernet.errors import UserError
+from supernet.metrics.own_scores.columns import read_columns
+from supernet.metrics.own_scores.forms import locate
 from supernet.metrics.replicates import replicates
 from supernet.metrics.subsets import subsets
 from supernet.paper.claims.factors import baseline_values
@@ -113,6 +116,14 @@ def test_parameters_and_multiply_adds_of_all_chains_are_the_tables(mirror: Path)
     costs = [SPACE.cost(SPACE.parse(text)) for text in table["arch"]]
     assert [cost.parameters for cost in costs] == table["params"].tolist()
     assert [cost.macs for cost in costs] == table["flops"].tolist()
+
+
+def test_scores_in_a_csv_file_keep_the_zeros_at_the_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("arch,score\n00000012,0.5\n02012100,0.25\n")
+    columns = read_columns(path, "arch", (), option="--arch-column", unnamed="--score-column")
+    ids = pa.array(TEXTS, pa.string())
+    assert locate(SPACE, "text", columns, ids, ids).tolist() == [TEXTS.index("00000012"), TEXTS.index("02012100")]
 
 
 def test_a_rule_for_factors_leaves_out_the_one_that_the_space_lacks() -> None:
