@@ -29,8 +29,14 @@ the published numbers have them.
 _NO_OPTIONS = """
 With `protocol.nasbench101_widths: doubled` the `channels` of the study file remain those of the stem: halve them to
 compare networks of about the same size. `scoring.ranked_on: test` needs `test` in `scoring.splits`. With
-`pool.law: stratified` nothing is drawn, so that the preset also needs `pool.per_seed: false`. Their drop-path
-probability also grows over the steps of training; ours does not, with either value of `scoring.dropout_at_evaluation`.
+`pool.law: stratified` nothing is drawn, so that the preset also needs `pool.per_seed: false`.
+
+Drop-path differs in more than evaluation. In NASBench-101 and NASBench-201 their code drops the output of a cell, as
+ours does, with the same probability at all steps of training; the probability grows with the cell, but they count
+down-sampling blocks as cells (NASBench-201) and cells by stack (NASBench-101), and we count cells. In DARTS their code
+drops the two edges of each node in training only, with a probability that grows with cell and node, and passes the
+probability of dropping where the function expects that of keeping. Ours drops the output of a cell there too, so that
+`scoring.dropout_at_evaluation` is theirs for the other two spaces only.
 
 Two further traps are not options, because they would make a table false instead of measuring something else. Their code
 identifies a DARTS architecture by the hash of its normal cell only, so that architectures with different reduction
@@ -60,6 +66,15 @@ class Trap:
 TRAPS = (
     Trap(
         "protocol",
+        "untouched",
+        "rest",
+        "decay",
+        "`zero_grad` fills gradients with zeros: after its first use, a weight decays and moves by its momentum at "
+        "every step, also if no path of the step uses it. With Random-A that is two of three steps or more.",
+        "PyTorch 1.5, whose `zero_grad` has no `set_to_none`",
+    ),
+    Trap(
+        "protocol",
         "nasbench101_widths",
         "benchmark",
         "doubled",
@@ -81,9 +96,9 @@ TRAPS = (
         "dropout_at_evaluation",
         False,
         True,
-        "Path dropout is also active when architectures are scored.",
-        "`apply_drop_path` in nasws/cnn/operations/dropout.py ignores the mode; `nn.Dropout` before the classifier "
-        "does not",
+        "Path dropout is also active when architectures are scored (NASBench-101 and NASBench-201).",
+        "cells call `apply_drop_path` of nasws/cnn/operations/dropout.py in every mode; `nn.Dropout` before the "
+        "classifier heeds the mode",
     ),
     Trap(
         "scoring",

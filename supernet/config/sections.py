@@ -102,6 +102,11 @@ class Protocol(Model):
         default=0.001, ge=0, description="Learning rate at the end of the cosine schedule."
     )
     clip: float = Field(default=5.0, gt=0, description="Largest global norm of the gradient.")
+    untouched: Literal["rest", "decay"] = Field(
+        default="rest",
+        description="What an optimiser step does to weights that no path of the step used: they `rest`, or they "
+        "`decay`: after their first use they move by momentum and weight decay, as with a gradient of zeros.",
+    )
     bn_momentum: Annotated[float, Field(gt=0, le=1)] | Literal["benchmark", "authors_code"] = Field(
         default="benchmark",
         description="Weight of a batch in the running statistics: a number, or `benchmark` (NASBench-101: .003, else "

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ COLUMN = 3.25
 """Width of one text column, in inches."""
 PAGE = 6.75
 """Width of the page's text, in inches."""
+_WIDE_PANELS = 3
+"""Up to so many panels side by side have room for a long label of the axis."""
 PNG_DPI = 200
 
 
@@ -105,6 +108,11 @@ def save(figure: Figure, stem: Path | str, drawn: pd.DataFrame, caption: Caption
         figure.savefig(temporary, dpi=PNG_DPI, metadata={"Software": None})
     write_csv(append_suffix(stem, ".csv"), drawn)
     write_caption(append_suffix(stem, ".md"), caption)
+
+
+def label(text: str, panels: int) -> str:
+    """Return the label of an axis: in two lines if it is wider than one of so many panels side by side."""
+    return text if panels <= _WIDE_PANELS else textwrap.fill(text, 1 + len(text) * 2 // 3)
 
 
 def title(axes: Axes, space: str, detail: str = "") -> None:

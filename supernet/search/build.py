@@ -55,6 +55,7 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
             weight_decay=setting.weight_decay,
             momentum=protocol.momentum,
             clip=protocol.clip,
+            untouched=protocol.untouched,
         ),
         budget=Budget(searches.images, searches.seconds),
         training_share=searches.training_share,

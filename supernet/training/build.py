@@ -107,6 +107,7 @@ def supernet_trainer(
         protocol,
         steps,
         mean_gradient=setting.path_sampling != "fairnas" or protocol.fairnas_gradient == "mean",
+        untouched=protocol.untouched,
         **setting.values_for("recipe"),
     )
     return Trainer(

@@ -1,7 +1,8 @@
 """One step of stochastic gradient descent, used by runs, stand-alone trainings and searches."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,8 @@ _NEVER = 2**63 - 1
 class Hyperparameters:
     """SGD with momentum, a learning rate that falls from the first to the final one, clipped gradients.
 
-    `clip` is the largest norm of the gradients of one step, taken over all parameters that have a gradient.
+    `clip` is the largest norm of the gradients of one step, taken over all parameters that have a gradient. `untouched`
+    is what happens to the others (`supernet.training.sgd`).
     """
 
     learning_rate: float
@@ -25,13 +27,11 @@ class Hyperparameters:
     weight_decay: float
     momentum: float
     clip: float
+    untouched: Literal["rest", "decay"] = field(default="rest", kw_only=True)
 
 
 class Descent:
-    """Updates the weights of a network, and notes the first step whose loss is not finite.
-
-    Parameters without a gradient keep their values and their momentum.
-    """
+    """Updates the weights of a network, and notes the first step whose loss is not finite."""
 
     def __init__(self, network: nn.Module, hyperparameters: Hyperparameters, seed: int) -> None:
         """`seed` is that of the run: layers that draw do so as a function of it and of the step."""
@@ -41,6 +41,7 @@ class Descent:
             hyperparameters.learning_rate,
             hyperparameters.momentum,
             hyperparameters.weight_decay,
+            hyperparameters.untouched,
         )
         self.device = next(iter(self.parameters.values())).device
         self.first_bad = torch.tensor(_NEVER, device=self.device)

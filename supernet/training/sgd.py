@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,10 +12,21 @@ class SGD:
     """A subset of `torch.optim.SGD(foreach=True)` with the same names and the same bits.
 
     Every optimiser of torch imports torch's compiler when it is constructed: 1.2 s and 150 MB per job, for code
-    that is not used here. Parameters without a gradient keep their values and their momentum.
+    that is not used here. `untouched` says what happens to parameters without a gradient. They `rest`: they keep their
+    values and their momentum, as with torch since 2.0. Or they `decay`: after its first gradient, a parameter without
+    one has a gradient of zeros, so that its momentum and its weight decay move it. That is torch before 2.0, whose
+    `zero_grad` fills gradients with zeros.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        untouched: Literal["rest", "decay"] = "rest",
+    ) -> None:
+        self.untouched = untouched
         self.defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         self.param_groups: list[dict[str, Any]] = [{**self.defaults, "params": list(parameters)}]
         self.state: defaultdict[Tensor, dict[str, Tensor]] = defaultdict(dict)
@@ -29,15 +40,19 @@ class SGD:
     def step(self) -> None:
         """Set w to w - lr m, with m = momentum m + (gradient + weight_decay w); in the first step, m is the bracket."""
         group = self.param_groups[0]
-        touched = [parameter for parameter in group["params"] if parameter.grad is not None]
-        if not touched:
+        moving = [parameter for parameter in group["params"] if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in moving]
+        if self.untouched == "decay":
+            others = [one for one in group["params"] if one.grad is None and "momentum_buffer" in self.state[one]]
+            moving, gradients = [*moving, *others], [*gradients, *map(torch.zeros_like, others)]
+        if not moving:
             return
-        gradients = [parameter.grad for parameter in touched]
         if group["weight_decay"]:
-            gradients = list(torch._foreach_add(gradients, touched, alpha=group["weight_decay"]))
-        if group["momentum"]:
-            gradients = self._with_momentum(touched, gradients, group["momentum"])
-        torch._foreach_add_(touched, gradients, alpha=-group["lr"])
+            gradients = list(torch._foreach_add(gradients, moving, alpha=group["weight_decay"]))
+        # A buffer also says that a parameter has had a gradient.
+        if group["momentum"] or self.untouched == "decay":
+            gradients = self._with_momentum(moving, gradients, group["momentum"])
+        torch._foreach_add_(moving, gradients, alpha=-group["lr"])
 
     def _with_momentum(self, touched: list[Tensor], gradients: list[Tensor], momentum: float) -> list[Tensor]:
         known = [place for place, parameter in enumerate(touched) if "momentum_buffer" in self.state[parameter]]

@@ -61,8 +61,8 @@ def untrained() -> TrainingResult:
 class Trainer:
     """Trains a path network `net(images, arch)`. A training that is killed at any step resumes with the same bits.
 
-    `paths(epoch, steps)` gives the architectures of each step of an epoch. Only the parameters of these paths are
-    updated; all other parameters keep their values and their momentum. `before(step, optimizer)` is called ahead of
+    `paths(epoch, steps)` gives the architectures of each step of an epoch. Only the parameters of these paths
+    have gradients; `recipe.untouched` says what happens to the others. `before(step, optimizer)` is called ahead of
     each step; its effect must depend on the step, the optimiser and the network only. `ranking` adds a loss of pairs of
     architectures, whose passes are counted but are not part of the training curve.
     """

@@ -11,6 +11,7 @@ import pytest
 from checkouts import ROOT, copy_checkout
 from mirror import mirror as mirror
 from safetensors.numpy import load_file
+from scipy.stats import kendalltau
 
 from supernet.pipeline.plan import Plan
 from supernet.published.table import PublishedTable
@@ -36,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Path:
 
 
 def test_pools_hold_published_accuracies(finished: Path) -> None:
-    for space in ("nasbench101", "nasbench201"):
+    for space in ("nasbench101", "nasbench201", "macro"):
         table = PublishedTable.load(finished / "resources" / "tables" / f"{space}.parquet")
         pool = pd.read_parquet(finished / "results" / "published" / "pools" / f"{space}.parquet")
         assert len(pool) == 12
@@ -63,7 +64,12 @@ def test_every_table_says_where_its_ground_truth_is_from(finished: Path) -> None
     facts = json.loads((results / "spaces.json").read_text())
     sets = {space: (facts[space]["quantile"], facts[space]["population"]) for space in facts}
     sub_space = sets.pop("nasbench101-constant-2")
-    assert sets == {"nasbench101": ("sample", 28_963), "nasbench201": ("table", 15_625), "darts": ("pool", 12)}
+    assert sets == {
+        "nasbench101": ("sample", 28_963),
+        "nasbench201": ("table", 15_625),
+        "macro": ("table", 6_561),
+        "darts": ("pool", 12),
+    }
     # The sample is uniform over the space, so about as large a part of it lies in the sub-space.
     assert sub_space[0] == "sample" and sub_space[1] == pytest.approx(28_963 * 201_441 / 423_624, rel=0.03)
     assert all(facts[space]["threshold"] == 0.001 for space in facts)
@@ -71,12 +77,30 @@ def test_every_table_says_where_its_ground_truth_is_from(finished: Path) -> None
 
 def test_search_finds_what_the_table_knows(finished: Path) -> None:
     results = finished / "results" / "published"
-    for space, uniform in (("nasbench101", 28_963), ("nasbench201", 15_625)):
+    for space, uniform in (("nasbench101", 28_963), ("nasbench201", 15_625), ("macro", 6_561)):
         found = pd.read_parquet(results / "search" / space / "seed0.parquet")
         table = PublishedTable.load(finished / "resources" / "tables" / f"{space}.parquet")
         assert table.test_acc[table.rows(found["arch_id"])].tolist() == found["truth"].tolist()
         ranks = [1 + int((table.test_acc[table.uniform] > truth).sum()) for truth in found["truth"]]
         assert found["truth_quantile"].tolist() == [rank / uniform for rank in ranks]
+
+
+def test_scores_are_compared_with_further_truths(finished: Path) -> None:
+    results = finished / "results" / "published"
+    metrics, references = (pd.read_parquet(results / f"{name}.parquet") for name in ("metrics", "references"))
+    scores = pd.read_parquet(results / "runs" / "nasbench201" / "baseline" / "seed0" / "scores.parquet")
+    accuracy = scores[(scores["bn_mode"] == "batch") & (scores["split"] == "scoring")].set_index("arch_id")["accuracy"]
+    truth = pd.read_parquet(results / "pools" / "nasbench201.parquet").set_index("arch_id")["truth"]
+    for name in ("nasbench201-cifar100", "nasbench201-12epochs"):
+        table = PublishedTable.load(finished / "resources" / "tables" / f"{name}.parquet")
+        other = table.take(table.rows(accuracy.index)).set_index("arch_id")["test_acc"]
+        rows = metrics[(metrics["metric"] == f"kdt_{name}") & (metrics["score"] == "accuracy")]
+        assert set(rows["space"]) == {"nasbench201"} and set(rows["n"]) == {12}
+        (found,) = rows.loc[rows["setting"] == "baseline", "estimate"]
+        assert found == pytest.approx(kendalltau(accuracy, other).statistic)
+        between = references[(references["name"] == name) & (references["metric"] == "kdt")]
+        assert between["estimate"].item() == pytest.approx(kendalltau(truth, other[truth.index]).statistic)
+        assert f"with {name}" in (results / "tables" / "correlations.md").read_text(encoding="utf-8")
 
 
 def test_images_are_those_of_the_mirror(finished: Path) -> None:

@@ -92,6 +92,7 @@ def _figure(results: Results, drawn: pd.DataFrame, shown: dict[str, int]) -> Fig
         above = figure.add_subfigure(grid[0])
         for axes, space in zip(above.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
             _draw_ranks(axes, drawn[(drawn["kind"] == "architecture") & (drawn["space"] == space)], space)
+            axes.set_xlabel(style.label("Rank by super-net accuracy", len(shown)))
             style.title(axes, space, _change(results, space, shown[space]))
         above.axes[0].set_ylabel("Ground truth (%), ranked")
         above.legend(handles=_rank_handles(results, shown), loc="outside lower center", ncols=3 if wide else 1)
@@ -120,7 +121,6 @@ def _draw_ranks(axes: Axes, panel: pd.DataFrame, space: str) -> None:
     """
     look = style.LOOKS[space]
     _label_by_truth(axes, panel)
-    axes.set_xlabel("Rank by super-net accuracy")
     if len(panel) > LARGEST_BOOTSTRAP:
         _draw_density(axes, panel, look.color)
         return

@@ -65,6 +65,7 @@ def _figure(drawn: pd.DataFrame, spaces: tuple[str, ...]) -> Figure:
         panel = drawn[drawn["space"] == space]
         _found(grid[0, column], panel, space)
         _pool(grid[1, column], panel)
+        grid[1, column].set_xlabel(style.label("Stand-alone accuracy (%)", len(spaces)))
         style.title(grid[0, column], space)
     grid[1, 0].set_ylabel("Architectures\nin the pool")
     marks: dict[str, Any] = {"marker": "D", "ms": 4, "color": style.GREY, "ls": "none"}
@@ -124,7 +125,6 @@ def _pool(axes: Axes, panel: pd.DataFrame) -> None:
     if not len(truths):
         axes.text(0.5, 0.5, "no ground truth", ha="center", va="center", transform=axes.transAxes, color=style.GREY)
         axes.set_yticks([])
-        axes.set_xlabel("Stand-alone accuracy (%)")
         return
     start, end = _start(panel), float(np.max(truths))
     axes.hist(
@@ -134,7 +134,6 @@ def _pool(axes: Axes, panel: pd.DataFrame) -> None:
         axes.set_xlim(left=100 * (start - 0.03 * (end - start)))
         axes.text(0.02, 0.95, f"{below} below", transform=axes.transAxes, va="top", color=style.GREY)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.set_xlabel("Stand-alone accuracy (%)")
     _pool_lines(axes, panel)
 
 

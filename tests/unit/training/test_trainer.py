@@ -2,8 +2,9 @@
 
 import contextlib
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -108,16 +109,22 @@ def plain_training(trainer: Trainer, archs: list[Any], until: int) -> list[float
         touched = {name: p for name, p in network.named_parameters() if p.grad is not None}
         norm = math.sqrt(sum(float(p.grad.square().sum()) for p in touched.values()))  # type: ignore[union-attr]
         clipped += norm > recipe.clip
-        for name, p in touched.items():
-            gradient = p.grad * min(1.0, recipe.clip / norm) + recipe.weight_decay * p.detach()  # type: ignore[operator]
+        known = momenta if recipe.untouched == "decay" else {}
+        for name, p in network.named_parameters():
+            if p.grad is None and name not in known:
+                continue
+            own = torch.zeros_like(p) if p.grad is None else p.grad
+            gradient = own * min(1.0, recipe.clip / norm) + recipe.weight_decay * p.detach()
             momenta[name] = gradient + recipe.momentum * momenta.get(name, torch.zeros_like(p))
             p.data.sub_(recipe.rate(step) * momenta[name])
     assert clipped  # else the clip would not be tested
     return losses
 
 
-def test_training_is_sgd_by_the_book() -> None:
-    trainer, reference = trainer_by_hand(ARCHS), trainer_by_hand(ARCHS)
+@pytest.mark.parametrize("untouched", ["rest", "decay"])
+def test_training_is_sgd_by_the_book(untouched: Literal["rest", "decay"]) -> None:
+    recipe = replace(RECIPE, untouched=untouched)
+    trainer, reference = trainer_by_hand(ARCHS, recipe), trainer_by_hand(ARCHS, recipe)
     trained = trainer.run()
     losses = plain_training(reference, ARCHS, RECIPE.steps)
     for name, value in trainer.network.state_dict().items():
@@ -174,6 +181,7 @@ RESUMED = {
     "blocks of weights, no norm parameters": run_of("darts", batch_norm="none", epochs=1),
     "fairnas": run_of("nasbench201", path_sampling="fairnas", protocol={"fairnas_budget": "equal_steps"}),
     "fairnas that ends in mid-epoch": run_of("nasbench201", path_sampling="fairnas", epochs=8),
+    "unused weights decay": run_of("nasbench201", protocol={"untouched": "decay"}),
     "diverged": run_of("nasbench201", learning_rate=1e30, batch_size=4),
 }
 
@@ -314,6 +322,8 @@ def test_config_reaches_the_trainer() -> None:
     )
     assert trainer.optimizer.defaults["momentum"] == 0.5
     assert trainer.optimizer.defaults["weight_decay"] == 1e-3
+    assert trainer.optimizer.untouched == "rest"
+    assert trainer_of(run_of(protocol={"untouched": "decay"})).optimizer.untouched == "decay"
     weight = trainer.network.get_parameter("stages.0.0.edges.0.nor_conv_3x3.conv.weight")
     assert weight.is_contiguous(memory_format=torch.channels_last)
 
