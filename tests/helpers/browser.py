@@ -73,12 +73,17 @@ class Browser:
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
-        """Click in the middle of the first element that matches a selector."""
-        x, y = self.run(
+        """Click in the middle of the first element that matches a selector, once it no longer moves."""
+        place = (
             f"(() => {{ const it = document.querySelector({json.dumps(selector)});"
             " it.scrollIntoView({block: 'center'}); const box = it.getBoundingClientRect();"
             " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
+        # What is drawn above the element moves it while the page loads: the click would hit something else.
+        before, (x, y), end = None, self.run(place), time.monotonic() + _PATIENCE
+        while (x, y) != before and time.monotonic() < end:
+            time.sleep(0.1)
+            before, (x, y) = (x, y), self.run(place)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
