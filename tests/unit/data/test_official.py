@@ -19,11 +19,12 @@ import pytest
 from checkouts import ROOT
 from http_server import Server, whole
 from safetensors.numpy import load_file
-from torchvision.datasets import CIFAR10, CIFAR100
+from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from supernet.config.datasets import DataSet
 from supernet.data import official
 from supernet.data.readers import read
+from supernet.download.sources import load_sources
 from supernet.download.trust import WrongHashError
 from supernet.errors import UserError
 
@@ -243,3 +244,17 @@ def test_a_missing_torchvision_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(UserError, match="read by torchvision, which cannot be imported"):
         read("cifar10", "cifar10_python", tmp_path)
+
+
+def test_addresses_names_and_md5_are_torchvision_s() -> None:
+    """They are those in the classes that read the files."""
+    known = {
+        "cifar10": (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5),
+        "cifar100": (CIFAR100.url, CIFAR100.filename, CIFAR100.tgz_md5),
+        "svhn-train": tuple(SVHN.split_list["train"]),
+        "svhn-test": tuple(SVHN.split_list["test"]),
+    }
+    sources = load_sources(ROOT / "workflow" / "sources.yaml")
+    for name, found in known.items():
+        file = sources.file(name)
+        assert (*file.urls, file.name, file.hash.md5) == found

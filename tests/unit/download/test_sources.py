@@ -14,7 +14,6 @@ import yaml
 from checkouts import ROOT
 from mirror import mirror
 from published_formats import nas_benchmark_pickle, swap_csv
-from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from supernet.config.datasets import DATASETS, PUBLISHED, TABLES
 from supernet.data.readers import READERS
@@ -57,17 +56,7 @@ def test_every_file_is_of_use(sources: Sources) -> None:
     assert used == set(sources.files)
 
 
-def test_official_images_are_those_of_torchvision(sources: Sources) -> None:
-    """Addresses, names and MD5 are those in the classes that read the files; every form has a reader."""
-    known = {
-        "cifar10": (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5),
-        "cifar100": (CIFAR100.url, CIFAR100.filename, CIFAR100.tgz_md5),
-        "svhn-train": tuple(SVHN.split_list["train"]),
-        "svhn-test": tuple(SVHN.split_list["test"]),
-    }
-    for name, found in known.items():
-        file = sources.file(name)
-        assert (*file.urls, file.name, file.hash.md5) == found
+def test_every_form_of_images_has_a_reader_and_every_data_set_a_source(sources: Sources) -> None:
     forms = {form.form for dataset in sources.datasets.values() for form in dataset.forms}
     assert forms <= set(READERS) and set(sources.datasets) == set(DATASETS) - {"digits"}
 
