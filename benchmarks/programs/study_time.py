@@ -6,9 +6,9 @@ wall time comes from Snakemake's log; without such a log there is no result.
 
 Overhead is the share of the study's core time (wall time times cores) in which no network was trained or scored. Work
 is the time that torch jobs spent in their phases: training super-nets, scoring pools, training stand-alone networks
-for ground truth, and training and scoring for searches, zero-cost proxies, landscapes and features where the study has
-them. Everything else is overhead: starting Python, importing torch, reading data, drawing, metrics, Snakemake, and idle
-cores.
+for ground truth and with swept values, and training and scoring for searches, zero-cost proxies, landscapes and
+features where the study has them. Everything else is overhead: starting Python, importing torch, reading data, drawing,
+metrics, Snakemake, and idle cores.
 """
 
 import datetime
@@ -137,7 +137,7 @@ def report(checkout: Path, study: str, found: Findings) -> None:
         return
     whole = session.seconds * session.cores
     seconds = torch_seconds(results) | other_seconds(results)
-    work = sum(taken for part, taken in seconds.items() if part in {TRUTH, IN_ANALYSIS, *PARTS.values()})
+    work = sum(taken for part, taken in seconds.items() if part in {TRUTH, UNSHARED, IN_ANALYSIS, *PARTS.values()})
     seconds["Snakemake and idle cores"] = whole - sum(seconds.values())
     found.add(overhead_key, 100 * (1 - work / whole), f"importing torch {seconds[IMPORT] / whole:.0%}")
     for part, taken in sorted(seconds.items(), key=lambda item: -item[1]):
