@@ -119,6 +119,16 @@ def scored_work(run: Run, architectures: int, images: int) -> float:
     return architectures * images * _macs(run, "random_a")
 
 
+def mixture_work(run: Run, images: int, sampled: bool = False, partial_channels: int = 1) -> float:
+    """Return the multiply-adds of a forward pass of `images` images by a relaxed super-net with the values of a run.
+
+    It computes all operations of each position or, if it is `sampled`, an average one; on 1/K of the channels with
+    `partial_channels` K.
+    """
+    others, operations = spaces.load(run.own_space).relaxed_macs(_size(run), _side(run), partial_channels)
+    return images * float(others + (operations.mean(-1) if sampled else operations).sum())
+
+
 def split_images(data: Data, split: str) -> int:
     """Return the number of images of a split: `scoring`, `test` or `train`."""
     return int(getattr(_sizes(data), split))
@@ -209,17 +219,19 @@ def _sizes(data: Data) -> Sizes:
 
 
 def _macs(run: Run, law: str) -> float:
+    bare = run.setting.batch_norm == "none"
+    return mean_macs(run.own_space, law, _size(run), _side(run), bare, run.study_seed)
+
+
+def _size(run: Run) -> NetworkSize:
     known, setting = DATASETS[run.data.name], run.setting
-    return mean_macs(
-        run.own_space,
-        law,
-        spaces.load(run.own_space).network_size(
-            setting.channels, setting.layers, known.classes, known.channels, run.protocol.nasbench101_widths
-        ),
-        run.data.resolution or known.side,
-        setting.batch_norm == "none",
-        run.study_seed,
-    )
+    widths = run.protocol.nasbench101_widths
+    loaded = spaces.load(run.own_space)
+    return loaded.network_size(setting.channels, setting.layers, known.classes, known.channels, widths)
+
+
+def _side(run: Run) -> int:
+    return run.data.resolution or DATASETS[run.data.name].side
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,7 @@
 """Build the problem of the search systems from the config of a study."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -27,10 +28,12 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
     count = min(searches.scored_images, len(splits.scoring))
     shown = Images(splits.scoring.pixels[:count], splits.scoring.labels[:count])
     scored = replace(splits, held_out=HeldOut(lambda: (shown, splits.test)))
-    evaluator = Evaluator(scored, job.ranking, protocol.channels_last, run.seed, space.format)
+    few, whole = (
+        Evaluator(one, job.ranking, protocol.channels_last, run.seed, space.format) for one in (scored, splits)
+    )
     plain = run.data.model_copy(update={"crop_padding": 0, "flip": False})
 
-    def score(network: nn.Module, arch: Any) -> tuple[float, float]:
+    def score(evaluator: Evaluator, network: nn.Module, arch: Any) -> tuple[float, float]:
         return evaluator.evaluate(network, arch, job.ranking.bn_mode, job.ranking.split)
 
     return Problem(
@@ -45,8 +48,11 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
             run.seed,
             searches.batch_size,
         ),
-        score=score,
+        score=partial(score, few),
         scored_images=count,
+        score_whole=partial(score, whole),
+        whole_images=len(splits.scoring),
+        finalists=searches.finalists,
         draw=ground_truth.draw,
         has_truth=ground_truth.has,
         hyperparameters=Hyperparameters(
@@ -57,8 +63,20 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
             clip=protocol.clip,
             untouched=protocol.untouched,
         ),
-        budget=Budget(searches.images, searches.seconds),
+        budget=Budget(searches.images, searches.seconds, searches.multiply_adds),
         training_share=searches.training_share,
         seed=run.seed,
+        size=space.network_size(
+            setting.channels,
+            setting.layers,
+            splits.classes,
+            splits.train.pixels.shape[1],
+            protocol.nasbench101_widths,
+        ),
+        side=splits.train.pixels.shape[-1],
+        zero_in_zero_out=setting.batch_norm == "none",
         law=setting.path_sampling,
+        random_paths=protocol.random_paths,
+        fairnas_gradient=protocol.fairnas_gradient,
+        precision=protocol.precision,
     )

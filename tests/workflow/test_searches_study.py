@@ -36,7 +36,10 @@ STUDY: dict[str, Any] = {
     "pool": {"size": 12},
     "metrics": {"top": 2, "resamples": 200},
     "search": {"architectures": 4, "retrain": 2},
-    "searches": {"systems": {"nasbench201": ["random_search", "gdas", "spos"]}, "images": 600, "jobs": 2},
+    "searches": {
+        **{"systems": {"nasbench201": ["random_search", "gdas", "spos"]}, "images": 600, "jobs": 2},
+        **{"scored_images": 64, "finds": 2, "finalists": 2},
+    },
     "spaces": {
         "nasbench201": {
             "truth": {**TRUTH, "layers": 1},
@@ -64,8 +67,9 @@ def written(tmp_path: Path, **changes: Any) -> Path:
         ({"systems": {"nasbench201": ["spos", "spos"]}}, "one or more different systems"),
         ({"systems": {"nasbench201": []}}, "one or more different systems"),
         ({"systems": {"nasbench201": ["SPOS"]}}, "random_search"),
-        ({"seconds": 3.0}, "one of `images` and `seconds`"),
-        ({"images": None}, "one of `images` and `seconds`"),
+        ({"seconds": 3.0}, "one of `images`, `multiply_adds` and `seconds`"),
+        ({"images": None}, "one of `images`, `multiply_adds` and `seconds`"),
+        ({"multiply_adds": 10**9}, "one of `images`, `multiply_adds` and `seconds`"),
         ({"systems": {"nasbench201": "all"}, "pc_darts": {"partial_channels": 3}}, "does not divide the 4 channels"),
         ({"robust_darts": {"factor": 1.0}}, "greater than 1"),
     ],
@@ -73,6 +77,20 @@ def written(tmp_path: Path, **changes: Any) -> Path:
 def test_a_wrong_section_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_study(written(tmp_path, **changes))
+
+
+def test_second_derivatives_need_float32(tmp_path: Path) -> None:
+    path = written(tmp_path, systems={"nasbench201": "all"})
+    study = yaml.safe_load(path.read_text())
+    study["protocol"]["precision"] = "bfloat16"
+    path.write_text(yaml.safe_dump(study))
+    with pytest.raises(
+        UserError, match=r"searches\.systems\.nasbench201.*darts_2nd and robust_darts need second deriv"
+    ):
+        load_study(path)
+    study["searches"]["systems"] = {"nasbench201": ["darts_1st", "spos"]}
+    path.write_text(yaml.safe_dump(study))
+    assert load_study(path).protocol.precision == "bfloat16"
 
 
 def test_all_means_what_a_space_admits(tmp_path: Path) -> None:
@@ -127,6 +145,7 @@ def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
                     "status": "complete" if truth is not None else "unlisted",
                     "truth": truth,
                     "population": 12,
+                    "trained": 448.0,  # of one epoch of 449 training images, in batches of 128
                     "passed_over": 2 if name == "spos" else 0,
                 }
             )
