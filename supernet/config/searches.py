@@ -252,13 +252,18 @@ class Searches(Model):
     )
     images: Positive | None = Field(
         default=None,
-        description="Budget of each search: images of all its forward passes. This, `multiply_adds` or `seconds`.",
+        description="Budget of each search: images of all its forward passes. This or one of the next three keys.",
     )
     multiply_adds: Positive | None = Field(
         default=None,
         description="Budget of each search in multiply-adds of the layers that it executes: equal work, where equal "
         "`images` give a mixture of all operations several times the work of a path. A backward pass counts as two "
         "forward passes.",
+    )
+    trainings: Rate | None = Field(
+        default=None,
+        description="The same budget, in multiples of the multiply-adds that the training of the baseline's super-net "
+        "takes, which depends on the space. With 3, all systems train their super-nets enough for a verdict.",
     )
     seconds: Rate | None = Field(
         default=None, description="Budget of each search in seconds. Results then depend on the machine."
@@ -336,8 +341,10 @@ class Searches(Model):
     @model_validator(mode="after")
     def _consistent(self) -> "Searches":
         findings = Findings()
-        if sum(one is not None for one in (self.images, self.multiply_adds, self.seconds)) != 1:
-            findings.add("expected one of `images`, `multiply_adds` and `seconds`", self.images, "images")
+        budgets = (self.images, self.multiply_adds, self.trainings, self.seconds)
+        if sum(one is not None for one in budgets) != 1:
+            message = "expected one of `images`, `multiply_adds`, `trainings` and `seconds`"
+            findings.add(message, self.images, "images")
         if self.finds > self.finalists:
             findings.add(f"only {self.finalists} `finalists` are ranked: at most that many", self.finds, "finds")
         findings.raise_all()

@@ -88,7 +88,7 @@ def run_work(run: Run, scoring: Scoring, pool: int) -> Work:
         runs=1,
         trained_images=trained,
         scored_images=scored,
-        training_macs=TRAINING_PASS * trained * _macs(run, run.setting.path_sampling),
+        training_macs=training_macs(run),
         scoring_macs=scored * _macs(run, "random_a"),
     )
 
@@ -97,6 +97,11 @@ def training_passes(run: Run) -> int:
     """Count the forward-backward passes of a training, one mini-batch each."""
     steps = supernet_steps(run, spaces.load(run.own_space), _sizes(run.data))
     return steps.total * steps.passes + _ranking_passes(run, steps.total)
+
+
+def training_macs(run: Run) -> float:
+    """Estimate the multiply-adds of the training of a super-net."""
+    return TRAINING_PASS * training_passes(run) * run.setting.batch_size * _macs(run, run.setting.path_sampling)
 
 
 def standalone_work(job: TruthJob, own_space: str) -> tuple[int, float]:

@@ -20,6 +20,7 @@ from supernet.pipeline.estimate import (
     scored_work,
     split_images,
     standalone_work,
+    training_macs,
     training_passes,
 )
 from supernet.pipeline.plan import Plan
@@ -111,7 +112,9 @@ def _systems(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
     if searches.seconds is not None:
         return Workload(alone, len(systems) * searches.seconds)
     run = plan.study.run(space, "baseline", int(wildcards["seed"]))
-    if searches.multiply_adds is not None:
+    if searches.trainings is not None:
+        macs = len(systems) * searches.trainings * training_macs(run)
+    elif searches.multiply_adds is not None:
         macs = float(len(systems) * searches.multiply_adds)
     else:
         macs = TRAINING_PASS * sum(_search_work(run, name, searches) for name in systems)

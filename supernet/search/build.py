@@ -8,6 +8,7 @@ from torch import nn
 
 from supernet.config.jobs import SystemsJob
 from supernet.data.images import Augmenter, HeldOut, Images, Splits
+from supernet.pipeline.estimate import training_macs
 from supernet.search.budget import Budget
 from supernet.search.ground_truth import GroundTruth
 from supernet.search.problem import Batches, Problem
@@ -63,7 +64,7 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
             clip=protocol.clip,
             untouched=protocol.untouched,
         ),
-        budget=Budget(searches.images, searches.seconds, searches.multiply_adds),
+        budget=_budget(job),
         training_share=searches.training_share,
         seed=run.seed,
         size=space.network_size(
@@ -80,3 +81,11 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
         fairnas_gradient=protocol.fairnas_gradient,
         precision=protocol.precision,
     )
+
+
+def _budget(job: SystemsJob) -> Budget:
+    """Return the budget of a search; multiples of trainings are counted in multiply-adds."""
+    searches = job.searches
+    if searches.trainings is not None:
+        return Budget(multiply_adds=max(1, round(searches.trainings * training_macs(job.run))))
+    return Budget(searches.images, searches.seconds, searches.multiply_adds)

@@ -9,8 +9,8 @@ than one by more than the margin, at 5 % after Bonferroni's correction. A system
 worse than the other by more than the margin. Without search systems, or with fewer than `FEWEST_SEEDS` seeds of any,
 the answer is unknown. The claim is about well-trained super-nets: a search whose super-net was trained too little
 (`supernet.paper.systems.too_short`) decides nothing. If it is random search, the answer is unknown; if it is another
-system, the others can still decide that the answer is no. The power is that for normal quantiles with the standard deviation
-between seeds, pooled over systems.
+system, the others can still decide that the answer is no. The power is that for normal quantiles with the standard
+deviation between seeds, pooled over systems.
 """
 
 import math

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from supernet.config.artifacts import Kind
+from supernet.config.searches import Searches
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
 from supernet.paper import captions
@@ -161,25 +162,28 @@ def _lost(found: dict[str, pd.DataFrame]) -> list[str]:
     return sentences
 
 
+def _budget(searches: Searches) -> str:
+    if searches.images is not None:
+        return f"{count(searches.images)} images in forward passes"
+    if searches.multiply_adds is not None:
+        return f"{searches.multiply_adds / 1e9:g} G multiply-adds"
+    if searches.trainings is not None:
+        return f"{searches.trainings:g} times the multiply-adds of the baseline's training"
+    return f"{searches.seconds:g} seconds of wall time"
+
+
 def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[str, ...]) -> Caption:
     searches = results.study.searches
     if searches is None:
         raise UserError("the study has no section `searches`")
-    budget = (
-        f"{count(searches.images)} images in forward passes"
-        if searches.images is not None
-        else f"{searches.multiply_adds / 1e9:g} G multiply-adds"
-        if searches.multiply_adds is not None
-        else f"{searches.seconds:g} seconds of wall time"
-    )
     operations = (
         "NASBench-201 architectures: the operations of the six edges by number (0 none, 1 skip connection, 2 and 3 "
         "convolutions, 4 average pooling)."
     )
     return Caption.of(
         captions.paragraph(
-            f"Search systems with the same budget of {budget}, each with its own super-net at the baseline of its "
-            "space.",
+            f"Search systems with the same budget of {_budget(searches)}, each with its own super-net at the baseline of "
+            "its space.",
             "Passes are forward + backward passes of mini-batches; scored architectures are evaluated with shared "
             "weights.",
         ),
