@@ -182,8 +182,8 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[
     )
     return Caption.of(
         captions.paragraph(
-            f"Search systems with the same budget of {_budget(searches)}, each with its own super-net at the baseline of "
-            "its space.",
+            f"Search systems with the same budget of {_budget(searches)}, each with its own super-net at the baseline "
+            "of its space.",
             "Passes are forward + backward passes of mini-batches; scored architectures are evaluated with shared "
             "weights.",
         ),

@@ -246,7 +246,7 @@ def test_claim_4_is_undecided_if_a_budget_is_too_short(planted: Results, tmp_pat
         (worse, GOOD, 0.49, ("random_search",), "unknown"),
         # It is worse than a system that is trained enough.
         (worse, GOOD, 0.49, ("gdas",), "no"),
-        (worse, GOOD, 0.49, ("gdas", "spos"), "unknown"),
+        (worse, GOOD, 0.49, ("spos", "gdas"), "unknown"),
     ):
         plant_systems(planted, {"random_search": own, "spos": others, "gdas": others}, share, *short)
         found = systems.answer(Results(planted.study, planted.folder), SPACE)
