@@ -7,12 +7,13 @@ from typing import Any
 from torch import nn
 
 from supernet.config.jobs import SystemsJob
+from supernet.config.study import Run
 from supernet.data.images import Augmenter, HeldOut, Images, Splits
 from supernet.pipeline.estimate import training_macs
 from supernet.search.budget import Budget
 from supernet.search.ground_truth import GroundTruth
 from supernet.search.problem import Batches, Problem
-from supernet.spaces.base import Space
+from supernet.spaces.base import NetworkSize, Space
 from supernet.training.build import build_supernet
 from supernet.training.descent import Hyperparameters
 from supernet.training.evaluator import Evaluator
@@ -56,30 +57,35 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
         finalists=searches.finalists,
         draw=ground_truth.draw,
         has_truth=ground_truth.has,
-        hyperparameters=Hyperparameters(
-            learning_rate=setting.learning_rate,
-            final_learning_rate=protocol.final_learning_rate,
-            weight_decay=setting.weight_decay,
-            momentum=protocol.momentum,
-            clip=protocol.clip,
-            untouched=protocol.untouched,
-        ),
+        hyperparameters=_hyperparameters(run),
         budget=_budget(job),
         training_share=searches.training_share,
         seed=run.seed,
-        size=space.network_size(
-            setting.channels,
-            setting.layers,
-            splits.classes,
-            splits.train.pixels.shape[1],
-            protocol.nasbench101_widths,
-        ),
+        size=_size(run, space, splits),
         side=splits.train.pixels.shape[-1],
         zero_in_zero_out=setting.batch_norm == "none",
         law=setting.path_sampling,
         random_paths=protocol.random_paths,
         fairnas_gradient=protocol.fairnas_gradient,
         precision=protocol.precision,
+    )
+
+
+def _size(run: Run, space: Space[Any], splits: Splits) -> NetworkSize:
+    setting, pixels = run.setting, splits.train.pixels
+    widths = run.protocol.nasbench101_widths
+    return space.network_size(setting.channels, setting.layers, splits.classes, pixels.shape[1], widths)
+
+
+def _hyperparameters(run: Run) -> Hyperparameters:
+    setting, protocol = run.setting, run.protocol
+    return Hyperparameters(
+        learning_rate=setting.learning_rate,
+        final_learning_rate=protocol.final_learning_rate,
+        weight_decay=setting.weight_decay,
+        momentum=protocol.momentum,
+        clip=protocol.clip,
+        untouched=protocol.untouched,
     )
 
 
