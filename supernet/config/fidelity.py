@@ -75,6 +75,15 @@ TRAPS = (
     ),
     Trap(
         "protocol",
+        "fairnas_budget",
+        "equal_passes",
+        "equal_steps",
+        "FairNAS makes one forward-backward pass per operation on every mini-batch: three to eight times the passes of "
+        "the other laws in as many epochs.",
+        "`fairnas_train_model_v1` in nasws/cnn/procedures/fairnas_procedure.py",
+    ),
+    Trap(
+        "protocol",
         "nasbench101_widths",
         "benchmark",
         "doubled",

@@ -229,7 +229,7 @@ def test_every_caption_says_what_is_theirs(authors: Results, tmp_path: Path) -> 
     captions = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
     assert "cut off below multiples of 1 %" in captions["kdt_vs_skdt.md"]
     assert captions
-    options = "protocol.untouched decay, protocol.nasbench101_widths doubled"
+    options = "protocol.untouched decay, protocol.fairnas_budget equal_steps, protocol.nasbench101_widths doubled"
     for name, text in captions.items():
         plain = text.replace("\\", "")
         assert f"As in the authors' code, not corrected: {options}" in plain, name
