@@ -366,7 +366,12 @@ class Metrics(Model):
     resamples: Annotated[int, Field(ge=100)] = Field(
         default=10_000, description="Bootstrap resamples of the pool for each interval."
     )
-
+    same_function: Literal["separate", "averaged"] = Field(
+        default="separate",
+        description="Beyond the paper: scores of architectures of the pool that compute the same function are kept "
+        "`separate`, or each is replaced by their mean (`averaged`). Only NASBench-201 and macro have such "
+        "architectures.",
+    )
     further_truths: Annotated[tuple[str, ...], AfterValidator(distinct)] = Field(
         default=(),
         strict=False,
