@@ -9,7 +9,7 @@ from supernet.config.artifacts import CHECKPOINT, aside
 from supernet.config.jobs import Ahead
 from supernet.config.study import Run
 from supernet.io.atomic import read_json, write_json
-from supernet.provenance.recorder import package_versions
+from supernet.provenance.recorder import note_input, package_versions
 from supernet.runtime import program
 from supernet.runtime.arguments import positive_number
 from supernet.runtime.startup import start_time
@@ -47,10 +47,12 @@ def work(options: argparse.Namespace) -> None:
     packages = package_versions()
     timing = _trained(options, run, store)
     store.take_over(options.curve, options.weights, options.summary, packages)
+    # Only the timing of the run names that of the store: a digest of its results has no seconds.
+    stored = note_input(Path(store.folder.timing))
     if timing is None:
         print(f"{options.task}: taken over from {store.name}")
         now = session.without_torch(options, start_time())
-        now.write_timing(taken_over=1, training=read_json(store.folder.timing))
+        now.write_timing(taken_over=1, training=read_json(stored))
     elif options.timing is not None:
         write_json(options.timing, timing)
     checkpoint = options.state / CHECKPOINT

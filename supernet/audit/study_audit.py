@@ -103,7 +103,7 @@ def load_plan(options: argparse.Namespace) -> Plan:
     """Load the plan of the study that config.yaml and the command line name."""
     config = YamlFile.read(config_file()).data
     given = {key: getattr(options, key) for key in KEYS if getattr(options, key)}
-    return Plan.load({**config, **given}, checkout())
+    return Plan.load({**config, **given}, checkout(), trains=False)
 
 
 def resolve(name: str, results: str) -> str:

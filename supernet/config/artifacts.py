@@ -119,9 +119,14 @@ class RunFolder:
         return f"{self.path}/scores.{_TIMING}"
 
     @property
+    def trained(self) -> tuple[str, ...]:
+        """The files that follow from config, code and inputs: those of the training without its seconds."""
+        return (self.curve, self.weights, self.summary)
+
+    @property
     def training(self) -> tuple[str, ...]:
         """All files that the training writes."""
-        return (self.curve, self.weights, self.summary, self.timing)
+        return (*self.trained, self.timing)
 
     @property
     def scoring(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ The checksum finds damage: a flipped bit, a file that was cut. It is not a signa
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ KEY = "checksum"
 UNSEALED = {KEY: "0" * 64}
 """Metadata with which a safetensors file is written before `seal`."""
 _ENTRY = re.compile(rf'"{KEY}":"([0-9a-f]{{64}})"'.encode())
+_OFFSETS = re.compile(rb'"data_offsets":\[\d{1,18},(\d{1,18})\]')
 _BLOCK = 1 << 20
 
 
@@ -79,6 +81,10 @@ def _checksum(file: BinaryIO) -> tuple[int, str, str]:
         raise ValueError("it is cut off in its head")
     if found is None:
         raise ValueError("it has no checksum")
+    # Hashing the bytes that were added to a file could take minutes.
+    expected = 8 + length + max(map(int, _OFFSETS.findall(head)), default=0)
+    if (size := os.fstat(file.fileno()).st_size) != expected:
+        raise ValueError(f"it has {size} bytes, and its head says {expected}")
     running = hashlib.sha256(start)
     running.update(head[: found.start(1)] + b"0" * 64 + head[found.end(1) :])
     while block := file.read(_BLOCK):

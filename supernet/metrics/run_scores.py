@@ -8,6 +8,7 @@ from supernet.config.artifacts import Artifacts, RunName
 from supernet.config.run_summary import read_summary
 from supernet.config.study import Study
 from supernet.io.parquet import read_table
+from supernet.metrics.same_function import SameFunction
 
 MODE = "batch"
 """Batch-norm statistics of the scores that are compared, here and in every table and figure."""
@@ -15,11 +16,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def compared_scores(
-    study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[str]"
+    study: Study, paths: Artifacts, run: RunName, arch_ids: "pd.Series[str]", same: SameFunction
 ) -> tuple[Floats, Floats] | None:
     """Return accuracies and losses (n,) of a run; None if it diverged, in training or when it was scored.
 
-    Raises UserError if a file is missing or damaged.
+    `same` are the architectures (n,) whose scores the study averages. Raises UserError if a file is missing or damaged.
     """
     files = paths.run(*run)
     if read_summary(files.summary, study.run(*run))["status"] != "complete":
@@ -29,5 +30,5 @@ def compared_scores(
     if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
         return None
     ordered = rows.set_index("arch_id")
-    accuracy, loss = (ordered[name].loc[arch_ids].to_numpy(dtype=float) for name in ("accuracy", "loss"))
+    accuracy, loss = (same.scores(ordered[name].loc[arch_ids].to_numpy(dtype=float)) for name in ("accuracy", "loss"))
     return accuracy, loss

@@ -18,6 +18,7 @@ from supernet.metrics.effects import MARGIN, METRICS, contrasts, effects
 from supernet.metrics.measures import FEWEST
 from supernet.metrics.power import FEWEST_SEEDS
 from supernet.metrics.run_scores import compared_scores
+from supernet.metrics.same_function import SameFunction
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -150,6 +151,7 @@ def _usable(
     """Return the scores (n,) by seed of those settings that can be compared on a pool, and why others cannot."""
     reasons: dict[str, str] = {}
     scores: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
+    same = SameFunction.of(study, space, pool["encoding"])
     for setting in settings:
         seeds = study.seeds(space, setting)
         # Only architectures that both have scored can be resampled for both.
@@ -157,7 +159,7 @@ def _usable(
             reasons[setting] = "pool"
             continue
         runs = [RunName(space, setting, seed) for seed in seeds]
-        known = {run.seed: compared_scores(study, paths, run, pool["arch_id"]) for run in runs}
+        known = {run.seed: compared_scores(study, paths, run, pool["arch_id"], same) for run in runs}
         found = {seed: one[0] for seed, one in known.items() if one is not None}
         if found or setting == "baseline":
             scores[setting] = found

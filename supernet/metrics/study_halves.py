@@ -9,6 +9,7 @@ from supernet.io.atomic import read_json
 from supernet.io.parquet import read_table
 from supernet.metrics.halves import FEWEST, Halves
 from supernet.metrics.run_scores import compared_scores
+from supernet.metrics.same_function import SameFunction
 from supernet.provenance.recorder import note_input
 from supernet.rng import stream
 
@@ -36,11 +37,12 @@ def half_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
         if len(pool) < FEWEST:
             continue
         halves = Halves.draw(len(pool), stream(study.seed, "halves", str(name)))
+        same = SameFunction.of(study, space, pool["encoding"])
         truth, threshold = pool["truth"].to_numpy(dtype=float), float(facts[str(name)]["threshold"])
         for run in (RunName(*run) for run in study.runs()):
             if run.space != space or study.pool_of(*run) != name:
                 continue
-            scores = compared_scores(study, paths, run, pool["arch_id"])
+            scores = compared_scores(study, paths, run, pool["arch_id"], same)
             if scores is None:
                 continue
             measured = halves.measure(*scores, truth, threshold, study.metrics.top)

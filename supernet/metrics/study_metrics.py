@@ -20,6 +20,7 @@ from supernet.metrics.evaluate import Scores, correlations, evaluate, predictor_
 from supernet.metrics.interval import Estimate
 from supernet.metrics.measures import CORRELATIONS, FEWEST, WITHOUT_TRUTH, measures
 from supernet.metrics.population import Population
+from supernet.metrics.same_function import SameFunction
 from supernet.metrics.seed_noise import SeedNoise, seed_noise, threshold_for
 from supernet.metrics.subsets import WHOLE, Mask, subsets
 from supernet.pools.truth import COSTS
@@ -97,6 +98,7 @@ class PoolTruth:
         self.noise = seed_noise(trained) if trained.size else NO_NOISE
         chosen = study.metrics.threshold
         self.threshold = threshold_for(self.noise.standard_error, images.test) if chosen == "auto" else float(chosen)
+        self.same_function = SameFunction.of(study, name.space, self.pool["encoding"])
         found = subsets(self.space, self.pool["encoding"].tolist(), self.truth)
         self.parts = {name: Part(members, self.truth) for name, members in found.items() if name != WHOLE}
         self.further: dict[str, str] = {}
@@ -218,7 +220,7 @@ class PoolTruth:
         """For each table of finite scores of the pool: the metrics of the pool, then those of its parts."""
         if len(self.pool) < FEWEST:
             return self._measures_without_truth(scored)
-        aligned = [scores.set_index("arch_id").loc[self.pool["arch_id"]] for scores in scored]
+        aligned = [self._aligned(scores) for scores in scored]
         config = self.study.metrics
         whole = evaluate(
             [_pair(scores) for scores in aligned],
@@ -238,6 +240,11 @@ class PoolTruth:
             of_part = self._measures_of_part(name, [scores[members] for scores in aligned], truth[members])
             found = [[*rows, *more] for rows, more in zip(found, of_part, strict=True)]
         return found
+
+    def _aligned(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """Return accuracies and losses in the order of the pool."""
+        found = scores.set_index("arch_id").loc[self.pool["arch_id"], ["accuracy", "loss"]]
+        return found.apply(lambda column: self.same_function.scores(column.to_numpy(dtype=float)))
 
     def _measures_without_truth(self, scored: Sequence[pd.DataFrame]) -> list[list[_Row]]:
         resamples = self.study.metrics.resamples

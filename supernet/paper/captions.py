@@ -92,10 +92,12 @@ def scores_sentence(results: Results, selection: ScoreSelection | None = None) -
     """State split, batch-norm mode and ranking of the scores, by default of the main selection."""
     selection = selection or main_selection(results.study)
     ranked = {"accuracy": "accuracy", "loss": "negative loss"}
+    of_functions = results.study.metrics.same_function == "averaged"
+    averaged = ", averaged over architectures that compute the same function" if of_functions else ""
     return (
         f"Super-net scores: shared-weight accuracy on {SPLITS[selection.split]} with "
         f"{BN_MODE_NAMES[selection.bn_mode]} (mode {selection.bn_mode}); architectures are ranked by "
-        f"{ranked[selection.score]}."
+        f"{ranked[selection.score]}{averaged}."
     )
 
 

@@ -81,11 +81,18 @@ class Plan:
 
     @classmethod
     def load(
-        cls, config: Mapping[str, Any], root: Path, located: Callable[[str], str] = str, *, may_extend: bool = True
+        cls,
+        config: Mapping[str, Any],
+        root: Path,
+        located: Callable[[str], str] = str,
+        *,
+        may_extend: bool = True,
+        trains: bool = True,
     ) -> Self:
         """Validate Snakemake's config and the study that it names. UserError lists all mistakes.
 
-        A study that extends another file is an error, and no other file is opened, unless `may_extend`.
+        A study that extends another file is an error, and no other file is opened, unless `may_extend`. A folder for
+        checkpoints that cannot exist is an error only if the plan `trains`: audits read results without it.
         """
         checked = WorkflowConfig.check(config)
         if reason := unsafe_in_rules(str(root)):
@@ -93,7 +100,8 @@ class Plan:
         # A wrong value would otherwise stop each job, on a cluster after it has waited in the queue.
         reference_kernels()
         file = study_file(checked.study, root)
-        for folder in (checked.results_of(file.stem), checked.resources, checked.state_of(file.stem)):
+        state = [checked.state_of(file.stem)] if trains else []
+        for folder in (checked.results_of(file.stem), checked.resources, *state):
             expect_folder(Path(located(folder)))
         read = StudyFile.read(file, root / "workflow" / "studies") if may_extend else StudyFile.read_whole(file)
         return cls(checked, validated(read), file, root, located)
@@ -206,12 +214,14 @@ class Plan:
         arguments += ["--study-seed", str(choice["study_seed"])]
         arguments += ["--landmarks"] * choice["landmarks"]
         arguments += [] if choice["run_seed"] is None else ["--run-seed", str(choice["run_seed"])]
+        arguments += ["--darts-concat", choice["darts_concat"]] if "darts_concat" in choice else []
         return " ".join(arguments)
 
     def pool_choice(self, pool: str) -> dict[str, Any]:
         """Return the values that select a pool, by the names of the arguments of scripts/pool.py."""
         name, config = self.pools[pool], self.study.pool
         size, law = (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size, config.law)
+        concat = self.study.protocol.darts_concat
         return {
             "space": name.own_space,
             "size": size,
@@ -219,6 +229,8 @@ class Plan:
             "study_seed": self.study.seed,
             "landmarks": name.landmarks,
             "run_seed": name.run_seed,
+            # Pools of other spaces do not depend on it, and earlier ones of DARTS have the default.
+            **({"darts_concat": concat} if name.space == "darts" and concat != "loose_ends" else {}),
         }
 
     def run(self, space: str, setting: str, seed: str) -> str:

@@ -28,6 +28,11 @@ def clear_leftovers(results: Path, state: Path, *shared: Path) -> None:
     _remove(found)
 
 
+def clear_ended(folder: Path) -> None:
+    """Remove the temporary files and folders of ended processes below a folder in which others may write too."""
+    _remove(list(leftovers(folder)))
+
+
 def clear_for(targets: Iterable[Path]) -> None:
     """Remove the temporary files of some files and in some folders, for a job that has locked them."""
     _remove([path for target in targets for path in left_for(target)])

@@ -159,6 +159,10 @@ class Space(ABC, Generic[Arch]):
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Arch]:
         """Draw `count` independent architectures by a law of `laws`."""
 
+    def undrawn(self, encodings: Sequence[str]) -> list[str]:
+        """Return those architectures, given as texts, that no law can draw: no super-net is trained on them."""
+        return []
+
     @abstractmethod
     def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Arch, ...]]:
         """Draw `count` FairNAS groups: one topology per group, with every operation of every position exactly once."""

@@ -21,6 +21,7 @@ from supernet.io.atomic import publish
 from supernet.io.parquet import parquet_bytes, read_arrow
 from supernet.provenance.record import RecordError
 from supernet.provenance.recorder import note_input, recording_apart
+from supernet.runtime.leftovers import clear_ended
 from supernet.training.store.intact import intact_record
 
 _LOGGER = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ class Parts:
         path = self.folder / f"{hashlib.sha256(content).hexdigest()[:HASH_DIGITS]}.parquet"
         self.refresh()
         if (known := self._found.get(path.name)) is None or known.rows is None:
+            clear_ended(self.folder)
             with recording_apart(config, inputs), publish(path) as temporary:
                 temporary.write_bytes(content)
             self.refresh()

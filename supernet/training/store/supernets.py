@@ -19,6 +19,7 @@ from supernet.errors import UserError
 from supernet.io.atomic import publish, read_json, write_json
 from supernet.provenance.recorder import input_sha256, recording_apart
 from supernet.runtime.kernels import VARIABLE, reference_kernels
+from supernet.runtime.leftovers import clear_ended
 from supernet.runtime.lock import Claim, LockTiming
 from supernet.training.store.intact import intact_record
 from supernet.training.store.recipe import describe
@@ -80,6 +81,7 @@ class SupernetStore:
         """
         content = f"Super-net of {self._run.space}, seed {self._run.seed}; one folder per content of the images "
         describe(self._shared, self._identity, f"{content}and of other inputs, shared by all studies.")
+        clear_ended(Path(self._shared.path))
         # Without a summary, nothing takes the files for complete while they are replaced.
         Path(self.folder.summary).unlink(missing_ok=True)
         config = {"run": self._run.model_dump(mode="json"), **self._landmarks_hash()}
@@ -87,8 +89,11 @@ class SupernetStore:
             yield self.folder
 
     def take_over(self, curve: Path, weights: Path, summary: Path, packages: Mapping[str, str]) -> None:
-        """Copy the super-net to a run of a study; the records name the store's files and `packages`."""
-        inputs = [*map(Path, self.folder.training), *([] if self._landmarks is None else [self._landmarks])]
+        """Copy the super-net to a run of a study; the records name the store's files and `packages`.
+
+        They do not name its timing: a digest would otherwise differ between two trainings that give the same bytes.
+        """
+        inputs = [*map(Path, self.folder.trained), *([] if self._landmarks is None else [self._landmarks])]
         config = self._run.model_dump(mode="json")
         with recording_apart(config, inputs, packages):
             for source, path in ((self.folder.curve, curve), (self.folder.weights, weights)):

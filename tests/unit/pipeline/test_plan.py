@@ -25,6 +25,14 @@ def test_other_values_of_reference_kernels_are_errors(written: object) -> None:
         WorkflowConfig.model_validate({"study": "mini", "reference_kernels": written})
 
 
+def test_audits_need_no_folder_for_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    config = {"study": "mini", "state": str(tmp_path / "state")}
+    with pytest.raises(UserError, match="state is not a folder: move it away"):
+        Plan.load(config, ROOT)
+    assert Plan.load(config, ROOT, trains=False).study.study == "mini"
+
+
 def test_a_wrong_kernel_variable_stops_before_any_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "true")
     with pytest.raises(UserError, match="SUPERNET_REFERENCE_KERNELS: found 'true'; expected 0 or 1"):

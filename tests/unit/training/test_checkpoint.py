@@ -1,6 +1,7 @@
 """Checkpoints: which damage is found, what is continued, and what records say about it."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,15 @@ def test_every_flipped_bit_and_every_truncation_is_found(tmp_path: Path) -> None
             checkpoint.load()
     path.write_bytes(content)
     assert checkpoint.load() is not None
+
+
+def test_a_file_that_has_grown_is_found_before_it_is_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "training.safetensors"
+    checkpoint = saved(path)
+    size = path.stat().st_size
+    os.truncate(path, 1 << 40)  # a sparse terabyte, which no hash would end on
+    with pytest.raises(UserError, match=rf"it has {1 << 40} bytes, and its head says {size}\); delete"):
+        checkpoint.load()
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,16 @@ def test_other_files_of_the_folder_are_ignored(tmp_path: Path, images: Path, cap
     assert parts(tmp_path).missing(ROWS) == [] and not caplog.text
 
 
+def test_what_an_ended_process_has_left_goes_when_the_next_part_is_added(tmp_path: Path, images: Path) -> None:
+    path = added(tmp_path, images, {A: ROWS[A]})
+    left, written = (path.parent / f".{path.stem}-abcdefg{end}.parquet" for end in "hi")
+    for one in (left, written):
+        one.write_text("half")
+    os.utime(left, (0, 0))  # of an unknown process: ended, since it is older than a day
+    added(tmp_path, images, {B: ROWS[B]})
+    assert not left.exists() and written.exists()
+
+
 def test_processes_see_what_others_add(tmp_path: Path, images: Path) -> None:
     mine, other = parts(tmp_path), parts(tmp_path)
     other.add({A: ROWS[A]}, CONFIG, [images])

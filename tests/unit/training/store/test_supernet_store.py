@@ -167,17 +167,34 @@ def test_a_second_study_trains_nothing_imports_no_torch_and_has_the_same_files()
     assert not list(Path("state").rglob("*.safetensors"))
 
 
+def test_what_a_killed_training_has_left_in_the_store_goes_with_the_next_one() -> None:
+    finished(Job().start())
+    left = stored_file(".curve-abcdefgh.parquet")
+    left.write_text("half")
+    os.utime(left, (0, 0))
+    stored_file("run.json").unlink()
+    finished(Job().start())
+    assert not Job().taken_over and not left.exists()
+
+
+def inputs_of_timing() -> set[str]:
+    """Return the files that the record of a run's timing names."""
+    return {one["file"] for one in read_record(Job().folder / "timing.json")["made"]["inputs"]}
+
+
 def test_the_records_of_a_run_name_the_store_and_are_the_same_if_it_is_taken_over() -> None:
     finished(Job().start())
     names = ("weights.safetensors", "curve.parquet", "run.json")
     records = {name: read_record(Job().folder / name)["made"] for name in names}
     for made in records.values():
         files = {one["file"] for one in made["inputs"]}
-        assert files == {stored_file(name).as_posix() for name in FILES} and all(map(is_stored, files))
+        # Not the timing: two trainings with the same bytes have the same digests.
+        assert files == {stored_file(name).as_posix() for name in names} and all(map(is_stored, files))
         assert made["config"] == Run.model_validate_json(json.dumps(RUN)).model_dump(mode="json")
+    assert stored_file("timing.json").as_posix() in inputs_of_timing()
     shutil.rmtree("results/one")
     finished(Job().start())
-    assert Job().taken_over
+    assert Job().taken_over and stored_file("timing.json").as_posix() in inputs_of_timing()
     assert {name: read_record(Job().folder / name)["made"] for name in names} == records
 
 
