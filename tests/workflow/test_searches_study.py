@@ -112,6 +112,10 @@ def test_a_budget_of_trainings_is_that_of_the_baseline(tmp_path: Path, name: str
     assert problem.budget.multiply_adds == pytest.approx(expected, rel=0.1)
     assert problem.budget.images is None and problem.budget.seconds is None
     plan = Plan.load({"study": str(tmp_path / "s.yaml")}, ROOT)
+    # Only relaxed super-nets have the norms of the peers' codes.
+    paths, mixtures = (dict(network.named_parameters()) for network in (problem.build(), problem.build_relaxed(1)))
+    cells = {one for one in paths if one.startswith("stages.") and "norm" in one}
+    assert cells and paths.keys() - mixtures.keys() == cells
     work = workload(plan, "systems", {"space": name, "seed": "0", "part": "0"})
     assert work is not None
     assert work.parts[0].macs == pytest.approx(2 * (problem.budget.multiply_adds or 0))
