@@ -101,7 +101,7 @@ def test_poolings_of_darts_can_have_norms() -> None:
     assert plain.state_dict().keys() == normed.state_dict().keys()
     added = [name for name, module in normed.named_modules() if isinstance(module, Norm) and "pool" in name]
     assert len(added) == 2 * 14 * len(normed.cells)  # type: ignore[arg-type]
-    # A pooling that all nodes have from all states: the values of a node do not depend on the scale of the input.
+    # Pooled values have mean 0 and variance 1, up to the epsilon of the norm.
     cell = normed.cells[0]  # type: ignore[index]
     images = 100 * torch.rand(4, 3 * SIZES["darts"].channels, 8, 8, dtype=torch.float64)
     seen: list[Tensor] = []
@@ -111,7 +111,7 @@ def test_poolings_of_darts_can_have_norms() -> None:
     cell.mix(images, images, Mixture(weights, weights.numpy() > 0), (1, 1))
     mean, variance = seen[0].mean((0, 2, 3)), seen[0].var((0, 2, 3), correction=0)
     torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-5, rtol=0)
-    torch.testing.assert_close(variance, torch.ones_like(variance), atol=1e-3, rtol=0)
+    torch.testing.assert_close(variance, torch.ones_like(variance), atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "macro"])
