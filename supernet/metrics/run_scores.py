@@ -30,7 +30,5 @@ def compared_scores(
     if not np.isfinite(rows[["accuracy", "loss"]].to_numpy()).all():
         return None
     ordered = rows.set_index("arch_id")
-    accuracy, loss = (
-        same.scores(ordered[name].loc[arch_ids].to_numpy(dtype=float)) for name in ("accuracy", "loss")
-    )
+    accuracy, loss = (same.scores(ordered[name].loc[arch_ids].to_numpy(dtype=float)) for name in ("accuracy", "loss"))
     return accuracy, loss
