@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from supernet import spaces
 from supernet.analysis.feature_rows import FeatureRows
 from supernet.analysis.features import COLUMNS
 from supernet.config.jobs import FeaturesJob
@@ -49,7 +48,7 @@ def work(options: argparse.Namespace) -> None:
     """Train, measure, and write the statistics."""
     job = session.read_config(options.config, FeaturesJob)
     now = session.open_session(options, start_time())
-    space, splits = spaces.load(job.run.own_space), now.splits(job.run.data, job.run.study_seed)
+    space, splits = job.run.load_space(), now.splits(job.run.data, job.run.study_seed)
     # Read before the training, so that a wrong file does not cost it.
     for path in (*options.weights, *options.summaries):
         note_input(path)

@@ -7,7 +7,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import spaces
 from supernet.analysis.landscape import scan
 from supernet.analysis.surfaces import Landscape
 from supernet.config.jobs import LandscapeJob
@@ -44,7 +43,7 @@ def work(options: argparse.Namespace) -> None:
     """Train the stand-alone network, measure all surfaces, and write them."""
     job = session.read_config(options.config, LandscapeJob)
     now = session.open_session(options, start_time())
-    space, splits = spaces.load(job.run.own_space), now.splits(job.run.data, job.run.study_seed)
+    space, splits = job.run.load_space(), now.splits(job.run.data, job.run.study_seed)
     arch = best_of(options.pool, space)
     inputs = {"pool": options.pool, "weights": options.weights, "summary": options.summary}
     fingerprint = now.fingerprint(job.model_dump_json(), **inputs)

@@ -7,16 +7,18 @@ architectures of the table that are a uniform sample of the space.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from supernet import spaces
 from supernet.errors import UserError
 from supernet.io.atomic import write_table
-from supernet.pools.draw import draw_pool, draw_published, pool_stream, stratified
+from supernet.pools.draw import draw_pool, draw_published, expect_trained, pool_stream, stratified
 from supernet.pools.file import read_arch_ids
 from supernet.provenance.recorder import note_config
 from supernet.published.table import PublishedTable
 from supernet.runtime import program
 from supernet.runtime.arguments import natural, positive
+from supernet.spaces.darts.encoding import Concat
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -32,6 +34,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--study-seed", type=natural, required=True, help="seed of the random stream")
     parser.add_argument("--landmarks", action="store_true", help="draw landmarks, from a separate random stream")
     parser.add_argument("--run-seed", type=natural, nargs="?", help="run seed, if each run has a separate pool")
+    parser.add_argument(
+        "--darts-concat", choices=get_args(Concat), default="loose_ends", help="what the trained genotypes concatenate"
+    )
     parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="pools whose architectures are excluded")
     parser.add_argument("--table", type=Path, nargs="?", help="published table (Parquet file of scripts/published.py)")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write: arch_id, encoding, drawn")
@@ -45,10 +50,10 @@ def _size(text: str) -> int | str:
 
 def work(options: argparse.Namespace) -> None:
     """Draw the pool and write it."""
-    note_config(
-        {name: getattr(options, name) for name in ("space", "size", "law", "study_seed", "landmarks", "run_seed")}
-    )
-    space = spaces.load(options.space)
+    names = ["space", "size", "law", "study_seed", "landmarks", "run_seed"]
+    names += ["darts_concat"] * (options.darts_concat != "loose_ends")
+    note_config({name: getattr(options, name) for name in names})
+    space = spaces.load(options.space, options.darts_concat)
     rng = pool_stream(space, options.study_seed, options.landmarks, options.run_seed)
     exclude = frozenset(arch_id for path in options.exclude for arch_id in read_arch_ids(path))
     whole = options.size == "all"
@@ -65,6 +70,7 @@ def work(options: argparse.Namespace) -> None:
             pool = stratified(table, space, options.size)
         else:
             pool = draw_published(table, space, None if whole else options.size, rng, exclude)
+        expect_trained(options.table, space, pool["encoding"].tolist())
     write_table(options.output, pool)
     print(f"{options.output}: {len(pool)} architectures of {options.space}")
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from supernet import spaces
 from supernet.config.jobs import ScoringJob
 from supernet.config.run_summary import read_summary
 from supernet.io.parquet import write_rows
@@ -37,7 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def work(options: argparse.Namespace) -> None:
     """Write the scores of the pool."""
     job = session.read_config(options.config, ScoringJob)
-    space = spaces.load(job.run.own_space)
+    space = job.run.load_space()
     pool = dict(read_pool(options.pool, space))
     scores = wanted(job, list(pool))
     if read_summary(options.summary, job.run)["status"] == "diverged":

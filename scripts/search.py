@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from supernet import spaces
 from supernet.config.jobs import SearchJob
 from supernet.config.run_summary import read_summary
 from supernet.io.atomic import write_json, write_table
@@ -48,7 +47,7 @@ def work(options: argparse.Namespace) -> None:
     if read_summary(options.summary, job.run)["status"] == "diverged":
         print(f"{options.task}: the super-net diverged, so that no search is made")
     else:
-        run, space = job.run, spaces.load(job.run.own_space)
+        run, space = job.run, job.run.load_space()
         splits = now.splits(run.data, run.study_seed)
         evaluator = Evaluator(splits, job.ranking, run.protocol.channels_last, run.seed, space.format)
         network = load_supernet(run, space, splits, options.weights)

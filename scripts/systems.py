@@ -7,7 +7,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from supernet import spaces
 from supernet.config.jobs import SystemsJob
 from supernet.io.atomic import write_table
 from supernet.provenance.recorder import note_input
@@ -44,7 +43,7 @@ def work(options: argparse.Namespace) -> None:
     """Run all systems of the job, and write the architectures found and their costs."""
     job = session.read_config(options.config, SystemsJob)
     now = session.open_session(options, start_time())
-    space = spaces.load(job.run.own_space)
+    space = job.run.load_space()
     splits = now.splits(job.run.data, job.run.study_seed)
     truth = ground_truth_of(job.truth, space, job.run.seed, splits, options)
     files = StateFiles(options.state, options.checkpoint_seconds, options.pool, options.table)

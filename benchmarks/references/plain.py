@@ -191,8 +191,8 @@ class PlainSeparableTwice(darts.SeparableTwice):
 class PlainCellDarts(darts.SearchCell):
     """A super-net cell with operations on edges and without input configurations."""
 
-    def forward(self, before: Tensor, last: Tensor, cell: Any, present: Any) -> Any:
-        """Map activated outputs of the two cells before to (N, len(concat)·C, H', W')."""
+    def forward(self, before: Tensor, last: Tensor, cell: Any, present: Any, drop: Any = darts.kept) -> Any:
+        """Map activated outputs of the two cells before to (N, len(concat)·C, H', W'); `drop` is not called."""
         states = [self.project0(before, present[0]), self.project1(last, present[1])]
         activated: dict[int, Tensor] = {}
         for edges in live_edges(cell, self.zero_in_zero_out):

@@ -34,9 +34,18 @@ compare networks of about the same size. `scoring.ranked_on: test` needs `test` 
 Drop-path differs in more than evaluation. In NASBench-101 and NASBench-201 their code drops the output of a cell, as
 ours does, with the same probability at all steps of training; the probability grows with the cell, but they count
 down-sampling blocks as cells (NASBench-201) and cells by stack (NASBench-101), and we count cells. In DARTS their code
-drops the two edges of each node in training only, with a probability that grows with cell and node, and passes the
-probability of dropping where the function expects that of keeping. Ours drops the output of a cell there too, so that
-`scoring.dropout_at_evaluation` is theirs for the other two spaces only.
+drops both edges of each node, in training only, so that `scoring.dropout_at_evaluation` changes nothing there. The
+function expects the probability of keeping and makes it grow with cell i of L and node j of 4; it is given P, the
+probability of dropping. An edge is therefore dropped with the probability (1 - P)·(i/L)·(j/4), which
+`darts_drop_path: authors_code` reproduces; `edge` has P in place of 1 - P. Skip connections are dropped too, because
+the test for them compares the wrong class. Search systems that weigh all operations have no drop-path in their code;
+here the weighted edges are dropped.
+
+In DARTS the cell with operations on nodes passes the flags of batch norm to its projections, and so does the cell
+`op_on_edge_fix` of their scripts for GDAS and PC-DARTS, so that `protocol.outer_norms` is theirs for the cell
+`op_on_edge`. Their shuffled kernels also draw inputs in version 1, permute the inputs of an architecture that uses all
+of them, and take the first scales and shifts in version 2 instead of those of the drawn channels; none of these is an
+option.
 
 Two further traps are not options, because they would make a table false instead of measuring something else. Their code
 identifies a DARTS architecture by the hash of its normal cell only, so that architectures with different reduction
@@ -101,6 +110,27 @@ TRAPS = (
         "the NASBench-101 configuration, passed to `nn.BatchNorm2d`",
     ),
     Trap(
+        "protocol",
+        "outer_norms",
+        "batch_norm",
+        "affine+tracking",
+        "Some norms ignore the flags of batch norm: they are affine and tracked, and architectures are scored with "
+        "their tracked statistics. In NASBench-101 these are the norms of the stem and of the projection of a cell's "
+        "input to its output; in DARTS those of the stem and, with operations on edges, of the projections of cell "
+        "inputs.",
+        "`conv_bn_relu` of NASBench-101; the stem of `NetworkCIFAR`, and `DartsSpaceCellOpEdgeSearch`, which does not "
+        "pass `args` on",
+    ),
+    Trap(
+        "protocol",
+        "darts_drop_path",
+        "cell",
+        "authors_code",
+        "Drop-path drops the edges of DARTS' cells, and the probability of dropping is passed as that of keeping: with "
+        "path-.1, the edges to the last node of the last cell are dropped with probability .9.",
+        "`DartsSpaceCellSearch.forward` passes `path_dropout_rate` as `drop_path_keep_prob` of `apply_drop_path`",
+    ),
+    Trap(
         "scoring",
         "dropout_at_evaluation",
         False,
@@ -108,6 +138,14 @@ TRAPS = (
         "Path dropout is also active when architectures are scored (NASBench-101 and NASBench-201).",
         "cells call `apply_drop_path` of nasws/cnn/operations/dropout.py in every mode; `nn.Dropout` before the "
         "classifier heeds the mode",
+    ),
+    Trap(
+        "scoring",
+        "shuffle_at_evaluation",
+        False,
+        True,
+        "Dynamic channels that are shuffled are drawn again at each pass of scoring (NASBench-101).",
+        "`channel_select_dropout` calls `randperm` in every mode",
     ),
     Trap(
         "scoring",

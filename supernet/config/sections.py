@@ -118,6 +118,25 @@ class Protocol(Model):
         description="Channels of the three stacks of NASBench-101 for a stem of C: C, 2C, 4C (`benchmark`), or 2C, 4C, "
         "8C (`doubled`, the authors' code), in super-nets and stand-alone networks.",
     )
+    outer_norms: Literal["batch_norm", "affine+tracking"] = Field(
+        default="batch_norm",
+        description="Norms of super-nets outside the operations of NASBench-101 and DARTS: of the stem, of "
+        "NASBench-101's projection of a cell's input to its output, and, with operations on edges, of DARTS' "
+        "projections of cell inputs. As the factor `batch_norm` says, or always `affine+tracking` (the authors' code): "
+        "the BN mode `batch` then uses their tracked statistics.",
+    )
+    darts_drop_path: Literal["cell", "edge", "authors_code"] = Field(
+        default="cell",
+        description="What drop-path (`dropout: path-P`) drops in DARTS: the output of cell i of L with probability "
+        "P i/L (`cell`), or each edge to node j of 4 with probability P (i/L) (j/4) (`edge`); `authors_code` has 1 - P "
+        "in place of P there. Edges are dropped in training only.",
+    )
+    darts_concat: Literal["loose_ends", "all"] = Field(
+        default="loose_ends",
+        description="Nodes that a DARTS cell concatenates where genotypes are drawn (in training, in pools without a "
+        "table and by searches): its loose ends, or `all`, as in DARTS and in its published tables. A pool from a "
+        "table that has no genotypes of the drawn kind is an error.",
+    )
     random_paths: Positive = Field(
         default=1,
         description="Architectures that Random-A and Random-NAS train on each mini-batch; their gradients are "
@@ -268,6 +287,12 @@ class Evaluation(Model):
         default=False,
         description="Whether path dropout stays on when architectures are scored, as in the authors' code. Its draws "
         "depend only on run seed, architecture, statistics, split and batch. Dropout before the classifier is off.",
+    )
+    shuffle_at_evaluation: bool = Field(
+        default=False,
+        description="Whether `dynamic_channels: shuffled` draws channels at each pass of scoring too, as in the "
+        "authors' code; by default a layer keeps one draw. The draws depend on the same as those of "
+        "`dropout_at_evaluation`.",
     )
 
 

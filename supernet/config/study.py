@@ -36,6 +36,7 @@ from supernet.config.validation import did_you_mean, read_as, validate
 from supernet.errors import UserError
 from supernet.spaces import load as load_space
 from supernet.spaces import subspace
+from supernet.spaces.base import Space
 
 __all__ = [
     "BnMode",
@@ -88,6 +89,10 @@ class Run(Model):
     def own_space(self) -> str:
         """The space or sub-space of the super-net."""
         return subspace(self.space, self.setting.dynamic_channels)
+
+    def load_space(self) -> Space[Any]:
+        """Return the space or sub-space of the super-net, which draws the architectures that are trained."""
+        return load_space(self.own_space, self.protocol.darts_concat)
 
     @model_validator(mode="after")
     def _in_its_place(self) -> Self:

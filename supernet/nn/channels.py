@@ -4,7 +4,7 @@ A kernel has C_in inputs and C_out outputs, an architecture needs c_in and c_out
 
 - `fixed`: the first c;
 - `shuffled`: a random subset in random order. Each training pass draws a new one from `generator`; evaluation uses one
-  that is drawn when the layer is built;
+  that is drawn when the layer is built, except within `drawing_at_evaluation`;
 - `interpolation`: averages of neighbours, as in adaptive average pooling, by a product with a fixed matrix (pooling
   itself has no deterministic backward pass on CUDA).
 
@@ -43,9 +43,7 @@ class Channels(Drawing):
             return Choice(matrix=averages(self.channels, count))
         if self.kind == "fixed":
             return Choice(torch.arange(count, device=device))
-        drawn = (
-            torch.randperm(self.channels, generator=self.drawn_from(), device=device) if self.training else self.order
-        )
+        drawn = torch.randperm(self.channels, generator=self.drawn_from(), device=device) if self.draws else self.order
         return Choice(drawn[:count])
 
 

@@ -1,37 +1,48 @@
-"""Dropout of super-nets: drop-path on the output of each cell, or dropout before the classifier.
+"""Dropout of super-nets: drop-path on the outputs of cells or on their edges, or dropout before the classifier.
 
-It is active in training; drop-path also at evaluation within `dropping_paths`.
+It is active in training; drop-path on outputs of cells also at evaluation within `drawing_at_evaluation`.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from supernet.nn.drawing import Drawing
+
+DropPath = Literal["cell", "edge", "authors_code"]
+"""What drop-path drops in DARTS: the output of a cell, or each edge; see `Dropout`."""
 
 
 class Dropout(Drawing):
     """Zeroes values with a probability p and scales the others by 1/(1 - p), which keeps expectations.
 
     `path` is the probability P that the last of `cells` cells is dropped for a sample. The probability rises linearly
-    over the cells, as in stochastic depth (Huang et al. 2016): P·i/L for cell i of L, i from 1. `features` is the
-    probability of each feature of the classifier's input. No parameters. In evaluation mode (scoring, re-calibration)
-    it is the identity, except drop-path within `dropping_paths`. It draws from `generator` (see `generator_for`), which
-    the trainer seeds at each step.
+    over the cells, as in stochastic depth (Huang et al. 2016): P·i/L for cell i of L, i from 1. With `dropped` edge,
+    edges are dropped instead: P·(i/L)·(j/J) for each edge of node j of J. `authors_code` has 1 - P instead of P there,
+    because the authors pass the probability of dropping to a function that expects that of keeping
+    (nasws/cnn/search_space/darts/cell.py). `features` is the probability of each feature of the classifier's input. No
+    parameters. In evaluation mode (scoring, re-calibration) it is the identity, except drop-path on outputs of cells
+    within `drawing_at_evaluation`. It draws from `generator` (see `generator_for`), which the trainer seeds at each
+    step.
     """
 
-    def __init__(self, path: float, features: float, cells: int) -> None:
+    def __init__(self, path: float, features: float, cells: int, dropped: DropPath = "cell") -> None:
         super().__init__()
-        self.path, self.features, self.cells = path, features, cells
-        self.paths_at_evaluation = False
+        self.features, self.cells = features, cells
+        self.path = path if dropped == "cell" else 0.0
+        # Without drop-path the authors' code drops nothing either.
+        self.edge = 0.0 if dropped == "cell" or path == 0 else path if dropped == "edge" else 1 - path
 
     def drop_cell(self, output: Tensor, number: int) -> Tensor:
         """Drop the whole output (N, C, H, W) of cell `number`, from 1, for some samples."""
-        active = self.training or self.paths_at_evaluation
-        return self._drop(output, (len(output), 1, 1, 1), self.path * number / self.cells, active)
+        return self._drop(output, (len(output), 1, 1, 1), self.path * number / self.cells, self.draws)
+
+    def drop_edge(self, value: Tensor, number: int, node: int, nodes: int) -> Tensor:
+        """Drop the value (N, C, H, W) of an edge to `node`, from 1, of `nodes` in cell `number`, for some samples."""
+        probability = self.edge * (number / self.cells) * (node / nodes)
+        return self._drop(value, (len(value), 1, 1, 1), probability, self.training)
 
     def drop_features(self, pooled: Tensor) -> Tensor:
         """Drop single features (N, C)."""
@@ -44,20 +55,6 @@ class Dropout(Drawing):
         # does not depend on the network's precision.
         drawn = torch.rand(shape, generator=self.drawn_from(), device=values.device, dtype=torch.float32)
         return values * ((drawn >= probability).to(values.dtype) / (1 - probability))
-
-
-@contextmanager
-def dropping_paths(network: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Keep drop-path active in evaluation mode, as in the authors' code, with draws from this generator."""
-    layers = [module for module in network.modules() if isinstance(module, Dropout)]
-    former = [layer.generator for layer in layers]
-    for layer in layers:
-        layer.generator, layer.paths_at_evaluation = generator, True
-    try:
-        yield
-    finally:
-        for layer, before in zip(layers, former, strict=True):
-            layer.generator, layer.paths_at_evaluation = before, False
 
 
 def probabilities(dropout: str) -> tuple[float, float]:

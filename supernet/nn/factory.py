@@ -1,11 +1,12 @@
 """The factory through which networks create their layers: heuristics of layers are switched on here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.conv import BlockConv, Conv
-from supernet.nn.dropout import Dropout, probabilities
+from supernet.nn.dropout import Dropout, DropPath, probabilities
 from supernet.nn.fast.switch import Kernels, chosen_kernels
 from supernet.nn.heuristics import SLICED, VALUES, constant_outputs, mixes_channels
 from supernet.nn.norm import ConfiguredNorm, Norm
@@ -31,6 +32,11 @@ class LayerFactory:
     dynamic_channels: str = SLICED
     partial_channels: int = 1
     """K of PC-DARTS, not a factor: operations have 1/K of the channels, the others bypass them (mixtures only)."""
+    outer_norms: str = "batch_norm"
+    """Norms of the layers of `outer`: as `batch_norm` says, or `affine+tracking`. Not a factor."""
+    darts_drop_path: DropPath = "cell"
+    """What drop-path drops in DARTS (see `Dropout`). Not a factor."""
+    always_tracked: bool = False
     kernels: Kernels = field(default_factory=chosen_kernels)
     """The functions by which layers compute: fast ones, or torch's own if the environment requests them."""
 
@@ -40,6 +46,16 @@ class LayerFactory:
             if factor != "dropout" and value not in allowed:
                 raise ValueError(f"{factor}: found {value!r}; expected {', '.join(allowed[:-1])} or {allowed[-1]}")
         probabilities(self.dropout)
+
+    @property
+    def outer(self) -> Self:
+        """The factory of the stem and of projections around the operations of a cell, whose norms may be others.
+
+        Norms that are affine and tracked whatever `batch_norm` says are evaluated with their tracked statistics.
+        """
+        if self.outer_norms == "batch_norm":
+            return self
+        return replace(self, batch_norm=self.outer_norms, always_tracked=True)
 
     @property
     def affine(self) -> bool:
@@ -58,15 +74,22 @@ class LayerFactory:
 
     def norm(self, channels: int) -> Norm:
         """Create a batch norm over (N, channels, H, W)."""
-        return Norm(channels, self.affine, self.tracking, self.bn_momentum, batch_norm=self.kernels.batch_norm)
+        return Norm(
+            channels,
+            self.affine,
+            self.tracking,
+            self.bn_momentum,
+            batch_norm=self.kernels.batch_norm,
+            always_tracked=self.always_tracked,
+        )
 
     def configured_norm(self, channels: int, configurations: int) -> ConfiguredNorm:
         """Create one batch norm per input configuration of a position (WSBN)."""
         return ConfiguredNorm(self.norm(channels) for _ in range(configurations))
 
-    def dropout_of(self, cells: int) -> Dropout | None:
+    def dropout_of(self, cells: int, dropped: DropPath = "cell") -> Dropout | None:
         """Create the dropout of a network with that many cells; None where the factor is none."""
-        return None if self.dropout == "none" else Dropout(*probabilities(self.dropout), cells)
+        return None if self.dropout == "none" else Dropout(*probabilities(self.dropout), cells, dropped)
 
     def dynamic(self, c_in: int, c_out: int, kernel: int) -> DynamicConvNormReLU | None:
         """Create convolution, norm and ReLU with dynamic channels; None where the first channels are simply sliced."""

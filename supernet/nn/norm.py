@@ -19,6 +19,7 @@ class Norm(nn.Module):
     In training mode it normalises by the statistics of the batch. In evaluation mode `statistics` selects those of the
     `batch` (the authors' choice), those `tracked` in training, or those `recalibrated` for one architecture, which
     `recalibrating` collects. An input of c channels (N, c, H, W) uses the first c of every parameter and statistic.
+    With `always_tracked` it uses the tracked statistics where `statistics` is `batch`, as torch's layer does.
     """
 
     def __init__(
@@ -29,8 +30,10 @@ class Norm(nn.Module):
         momentum: float,
         eps: float = 1e-5,
         batch_norm: BatchNorm = FAST.batch_norm,
+        always_tracked: bool = False,
     ) -> None:
         super().__init__()
+        self.always_tracked = always_tracked
         self.channels, self.momentum, self.eps, self.batch_norm = channels, momentum, eps, batch_norm
         self.statistics: Statistics = "batch"
         self.collected = 0
@@ -52,9 +55,9 @@ class Norm(nn.Module):
         """
         if choice is not None:
             return self._chosen(images, choice)
-        if self.training or self.statistics == "batch":
+        if self.training or (self.statistics == "batch" and not self.always_tracked):
             return self._normalise(images, *self._running(), batch=True, momentum=self.momentum)
-        if self.statistics == "tracked":
+        if self.statistics in ("tracked", "batch"):
             return self._normalise(images, self.running_mean, self.running_var, batch=False)
         if self.statistics == "recalibrated":
             return self._normalise(images, self.collected_mean, self.collected_var, batch=False)

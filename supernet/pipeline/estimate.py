@@ -21,6 +21,7 @@ from supernet.config.jobs import TruthJob
 from supernet.config.splits import Sizes, split_sizes
 from supernet.config.study import Data, Run, Scoring, Study
 from supernet.spaces.base import NetworkSize
+from supernet.spaces.darts.encoding import Concat
 from supernet.training.path_sampling import epoch_paths, passes_per_step
 from supernet.training.schedule import standalone_steps, step_after, supernet_steps
 
@@ -95,7 +96,7 @@ def run_work(run: Run, scoring: Scoring, pool: int) -> Work:
 
 def training_passes(run: Run) -> int:
     """Count the forward-backward passes of a training, one mini-batch each."""
-    steps = supernet_steps(run, spaces.load(run.own_space), _sizes(run.data))
+    steps = supernet_steps(run, run.load_space(), _sizes(run.data))
     return steps.total * steps.passes + _ranking_passes(run, steps.total)
 
 
@@ -109,8 +110,8 @@ def standalone_work(job: TruthJob, own_space: str) -> tuple[int, float]:
     steps = standalone_steps(truth, sizes).total
     widths = job.protocol.nasbench101_widths
     size = spaces.load(own_space).network_size(truth.channels, truth.layers, known.classes, known.channels, widths)
-    image = job.data.resolution or known.side
-    macs = mean_macs(own_space, "random_a", size, image, zero_in_zero_out=False, seed=job.study_seed)
+    image, concat = job.data.resolution or known.side, job.protocol.darts_concat
+    macs = mean_macs(own_space, "random_a", size, image, False, job.study_seed, concat)
     return steps, (TRAINING_PASS * steps * truth.batch_size + sizes.test) * macs
 
 
@@ -213,19 +214,28 @@ def _macs(run: Run, law: str) -> float:
     return mean_macs(
         run.own_space,
         law,
-        spaces.load(run.own_space).network_size(
+        run.load_space().network_size(
             setting.channels, setting.layers, known.classes, known.channels, run.protocol.nasbench101_widths
         ),
         run.data.resolution or known.side,
         setting.batch_norm == "none",
         run.study_seed,
+        run.protocol.darts_concat,
     )
 
 
 @lru_cache(maxsize=1024)
-def mean_macs(space: str, law: str, size: NetworkSize, image: int, zero_in_zero_out: bool, seed: int) -> float:
+def mean_macs(
+    space: str,
+    law: str,
+    size: NetworkSize,
+    image: int,
+    zero_in_zero_out: bool,
+    seed: int,
+    darts_concat: Concat = "loose_ends",
+) -> float:
     """Return the mean multiply-adds of a forward pass of one image, over about `SAMPLE` architectures of a law."""
-    loaded = spaces.load(space)
+    loaded = spaces.load(space, darts_concat)
     groups = epoch_paths(loaded, law, seed, 0, SAMPLE // passes_per_step(loaded, law))
     costs = [loaded.cost(arch, size, image, zero_in_zero_out).macs for group in groups for arch in group]
     return sum(costs) / len(costs)

@@ -214,12 +214,14 @@ class Plan:
         arguments += ["--study-seed", str(choice["study_seed"])]
         arguments += ["--landmarks"] * choice["landmarks"]
         arguments += [] if choice["run_seed"] is None else ["--run-seed", str(choice["run_seed"])]
+        arguments += ["--darts-concat", choice["darts_concat"]] if "darts_concat" in choice else []
         return " ".join(arguments)
 
     def pool_choice(self, pool: str) -> dict[str, Any]:
         """Return the values that select a pool, by the names of the arguments of scripts/pool.py."""
         name, config = self.pools[pool], self.study.pool
         size, law = (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size, config.law)
+        concat = self.study.protocol.darts_concat
         return {
             "space": name.own_space,
             "size": size,
@@ -227,6 +229,8 @@ class Plan:
             "study_seed": self.study.seed,
             "landmarks": name.landmarks,
             "run_seed": name.run_seed,
+            # Pools of other spaces do not depend on it, and earlier ones of DARTS have the default.
+            **({"darts_concat": concat} if name.space == "darts" and concat != "loose_ends" else {}),
         }
 
     def run(self, space: str, setting: str, seed: str) -> str:

@@ -1,6 +1,8 @@
 """Draw the pool of a space: the architectures that all runs of a study score."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from supernet.errors import UserError
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
 from supernet.spaces.base import Arch, Space
+
+_LOGGER = logging.getLogger(__name__)
 
 # Architectures per draw. The number is fixed, because a space may draw in batches: the result of a later draw must not
 # depend on the size of the pool.
@@ -74,6 +78,23 @@ def draw_published(
             f"{'use a smaller one' if size else 'use fewer landmarks'}"
         )
     return chosen.assign(drawn=range(len(chosen))).sort_values("arch_id", ignore_index=True)
+
+
+def expect_trained(table: Path, space: Space[Any], encodings: Sequence[str]) -> None:
+    """Expect that a law of the space draws the architectures of a pool from a table; warn if it does not draw some.
+
+    Raises UserError if it draws none: a super-net would be scored on networks of a kind that it is not trained on.
+    """
+    others = space.undrawn(encodings)
+    if not others:
+        return
+    found = (
+        f"{table}: {len(others)} of the {len(encodings)} architectures of the pool are of a kind on which super-nets "
+        f"of {space.name} are not trained, such as {others[0]}"
+    )
+    if len(others) == len(encodings):
+        raise UserError(f"{found}; set protocol.darts_concat to what their cells concatenate, `all` or `loose_ends`")
+    _LOGGER.warning("%s", found)
 
 
 def stratified(table: PublishedTable, space: Space[Any], intervals: int) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from supernet.errors import UserError
 from supernet.nn.heuristics import constant_outputs
 from supernet.spaces.base import Space
 from supernet.spaces.darts import Darts
+from supernet.spaces.darts.encoding import Concat
 from supernet.spaces.macro import Macro
 from supernet.spaces.nasbench101 import NASBench101
 from supernet.spaces.nasbench101.constant import OUTPUTS, ConstantChannels
@@ -22,14 +23,17 @@ KINDS: Mapping[str, type[Space[Any]]] = MappingProxyType(
 )
 
 
-def load(name: str) -> Space[Any]:
-    """Return the space or sub-space of that name; UserError lists the existing ones."""
+def load(name: str, darts_concat: Concat = "loose_ends") -> Space[Any]:
+    """Return the space or sub-space of that name; UserError lists the existing ones.
+
+    `darts_concat` says what the genotypes that DARTS draws concatenate.
+    """
     constant = {subspace(NASBench101.name, f"constant-{outputs}"): outputs for outputs in OUTPUTS}
     if name in constant:
         return ConstantChannels(constant[name])
     if name not in KINDS:
         raise UserError(f"found space {name!r}; expected one of {', '.join((*KINDS, *constant))}")
-    return KINDS[name]()
+    return Darts(darts_concat) if name == Darts.name else KINDS[name]()
 
 
 def subspace(space: str, dynamic_channels: str | None) -> str:

@@ -161,6 +161,10 @@ class Space(ABC, Generic[Arch]):
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Arch]:
         """Draw `count` independent architectures by a law of `laws`."""
 
+    def undrawn(self, encodings: Sequence[str]) -> list[str]:
+        """Return those architectures, given as texts, that no law can draw: no super-net is trained on them."""
+        return []
+
     @abstractmethod
     def fair_groups(
         self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None

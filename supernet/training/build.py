@@ -37,6 +37,8 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
             bn_momentum=_momentum(run.protocol, space),
             widths=run.protocol.nasbench101_widths,
             partial_channels=partial_channels,
+            outer_norms=run.protocol.outer_norms,
+            darts_drop_path=run.protocol.darts_drop_path,
             **setting.values_for("layers"),
         )
     if setting.few_shot == "split":

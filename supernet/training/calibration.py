@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
-from supernet import spaces
 from supernet.config.datasets import DATASETS
 from supernet.config.study import Run, Scoring
 from supernet.data.images import Images, Splits, split
@@ -61,7 +60,7 @@ class Clock:
 
 def measure(case: Case, clock: Clock) -> Measurement:
     """Measure a case on the device of the clock."""
-    space = spaces.load(case.run.own_space)
+    space = case.run.load_space()
     splits = random_splits(case, clock.device)
     network = build_supernet(case.run, space, splits)
     archs = space.sample(stream(0, "pool", case.run.own_space), count=case.architectures)

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from supernet.config.study import Evaluation
 from supernet.data.images import Images, Splits
-from supernet.nn.dropout import dropping_paths
+from supernet.nn.channels import Channels
+from supernet.nn.drawing import Drawing, drawing_at_evaluation
+from supernet.nn.dropout import Dropout
 from supernet.nn.norm import statistics
 from supernet.nn.reuse import Reuse
 from supernet.rng import torch_seed
@@ -24,9 +26,10 @@ from supernet.runtime.kernels import reference_kernels
 class Evaluator:
     """Evaluates a path network `net(images, arch)` on the same batches for every architecture.
 
-    Batches are those of `Splits.batches`. With `dropout_at_evaluation` drop-path stays on. The draws of a batch
-    are then a function of `seed`, the text of the architecture (`name`), the BN mode and the split, so that a score
-    does not depend on the scores before it.
+    Batches are those of `Splits.batches`. With `dropout_at_evaluation` drop-path stays on, and with
+    `shuffle_at_evaluation` shuffled channels are drawn again. The draws of a batch are then a function of `seed`, the
+    text of the architecture (`name`), the BN mode and the split, so that a score does not depend on the scores before
+    it.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Evaluator:
     ) -> None:
         self.splits, self._evaluation, self._seed, self._name = splits, evaluation, seed, name
         self._generator = torch.Generator(splits.test.pixels.device)
+        self._drawing = _drawing(evaluation)
         self.batches = {
             "scoring": splits.batches(splits.scoring, evaluation.batch_size, channels_last),
             "test": splits.batches(splits.test, evaluation.batch_size, channels_last),
@@ -58,7 +62,7 @@ class Evaluator:
         self, network: nn.Module, arch: Any, bn_mode: str, splits: Sequence[str]
     ) -> list[tuple[float, float]]:
         """Compute the same for several splits, with one re-calibration."""
-        with self._dropout(network):
+        with self._draws(network):
             if bn_mode == "recalibrated":
                 with statistics(network, "recalibrating"):
                     for number, (images, _) in enumerate(self._calibration):
@@ -82,8 +86,8 @@ class Evaluator:
         architectures one after the other. `tell` is called with the number of finished architectures, rounded down.
         """
         order = getattr(network, "reuse_order", None)
-        # Re-calibrated statistics and drop-path differ between architectures, which then have no values in common.
-        separate = bn_mode == "recalibrated" or self._evaluation.dropout_at_evaluation
+        # Re-calibrated statistics and draws differ between architectures, which then have no values in common.
+        separate = bn_mode == "recalibrated" or bool(self._drawing)
         if order is None or separate or reference_kernels():
             results = []
             for done, arch in enumerate(archs, start=1):
@@ -116,12 +120,11 @@ class Evaluator:
                         tell(done * len(archs) // passes)
         return [[sums[split][place].means() for split in splits] for place in range(len(archs))]
 
-    def _dropout(self, network: nn.Module) -> AbstractContextManager[None]:
-        kept = self._evaluation.dropout_at_evaluation
-        return dropping_paths(network, self._generator) if kept else nullcontext()
+    def _draws(self, network: nn.Module) -> AbstractContextManager[None]:
+        return drawing_at_evaluation(network, self._generator, self._drawing) if self._drawing else nullcontext()
 
     def _draw(self, arch: Any, bn_mode: str, split: str, batch: int) -> None:
-        if self._evaluation.dropout_at_evaluation:
+        if self._drawing:
             self._generator.manual_seed(torch_seed(self._seed, "evaluation", self._name(arch), bn_mode, split, batch))
 
     def _measure(self, network: nn.Module, arch: Any, bn_mode: str, split: str) -> tuple[float, float]:
@@ -133,6 +136,11 @@ class Evaluator:
 
     def _sums(self) -> "_Sums":
         return _Sums(self.splits.test.pixels.device)
+
+
+def _drawing(evaluation: Evaluation) -> tuple[type[Drawing], ...]:
+    """Return the classes of layers that draw when architectures are scored."""
+    return (Dropout,) * evaluation.dropout_at_evaluation + (Channels,) * evaluation.shuffle_at_evaluation
 
 
 class _Sums:

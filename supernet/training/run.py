@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from supernet import spaces
 from supernet.config.jobs import Ahead, ScoringJob
 from supernet.config.study import Run
 from supernet.data.images import Splits
@@ -53,7 +52,7 @@ class RunTraining:
     def __init__(self, now: Session, run: Run, job: Job) -> None:
         """Load images and landmarks, and build the network. Raises UserError if an input is damaged."""
         self._now, self._run, self._job = now, run, job
-        self._space: Space[Any] = spaces.load(run.own_space)
+        self._space: Space[Any] = run.load_space()
         self._splits: Splits = now.splits(run.data, run.study_seed)
         self._landmarks = None if job.landmarks is None else read_truths(job.landmarks, self._space)
         self._network: nn.Module = build_supernet(run, self._space, self._splits)

@@ -16,7 +16,6 @@ from supernet.data.images import load_splits
 from supernet.errors import UserError
 from supernet.io.atomic import read_json
 from supernet.provenance.recorder import note_input
-from supernet.spaces import load as load_space
 from supernet.spaces.base import Space
 from supernet.training.build import load_supernet
 from supernet.training.evaluator import Evaluator
@@ -54,7 +53,7 @@ class TrainedSupernet:
         FileNotFoundError without images.
         """
         run = _finished(Path(folder))
-        space = load_space(run.own_space)
+        space = run.load_space()
         splits = load_splits(Path(images), run.data, run.study_seed, torch.device(device))
         network = load_supernet(run, space, splits, Path(RunFolder(str(folder)).weights))
         return cls(run, space, network, evaluator_of(run, evaluation or Evaluation(), space, splits))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost
 from supernet.spaces.darts import choices, conventions, cost, encoding, sampling
-from supernet.spaces.darts.encoding import NODES, OPERATIONS, POSITIONS, Genotype
+from supernet.spaces.darts.encoding import NODES, OPERATIONS, POSITIONS, Concat, Genotype
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +35,11 @@ _PUBLISHED = MappingProxyType(
 
 
 class Darts(Space[Genotype]):
-    """Two cells of four nodes; `size` counts the genotypes of NDS (Radosavovic et al. 2019), as in the paper."""
+    """Two cells of four nodes; `size` counts the genotypes of NDS (Radosavovic et al. 2019), as in the paper.
+
+    Genotypes that are drawn, chosen or discretised concatenate what `concat` says; those that are parsed, what they
+    say.
+    """
 
     name = "darts"
     title = "DARTS"
@@ -68,9 +72,12 @@ class Darts(Space[Genotype]):
     relaxation = (2, POSITIONS)
     targets = tuple(node for node in range(NODES) for _ in range(2 + node))
 
+    def __init__(self, concat: Concat = "loose_ends") -> None:
+        self.concat = concat
+
     @property
     def distinct(self) -> int:
-        """The number of genotypes that end in their loose ends: an unordered pair of edges per node, in both cells."""
+        """The number of genotypes that can be drawn: an unordered pair of edges per node, in both cells."""
         edges = [len(OPERATIONS) * (2 + node) for node in range(NODES)]
         return prod(comb(count + 1, 2) for count in edges) ** 2
 
@@ -96,7 +103,15 @@ class Darts(Space[Genotype]):
 
     def draw(self, rng: np.random.Generator, law: str, count: int) -> list[Genotype]:
         """Draw uniform genotypes (`random_a`)."""
-        return sampling.random_a(rng, count)
+        return sampling.random_a(rng, count, self.concat)
+
+    def draws(self, arch: Genotype) -> bool:
+        """Return whether both cells concatenate the states of `concat`."""
+        return all(cell == encoding.built(cell.edges, self.concat) for cell in (arch.normal, arch.reduce))
+
+    def undrawn(self, encodings: Sequence[str]) -> list[str]:
+        """Return the genotypes, given as texts, that concatenate other states than `concat`."""
+        return [text for text in encodings if not self.draws(encoding.parse(text))]
 
     def fair_groups(
         self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None
@@ -105,7 +120,7 @@ class Darts(Space[Genotype]):
 
         By default these are eight genotypes.
         """
-        return sampling.fair_groups(rng, count, operations or OPERATIONS)
+        return sampling.fair_groups(rng, count, self.concat, operations or OPERATIONS)
 
     def branch(self, arch: Genotype) -> int:
         """Return the operation of the first edge of the normal cell's first node, from the lower input state."""
@@ -114,7 +129,7 @@ class Darts(Space[Genotype]):
 
     def chosen(self, made: Sequence[int]) -> Genotype:
         """Return the genotype of an input state and an operation per edge."""
-        return choices.chosen(made)
+        return choices.chosen(made, self.concat)
 
     def choices_of(self, arch: Genotype) -> tuple[int, ...]:
         """Return the input states and operations of a genotype."""
@@ -122,7 +137,7 @@ class Darts(Space[Genotype]):
 
     def discretised(self, weights: npt.NDArray[np.float64]) -> Genotype:
         """Return the genotype of weights (2, 14, 8): the two strongest inputs per node, with their best operations."""
-        return choices.discretised(weights)
+        return choices.discretised(weights, self.concat)
 
     def network(self, factory: LayerFactory, own: Genotype | None, size: NetworkSize) -> nn.Module:
         """Return a network of `layers` cells in total, without auxiliary head.

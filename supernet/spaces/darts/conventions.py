@@ -6,11 +6,10 @@ from typing import Any
 
 from supernet.errors import UserError
 from supernet.spaces.conventions import Convention, numbers, plain
-from supernet.spaces.darts.encoding import EDGES, NODES, NONE, OPERATIONS, Cell, Genotype, parse
+from supernet.spaces.darts.encoding import ALL_NODES, EDGES, NONE, OPERATIONS, Cell, Genotype, parse
 
 NASLIB_OPERATIONS = tuple(operation for operation in OPERATIONS if operation != NONE)
 """Source: `convert_genotype_to_compact` in automl/NASLib, search_spaces/darts/conversions.py."""
-ALL_NODES = tuple(range(2, 2 + NODES))
 Compact = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
 
 

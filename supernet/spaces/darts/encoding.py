@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from supernet.errors import UserError
 from supernet.spaces.conventions import is_integer
@@ -25,8 +25,11 @@ OPERATIONS = (
 CONVOLUTIONS = frozenset(OPERATIONS[4:])
 NODES = 4
 EDGES = 2 * NODES
+ALL_NODES = tuple(range(2, 2 + NODES))
 POSITIONS = NODES * (NODES + 3) // 2
 """Pairs of a node and an input state: the edges of a relaxed cell."""
+Concat = Literal["loose_ends", "all"]
+"""States that cells of a law concatenate: the nodes that are not the input of a node, or all nodes."""
 # (number of the edge in the cell, operation, input state)
 Edge = tuple[int, str, int]
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
@@ -63,6 +66,11 @@ class Genotype:
 
     normal: Cell
     reduce: Cell
+
+
+def built(edges: Iterable[Any], concat: Concat) -> Cell:
+    """Return a validated cell that concatenates its loose ends or all nodes; raises UserError as `Cell.build`."""
+    return Cell.build(edges, None if concat == "loose_ends" else ALL_NODES)
 
 
 def position(node: int, state: int) -> int:

@@ -3,6 +3,7 @@
 There is no batch norm after pooling, in super-nets and stand-alone networks, as in DARTS' evaluation networks.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor, nn
@@ -27,6 +28,14 @@ from supernet.spaces.darts.encoding import (
     live_edges,
     position,
 )
+
+Drop = Callable[[Tensor, int], Tensor]
+"""Drops the value of an edge to a node, from 0."""
+
+
+def kept(value: Tensor, node: int) -> Tensor:
+    """Return the value of an edge unchanged."""
+    return value
 
 
 class Separable(nn.Module):
@@ -171,8 +180,10 @@ class SearchCell(nn.Module):
         self.wsbn = factory.wsbn == "per_input" and own is None
         self.zero_in_zero_out = not factory.affine and not factory.tracking
         before = FactorizedReduce if reduced_before else Project
-        self.project0 = before(factory, *sources[0], channels)
-        self.project1 = Project(factory, *sources[1], channels)
+        # In the authors' code the cell with operations on nodes passes the flags of its norms to the projections.
+        projecting = factory if self.on_nodes else factory.outer
+        self.project0 = before(projecting, *sources[0], channels)
+        self.project1 = Project(projecting, *sources[1], channels)
         self.partial, self.kernels = factory.partial_channels, factory.kernels
         width = partial_width(channels, self.partial)
         self.operations = nn.ModuleDict()
@@ -189,22 +200,32 @@ class SearchCell(nn.Module):
                     self.operations[self._name(number, operation, state)] = single
 
     def forward(
-        self, before: Tensor, last: Tensor, cell: Cell, present: tuple[tuple[int, ...], tuple[int, ...]]
+        self,
+        before: Tensor,
+        last: Tensor,
+        cell: Cell,
+        present: tuple[tuple[int, ...], tuple[int, ...]],
+        drop: Drop = kept,
     ) -> Tensor:
-        """Map activated outputs of the two previous cells, with the blocks `present`, to (N, len(concat)·C, H', W')."""
+        """Map activated outputs of the two previous cells, with the blocks `present`, to (N, len(concat)·C, H', W').
+
+        `drop(value, node)` drops the value of an edge to a node, from 0, for some samples.
+        """
         states = [self.project0(before, present[0]), self.project1(last, present[1])]
         # The convolutions of a state share its ReLU.
         activated: dict[int, Tensor] = {}
-        for edges in live_edges(cell, self.zero_in_zero_out):
-            node = self.kernels.add_up((self._edge(edge, states, activated), self._makes(edge)) for edge in edges)
+        for number, edges in enumerate(live_edges(cell, self.zero_in_zero_out)):
+            node = self.kernels.add_up(
+                (drop(self._edge(edge, states, activated), number), self._makes(edge)) for edge in edges
+            )
             states.append(self._zeros(states[1]) if node is None else node)
         return self.kernels.concatenate([states[state] for state in cell.concat])
 
-    def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int]) -> Tensor:
+    def mix(self, before: Tensor, last: Tensor, mixture: Mixture, blocks: tuple[int, int], drop: Drop = kept) -> Tensor:
         """Map activated outputs of the two previous cells to (N, 4C, H', W') with a weighted sum on each edge.
 
-        `blocks` are their numbers of blocks. Each node has edges from all previous states, and all nodes are
-        concatenated, as in DARTS' search network.
+        `blocks` are their numbers of blocks, and `drop` is that of `forward`. Each node has edges from all previous
+        states, and all nodes are concatenated, as in DARTS' search network.
         """
         present = tuple(range(blocks[0])), tuple(range(blocks[1]))
         states = [self.project0(before, present[0]), self.project1(last, present[1])]
@@ -222,7 +243,7 @@ class SearchCell(nn.Module):
                 )
                 for state in range(2 + node)
             )
-            total = self.kernels.add_up((value, False) for value in values if value is not None)
+            total = self.kernels.add_up((drop(value, node), False) for value in values if value is not None)
             states.append(self._zeros(states[1]) if total is None else total)
             inputs.append(first_channels(states[-1], self.partial))
         return self.kernels.concatenate(states[2:])
@@ -290,7 +311,7 @@ class Network(nn.Module):
         super().__init__()
         self.own, self.partial = own, factory.partial_channels
         channels, cells = size.channels, size.layers
-        self.stem = ConvNorm(factory, size.in_channels, 3 * channels, 3)
+        self.stem = ConvNorm(factory.outer, size.in_channels, 3 * channels, 3)
         self.cells = nn.ModuleList()
         sources, width, reduced = [(1, 3 * channels), (1, 3 * channels)], channels, False
         for index in range(cells):
@@ -300,7 +321,7 @@ class Network(nn.Module):
             self.cells.append(SearchCell(factory, (sources[0], sources[1]), width, reduced, reduction, cell))
             blocks = NODES if cell is None else len(cell.concat)
             sources, reduced = [sources[1], (blocks, width)], reduction
-        self.dropout = factory.dropout_of(cells)
+        self.dropout = factory.dropout_of(cells, factory.darts_drop_path)
         self.last_blocks, self.last_width = sources[1]
         self.classifier = nn.Linear(self.last_blocks * self.last_width, size.num_classes)
 
@@ -311,7 +332,8 @@ class Network(nn.Module):
         present: tuple[tuple[int, ...], tuple[int, ...]] = ((0,), (0,))
         for number, module in enumerate(self.cells, start=1):
             cell = arch.reduce if module.reduction else arch.normal
-            before, last = last, self._left(module(before, last, cell, present), number, len(cell.concat))
+            output = module(before, last, cell, present, self._drop(number))
+            before, last = last, self._left(output, number, len(cell.concat))
             present = present[1], self._blocks(cell)
         weight = block_columns(self.classifier.weight, present[1], self.last_blocks, self.last_width)
         pooled = last.mean((2, 3))
@@ -324,13 +346,21 @@ class Network(nn.Module):
         before = last = F.relu(self.stem(images), inplace=True)
         blocks = (1, 1)
         for number, module in enumerate(self.cells, start=1):
-            before, last = last, self._left(module.mix(before, last, mixture, blocks), number, NODES)  # type: ignore[operator]
+            output = module.mix(before, last, mixture, blocks, self._drop(number))  # type: ignore[operator]
+            before, last = last, self._left(output, number, NODES)
             blocks = blocks[1], NODES
         pooled = last.mean((2, 3))
         if self.dropout is not None:
             pooled = self.dropout.drop_features(pooled)
         logits: Tensor = self.classifier(pooled)
         return logits
+
+    def _drop(self, number: int) -> Drop:
+        """Return the function that drops edges of cell `number`, from 1."""
+        dropout = self.dropout
+        if dropout is None or dropout.edge == 0:
+            return kept
+        return lambda value, node: dropout.drop_edge(value, number, node + 1, NODES)
 
     def _left(self, output: Tensor, number: int, states: int) -> Tensor:
         """Apply drop-path and a ReLU to the output of cell `number`, from 1, a concatenation of `states` states.

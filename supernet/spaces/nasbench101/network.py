@@ -99,7 +99,7 @@ class SearchCell(nn.Module):
             for v in interior
         )
         projects = own is None or bool(own.matrix[0][-1])
-        self.project = ConvNormReLU(factory, c_in, c_out, 1) if projects else None
+        self.project = ConvNormReLU(factory.outer, c_in, c_out, 1) if projects else None
 
     def forward(self, images: Tensor, cell: Cell) -> Tensor:
         """Map (N, c_in, H, W) to (N, c_out, H, W)."""
@@ -133,7 +133,7 @@ class Network(nn.Module):
         super().__init__()
         channels, repeated = size.channels, cells_per_stack(size.layers) - 1
         self.outputs = factory.constant_outputs
-        self.stem = ConvNormReLU(factory, size.in_channels, channels, 3)
+        self.stem = ConvNormReLU(factory.outer, size.in_channels, channels, 3)
         self.stacks = nn.ModuleList()
         for stack in range(STACKS):
             width = stack_width(size, stack)

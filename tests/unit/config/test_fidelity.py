@@ -135,7 +135,7 @@ KEPT = SCORING.model_copy(update={"dropout_at_evaluation": True})
 
 
 def scores(run: Any, network: torch.nn.Module, scoring: Scoring, seed: int = 0, order: int = 1) -> pd.DataFrame:
-    space = SPACES["nasbench201"]
+    space = SPACES[run.space]
     archs = space.sample(np.random.default_rng(1), "random_a", count=6)
     pool = {space.format(arch): arch for arch in archs[::order]}
     table = scored(run.model_copy(update={"seed": seed}), network, scoring, small_splits(), pool)
@@ -148,6 +148,22 @@ def scored(run: Any, network: torch.nn.Module, scoring: Scoring, splits: Any, po
     with Progress("test", "scoring", len(keys), None, None) as progress:
         found = {key: one for batch in compute(evaluator, network, pool, keys, progress) for key, one in batch.items()}
         return pd.DataFrame(rows(keys, found.get))
+
+
+@pytest.mark.parametrize(
+    ("channels", "acts"), [("shuffled-v1", True), ("shuffled-v2", True), ("interpolation-v2", False)]
+)
+def test_shuffled_channels_at_evaluation(channels: str, acts: bool) -> None:
+    run = run_of("nasbench101", dynamic_channels=channels, batch_norm="affine", channels=8)
+    network = build_supernet(run, SPACES["nasbench101"], small_splits())
+    shuffling = SCORING.model_copy(update={"shuffle_at_evaluation": True})
+    off, on = scores(run, network, SCORING), scores(run, network, shuffling)
+    assert off.equals(on) is not acts
+    assert scores(run, network, shuffling, order=-1).equals(on)
+    assert scores(run, network, shuffling, seed=1).equals(on) is not acts
+    # Dropout is another option, and afterwards the network is unchanged.
+    assert scores(run, network, KEPT).equals(off)
+    assert scores(run, network, SCORING).equals(off)
 
 
 @pytest.mark.parametrize(("dropout", "acts"), [("path-0.2", True), ("global-0.2", False), ("none", False)])

@@ -1,5 +1,6 @@
 """Drop-path and dropout before the classifier: distribution, where and when they act, and randomness."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from torch.nn import functional as F
 from trainings import RECIPE, SPLITS, KilledError, Watcher, run_of, same_bits, state
 
 from supernet.data.images import Augmenter
-from supernet.nn.drawing import generator_for
+from supernet.nn.drawing import drawing_at_evaluation, generator_for
 from supernet.nn.dropout import Dropout
 from supernet.nn.factory import LayerFactory
+from supernet.nn.mixture import Mixture
 from supernet.rng import torch_seed
 from supernet.spaces.darts.network import SearchCell as DartsCell
 from supernet.spaces.macro.network import Layer as MacroLayer
@@ -62,6 +64,26 @@ def test_drop_path_rises_in_a_line_over_the_cells() -> None:
         deviation = (probability * (1 - probability) / count) ** 0.5
         assert float(zero.double().mean()) == pytest.approx(probability, abs=4 * deviation)
     assert torch.equal(dropout.drop_features(ones[:, :, 0, 0]), ones[:, :, 0, 0])
+
+
+@pytest.mark.parametrize(("dropped", "rate"), [("edge", 0.4), ("authors_code", 0.6)])
+def test_drop_path_of_edges_rises_with_cell_and_node(dropped: Any, rate: float) -> None:
+    count, cells, nodes = 40_000, 3, 4
+    dropout, ones = seeded(Dropout(0.4, 0.0, cells, dropped)), torch.ones(count, 2, 1, 3, dtype=torch.float64)
+    for number, node in ((1, 1), (2, 3), (3, 2), (3, 4)):
+        # In the authors' code: 1 - j/J (1 - k) is kept, with k = 1 - i/L (1 - P).
+        probability = rate * number / cells * node / nodes
+        found = dropout.drop_edge(ones, number, node, nodes)
+        assert torch.equal(found, found[:, :1, :1, :1].expand_as(found))
+        zero = found[:, 0, 0, 0] == 0
+        torch.testing.assert_close(found[~zero], torch.full_like(found[~zero], 1 / (1 - probability)))
+        deviation = (probability * (1 - probability) / count) ** 0.5
+        assert float(zero.double().mean()) == pytest.approx(probability, abs=4 * deviation)
+    assert torch.equal(dropout.drop_cell(ones, 3), ones)
+    assert torch.equal(dropout.eval().drop_edge(ones, 3, 4, 4), ones)
+    # Without drop-path nothing is dropped, and cells are dropped by default.
+    for other in (Dropout(0.0, 0.2, cells, dropped), Dropout(0.4, 0.0, cells)):
+        assert torch.equal(seeded(other).drop_edge(ones, 3, 4, 4), ones)
 
 
 def test_features_are_dropped_one_by_one() -> None:
@@ -150,6 +172,95 @@ def test_a_network_in_training_follows_the_definition(name: str, dropout: str) -
             torch.testing.assert_close(buffer, plains_buffer, rtol=1e-9, atol=1e-12)
     # The special architectures may give only zeros, which stay zeros.
     assert changed[-3:] == [True] * 3
+
+
+def edges_network(darts_drop_path: str, dropout: str = "path-0.3") -> nn.Module:
+    """Build the super-net of DARTS whose drop-path drops edges, with the weights of `built`."""
+    size = SIZES["darts"]
+    torch.manual_seed(0)
+    network = SPACES["darts"].build_supernet(
+        size.channels, size.layers, size.num_classes, size.in_channels, batch_norm="affine+tracking", dropout=dropout,
+        darts_drop_path=darts_drop_path,
+    )  # fmt: skip
+    return randomised(network.double())
+
+
+class MaskedEdges:
+    """Multiplies the values of edges by masks in the order of their computation, as the definition says."""
+
+    def __init__(self, rate: float, seed: int) -> None:
+        self.rate, self.generator, self.dropped = rate, torch.Generator().manual_seed(seed), 0
+
+    def mask(self, value: Tensor, cell: int, node: int) -> Tensor:
+        """Mask an edge to `node` of four in `cell` of all cells, both from 1."""
+        p = self.rate * cell / CELLS["darts"] * node / 4
+        kept = torch.rand(len(value), 1, 1, 1, generator=self.generator) >= p
+        self.dropped += int((~kept).sum())
+        return value * kept.double() / (1 - p)
+
+    def apply(self, plain: nn.Module) -> None:
+        """Mask the edges of a network's cells in `forward`."""
+        for number, cell in enumerate(plain.cells, start=1):  # type: ignore[arg-type]
+            compute = cell._edge
+
+            def masked(
+                edge: Any, states: Any, activated: Any, *, number: int = number, compute: Any = compute
+            ) -> Tensor:
+                return self.mask(compute(edge, states, activated), number, edge[0] // 2 + 1)
+
+            cell._edge, cell._makes = masked, lambda edge: False
+
+
+@pytest.mark.parametrize(("darts_drop_path", "rate"), [("edge", 0.3), ("authors_code", 0.7)])
+def test_edges_of_darts_in_training_follow_the_definition(darts_drop_path: str, rate: float) -> None:
+    for number, arch in enumerate(architectures(SPACES["darts"], 3)):
+        network, plain, masked = edges_network(darts_drop_path), built("darts", "none"), MaskedEdges(rate, number)
+        generator = generator_for(network, CPU)
+        assert generator is not None
+        generator.manual_seed(number)
+        masked.apply(plain)
+        labels = torch.arange(len(IMAGES)) % 5
+        expected, found = plain(IMAGES, arch), network(IMAGES, arch)
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+        for logits in (expected, found):
+            F.cross_entropy(logits, labels).backward()
+        for mine, plains in zip(network.parameters(), plain.parameters(), strict=True):
+            assert (mine.grad is None) == (plains.grad is None)
+            if mine.grad is not None and plains.grad is not None:
+                torch.testing.assert_close(mine.grad, plains.grad, rtol=1e-7, atol=1e-10)
+        assert masked.dropped > 0 or number == 2  # of an architecture that has no edges
+
+
+@pytest.mark.parametrize("darts_drop_path", ["edge", "authors_code"])
+def test_edges_of_darts_are_kept_at_evaluation(darts_drop_path: str) -> None:
+    network, plain = edges_network(darts_drop_path), built("darts", "none")
+    kinds, generator = (Dropout,), torch.Generator()
+    for arch in architectures(SPACES["darts"], 1):
+        expected = evaluated(plain, arch, "batch")
+        assert torch.equal(evaluated(network, arch, "batch"), expected)
+        with drawing_at_evaluation(network, generator, kinds):
+            assert torch.equal(evaluated(network, arch, "batch"), expected)
+
+
+def test_edges_of_a_relaxed_cell_are_dropped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, plain, masked = edges_network("edge"), built("darts", "none"), MaskedEdges(0.3, 5)
+    generator = generator_for(network, CPU)
+    assert generator is not None
+    generator.manual_seed(5)
+    mixture = Mixture(torch.rand(2, 14, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        found, without, calls = network.mix(IMAGES, mixture), plain.mix(IMAGES, mixture), itertools.count()  # type: ignore[operator]
+        edge = Mixture.edge
+
+        def masked_edge(self: Mixture, kind: int, position: int, *more: Any) -> Tensor:
+            value = edge(self, kind, position, *more)
+            assert value is not None
+            node = next(node for node, last in enumerate((2, 5, 9, 14), start=1) if position < last)
+            return masked.mask(value, next(calls) // 14 + 1, node)
+
+        monkeypatch.setattr(Mixture, "edge", masked_edge)
+        torch.testing.assert_close(found, plain.mix(IMAGES, mixture), rtol=1e-9, atol=1e-12)  # type: ignore[operator]
+    assert not torch.allclose(found, without)
 
 
 @pytest.mark.parametrize("dropout", ["path-0.6", "global-0.4"])

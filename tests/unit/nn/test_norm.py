@@ -238,3 +238,52 @@ def test_initial_weights_are_he_normal_by_fan_out(make_conv: Callable[[], Any], 
 def test_depthwise_convolutions_keep_their_channels() -> None:
     with pytest.raises(ValueError, match="keeps its channels, got 3 and 4"):
         Conv(3, 4, 3, depthwise=True)
+
+
+def test_a_norm_that_is_always_tracked_uses_its_statistics_instead_of_the_batch() -> None:
+    plain, batch = make(), images(CHANNELS)
+    always = Norm(CHANNELS, True, True, 0.1, always_tracked=True).double()
+    always.load_state_dict(plain.state_dict())
+    before = running(always)
+    with statistics(always, "batch"):
+        torch.testing.assert_close(always(batch), normalised(batch, before, always), rtol=0, atol=1e-10)
+    torch.testing.assert_close(running(always), before, rtol=0, atol=0)
+    # Training and re-calibration are those of every norm.
+    assert torch.equal(always.train()(batch), plain.train()(batch))
+    for norm in (always, plain):
+        with statistics(norm, "recalibrating"):
+            norm(images(CHANNELS, 1))
+    with statistics(always, "recalibrated"), statistics(plain, "recalibrated"):
+        assert torch.equal(always(batch), plain(batch))
+
+
+STEM = {"stem.norm"}
+CELL_TO_OUTPUT = {f"stacks.{stack}.0.project.norm" for stack in range(3)}
+CELL_INPUTS = {f"cells.{cell}.project{which}.norm" for cell in range(5) for which in (0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("name", "placement", "outer"),
+    [
+        ("nasbench101", "node", STEM | CELL_TO_OUTPUT),
+        ("darts", "edge", STEM | CELL_INPUTS),
+        # There the authors' cell passes the flags on.
+        ("darts", "node", STEM),
+        ("nasbench201", "edge", set()),
+        ("macro", "node", set()),
+    ],
+)
+@pytest.mark.parametrize("batch_norm", ["none", "affine", "tracking"])
+def test_norms_outside_the_operations(name: str, placement: str, outer: set[str], batch_norm: str) -> None:
+    space = SPACES[name]
+    placed = {} if "op_placement" in space.lacks else {"op_placement": placement}
+    network = supernet(space, batch_norm, outer_norms="affine+tracking", **placed)
+    plain = supernet(space, batch_norm, **placed)
+    found = {label: layer for label, layer in network.named_modules() if isinstance(layer, Norm)}
+    assert {label for label, layer in found.items() if layer.always_tracked} == outer
+    for label, layer in found.items():
+        whole = label in outer
+        assert (layer.weight is not None) == (whole or batch_norm == "affine"), label
+        assert (layer.running_mean is not None) == (whole or batch_norm == "tracking"), label
+    assert tracks(network) is tracks(plain) is (batch_norm == "tracking")
+    assert network.state_dict().keys() >= plain.state_dict().keys()

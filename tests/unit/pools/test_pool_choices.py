@@ -11,14 +11,18 @@ import pytest
 from checkouts import ROOT
 from published_sample import sixty_architectures
 from pydantic import ValidationError
+from table_metadata import about
 
 from supernet import spaces
-from supernet.config.study import Study
+from supernet.config.study import Study, load_study
+from supernet.errors import UserError
 from supernet.io.atomic import write_table
 from supernet.pipeline.plan import Plan
 from supernet.pools.draw import draw_pool, stratified
+from supernet.published.schema import tabulate, write
 from supernet.published.table import PublishedTable
 from supernet.rng import stream
+from supernet.training.path_sampling import epoch_paths
 
 SMOKE = ROOT / "tests" / "studies" / "smoke.yaml"
 TRUTH = {"channels": 8, "layers": 3, "epochs": 2, "train_portion": 0.75}
@@ -95,6 +99,82 @@ def test_the_plan_tells_the_program_which_pool_it_is() -> None:
     assert plan.pool_arguments("nasbench101-constant-2").startswith("--space nasbench101-constant-2 --size 6")
     assert plan.pool("nasbench101", "dynamic_channels=constant-2", "0") == "nasbench101-constant-2"
     assert plan.others("nasbench101") == []
+
+
+GENOTYPES = spaces.load("darts", "all").sample(np.random.default_rng(0), count=30)
+ENDS = spaces.load("darts").sample(np.random.default_rng(1), count=30)
+
+
+def darts_table(folder: Path, archs: list[Any]) -> Path:
+    """Write a published table of DARTS with these genotypes."""
+    space, count = spaces.load("darts"), len(archs)
+    accuracies = np.linspace(0.9, 0.95, count)
+    ids = [space.arch_id(arch) for arch in archs]
+    rows = tabulate(folder, ids, [space.format(arch) for arch in archs], accuracies)
+    known = about(table="darts-swap1000", space="darts", size=1_000, rows=count, uniform_rows=count)
+    write(folder / "darts.parquet", rows, known)
+    return folder / "darts.parquet"
+
+
+@pytest.mark.parametrize("law", ["uniform", "stratified"])
+def test_a_pool_of_genotypes_of_another_kind_than_the_trained_ones_is_refused(
+    law: str, program: Callable[[list[str]], None], tmp_path: Path
+) -> None:
+    arguments = ["--space", "darts", "--size", "10", "--law", law, "--study-seed", "0"]
+    arguments += ["--table", str(darts_table(tmp_path, GENOTYPES)), "--output", str(tmp_path / "pool.parquet")]
+    message = r"10 of the 10 architectures of the pool are of a kind .* set protocol.darts_concat to .* `all` or"
+    with pytest.raises(UserError, match=message):
+        program(arguments)
+    assert not (tmp_path / "pool.parquet").exists()
+    program([*arguments, "--darts-concat", "all"])
+    pool = pd.read_parquet(tmp_path / "pool.parquet")
+    assert set(pool["arch_id"]) <= {spaces.load("darts").arch_id(arch) for arch in GENOTYPES} and len(pool) == 10
+
+
+def test_a_pool_of_both_kinds_is_a_warning(
+    program: Callable[[list[str]], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = darts_table(tmp_path, GENOTYPES[:12] + ENDS[:18])
+    for concat, others in (("all", 18), ("loose_ends", 12)):
+        drawn(program, tmp_path, "--space", "darts", "--table", str(path), "--darts-concat", concat)
+        assert f"{others} of the 30 architectures of the pool are of a kind" in capsys.readouterr().out
+
+
+def test_pools_without_a_table_have_what_is_trained(program: Callable[[list[str]], None], tmp_path: Path) -> None:
+    whole, ends = spaces.load("darts", "all"), spaces.load("darts")
+    for arguments, space, other in ((("--darts-concat", "all"), whole, ends), ((), ends, whole)):
+        drawn(program, tmp_path, "--space", "darts", *arguments)
+        texts = pd.read_parquet(tmp_path / "pool.parquet")["encoding"].tolist()
+        assert space.undrawn(texts) == [] and len(other.undrawn(texts)) > 20
+
+
+def test_a_study_trains_and_draws_the_same_kind(tmp_path: Path) -> None:
+    text = """\
+study: case
+title: A case
+data: {name: digits, scoring_portion: 0.25}
+pool: {size: 10}
+protocol: {darts_concat: KIND}
+spaces:
+  darts:
+    truth: {channels: 8, layers: 3, epochs: 2, train_portion: 0.75}
+    baseline: {channels: 8, layers: 3, train_portion: 0.75}
+"""
+    for kind, arguments in (("all", ["--darts-concat", "all"]), ("loose_ends", [])):
+        (tmp_path / "case.yaml").write_text(text.replace("KIND", kind), encoding="utf-8")
+        plan = Plan.load({"study": str(tmp_path / "case.yaml")}, ROOT)
+        assert plan.pool_arguments("darts").split()[8:] == arguments
+        space = plan.study.run("darts", "baseline", 0).load_space()
+        groups = epoch_paths(space, "random_a", 0, 0, 20) + epoch_paths(space, "fairnas", 0, 0, 5)
+        texts = [space.format(arch) for group in groups for arch in group]
+        assert spaces.load("darts", kind).undrawn(texts) == []
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar10-jpeg", "real-smoke", "paper"])
+def test_studies_with_published_genotypes_train_all_nodes(name: str) -> None:
+    study = load_study(ROOT / "workflow" / "studies" / f"{name}.yaml")
+    assert study.spaces["darts"].published is not None
+    assert study.protocol.darts_concat == "all"
 
 
 def test_stratified_takes_the_best_of_each_interval(table: PublishedTable) -> None:

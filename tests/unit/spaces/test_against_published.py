@@ -122,6 +122,14 @@ def test_nasbench201_costs_are_bounded_by_the_published_extremes(nasbench201_cos
     assert (min(macs), max(macs)) == (7_783_050 - 10, 220_119_690 - 10)
 
 
+@pytest.mark.parametrize("table", ["oncenas545", "214", "swap1000"])
+def test_published_darts_genotypes_concatenate_all_nodes(mirror: Path, table: str) -> None:  # noqa: F811
+    texts = pd.read_parquet(mirror / "benchmarks" / f"darts_{table}.parquet")["genotype"].tolist()
+    assert Darts("all").undrawn(texts) == []
+    # The default draws few such genotypes: those in which no node is the input of another.
+    assert len(DARTS.undrawn(texts)) > len(texts) / 2
+
+
 @pytest.mark.parametrize("batch_norm", ["affine+tracking", "none"])
 @pytest.mark.parametrize("table", ["oncenas545", "214", "swap1000"])
 def test_published_darts_genotypes_compute_the_same_alone_and_in_the_supernet(

@@ -14,6 +14,7 @@ from tiny import BATCH_NORMS, random_images, supernet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from supernet import spaces
 from supernet.errors import UserError
 from supernet.nn.norm import statistics
 from supernet.spaces.darts import Darts
@@ -224,10 +225,31 @@ def test_each_unordered_pair_of_edges_has_the_same_number_of_draws(node: int) ->
 
     drawn: Counter[tuple[tuple[str, int], ...]] = Counter()
     for row, column in itertools.product(range(len(choices)), range(len(choices) + 1)):
-        (genotype,) = random_a(Script(row, column), 1)  # type: ignore[arg-type]
+        (genotype,) = random_a(Script(row, column), 1, "loose_ends")  # type: ignore[arg-type]
         drawn[tuple(sorted(genotype.normal.edges[2 * node : 2 * node + 2]))] += 1
     pairs = itertools.combinations_with_replacement(sorted(choices), 2)
     assert drawn == Counter(dict.fromkeys(pairs, 2))
+
+
+def test_a_space_of_all_nodes_draws_the_same_edges_and_concatenates_all() -> None:
+    whole, draws = Darts("all"), [np.random.default_rng(3) for _ in range(4)]
+    ends, whole_ones = (one.sample(rng, count=40) for one, rng in zip((SPACE, whole), draws[:2], strict=True))
+    groups, all_groups = (one.fair_groups(rng, 5) for one, rng in zip((SPACE, whole), draws[2:], strict=True))
+    pairs = [*zip(ends, whole_ones, strict=True)]
+    pairs += [pair for two in zip(groups, all_groups, strict=True) for pair in zip(*two, strict=True)]
+    choices = [SPACE.choices_of(arch) for arch in ends]
+    pairs += [(SPACE.chosen(one), whole.chosen(one)) for one in choices]
+    weights = np.random.default_rng(4).random((2, 14, 8))
+    pairs.append((SPACE.discretised(weights), whole.discretised(weights)))
+    for end, every in pairs:
+        for mine, other in ((end.normal, every.normal), (end.reduce, every.reduce)):
+            assert mine.edges == other.edges
+            assert mine.concat == loose_ends(mine.edges) and other.concat == (2, 3, 4, 5)
+        same = end == every
+        assert SPACE.draws(end) and whole.draws(every)
+        assert SPACE.draws(every) is whole.draws(end) is same
+    for space, archs in ((spaces.load("darts", "all"), whole_ones), (spaces.load("darts"), ends)):
+        assert space.undrawn([space.format(arch) for arch in archs]) == []
 
 
 def test_random_genotypes_are_uniform() -> None:
