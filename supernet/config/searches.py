@@ -63,9 +63,16 @@ class ENASOptions(Model):
     entropy: Decay = Field(default=1e-4, description="Weight of the entropy in the reward.")
     baseline: Probability = Field(default=0.99, description="Decay of the moving average of rewards.")
     controller_every: Positive = Field(
-        default=1,
-        description="Weight steps per controller step. This project's choice: ENAS alternates whole epochs.",
+        default=4,
+        description="Weight steps per controller step: 195 and 50 in an epoch of AutoDL-Projects, which trains weights "
+        "and controller in turn, an epoch at a time.",
     )
+    aggregate: Positive = Field(
+        default=20,
+        description="Sampled architectures per controller step, each on another held-out batch, whose gradients are "
+        "averaged; 20 in AutoDL-Projects. Each costs a forward pass.",
+    )
+    clip: Rate = Field(default=5.0, description="Largest norm of the controller's gradient (AutoDL-Projects).")
 
 
 class NAOOptions(Model):
@@ -124,7 +131,17 @@ class SNASOptions(AdamOptions):
     last_temperature: Rate = Field(default=0.1, description="Temperature at the end; it decays geometrically.")
 
 
-class GDASOptions(AdamOptions):
+class SampledOptions(AdamOptions):
+    """Systems that update architecture and weights in turn, on samples of the concrete distribution."""
+
+    samples: Literal["one_per_update", "one_per_step"] = Field(
+        default="one_per_update",
+        description="Whether the two updates of a step have a sample each, as in AutoDL-Projects, whose networks draw "
+        "in each forward pass, or share one.",
+    )
+
+
+class GDASOptions(SampledOptions):
     """GDAS (Dong & Yang 2019); values of the code of this paper's authors."""
 
     learning_rate: Rate = Field(default=6e-4, description="Learning rate of Adam for the architecture parameters.")
@@ -132,7 +149,7 @@ class GDASOptions(AdamOptions):
     last_temperature: Rate = Field(default=0.1, description="Temperature at the end; it decays linearly.")
 
 
-class FBNetOptions(AdamOptions):
+class FBNetOptions(SampledOptions):
     """FBNet (Wu et al. 2019) without its latency loss; temperatures as in the code of this paper's authors."""
 
     learning_rate: Rate = Field(
@@ -209,6 +226,10 @@ PATHWISE: tuple[SystemName, ...] = ("random_search", "random_nas", "spos", "fair
 RELAXED: tuple[SystemName, ...] = (
     "darts_1st", "darts_2nd", "snas", "gdas", "fbnet", "proxylessnas", "pc_darts", "robust_darts", "xnas", "gaea"
 )  # fmt: skip
+SAMPLED: tuple[SystemName, ...] = ("gdas", "proxylessnas")
+"""Relaxed systems that compute one operation per position in most passes."""
+SECOND_ORDER: tuple[SystemName, ...] = ("darts_2nd", "robust_darts")
+"""Systems that need differences or derivatives of gradients, which bfloat16 does not resolve."""
 WITHOUT_RELAXATION = tuple(space for space, kind in KINDS.items() if kind.relaxation is None)
 """Spaces whose super-nets do not compute a sum of operations; their `unrelaxed` gives the reason."""
 
@@ -230,7 +251,19 @@ class Searches(Model):
         },
     )
     images: Positive | None = Field(
-        default=None, description="Budget of each search: images of all its forward passes. This or `seconds`."
+        default=None,
+        description="Budget of each search: images of all its forward passes. This or one of the next three keys.",
+    )
+    multiply_adds: Positive | None = Field(
+        default=None,
+        description="Budget of each search in multiply-adds of the layers that it executes: equal work, where equal "
+        "`images` give a mixture of all operations several times the work of a path. A backward pass counts as two "
+        "forward passes.",
+    )
+    trainings: Rate | None = Field(
+        default=None,
+        description="The same budget, in multiples of the multiply-adds that the training of the baseline's super-net "
+        "takes, which depends on the space. With 3, all systems train their super-nets enough for a verdict.",
     )
     seconds: Rate | None = Field(
         default=None, description="Budget of each search in seconds. Results then depend on the machine."
@@ -243,8 +276,15 @@ class Searches(Model):
     scored_images: Positive = Field(
         default=500, description="Images of the scoring split on which an architecture is scored, at most all of them."
     )
+    finalists: Positive = Field(
+        default=10,
+        description="Best-scored architectures of each search that are scored again on the whole scoring split, which "
+        "ranks them. Their cost is a part of the budget.",
+    )
     finds: Positive = Field(
-        default=1, description="Number of best architectures of each search whose ground truth is looked up or trained."
+        default=10,
+        description="Number of best architectures of each search whose ground truth is looked up or trained, at most "
+        "`finalists`. Systems with a relaxed super-net find one.",
     )
     jobs: Positive = Field(default=1, description="Number of jobs for the systems of a space and seed.")
     in_all: bool = Field(
@@ -299,12 +339,20 @@ class Searches(Model):
         return systems
 
     @model_validator(mode="after")
-    def _one_budget(self) -> "Searches":
+    def _consistent(self) -> "Searches":
         findings = Findings()
-        if (self.images is None) == (self.seconds is None):
-            findings.add("expected one of `images` and `seconds`", self.images, "images")
+        budgets = (self.images, self.multiply_adds, self.trainings, self.seconds)
+        if sum(one is not None for one in budgets) != 1:
+            message = "expected one of `images`, `multiply_adds`, `trainings` and `seconds`"
+            findings.add(message, self.images, "images")
+        if self.finds > self.finalists:
+            findings.add(f"only {self.finalists} `finalists` are ranked: at most that many", self.finds, "finds")
         findings.raise_all()
         return self
+
+    def finds_of(self, system: str) -> int:
+        """Return the most architectures that a system finds."""
+        return self.finds if system in PATHWISE else 1
 
     def options(self, system: str) -> Model:
         """Return the hyperparameters of a system."""

@@ -16,7 +16,7 @@ from supernet.config.fidelity import Fidelity, filled_in
 from supernet.config.inheritance import EXTENDS, StudyFile
 from supernet.config.limits import bounds
 from supernet.config.pool_name import PoolName, scored_pool
-from supernet.config.searches import Searches, SystemName
+from supernet.config.searches import SECOND_ORDER, Searches, SystemName
 from supernet.config.sections import (
     BnMode,
     Data,
@@ -257,6 +257,13 @@ class Study(Model):
                 findings.add(
                     "the baseline has few_shot or landmarks, whose super-nets are not searched", systems, *place
                 )
+            second = [name for name in systems if name in SECOND_ORDER]
+            if self.protocol.precision != "float32" and second:
+                message = (
+                    f"{' and '.join(second)} need second derivatives, for which `protocol.precision` "
+                    f"{self.protocol.precision} is too coarse: leave these systems out, or use float32"
+                )
+                findings.add(message, systems, *place)
             partial = self.searches.pc_darts.partial_channels if self.searches is not None else 1
             if "pc_darts" in systems and baseline.channels % partial:
                 message = f"does not divide the {baseline.channels} channels of the baseline of {space}"

@@ -85,6 +85,8 @@ SYSTEM_COLUMNS = (
     "forward_passes",
     "backward_passes",
     "images",
+    "multiply_adds",
+    "trained",
     "architectures",
     "invalid",
     "passed_over",

@@ -10,10 +10,12 @@ import pandas as pd
 
 from supernet.config.factors import SPACES
 from supernet.config.searches import RELAXED, WITHOUT_RELAXATION
+from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, count
+from supernet.pipeline.estimate import training_passes
 from supernet.spaces import KINDS, load
 
 SYSTEM_NAMES = MappingProxyType(
@@ -44,6 +46,38 @@ STATUS_NAMES = MappingProxyType(
     }
 )
 """Printed instead of a missing ground truth."""
+
+
+WELL_TRAINED = 0.5
+"""Least training of a search that counts for claim 4, as a share of the training of the baseline's super-net. This
+project's choice, fixed before results were looked at."""
+TOO_SHORT = "too short for a verdict"
+
+
+def training_shares(study: Study, space: str, found: pd.DataFrame) -> pd.Series:
+    """Divide the training of found architectures' super-nets (`trained`) by that of the baseline's super-net.
+
+    Both count images of training passes times the operations that a pass trains at each position: one on a path.
+    """
+    run = study.run(space, "baseline", study.seeds(space, "baseline")[0])
+    shares: pd.Series = found["trained"] / (training_passes(run) * run.setting.batch_size)
+    return shares
+
+
+def too_short(study: Study, space: str, found: pd.DataFrame) -> pd.Series:
+    """Return which searches trained less than `WELL_TRAINED`, without those that ended before their budget did."""
+    ended_early = found["status"].isin(["diverged", "stopped_early"])
+    short: pd.Series = (training_shares(study, space, found) < WELL_TRAINED) & ~ended_early
+    return short
+
+
+def training_sentence() -> str:
+    """Define the training of a search and the mark of searches that are too short."""
+    return (
+        "Training: images of training passes, times the operations that a pass trains at a position, as a share of "
+        f"those of the baseline's super-net. A search below {100 * WELL_TRAINED:.0f} % is {TOO_SHORT}: its super-net "
+        "is not well trained."
+    )
 
 
 def at_random(truths: npt.NDArray[np.float64], draws: int) -> float:

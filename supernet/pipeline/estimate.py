@@ -89,7 +89,7 @@ def run_work(run: Run, scoring: Scoring, pool: int) -> Work:
         runs=1,
         trained_images=trained,
         scored_images=scored,
-        training_macs=TRAINING_PASS * trained * _macs(run, run.setting.path_sampling),
+        training_macs=training_macs(run),
         scoring_macs=scored * _macs(run, "random_a"),
     )
 
@@ -98,6 +98,11 @@ def training_passes(run: Run) -> int:
     """Count the forward-backward passes of a training, one mini-batch each."""
     steps = supernet_steps(run, run.load_space(), _sizes(run.data))
     return steps.total * steps.passes + _ranking_passes(run, steps.total)
+
+
+def training_macs(run: Run) -> float:
+    """Estimate the multiply-adds of the training of a super-net."""
+    return TRAINING_PASS * training_passes(run) * run.setting.batch_size * _macs(run, run.setting.path_sampling)
 
 
 def standalone_work(job: TruthJob, own_space: str) -> tuple[int, float]:
@@ -118,6 +123,16 @@ def standalone_work(job: TruthJob, own_space: str) -> tuple[int, float]:
 def scored_work(run: Run, architectures: int, images: int) -> float:
     """Return the multiply-adds of a forward pass of `images` images by each of a number of architectures of a run."""
     return architectures * images * _macs(run, "random_a")
+
+
+def mixture_work(run: Run, images: int, sampled: bool = False, partial_channels: int = 1) -> float:
+    """Return the multiply-adds of a forward pass of `images` images by a relaxed super-net with the values of a run.
+
+    It computes all operations of each position or, if it is `sampled`, an average one; on 1/K of the channels with
+    `partial_channels` K.
+    """
+    others, operations = spaces.load(run.own_space).relaxed_macs(_size(run), _side(run), partial_channels)
+    return images * float(others + (operations.mean(-1) if sampled else operations).sum())
 
 
 def split_images(data: Data, split: str) -> int:
@@ -210,18 +225,19 @@ def _sizes(data: Data) -> Sizes:
 
 
 def _macs(run: Run, law: str) -> float:
+    bare, concat = run.setting.batch_norm == "none", run.protocol.darts_concat
+    return mean_macs(run.own_space, law, _size(run), _side(run), bare, run.study_seed, concat)
+
+
+def _size(run: Run) -> NetworkSize:
     known, setting = DATASETS[run.data.name], run.setting
-    return mean_macs(
-        run.own_space,
-        law,
-        run.load_space().network_size(
-            setting.channels, setting.layers, known.classes, known.channels, run.protocol.nasbench101_widths
-        ),
-        run.data.resolution or known.side,
-        setting.batch_norm == "none",
-        run.study_seed,
-        run.protocol.darts_concat,
-    )
+    widths = run.protocol.nasbench101_widths
+    loaded = run.load_space()
+    return loaded.network_size(setting.channels, setting.layers, known.classes, known.channels, widths)
+
+
+def _side(run: Run) -> int:
+    return run.data.resolution or DATASETS[run.data.name].side
 
 
 @lru_cache(maxsize=1024)

@@ -11,12 +11,16 @@ from typing import Literal
 
 from supernet.config.artifacts import RunName
 from supernet.config.jobs import standalone_job, standalone_values_job, truth_job
+from supernet.config.searches import RELAXED, SAMPLED, Searches
+from supernet.config.study import Run
 from supernet.pipeline.estimate import (
     TRAINING_PASS,
+    mixture_work,
     run_work,
     scored_work,
     split_images,
     standalone_work,
+    training_macs,
     training_passes,
 )
 from supernet.pipeline.plan import Plan
@@ -100,13 +104,32 @@ def _search(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
 
 def _systems(plan: Plan, wildcards: Mapping[str, str]) -> Workload:
     space, searches = wildcards["space"], plan.study.searches
-    count = len(plan.study.systems(space)[int(wildcards["part"])])
-    alone = _alone(plan, space, 0 if plan.tables(space) or searches is None else count * searches.finds)
-    if searches is None or searches.images is None:
-        return Workload(alone, 0.0 if searches is None else count * (searches.seconds or 0.0))
-    macs = scored_work(plan.study.run(space, "baseline", int(wildcards["seed"])), count, searches.images)
-    passes = count * searches.images / searches.batch_size
-    return Workload((Part("training", space, passes, TRAINING_PASS * macs), *alone))
+    systems = plan.study.systems(space)[int(wildcards["part"])]
+    if searches is None:
+        return Workload()
+    found = sum(map(searches.finds_of, systems))
+    alone = _alone(plan, space, 0 if plan.tables(space) else found)
+    if searches.seconds is not None:
+        return Workload(alone, len(systems) * searches.seconds)
+    run = plan.study.run(space, "baseline", int(wildcards["seed"]))
+    if searches.trainings is not None:
+        macs = len(systems) * searches.trainings * training_macs(run)
+    elif searches.multiply_adds is not None:
+        macs = float(len(systems) * searches.multiply_adds)
+    else:
+        macs = TRAINING_PASS * sum(_search_work(run, name, searches) for name in systems)
+    # Passes are those of paths with the same multiply-adds: a mixture has more layers than a path, not larger ones.
+    passes = macs / (TRAINING_PASS * scored_work(run, 1, searches.batch_size))
+    return Workload((Part("training", space, passes, macs), *alone))
+
+
+def _search_work(run: Run, system: str, searches: Searches) -> float:
+    """Return the multiply-adds of the forward passes of a system whose budget is a number of images."""
+    images = searches.images or 0
+    if system not in RELAXED:
+        return scored_work(run, 1, images)
+    partial = searches.pc_darts.partial_channels if system == "pc_darts" else 1
+    return mixture_work(run, images, system in SAMPLED, partial)
 
 
 def _landscape(plan: Plan, wildcards: Mapping[str, str]) -> Workload:

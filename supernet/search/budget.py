@@ -8,26 +8,34 @@ from typing import Any
 
 import torch
 
+BACKWARD = 2
+"""Forward passes that count as much work as a backward pass: gradients of inputs and of weights cost one each."""
+
 
 @dataclass
 class SearchCost:
     """Totals of a search. A pass is one mini-batch through one network; `images` counts images of forward passes.
 
-    `architectures` counts the architectures that were scored with shared weights; `seconds` is the time of all steps,
-    including those before a resume.
+    `multiply_adds` are those of the layers that the passes execute, with `BACKWARD` forward passes per backward pass.
+    `trained` counts images of training passes, times the operations that a pass computes at a position of a cell: it is
+    how often an average operation was trained, times |O|. `architectures` counts the architectures that were scored
+    with shared weights; `seconds` is the time of all steps, including those before a resume.
     """
 
     forward_passes: int = 0
     backward_passes: int = 0
     images: int = 0
+    multiply_adds: int = 0
+    trained: float = 0.0
     architectures: int = 0
     seconds: float = 0.0
 
-    def add(self, images: int, forward: int = 1, backward: int = 0) -> None:
-        """Count passes of `images` images each."""
+    def add(self, images: int, macs: int, forward: int = 1, backward: int = 0) -> None:
+        """Count passes of `images` images each through a network of `macs` multiply-adds per image."""
         self.forward_passes += forward
         self.backward_passes += backward
         self.images += images * forward
+        self.multiply_adds += images * macs * (forward + BACKWARD * backward)
 
     def note(self) -> dict[str, Any]:
         """Return the totals as JSON."""
@@ -36,22 +44,25 @@ class SearchCost:
 
 @dataclass(frozen=True)
 class Budget:
-    """A number of images of forward passes, or of seconds. A search with a budget of seconds depends on the machine.
+    """A number of images of forward passes, of multiply-adds, or of seconds.
 
-    Raises ValueError unless exactly one of them is given.
+    A search with a budget of seconds depends on the machine. Raises ValueError unless exactly one of them is given.
     """
 
     images: int | None = None
     seconds: float | None = None
+    multiply_adds: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.images is None) == (self.seconds is None):
-            raise ValueError("a budget has either images or seconds")
+        if sum(one is not None for one in (self.images, self.seconds, self.multiply_adds)) != 1:
+            raise ValueError("a budget has one of images, multiply-adds and seconds")
 
     def spent(self, cost: SearchCost) -> float:
         """Return the share that is spent: 1 or more at the end."""
         if self.images is not None:
             return cost.images / self.images
+        if self.multiply_adds is not None:
+            return cost.multiply_adds / self.multiply_adds
         return cost.seconds / (self.seconds or math.inf)
 
 

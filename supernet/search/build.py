@@ -1,16 +1,19 @@
 """Build the problem of the search systems from the config of a study."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from supernet.config.jobs import SystemsJob
+from supernet.config.study import Run
 from supernet.data.images import Augmenter, HeldOut, Images, Splits
+from supernet.pipeline.estimate import training_macs
 from supernet.search.budget import Budget
 from supernet.search.ground_truth import GroundTruth
 from supernet.search.problem import Batches, Problem
-from supernet.spaces.base import Space
+from supernet.spaces.base import NetworkSize, Space
 from supernet.training.build import build_supernet
 from supernet.training.descent import Hyperparameters
 from supernet.training.evaluator import Evaluator
@@ -27,10 +30,12 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
     count = min(searches.scored_images, len(splits.scoring))
     shown = Images(splits.scoring.pixels[:count], splits.scoring.labels[:count])
     scored = replace(splits, held_out=HeldOut(lambda: (shown, splits.test)))
-    evaluator = Evaluator(scored, job.ranking, protocol.channels_last, run.seed, space.format)
+    few, whole = (
+        Evaluator(one, job.ranking, protocol.channels_last, run.seed, space.format) for one in (scored, splits)
+    )
     plain = run.data.model_copy(update={"crop_padding": 0, "flip": False})
 
-    def score(network: nn.Module, arch: Any) -> tuple[float, float]:
+    def score(evaluator: Evaluator, network: nn.Module, arch: Any) -> tuple[float, float]:
         return evaluator.evaluate(network, arch, job.ranking.bn_mode, job.ranking.split)
 
     return Problem(
@@ -45,20 +50,48 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
             run.seed,
             searches.batch_size,
         ),
-        score=score,
+        score=partial(score, few),
         scored_images=count,
+        score_whole=partial(score, whole),
+        whole_images=len(splits.scoring),
+        finalists=searches.finalists,
         draw=ground_truth.draw,
         has_truth=ground_truth.has,
-        hyperparameters=Hyperparameters(
-            learning_rate=setting.learning_rate,
-            final_learning_rate=protocol.final_learning_rate,
-            weight_decay=setting.weight_decay,
-            momentum=protocol.momentum,
-            clip=protocol.clip,
-            untouched=protocol.untouched,
-        ),
-        budget=Budget(searches.images, searches.seconds),
+        hyperparameters=_hyperparameters(run),
+        budget=_budget(job),
         training_share=searches.training_share,
         seed=run.seed,
+        size=_size(run, space, splits),
+        side=splits.train.pixels.shape[-1],
+        zero_in_zero_out=setting.batch_norm == "none",
         law=setting.path_sampling,
+        random_paths=protocol.random_paths,
+        fairnas_gradient=protocol.fairnas_gradient,
+        precision=protocol.precision,
     )
+
+
+def _size(run: Run, space: Space[Any], splits: Splits) -> NetworkSize:
+    setting, pixels = run.setting, splits.train.pixels
+    widths = run.protocol.nasbench101_widths
+    return space.network_size(setting.channels, setting.layers, splits.classes, pixels.shape[1], widths)
+
+
+def _hyperparameters(run: Run) -> Hyperparameters:
+    setting, protocol = run.setting, run.protocol
+    return Hyperparameters(
+        learning_rate=setting.learning_rate,
+        final_learning_rate=protocol.final_learning_rate,
+        weight_decay=setting.weight_decay,
+        momentum=protocol.momentum,
+        clip=protocol.clip,
+        untouched=protocol.untouched,
+    )
+
+
+def _budget(job: SystemsJob) -> Budget:
+    """Return the budget of a search; multiples of trainings are counted in multiply-adds."""
+    searches = job.searches
+    if searches.trainings is not None:
+        return Budget(multiply_adds=max(1, round(searches.trainings * training_macs(job.run))))
+    return Budget(searches.images, searches.seconds, searches.multiply_adds)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from supernet.config.searches import ENASOptions
 from supernet.rng import torch_seed
@@ -47,16 +48,17 @@ class ENAS(PathSystem[ENASOptions]):
             self._learn()
 
     def group(self) -> Group:
-        """Sample a path from the controller."""
-        return (self._sampled("path") or self.paths("random_a")[0],)
+        """Sample paths from the controller."""
+        rng = self.rng("path", self.steps)
+        spare = self.paths("random_a")
+        return tuple(self._sampled(rng) or other for other in spare)
 
     def choose(self) -> None:
         """Score a new architecture of the controller, or a random one if the controller repeats itself."""
-        arch = self._sampled("choose", new=True)
+        arch = self._sampled(self.rng("choose", self.steps), new=True)
         self.scores.score(self.drawn() if arch is None else arch, self.weights)
 
-    def _sampled(self, purpose: str, new: bool = False) -> Any | None:
-        rng = self.rng(purpose, self.steps)
+    def _sampled(self, rng: np.random.Generator, new: bool = False) -> Any | None:
         for _ in range(_ATTEMPTS):
             with torch.no_grad():
                 choices, _, _ = self.controller.sample(rng)
@@ -68,20 +70,27 @@ class ENAS(PathSystem[ENASOptions]):
         return None
 
     def _learn(self) -> None:
-        choices, log_probability, entropy = self.controller.sample(self.rng("reward", self.steps))
+        """Take a step of the controller along the mean of the gradients of `aggregate` samples."""
+        rng, aggregate = self.rng("reward", self.steps), self.options.aggregate
+        first_batch = (self.steps // self.options.controller_every) * aggregate
+        self.adam.zero_grad(set_to_none=True)
+        for number in range(aggregate):
+            choices, log_probability, entropy = self.controller.sample(rng)
+            reward = self._reward(choices, first_batch + number)
+            reward += self.options.entropy * float(entropy.detach())
+            # The first reward is its own baseline, as in ENAS' code.
+            former = reward if self.baseline is None else self.baseline
+            self.baseline = former + (1 - self.options.baseline) * (reward - former)
+            torch.autograd.backward(reinforce(log_probability, reward, self.baseline) / aggregate)
+        nn.utils.clip_grad_norm_(self.controller.parameters(), self.options.clip)
+        self.adam.step()
+
+    def _reward(self, choices: tuple[int, ...], batch: int) -> float:
         arch = made(self.problem, choices)
         if arch is None:
             self.invalid += 1
-            reward = 0.0
-        else:
-            reward = self.weights.reward(arch, self.problem.held_out.batch(self.steps))
-        reward += self.options.entropy * float(entropy.detach())
-        # The first reward is its own baseline, as in ENAS' code.
-        former = reward if self.baseline is None else self.baseline
-        self.baseline = former + (1 - self.options.baseline) * (reward - former)
-        self.adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(reinforce(log_probability, reward, self.baseline))
-        self.adam.step()
+            return 0.0
+        return self.weights.reward(arch, self.problem.held_out.batch(batch))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the state of the controller as well."""

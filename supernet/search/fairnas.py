@@ -9,12 +9,17 @@ from supernet.training.path_sampling import Group
 
 
 class FairNAS(EvolutionSystem[Evolution]):
-    """Trains a group of |O| paths per step; their gradients are summed.
+    """Trains a group of |O| paths per step; their gradients are combined as in the study's FairNAS runs.
 
     The paper's evolution has several objectives; here accuracy is the only one, as in all other systems.
     """
 
     name = "fairnas"
+
+    @property
+    def mean_gradient(self) -> bool:
+        """Whether the gradients of a group are averaged instead of summed."""
+        return self.problem.fairnas_gradient == "mean"
 
     def group(self) -> Group:
         """Draw paths that use every operation of every position once."""

@@ -2,13 +2,14 @@
 
 import math
 
+from torch import Tensor
+
 from supernet.config.searches import FBNetOptions
 from supernet.nn.mixture import Mixture
-from supernet.search.gumbel import gumbel, relaxed_sample
-from supernet.search.relaxation import AdamSystem
+from supernet.search.gumbel import SampledSystem, relaxed_sample
 
 
-class FBNet(AdamSystem[FBNetOptions]):
+class FBNet(SampledSystem[FBNetOptions]):
     """DARTS' alternating steps with Gumbel samples. The latency term of the loss is left out: budgets count images."""
 
     name = "fbnet"
@@ -25,7 +26,6 @@ class FBNet(AdamSystem[FBNetOptions]):
         epoch = math.floor(options.epochs * min(self.spent, 1.0))
         return max(options.floor, options.first_temperature * math.exp(-options.decay * epoch))
 
-    def mixture(self) -> Mixture:
-        """Draw the soft sample of this step."""
-        noise = gumbel(self.rng("gumbel", self.steps), self.alpha)
+    def sample(self, noise: Tensor) -> Mixture:
+        """Make the soft sample of Gumbel noise."""
         return Mixture(relaxed_sample(self.alpha, noise, self.temperature))

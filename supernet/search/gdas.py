@@ -1,13 +1,14 @@
 """GDAS: one sampled operation per position, with straight-through gradients (Dong & Yang 2019)."""
 
+from torch import Tensor
+
 from supernet.config.searches import GDASOptions
 from supernet.nn.mixture import Mixture
-from supernet.search.gumbel import gumbel, relaxed_sample, straight_through
-from supernet.search.relaxation import AdamSystem
+from supernet.search.gumbel import SampledSystem, relaxed_sample, straight_through
 
 
-class GDAS(AdamSystem[GDASOptions]):
-    """Samples one path per step for both updates; only its operations are computed."""
+class GDAS(SampledSystem[GDASOptions]):
+    """Samples a path, by default a new one for each update; only its operations are computed."""
 
     name = "gdas"
 
@@ -17,9 +18,8 @@ class GDAS(AdamSystem[GDASOptions]):
         first, last = self.options.first_temperature, self.options.last_temperature
         return first + (last - first) * min(self.spent, 1.0)
 
-    def mixture(self) -> Mixture:
-        """Draw the one-hot sample of this step."""
-        noise = gumbel(self.rng("gumbel", self.steps), self.alpha)
+    def sample(self, noise: Tensor) -> Mixture:
+        """Make the one-hot sample of Gumbel noise, with the gradient of the soft sample."""
         soft = relaxed_sample(self.alpha, noise, self.temperature)
         hard = straight_through(soft)
         return Mixture(hard, hard.detach().cpu().numpy() > 0.5)

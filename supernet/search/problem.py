@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -10,7 +10,7 @@ from supernet.data.images import Augmenter, Epoch, Images
 from supernet.errors import UserError
 from supernet.search.budget import Budget
 from supernet.search.random_search import Draw
-from supernet.spaces.base import Space
+from supernet.spaces.base import NetworkSize, Space
 from supernet.training.descent import Hyperparameters
 from supernet.training.schedule import steps_per_epoch
 
@@ -42,7 +42,8 @@ class Problem:
 
     `build(partial_channels)` makes a new super-net, with the same initial weights each time. Weights are trained on
     batches of `training`. Architectures are chosen by batches of `held_out`, on whose images no weights are trained,
-    and by `score`, which gives accuracy and loss on the same `scored_images` of these images for every architecture.
+    and by `score`, which gives accuracy and loss on the same `scored_images` of these images for every architecture;
+    the best `finalists` are scored again by `score_whole`, on all `whole_images` of them.
     `draw` gives architectures that have a ground truth, uniform over the space; `has_truth(arch_id)` says whether one
     has. `training_share` is the share of the budget that systems with a separate search spend on shared weights.
     """
@@ -53,14 +54,28 @@ class Problem:
     held_out: Batches
     score: Callable[[nn.Module, Any], tuple[float, float]]
     scored_images: int
+    score_whole: Callable[[nn.Module, Any], tuple[float, float]]
+    whole_images: int
+    finalists: int
     draw: Draw
     has_truth: Callable[[str], bool]
     hyperparameters: Hyperparameters
     budget: Budget
     training_share: float
     seed: int
+    size: NetworkSize
+    """The size of the super-net, and `side` that of its images in pixels: multiply-adds are counted for it."""
+    side: int
+    zero_in_zero_out: bool = False
+    """Whether paths skip convolutions whose input is always zero (`Space.cost`)."""
     law: str = "random_a"
     """Path sampling of the study's baseline, which random search uses."""
+    random_paths: int = 1
+    """Paths of a training step, except of FairNAS' groups; their gradients are averaged."""
+    fairnas_gradient: Literal["sum", "mean"] = "sum"
+    """How the gradients of a FairNAS group are combined."""
+    precision: str = "float32"
+    """Precision of the forward passes of training, float32 or bfloat16, as in `supernet.training.trainer.Recipe`."""
 
     def kinds_and_positions(self) -> tuple[int, int]:
         """Return the relaxation of the space. Raises UserError if it has none."""

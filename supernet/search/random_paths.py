@@ -10,6 +10,11 @@ class RandomPaths(PathSystem[RandomSearch]):
 
     name = "random_search"
 
+    @property
+    def mean_gradient(self) -> bool:
+        """Whether the gradients of the paths of a step are averaged: depends on the law of the baseline."""
+        return self.problem.law != "fairnas" or self.problem.fairnas_gradient == "mean"
+
     def group(self) -> Group:
         """Draw paths by the law of the baseline."""
         return self.paths(self.problem.law)

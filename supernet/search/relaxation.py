@@ -44,12 +44,16 @@ class RelaxedSystem(System[Options], Generic[Options]):
         if self.spent >= self.warm_up:
             self.update_architecture()
         with torch.no_grad():
-            mixture = self.mixture()
+            mixture = self.mixture_of_weights()
         self.weights.train_mixture(mixture, self.spent)
 
     @abstractmethod
     def mixture(self) -> Mixture:
         """Make the mixture of this step, differentiable in `alpha`."""
+
+    def mixture_of_weights(self) -> Mixture:
+        """Make the mixture on which the weights are trained in this step."""
+        return self.mixture()
 
     @abstractmethod
     def update_architecture(self) -> None:

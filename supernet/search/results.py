@@ -39,6 +39,8 @@ COLUMNS: dict[str, Any] = {
     "forward_passes": "int64",
     "backward_passes": "int64",
     "images": "int64",
+    "multiply_adds": "int64",
+    "trained": "float64",
     "architectures": "int64",
     "invalid": "int64",
     "passed_over": "int64",
@@ -50,8 +52,8 @@ COLUMNS: dict[str, Any] = {
 
 `status` is complete, stopped_early (by the rule of the system), diverged (the shared weights), unlisted (the published
 table does not list the architecture) or truth_diverged (its stand-alone training); the last three statuses have no
-truth. `source` and `kind` describe the `population` in which the quantile is taken
-(`supernet.metrics.population.Population`).
+truth. `trained` is that of `supernet.search.budget.SearchCost`. `source` and `kind` describe the `population` in which
+the quantile is taken (`supernet.metrics.population.Population`).
 """
 
 
@@ -65,6 +67,8 @@ def rows(
         "forward_passes": cost.forward_passes,
         "backward_passes": cost.backward_passes,
         "images": cost.images,
+        "multiply_adds": cost.multiply_adds,
+        "trained": cost.trained,
         "architectures": cost.architectures,
         "invalid": outcome.invalid,
         "passed_over": outcome.passed_over,
@@ -166,6 +170,8 @@ class _Row(Model):
     forward_passes: int = Field(ge=0)
     backward_passes: int = Field(ge=0)
     images: int = Field(ge=0)
+    multiply_adds: int = Field(ge=0)
+    trained: float = Field(ge=0)
     architectures: int = Field(ge=0)
     invalid: int = Field(ge=0)
     passed_over: int = Field(ge=0)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from supernet.config.searches import RobustDARTSOptions
+from supernet.search.budget import BACKWARD
 from supernet.search.curvature import dominant_eigenvalue
 from supernet.search.darts import FirstOrderDARTS
 from supernet.search.problem import Problem
@@ -55,7 +56,9 @@ class RobustDARTS(FirstOrderDARTS):
         value, products = dominant_eigenvalue(
             lambda: self.weights.loss(self.mixture(), batch), self.alpha, start, self.options.tolerance
         )
-        self.cost.add(0, forward=0, backward=products)
+        # The gradient that is differentiated again has a forward and a backward pass.
+        macs = self.weights.work.of_mixture(self.mixture()) * (1 + BACKWARD)
+        self.cost.add(len(batch[1]), macs, forward=0, backward=products)
         self.eigenvalues.append(value)
         self.history.append(self.alpha.detach().clone())
 

@@ -13,9 +13,13 @@ from supernet.search.weights import Diverged, SharedWeights
 
 @dataclass
 class ScoredArchitectures:
-    """Scores by arch_id, in the order in which they were measured."""
+    """Scores by arch_id, in the order in which they were measured.
+
+    `whole` scores on all images of the scoring split, not on the first `scored_images`.
+    """
 
     problem: Problem
+    whole: bool = False
     found: dict[str, Found] = field(default_factory=dict)
 
     def known(self, arch: Any) -> bool:
@@ -27,14 +31,17 @@ class ScoredArchitectures:
 
         Raises Diverged if the score is not finite.
         """
-        arch_id = self.problem.space.arch_id(arch)
+        problem = self.problem
+        arch_id = problem.space.arch_id(arch)
         if arch_id not in self.found:
-            accuracy, loss = self.problem.score(weights.network, arch)
+            measure = problem.score_whole if self.whole else problem.score
+            accuracy, loss = measure(weights.network, arch)
             if not math.isfinite(loss):
                 raise Diverged(f"the loss of {arch_id} with the shared weights is not finite")
             self.found[arch_id] = Found(arch_id, arch, accuracy, loss)
-            weights.cost.add(self.problem.scored_images)
-            weights.cost.architectures += 1
+            images = problem.whole_images if self.whole else problem.scored_images
+            weights.cost.add(images, weights.work.of_path(arch))
+            weights.cost.architectures += not self.whole
         return self.found[arch_id]
 
     def ranked(self) -> list[Found]:

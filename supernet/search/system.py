@@ -27,6 +27,8 @@ class _Cost(Model):
     forward_passes: int = Field(ge=0)
     backward_passes: int = Field(ge=0)
     images: int = Field(ge=0)
+    multiply_adds: int = Field(ge=0)
+    trained: float = Field(ge=0)
     architectures: int = Field(ge=0)
     seconds: float = Field(ge=0)
 

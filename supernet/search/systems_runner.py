@@ -96,7 +96,7 @@ class SystemsRunner:
         return Finished(name, found, timing, checkpoint.earlier)
 
     def _search(self, name: str, checkpoint: Checkpoint) -> Outcome:
-        """Search with a system; progress counts images, or thousandths of a budget of time."""
+        """Search with a system; progress counts images, or thousandths of another budget."""
         system = make_system(name, make_problem(self.job, self.space, self.splits, self.truth), self.job.searches)
         images = self.job.searches.images
         total, unit = (1_000, 0) if images is None else (images, 1)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from supernet.config.searches import XNASOptions
 from supernet.nn.mixture import Mixture
+from supernet.search.budget import BACKWARD
 from supernet.search.relaxation import RelaxedSystem
 
 
@@ -37,10 +38,17 @@ class XNAS(RelaxedSystem[XNASOptions]):
             self.alpha.copy_(wiped_out(self.alpha, rate, bound, left))
 
     def expected_steps(self) -> float:
-        """Estimate the updates of the whole budget: two batches each, or, for seconds, at the speed so far."""
-        budget = self.problem.budget
+        """Estimate the updates of the whole budget: two batches each, or, for seconds, at the speed so far.
+
+        In multiply-adds: at the cost of the operations that are left.
+        """
+        problem, batches = self.problem, self.problem.training.size + self.problem.held_out.size
+        budget = problem.budget
         if budget.images is not None:
-            return budget.images / (self.problem.training.size + self.problem.held_out.size)
+            return budget.images / batches
+        if budget.multiply_adds is not None:
+            update = (1 + BACKWARD) * batches * self.weights.work.of_mixture(self.mixture())
+            return budget.multiply_adds / update
         return max(1.0, (self.steps + 1) / max(self.spent, 1e-3))
 
     def strengths(self) -> Tensor:

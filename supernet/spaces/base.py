@@ -190,6 +190,17 @@ class Space(ABC, Generic[Arch]):
         """Discretise relaxed weights (*relaxation, |O|) to an architecture; UserError without a relaxation."""
         raise UserError(f"{self.name}: has no relaxation: {self.unrelaxed}")
 
+    def relaxed_macs(
+        self, size: NetworkSize, image: int = 32, partial_channels: int = 1
+    ) -> tuple[int, npt.NDArray[np.int64]]:
+        """Return multiply-adds of a mixture for one image, as `Cost` counts them.
+
+        First those that every mixture executes; then those of each operation (*relaxation, |O|), summed over the cells,
+        on 1/K of the channels with `partial_channels` K. A mixture executes the operations that it computes. UserError
+        without a relaxation.
+        """
+        raise UserError(f"{self.name}: has no relaxation: {self.unrelaxed}")
+
     @abstractmethod
     def network(self, factory: LayerFactory, own: Arch | None, size: NetworkSize) -> nn.Module:
         """Return the path network `net(images, arch)` with all operations, or with those of `own` only."""

@@ -20,6 +20,7 @@ from supernet.metrics.seed_noise import seed_noise, threshold_for
 from supernet.metrics.study_effects import COLUMNS, CONTRAST_COLUMNS, contrast_rows, effect_rows
 from supernet.metrics.study_halves import COLUMNS as HALF_COLUMNS
 from supernet.metrics.study_halves import half_rows
+from supernet.pipeline.estimate import training_passes
 from supernet.rng import stream
 
 RESAMPLES = 60
@@ -326,6 +327,7 @@ def _search(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFram
 
 def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFrame) -> None:
     """Write one architecture of the pool per search system; nothing if the study has no search systems."""
+    run = study.run(space, "baseline", seed)
     for part, names in enumerate(study.systems(space)):
         rng = stream(seed, "fake", "systems", space, str(part))
         found, truths = pool.iloc[rng.integers(len(pool), size=len(names))], pool["truth"].to_numpy()
@@ -338,7 +340,8 @@ def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFra
             "score": rng.uniform(0.6, 0.7, size=len(names)),
             "truth": found["truth"].to_numpy(),
             "truth_quantile": [truth_rank(truth, truths) / len(truths) for truth in found["truth"]],
-            **dict.fromkeys(("forward_passes", "backward_passes", "images", "architectures"), 4_000),
+            **dict.fromkeys(("forward_passes", "backward_passes", "images", "architectures", "multiply_adds"), 4_000),
+            "trained": float(training_passes(run) * run.setting.batch_size),
             **dict.fromkeys(("invalid", "passed_over"), 1),
             "source": "trained here",
             "kind": "pool",

@@ -96,6 +96,7 @@ def problem_of(
     splits: Splits = split(data, config, 0)
     scoring = Scoring(bn_modes=("batch",), batch_size=250)
     evaluator = Evaluator(splits, scoring, channels_last=False)
+    score = lambda network, arch: evaluator.evaluate(network, arch, "batch", "scoring")  # noqa: E731
 
     def batches(part: Images) -> Batches:
         return Batches(Augmenter(part, splits, config, False), part, seed, 16)
@@ -105,12 +106,18 @@ def problem_of(
         build=build,
         training=batches(splits.train),
         held_out=batches(splits.scoring),
-        score=lambda network, arch: evaluator.evaluate(network, arch, "batch", "scoring"),
+        score=score,
         scored_images=len(splits.scoring),
+        score_whole=score,
+        whole_images=len(splits.scoring),
+        finalists=10,
         draw=partial(space.sample, law="random_a"),
         has_truth=lambda arch_id: True,
         hyperparameters=Hyperparameters(0.025, 0.001, 3e-4, 0.9, 5.0),
         budget=Budget(budget),
         seed=seed,
+        # The size of `real_problem`; planted networks have no convolutions.
+        size=space.network_size(4, {"nasbench201": 1, "macro": 8}.get(space.name, 3), 5, 2),
+        side=data.pixels.shape[-1],
         **{"training_share": 0.3, **more},
     )

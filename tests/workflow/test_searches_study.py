@@ -4,27 +4,32 @@ import importlib.util
 import itertools
 import json
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from checkouts import ROOT
 from fake_results import write_results
 
+from supernet import spaces
 from supernet.audit.expected import expected, requested
 from supernet.config.jobs import systems_job
 from supernet.config.searches import PATHWISE, RELAXED, Searches
 from supernet.config.study import load_study
+from supernet.data.images import Images, split
 from supernet.errors import UserError
 from supernet.paper import catalogue
 from supernet.paper.costs import costs, table_sentence
 from supernet.paper.load import Results
 from supernet.paper.systems import at_random
 from supernet.pipeline.plan import Plan
+from supernet.pipeline.workload import workload
 from supernet.provenance.recorder import Recorder, recording
+from supernet.search.build import make_problem
 from supernet.search.results import COLUMNS
 
 TRUTH = {"channels": 4, "layers": 3, "epochs": 1, "batch_size": 128, "train_portion": 0.5}
@@ -36,7 +41,10 @@ STUDY: dict[str, Any] = {
     "pool": {"size": 12},
     "metrics": {"top": 2, "resamples": 200},
     "search": {"architectures": 4, "retrain": 2},
-    "searches": {"systems": {"nasbench201": ["random_search", "gdas", "spos"]}, "images": 600, "jobs": 2},
+    "searches": {
+        **{"systems": {"nasbench201": ["random_search", "gdas", "spos"]}, "images": 600, "jobs": 2},
+        **{"scored_images": 64, "finds": 2, "finalists": 2},
+    },
     "spaces": {
         "nasbench201": {
             "truth": {**TRUTH, "layers": 1},
@@ -64,8 +72,9 @@ def written(tmp_path: Path, **changes: Any) -> Path:
         ({"systems": {"nasbench201": ["spos", "spos"]}}, "one or more different systems"),
         ({"systems": {"nasbench201": []}}, "one or more different systems"),
         ({"systems": {"nasbench201": ["SPOS"]}}, "random_search"),
-        ({"seconds": 3.0}, "one of `images` and `seconds`"),
-        ({"images": None}, "one of `images` and `seconds`"),
+        ({"seconds": 3.0}, "one of `images`, `multiply_adds`, `trainings` and `seconds`"),
+        ({"images": None}, "one of `images`, `multiply_adds`, `trainings` and `seconds`"),
+        ({"multiply_adds": 10**9}, "one of `images`, `multiply_adds`, `trainings` and `seconds`"),
         ({"systems": {"nasbench201": "all"}, "pc_darts": {"partial_channels": 3}}, "does not divide the 4 channels"),
         ({"robust_darts": {"factor": 1.0}}, "greater than 1"),
     ],
@@ -73,6 +82,39 @@ def written(tmp_path: Path, **changes: Any) -> Path:
 def test_a_wrong_section_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_study(written(tmp_path, **changes))
+
+
+def test_second_derivatives_need_float32(tmp_path: Path) -> None:
+    path = written(tmp_path, systems={"nasbench201": "all"})
+    study = yaml.safe_load(path.read_text())
+    study["protocol"]["precision"] = "bfloat16"
+    path.write_text(yaml.safe_dump(study))
+    with pytest.raises(
+        UserError, match=r"searches\.systems\.nasbench201.*darts_2nd and robust_darts need second deriv"
+    ):
+        load_study(path)
+    study["searches"]["systems"] = {"nasbench201": ["darts_1st", "spos"]}
+    path.write_text(yaml.safe_dump(study))
+    assert load_study(path).protocol.precision == "bfloat16"
+
+
+@pytest.mark.parametrize("name", ["nasbench201"])
+def test_a_budget_of_trainings_is_that_of_the_baseline(tmp_path: Path, name: str) -> None:
+    study = load_study(written(tmp_path, images=None, trainings=2.5))
+    job, space = systems_job(study, name, 0, 0, True), spaces.load(name)
+    pixels = torch.zeros(1797, 1, 8, 8, dtype=torch.uint8)
+    splits = split(Images(pixels, torch.arange(1797) % 10), job.run.data, 0)
+    drawn: Any = SimpleNamespace(draw=None, has=None)
+    problem = make_problem(job, space, splits, drawn)
+    # One epoch: three batches of 128 of half of 674 images. Cells with half of the edges in use are about the mean.
+    costs = [space.cost(space.architecture(index), problem.size, 8).macs for index in range(15_625)]
+    expected = 2.5 * 3 * 2 * 128 * np.mean(costs)
+    assert problem.budget.multiply_adds == pytest.approx(expected, rel=0.1)
+    assert problem.budget.images is None and problem.budget.seconds is None
+    plan = Plan.load({"study": str(tmp_path / "s.yaml")}, ROOT)
+    work = workload(plan, "systems", {"space": name, "seed": "0", "part": "0"})
+    assert work is not None
+    assert work.parts[0].macs == pytest.approx(2 * (problem.budget.multiply_adds or 0))
 
 
 def test_all_means_what_a_space_admits(tmp_path: Path) -> None:
@@ -127,6 +169,7 @@ def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
                     "status": "complete" if truth is not None else "unlisted",
                     "truth": truth,
                     "population": 12,
+                    "trained": 448.0,  # of one epoch of 449 training images, in batches of 128
                     "passed_over": 2 if name == "spos" else 0,
                 }
             )

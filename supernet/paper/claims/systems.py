@@ -7,8 +7,10 @@ seeds by exact rank-sum tests (Wilcoxon), with the other system shifted by `MARG
 than any other system by more than the margin, each test at 5 %; all must pass, so none is corrected. No: it is worse
 than one by more than the margin, at 5 % after Bonferroni's correction. A system is equivalent if neither of the two is
 worse than the other by more than the margin. Without search systems, or with fewer than `FEWEST_SEEDS` seeds of any,
-the answer is unknown. The power is that for normal quantiles with the standard deviation between seeds, pooled over
-systems.
+the answer is unknown. The claim is about well-trained super-nets: a search whose super-net was trained too little
+(`supernet.paper.systems.too_short`) decides nothing. If it is random search, the answer is unknown; if it is another
+system, the others can still decide that the answer is no. The power is that for normal quantiles with the standard
+deviation between seeds, pooled over systems.
 """
 
 import math
@@ -22,6 +24,7 @@ import pandas as pd
 from supernet.metrics.power import FEWEST_SEEDS, LEVEL, MOST_RANKED, fewest, rank_sum_shift
 from supernet.paper.claims.answer import Answer, SpaceAnswer
 from supernet.paper.load import Results
+from supernet.paper.systems import SYSTEM_NAMES, TOO_SHORT, WELL_TRAINED, too_short
 
 MARGIN = 0.05
 """Difference of quantiles, five percentage points of rank, that claim 4 ignores. This project's choice, fixed before
@@ -42,11 +45,16 @@ def answer(results: Results, space: str) -> SpaceAnswer:
         found = [mean for mean in means if math.isfinite(mean)]
         own = {"random search": float(np.mean(found))} if found else {}
         return SpaceAnswer(space, "unknown", own, missing=("search systems (`searches` in the study file)",))
-    return compare(space, systems[systems["rank"] == 1])
+    best = systems[systems["rank"] == 1]
+    short = best.loc[too_short(results.study, space, best), "system"]
+    return compare(space, best, tuple(map(str, short.unique())))
 
 
-def compare(space: str, best: pd.DataFrame) -> SpaceAnswer:
-    """Compare random search with each other system; `best` has system, truth and truth_quantile, one row per seed."""
+def compare(space: str, best: pd.DataFrame, short: tuple[str, ...] = ()) -> SpaceAnswer:
+    """Compare random search with each other system; `best` has system, truth and truth_quantile, one row per seed.
+
+    `short` names the systems whose super-nets were trained too little.
+    """
     found = best["truth_quantile"].where(best["truth"].notna(), 1.0).astype(float)
     quantiles: dict[str, Floats] = {
         str(name): np.array(found[rows.index], dtype=np.float64) for name, rows in best.groupby("system", sort=False)
@@ -70,11 +78,25 @@ def compare(space: str, best: pd.DataFrame) -> SpaceAnswer:
         "equivalent to": float(sum(not_superior[name] <= LEVEL for name in passed)),
         "smallest p": max(1 / math.comb(len(own) + len(values), len(own)) for values in quantiles.values()),
     }
-    said: Answer = "yes" if len(passed) == len(quantiles) else "unknown"
-    if min(inferior.values()) <= LEVEL / len(quantiles):
+    said: Answer = "yes" if len(passed) == len(quantiles) and not short else "unknown"
+    if RANDOM_SEARCH not in short and any(
+        p <= LEVEL / len(quantiles) for name, p in inferior.items() if name not in short
+    ):
         said = "no"
     power, missing, reached = _power(own, list(quantiles.values()))
+    if short:
+        numbers["too short"] = float(len(short))
+        missing = (_longer(short), *missing)
     return SpaceAnswer(space, said, numbers, power, missing if said == "unknown" else (), reached)
+
+
+def _longer(short: Sequence[str]) -> str:
+    """Say which searches are too short for a verdict."""
+    names = ", ".join(SYSTEM_NAMES[name] for name in short)
+    return (
+        f"a larger budget: {names} trained less than {100 * WELL_TRAINED:.0f} % of the baseline's super-net, "
+        f"{TOO_SHORT}"
+    )
 
 
 def _power(own: Floats, others: Sequence[Floats]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]:

@@ -105,6 +105,8 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "systems.score": Column("score of the system; empty for a relaxed super-net", FRACTION),
         "truth_quantile": Column("share of the population that is not better", FRACTION),
         "architectures": Column("architectures that were scored", _ARCHITECTURES),
+        "multiply_adds": Column("multiply-adds of the layers that the search executed", "multiply-adds"),
+        "trained": Column("images of training passes, times the operations that a pass trains at a position", IMAGES),
         "forward_passes": Column("forward passes of the search", _PASSES),
         "backward_passes": Column("backward passes of the search", _PASSES),
         "system": Column("name of the search system"),

@@ -15,7 +15,16 @@ from supernet.paper import captions, style
 from supernet.paper.load import Results
 from supernet.paper.render import Caption
 from supernet.paper.summary import frame
-from supernet.paper.systems import SYSTEM_NAMES, found_by_space, is_relaxed, pools_of, truth_and_quantile_sentences
+from supernet.paper.systems import (
+    SYSTEM_NAMES,
+    TOO_SHORT,
+    found_by_space,
+    is_relaxed,
+    pools_of,
+    too_short,
+    training_sentence,
+    truth_and_quantile_sentences,
+)
 
 INPUTS: tuple[Kind, ...] = ("pools", "systems")
 
@@ -32,14 +41,15 @@ _PATHWISE_MARKERS, _RELAXED_MARKERS = ("o", "s"), ("^", "D")
 def make(results: Results, out_stem: Path) -> None:
     """Draw the figure; raises UserError if the study has no search systems."""
     found = found_by_space(results)
-    drawn = frame([row for space, rows in found.items() for row in _numbers(space, rows)])
+    drawn = frame([row for space, rows in found.items() for row in _numbers(results, space, rows)])
     with style.paper():
         figure = _figure(results, drawn, tuple(found))
         style.save(figure, out_stem, drawn, _caption(results, found, drawn))
 
 
-def _numbers(space: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
-    names = ("system", "seed", "status", "seconds", "images", "truth", "truth_quantile")
+def _numbers(results: Results, space: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = rows.assign(too_short=too_short(results.study, space, rows))
+    names = ("system", "seed", "status", "seconds", "images", "multiply_adds", "too_short", "truth", "truth_quantile")
     return [
         {"space": space, **dict(zip(names, row, strict=True))}
         for row in rows.loc[rows["rank"] == 1, list(names)].itertuples(index=False, name=None)
@@ -58,17 +68,23 @@ def _figure(results: Results, drawn: pd.DataFrame, spaces: tuple[str, ...]) -> F
     figure.axes[0].set_ylabel("Stand-alone accuracy (%)")
     second.set_ylabel("Share of the pool that is better")
     handles = [Line2D([], [], ls="none", ms=4.5, label=SYSTEM_NAMES[name], **look(name)) for name in systems]
+    if drawn["too_short"].any():
+        handles.append(Line2D([], [], ls="none", ms=4.5, marker="o", color=style.GREY, mfc="white", label=TOO_SHORT))
     figure.legend(handles=handles, loc="outside lower center", ncols=4 if len(spaces) > 1 else 2)
     return figure
 
 
-def look(system: str) -> dict[str, Any]:
-    """Return colour and marker of a system: triangles and diamonds for relaxed super-nets; random search is black."""
+def look(system: str, short: bool = False) -> dict[str, Any]:
+    """Return colour and marker of a system: triangles and diamonds for relaxed super-nets; random search is black.
+
+    The marker of a search that is too short is hollow.
+    """
     same = [name for name in SYSTEM_NAMES if is_relaxed(name) == is_relaxed(system)]
     place = same.index(system)
     markers = _RELAXED_MARKERS if is_relaxed(system) else _PATHWISE_MARKERS
     color = _COLORS[place % len(_COLORS)]
-    return {"marker": markers[place // len(_COLORS)], "color": color, "mec": "#333333", "mew": 0.4}
+    edge = {"mfc": "white", "mec": color, "mew": 0.9} if short else {"mec": "#333333", "mew": 0.4}
+    return {"marker": markers[place // len(_COLORS)], "color": color, **edge}
 
 
 def _truths(results: Results, space: str) -> npt.NDArray[np.float64]:
@@ -83,13 +99,14 @@ def _lowest(truths: npt.NDArray[np.float64]) -> float:
 
 def _panel(axes: Axes, panel: pd.DataFrame, lowest: float) -> None:
     drawn = panel.dropna(subset="truth")
-    for system, seconds, truth in drawn[["system", "seconds", "truth"]].itertuples(index=False):
+    markers = [*drawn[["system", "too_short", "seconds", "truth"]].itertuples(index=False)]
+    for system, short, seconds, truth in markers:
         if 100 * truth >= lowest:
-            axes.plot(seconds / 60, 100 * truth, ls="none", ms=4.5, **look(system))
+            axes.plot(seconds / 60, 100 * truth, ls="none", ms=4.5, **look(system, short))
     low, high = axes.get_ylim()
-    for system, seconds, truth in drawn[["system", "seconds", "truth"]].itertuples(index=False):
+    for system, short, seconds, truth in markers:
         if 100 * truth < lowest:
-            axes.plot(seconds / 60, low, ls="none", ms=4.5, clip_on=False, zorder=3, **look(system))
+            axes.plot(seconds / 60, low, ls="none", ms=4.5, clip_on=False, zorder=3, **look(system, short))
             label = f"{100 * truth:.0f} %"
             axes.annotate(
                 label, (seconds / 60, low), (0, 4), textcoords="offset points", ha="center", rotation=90, fontsize=6
@@ -139,6 +156,7 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], drawn: pd.DataFra
             captions.paragraph(
                 truth_and_quantile_sentences(found), captions.lost_truth_sentence(pools_of(results, found))
             ),
+            f"Hollow markers: searches that are {TOO_SHORT}. {training_sentence()}" if drawn["too_short"].any() else "",
             f"{lost} without a ground truth are not drawn." if lost else "",
         ),
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from supernet.config.artifacts import Kind
+from supernet.config.searches import Searches
 from supernet.errors import UserError
 from supernet.metrics.definitions import truth_rank
 from supernet.paper import captions
@@ -23,6 +24,9 @@ from supernet.paper.systems import (
     pools_of,
     relaxed_sentence,
     skips,
+    too_short,
+    training_sentence,
+    training_shares,
     truth_and_quantile_sentences,
 )
 
@@ -45,7 +49,12 @@ def make(results: Results, out_stem: Path) -> None:
             for line in _random_choice(results, space)
         ]
         names = architecture_names(space, rows["encoding"])
-        rows = rows.assign(name=[names.get(text, "") for text in rows["encoding"]])
+        rows = rows.assign(
+            name=[names.get(text, "") for text in rows["encoding"]],
+            training=training_shares(results.study, space, rows),
+            too_short=too_short(results.study, space, rows),
+            best_mean=_best_means(rows),
+        )
         for system, own in rows[rows["rank"] == 1].groupby("system", sort=False):
             text += _text(space, str(system), own, published_numbers.cell({"": f"{space} {system}"}))
         numbers += [{"space": space, **_plain(row)} for row in rows.drop(columns="name").to_dict("records")]
@@ -57,6 +66,13 @@ def make(results: Results, out_stem: Path) -> None:
         left=frozenset({"System", "Architecture"}),
     )
     write(table, out_stem)
+
+
+def _best_means(rows: pd.DataFrame) -> pd.Series:
+    """Return, for each row, the mean ground truth of all architectures of its search; nan for a search of one."""
+    searches = rows.groupby(["system", "seed"], sort=False)["truth"]
+    means: pd.Series = searches.transform("mean").where(searches.transform("size") > 1)
+    return means
 
 
 def _random_choice(results: Results, space: str) -> list[dict[str, str]]:
@@ -76,8 +92,11 @@ def _random_choice(results: Results, space: str) -> list[dict[str, str]]:
                 "Seed": "",
                 "Architecture": "",
                 "Ground truth (%)": percent(truth),
+                "Mean of the best (%)": "",
                 "Quantile": number(truth_rank(truth, truths) / len(truths), 3),
                 "Skips": "",
+                "Training": "",
+                "Multiply-adds (G)": "0",
                 "Images (k)": "0",
                 "Passes (k)": "0",
                 "Scored": "0",
@@ -96,6 +115,8 @@ def _text(space: str, system: str, own: pd.DataFrame, published: str) -> list[di
         return [lines[0] | {"Published": published}]
     spread = f" ± {percent(float(truths.std()))}" if len(truths) > 1 else ""
     mean["Ground truth (%)"] = f"{percent(float(truths.mean()))}{spread}" if len(truths) else ABSENT
+    means = own["best_mean"].dropna()
+    mean["Mean of the best (%)"] = percent(float(means.mean())) if len(means) else ABSENT
     mean["Quantile"] = number(float(own["truth_quantile"].mean()), 3)
     mean["Minutes"] = number(float(own["seconds"].mean()) / 60, 1)
     return [*lines, {**dict.fromkeys(lines[0], ""), **mean}]
@@ -109,8 +130,11 @@ def _line(space: str, row: dict[Any, Any]) -> dict[str, str]:
         "Seed": str(row["seed"]),
         "Architecture": row["name"],
         "Ground truth (%)": STATUS_NAMES.get(row["status"], percent(row["truth"])),
+        "Mean of the best (%)": percent(row["best_mean"]),
         "Quantile": number(row["truth_quantile"], 3),
         "Skips": str(int(row["skips"])) if has_skips else ABSENT,
+        "Training": f"{100 * row['training']:.0f} %{', too short' if row['too_short'] else ''}",
+        "Multiply-adds (G)": number(row["multiply_adds"] / 1e9, 1),
         "Images (k)": count(round(row["images"] / 1e3)),
         "Passes (k)": f"{row['forward_passes'] / 1e3:.1f} + {row['backward_passes'] / 1e3:.1f}",
         "Scored": count(row["architectures"]),
@@ -138,23 +162,28 @@ def _lost(found: dict[str, pd.DataFrame]) -> list[str]:
     return sentences
 
 
+def _budget(searches: Searches) -> str:
+    if searches.images is not None:
+        return f"{count(searches.images)} images in forward passes"
+    if searches.multiply_adds is not None:
+        return f"{searches.multiply_adds / 1e9:g} G multiply-adds"
+    if searches.trainings is not None:
+        return f"{searches.trainings:g} times the multiply-adds of the baseline's training"
+    return f"{searches.seconds:g} seconds of wall time"
+
+
 def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[str, ...]) -> Caption:
     searches = results.study.searches
     if searches is None:
         raise UserError("the study has no section `searches`")
-    budget = (
-        f"{count(searches.images)} images in forward passes"
-        if searches.images is not None
-        else f"{searches.seconds:g} seconds of wall time"
-    )
     operations = (
         "NASBench-201 architectures: the operations of the six edges by number (0 none, 1 skip connection, 2 and 3 "
         "convolutions, 4 average pooling)."
     )
     return Caption.of(
         captions.paragraph(
-            f"Search systems with the same budget of {budget}, each with its own super-net at the baseline of its "
-            "space.",
+            f"Search systems with the same budget of {_budget(searches)}, each with its own super-net at the baseline "
+            "of its space.",
             "Passes are forward + backward passes of mini-batches; scored architectures are evaluated with shared "
             "weights.",
         ),
@@ -164,7 +193,11 @@ def _caption(results: Results, found: dict[str, pd.DataFrame], published: tuple[
                 truth_and_quantile_sentences(found), captions.lost_truth_sentence(pools_of(results, found))
             ),
             relaxed_sentence(tuple(found)),
-            "Minutes and peak memory are those of the search alone.",
+            f"Mean of the best: of the up to {searches.finds} best-scored architectures of a search; a relaxed "
+            "super-net proposes one. The best are ranked by their scores on the whole scoring split.",
+            training_sentence(),
+            "Multiply-adds of the executed layers; a backward pass counts as two forward passes. Minutes and peak "
+            "memory are those of the search alone.",
             "Rows without a super-net: the expected best of that many random architectures of the pool, whose only "
             "cost is their stand-alone training.",
             operations if "nasbench201" in found else "",

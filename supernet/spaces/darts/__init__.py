@@ -148,6 +148,12 @@ class Darts(Space[Genotype]):
 
         return Network(factory, own, size)
 
+    def relaxed_macs(
+        self, size: NetworkSize, image: int = 32, partial_channels: int = 1
+    ) -> tuple[int, npt.NDArray[np.int64]]:
+        """Return multiply-adds of stem, projections and linear layer, and of each operation (2, 14, 8)."""
+        return cost.relaxed(size, image, partial_channels)
+
     def count(self, arch: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
         """Return parameters and multiply-adds of the network of one genotype."""
         return cost.network(arch, size, image, zero_in_zero_out)

@@ -2,9 +2,22 @@
 
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.counting import Cost, conv, conv_norm, depthwise, halved, linear, norm, strided
-from supernet.spaces.darts.encoding import CONVOLUTIONS, SKIP, Cell, Genotype, live_edges
+from supernet.spaces.darts.encoding import (
+    CONVOLUTIONS,
+    NODES,
+    OPERATIONS,
+    POSITIONS,
+    SKIP,
+    Cell,
+    Genotype,
+    live_edges,
+    position,
+)
 
 
 def network(genotype: Genotype, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
@@ -40,6 +53,31 @@ def search_cell(cell: Cell, channels: int, side: int, reduction: bool, zero_in_z
             cost = edge(operation, channels, side, 2) if state < 2 else edge(operation, channels, strided(side), 1)
         total += cost if number in live else cost.idle()
     return total
+
+
+def relaxed(size: NetworkSize, image: int, partial: int) -> tuple[int, npt.NDArray[np.int64]]:
+    """Return multiply-adds of stem, projections and linear layer, and of each operation (2, 14, 8) over all cells.
+
+    All nodes are concatenated. Kinds of cells are normal and reduction.
+    """
+    operations = np.zeros((2, POSITIONS, len(OPERATIONS)), dtype=np.int64)
+    total = conv_norm(size.in_channels, 3 * size.channels, 3, image)
+    before = last = (3 * size.channels, image)
+    width, reduced = size.channels, False
+    for index in range(size.layers):
+        reduction = index in {size.layers // 3, 2 * size.layers // 3}
+        width *= 2 if reduction else 1
+        project_before = factorized_reduce if reduced else project
+        total += project_before(before[0], width, before[1]) + project(last[0], width, last[1])
+        inner = strided(last[1]) if reduction else last[1]
+        for node in range(NODES):
+            for state in range(2 + node):
+                stride, side = (2, last[1]) if reduction and state < 2 else (1, inner)
+                costs = [edge(operation, width // partial, side, stride).macs for operation in OPERATIONS]
+                operations[int(reduction), position(node, state)] += np.array(costs)
+        before, last = last, (NODES * width, inner)
+        reduced = reduction
+    return (total + linear(last[0], size.num_classes)).macs, operations
 
 
 @lru_cache(maxsize=4_096)

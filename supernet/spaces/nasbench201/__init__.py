@@ -140,6 +140,12 @@ class NASBench201(Space[Cell]):
         candidates = [OPERATIONS] * len(EDGES) if own is None else [(op,) for op in own.operations]
         return Network(factory, candidates, size)
 
+    def relaxed_macs(
+        self, size: NetworkSize, image: int = 32, partial_channels: int = 1
+    ) -> tuple[int, npt.NDArray[np.int64]]:
+        """Return multiply-adds of stem, down-blocks and linear layer, and of each operation (1, 6, 5)."""
+        return cost.relaxed(size, image, partial_channels)
+
     def count(self, arch: Cell, size: NetworkSize, image: int, zero_in_zero_out: bool) -> Cost:
         """Return parameters and multiply-adds of the network of one cell."""
         return cost.network(arch, size, image, zero_in_zero_out)

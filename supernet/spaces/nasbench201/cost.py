@@ -1,8 +1,11 @@
 """Cost of NASBench-201 networks, block by block as `network.py` builds them."""
 
+import numpy as np
+import numpy.typing as npt
+
 from supernet.spaces.base import NetworkSize
 from supernet.spaces.counting import Cost, conv, conv_norm, halved, linear, norm
-from supernet.spaces.nasbench201.encoding import CONV1X1, CONV3X3, Cell, live_plan
+from supernet.spaces.nasbench201.encoding import CONV1X1, CONV3X3, EDGES, NONE, OPERATIONS, Cell, live_plan
 
 _KERNELS = {CONV1X1: 1, CONV3X3: 3}
 _STAGES = 3
@@ -43,3 +46,14 @@ def downsample(c_in: int, c_out: int, side: int) -> Cost:
     half = halved(side)
     residual = conv_norm(c_in, c_out, 3, side, stride=2) + conv_norm(c_out, c_out, 3, half)
     return residual + conv(c_in, c_out, 1, half)
+
+
+def relaxed(size: NetworkSize, image: int, partial: int) -> tuple[int, npt.NDArray[np.int64]]:
+    """Return multiply-adds of stem, down-blocks and linear layer, and of each operation (1, 6, 5) over all cells."""
+    operations = np.zeros((1, len(EDGES), len(OPERATIONS)), dtype=np.int64)
+    for stage in range(_STAGES):
+        width, side = size.channels * 2**stage // partial, image // 2**stage
+        for operation, kernel in _KERNELS.items():
+            macs = size.layers * conv_norm(width, width, kernel, side).macs
+            operations[..., OPERATIONS.index(operation)] += macs
+    return network(Cell((NONE,) * len(EDGES)), size, image, False).macs, operations

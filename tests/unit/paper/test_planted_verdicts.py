@@ -1,6 +1,7 @@
 """The table `verdicts` of studies with planted answers: what it prints and writes for each claim."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import fake_results
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from supernet.config.artifacts import Artifacts
+from supernet.config.splits import split_sizes
 from supernet.config.study import Study
 from supernet.metrics.effects import effects
 from supernet.metrics.halves import Halves
@@ -195,14 +197,22 @@ def test_the_smallest_difference_of_claim_3_is_found_in_four_of_five_studies() -
     assert (lows > 0).mean() == pytest.approx(0.8, abs=0.01)
 
 
-def plant_systems(results: Results, quantiles: Mapping[str, list[float]]) -> None:
-    """Write the quantile of what each system found, one per seed."""
+def plant_systems(results: Results, quantiles: Mapping[str, list[float]], share: float = 1.0, *short: str) -> None:
+    """Write the quantile of what each system found, one per seed, and a share of the baseline's training.
+
+    Only the systems of `short` have this share, if they are given.
+    """
+    run = results.study.run(SPACE, "baseline", 0)
+    sizes = split_sizes(1797, 0, run.data)
+    whole = run.setting.epochs * (sizes.training_images(run.setting.train_portion) // run.setting.batch_size)
     paths = Artifacts(str(results.folder))
     for seed in results.study.seeds(SPACE, "baseline"):
         for part in range(len(results.study.systems(SPACE))):
             path = paths.systems(SPACE, seed, part).table
             table = pd.read_parquet(path)
             table["truth_quantile"] = [quantiles[name][seed] for name in table["system"]]
+            shares = [share if not short or name in short else 1.0 for name in table["system"]]
+            table["trained"] = [one * whole * run.setting.batch_size for one in shares]
             table.to_parquet(path)
 
 
@@ -224,6 +234,35 @@ def test_claim_4(planted: Results, own: list[float], others: list[float], answer
     assert numbers["power, worse by"] > numbers["margin"] > numbers["power, worse by at most"]
     cells, _ = printed(planted, 4)
     assert f"finds that it is worse from a difference of {numbers['power, worse by']:.2f}" in cells[-1]
+
+
+def test_claim_4_is_undecided_if_a_budget_is_too_short(planted: Results, tmp_path: Path) -> None:
+    worse, everywhere = [0.5 + one for one in GOOD], ("random_search", "spos", "gdas")
+    said = "larger budget: {} trained less than 50 % of the baseline's super-net, too short for a verdict"
+    for own, others, share, short, answer in (
+        (GOOD, GOOD, 0.5, everywhere, "yes"),
+        (GOOD, GOOD, 0.49, everywhere, "unknown"),
+        (GOOD, GOOD, 0.49, ("gdas",), "unknown"),
+        (worse, GOOD, 0.49, ("random_search",), "unknown"),
+        # It is worse than a system that is trained enough.
+        (worse, GOOD, 0.49, ("gdas",), "no"),
+        (worse, GOOD, 0.49, ("spos", "gdas"), "unknown"),
+    ):
+        plant_systems(planted, {"random_search": own, "spos": others, "gdas": others}, share, *short)
+        found = systems.answer(Results(planted.study, planted.folder), SPACE)
+        assert found.answer == answer, (share, short)
+        assert found.numbers.get("too short", 0) == (len(short) if share < 0.5 else 0)
+        if answer == "unknown":
+            names = ", ".join({"random_search": "random search", "spos": "SPOS", "gdas": "GDAS"}[one] for one in short)
+            assert said.format(names) in found.missing[0]
+    numbers = {"random_search": GOOD, "spos": GOOD, "gdas": GOOD}
+    plant_systems(planted, numbers, 0.49, "gdas")
+    catalogue.make_table("search_systems", Results(planted.study, planted.folder), tmp_path / "t")
+    text = (tmp_path / "t.md").read_text()
+    assert text.count("49 %, too short") == len(GOOD) and text.count("| 100 % |") == 2 * len(GOOD)
+    catalogue.make_figure("search_systems", Results(planted.study, planted.folder), tmp_path / "f")
+    assert "Hollow markers: searches that are too short for a verdict" in (tmp_path / "f.md").read_text()
+    assert pd.read_csv(tmp_path / "f.csv")["too_short"].sum() == len(GOOD)
 
 
 def test_claim_4_lacks_seeds_or_systems(planted: Results) -> None:

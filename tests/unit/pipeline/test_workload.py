@@ -12,6 +12,7 @@ from supernet.config.jobs import standalone_values_job, truth_job
 from supernet.pipeline.estimate import run_work, scored_work, standalone_work, training_passes
 from supernet.pipeline.plan import Plan
 from supernet.pipeline.workload import Part, Workload, standalone_part, training_work, workload
+from supernet.spaces import load
 
 SPACE = {"space": "darts", "seed": "0"}
 
@@ -108,6 +109,25 @@ def test_search_systems_have_a_budget_of_images_or_of_seconds(tmp_path: Path) ->
     timed = workload(plan_of(tmp_path, searches={**searches, "seconds": 7.0}), "systems", {**SPACE, "part": "0"})
     assert timed is not None and timed.seconds == 14
     assert [part.kind for part in timed.parts] == ["stand-alone"]
+
+
+def test_a_mixture_is_the_work_of_its_operations(tmp_path: Path) -> None:
+    def macs(budget: dict[str, int], *systems: str) -> Part:
+        searches = {"systems": {"darts": list(systems)}, "batch_size": 32, **budget}
+        found = parts(plan_of(tmp_path, searches=searches), "systems", part="0", **SPACE)
+        return found["training"]
+
+    run = plan_of(tmp_path).study.run("darts", "baseline", 0)
+    others, operations = load("darts").relaxed_macs(
+        load("darts").network_size(run.setting.channels, run.setting.layers, 10, 1), 8
+    )
+    images = {"images": 3200}
+    whole = macs(images, "darts_1st")
+    assert whole.macs == 3 * 3200 * (others + operations.sum())
+    assert whole.passes == pytest.approx(whole.macs / macs(images, "spos").macs * 100)
+    assert macs(images, "gdas").macs == pytest.approx(3 * 3200 * (others + operations.sum() / 8))
+    assert macs(images, "spos", "xnas").macs == macs(images, "spos").macs + whole.macs
+    assert macs({"multiply_adds": 10**9}, "spos", "xnas").macs == 2 * 10**9
 
 
 def test_other_rules_neither_train_nor_score(plan: Plan) -> None:

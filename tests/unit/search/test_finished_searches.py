@@ -14,7 +14,8 @@ from supernet.search.results import FinishedSearches
 from supernet.training.fingerprint import Fingerprint
 
 ROW: dict[str, Any] = {
-    "system": "gdas", "forward_passes": 3, "backward_passes": 3, "images": 48, "architectures": 0, "invalid": 0,
+    "system": "gdas", "forward_passes": 3, "backward_passes": 3, "images": 48,
+    "multiply_adds": 9, "trained": 96.0, "architectures": 0, "invalid": 0,
     "passed_over": 0, "source": "trained here", "kind": "pool", "population": 6, "truth": 0.5, "truth_quantile": 0.25,
     "parameters": 10, "macs": 20, "status": "complete", "rank": 1, "arch_id": "a", "encoding": "b", "score": None,
 }  # fmt: skip
@@ -53,7 +54,7 @@ def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
     ("key", "value"),
     [
         ("truth", 17.0), ("truth_quantile", -0.5), ("rank", 7), ("system", "spos"), ("status", "perfect"),
-        ("images", -1), ("parameters", "many"), ("more", 1),
+        ("images", -1), ("multiply_adds", 0.5), ("trained", -1.0), ("parameters", "many"), ("more", 1),
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_found_though_the_checksum_is_right(tmp_path: Path, key: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,19 @@ from hypothesis import strategies as st
 from planted import planted_problem
 from torch import Tensor
 
-from supernet.config.searches import FBNetOptions, GDASOptions, ProxylessNASOptions, SNASOptions, XNASOptions
+from supernet.config.searches import (
+    ENASOptions,
+    FBNetOptions,
+    GDASOptions,
+    ProxylessNASOptions,
+    SNASOptions,
+    XNASOptions,
+)
 from supernet.search.autoencoder import Autoencoder, fit, improved
 from supernet.search.controller import Controller, reinforce
 from supernet.search.curvature import dominant_eigenvalue
 from supernet.search.darts import hypergradient
+from supernet.search.enas import ENAS
 from supernet.search.evolution import crossed, mutated
 from supernet.search.fbnet import FBNet
 from supernet.search.gdas import GDAS
@@ -174,6 +183,23 @@ def test_snas_trains_both_on_one_batch() -> None:
     assert (system.cost.forward_passes, system.cost.backward_passes) == (1, 1)
 
 
+@pytest.mark.parametrize(("kind", "options"), [(GDAS, GDASOptions), (FBNet, FBNetOptions)])
+def test_each_update_has_its_own_sample(kind: type[Any], options: type[Any]) -> None:
+    problem, _ = planted_problem(0, 1_000)
+
+    def samples(**more: str) -> tuple[Tensor, Tensor, Tensor]:
+        system = kind(problem, options(**more))
+        return tuple(
+            one.operations.detach() for one in (system.mixture(), system.mixture_of_weights(), system.mixture())
+        )
+
+    first, second, again = samples()
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    first, second, _ = samples(samples="one_per_step")
+    assert torch.equal(first, second)
+
+
 # --- ProxylessNAS --------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +306,40 @@ def test_reinforce_favours_what_beats_the_baseline() -> None:
         optimizer.step()
         change = float(copy.log_probability((1, 2)).detach()) - before
         assert change == 0 if rises is None else (change > 0) == rises
+
+
+def test_a_controller_step_averages_the_gradients_of_its_samples() -> None:
+    problem, _ = planted_problem(0, 30_000, training_share=0.9)
+    options = {"entropy": 0.0, "baseline": 0.9, "controller_every": 3, "clip": 1e9}
+    system = ENAS(problem, ENASOptions(aggregate=4, **options))
+    for _ in range(2):
+        system.step()
+        system.steps += 1
+    assert (system.cost.forward_passes, system.cost.backward_passes) == (2, 2)
+    twin = ENAS(problem, ENASOptions(aggregate=4, **options))
+    twin.weights.restore(system.weights.tensors(), 2)
+    rng, expected, baseline = twin.rng("reward", 2), torch.zeros(()), None
+    system.step()
+    assert (system.cost.forward_passes, system.cost.backward_passes) == (3 + 4, 3)
+    # The weights of the third step, and four samples on the first four held-out batches.
+    twin.weights.restore(system.weights.tensors(), 3)
+    for number in range(4):
+        choices, log, _ = twin.controller.sample(rng)
+        reward = twin.weights.reward(problem.space.chosen(choices), problem.held_out.batch(number))
+        baseline = reward if baseline is None else baseline + 0.1 * (reward - baseline)
+        expected = expected - log * (reward - baseline) / 4
+    expected.backward()
+    for one, other in zip(system.controller.parameters(), twin.controller.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+    assert system.baseline == pytest.approx(baseline)
+
+
+def test_the_gradient_of_a_controller_is_clipped() -> None:
+    problem, _ = planted_problem(0, 30_000, training_share=0.9)
+    system = ENAS(problem, ENASOptions(aggregate=4, controller_every=1, clip=1e-6, baseline=0.5))
+    system.step()
+    norms = torch.stack([one.grad.norm() for one in system.controller.parameters() if one.grad is not None])
+    assert float(norms.norm()) == pytest.approx(1e-6, rel=1e-3)
 
 
 # --- NAO -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from supernet.config.searches import PATHWISE, RELAXED, Searches
 from supernet.runtime.stopping import Stopped
 from supernet.search.budget import Budget, SearchCost
 from supernet.search.problem import Problem
-from supernet.search.system import Outcome, run_search
+from supernet.search.system import Outcome, System, run_search
 from supernet.search.systems import SYSTEMS, make_system
 from supernet.training.checkpoint import Checkpoint
 from supernet.training.descent import Hyperparameters
@@ -26,7 +26,10 @@ SMALL: dict[str, Any] = {
     "images": 1,
     "spos": {"population": 20, "tournament": 5},
     "fairnas": {"population": 20, "tournament": 5},
-    "enas": {"learning_rate": 0.005, "temperature": 1.0, "tanh": 2.5, "baseline": 0.9},
+    "enas": {
+        **{"learning_rate": 0.005, "temperature": 1.0, "tanh": 2.5, "baseline": 0.9},
+        **{"controller_every": 1, "aggregate": 1},
+    },
     "nao": {
         **{"first": 40, "new": 20, "best": 40, "random": 2},
         **{"epochs": 60, "learning_rate": 0.01, "step": 0.3, "hidden": 16},
@@ -102,12 +105,13 @@ def test_a_budget_of_time_ends_a_search() -> None:
         outcome = run(name, timed)
         assert 0.3 <= outcome.cost.seconds < 5
         assert outcome.proposals
-    with pytest.raises(ValueError, match="either images or seconds"):
+    with pytest.raises(ValueError, match="one of images, multiply-adds and seconds"):
         Budget()
     assert Budget(images=10).spent(SearchCost(images=5)) == 0.5
+    assert Budget(multiply_adds=10).spent(SearchCost(images=5, multiply_adds=4)) == 0.4
 
 
-def real_problem(space_name: str, budget: int) -> Problem:
+def real_problem(space_name: str, budget: int, dropout: str = "path-0.2") -> Problem:
     """Return a small super-net with images whose labels can be learnt."""
     space = SPACES[space_name]
 
@@ -115,7 +119,7 @@ def real_problem(space_name: str, budget: int) -> Problem:
         torch.manual_seed(0)
         layers = {"nasbench101": 3, "nasbench201": 1, "darts": 3, "macro": 8}[space_name]
         options = {} if space.relaxation is None else {"partial_channels": partial_channels}
-        return space.build_supernet(4, layers, 5, 2, batch_norm="affine", dropout="path-0.2", **options)
+        return space.build_supernet(4, layers, 5, 2, batch_norm="affine", dropout=dropout, **options)
 
     return problem_of(space, build, raw_images(160, height=4, width=4), 0, budget)
 
@@ -139,7 +143,10 @@ class StopAfter:
 @pytest.mark.parametrize("name", [*PATHWISE, *RELAXED])
 def test_a_search_that_goes_on_is_the_same(name: str, tmp_path: Path) -> None:
     options = Searches(**QUICK)
-    make = lambda: make_system(name, real_problem("nasbench201", 700), options)  # noqa: E731
+    problem = real_problem("nasbench201", 700)
+    # Half of the scoring split, so that finalists follow.
+    problem = Problem(**{**problem.__dict__, "scored_images": 40, "finalists": 3})
+    make = lambda: make_system(name, problem, options)  # noqa: E731
     whole = make()
     expected = run_search(whole)
     checkpoint = partial(Checkpoint, tmp_path / "state.safetensors", Fingerprint("same"), 1e9)
@@ -202,6 +209,48 @@ def test_architectures_without_ground_truth_are_passed_over() -> None:
     assert nothing.passed_over == 0
 
 
+def with_finals(problem: Problem, few: int, finalists: int) -> Problem:
+    """Score by accuracies of `few` images, which favour few convolutions, and finalists by those that favour many."""
+
+    def score(sign: int, network: Any, arch: Any) -> tuple[float, float]:
+        return 0.5 + sign * sum("conv" in name for name in arch.operations) / 20, 1.0
+
+    changes = {"score": partial(score, -1), "score_whole": partial(score, 1)}
+    changes |= {"scored_images": few, "finalists": finalists}
+    return Problem(**{**problem.__dict__, **changes})
+
+
+@pytest.mark.parametrize("name", PATHWISE)
+@pytest.mark.parametrize("budget", ["images", "multiply_adds"])
+def test_finalists_are_ranked_on_the_whole_scoring_split(name: str, budget: str) -> None:
+    problem, _ = planted_problem(0, 20_000, training_share=0.1)
+    work = 20_000 * problem.space.cost(problem.space.parse(["nor_conv_1x1"] * 6), problem.size, 4).macs
+    problem = Problem(
+        **{**with_finals(problem, 40, 4).__dict__, "budget": Budget(**{budget: work if budget != "images" else 20_000})}
+    )
+    system = make_system(name, problem, Searches(**{**SMALL, **QUICK}))
+    outcome = run_search(system)
+    cost, scores = outcome.cost, system.scores  # type: ignore[attr-defined]
+    assert len(outcome.proposals) == 4
+    few = {problem.space.arch_id(one.arch): one.accuracy for one in scores.ranked()}
+    best = list(few)[:4]
+    assert {problem.space.arch_id(one.arch) for one in outcome.proposals} == set(best)
+    # The finalist with the most convolutions is now the best, with the accuracy on all images.
+    accuracies = [one.accuracy for one in outcome.proposals]
+    assert accuracies == sorted((1 - few[one] for one in best), reverse=True)
+    # Finalists are within the budget, and are no architectures of their own.
+    assert cost.architectures == len(few)
+    assert 1 <= problem.budget.spent(cost) < 1.1
+
+
+def test_nothing_is_scored_again_where_scores_are_of_all_images() -> None:
+    problem, _ = planted_problem(0, 5_000)
+    system = make_system("spos", problem, Searches(**SMALL))
+    outcome = run_search(system)
+    assert len(outcome.proposals) == outcome.cost.architectures > 4
+    assert not system.finals.found  # type: ignore[attr-defined]
+
+
 def test_a_search_ends_where_nothing_is_left_to_score() -> None:
     problem, _ = planted_problem(0, 100_000)
     few = problem.space.sample(np.random.default_rng(0), count=3)
@@ -221,6 +270,79 @@ def test_a_sample_that_leads_nowhere_has_no_gradient() -> None:
         system.alpha[:, :, 0] = 1e6
     system.step()
     assert torch.isfinite(system.alpha).all()
+
+
+def first_step(name: str, **more: Any) -> tuple[System[Any], System[Any]]:
+    """Return a system of real weights without dropout after its first step, and the same before it."""
+    problem = real_problem("nasbench201", 50_000, dropout="none")
+    problem = Problem(**{**problem.__dict__, "training_share": 0.9, **more})
+    system, before = (make_system(name, problem, Searches(**QUICK)) for _ in range(2))
+    system.step()
+    return system, before
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "paths", "divisor"),
+    [
+        ("spos", {}, 1, 1),
+        ("random_search", {"random_paths": 3}, 3, 3),
+        ("random_nas", {"random_paths": 3}, 3, 3),
+        ("nao", {"random_paths": 3}, 3, 3),
+        ("enas", {"random_paths": 3}, 3, 3),
+        ("fairnas", {"random_paths": 3}, 5, 1),
+        ("fairnas", {"fairnas_gradient": "mean"}, 5, 5),
+        ("random_search", {"law": "fairnas", "fairnas_gradient": "mean"}, 5, 5),
+        ("random_search", {"law": "fairnas"}, 5, 1),
+    ],
+)
+def test_paths_are_trained_as_those_of_a_run(name: str, more: dict[str, Any], paths: int, divisor: int) -> None:
+    system, before = first_step(name, **more)
+    group = before.group()  # type: ignore[attr-defined]
+    assert len(group) == paths
+    assert system.cost.backward_passes == paths
+    network, (images, labels) = before.weights.network, system.problem.training.batch(0)
+    losses = [torch.nn.functional.cross_entropy(network(images, arch), labels) for arch in group]
+    (torch.stack(losses).sum() / divisor).backward()
+    parameters = [one for one in network.parameters() if one.grad is not None]
+    torch.nn.utils.clip_grad_norm_(parameters, 5.0)
+    torch.optim.SGD(parameters, 0.025, 0.9, weight_decay=3e-4).step()
+    for one, other in zip(network.parameters(), system.weights.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", ["spos", "darts_1st", "gdas"])
+def test_weights_are_trained_in_the_precision_of_the_study(name: str) -> None:
+    exact, before = first_step(name)
+    coarse, _ = first_step(name, precision="bfloat16")
+    start, steps = before.weights.parameters, (exact.weights.parameters, coarse.weights.parameters)
+    assert all(one.dtype == torch.float32 for one in steps[1])
+    moved, reduced = (torch.cat([(a - b).flatten() for a, b in zip(to, start, strict=True)]) for to in steps)
+    difference = float((moved - reduced).norm() / moved.norm())
+    assert 1e-4 < difference < 0.2
+
+
+@pytest.mark.parametrize("name", ["darts_1st", "darts_2nd", "gdas", "spos", "enas", "fbnet"])
+def test_a_budget_of_multiply_adds_is_equal_work(name: str) -> None:
+    problem = real_problem("nasbench201", 1)
+    base, operations = problem.space.relaxed_macs(problem.size, problem.side)
+    images, whole = 16, base + int(operations.sum())
+    budget = 60 * images * whole
+    problem = Problem(**{**problem.__dict__, "budget": Budget(multiply_adds=budget)})
+    outcome = run(name, problem, **QUICK)
+    cost = outcome.cost
+    # At most one step beyond it: five passes with backward passes, or a score.
+    assert budget <= cost.multiply_adds < budget + max(15 * images, problem.scored_images) * whole
+    passes, trained = cost.forward_passes + 2 * cost.backward_passes, cost.trained / images
+    if name in {"darts_1st", "darts_2nd"}:
+        assert cost.multiply_adds == passes * images * whole
+        # Every training pass trains five operations per edge; the others compute the gradients of the architecture.
+        assert trained == pytest.approx(5 * cost.backward_passes / (2 if name == "darts_1st" else 5))
+    if name == "spos":
+        scores = cost.architectures * problem.scored_images
+        assert trained == cost.backward_passes
+        assert cost.multiply_adds < (3 * images * cost.backward_passes + scores) * whole / 2
+    if name == "gdas":
+        assert trained == pytest.approx(cost.backward_passes / 2)
 
 
 def test_divergence_is_an_outcome() -> None:

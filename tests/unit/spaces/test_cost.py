@@ -14,6 +14,7 @@ from counted import counted
 from tiny import SIZES, SPACES, standalone
 
 from supernet.errors import UserError
+from supernet.nn.mixture import Mixture
 from supernet.spaces.base import NetworkSize, Space
 from supernet.spaces.counting import Cost, conv, conv_norm, depthwise, linear, norm
 
@@ -169,3 +170,43 @@ def test_counting_does_without_torch(root: Any) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "[True, True, True, True] False\n"
+
+
+class Mixed(torch.nn.Module):
+    """A relaxed super-net that computes some operations, called as `net(images)`."""
+
+    def __init__(self, network: torch.nn.Module, computed: Any) -> None:
+        super().__init__()
+        self.network, self.computed = network, computed
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        weights = torch.empty(self.computed.shape, device=images.device)
+        return self.network.mix(images, Mixture(weights, self.computed))  # type: ignore[operator,no-any-return]
+
+
+@pytest.mark.parametrize("partial", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "size", "image"),
+    [
+        ("nasbench201", NetworkSize(8, 2, 10, 3), 8),
+        ("darts", NetworkSize(4, 5, 10, 3), 8),
+        ("darts", NetworkSize(6, 3, 3, 1), 12),
+    ],
+)
+def test_a_mixture_costs_the_sum_of_its_operations(name: str, size: NetworkSize, image: int, partial: int) -> None:
+    space, rng = SPACES[name], np.random.default_rng(0)
+    with torch.device("meta"):
+        network = space.build_supernet(
+            size.channels, size.layers, size.num_classes, size.in_channels, partial_channels=partial
+        )
+    others, operations = space.relaxed_macs(size, image, partial)
+    assert space.relaxation is not None
+    assert operations.shape == (*space.relaxation, len(space.operations))
+    for share in (1.0, 0.5, 0.2):
+        computed = rng.random(operations.shape) < share
+        assert others + operations[computed].sum() == counted(Mixed(network, computed), size.in_channels, image).macs
+
+
+def test_a_space_without_a_relaxation_has_no_mixtures() -> None:
+    with pytest.raises(UserError, match="nasbench101: has no relaxation"):
+        SPACES["nasbench101"].relaxed_macs(NetworkSize(8, 3, 10, 3))
