@@ -19,7 +19,7 @@ from supernet.spaces import KINDS
 
 FewShot = Literal["none", "split"]
 Landmarks = Literal["none", "ranking"]
-PathSampling = Literal["random_a", "random_nas", "fairnas"]
+PathSampling = Literal["random_a", "random_nas", "fairnas", "fairnas_by_weights"]
 
 SPACES = tuple(KINDS)
 
@@ -62,7 +62,9 @@ class Factor:
 PATH_LAWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {space: (*kind.laws, "fairnas") for space, kind in KINDS.items()}
 )
-"""The values of `path_sampling` in each space."""
+"""The paper's values of `path_sampling` in each space."""
+LATER_LAWS = ("fairnas_by_weights",)
+"""Values of `path_sampling` beyond the paper, in all spaces."""
 
 LAYER_MULTIPLES: Mapping[str, int] = MappingProxyType({space: kind.layer_multiple for space, kind in KINDS.items()})
 """`layers` must be a multiple of this: NASBench-101 counts the cells of its three stacks together."""
@@ -102,8 +104,8 @@ def _whole_stacks(value: int, info: ValidationInfo) -> int:
 
 def _law_of_space(value: str, info: ValidationInfo) -> str:
     context = info.context
-    if isinstance(context, SpaceContext) and value not in PATH_LAWS[context.space]:
-        _refuse(f"{context.space} does not have this law; allowed here: {', '.join(PATH_LAWS[context.space])}")
+    if isinstance(context, SpaceContext) and value not in (allowed := (*PATH_LAWS[context.space], *LATER_LAWS)):
+        _refuse(f"{context.space} does not have this law; allowed here: {', '.join(allowed)}")
     return value
 
 
@@ -166,7 +168,10 @@ class Setting(Model):
         PathSampling,
         AfterValidator(_law_of_space),
         Factor("sampling", "Path sampling", "which architecture each mini-batch trains", "category", "build"),
-    ] = Field(description="Distribution from which the architecture of each mini-batch is drawn.")
+    ] = Field(
+        description="Distribution from which the architecture of each mini-batch is drawn. Beyond the paper: groups of "
+        "`fairnas_by_weights` use operations with more weights more often (this project's method)."
+    )
     layers: Annotated[
         LayersOfSpace,
         Factor("low fidelity", "Layers", "cells of the super-net; in NASBench-201 cells per stage", "linear", "build"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from supernet.config.baselines import BASELINES, SWEEPS
 from supernet.config.datasets import PUBLISHED
-from supernet.config.factors import FACTORS, LAYER_MULTIPLES, PATH_LAWS, SPACES, factors_of
+from supernet.config.factors import FACTORS, LATER_LAWS, LAYER_MULTIPLES, PATH_LAWS, SPACES, factors_of
 from supernet.config.inheritance import EXTENDS, OWN
 from supernet.config.study import Setting, Study
 
@@ -145,7 +145,7 @@ def _space_schema(space: str, template: Schema, setting: Schema) -> Schema:
         keys["truth"] |= {"properties": {"layers": {"type": "integer", **multiple}}, "required": ["layers"]}
     else:
         keys["truth"] |= {"properties": {"layers": {"type": "null"}}}
-    values["path_sampling"]["enum"] = list(PATH_LAWS[space])
+    values["path_sampling"]["enum"] = [*PATH_LAWS[space], *LATER_LAWS]
     keys["baseline"] = _mapping(
         keys["baseline"]["description"],
         {name: {**value, "default": BASELINES[space][name]} for name, value in values.items()},

@@ -18,7 +18,14 @@ METRIC_NAMES = MappingProxyType(
         "final_mean": "Final performance",
     }
 )
-_VALUE_NAMES = MappingProxyType({"random_a": "Random-A", "random_nas": "Random-NAS", "fairnas": "FairNAS"})
+_VALUE_NAMES = MappingProxyType(
+    {
+        "random_a": "Random-A",
+        "random_nas": "Random-NAS",
+        "fairnas": "FairNAS",
+        "fairnas_by_weights": "FairNAS by weights",
+    }
+)
 BN_MODE_NAMES = MappingProxyType(
     {
         "batch": "batch-norm statistics of each scored batch",

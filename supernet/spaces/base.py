@@ -50,6 +50,8 @@ class Space(ABC, Generic[Arch]):
     size: int
     encodings: str
     operations: ClassVar[tuple[str, ...]]
+    weighted_operations: ClassVar[tuple[str, ...]]
+    """The operations that have weights, from the fewest to the most."""
     laws: ClassVar[tuple[str, ...]]
     """Laws by which single architectures are drawn; `path_sampling` also has `fairnas`."""
     channels: ClassVar[int]
@@ -164,8 +166,13 @@ class Space(ABC, Generic[Arch]):
         return []
 
     @abstractmethod
-    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Arch, ...]]:
-        """Draw `count` FairNAS groups: one topology per group, with every operation of every position exactly once."""
+    def fair_groups(
+        self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None
+    ) -> list[tuple[Arch, ...]]:
+        """Draw `count` FairNAS groups: one topology per group, with every operation of every position exactly once.
+
+        `operations` are those of each position if some are repeated: a group has as many architectures.
+        """
 
     @abstractmethod
     def branch(self, arch: Arch) -> int:

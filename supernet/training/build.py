@@ -17,7 +17,7 @@ from supernet.rng import torch_seed
 from supernet.spaces.base import Space
 from supernet.training.few_shot import FewShot, SplitStep
 from supernet.training.landmarks import Landmark, Ranking
-from supernet.training.path_sampling import epoch_paths
+from supernet.training.path_sampling import FAIR, epoch_paths
 from supernet.training.schedule import Steps, standalone_steps, step_after, supernet_steps
 from supernet.training.trainer import Recipe, Trainer
 
@@ -108,7 +108,7 @@ def supernet_trainer(
     recipe = _recipe(
         protocol,
         steps,
-        mean_gradient=setting.path_sampling != "fairnas" or protocol.fairnas_gradient == "mean",
+        mean_gradient=setting.path_sampling not in FAIR or protocol.fairnas_gradient == "mean",
         untouched=protocol.untouched,
         **setting.values_for("recipe"),
     )

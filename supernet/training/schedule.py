@@ -12,7 +12,7 @@ from supernet.config.splits import Sizes
 from supernet.config.study import Run, Truth
 from supernet.errors import UserError
 from supernet.spaces.base import Space
-from supernet.training.path_sampling import passes_per_step
+from supernet.training.path_sampling import FAIR, passes_per_step
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def supernet_steps(run: Run, space: Space[Any], sizes: Sizes) -> Steps:
     per_epoch = steps_per_epoch(sizes.training_images(setting.train_portion), setting.batch_size)
     total = setting.epochs * per_epoch
     passes = passes_per_step(space, setting.path_sampling, protocol.random_paths)
-    if setting.path_sampling == "fairnas" and protocol.fairnas_budget == "equal_passes":
+    if setting.path_sampling in FAIR and protocol.fairnas_budget == "equal_passes":
         total = max(1, total * protocol.random_paths // passes)
     return Steps(total, per_epoch, passes)
 

@@ -47,6 +47,7 @@ class Darts(Space[Genotype]):
     size = 5_000
     encodings = "(2·3·4·5·8^4)^4 = 5.8e22"
     operations = OPERATIONS
+    weighted_operations = ("dil_conv_3x3", "dil_conv_5x5", "sep_conv_3x3", "sep_conv_5x5")
     laws = ("random_a",)
     channels = 36
     layers = 20
@@ -112,9 +113,14 @@ class Darts(Space[Genotype]):
         """Return the genotypes, given as texts, that concatenate other states than `concat`."""
         return [text for text in encodings if not self.draws(encoding.parse(text))]
 
-    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Genotype, ...]]:
-        """Draw groups of eight genotypes that together use each operation once on each edge of one topology."""
-        return sampling.fair_groups(rng, count, self.concat)
+    def fair_groups(
+        self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None
+    ) -> list[tuple[Genotype, ...]]:
+        """Draw groups of genotypes of one topology that together use each of `operations` once on each edge.
+
+        By default these are eight genotypes.
+        """
+        return sampling.fair_groups(rng, count, self.concat, operations or OPERATIONS)
 
     def branch(self, arch: Genotype) -> int:
         """Return the operation of the first edge of the normal cell's first node, from the lower input state."""

@@ -1,5 +1,7 @@
 """Distributions of DARTS genotypes in super-net training: Random-A and FairNAS."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from supernet.spaces.base import permuted_operations
@@ -11,21 +13,23 @@ def random_a(rng: np.random.Generator, count: int, concat: Concat) -> list[Genot
     return [Genotype(_uniform_cell(rng, concat), _uniform_cell(rng, concat)) for _ in range(count)]
 
 
-def fair_groups(rng: np.random.Generator, count: int, concat: Concat) -> list[tuple[Genotype, ...]]:
-    """Draw FairNAS groups: the inputs of one `random_a` genotype, and a permutation of the operations per edge.
+def fair_groups(
+    rng: np.random.Generator, count: int, concat: Concat, operations: Sequence[str] = OPERATIONS
+) -> list[tuple[Genotype, ...]]:
+    """Draw FairNAS groups: the inputs of one `random_a` genotype, and a permutation of `operations` per edge.
 
     The concatenated states follow from the inputs, so they are the same in all genotypes of a group.
     """
-    return [_fair_group(rng, topology) for topology in random_a(rng, count, concat)]
+    return [_fair_group(rng, topology, operations) for topology in random_a(rng, count, concat)]
 
 
-def _fair_group(rng: np.random.Generator, topology: Genotype) -> tuple[Genotype, ...]:
-    normals = _relabelled(rng, topology.normal)
-    return tuple(map(Genotype, normals, _relabelled(rng, topology.reduce)))
+def _fair_group(rng: np.random.Generator, topology: Genotype, operations: Sequence[str]) -> tuple[Genotype, ...]:
+    normals = _relabelled(rng, topology.normal, operations)
+    return tuple(map(Genotype, normals, _relabelled(rng, topology.reduce, operations)))
 
 
-def _relabelled(rng: np.random.Generator, cell: Cell) -> list[Cell]:
-    rows = permuted_operations(rng, EDGES, OPERATIONS)
+def _relabelled(rng: np.random.Generator, cell: Cell, operations: Sequence[str]) -> list[Cell]:
+    rows = permuted_operations(rng, EDGES, operations)
     edges = [[(op, state) for op, (_, state) in zip(row, cell.edges, strict=True)] for row in rows]
     return [Cell.build(own, cell.concat) for own in edges]
 

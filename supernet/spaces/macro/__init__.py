@@ -13,7 +13,7 @@ from supernet.spaces.base import NetworkSize, Space, permuted_operations
 from supernet.spaces.conventions import numbers
 from supernet.spaces.counting import Cost
 from supernet.spaces.macro import cost, encoding
-from supernet.spaces.macro.encoding import BLOCKS, LAYERS, OPERATIONS, Chain
+from supernet.spaces.macro.encoding import BLOCKS, LAYERS, MB3_K3, MB6_K5, OPERATIONS, Chain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +33,7 @@ class Macro(Space[Chain]):
     size = len(OPERATIONS) ** LAYERS
     encodings = "3^8 = 6 561"
     operations = OPERATIONS
+    weighted_operations = (MB3_K3, MB6_K5)
     laws = ("random_a",)
     channels = 32
     layers = LAYERS
@@ -85,10 +86,12 @@ class Macro(Space[Chain]):
         """Draw uniform chains (`random_a`)."""
         return [self.chosen(row) for row in rng.integers(len(OPERATIONS), size=(count, LAYERS)).tolist()]
 
-    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Chain, ...]]:
-        """Draw groups of three chains that together use each operation once in each layer."""
-        groups = (permuted_operations(rng, LAYERS, OPERATIONS) for _ in range(count))
-        return [tuple(Chain(tuple(operations)) for operations in group) for group in groups]
+    def fair_groups(
+        self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None
+    ) -> list[tuple[Chain, ...]]:
+        """Draw groups of chains that together use each of `operations` once in each layer; by default three."""
+        groups = (permuted_operations(rng, LAYERS, operations or OPERATIONS) for _ in range(count))
+        return [tuple(Chain(tuple(chosen)) for chosen in group) for group in groups]
 
     def branch(self, arch: Chain) -> int:
         """Return the operation of the first layer."""

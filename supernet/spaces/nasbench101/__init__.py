@@ -28,6 +28,7 @@ class NASBench101(Space[Cell]):
     size = 423_624
     encodings = "2^21 · 3^5 = 5.1e8"
     operations = OPERATIONS
+    weighted_operations = (CONV1X1, CONV3X3)
     laws = ("random_a", "random_nas")
     channels = 128
     layers = 9
@@ -75,9 +76,14 @@ class NASBench101(Space[Cell]):
         """Draw cells uniformly up to isomorphism (`random_a`) or uniformly over encodings (`random_nas`)."""
         return {"random_a": sampling.random_a, "random_nas": sampling.random_nas}[law](rng, count)
 
-    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
-        """Draw groups of three cells of one wiring that together use each operation once at each vertex."""
-        return [tuple(group) for group in sampling.fair_group(rng, count)]
+    def fair_groups(
+        self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None
+    ) -> list[tuple[Cell, ...]]:
+        """Draw groups of cells of one wiring that together use each of `operations` once at each vertex.
+
+        By default these are three cells.
+        """
+        return sampling.fair_group(rng, count, operations=operations or OPERATIONS)
 
     def branch(self, arch: Cell) -> int:
         """Return the operation of the first interior vertex, in this cell's numbering; 0 without interior vertices."""

@@ -9,7 +9,7 @@ import numpy as np
 from supernet.errors import UserError
 from supernet.nn.heuristics import VALUES, constant_outputs
 from supernet.spaces.nasbench101 import NASBench101, encoding, sampling
-from supernet.spaces.nasbench101.encoding import Cell
+from supernet.spaces.nasbench101.encoding import OPERATIONS, Cell
 
 OUTPUTS = tuple(outputs for value in VALUES["dynamic_channels"] if (outputs := constant_outputs(value)) is not None)
 """k = 3 would divide 128 channels into 43, 43 and 42, and no cell of 9 edges has k = 5."""
@@ -46,6 +46,8 @@ class ConstantChannels(NASBench101):
         drawn = {"random_a": sampling.random_a, "random_nas": sampling.random_nas}[law]
         return drawn(rng, count, outputs=self.outputs)
 
-    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
+    def fair_groups(
+        self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None
+    ) -> list[tuple[Cell, ...]]:
         """Draw groups of three cells of one wiring of the sub-space."""
-        return [tuple(group) for group in sampling.fair_group(rng, count, outputs=self.outputs)]
+        return sampling.fair_group(rng, count, outputs=self.outputs, operations=operations or OPERATIONS)

@@ -6,7 +6,7 @@ matrices are bit codes over `np.triu_indices(vertices, 1)`, least significant bi
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,22 +61,25 @@ def random_nas(
 
 
 def fair_group(
-    rng: np.random.Generator, n: int, max_vertices: int = MAX_VERTICES, outputs: int | None = None
-) -> list[tuple[Cell, Cell, Cell]]:
-    """Draw `n` groups of three cells with one topology that together use each operation of each vertex once.
+    rng: np.random.Generator,
+    n: int,
+    max_vertices: int = MAX_VERTICES,
+    outputs: int | None = None,
+    operations: Sequence[str] = OPERATIONS,
+) -> list[tuple[Cell, ...]]:
+    """Draw `n` groups of cells with one topology that together use each of `operations` at each vertex once.
 
-    The topology is that of a `random_a` cell. Each interior vertex has an independent uniform permutation of the three
+    The topology is that of a `random_a` cell. Each interior vertex has an independent uniform permutation of the
     operations (strict fairness: Chu et al., "FairNAS", ICCV 2021). Raises UserError if `n` or `max_vertices` is out of
     range.
     """
     matrices = [cell.matrix for cell in random_a(rng, n, max_vertices, outputs)]
-    identity = np.tile(np.arange(len(OPERATIONS)), (n, max_vertices - 2, 1))
+    identity = np.tile([OPERATIONS.index(name) for name in operations], (n, max_vertices - 2, 1))
     orders = rng.permuted(identity, axis=2)
-    groups = []
-    for matrix, order in zip(matrices, orders, strict=True):
-        first, second, third = (Cell(matrix, _names(indices)) for indices in order[: len(matrix) - 2].T)
-        groups.append((first, second, third))
-    return groups
+    return [
+        tuple(Cell(matrix, _names(indices)) for indices in order[: len(matrix) - 2].T)
+        for matrix, order in zip(matrices, orders, strict=True)
+    ]
 
 
 def number_of_cells(max_vertices: int = MAX_VERTICES, outputs: int | None = None) -> int:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from supernet.spaces.base import NetworkSize, Space, permuted_operations
 from supernet.spaces.counting import Cost
 from supernet.spaces.nasbench201 import conventions, cost, encoding, functions
-from supernet.spaces.nasbench201.encoding import EDGES, OPERATIONS, Cell
+from supernet.spaces.nasbench201.encoding import CONV1X1, CONV3X3, EDGES, OPERATIONS, Cell
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +29,7 @@ class NASBench201(Space[Cell]):
     size = 15_625
     encodings = "5^6 = 15 625"
     operations = OPERATIONS
+    weighted_operations = (CONV1X1, CONV3X3)
     laws = ("random_a", "random_nas")
     channels = 16
     layers = 5
@@ -104,10 +105,12 @@ class NASBench201(Space[Cell]):
         numbers = rng.integers(len(OPERATIONS), size=(count, len(EDGES))).tolist()
         return [Cell(tuple(OPERATIONS[op] for op in row)) for row in numbers]
 
-    def fair_groups(self, rng: np.random.Generator, count: int) -> list[tuple[Cell, ...]]:
-        """Draw groups of five cells that together use each operation once on each edge."""
-        groups = (permuted_operations(rng, len(EDGES), OPERATIONS) for _ in range(count))
-        return [tuple(Cell(tuple(operations)) for operations in group) for group in groups]
+    def fair_groups(
+        self, rng: np.random.Generator, count: int, operations: Sequence[str] | None = None
+    ) -> list[tuple[Cell, ...]]:
+        """Draw groups of cells that together use each of `operations` once on each edge; by default five cells."""
+        groups = (permuted_operations(rng, len(EDGES), operations or OPERATIONS) for _ in range(count))
+        return [tuple(Cell(tuple(chosen)) for chosen in group) for group in groups]
 
     def branch(self, arch: Cell) -> int:
         """Return the operation of the edge from the cell's input to its first node."""

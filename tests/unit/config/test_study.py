@@ -276,7 +276,8 @@ CASES = {
     ),
     "unknown path law": (
         _sweep("path_sampling: [random]"),
-        f"15: {S201}.sweep.path_sampling.0: found 'random'; should be 'random_a', 'random_nas' or 'fairnas'",
+        f"15: {S201}.sweep.path_sampling.0: found 'random'; should be 'random_a', 'random_nas', 'fairnas' or "
+        "'fairnas_by_weights'",
     ),
     "empty sweep list": (_sweep("epochs: []"), f"15: {S201}.sweep.epochs: found []; should not be empty"),
     "single value for a list": (

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import re
 from collections import Counter
 from typing import Any
 
@@ -178,6 +179,42 @@ def test_paths_are_one_architecture_a_step(law: str) -> None:
     triples = epoch_paths(SPACES["nasbench101"], law, seed=1, epoch=2, steps=2, random_paths=3)
     assert [len(triple) for triple in triples] == [passes_per_step(SPACES["nasbench101"], law, 3)] * 2
     assert [(arch,) for triple in triples for arch in triple] == groups[:6]
+
+
+def test_groups_by_weights_use_operations_with_more_weights_more_often(space: Space[Any]) -> None:
+    groups = epoch_paths(space, "fairnas_by_weights", seed=1, epoch=2, steps=5)
+    expected = Counter(space.operations)
+    for rank, name in enumerate(space.weighted_operations):
+        expected[name] = rank + 2
+    for group in groups:
+        assert len(group) == passes_per_step(space, "fairnas_by_weights") == expected.total()
+        assert len({topology(space.name, arch) for arch in group}) == 1
+        found: dict[int, Counter[str]] = {}
+        for arch in group:
+            for place, operation in enumerate(operations_of(space, arch)):
+                found.setdefault(place, Counter())[operation] += 1
+        # Two edges of a DARTS node from one state have no order: there, only their sum is known.
+        both = sum(found.values(), Counter[str]())
+        assert both == Counter({name: count * len(found) for name, count in expected.items()})
+        if space.name != "darts":
+            assert all(one == expected for one in found.values())
+
+
+def operations_of(space: Space[Any], arch: Any) -> list[str]:
+    """Return the operation of each position."""
+    return [operation for _, (_, _, operation) in positions(space, arch)]
+
+
+def test_weighted_operations_are_sorted_by_their_weights(space: Space[Any]) -> None:
+    shared = space.build_supernet(channels=16, layers=None if space.name == "macro" else 3, num_classes=10)
+    (arch, *_) = space.fair_groups(np.random.default_rng(0), 1)[0]
+    prefix = positions(space, arch)[0][0].replace(f"cells.{SIZES['darts'].layers - 1}.", "cells.2.")
+    sizes = Counter[str]()
+    for name, parameter in shared.named_parameters():
+        # Where the shape changes, an identity or a skip connection has weights; elsewhere it has none.
+        if name.startswith(prefix) and not re.search("identity|skip", name):
+            sizes[name.removeprefix(prefix).partition(".")[0]] += parameter.numel()
+    assert [name for name, _ in sizes.most_common()][::-1] == list(space.weighted_operations)
 
 
 def test_fairnas_paths_are_groups_of_one_topology(space: Space[Any]) -> None:
