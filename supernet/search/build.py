@@ -41,14 +41,7 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
     return Problem(
         space=space,
         build=lambda: build_supernet(run, space, splits),
-        build_relaxed=lambda partial_channels: build_supernet(
-            run,
-            space,
-            splits,
-            partial_channels=partial_channels,
-            cell_norms="plain" if searches.relaxed_norms == "plain" else "batch_norm",
-            pooling_norms=searches.pooling_norms,
-        ),
+        build_relaxed=partial(_relaxed_supernet, job, space, splits),
         training=Batches(
             Augmenter(training, splits, run.data, protocol.channels_last), training, run.seed, searches.batch_size
         ),
@@ -76,6 +69,18 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
         random_paths=protocol.random_paths,
         fairnas_gradient=protocol.fairnas_gradient,
         precision=protocol.precision,
+    )
+
+
+def _relaxed_supernet(job: SystemsJob, space: Space[Any], splits: Splits, partial_channels: int) -> nn.Module:
+    searches = job.searches
+    return build_supernet(
+        job.run,
+        space,
+        splits,
+        partial_channels=partial_channels,
+        cell_norms="plain" if searches.relaxed_norms == "plain" else "batch_norm",
+        pooling_norms=searches.pooling_norms,
     )
 
 
