@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from supernet.errors import UserError
-from supernet.io.parquet import read_arrow
+from supernet.io.parquet import opened, read_arrow
 from supernet.provenance.recorder import note_input
 from supernet.published.about import About, read_about
-from supernet.published.schema import COLUMNS, RUNS, Floats
+from supernet.published.schema import COLUMNS, NETWORK, RUNS, Floats
 
 _ACCURACIES = ("valid_acc", "test_acc", *RUNS)
 _KINDS: Mapping[str, str] = MappingProxyType(
@@ -24,7 +24,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         "arch_id": "text",
         "encoding": "text",
         **dict.fromkeys(_ACCURACIES, "numbers"),
-        "parameters": "integers",
+        **dict.fromkeys(("parameters", *NETWORK), "integers"),
         "uniform": "true or false",
     }
 )
@@ -48,13 +48,17 @@ class PublishedTable:
     def load(cls, path: Path, columns: Sequence[str] = COLUMNS) -> Self:
         """Load columns of a table that scripts/published.py wrote; `arch_id` is always loaded.
 
-        Raises UserError if the file is not such a table or a column does not exist.
+        With `parameters`, the columns of `NETWORK` are loaded too if the table has them. Raises UserError if the file
+        is not such a table or a column does not exist.
         """
         unknown = [name for name in columns if name not in COLUMNS]
         if unknown:
             raise UserError(f"{path}: found the column {unknown[0]!r}; a published table has {', '.join(COLUMNS)}")
         about = read_about(path)
         kinds = {name: _KINDS[name] for name in COLUMNS if name in columns or name == "arch_id"}
+        if "parameters" in kinds:
+            with opened(path) as file:
+                kinds |= {name: _KINDS[name] for name in NETWORK if name in file.schema_arrow.names}
         # The metadata of pandas could hold anything, and are not needed.
         table = read_arrow(note_input(path), kinds).replace_schema_metadata(None)
         _check(path, table)
@@ -78,6 +82,13 @@ class PublishedTable:
         known = [name for name in RUNS if name in self.data.column_names]
         fewest = max(1, FEWEST_REPEATED * len(self))
         return tuple(name for name in known if np.isfinite(self.column(name)).sum() >= fewest)
+
+    @property
+    def networks(self) -> pd.DataFrame | None:
+        """Parameters and the columns of `NETWORK`, one row per architecture; None if the table does not have them."""
+        if not set(NETWORK) <= set(self.data.column_names):
+            return None
+        return self.take(np.arange(len(self)))[["parameters", *NETWORK]]
 
     @property
     def uniform(self) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from supernet.metrics.definitions import truth_rank
 from supernet.metrics.population import Population, population_of
 from supernet.pools.draw import published_draw, uniform_rows
 from supernet.pools.trainings import Training
-from supernet.pools.truth import cost_columns
+from supernet.pools.truth import published_costs
 from supernet.published.table import PublishedTable
 from supernet.search.random_search import Draw
 from supernet.spaces.base import Space
@@ -65,7 +65,7 @@ class TrainedTruth:
 
 
 class PublishedTruth:
-    """Looks up found architectures: accuracy of a published table, cost of the benchmark's network."""
+    """Looks up found architectures in a published table: accuracy and cost of the trained network."""
 
     def __init__(self, table: PublishedTable, space: Space[Any]) -> None:
         self._table, self._space = table, space
@@ -83,8 +83,8 @@ class PublishedTruth:
         arch_id = self._space.arch_id(arch)
         if not self.has(arch_id):
             return None
-        accuracy = float(self._table.test_acc[self._table.rows([arch_id])][0])
-        return StandAloneResult(accuracy, None, **cost_columns(self._space, arch))
+        (row,) = self._table.take(self._table.rows([arch_id])).to_dict("records")
+        return StandAloneResult(float(row["test_acc"]), None, **published_costs(self._space, row))
 
     def origins(self, found: Iterable[tuple[str, str]]) -> list[Path]:
         """Return no file: the table is an input already."""

@@ -19,7 +19,7 @@ from supernet.metrics.own_scores.columns import Columns, read_columns
 from supernet.metrics.own_scores.forms import ABSENT, TEXT, locate, require_distinct
 from supernet.metrics.own_scores.ground_truth import KnownTruth, TableFormat, known_truth
 from supernet.metrics.subsets import WHOLE, Mask, subsets
-from supernet.pools.truth import COSTS, cost_columns
+from supernet.pools.truth import COSTS, published_costs
 from supernet.rng import stream
 from supernet.spaces.base import Space
 
@@ -221,13 +221,22 @@ def _predictor_rows(pool: _Pool) -> Iterator[Row]:
     drawn = np.arange(n)
     if n > MOST_COSTED:
         drawn = np.sort(pool.rng("costs").choice(n, MOST_COSTED, replace=False))
-    costs = [cost_columns(pool.space, pool.space.parse(pool.encodings[one])) for one in drawn.tolist()]
+    costs = [published_costs(pool.space, row) for row in _rows_of_networks(pool, drawn)]
     share = len(drawn) / pool.space.distinct
     for name in COSTS:
         values = np.array([cost[name] for cost in costs], dtype=np.float64)
         for subset, members in pool.subsets.items():
             own = members[drawn]
             yield from _correlation_rows(pool, name, "predictor", subset, values[own], pool.truth[drawn][own], share)
+
+
+def _rows_of_networks(pool: _Pool, drawn: Integers) -> list[dict[Any, Any]]:
+    """Return the encodings of some architectures of the pool, with what the table knows of their networks."""
+    known = pool.known.networks
+    rows: list[dict[Any, Any]] = (
+        [{}] * len(drawn) if known is None else known.iloc[pool.positions[drawn]].to_dict("records")
+    )
+    return [{**row, "encoding": pool.encodings[one]} for row, one in zip(rows, drawn.tolist(), strict=True)]
 
 
 def _ceiling_rows(pool: _Pool) -> Iterator[Row]:

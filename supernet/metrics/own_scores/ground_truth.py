@@ -41,7 +41,7 @@ class KnownTruth:
     `runs` (N, r) are single trainings, nan where there is none, r = 0 in a table of means. `replicates` (groups, 2) are
     accuracies of pairs that compute the same function. `population` is the ground truth in which P>R takes its rank;
     `kind` is table (the whole space), sample (uniform), listed (a published table of a part of the space) or given
-    (anything else).
+    (anything else). `networks` has what `published_costs` needs if the networks do not have the benchmark's size.
     """
 
     where: str
@@ -53,6 +53,7 @@ class KnownTruth:
     replicates: Floats
     population: Floats
     kind: str
+    networks: pd.DataFrame | None = None
 
 
 def known_truth(
@@ -91,7 +92,7 @@ def _is_published(path: Path) -> bool:
 
 
 def _published(space: Space[Any], path: Path) -> KnownTruth:
-    table = PublishedTable.load(path, ["encoding", "test_acc", *RUNS, "uniform"])
+    table = PublishedTable.load(path, ["encoding", "test_acc", *RUNS, "parameters", "uniform"])
     # Of a sub-space, the rows that are its members; of another space, an error.
     population = population_of(table, space)
     runs = np.array([table.column(name) for name in table.runs], dtype=np.float64).reshape(-1, len(table)).T
@@ -105,6 +106,7 @@ def _published(space: Space[Any], path: Path) -> KnownTruth:
         runs=runs,
         population=population.truth,
         kind=population.kind,
+        networks=table.networks,
     )
 
 

@@ -1,8 +1,9 @@
 """DARTS trained by NDS: JSON lists in `data.zip` with one entry per training, which has a genotype and an error curve.
 
 `DARTS_fix-w-d.json` has networks of one width and depth, `DARTS.json` of many. The ground truth is 100 minus the last
-test error, in percent. The states that a cell concatenates are those of the genotype. Sources: Radosavovic et al. 2019;
-notebooks of facebookresearch/nds; microsoft/nni, which reads the same file, for the folder in the archive.
+test error, in percent. The states that a cell concatenates are those of the genotype. Parameters, multiply-adds
+(`flops`), width and depth are those of the trained network. Sources: Radosavovic et al. 2019; notebooks of
+facebookresearch/nds; microsoft/nni, which reads the same file, for the folder in the archive.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any
 
 from supernet.errors import UserError
 from supernet.io.archives import read_member
-from supernet.published.darts.trainings import Trainings
+from supernet.published.darts.trainings import Network, Trainings
 from supernet.published.parsed import ParsedTable
 
 _FOLDER = "nds_data"
@@ -30,10 +31,16 @@ class _Entry:
 
     genotype: dict[str, Any]
     accuracy: float
-    parameters: int
     epochs: int
+    parameters: int
+    macs: int
     width: int
     depth: int
+
+    @property
+    def network(self) -> Network:
+        """The trained network."""
+        return Network(self.parameters, self.macs, self.width, self.depth)
 
 
 def read(path: Path, name: str) -> ParsedTable:
@@ -48,11 +55,11 @@ def read(path: Path, name: str) -> ParsedTable:
     for number, value in enumerate(_listed(_text(path, name), where)):
         try:
             entry = _entry(value)
-            trainings.add(entry.genotype, entry.accuracy, parameters=entry.parameters)
+            trainings.add(entry.genotype, entry.accuracy, network=entry.network)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError, UserError) as error:
             raise UserError(
-                f"{where}: entry {number} (from 0) is not a training of DARTS ({error!r}); expected net.genotype, "
-                "params and test_ep_top1: delete the file and fetch it again"
+                f"{where}: entry {number} (from 0) is not a training of DARTS ({error!r}); expected genotype, width "
+                "and depth in net, params, flops and test_ep_top1: delete the file and fetch it again"
             ) from error
         entries.append(entry)
     epochs = {entry.epochs for entry in entries}
@@ -105,8 +112,9 @@ def _entry(value: Any) -> _Entry:
     return _Entry(
         genotype={key: net["genotype"][key] for key in _GENOTYPE},
         accuracy=100 - float(errors[-1]),
-        parameters=int(value["params"]),
         epochs=len(errors),
+        parameters=int(value["params"]),
+        macs=int(value["flops"]),
         width=int(net["width"]),
         depth=int(net["depth"]),
     )

@@ -1,7 +1,8 @@
 """The trainings in a file of DARTS genotypes, put together by architecture.
 
 Genotypes that differ only in the order of the two edges of a node are one architecture: its accuracies are means over
-its trainings, its runs are the first three, and its number of parameters is unknown if the trainings differ in it.
+its trainings, its runs are the first three, and costs and size of its network are unknown if the trainings differ in
+them. An architecture that was trained in several sizes is not part of the uniform sample.
 """
 
 from collections.abc import Mapping
@@ -17,13 +18,29 @@ from supernet.errors import UserError
 from supernet.published.counts import exact
 from supernet.published.darts.facts import Facts
 from supernet.published.parsed import ParsedTable
-from supernet.published.schema import RUNS, tabulate
+from supernet.published.schema import NETWORK, RUNS, tabulate
 
 IMAGES = 10_000
 """Images on which all of these accuracies were measured: the files have them as percent with two decimals."""
 
 # Millions have six digits after the point, and double precision.
 _ROUNDING = 1e-3
+
+
+@dataclass(frozen=True)
+class Network:
+    """The trained network of a genotype, as far as it is known: parameters, multiply-adds, and size.
+
+    The size is that of our networks: channels of the first cell, and number of cells.
+    """
+
+    parameters: int | None = None
+    macs: int | None = None
+    channels: int | None = None
+    layers: int | None = None
+
+
+UNKNOWN = Network()
 
 
 @dataclass
@@ -33,7 +50,17 @@ class _Trained:
     encoding: str
     test: list[float] = field(default_factory=list)
     valid: list[float] = field(default_factory=list)
-    parameters: set[int | None] = field(default_factory=set)
+    networks: set[Network] = field(default_factory=set)
+
+    @property
+    def network(self) -> Network:
+        """The network of all trainings; unknown values if they differ."""
+        return next(iter(self.networks)) if len(self.networks) == 1 else UNKNOWN
+
+    @property
+    def sizes(self) -> int:
+        """The number of sizes of its networks."""
+        return len({(one.channels, one.layers) for one in self.networks})
 
 
 class Trainings:
@@ -51,7 +78,7 @@ class Trainings:
         test: float,
         *,
         valid: float | None = None,
-        parameters: int | None = None,
+        network: Network = UNKNOWN,
     ) -> None:
         """Add one training of a genotype, with accuracies in percent; UserError if the genotype is invalid."""
         arch = self._space.parse(genotype)
@@ -59,7 +86,7 @@ class Trainings:
         trained.test.append(float(exact(test / 100, IMAGES)))
         if valid is not None:
             trained.valid.append(float(exact(valid / 100, IMAGES)))
-        trained.parameters.add(parameters)
+        trained.networks.add(network)
         self.entries += 1
 
     def rows(self) -> pd.DataFrame:
@@ -67,6 +94,9 @@ class Trainings:
         if not self._found:
             raise UserError(f"{self._path}: found no training; delete the file and fetch it again")
         found = self._found.values()
+        networks = [trained.network for trained in found]
+        known = {name: [getattr(one, name) for one in networks] for name in NETWORK}
+        own_sizes = any(network.channels is not None for trained in found for network in trained.networks)
         runs = np.full((len(found), len(RUNS)), np.nan)
         for row, trained in enumerate(found):
             first = trained.test[: len(RUNS)]
@@ -78,7 +108,9 @@ class Trainings:
             [_mean(trained.test) for trained in found],
             valid_acc=[_mean(trained.valid) for trained in found],
             runs=runs,
-            parameters=[next(iter(one.parameters)) if len(one.parameters) == 1 else None for one in found],
+            parameters=[one.parameters for one in networks],
+            uniform=np.array([trained.sizes == 1 for trained in found]),
+            network=known if own_sizes else None,
         )
 
 
@@ -94,7 +126,7 @@ def parsed(path: Path, table: pd.DataFrame, facts: Facts, first: int) -> ParsedT
                 row["genotype"],
                 row[facts.test],
                 valid=None if facts.valid is None else row[facts.valid],
-                parameters=None if facts.parameters is None else _whole(1e6 * row[facts.parameters]),
+                network=UNKNOWN if facts.parameters is None else Network(_whole(1e6 * row[facts.parameters])),
             )
         except UserError as error:
             raise UserError(f"{path}: row {number}: {error}") from error
