@@ -286,6 +286,17 @@ class Searches(Model):
         description="Number of best architectures of each search whose ground truth is looked up or trained, at most "
         "`finalists`. Systems with a relaxed super-net find one.",
     )
+    relaxed_norms: Literal["plain", "baseline"] = Field(
+        default="plain",
+        description="Batch norms in the cells of relaxed super-nets: without scales and shifts (`plain`, as in the "
+        "codes of DARTS and AutoDL-Projects), because a scale can absorb the weight of its operation, or those of the "
+        "`baseline`.",
+    )
+    pooling_norms: bool = Field(
+        default=True,
+        description="Whether a batch norm without scale and shift follows each pooling of DARTS' relaxed super-nets, "
+        "as in DARTS' search network: outputs of all operations but the skip connection then have one magnitude.",
+    )
     jobs: Positive = Field(default=1, description="Number of jobs for the systems of a space and seed.")
     in_all: bool = Field(
         default=True,

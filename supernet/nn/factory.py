@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Literal, Self
 
 from supernet.nn.channels import DynamicConvNormReLU
 from supernet.nn.conv import BlockConv, Conv
@@ -32,6 +32,10 @@ class LayerFactory:
     dynamic_channels: str = SLICED
     partial_channels: int = 1
     """K of PC-DARTS, not a factor: operations have 1/K of the channels, the others bypass them (mixtures only)."""
+    cell_norms: Literal["batch_norm", "plain"] = "batch_norm"
+    """Norms of cells: as `batch_norm` says, or `plain`, without scales and shifts (mixtures only). Not a factor."""
+    pooling_norms: bool = False
+    """Whether a norm without scale and shift follows each pooling of DARTS (mixtures only). Not a factor."""
     outer_norms: str = "batch_norm"
     """Norms of the layers of `outer`: as `batch_norm` says, or `affine+tracking`. Not a factor."""
     darts_drop_path: DropPath = "cell"
@@ -58,6 +62,13 @@ class LayerFactory:
         return replace(self, batch_norm=self.outer_norms, always_tracked=True)
 
     @property
+    def cell(self) -> Self:
+        """The factory of cells, with their projections, whose norms may lack scales and shifts."""
+        if self.cell_norms == "batch_norm":
+            return self
+        return replace(self, batch_norm="tracking" if self.tracking else "none", outer_norms="batch_norm")
+
+    @property
     def affine(self) -> bool:
         """Whether norms have learnable scales and shifts."""
         return self.batch_norm.startswith("affine")
@@ -82,6 +93,10 @@ class LayerFactory:
             batch_norm=self.kernels.batch_norm,
             always_tracked=self.always_tracked,
         )
+
+    def pooling_norm(self, channels: int) -> Norm | None:
+        """Create the norm after a pooling, without scale and shift; None unless `pooling_norms` asks for it."""
+        return replace(self, cell_norms="plain").cell.norm(channels) if self.pooling_norms else None
 
     def configured_norm(self, channels: int, configurations: int) -> ConfiguredNorm:
         """Create one batch norm per input configuration of a position (WSBN)."""

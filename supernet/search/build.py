@@ -40,7 +40,15 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
 
     return Problem(
         space=space,
-        build=lambda partial_channels: build_supernet(run, space, splits, partial_channels),
+        build=lambda: build_supernet(run, space, splits),
+        build_relaxed=lambda partial_channels: build_supernet(
+            run,
+            space,
+            splits,
+            partial_channels=partial_channels,
+            cell_norms="plain" if searches.relaxed_norms == "plain" else "batch_norm",
+            pooling_norms=searches.pooling_norms,
+        ),
         training=Batches(
             Augmenter(training, splits, run.data, protocol.channels_last), training, run.seed, searches.batch_size
         ),

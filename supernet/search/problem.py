@@ -40,7 +40,8 @@ class Batches:
 class Problem:
     """The argument of every system.
 
-    `build(partial_channels)` makes a new super-net, with the same initial weights each time. Weights are trained on
+    `build()` makes a new super-net for paths and `build_relaxed(partial_channels)` one for mixtures, with the same
+    initial weights each time. Weights are trained on
     batches of `training`. Architectures are chosen by batches of `held_out`, on whose images no weights are trained,
     and by `score`, which gives accuracy and loss on the same `scored_images` of these images for every architecture;
     the best `finalists` are scored again by `score_whole`, on all `whole_images` of them.
@@ -49,7 +50,8 @@ class Problem:
     """
 
     space: Space[Any]
-    build: Callable[[int], nn.Module]
+    build: Callable[[], nn.Module]
+    build_relaxed: Callable[[int], nn.Module]
     training: Batches
     held_out: Batches
     score: Callable[[nn.Module, Any], tuple[float, float]]

@@ -30,6 +30,9 @@ class RelaxedSystem(System[Options], Generic[Options]):
         device = self.weights.parameters[0].device
         self.alpha = self.initial(shape).to(device).requires_grad_()
 
+    def _partial(self) -> int | None:
+        return 1
+
     def initial(self, shape: tuple[int, ...]) -> Tensor:
         """Make the initial parameters: normal values close to zero."""
         return INITIAL * torch.from_numpy(self.rng("initial").standard_normal(shape)).float()

@@ -83,8 +83,8 @@ class System(ABC, Generic[Options]):
         self.steps = 0
         self.weights = SharedWeights(problem, self.cost, self._partial())
 
-    def _partial(self) -> int:
-        return 1
+    def _partial(self) -> int | None:
+        return None
 
     @property
     def spent(self) -> float:

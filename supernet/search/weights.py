@@ -66,10 +66,11 @@ class SharedWeights:
     loss is not finite.
     """
 
-    def __init__(self, problem: Problem, cost: SearchCost, partial_channels: int = 1) -> None:
+    def __init__(self, problem: Problem, cost: SearchCost, partial_channels: int | None = None) -> None:
+        """`partial_channels` are those of a relaxed super-net; None for a super-net of paths."""
         self.problem, self.cost, self.steps = problem, cost, 0
-        self.work = Work(problem, partial_channels)
-        self.network = problem.build(partial_channels)
+        self.work = Work(problem, partial_channels or 1)
+        self.network = problem.build() if partial_channels is None else problem.build_relaxed(partial_channels)
         self.descent = Descent(self.network, problem.hyperparameters, problem.seed)
         self.parameters = list(self.descent.parameters.values())
         self.network.train()

@@ -290,6 +290,8 @@ class Space(ABC, Generic[Arch]):
                 raise ValueError(f"{name}: found {value!r}; {self.title} lacks this factor: {self.lacks[name]}")
         if factory.partial_channels != 1 and self.relaxation is None:
             raise ValueError(f"partial_channels: found {factory.partial_channels}; {self.title} has no relaxation")
+        if (factory.cell_norms != "batch_norm" or factory.pooling_norms) and self.relaxation is None:
+            raise ValueError(f"cell_norms, pooling_norms: {self.title} has no relaxation, for which they are")
         placement = None if "op_placement" in self.lacks else factory.op_placement
         for heuristic, value, reason in conflicts(
             factory.batch_norm, factory.dynamic_channels, factory.ofa_kernel, factory.wsbn, placement, size.channels

@@ -22,10 +22,10 @@ from supernet.training.schedule import Steps, standalone_steps, step_after, supe
 from supernet.training.trainer import Recipe, Trainer
 
 
-def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels: int = 1) -> nn.Module:
+def build_supernet(run: Run, space: Space[Any], splits: Splits, **relaxation: Any) -> nn.Module:
     """Build the super-net of a run, initialised from its seed, on the device of the images.
 
-    `partial_channels` is passed to `Space.build_supernet`; it is not a factor.
+    `relaxation` are fields of the layer factory for mixtures: `partial_channels`, `cell_norms`, `pooling_norms`.
     """
     setting = run.setting
     with _seeded(run.seed):
@@ -36,9 +36,9 @@ def build_supernet(run: Run, space: Space[Any], splits: Splits, partial_channels
             in_channels=splits.train.pixels.shape[1],
             bn_momentum=_momentum(run.protocol, space),
             widths=run.protocol.nasbench101_widths,
-            partial_channels=partial_channels,
             outer_norms=run.protocol.outer_norms,
             darts_drop_path=run.protocol.darts_drop_path,
+            **relaxation,
             **setting.values_for("layers"),
         )
     if setting.few_shot == "split":

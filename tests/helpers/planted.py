@@ -103,7 +103,8 @@ def problem_of(
 
     return Problem(
         space=space,
-        build=build,
+        build=lambda: build(1),
+        build_relaxed=build,
         training=batches(splits.train),
         held_out=batches(splits.scoring),
         score=score,

@@ -40,7 +40,7 @@ class Observer(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int = 0, **heuristics: str) -> nn.Module:
+def supernet(space: Space[Any], batch_norm: str = "affine+tracking", seed: int = 0, **heuristics: Any) -> nn.Module:
     """Build a small super-net in double precision with random norms."""
     size = SIZES[space.name]
     torch.manual_seed(seed)

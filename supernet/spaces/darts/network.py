@@ -1,6 +1,7 @@
 """DARTS networks: one class for the super-net (all operations) and for one architecture (its own).
 
-There is no batch norm after pooling, in super-nets and stand-alone networks, as in DARTS' evaluation networks.
+There is no batch norm after pooling, in super-nets and stand-alone networks, as in DARTS' evaluation networks; relaxed
+super-nets can have one, as DARTS' search network.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from supernet.spaces.darts.encoding import (
     position,
 )
 
+_POOLINGS = (MAXPOOL3X3, AVGPOOL3X3)
 Drop = Callable[[Tensor, int], Tensor]
 """Drops the value of an edge to a node, from 0."""
 
@@ -141,6 +143,7 @@ def make_operations(
     Pointwise convolutions and norms are not shared: only kernels can be cropped.
     """
     made = {operation: make_operation(factory, operation, channels, stride, configurations) for operation in OPERATIONS}
+    made |= {operation: factory.pooling_norm(channels) for operation in _POOLINGS}
     modules = {operation: module for operation, module in made.items() if module is not None}
     for kind in ("sep_conv", "dil_conv"):
         of_kind = [_depthwise(module) for operation, module in modules.items() if operation.startswith(kind)]
@@ -257,10 +260,10 @@ class SearchCell(nn.Module):
     def _edge(self, edge: Edge, states: list[Tensor], activated: dict[int, Tensor]) -> Tensor:
         number, operation, state = edge
         stride = self._stride(state)
-        if operation == MAXPOOL3X3:
-            return self.kernels.max_pool(states[state], stride)
-        if operation == AVGPOOL3X3:
-            return self.kernels.average_pool(states[state], stride)
+        if operation in _POOLINGS:
+            pool = self.kernels.max_pool if operation == MAXPOOL3X3 else self.kernels.average_pool
+            pooled, name = pool(states[state], stride), self._name(number, operation, state)
+            return self.operations[name](pooled) if name in self.operations else pooled
         if operation == SKIP and stride == 1:
             return states[state]
         if state not in activated:
@@ -318,7 +321,7 @@ class Network(nn.Module):
             reduction = index in {cells // 3, 2 * cells // 3}
             width *= 2 if reduction else 1
             cell = None if own is None else own.reduce if reduction else own.normal
-            self.cells.append(SearchCell(factory, (sources[0], sources[1]), width, reduced, reduction, cell))
+            self.cells.append(SearchCell(factory.cell, (sources[0], sources[1]), width, reduced, reduction, cell))
             blocks = NODES if cell is None else len(cell.concat)
             sources, reduced = [sources[1], (blocks, width)], reduction
         self.dropout = factory.dropout_of(cells, factory.darts_drop_path)

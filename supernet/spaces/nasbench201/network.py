@@ -171,7 +171,7 @@ class Network(nn.Module):
             width = channels * 2**stage
             if stage:
                 self.downsamples.append(Downsample(factory, width // 2, width))
-            self.stages.append(nn.ModuleList(SearchCell(factory, width, candidates) for _ in range(size.layers)))
+            self.stages.append(nn.ModuleList(SearchCell(factory.cell, width, candidates) for _ in range(size.layers)))
         self.last_norm = factory.norm(4 * channels)
         self.dropout = factory.dropout_of(3 * size.layers)
         self.classifier = nn.Linear(4 * channels, size.num_classes)

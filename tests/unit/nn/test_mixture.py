@@ -9,7 +9,7 @@ from tiny import SIZES, SPACES, random_images, supernet
 from torch import Tensor
 
 from supernet.nn.mixture import Mixture, with_bypass
-from supernet.nn.norm import statistics
+from supernet.nn.norm import Norm, statistics
 from supernet.spaces.darts.encoding import NODES, Cell, Genotype, position
 from supernet.spaces.nasbench201.encoding import OPERATIONS
 
@@ -47,8 +47,15 @@ def random_weights(space: Any, seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("space", RELAXED, ids=lambda space: space.name)
 @pytest.mark.parametrize("batch_norm", ["affine+tracking", "none"])
-@pytest.mark.parametrize("heuristics", [{}, {"op_placement": "node"}, {"ofa_kernel": "transform"}], ids=str)
-def test_one_hot_is_the_path(space: Any, batch_norm: str, heuristics: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "heuristics",
+    [
+        *({}, {"op_placement": "node"}, {"ofa_kernel": "transform"}),
+        *({"cell_norms": "plain", "pooling_norms": True}, {"op_placement": "node", "pooling_norms": True}),
+    ],
+    ids=str,
+)
+def test_one_hot_is_the_path(space: Any, batch_norm: str, heuristics: dict[str, Any]) -> None:
     network, images = supernet(space, batch_norm, **heuristics), random_images(4)
     with torch.no_grad(), statistics(network, "tracked" if "tracking" in batch_norm else "batch"):
         for arch in sampled(space, 6):
@@ -60,8 +67,9 @@ def test_one_hot_is_the_path(space: Any, batch_norm: str, heuristics: dict[str, 
 
 
 @pytest.mark.parametrize("space", RELAXED, ids=lambda space: space.name)
-def test_one_hot_trains_the_path(space: Any) -> None:
-    network, images = supernet(space, "affine"), random_images(4)
+@pytest.mark.parametrize("heuristics", [{}, {"cell_norms": "plain", "pooling_norms": True}], ids=str)
+def test_one_hot_trains_the_path(space: Any, heuristics: dict[str, Any]) -> None:
+    network, images = supernet(space, "affine", **heuristics), random_images(4)
     arch = sampled(space, 1)[0]
     found = []
     for logits in (network(images, arch), network.mix(images, Mixture(one_hot(space, arch)))):
@@ -71,6 +79,46 @@ def test_one_hot_trains_the_path(space: Any) -> None:
     path, mixture = found
     for name, gradient in mixture.items():
         torch.testing.assert_close(gradient, path.get(name, torch.zeros_like(gradient)))
+
+
+@pytest.mark.parametrize("tracking", ["", "+tracking"])
+@pytest.mark.parametrize("space", RELAXED, ids=lambda space: space.name)
+def test_plain_norms_of_cells_have_no_scales_and_shifts(space: Any, tracking: str) -> None:
+    own, plain = (supernet(space, f"affine{tracking}", cell_norms=kind) for kind in ("batch_norm", "plain"))
+    kept, left = dict(own.named_parameters()), dict(plain.named_parameters())
+    cells = {name for name in kept if "norm" in name and name.split(".")[0] in {"cells", "stages"}}
+    # Stem, down-blocks and the last norm keep theirs, as in the codes of DARTS and AutoDL-Projects.
+    assert cells and set(kept) - set(left) == cells
+    assert {"stem.norm.weight", "stem.norm.bias"} <= set(left)
+    assert all(torch.equal(value, kept[name]) for name, value in left.items() if "norm" not in name)
+    assert set(dict(own.named_buffers())) == set(dict(plain.named_buffers()))
+
+
+def test_poolings_of_darts_can_have_norms() -> None:
+    space = SPACES["darts"]
+    plain, normed = (supernet(space, "affine", pooling_norms=on) for on in (False, True))
+    # The same parameters; norms of both poolings on the 14 edges of each cell have none.
+    assert plain.state_dict().keys() == normed.state_dict().keys()
+    added = [name for name, module in normed.named_modules() if isinstance(module, Norm) and "pool" in name]
+    assert len(added) == 2 * 14 * len(normed.cells)  # type: ignore[arg-type]
+    # Pooled values have mean 0 and variance 1, up to the epsilon of the norm.
+    cell = normed.cells[0]  # type: ignore[index]
+    images = 100 * torch.rand(4, 3 * SIZES["darts"].channels, 8, 8, dtype=torch.float64)
+    seen: list[Tensor] = []
+    cell.operations["node0_from0_avg_pool_3x3"].register_forward_hook(lambda _, __, value: seen.append(value))
+    weights = torch.zeros(2, 14, 8, dtype=torch.float64)
+    weights[..., space.operations.index("avg_pool_3x3")] = 1
+    cell.mix(images, images, Mixture(weights, weights.numpy() > 0), (1, 1))
+    mean, variance = seen[0].mean((0, 2, 3)), seen[0].var((0, 2, 3), correction=0)
+    torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-5, rtol=0)
+    torch.testing.assert_close(variance, torch.ones_like(variance), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "macro"])
+def test_norms_of_mixtures_need_a_relaxation(name: str) -> None:
+    for options in ({"cell_norms": "plain"}, {"pooling_norms": True}):
+        with pytest.raises(ValueError, match="has no relaxation"):
+            SPACES[name].build_supernet(8, SIZES[name].layers, **options)
 
 
 @pytest.mark.parametrize("partial", [1, 2])
