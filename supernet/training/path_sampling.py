@@ -21,8 +21,8 @@ def epoch_paths(space: Space[Any], law: str, seed: int, epoch: int, steps: int, 
     gradient, unless `none` disconnects its edge in that model.
 
     `fairnas_by_weights` is beyond the paper: its groups have more models. They use operations without weights once at
-    each position, that with the fewest weights twice, the next one three times, and so on. Large operations need more
-    steps than small ones; with equally many, shared weights rank architectures with many weights too low.
+    each position, that with the fewest weights three times, the next one five times, and so on. Large operations need
+    more steps than small ones; with equally many, shared weights rank architectures with many weights too low.
     """
     rng = stream(seed, "paths", epoch)
     if law in FAIR:
@@ -39,4 +39,4 @@ def passes_per_step(space: Space[Any], law: str, random_paths: int = 1) -> int:
 def _group_operations(space: Space[Any], law: str) -> tuple[str, ...]:
     """Return the operations that the models of one group use at each position, with repetitions."""
     repeated = enumerate(space.weighted_operations, start=1) if law == "fairnas_by_weights" else ()
-    return (*space.operations, *(operation for count, operation in repeated for _ in range(count)))
+    return (*space.operations, *(operation for rank, operation in repeated for _ in range(2 * rank)))

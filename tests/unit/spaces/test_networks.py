@@ -185,7 +185,7 @@ def test_groups_by_weights_use_operations_with_more_weights_more_often(space: Sp
     groups = epoch_paths(space, "fairnas_by_weights", seed=1, epoch=2, steps=5)
     expected = Counter(space.operations)
     for rank, name in enumerate(space.weighted_operations):
-        expected[name] = rank + 2
+        expected[name] = 3 + 2 * rank
     for group in groups:
         assert len(group) == passes_per_step(space, "fairnas_by_weights") == expected.total()
         assert len({topology(space.name, arch) for arch in group}) == 1
