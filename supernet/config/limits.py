@@ -248,10 +248,11 @@ def _one_batch(key: Key, value: Any, train_portion: float, batch_size: int, size
 def _architectures(study: Sections) -> Iterator[Bound]:
     """Bound the numbers of architectures that are drawn without replacement."""
     for space, section in study.spaces.items():
-        if study.pool.size == "all":
+        size = study.pool.size_of(space)
+        if size == "all":
             yield from _left_by_landmarks(study, space, section)
         else:
-            yield from _drawn(study, space, section, study.pool.size if study.pool.law == "uniform" else 0)
+            yield from _drawn(study, space, section, size if study.pool.law == "uniform" else 0)
         searched = spaces.subspace(space, section.baseline.dynamic_channels)
         most = _available(searched, section)
         yield Bound(
@@ -264,7 +265,9 @@ def _drawn(study: Sections, space: str, section: SpaceStudy, drawn: int) -> Iter
     """Bound a pool, and its landmarks, which are others; `drawn` is 0 if it is not drawn at random."""
     for own in _own_spaces(space, section, drawn):
         most = _available(own, section)
-        yield Bound(("pool", "size"), study.pool.size, drawn, f"{own} has {most} architectures", "use fewer", most=most)
+        key = ("pool", "sizes", space) if space in study.pool.sizes else ("pool", "size")
+        size = study.pool.size_of(space)
+        yield Bound(key, size, drawn, f"{own} has {most} architectures", "use fewer", most=most)
         if _has_landmarks(section):
             both = drawn + study.protocol.landmarks
             yield Bound(

@@ -7,6 +7,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -200,14 +201,30 @@ class Protocol(Model):
         return result
 
 
+def _one_message(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    # A union reports one error per branch.
+    findings = Findings()
+    result = findings.attempt(lambda: handler(value))
+    if result is None:
+        raise PydanticCustomError("int_or_word", "should be `all`, or an integer of at least 3")
+    return result
+
+
+PoolCount = Annotated[Annotated[int, Field(ge=3)] | Literal["all"], WrapValidator(_one_message)]
+
+
 class Pool(Model):
     """The architectures of each space that every run scores."""
 
-    size: Annotated[int, Field(ge=3)] | Literal["all"] = Field(
+    size: PoolCount = Field(
         default=200,
         description="Architectures in the pool, or intervals of accuracy if `law` is stratified. `all`: every "
         "architecture of the space if its published table is complete, else all rows of the table that are a uniform "
         "sample of the space; it needs `published` without `truth`.",
+    )
+    sizes: dict[str, PoolCount] = Field(
+        default_factory=dict,
+        description="Space: its `size`, for spaces with another one than `size`.",
     )
     seeds: Positive = Field(default=1, description="Stand-alone trainings of a repeated architecture.")
     repeated: int = Field(
@@ -231,26 +248,31 @@ class Pool(Model):
         description="Each run seed has its own pool, as in the authors' code; by default all seeds share one pool.",
     )
 
-    @field_validator("size", mode="wrap")
-    @classmethod
-    def _one_message(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        # A union reports one error per branch.
-        findings = Findings()
-        result = findings.attempt(lambda: handler(value))
-        if result is None:
-            raise PydanticCustomError("int_or_word", "should be `all`, or an integer of at least 3")
-        return result
+    def size_of(self, space: str) -> int | Literal["all"]:
+        """Return the size of the pool of a space."""
+        return self.sizes.get(space, self.size)
+
+    @property
+    def all_sizes(self) -> tuple[int | Literal["all"], ...]:
+        """The sizes of all pools, and the one of spaces that `sizes` does not name."""
+        return (self.size, *self.sizes.values())
+
+    @property
+    def smallest(self) -> int | None:
+        """The smallest size that is a number; None if there is none."""
+        return min((size for size in self.all_sizes if size != "all"), default=None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         findings = Findings()
-        if self.size == "all":
+        if "all" in self.all_sizes:
             self._whole(findings)
+        if (size := self.smallest) is None:
             return self
-        if self.repeated > self.size:
-            findings.add(f"the pool has {self.size} architectures: at most that many", self.repeated, "repeated")
-        if self.shards > self.size:
-            findings.add(f"the pool has {self.size} architectures: at most that many", self.shards, "shards")
+        if self.repeated > size:
+            findings.add(f"the pool has {size} architectures: at most that many", self.repeated, "repeated")
+        if self.shards > size:
+            findings.add(f"the pool has {size} architectures: at most that many", self.shards, "shards")
         if self.repeated > 0 and self.seeds == 1:
             findings.add("has no effect while pool.seeds is 1: set pool.seeds to 2 or more", self.repeated, "repeated")
         if self.repeated == 0 and self.seeds > 1:
@@ -269,7 +291,7 @@ class Pool(Model):
         }
         for name, reason in reasons.items():
             if (value := getattr(self, name)) != type(self).model_fields[name].default:
-                findings.add(f"has no effect while pool.size is all: {reason}", value, name)
+                findings.add(f"has no effect while the size of a pool is all: {reason}", value, name)
         findings.raise_all()
 
 

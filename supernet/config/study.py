@@ -168,8 +168,8 @@ class Study(Model):
     def _top_in_pool(cls, metrics: Metrics, info: ValidationInfo) -> Metrics:
         findings = Findings()
         pool = info.data.get("pool")
-        if isinstance(pool, Pool) and pool.size != "all" and metrics.top > pool.size:
-            findings.add(f"the pool has {pool.size} architectures: at most that many", metrics.top, "top")
+        if isinstance(pool, Pool) and pool.smallest is not None and metrics.top > pool.smallest:
+            findings.add(f"the pool has {pool.smallest} architectures: at most that many", metrics.top, "top")
         findings.raise_all()
         return metrics
 
@@ -178,11 +178,11 @@ class Study(Model):
     def _trained_in_pool(cls, standalone: Standalone | None, info: ValidationInfo) -> Standalone | None:
         findings = Findings()
         pool = info.data.get("pool")
-        if isinstance(pool, Pool) and pool.size != "all" and standalone is not None:
+        if isinstance(pool, Pool) and pool.smallest is not None and standalone is not None:
             for name in ("architectures", "ceiling"):
                 count = getattr(standalone, name)
-                if count is not None and count > pool.size:
-                    findings.add(f"the pool has {pool.size} architectures: at most that many", count, name)
+                if count is not None and count > pool.smallest:
+                    findings.add(f"the pool has {pool.smallest} architectures: at most that many", count, name)
         findings.raise_all()
         return standalone
 
@@ -206,12 +206,15 @@ class Study(Model):
     @model_validator(mode="after")
     def _known_before_it_is_drawn(self) -> Self:
         findings = Findings()
-        needs = []
-        if self.pool.law == "stratified":
-            needs.append("pool.law is stratified, which needs accuracies before the pool")
-        if self.pool.size == "all":
-            needs.append("pool.size is all, which needs published accuracies of the space")
+        for name in self.pool.sizes:
+            if name not in self.spaces:
+                findings.add("the study does not have this space", self.pool.sizes[name], "pool", "sizes", name)
         for name, space in self.spaces.items():
+            needs = []
+            if self.pool.law == "stratified":
+                needs.append("pool.law is stratified, which needs accuracies before the pool")
+            if self.pool.size_of(name) == "all":
+                needs.append("the size of its pool is all, which needs published accuracies of the space")
             if space.published is None or space.truth is not None:
                 for need in needs:
                     message = f"{need}: `published` without `truth`"
@@ -361,7 +364,7 @@ class Study(Model):
         If it has as many, no other pool can be drawn.
         """
         size = load_space(pool.own_space).distinct
-        if self.pool.size != "all":
+        if self.pool.size_of(pool.space) != "all":
             return size
         return size - self.protocol.landmarks * sum(one.own_space == pool.own_space for one in self.landmarks())
 

@@ -110,19 +110,34 @@ def further_truths(results: Results, spaces: Iterable[str]) -> str:
 def pool_sentence(results: Results, spaces: Iterable[str]) -> str:
     """State the pool size of each space, and how the pool was chosen if not at random."""
     study, pool = results.study, results.study.pool
-    trained = [space for space in spaces if any(one.space == space for one in study.landmarks())]
+    whole = [space for space in spaces if pool.size_of(space) == "all"]
+    trained = [space for space in whole if any(one.space == space for one in study.landmarks())]
     landmarks = (
         f" In {listed(trained)} the {study.protocol.landmarks} landmarks are not scored and count as outside the space."
-        if pool.size == "all" and trained
+        if trained
         else ""
     )
-    stratified = f" The pool is not a random sample: it holds the best architecture of {pool.size} accuracy intervals."
+    intervals = merged({space: str(pool.size_of(space)) for space in spaces})
+    stratified = f" The pool is not a random sample: it holds the best architecture of {intervals} accuracy intervals."
     per_seed = " Each run seed has its own pool; statements about the pool refer to the first."
     sentences = (
         f"Architectures in the pool: {_by_space(results, spaces, 'pool')}."
         f"{stratified if pool.law == 'stratified' else ''}{per_seed if pool.per_seed else ''}{landmarks}"
     )
     return paragraph(sentences, large_pools_sentence(results, spaces))
+
+
+def pool_sizes(study: Study) -> str:
+    """State the sizes of the pools, without results: `64 architectures per space`."""
+    whole = "every architecture of a published table that is a uniform sample of its space"
+    sizes = {space: study.pool.size_of(space) for space in study.spaces}
+    if len(set(sizes.values())) > 1:
+        return "; ".join(
+            f"{SPACE_NAMES[space]}: {whole if size == 'all' else f'{count(size)} architectures'}"
+            for space, size in sizes.items()
+        )
+    size = next(iter(sizes.values()))
+    return whole if size == "all" else f"{count(size)} architectures per space"
 
 
 def large_pools_sentence(results: Results, spaces: Iterable[str]) -> str:

@@ -179,10 +179,11 @@ class Plan:
     def others(self, pool: str) -> list[str]:
         """Return the pools whose architectures are excluded from a pool, so that no run scores its landmarks.
 
-        Landmarks are drawn from what the pools of their space leave. If `pool.size` is `all`, landmarks are drawn
-        first, and the pools have what they leave.
+        Landmarks are drawn from what the pools of their space leave. If the size of the pools is `all`, landmarks are
+        drawn first, and the pools have what they leave.
         """
-        own, first = self.pools[pool], self.study.pool.size == "all"
+        own = self.pools[pool]
+        first = self.study.pool.size_of(own.space) == "all"
         if own.landmarks == first:
             return []
         return [name for name, other in self.pools.items() if other.space == own.space and other.landmarks == first]
@@ -220,7 +221,9 @@ class Plan:
     def pool_choice(self, pool: str) -> dict[str, Any]:
         """Return the values that select a pool, by the names of the arguments of scripts/pool.py."""
         name, config = self.pools[pool], self.study.pool
-        size, law = (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size, config.law)
+        size, law = (
+            (self.study.protocol.landmarks, "uniform") if name.landmarks else (config.size_of(name.space), config.law)
+        )
         concat = self.study.protocol.darts_concat
         return {
             "space": name.own_space,

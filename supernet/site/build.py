@@ -121,6 +121,7 @@ class Site:
             "expected": sum(1 for _ in study.runs()),
             "finished": len(self.runs),
             "diverged": sum(run.summary["status"] == "diverged" for run in self.runs),
+            "pool": captions.pool_sizes(study),
             "study_text": captions.study_sentence(self.results),
             "root": self.root_digest,
             "config": json.dumps(study.model_dump(mode="json"), indent=2),

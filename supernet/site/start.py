@@ -5,6 +5,7 @@ from pathlib import Path
 from supernet.config.datasets import DATASETS
 from supernet.config.factors import FACTORS
 from supernet.config.study import Study
+from supernet.paper.captions import pool_sizes
 from supernet.paper.costs import costs, total_sentence
 from supernet.paper.load import Results
 from supernet.paper.names import listed
@@ -19,7 +20,7 @@ def start_page(study: Study, folder: Path, root: str | None) -> str:
         "Spaces": f"{listed(study.spaces)}.",
         "Factors": f"{factors}.",
         "Super-nets": f"{sum(1 for _ in study.runs())}, one per space, setting and seed.",
-        "Pool": f"{_pool(study)}, scored with every super-net of the space.",
+        "Pool": f"{pool_sizes(study)}, scored with every super-net of the space.",
         "Root digest": f"{root}, which covers all results and their inputs back to the downloads."
         if root
         else "none, because a result or its provenance record is missing.",
@@ -29,12 +30,6 @@ def start_page(study: Study, folder: Path, root: str | None) -> str:
     lines += ["", "Costs", "-----", "", _escape(total_sentence(costs(Results(study, folder))))]
     lines += ["", "The table *costs* lists them by space and stage."]
     return "\n".join(lines) + "\n"
-
-
-def _pool(study: Study) -> str:
-    if study.pool.size == "all":
-        return "All architectures of each published table that are a uniform sample of the space"
-    return f"{study.pool.size} architectures per space"
 
 
 def _escape(text: str) -> str:

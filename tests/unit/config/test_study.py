@@ -98,7 +98,7 @@ CASES = {
     ),
     "unknown nested key": (
         _swap("size: 10", "size: 10\n  repeats: 3"),
-        "8: pool.repeats: found 3; unknown key; did you mean 'repeated'? allowed here: size, seeds, ",
+        "8: pool.repeats: found 3; unknown key; did you mean 'repeated'? allowed here: size, sizes, seeds, ",
     ),
     "unknown key in a space": (
         _swap("    sweep:", "    sweeps: {}\n    sweep:"),
@@ -106,7 +106,7 @@ CASES = {
     ),
     "unknown key without a near match": (
         _swap("size: 10", "size: 10\n  zzz: 3"),
-        "8: pool.zzz: found 3; unknown key; allowed here: size, seeds, repeated, shards",
+        "8: pool.zzz: found 3; unknown key; allowed here: size, sizes, seeds, repeated, shards",
     ),
     "text for an integer": (
         _swap("size: 10", "size: many"),

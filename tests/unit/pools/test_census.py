@@ -115,11 +115,27 @@ def test_a_census_of_a_sub_space(table: PublishedTable, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("law", "stratified", "has no effect while pool.size is all: nothing is chosen: leave it at `uniform`"),
-        ("per_seed", True, "has no effect while pool.size is all: all seeds would have the same pool"),
-        ("seeds", 2, "has no effect while pool.size is all: ground truth is published, not trained: leave it out"),
-        ("repeated", 5, "has no effect while pool.size is all: ground truth is published, not trained: leave it out"),
-        ("shards", 2, "has no effect while pool.size is all: ground truth is published, not trained: leave it out"),
+        (
+            "law",
+            "stratified",
+            "has no effect while the size of a pool is all: nothing is chosen: leave it at `uniform`",
+        ),
+        ("per_seed", True, "has no effect while the size of a pool is all: all seeds would have the same pool"),
+        (
+            "seeds",
+            2,
+            "has no effect while the size of a pool is all: ground truth is published, not trained: leave it out",
+        ),
+        (
+            "repeated",
+            5,
+            "has no effect while the size of a pool is all: ground truth is published, not trained: leave it out",
+        ),
+        (
+            "shards",
+            2,
+            "has no effect while the size of a pool is all: ground truth is published, not trained: leave it out",
+        ),
         ("size", "everything", "should be `all`, or an integer of at least 3"),
         ("size", 2, "should be `all`, or an integer of at least 3"),
     ],
@@ -136,8 +152,11 @@ def test_keys_that_a_census_cannot_have(key: str, value: Any, message: str, tmp_
 
 @pytest.mark.parametrize("truth", [{"published": None, "truth": TRUTH}, {"truth": TRUTH}])
 def test_a_census_needs_published_ground_truth(truth: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"case\.yaml:\d+: spaces.nasbench201.published: found .*; pool.size is all, "
-                       "which needs published accuracies of the space: `published` without `truth`"):  # fmt: skip
+    message = (
+        r"case\.yaml:\d+: spaces.nasbench201.published: found .*; the size of its pool is all, "
+        "which needs published accuracies of the space: `published` without `truth`"
+    )
+    with pytest.raises(UserError, match=message):
         planned(tmp_path, census(**truth))
 
 

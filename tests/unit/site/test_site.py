@@ -193,7 +193,7 @@ def test_a_long_table_of_numbers_is_a_file_only(
 def test_the_start_page_names_a_pool_that_is_everything(results: Results) -> None:
     whole = results.study.pool.model_copy(update={"size": "all"})
     text = start_page(results.study.model_copy(update={"pool": whole}), results.folder, None)
-    assert ":Pool: All architectures of each published table that are a uniform sample of the space, scored" in text
+    assert ":Pool: every architecture of a published table that is a uniform sample of its space, scored" in text
 
 
 def test_a_missing_figure_is_named(results: Results, tmp_path: Path) -> None:
