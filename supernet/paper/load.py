@@ -87,6 +87,7 @@ SYSTEM_COLUMNS = (
     "images",
     "multiply_adds",
     "trained",
+    "baseline_trained",
     "architectures",
     "invalid",
     "passed_over",

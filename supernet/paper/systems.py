@@ -10,12 +10,10 @@ import pandas as pd
 
 from supernet.config.factors import SPACES
 from supernet.config.searches import RELAXED, WITHOUT_RELAXATION
-from supernet.config.study import Study
 from supernet.errors import UserError
 from supernet.paper import captions
 from supernet.paper.load import Results
 from supernet.paper.names import SPACE_NAMES, count
-from supernet.pipeline.estimate import training_passes
 from supernet.spaces import KINDS, load
 
 SYSTEM_NAMES = MappingProxyType(
@@ -54,20 +52,19 @@ project's choice, fixed before results were looked at."""
 TOO_SHORT = "too short for a verdict"
 
 
-def training_shares(study: Study, space: str, found: pd.DataFrame) -> pd.Series:
+def training_shares(found: pd.DataFrame) -> pd.Series:
     """Divide the training of found architectures' super-nets (`trained`) by that of the baseline's super-net.
 
     Both count images of training passes times the operations that a pass trains at each position: one on a path.
     """
-    run = study.run(space, "baseline", study.seeds(space, "baseline")[0])
-    shares: pd.Series = found["trained"] / (training_passes(run) * run.setting.batch_size)
+    shares: pd.Series = found["trained"] / found["baseline_trained"]
     return shares
 
 
-def too_short(study: Study, space: str, found: pd.DataFrame) -> pd.Series:
+def too_short(found: pd.DataFrame) -> pd.Series:
     """Return which searches trained less than `WELL_TRAINED`, without those that ended before their budget did."""
     ended_early = found["status"].isin(["diverged", "stopped_early"])
-    short: pd.Series = (training_shares(study, space, found) < WELL_TRAINED) & ~ended_early
+    short: pd.Series = (training_shares(found) < WELL_TRAINED) & ~ended_early
     return short
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from supernet.config.jobs import SystemsJob
-from supernet.config.study import Run
+from supernet.config.study import Data, Run
 from supernet.data.images import Augmenter, HeldOut, Images, Splits
 from supernet.pipeline.estimate import training_macs
 from supernet.search.budget import Budget
@@ -26,7 +26,6 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
     """
     run, searches = job.run, job.searches
     setting, protocol = run.setting, run.protocol
-    training = splits.training_images(setting.train_portion)
     count = min(searches.scored_images, len(splits.scoring))
     shown = Images(splits.scoring.pixels[:count], splits.scoring.labels[:count])
     scored = replace(splits, held_out=HeldOut(lambda: (shown, splits.test)))
@@ -35,6 +34,10 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
     )
     plain = run.data.model_copy(update={"crop_padding": 0, "flip": False})
 
+    def batches(images: Images, data: Data) -> Batches:
+        augmenter = Augmenter(images, splits, data, protocol.channels_last)
+        return Batches(augmenter, images, run.seed, searches.batch_size)
+
     def score(evaluator: Evaluator, network: nn.Module, arch: Any) -> tuple[float, float]:
         return evaluator.evaluate(network, arch, job.ranking.bn_mode, job.ranking.split)
 
@@ -42,15 +45,8 @@ def make_problem(job: SystemsJob, space: Space[Any], splits: Splits, ground_trut
         space=space,
         build=lambda: build_supernet(run, space, splits),
         build_relaxed=partial(_relaxed_supernet, job, space, splits),
-        training=Batches(
-            Augmenter(training, splits, run.data, protocol.channels_last), training, run.seed, searches.batch_size
-        ),
-        held_out=Batches(
-            Augmenter(splits.scoring, splits, plain, protocol.channels_last),
-            splits.scoring,
-            run.seed,
-            searches.batch_size,
-        ),
+        training=batches(splits.training_images(setting.train_portion), run.data),
+        held_out=batches(splits.scoring, plain),
         score=partial(score, few),
         scored_images=count,
         score_whole=partial(score, whole),

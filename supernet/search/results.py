@@ -41,6 +41,7 @@ COLUMNS: dict[str, Any] = {
     "images": "int64",
     "multiply_adds": "int64",
     "trained": "float64",
+    "baseline_trained": "int64",
     "architectures": "int64",
     "invalid": "int64",
     "passed_over": "int64",
@@ -52,15 +53,19 @@ COLUMNS: dict[str, Any] = {
 
 `status` is complete, stopped_early (by the rule of the system), diverged (the shared weights), unlisted (the published
 table does not list the architecture) or truth_diverged (its stand-alone training); the last three statuses have no
-truth. `trained` is that of `supernet.search.budget.SearchCost`. `source` and `kind` describe the `population` in which
-the quantile is taken (`supernet.metrics.population.Population`).
+truth. `trained` is that of `supernet.search.budget.SearchCost`, `baseline_trained` the same of the baseline's
+super-net. `source` and `kind` describe the `population` in which the quantile is taken
+(`supernet.metrics.population.Population`).
 """
 
 
 def rows(
-    system: str, outcome: Outcome, space: Space[Any], ground_truth: GroundTruth, finds: int
+    system: str, outcome: Outcome, space: Space[Any], ground_truth: GroundTruth, finds: int, baseline_trained: int
 ) -> list[dict[str, Any]]:
-    """Make the rows of the first `finds` proposals; one row without an architecture if there are none."""
+    """Make the rows of the first `finds` proposals; one row without an architecture if there are none.
+
+    `baseline_trained` counts the images of the training passes of the baseline's super-net.
+    """
     cost = outcome.cost
     shared = {
         "system": system,
@@ -69,6 +74,7 @@ def rows(
         "images": cost.images,
         "multiply_adds": cost.multiply_adds,
         "trained": cost.trained,
+        "baseline_trained": baseline_trained,
         "architectures": cost.architectures,
         "invalid": outcome.invalid,
         "passed_over": outcome.passed_over,
@@ -172,6 +178,7 @@ class _Row(Model):
     images: int = Field(ge=0)
     multiply_adds: int = Field(ge=0)
     trained: float = Field(ge=0)
+    baseline_trained: int = Field(gt=0)
     architectures: int = Field(ge=0)
     invalid: int = Field(ge=0)
     passed_over: int = Field(ge=0)

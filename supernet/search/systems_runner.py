@@ -6,6 +6,7 @@ from typing import Any
 
 from supernet.config.jobs import SystemsJob
 from supernet.data.images import Splits
+from supernet.pipeline.estimate import training_passes
 from supernet.runtime.progress import Progress
 from supernet.runtime.stopping import Stopping
 from supernet.search.build import make_problem
@@ -90,7 +91,8 @@ class SystemsRunner:
         with self.session.phase("search"):
             outcome = self._search(name, checkpoint)
         with self.session.phase("worth"):
-            found = rows(name, outcome, self.space, self.truth, job.searches.finds)
+            trained = training_passes(job.run) * job.run.setting.batch_size
+            found = rows(name, outcome, self.space, self.truth, job.searches.finds, trained)
         timing = {"seconds": round(outcome.cost.seconds, 3), "peak_bytes": outcome.peak_bytes}
         finished.save(name, found, timing)
         return Finished(name, found, timing, checkpoint.earlier)

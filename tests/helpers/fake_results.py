@@ -341,7 +341,7 @@ def _systems(study: Study, folder: Path, space: str, seed: int, pool: pd.DataFra
             "truth": found["truth"].to_numpy(),
             "truth_quantile": [truth_rank(truth, truths) / len(truths) for truth in found["truth"]],
             **dict.fromkeys(("forward_passes", "backward_passes", "images", "architectures", "multiply_adds"), 4_000),
-            "trained": float(training_passes(run) * run.setting.batch_size),
+            **dict.fromkeys(("trained", "baseline_trained"), training_passes(run) * run.setting.batch_size),
             **dict.fromkeys(("invalid", "passed_over"), 1),
             "source": "trained here",
             "kind": "pool",

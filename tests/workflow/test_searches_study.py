@@ -173,7 +173,8 @@ def fake(folder: Path, truths: dict[str, list[float | None]]) -> None:
                     "status": "complete" if truth is not None else "unlisted",
                     "truth": truth,
                     "population": 12,
-                    "trained": 384.0,  # of one epoch: three batches of 128
+                    "trained": 384.0,
+                    "baseline_trained": 384,
                     "passed_over": 2 if name == "spos" else 0,
                 }
             )
@@ -279,6 +280,8 @@ def test_the_program_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: p
     assert list(whole["system"]) == ["random_search", "gdas", "spos"]
     assert (whole["truth"] > 0).all()
     assert (whole["images"] >= 600).all()
+    # One epoch: three batches of 128.
+    assert (whole["baseline_trained"] == 384).all()
     assert not list((tmp_path / "state-cut").glob("*"))
     timing, undisturbed = (json.loads((tmp_path / f"{name}.timing.json").read_text()) for name in ("cut", "whole"))
     assert set(timing["systems_seconds"]) == set(whole["system"])

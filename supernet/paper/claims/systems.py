@@ -46,7 +46,7 @@ def answer(results: Results, space: str) -> SpaceAnswer:
         own = {"random search": float(np.mean(found))} if found else {}
         return SpaceAnswer(space, "unknown", own, missing=("search systems (`searches` in the study file)",))
     best = systems[systems["rank"] == 1]
-    short = best.loc[too_short(results.study, space, best), "system"]
+    short = best.loc[too_short(best), "system"]
     return compare(space, best, tuple(map(str, short.unique())))
 
 

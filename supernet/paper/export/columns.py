@@ -107,6 +107,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "architectures": Column("architectures that were scored", _ARCHITECTURES),
         "multiply_adds": Column("multiply-adds of the layers that the search executed", "multiply-adds"),
         "trained": Column("images of training passes, times the operations that a pass trains at a position", IMAGES),
+        "baseline_trained": Column("the same of the baseline's super-net", IMAGES),
         "forward_passes": Column("forward passes of the search", _PASSES),
         "backward_passes": Column("backward passes of the search", _PASSES),
         "system": Column("name of the search system"),

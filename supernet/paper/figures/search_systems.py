@@ -41,14 +41,14 @@ _PATHWISE_MARKERS, _RELAXED_MARKERS = ("o", "s"), ("^", "D")
 def make(results: Results, out_stem: Path) -> None:
     """Draw the figure; raises UserError if the study has no search systems."""
     found = found_by_space(results)
-    drawn = frame([row for space, rows in found.items() for row in _numbers(results, space, rows)])
+    drawn = frame([row for space, rows in found.items() for row in _numbers(space, rows)])
     with style.paper():
         figure = _figure(results, drawn, tuple(found))
         style.save(figure, out_stem, drawn, _caption(results, found, drawn))
 
 
-def _numbers(results: Results, space: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = rows.assign(too_short=too_short(results.study, space, rows))
+def _numbers(space: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = rows.assign(too_short=too_short(rows))
     names = ("system", "seed", "status", "seconds", "images", "multiply_adds", "too_short", "truth", "truth_quantile")
     return [
         {"space": space, **dict(zip(names, row, strict=True))}

@@ -51,8 +51,8 @@ def make(results: Results, out_stem: Path) -> None:
         names = architecture_names(space, rows["encoding"])
         rows = rows.assign(
             name=[names.get(text, "") for text in rows["encoding"]],
-            training=training_shares(results.study, space, rows),
-            too_short=too_short(results.study, space, rows),
+            training=training_shares(rows),
+            too_short=too_short(rows),
             best_mean=_best_means(rows),
         )
         for system, own in rows[rows["rank"] == 1].groupby("system", sort=False):

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from supernet.config.artifacts import Artifacts
-from supernet.config.splits import split_sizes
 from supernet.config.study import Study
 from supernet.metrics.effects import effects
 from supernet.metrics.halves import Halves
@@ -202,9 +201,6 @@ def plant_systems(results: Results, quantiles: Mapping[str, list[float]], share:
 
     Only the systems of `short` have this share, if they are given.
     """
-    run = results.study.run(SPACE, "baseline", 0)
-    sizes = split_sizes(1797, 0, run.data)
-    whole = run.setting.epochs * (sizes.training_images(run.setting.train_portion) // run.setting.batch_size)
     paths = Artifacts(str(results.folder))
     for seed in results.study.seeds(SPACE, "baseline"):
         for part in range(len(results.study.systems(SPACE))):
@@ -212,7 +208,7 @@ def plant_systems(results: Results, quantiles: Mapping[str, list[float]], share:
             table = pd.read_parquet(path)
             table["truth_quantile"] = [quantiles[name][seed] for name in table["system"]]
             shares = [share if not short or name in short else 1.0 for name in table["system"]]
-            table["trained"] = [one * whole * run.setting.batch_size for one in shares]
+            table["trained"] = table["baseline_trained"] * shares
             table.to_parquet(path)
 
 

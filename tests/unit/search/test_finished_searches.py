@@ -15,7 +15,7 @@ from supernet.training.fingerprint import Fingerprint
 
 ROW: dict[str, Any] = {
     "system": "gdas", "forward_passes": 3, "backward_passes": 3, "images": 48,
-    "multiply_adds": 9, "trained": 96.0, "architectures": 0, "invalid": 0,
+    "multiply_adds": 9, "trained": 96.0, "baseline_trained": 100, "architectures": 0, "invalid": 0,
     "passed_over": 0, "source": "trained here", "kind": "pool", "population": 6, "truth": 0.5, "truth_quantile": 0.25,
     "parameters": 10, "macs": 20, "status": "complete", "rank": 1, "arch_id": "a", "encoding": "b", "score": None,
 }  # fmt: skip
