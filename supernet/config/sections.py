@@ -150,6 +150,11 @@ class Protocol(Model):
         default="equal_passes",
         description="Whether FairNAS has as many optimiser steps or as many forward-backward passes as the other laws.",
     )
+    epoch_images: Literal["train_portion", "all"] = Field(
+        default="train_portion",
+        description="Images that count as an epoch of a super-net: those of `train_portion`, so that a smaller portion "
+        "takes fewer steps, or `all` outside the scoring split, so that it takes as many steps on fewer images.",
+    )
     few_shot_shared: float = Field(
         default=0.5,
         ge=0,

@@ -17,7 +17,10 @@ from supernet.training.path_sampling import FAIR, passes_per_step
 
 @dataclass(frozen=True)
 class Steps:
-    """Optimiser steps of a training, steps of an epoch, and forward-backward passes of a step without landmarks."""
+    """Optimiser steps of a training, and forward-backward passes of a step without landmarks.
+
+    After `per_epoch` steps, the training images are shuffled again.
+    """
 
     total: int
     per_epoch: int
@@ -42,8 +45,10 @@ def supernet_steps(run: Run, space: Space[Any], sizes: Sizes) -> Steps:
     Raises UserError if the training images do not fill a batch.
     """
     setting, protocol = run.setting, run.protocol
-    per_epoch = steps_per_epoch(sizes.training_images(setting.train_portion), setting.batch_size)
-    total = setting.epochs * per_epoch
+    images = sizes.training_images(setting.train_portion)
+    per_epoch = steps_per_epoch(images, setting.batch_size)
+    counted = sizes.train if protocol.epoch_images == "all" else images
+    total = setting.epochs * steps_per_epoch(counted, setting.batch_size)
     passes = passes_per_step(space, setting.path_sampling, protocol.random_paths)
     if setting.path_sampling in FAIR and protocol.fairnas_budget == "equal_passes":
         total = max(1, total * protocol.random_paths // passes)

@@ -39,6 +39,17 @@ def test_groups_by_weights_have_more_passes_per_step_in_the_same_budget() -> Non
     assert (fair.total, fair.per_epoch, fair.passes) == (10 * 2 // 11, 5, 11)
 
 
+def test_a_smaller_portion_takes_as_many_steps_if_epochs_count_all_images() -> None:
+    space, protocol = SPACES["nasbench201"], {"epoch_images": "all"}
+    found = [
+        supernet_steps(run_of(train_portion=portion, protocol=protocol), space, SIZES) for portion in (0.2, 0.4, 0.9)
+    ]
+    # 90 images are outside the scoring split: 11 batches of 8, twice.
+    assert [(steps.total, steps.per_epoch) for steps in found] == [(22, 2), (22, 5), (22, 11)]
+    fair = supernet_steps(run_of(path_sampling="fairnas", protocol=protocol), space, SIZES)
+    assert (fair.total, fair.per_epoch) == (22 // 5, 5)
+
+
 @pytest.mark.parametrize("portion", [0.001, 0.95])
 def test_a_portion_that_is_empty_or_reaches_into_the_scoring_split_is_refused(portion: float) -> None:
     with pytest.raises(UserError, match=f"train_portion {portion}: asks for"):
