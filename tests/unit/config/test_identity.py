@@ -44,7 +44,8 @@ OTHER = {
 IRRELEVANT = {
     "protocol": {
         "random_paths": 2, "fairnas_gradient": "mean", "fairnas_budget": "equal_steps", "few_shot_shared": 0.25,
-        "epoch_images": "all", "untouched": "decay", "outer_norms": "affine+tracking", "darts_drop_path": "edge", "darts_concat": "all",
+        "epoch_images": "all", "untouched": "decay",
+        "outer_norms": "affine+tracking", "darts_drop_path": "edge", "darts_concat": "all",
         "landmarks": 5, "landmark_pairs": 2, "landmark_weight": 1.0, "landmark_start": 0.5,
     },
     "evaluation": {"recalibration_batches": 1, "dropout_at_evaluation": True, "shuffle_at_evaluation": True},

@@ -316,7 +316,7 @@ class TestParents:
         ("value", "expected"),
         [
             ("bse", "found 'bse'; expected a study of this folder or of workflow/studies; did you mean 'base'? allowed "
-             "here: base, cifar10, cifar10-jpeg, midi, mini, paper"),
+             "here: base, cifar10, cifar10-jpeg, heuristics, midi, mini, paper"),
             ("./bse.yaml", "found './bse.yaml'; bse.yaml: no such file; did you mean 'base.yaml'? allowed here: "),
             ("gone/base.yaml", "found 'gone/base.yaml'; gone/base.yaml: no such file"),
             ("sub.yaml", "found 'sub.yaml'; sub.yaml: no such file"),
