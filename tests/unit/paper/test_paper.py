@@ -214,6 +214,23 @@ def test_search_table_names_quantile_cost_and_what_is_missing(mini: Results, tmp
     assert "rank from the top by ground truth in the pool" in text
 
 
+def test_search_table_has_the_mean_over_all_draws_from_the_pool(mini: Results, tmp_path: Path) -> None:
+    search = mini.study.search.model_copy(update={"architectures": 4, "retrain": 2})
+    short = Results(mini.study.model_copy(update={"search": search}), mini.folder)
+    catalogue.make_table("search", short, tmp_path / "search")
+    table = pd.read_csv(tmp_path / "search.csv").groupby(["space", "seed"]).first()
+    scores = mini.scores("nasbench101", "baseline", 0).query("bn_mode == 'batch' and split == 'scoring'")
+    scores = scores.merge(mini.pool("nasbench101"), on="arch_id")
+    generator = np.random.default_rng(0)
+    draws = [scores.sample(search.architectures, random_state=generator) for _ in range(500)]
+    means = [one.sort_values("accuracy").tail(search.retrain)["truth"].mean() for one in draws]
+    found = table.loc[("nasbench101", 0), "expected_mean"]
+    assert abs(np.mean(means) - found) < 4 * np.std(means) / 500**0.5
+    text = (tmp_path / "search.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if "| mean over all draws |" in line]
+    assert rows[0][-5].strip() == percent(found)
+
+
 def test_factors_table_keeps_the_fourteen_apart_and_calls_the_grid_recalled(mini: Results, tmp_path: Path) -> None:
     catalogue.make_table("factors", mini, tmp_path / "factors")
     table = pd.read_csv(tmp_path / "factors.csv", keep_default_na=False)
