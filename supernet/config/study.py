@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 from supernet.config.artifacts import STORE
 from supernet.config.base import Findings, Model
 from supernet.config.datasets import TABLES
-from supernet.config.factors import FACTORS, SPACES, Setting, SpaceContext
+from supernet.config.factors import FACTORS, LATER_LAWS, SPACES, Setting, SpaceContext
 from supernet.config.fidelity import Fidelity, filled_in
 from supernet.config.inheritance import EXTENDS, StudyFile
 from supernet.config.limits import bounds
@@ -431,6 +431,18 @@ class Study(Model):
             for factor in STANDALONE_FACTORS
         }
         return {factor: values for factor, values in swept.items() if values}
+
+    def contrasted_values(self, space: str) -> dict[str, tuple[Any, ...]]:
+        """Return the swept values of factors whose values are also compared with each other, not only the baseline.
+
+        These are the factors of stand-alone networks (claim 1), and `path_sampling` if the baseline's law is beyond the
+        paper: then claim 2 compares the paper's laws with each other.
+        """
+        found = self.standalone_values(space) if self.standalone is not None else {}
+        study = self._space(space)
+        if study.baseline.path_sampling in LATER_LAWS and (laws := study.sweep.get("path_sampling", ())):
+            found["path_sampling"] = tuple(law for law in laws if law != study.baseline.path_sampling)
+        return found
 
     def tracking(self, space: str) -> str | None:
         """Return the first setting that tracks batch-norm statistics and changes nothing else; None without one."""

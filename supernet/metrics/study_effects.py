@@ -64,13 +64,16 @@ CONTRAST_COLUMNS = {
     "smallest": "float64",
     "seeds": "int64",
     "other_seeds": "int64",
+    "common": "int64",
+    "sd": "float64",
+    "pool_error": "float64",
     "tested": "bool",
     "n": "int64",
 }
 """Of contrasts.parquet: metric of the setting with `value` minus that of the setting with `other`."""
 
 
-_COPIED = ("metric", "low", "high", "p", "p_holm", "smallest", "seeds", "tested")
+_COPIED = ("metric", "low", "high", "p", "p_holm", "smallest", "seeds", "common", "sd", "pool_error", "tested")
 
 
 def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
@@ -86,18 +89,18 @@ def effect_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
 
 
 def contrast_rows(study: Study, paths: Artifacts) -> Iterator[dict[str, Any]]:
-    """Yield the rows of contrasts.parquet: differences between all values of the factors of the section `standalone`.
+    """Yield the rows of contrasts.parquet: differences between all values of factors (`Study.contrasted_values`).
 
     The baseline's value is one of them. Values whose settings cannot be compared, and pairs without a seed in common,
     have no rows. Raises UserError as `effect_rows`.
     """
     facts = read_json(note_input(paths.spaces))
-    for space in study.standalone_spaces():
+    for space in study.spaces:
         pool, share = _compared_pool(study, paths, space)
         if len(pool) < FEWEST:
             continue
         truth, threshold = pool["truth"].to_numpy(), float(facts[str(study.main_pool(space))]["threshold"])
-        for factor, values in study.standalone_values(space).items():
+        for factor, values in study.contrasted_values(space).items():
             names = {study.setting_of(space, factor, value): str(value) for value in values}
             names["baseline"] = str(getattr(study.spaces[space].baseline, factor))
             scores, _ = _usable(study, paths, space, pool, tuple(names))

@@ -315,8 +315,8 @@ class Plan:
 
     @property
     def contrasts(self) -> list[str]:
-        """The file of differences between all values; empty if the study has no section `standalone`."""
-        return [] if self.study.standalone is None else [self.artifacts.contrasts]
+        """The file of differences between all values of factors; empty if no claim needs one."""
+        return [self.artifacts.contrasts] if any(map(self.study.contrasted_values, self.study.spaces)) else []
 
     def first_runs(self, space: str) -> list[RunName]:
         """Return the runs whose features are measured: the first baseline run, and the first that tracks if another."""

@@ -60,7 +60,7 @@ def write_results(study: Study, folder: Path, diverged: frozenset[tuple[str, str
     write_table(
         folder / "effects.parquet", pd.DataFrame(effect_rows(study, Artifacts(str(folder))), columns=list(COLUMNS))
     )
-    if study.standalone is not None:
+    if any(map(study.contrasted_values, study.spaces)):
         contrasts = pd.DataFrame(contrast_rows(study, Artifacts(str(folder))), columns=list(CONTRAST_COLUMNS))
         write_table(folder / "contrasts.parquet", contrasts.astype(CONTRAST_COLUMNS))
     halves = pd.DataFrame(half_rows(study, Artifacts(str(folder))), columns=list(HALF_COLUMNS))

@@ -8,7 +8,9 @@ three parts. If a part says no, so does the rule; if all say yes, so does the ru
 - Epochs. Yes: a contrast is significantly positive and above `MARGIN`, and none is significantly negative. No: one is
   significantly negative, and none is significantly positive.
 - Path sampling. Yes: the 95 % intervals of all effects lie within ± `MARGIN` (two one-sided tests at 2.5 % each; all
-  must pass, so none is corrected). No: a significant effect has an interval that lies beyond the margin.
+  must pass, so none is corrected). No: a significant effect has an interval that lies beyond the margin. The claim is
+  about the paper's laws: effects of others do not count, and if the baseline's law is another one, the paper's laws are
+  compared with the first of them that the study sweeps (`paper_laws`).
 - Low fidelity: layers, train portion, batch size and channels. Yes: a contrast is significantly positive, and none is
   significantly negative. No: one is significantly negative, and none is significantly positive.
 
@@ -18,9 +20,11 @@ of the effect with the largest one.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import pandas as pd
 
+from supernet.config.factors import LATER_LAWS, PathSampling
 from supernet.metrics.effects import MARGIN
 from supernet.metrics.power import FEWEST_SEEDS, LEVEL, Spread, seeds_for
 from supernet.paper.claims.answer import Answer, SpaceAnswer, combined
@@ -44,17 +48,21 @@ class Part:
     seeds: int | None = None
 
 
-def answer(effects: pd.DataFrame, space: str, baseline: Mapping[str, float]) -> SpaceAnswer:
+def answer(
+    effects: pd.DataFrame, space: str, baseline: Mapping[str, float], laws: pd.DataFrame | None = None
+) -> SpaceAnswer:
     """Apply the rule to the effects of a space on S-KdT, the rows of one metric of effects.parquet.
 
-    `baseline` has the baseline's value of each numeric factor of the rule.
+    `baseline` has the baseline's value of each numeric factor of the rule, `laws` the effects of the paper's laws on
+    each other (`paper_laws`) if the baseline's law is beyond the paper.
     """
-    own = effects[effects["space"] == space]
+    own = effects[(effects["space"] == space) & ~effects["value"].isin(LATER_LAWS)]
+    swept = own[own["factor"] == SAMPLING] if laws is None else laws
     known = own[(own["left_out"] == "") & own["tested"].astype(bool)]
     level = LEVEL / max(len(known), 1)
     parts = (
         _contrasted("epochs", contrasts(known, (EPOCHS,), baseline), MARGIN, own[own["factor"] == EPOCHS], level),
-        _equal("path sampling", known[known["factor"] == SAMPLING], own[own["factor"] == SAMPLING]),
+        _equal("path sampling", swept[(swept["left_out"] == "") & swept["tested"].astype(bool)], swept),
         _contrasted(
             "low fidelity",
             contrasts(known, LOW_FIDELITY, baseline),
@@ -78,6 +86,16 @@ def answer(effects: pd.DataFrame, space: str, baseline: Mapping[str, float]) -> 
         missing=tuple(part.missing for part in parts if undecided and part.missing),
         power_numbers=powers | seeds,
     )
+
+
+def paper_laws(contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects of the paper's laws on S-KdT with the first of them in the place of the baseline.
+
+    `contrasts` are the rows of contrasts.parquet of `path_sampling` in a space on S-KdT.
+    """
+    own = contrasts[~contrasts["value"].isin(LATER_LAWS) & ~contrasts["other"].isin(LATER_LAWS)]
+    first = next((law for law in get_args(PathSampling) if law in set(own["other"])), None)
+    return own[own["other"] == first].rename(columns={"difference": "effect"}).assign(left_out="")
 
 
 def contrasts(effects: pd.DataFrame, factors: tuple[str, ...], baseline: Mapping[str, float]) -> pd.DataFrame:

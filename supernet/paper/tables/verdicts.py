@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from supernet.config.artifacts import Kind
+from supernet.config.factors import LATER_LAWS
 from supernet.metrics.effects import MARGIN
 from supernet.metrics.halves import SPLITS
 from supernet.metrics.power import FEWEST_SEEDS
 from supernet.paper import captions
+from supernet.paper.alone import contrasts_with
 from supernet.paper.claims import factors, measure, standalone, systems
 from supernet.paper.claims.answer import SpaceAnswer, csv_rows, verdict
 from supernet.paper.costs import table_sentence
@@ -78,7 +80,11 @@ def _of_factors(results: Results, space: str) -> SpaceAnswer:
     if not results.study.factors():
         return SpaceAnswer(space, "unknown")
     own = results.effects[results.effects["metric"] == "s_kdt"]
-    return factors.answer(own, space, factors.baseline_values(results.study.spaces[space].baseline))
+    baseline = results.study.spaces[space].baseline
+    laws = None
+    if baseline.path_sampling in LATER_LAWS:
+        laws = factors.paper_laws(contrasts_with(results, space, "path_sampling"))
+    return factors.answer(own, space, factors.baseline_values(baseline), laws)
 
 
 def _of_measure(results: Results, space: str) -> SpaceAnswer:

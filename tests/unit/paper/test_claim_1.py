@@ -9,6 +9,7 @@ import fake_results
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from checkouts import ROOT
 
 from supernet.config.artifacts import Artifacts
@@ -19,7 +20,7 @@ from supernet.metrics.effects import contrasts
 from supernet.metrics.study_effects import CONTRAST_COLUMNS, contrast_rows
 from supernet.paper import catalogue
 from supernet.paper.alone import both, compared, contrasts_with
-from supernet.paper.claims import standalone
+from supernet.paper.claims import factors, standalone
 from supernet.paper.claims.answer import Answer
 from supernet.paper.load import Results
 
@@ -191,6 +192,29 @@ def test_contrasts_are_effects_between_any_two_values(results: Results) -> None:
     for value in ("0.005", "0.1"):
         assert pairs.loc[(value, "0.025"), "difference"] == pytest.approx(known.loc[f"learning_rate={value}", "effect"])
     assert own["tested"].all() and (own["seeds"] == 3).all()
+
+
+def test_the_papers_laws_have_contrasts_if_the_baseline_has_another(tmp_path: Path) -> None:
+    content = yaml.safe_load((ROOT / "tests" / "studies" / "mini.yaml").read_text(encoding="utf-8"))
+    space = content["spaces"]["nasbench201"]
+    space["baseline"]["path_sampling"] = "fairnas_by_weights"
+    space.update(sweep={"path_sampling": ["random_a", "fairnas"]}, seeds=[0, 1, 2], sweep_seeds=None)
+    file = tmp_path / "own.yaml"
+    file.write_text(yaml.safe_dump({**content, "study": "own", "spaces": {"nasbench201": space}}))
+    own = load_study(file)
+    assert own.contrasted_values("nasbench201") == {"path_sampling": ("random_a", "fairnas")}
+    results = Results(own, fake_results.write_results(own, tmp_path, frozenset()))
+    table = pd.DataFrame(contrast_rows(own, Artifacts(str(results.folder))))
+    table = table[table["metric"] == "s_kdt"].set_index(["value", "other"])
+    assert len(table) == 6
+    effects = results.effects.query("metric == 's_kdt'").set_index("setting")["effect"]
+    difference = table.loc[("fairnas", "random_a"), "difference"]
+    assert difference == pytest.approx(effects["path_sampling=fairnas"] - effects["path_sampling=random_a"])
+    (only,) = factors.paper_laws(contrasts_with(results, "nasbench201", "path_sampling")).itertuples()
+    assert (only.value, only.other) == ("fairnas", "random_a") and only.effect == pytest.approx(difference)
+    catalogue.make_table("verdicts", results, tmp_path / "verdicts")
+    said = pd.read_csv(tmp_path / "verdicts.csv").query("claim == 2").set_index("quantity")["value"]
+    assert said["path sampling"] == pytest.approx(difference)
 
 
 def test_table_and_figure_have_the_numbers_of_the_artifacts(results: Results, tmp_path: Path) -> None:

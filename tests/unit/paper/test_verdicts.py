@@ -79,6 +79,46 @@ def test_claim_2(rows: list[tuple[str, str, float, float]], said: str) -> None:
     assert factors.answer(effects(*rows, tested=False), "darts", BASELINE).answer == "unknown"
 
 
+def laws(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Return rows of contrasts.parquet of path sampling: (value, other, difference, p), and each pair turned round."""
+    both = [*rows, *((other, value, -difference, p) for value, other, difference, p in rows)]
+    return pd.DataFrame(
+        [
+            {
+                "factor": "path_sampling", "value": value, "other": other, "difference": difference,
+                "low": difference - 0.05, "high": difference + 0.05, "p_holm": p, "smallest": 0.08, "common": 3,
+                "sd": 0.01, "pool_error": 0.005, "tested": True,
+            }
+            for value, other, difference, p in both
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "said"), [(0.02, 0.4, "yes"), (-0.04, 0.01, "yes"), (0.08, 0.01, "unknown"), (0.3, 0.01, "no")]
+)
+def test_claim_2_compares_the_papers_laws_if_the_baseline_has_another(difference: float, p: float, said: str) -> None:
+    # Both of the paper's laws are far worse than the baseline's law, which says nothing about the claim.
+    far = [("path_sampling", law, -0.4, 0.001) for law in ("random_a", "fairnas")]
+    own = effects(FEWER_HURT, FEWER_LAYERS_HURT, *far)
+    table = laws(
+        ("fairnas", "random_a", difference, p),
+        ("fairnas", "fairnas_by_weights", -0.4, 0.001),
+        ("random_a", "fairnas_by_weights", -0.4, 0.001),
+    )
+    found = factors.answer(own, "darts", BASELINE, factors.paper_laws(table))
+    assert found.answer == said and found.numbers["path sampling"] == pytest.approx(difference)
+    assert factors.answer(own, "darts", BASELINE).answer == "no"
+
+
+def test_claim_2_does_not_count_a_law_beyond_the_paper() -> None:
+    later = ("path_sampling", "fairnas_by_weights", 0.4, 0.001)
+    found = factors.answer(effects(FEWER_HURT, SAME_SAMPLING, FEWER_LAYERS_HURT, later), "darts", BASELINE)
+    assert found.answer == "yes" and found.numbers["path sampling"] == pytest.approx(0.01)
+    only = factors.answer(effects(FEWER_HURT, FEWER_LAYERS_HURT, later), "darts", BASELINE)
+    assert only.answer == "unknown" and any("path sampling: not swept" in one for one in only.missing)
+
+
 def test_contrasts_are_larger_minus_smaller() -> None:
     rows = factors.contrasts(effects(("layers", "1", -0.2, 0.1), ("layers", "6", -0.3, 0.1)), ("layers",), BASELINE)
     assert rows[["effect", "low", "high"]].to_numpy().round(3).tolist() == [[0.2, 0.15, 0.25], [-0.3, -0.35, -0.25]]
