@@ -541,7 +541,7 @@ def test_bad_study_is_an_error_before_any_job(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("study=nothing", "expected one of cifar10, cifar10-jpeg, midi, mini"),
+        ("study=nothing", "expected one of cifar10, cifar10-jpeg, heuristics, midi, mini"),
         ("stduy=mini", "unknown key"),
         ("device=tpu", "device"),
         ("study=no/such.yaml", "no such file"),
