@@ -6,13 +6,14 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from supernet.audit.deposit.archive import extract, read_manifest
 from supernet.audit.deposit.limits import Limits
 from supernet.audit.deposit.manifest import Manifest
-from supernet.audit.deposit.verify import Deposit, open_folder
+from supernet.audit.deposit.verify import Deposit, Findings, open_folder
 from supernet.audit.file_status import State
 from supernet.errors import UserError
 from supernet.io.atomic import publish, sync
@@ -21,8 +22,19 @@ from supernet.provenance.folders import Folders
 from supernet.provenance.record import SUFFIX
 
 
-def unpack(path: Path, folders: Folders, limits: Limits) -> Manifest:
-    """Unpack an archive into the folders of results and resources, and return its manifest.
+@dataclass(frozen=True)
+class Unpacked:
+    """An archive that was verified and unpacked."""
+
+    manifest: Manifest
+    findings: Findings
+    """What its audit found: nothing is broken."""
+    is_new: bool
+    """Whether the results were unpacked now; otherwise they exist with the content of the archive."""
+
+
+def unpack(path: Path, folders: Folders, limits: Limits) -> Unpacked:
+    """Verify an archive and unpack it into the folders of results and resources.
 
     The archive is unpacked beside the folder of the study's results, verified, and renamed: an interruption leaves no
     results. All files get the same modification time, because a workflow remakes files that are older than their
@@ -33,11 +45,12 @@ def unpack(path: Path, folders: Folders, limits: Limits) -> Manifest:
     results = _target(folders, read_manifest(path).folder)
     with temporary_folder(_existing(results.parent) / results.name) as temporary:
         deposit = extract(path, temporary, limits)
-        broken = [one for one in deposit.findings().statuses if one.state is State.BROKEN]
+        findings, is_new = deposit.findings(), not results.exists()
+        broken = [one for one in findings.statuses if one.state is State.BROKEN]
         if broken:
             raise UserError(f"{path}: {broken[0].cause} ({len(broken)} files are broken); nothing was unpacked")
         _publish(path, temporary, folders, deposit.manifest)
-    return deposit.manifest
+    return Unpacked(deposit.manifest, findings, is_new)
 
 
 @contextlib.contextmanager

@@ -425,11 +425,13 @@ class TestLeftOut:
 class TestUnpacked:
     def test_all_files_get_one_time_and_the_same_content(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
-        assert unpack(whole, inside(target), LIMITS).study == "one"
+        first = unpack(whole, inside(target), LIMITS)
+        assert first.manifest.study == "one" and first.is_new
         files = {file.relative_to(target).as_posix(): file for file in target.rglob("*") if file.is_file()}
         assert {name: file.read_bytes() for name, file in files.items()} == members(whole)
         assert len({file.stat().st_mtime_ns for file in files.values()}) == 1
-        assert unpack(whole, inside(target), LIMITS).study == "one"
+        again = unpack(whole, inside(target), LIMITS)
+        assert again.manifest.study == "one" and not again.is_new
 
     def test_other_files_are_not_overwritten_and_nothing_is_written(self, whole: Path, tmp_path: Path) -> None:
         mine = tmp_path / "fresh" / METRICS
