@@ -459,6 +459,24 @@ class TestUnpacked:
         with pytest.raises(UserError, match=r"prov\.json: exists with a different content than in"):
             unpack(whole, inside(target), LIMITS)
 
+    def test_data_that_were_made_here_in_the_same_way_keep_their_record(self, whole: Path, tmp_path: Path) -> None:
+        own, record = record_path(tmp_path / "fresh" / IMAGES), json.loads(members(whole)[str(record_path(IMAGES))])
+
+        def rewrite(**made: str) -> None:
+            record["made"] |= made
+            record["circumstances"]["host"] = "another"
+            record["digest"] = digest(record["made"])
+            record["seal"] = digest({key: value for key, value in record.items() if key != "seal"})
+            own.write_text(json.dumps(record))
+
+        own.parent.mkdir(parents=True)
+        rewrite()
+        unpack(whole, inside(tmp_path / "fresh"), LIMITS)
+        assert json.loads(own.read_text())["circumstances"]["host"] == "another"
+        rewrite(python="3.1.0")
+        with pytest.raises(UserError, match=r"safetensors\.prov\.json: exists with a different content"):
+            unpack(whole, inside(tmp_path / "fresh"), LIMITS)
+
     def test_existing_results_that_lack_a_file_are_left_alone(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
         unpack(whole, inside(target), LIMITS)
