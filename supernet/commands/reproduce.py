@@ -77,7 +77,7 @@ def archives(name: str | None, results: Path) -> list[Path]:
 
 
 def audit_lines(unpacked: Unpacked) -> Iterator[str]:
-    """Yield what the audit of the archive has found; stale results are no failure."""
+    """Yield what the audit of the archive has found; stale results are not a failure."""
     statuses = unpacked.findings.statuses
     counts = Counter(one.state for one in statuses)
     left_out = sum(one.left_out for one in statuses)

@@ -116,10 +116,10 @@ class TestFreshClone:
         assert not list((fresh.folder / "build").rglob("weights.safetensors"))
 
     def test_metrics_too_where_the_images_exist_and_results_are_not_touched(self, fresh: Clone) -> None:
-        before = fresh.bytes_of_results()
         images = "resources/data/digits.safetensors"
         command = [sys.executable, "-m", "snakemake", "--cores", "1", images]
         subprocess.run(command, cwd=fresh.folder, check=True, capture_output=True)
+        before = fresh.bytes_of_results()
         said = fresh.reproduce("tiny")
         assert "already unpacked" in said and "metrics and effects: 5 of 5 files identical" in said
         assert fresh.bytes_of_results() == before
@@ -149,7 +149,7 @@ def test_results_of_earlier_code_are_reported_and_no_failure(finished: Clone, tm
 
 def test_code_that_draws_otherwise_is_the_cause_of_a_difference(finished: Clone, tmp_path: Path) -> None:
     clone = finished.cloned(tmp_path / "clone")
-    clone.edit("supernet/paper/style.py", '"font.size": 8', '"font.size": 5')
+    clone.edit("supernet/paper/style.py", "PNG_DPI = 200", "PNG_DPI = 100")
     said = clone.reproduce(code=1)
     assert re.search(rf"^differs: {PICTURE}: code changed: supernet/paper/style\.py$", said, re.M)
     assert re.search(rf"^{ARCHIVE}: \d+ files differ ", said, re.M)
