@@ -18,7 +18,7 @@ BIN := .venv/bin
 CONDA ?= conda
 
 .DEFAULT_GOAL := help
-.PHONY: help install build kills run midi report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks fuzz clean archive crate resume test-slurm simulate-slurm site-docs
+.PHONY: help install build kills run midi reproduce report gallery test test-deps lint plan format lock lock-torch lock-conda docs benchmark attacks fuzz clean archive crate resume test-slurm simulate-slurm site-docs
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ run: install  ## run a study and print its main results (STUDY=name CORES=n)
 
 midi: install  ## run study midi: all fourteen heuristics, three seeds, 45 minutes
 	@$(BIN)/supernet run --study midi --cores $(CORES)
+
+reproduce: install  ## check the results below results/*.tar.zst and draw them again, without training (STUDY=name CORES=n)
+	@$(BIN)/supernet reproduce $(STUDY) --cores $(CORES)
 
 report: install  ## write results/STUDY/report.html and results/STUDY/site/index.html (STUDY=name)
 	@$(BIN)/snakemake --cores $(CORES) $(CONFIG_OF_STUDY) -- all site

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "trace": Command("supernet.commands.trace", "draw which jobs and files a result comes from (SVG)"),
         "archive": Command("supernet.commands.archive", "pack a finished study into one file"),
         "unpack": Command("supernet.commands.unpack", "unpack such a file into the current folder"),
+        "reproduce": Command("supernet.commands.reproduce", "unpack an archive, draw it again, and compare the files"),
         "crate": Command("supernet.commands.crate", "write a finished study as an RO-Crate"),
         "store": Command("supernet.commands.store", "list what studies share, and remove what none of them uses"),
         "export": Command("supernet.commands.export", "write results as CSV or as event files of TensorBoard"),

@@ -6,20 +6,16 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from supernet.launcher.display import Display, open_display
 from supernet.launcher.failure import failure_message
 from supernet.launcher.log import locked_log
-from supernet.launcher.log_reader import LogReader
-from supernet.launcher.messages import RERUN_HINT, Caption
+from supernet.launcher.messages import RERUN_HINT
 from supernet.launcher.options import Options, parse
 from supernet.launcher.snakemake import Snakemake
 from supernet.launcher.success import success_message
+from supernet.launcher.watch import run_snakemake
 from supernet.launcher.workflow import Workflow
 from supernet.runtime.checkout import checkout, config_file, working_folder
-from supernet.runtime.progress import duration, read_reports
-
-_POLL = 0.2
-"""Seconds between two reads of Snakemake's output."""
+from supernet.runtime.progress import duration
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -43,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
 def _run(options: Options, log: TextIO) -> tuple[Snakemake, Workflow]:
     """Make missing data of existing results, then everything else; return the Snakemake that ended the run."""
     if not (options.root / options.folder).is_dir():
-        return _snakemake(options, options.command(), log)
+        return run_snakemake(options, options.command(), log)
     # Imported here, because it takes a second, which the first run of a study does not need.
     from supernet.launcher.continuation import announcement, continued
 
@@ -52,37 +48,13 @@ def _run(options: Options, log: TextIO) -> tuple[Snakemake, Workflow]:
             _print(before.keep_times())
         _print(announcement(before))
         if options.starts_jobs and (missing := before.missing()):
-            ended = _snakemake(options, options.command(missing), log)
+            ended = run_snakemake(options, options.command(missing), log)
             if ended[0].code or ended[0].signals:
                 return ended
             _print(before.keep_times())
-        return _snakemake(options, options.command(again=before.again), log)
+        return run_snakemake(options, options.command(again=before.again), log)
 
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line, flush=True)
-
-
-def _snakemake(options: Options, command: Sequence[str], log: TextIO) -> tuple[Snakemake, Workflow]:
-    """Run Snakemake and show its progress; return it with the state of its workflow."""
-    workflow = Workflow()
-    with Snakemake(command, options.root, log) as snakemake, open_display(Caption.of(options), sys.stdout) as display:
-        _watch(snakemake, workflow, display, options)
-    return snakemake, workflow
-
-
-def _watch(snakemake: Snakemake, workflow: Workflow, display: Display, options: Options) -> None:
-    """Read the log and update the display until Snakemake has ended."""
-    reader = LogReader(workflow)
-    running = True
-    while running:
-        running = snakemake.running()
-        now = time.monotonic()
-        workflow.stopping = snakemake.signals > 0
-        for line in snakemake.lines(last=not running):
-            reader.read(line, now)
-        reports = read_reports(options.root / options.state / "progress")
-        display.show(workflow, reports, now)
-        if running:
-            time.sleep(_POLL)

@@ -34,5 +34,6 @@ def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
     # By default, this signal ends a process without deleting its temporary folder.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    manifest = unpack(options.archive, Folders(options.results, options.resources), Limits(options.max_gigabytes))
+    folders = Folders(options.results, options.resources)
+    manifest = unpack(options.archive, folders, Limits(options.max_gigabytes)).manifest
     print(f"study {manifest.study}: {len(set(manifest.results) - set(manifest.omitted))} results unpacked")

@@ -425,11 +425,13 @@ class TestLeftOut:
 class TestUnpacked:
     def test_all_files_get_one_time_and_the_same_content(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
-        assert unpack(whole, inside(target), LIMITS).study == "one"
+        first = unpack(whole, inside(target), LIMITS)
+        assert first.manifest.study == "one" and first.is_new
         files = {file.relative_to(target).as_posix(): file for file in target.rglob("*") if file.is_file()}
         assert {name: file.read_bytes() for name, file in files.items()} == members(whole)
         assert len({file.stat().st_mtime_ns for file in files.values()}) == 1
-        assert unpack(whole, inside(target), LIMITS).study == "one"
+        again = unpack(whole, inside(target), LIMITS)
+        assert again.manifest.study == "one" and not again.is_new
 
     def test_other_files_are_not_overwritten_and_nothing_is_written(self, whole: Path, tmp_path: Path) -> None:
         mine = tmp_path / "fresh" / METRICS
@@ -456,6 +458,24 @@ class TestUnpacked:
         record_path(target / packed_parts[1]).write_text("{}")
         with pytest.raises(UserError, match=r"prov\.json: exists with a different content than in"):
             unpack(whole, inside(target), LIMITS)
+
+    def test_data_that_were_made_here_in_the_same_way_keep_their_record(self, whole: Path, tmp_path: Path) -> None:
+        own, record = record_path(tmp_path / "fresh" / IMAGES), json.loads(members(whole)[str(record_path(IMAGES))])
+
+        def rewrite(**made: str) -> None:
+            record["made"] |= made
+            record["circumstances"]["host"] = "another"
+            record["digest"] = digest(record["made"])
+            record["seal"] = digest({key: value for key, value in record.items() if key != "seal"})
+            own.write_text(json.dumps(record))
+
+        own.parent.mkdir(parents=True)
+        rewrite()
+        unpack(whole, inside(tmp_path / "fresh"), LIMITS)
+        assert json.loads(own.read_text())["circumstances"]["host"] == "another"
+        rewrite(python="3.1.0")
+        with pytest.raises(UserError, match=r"safetensors\.prov\.json: exists with a different content"):
+            unpack(whole, inside(tmp_path / "fresh"), LIMITS)
 
     def test_existing_results_that_lack_a_file_are_left_alone(self, whole: Path, tmp_path: Path) -> None:
         target = tmp_path / "fresh"
