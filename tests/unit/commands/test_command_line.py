@@ -84,7 +84,7 @@ def test_the_console_script_records_the_module_of_its_command(tmp_path: Path) ->
     stub.write_text(
         "import pathlib, sys, types\nfrom supernet.commands import unpack\nfrom supernet.io.atomic import write_text\n"
         "unpack.unpack = lambda path, folders, limits: write_text(pathlib.Path('out.txt'), 'x') or "
-        "types.SimpleNamespace(study='s', results=(), omitted={})\n"
+        "types.SimpleNamespace(manifest=types.SimpleNamespace(study='s', results=(), omitted={}))\n"
         f"from {module} import {function}\nsys.exit({function}())\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
