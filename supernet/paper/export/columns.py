@@ -134,6 +134,8 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "other": Column("the value that it is compared with, as text"),
         "difference": Column("metric of the setting with the value minus that of the setting with the other one"),
         "other_seeds": Column("seeds of the other value"),
+        "contrasts.common": Column("seeds that both values have in common"),
+        "contrasts.sd": Column("standard deviation of the differences of single seeds"),
     }
 )
 """Columns by name, or by `table.name` where the name has another meaning in that table."""
