@@ -121,7 +121,8 @@ def make_search() -> None:
     row = {
         "system": "spos", "status": "complete", "rank": 1, "arch_id": "a", "encoding": "b", "score": 0.5,
         "truth": 0.5, "truth_quantile": 0.25, "parameters": 10, "macs": 20, "forward_passes": 3, "backward_passes": 3,
-        "images": 48, "architectures": 2, "invalid": 0, "passed_over": 0, "source": "x", "kind": "pool",
+        "images": 48, "multiply_adds": 9, "trained": 96.0, "baseline_trained": 100,
+        "architectures": 2, "invalid": 0, "passed_over": 0, "source": "x", "kind": "pool",
         "population": 6,
     }  # fmt: skip
     _searches().save("spos", [row], {"seconds": 1.0, "peak_bytes": None})
